@@ -30,7 +30,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
-from seqcast.regressor import estimator
+from seqcast.regressor import regressor
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints
 
 MOST = 0.01
@@ -63,7 +63,7 @@ class Stopwatch:
         counted = Stopwatch()  # writing is part of the callback: counted, not added
         self.writes = counted.calls
         with (
-            mock.patch.object(estimator, "checkpoints_of", self.timed(estimator.checkpoints_of)),
+            mock.patch.object(regressor, "checkpoints_of", self.timed(regressor.checkpoints_of)),
             mock.patch.object(CheckpointCallback, "on_epoch_end", self.timed(CheckpointCallback.on_epoch_end)),
             mock.patch.object(
                 CheckpointCallback, "on_train_batch_end", self.timed(CheckpointCallback.on_train_batch_end)

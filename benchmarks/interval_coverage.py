@@ -32,7 +32,7 @@ import pandas as pd
 from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
-from seqcast.intervals.levels import level_quantiles
+from seqcast.intervals.quantiles import level_quantiles
 from seqcast.specs.presets import segment_rule
 from seqcast.studies.cache import cached
 

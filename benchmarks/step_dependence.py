@@ -23,7 +23,7 @@ from reporting import machine_line, table
 from scipy import optimize, special
 from zero_shot_tasks import Task
 
-from seqcast.forecaster.candidates.base import DRAWN_QUANTILES
+from seqcast.forecaster.candidates.candidate import DRAWN_QUANTILES
 from seqcast.intervals import Dependence
 from seqcast.pretrained import PretrainedNetwork, load_pretrained
 from synthetic_windows import SyntheticBatches

@@ -62,7 +62,12 @@ def follow(monkeypatch):
             exec(compile(code, f"CONTRIBUTING.md, {path}.py", "exec"), names)
             defined |= {name: names[name] for name in set(names) - before}
         for entry, table, path in ENTRY.findall(text):
-            enter(entry, table, importlib.import_module("seqcast." + path.replace("/", ".")), defined)
+            enter(
+                entry,
+                table,
+                importlib.import_module("seqcast." + path.removesuffix("/__init__").replace("/", ".")),
+                defined,
+            )
         return types.SimpleNamespace(**defined)
 
     def enter(entry, name, module, defined):
@@ -364,7 +369,7 @@ def test_a_candidate_goes_through_everything(follow, tmp_path):
     model.report(tmp_path / "page.html", n_windows=1)
     assert "the Theta method" in (tmp_path / "page.html").read_text()
     assert model.refit(df).choice_.shares.keys() == loaded.choice_.shares.keys()
-    with pytest.raises(SpecError, match="'theta', which is written in Python"):
+    with pytest.raises(SpecError, match="a share of 'theta', which has no operators"):
         model.export(tmp_path / "model.onnx")
 
 
@@ -402,7 +407,7 @@ def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
     for refused in (model.encode, model.model_inputs, lambda: model.finetune(df)):
         with pytest.raises(SpecError):
             refused()
-    with pytest.raises(SpecError, match=r"export: expected networks .* the preset 'drift'"):
+    with pytest.raises(SpecError, match=r"export: expected networks .* a share of 'pretrained'"):
         model.export(tmp_path / "model.onnx")
 
 

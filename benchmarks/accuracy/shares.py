@@ -26,12 +26,11 @@ from zero_shot_tasks import Task, naive_scores, read_task
 from seqcast.engine.jobs import Outcome
 from seqcast.forecaster import choice as choices
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
-from seqcast.forecaster.choice import Choice, HoldOut
+from seqcast.forecaster.choice import Choice, HoldOut, count_disjoint
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
-from seqcast.forecaster.validation import count_disjoint
 from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.network import load_pretrained
 

@@ -17,7 +17,7 @@ def counted(measure, sources):
 
 def test_candidates_are_named_in_their_package_and_in_prose_alone():
     sources = {
-        "forecaster.candidates.table": 'NAME = "trained"',
+        "forecaster.candidates.trained": 'NAME = "trained"',
         "export.file": '"""trained"""\n\nx = "finetuned"',
         "app": "x = 'trained well'\ny = trained\nz = f(a='seasonal_naive')",
     }
@@ -63,7 +63,7 @@ HOUSE = (
     "data.frames.table",
     "forecaster.__init__",
     "forecaster.candidates.__init__",
-    "forecaster.candidates.base",
+    "forecaster.candidates.candidate",
     "app.tasks",
 )
 
@@ -82,7 +82,7 @@ HOUSE = (
         ("from seqcast.data.frames.table import read_frame", 1, 1),
         ("from seqcast.data.seasons import Season", 1, 1),
         ("from seqcast.forecaster.candidates import TABLE", 1, 0),
-        ("from seqcast.forecaster.candidates.base import Candidate", 1, 1),
+        ("from seqcast.forecaster.candidates.candidate import Candidate", 1, 1),
         ("if TYPE_CHECKING:\n    from seqcast.engine.engine import Engine", 1, 1),
         ("def f():\n    from seqcast.engine.engine import Engine", 1, 1),
         ("from seqcast.app.tasks import forecast", 0, 0),

@@ -7,7 +7,7 @@ from seqcast import RayCluster, TrainingSpec
 from seqcast.cli.workers import cluster_of
 from seqcast.distributed.shared_training import processes_among
 from seqcast.errors import SpecError
-from seqcast.forecaster.cluster import Cluster, check_cluster
+from seqcast.forecaster.fitting import Cluster, check_cluster
 from seqcast.runtime.threads import cores
 
 

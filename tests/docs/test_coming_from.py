@@ -86,8 +86,8 @@ def test_names_of_ours_are_there(peer):
 def test_options_of_ours_are_taken(peer):
     """Values too are right: specs are made, and estimators check what they are given."""
     from seqcast.errors import MissingPackageError
-    from seqcast.forecaster.option_checks import check_options
-    from seqcast.regressor.options import resolve_options
+    from seqcast.forecaster.options import check_options
+    from seqcast.regressor.arguments import resolve_options
 
     for name in read_page(peer).ours:
         node = ast.parse(name, mode="eval").body

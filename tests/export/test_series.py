@@ -15,8 +15,7 @@ from seqcast.errors import MissingPackageError, NotFittedError, SaveError, SpecE
 from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.future import future_steps
-from seqcast.intervals.levels import check_levels
+from seqcast.intervals.quantiles import check_levels
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -198,7 +197,7 @@ def test_covariates_are_inputs(tmp_path, run_file):
     future = df[df["ds"] < df["ds"].min() + pd.Timedelta(days=HORIZON)].copy()
     future["ds"] += pd.Timedelta(days=120)
     series = forecaster.series_state_
-    steps = future_steps(series, series.frame, future, None, default=HORIZON)
+    steps = forecaster.fitted_.steps_ahead(series.frame, future)
     inputs = steps.reader.inputs(steps.origins.series, steps.origins.stops, HORIZON, future=steps.origins.future)
     raw = series.frame.source.values[:, :1].reshape(2, -1)
     ours = forecaster.predict(future=future)
@@ -332,7 +331,7 @@ def test_the_pretrained_network_has_no_operators(preset, tmp_path):
     zero_shot = [each for each in state.candidates if isinstance(each, FittedZeroShot)]
     forecaster = forecaster.with_fitted(replace(state, choice=Choice({zero_shot[0].name: 1.0}), candidates=zero_shot))
     with pytest.raises(
-        SpecError, match=r"export: expected networks that were trained.*received the preset 'pretrained'"
+        SpecError, match=r"export: expected networks that were trained.*received a share of 'pretrained'"
     ):
         forecaster.export(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

@@ -109,22 +109,6 @@ def test_where_the_series_changes_later_forecasts_read_that(fitted):
     assert since["anomaly"][3 * HORIZON :].mean() < 0.2
 
 
-def test_one_step_at_a_time_too():
-    network = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    rng = np.random.default_rng(7)
-    df = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=400), "y": rng.normal(size=400)})
-    model = Forecaster(
-        1, context_length=8, preset=network, training={"epochs": 3}, calendar="none", level=(), scale="none",
-        support="real", random_state=0, verbose=0,
-    ).fit(df)  # fmt: skip
-    df.loc[300:, "y"] += 30.0
-    judged = model.anomalies(df)
-    since = judged[judged["ds"] >= df["ds"][300]]
-    assert since["anomaly"].iloc[0]
-    assert since["anomaly"].iloc[30:].mean() < 0.1
-    assert since["seqcast"].iloc[-1] > 20
-
-
 def test_rows_that_were_trained_on_are_said_to_be(fitted, judged):
     # A fifth of each series are validation rows.
     assert judged.groupby("unique_id")["trained_on"].sum().tolist() == [ROWS * 4 // 5 - 12] * 2

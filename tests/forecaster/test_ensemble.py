@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from seqcast.errors import SpecError
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals.quantiles import ForecastRequest
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -104,23 +103,3 @@ def test_only_members_that_are_better_by_far_stand_for_themselves(monkeypatch, o
     monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))
     hold_out = HoldOut(None, None, ForecastRequest())
     assert hold_out.judged(choices["own"], {}, "trained", judge=None) is choices[expected]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"members": 2}, "members: expected 1 with an EnsembleSpec, whose members have their own, received 2"),
-        ({"training": {"epochs": 1}}, "training: expected None with an EnsembleSpec"),
-        ({"context_length": 8}, "context_length: expected None with an EnsembleSpec"),
-        ({"effort": "best"}, "effort: expected 'auto' with a preset that is named"),
-    ],
-)
-def test_options_that_members_have_for_themselves(changes, message):
-    with pytest.raises(SpecError, match=message):
-        Forecaster(4, preset=EnsembleSpec([SMALL]), level=(), verbose=0, **changes).fit(frame())
-
-
-def test_a_head_for_counts_wants_its_scale():
-    counts = MemberSpec(NetworkSpec(head="negative_binomial"), QUICK)
-    with pytest.raises(SpecError, match="scale: expected 'auto' or 'none' with head='negative_binomial'"):
-        Forecaster(4, preset=EnsembleSpec([counts]), scale="standard")

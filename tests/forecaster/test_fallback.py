@@ -16,9 +16,9 @@ from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.last_season import FallbackWarning, FittedLastSeason, naive_calibrations
-from seqcast.intervals.request import ForecastRequest
+from seqcast.forecaster.choice import Blend
+from seqcast.intervals.quantiles import ForecastRequest
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -144,12 +144,6 @@ def test_what_needs_a_network_is_refused(fallen, call):
         call(fallen)
 
 
-def test_it_has_no_network(fallen):
-    assert fallen.engines_ == ()
-    with pytest.raises(AttributeError, match="it has no network"):
-        _ = fallen.engine_
-
-
 def test_a_later_fit_from_its_weights_starts_anew(fallen):
     model = copy.deepcopy(fallen).set_params(preset="classic")
     assert len(model.fit(seasonal(), warm_start=True).engines_) == 1
@@ -214,10 +208,3 @@ def test_networks_that_are_better_are_used():
     assert model.engines_
     assert model.choice_.shares.get("seasonal_naive", 0) < 0.2
     assert model.choice_.losses["blend"] < 0.85 * model.choice_.losses["seasonal_naive"]
-
-
-def test_of_an_ensemble_no_network_is_left():
-    with pytest.warns(FallbackWarning):
-        model = untrained(members=2).fit(seasonal())
-    assert (len(model.engines_), len(model.histories_)) == (0, 1)
-    assert sorted(model.predict().columns) == sorted(["unique_id", "ds", *BOUNDS])

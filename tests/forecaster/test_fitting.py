@@ -10,7 +10,7 @@ import pytest
 from seqcast import Forecaster
 from seqcast.engine.jobs import DivergedJobsError
 from seqcast.errors import SeqcastWarning, TrainingError
-from seqcast.forecaster import fitting, options, training_run
+from seqcast.forecaster import fitting, options
 from seqcast.forecaster.candidates.last_season import FallbackWarning
 
 H, CONTEXT = 4, 12
@@ -95,8 +95,8 @@ def in_the_second_round(monkeypatch, name, error, module=fitting):
 @pytest.mark.usefixtures("one_by_one")
 def test_a_further_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
-    in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}), training_run)
-    with pytest.warns(SeqcastWarning, match="one of the further networks was left out"):
+    in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}))
+    with pytest.warns(SeqcastWarning, match="the last networks were left out, since one of them diverged"):
         forecaster = best(verbose=0).fit(waves())
     assert len(forecaster.engines_) == 1
     assert np.isfinite(forecaster.predict()["seqcast"]).all()

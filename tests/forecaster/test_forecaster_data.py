@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast import Columns, Forecaster
+from seqcast import Forecaster
 from seqcast.data.frames.table import read_frame
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
@@ -15,9 +15,9 @@ from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SeqcastWarning, SpecError
 from seqcast.evaluation import evaluate
-from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.last_season import FittedLastSeason
-from seqcast.intervals.request import ForecastRequest
+from seqcast.forecaster.choice import Blend
+from seqcast.intervals.quantiles import ForecastRequest
 from seqcast.specs.network import NetworkSpec
 
 TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last", head="normal")
@@ -200,12 +200,6 @@ def test_series_that_are_too_short_are_bad_ones_where_gaps_may_not_be():
     assert forecaster.series_state_.ids == ("s0", "s2")
 
 
-def test_columns_say_how_stamps_are_written():
-    df = waves().assign(ds=lambda rows: rows["ds"].dt.strftime("%d/%m/%Y"))
-    forecast = tiny(columns=Columns(ds_format="%d/%m/%Y")).fit(df).predict()
-    assert forecast["ds"].tolist()[:2] == ["01/03/2024", "02/03/2024"]
-
-
 def test_a_context_beyond_the_data_is_said():
     with pytest.warns(
         SeqcastWarning, match=r"context_length 100 and horizon 4 are more than the 60 rows of the longest"
@@ -254,14 +248,6 @@ def test_a_description_says_what_fit_would_do_without_doing_it():
     assert text.startswith("2 series, 60 rows, 120 in all")
     assert f"context        {forecaster.context_length_} steps" in text
     assert found.to_dict()["fit"]["windows"] > 0
-
-
-def test_irregular_series_are_described_too():
-    df = waves(series=1)
-    df["ds"] += pd.to_timedelta(np.random.default_rng(0).integers(0, 20, 60), unit="h")
-    found = tiny(irregular=True).describe(df)
-    assert found.data.frequency is None
-    assert "step      no step that all rows keep to" in str(found)
 
 
 # ---------------------------------------------------------------- sizes

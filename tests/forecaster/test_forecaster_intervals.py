@@ -5,16 +5,14 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast import Columns, Forecaster, NetworkSpec, TrainingSpec
+from seqcast import Forecaster, NetworkSpec, TrainingSpec
 from seqcast.data.windows.origins import Origins
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.evaluation import evaluate
-from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.trained import FittedTrained
-from seqcast.forecaster.defaults import Sizes, auto_preset, named_network, specs
-from seqcast.intervals.levels import level_quantiles, quantile_levels
-from seqcast.intervals.request import ForecastRequest
+from seqcast.forecaster.choice import Blend
+from seqcast.intervals.quantiles import ForecastRequest, level_quantiles
 
 LEVEL = (80, 95)
 BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-95"]
@@ -91,21 +89,6 @@ def test_quantiles_have_the_levels_that_they_were_trained_for(fitted):
         model.predict(level=(80, 90))
 
 
-def test_named_networks_forecast_the_quantiles_of_the_levels():
-    model = Forecaster(2, level=(50, 99), context_length=7, training={"epochs": 1}, verbose=0, random_state=0).fit(
-        PANEL
-    )
-    assert model.engine_.network.quantiles == (0.005, 0.25, 0.5, 0.75, 0.995)
-    assert list(model.predict().columns[3:]) == ["seqcast-lo-50", "seqcast-hi-50", "seqcast-lo-99", "seqcast-hi-99"]
-
-
-@pytest.mark.parametrize("level", [(), None, []])
-def test_no_level_is_a_point_alone(level):
-    assert specs("classic", None, (), Sizes())[0].head == "point"
-    model = forecaster(spec=network("point"), level=level).fit(PANEL)
-    assert list(model.predict().columns) == ["unique_id", "ds", "seqcast"]
-
-
 def test_a_point_has_no_intervals(fitted):
     model = forecaster("point", epochs=1).fit(PANEL)
     assert list(model.predict().columns) == ["unique_id", "ds", "seqcast"]
@@ -126,20 +109,6 @@ def test_the_point_is_the_median_or_the_mean(fitted):
     assert (mean > log.predict()["seqcast"]).all()
 
 
-WRONG = {
-    "count, standard": lambda: forecaster(spec=network("negative_binomial", normalise="scale"), scale="standard"),
-    "count, mean": lambda: forecaster(spec=network("negative_binomial", normalise="scale"), scale="mean"),
-    "log-normal, log1p": lambda: forecaster(spec=network("log_normal", normalise="none"), scale="log1p"),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_positive_data_are_multiplied_only(name):
-    """Refused when the forecaster is made, not when it is fitted."""
-    with pytest.raises(SpecError, match=r"scale: expected 'auto' or 'none'.*normalise='scale'"):
-        WRONG[name]()
-
-
 @pytest.mark.parametrize(("head", "value"), [("negative_binomial", 2.5), ("log_normal", 0.0)])
 def test_values_that_a_distribution_does_not_have(monkeypatch, head, value):
     monkeypatch.setattr(Engine, "fit", None)
@@ -154,34 +123,6 @@ def test_a_seasonal_residual_knows_the_season():
     model = forecaster(spec=network(residual="seasonal"), epochs=1).fit(PANEL)
     assert model.engine_.window.season_length == model.season_length_ == 7
     assert np.isfinite(model.predict(9)[BOUNDS].to_numpy()).all()
-
-
-IMPOSSIBLE = {
-    "level": ({"level": (80, 120)}, "level: expected levels above 1 and below 100 per cent"),
-    "levels of quantiles": ({"level": (80, 90)}, r"levels that it has: 80, 95, received 90"),
-    "point": ({"point": "mode"}, "point: expected one of"),
-    "mean of logarithms": ({"point": "mean", "scale": "log1p"}, r"point: expected 'median' with scale='log1p'"),
-    "combine": ({"combine": "max"}, "combine: expected one of"),
-    "calibrate": ({"calibrate": 1}, "calibrate: expected True or False"),
-    "calibrate nothing": ({"calibrate": True, "level": ()}, "level: expected a level to calibrate"),
-    "contexts": ({"context_length": (7, 14)}, r"context_length: expected one length, or at most one a member"),
-    "alias": ({"alias": "sample"}, "alias: expected a name other than"),
-    "loss": ({"training": {"loss": "mae"}}, r"loss: expected None with head='quantile'"),
-}
-
-
-@pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_options_that_cannot_be(monkeypatch, name):
-    options, message = IMPOSSIBLE[name]
-    monkeypatch.setattr(Engine, "fit", None)
-    with pytest.raises(SpecError, match=message):
-        forecaster(**options).fit(PANEL)
-
-
-def test_scaling_a_series_scales_its_intervals(fitted):
-    other = forecaster().fit(PANEL.assign(y=1000 * PANEL["y"] - 5))
-    expected = 1000 * fitted("quantile").predict()[BOUNDS] - 5
-    np.testing.assert_allclose(other.predict()[BOUNDS], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
@@ -241,15 +182,6 @@ def test_calibrated_intervals_hold_what_they_promise_where_they_were_calibrated(
     assert (np.diff(calibrated.predict(9)[BOUNDS].to_numpy(), axis=1) >= 0).all()
 
 
-def test_calibration_is_kept_in_the_file(calibrated, tmp_path):
-    calibrated.save(tmp_path / "m.seqcast")
-    loaded = Forecaster.load(tmp_path / "m.seqcast")
-    pd.testing.assert_frame_equal(loaded.predict(), calibrated.predict())
-    np.testing.assert_array_equal(loaded.calibrations_[0].widths, calibrated.calibrations_[0].widths)
-    with pytest.raises(SpecError, match="levels that it has: 80, 95"):
-        loaded.predict(level=50)
-
-
 def test_a_point_is_given_intervals_by_calibration():
     training = TrainingSpec(epochs=1, batch_size=32, validation_fraction=0.3)
     model = forecaster("point", calibrate=True, training=training).fit(PANEL)
@@ -268,18 +200,6 @@ def test_levels_that_validation_cannot_support_are_refused_before_training(monke
         Forecaster(4, level=level, calibrate=True, context_length=14, training=training, verbose=0).fit(PANEL)
 
 
-def test_backtests_have_intervals_that_are_scored(fitted):
-    model = fitted("quantile")
-    table = model.backtest(PANEL, n_windows=2)
-    assert list(table.columns[4:9]) == COLUMNS[2:]
-    scores = evaluate(table, train_df=PANEL).set_index("metric")["seqcast"]
-    assert {"mae", "mase", "scaled_crps", "coverage_level80", "coverage_level95"} <= {*scores.index}
-    assert scores.notna().all()
-    later = pd.concat([PANEL, panel(length=98).groupby("unique_id").tail(8)])
-    never = model.backtest(later, n_windows=2, refit="never")
-    assert list(never.columns) == list(table.columns)
-
-
 @pytest.mark.parametrize("combine", ["median", "mean"])
 def test_members_over_seeds_and_context_lengths(combine):
     model = forecaster(members=3, context_length=(7, 14), combine=combine, epochs=1).fit(PANEL)
@@ -295,17 +215,6 @@ def test_members_over_seeds_and_context_lengths(combine):
     expected = getattr(np, combine)(alone, axis=0).reshape(-1, len(columns))
     np.testing.assert_allclose(forecast[columns], expected, rtol=1e-6)
     assert len(model.predict(samples=4)) == 4 * 12
-
-
-def test_auto_chooses_segments_where_a_season_can_be_cut():
-    daily = Sizes(windows=500, context_length=168, horizon=24, season_length=24)
-    assert auto_preset(daily) == "segment"
-    chosen = named_network("auto", LEVEL, daily)
-    assert (chosen.segment, chosen.decoding, chosen.quantiles) == (24, "parallel", level_quantiles(LEVEL))
-    # No season; a horizon, and a context, that only smaller parts of it fit.
-    for sizes in (Sizes(5000, 168, 24, 1), Sizes(5000, 24, 3, 12), Sizes(5000, 12, 12, 12)):
-        assert auto_preset(sizes) == "classic"
-        assert named_network("auto", (), sizes).normalise == "last"
 
 
 def test_segments_in_frames_take_gaps_covariates_and_any_horizon():
@@ -386,13 +295,6 @@ def test_refit_keeps_the_choices_and_nothing_else():
     assert model.predict(1)["ds"].max() == pd.Timestamp("2025-02-04")
 
 
-def test_update_goes_on_without_training(fitted, tmp_path):
-    fitted("quantile").save(tmp_path / "m.seqcast")
-    model = Forecaster.load(tmp_path / "m.seqcast")
-    later = panel(length=92).groupby("unique_id").tail(2)
-    np.testing.assert_allclose(model.predict(df=later)[BOUNDS], model.update(later).predict()[BOUNDS], rtol=1e-6)
-
-
 @pytest.mark.parametrize("word", ["update", "finetune", "refit", "predict", "encode", "attention", "report"])
 def test_nothing_goes_on_from_no_fit(word):
     with pytest.raises(NotFittedError):
@@ -447,22 +349,6 @@ def test_report_of_irregular_stamps_has_no_forecast_without_a_future(tmp_path):
     text = (tmp_path / "report.html").read_text("utf-8")
     assert "Accuracy in the backtest" in text
     assert "<h2>Forecast</h2>" not in text
-
-
-@pytest.mark.tools
-def test_report_of_several_targets(tmp_path):
-    df = PANEL.rename(columns={"y": "low"}).assign(high=PANEL["y"] + 2)
-    model = forecaster(columns=Columns(y=("low", "high")), epochs=1).fit(df)
-    assert {"target", *COLUMNS} <= {*model.predict().columns}
-    model.report(tmp_path / "report.html", n_windows=1)
-    assert "s0, high" in (tmp_path / "report.html").read_text("utf-8")
-    scores = evaluate(model.backtest(df), train_df=df, columns=Columns(y=("low", "high")), by="target")
-    assert {*scores["target"]} == {"low", "high"}
-
-
-def test_outlook_and_levels():
-    assert quantile_levels(level_quantiles((50, 80, 99.5))) == (50.0, 80.0, 99.5)
-    assert ForecastRequest(level=(95.5,)).columns("m") == ["m", "m-lo-95.5", "m-hi-95.5"]
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])

@@ -105,12 +105,6 @@ def test_several_targets_are_forecast_one_by_one():
         model.model_inputs()
 
 
-def test_what_was_never_negative_is_not_forecast_so():
-    frame = series(40)
-    frame["y"] = np.random.default_rng(0).poisson(0.2, len(frame)).astype(float)
-    assert values(pretrained().fit(frame).predict()).min() >= 0
-
-
 def test_paths_have_the_quantiles_and_are_the_same_again(fitted):
     paths = fitted.predict(samples=400)
     again = fitted.predict(samples=400)
@@ -153,15 +147,6 @@ def test_newer_rows_go_on_and_the_past_is_forecast(fitted):
     np.testing.assert_allclose(values(refitted.predict()), values(model.predict()), rtol=1e-6)
 
 
-def test_what_is_read_can_be_looked_into(fitted):
-    inputs = fitted.model_inputs(step_size=6)
-    assert inputs.features[0] == "value"
-    assert inputs.inputs["past"].shape[2] == len(inputs.features)
-    error = inputs.engine.predict(inputs.inputs, inputs.horizon) - inputs.truth
-    assert np.nanmean(np.abs(error)) < 2
-    assert fitted.encode().shape[0] == 2
-
-
 def test_the_past_of_a_long_series_is_forecast_from_two_seasons_on():
     """The network reads up to 2,048 rows and needs no more than two seasons."""
     rows = np.arange(560)
@@ -175,44 +160,10 @@ def test_the_past_of_a_long_series_is_forecast_from_two_seasons_on():
     assert model.predict_insample(step_size=horizon)["ds"].min() == first
 
 
-def test_calibrated_intervals():
-    model = pretrained(calibrate=True, level=(80,)).fit(series(120))
-    forecast = model.predict()
-    assert (forecast["seqcast-lo-80"] <= forecast["seqcast-hi-80"]).all()
-    assert len(model.calibrations_) == 1
-
-
 def test_it_says_what_it_is(capsys):
     Forecaster(H, preset="pretrained", verbose=1).fit(series())
     assert f"the pretrained network, version {load_pretrained().version}; nothing is trained" in capsys.readouterr().out
     assert pretrained().describe(series()).settings["preset"] == "pretrained"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"members": 2}, "members: expected 1 with preset='pretrained'"),
-        ({"training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
-        ({"point": "mean"}, "point: expected 'median' with preset='pretrained'"),
-        ({"future_covariates": ["price"]}, r"preset: expected a network that has been trained.*finetune\(df\)"),
-        ({"level": (50, 99)}, "level: expected levels up to 98, the widest"),
-    ],
-)
-def test_what_it_cannot_do_is_refused_before_work(options, message):
-    with pytest.raises(SpecError, match=message):
-        pretrained(**options).fit(series().assign(price=1.0))
-
-
-def test_what_needs_a_trained_network_is_refused(fitted):
-    with pytest.raises(SpecError, match="attention: expected a network with attention"):
-        fitted.attention()
-
-
-def test_fine_tuning_stays_as_it_was_where_it_is_worse(fitted):
-    model = copy.deepcopy(fitted)
-    model.finetune(series(), training={"epochs": 1, "steps_per_epoch": 1, "learning_rate": 10.0})
-    assert model.choice_.shares == {"pretrained": 1.0}
-    np.testing.assert_allclose(values(model.predict()), values(fitted.predict()), rtol=1e-6)
 
 
 def test_a_fine_tuned_network_is_kept_with_its_own_weights(fitted, tmp_path):
@@ -316,18 +267,6 @@ def test_a_fine_tuned_one_is_reported_and_tested_on_the_past_with_its_covariates
     assert np.isfinite(values(model.predict(future=later.assign(ds=later["ds"] + H)))).all()
     with pytest.raises(SpecError, match="covariate_importance: expected a network that was trained on this data alone"):
         model.covariate_importance()
-
-
-def test_several_targets_read_covariates_too():
-    from seqcast import Columns
-
-    known, later = priced(count=3)
-    columns, training = Columns(y=["y", "twice"]), {"epochs": 1, "steps_per_epoch": 2}
-    both = [rows.assign(twice=2 * rows["y"]) for rows in (known, later)]
-    model = months(future_covariates=["price"], columns=columns).finetune(both[0], training=training)
-    forecast = model.predict(future=both[1])
-    assert set(forecast["target"]) == {"y", "twice"}
-    assert np.isfinite(forecast["seqcast"]).all()
 
 
 def test_parts_that_hold_new_weights_cannot_be_frozen(with_price):

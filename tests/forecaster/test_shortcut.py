@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import seqcast
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError
 
 H, SEASON = 6, 7
 
@@ -63,23 +63,3 @@ def test_a_future_that_is_missing_is_seen_before_the_training():
         seqcast.forecast(frame, H, future_covariates=["price"], effort="balanced")
     with pytest.raises(DataError, match="future: expected None"):
         seqcast.forecast(frame, H, future=frame)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"effort": "much"}, "effort: expected"),
-        ({"effort": "quick", "preset": "classic"}, "effort: expected 'auto' with a preset that is named"),
-        ({"effort": "quick", "members": 2}, "effort: expected 'balanced' or 'best' with training, members"),
-        ({"effort": "quick", "point": "mean"}, "effort: expected 'balanced' or 'best' with point='mean'"),
-        ({"effort": "quick", "level": (99,)}, "effort: .*received 'quick', which trains nothing"),
-    ],
-)
-def test_efforts_that_say_nothing_are_refused(options, message):
-    with pytest.raises(SpecError, match=message):
-        seqcast.forecast(sales(), H, **options)
-
-
-def test_steps_of_any_length_are_for_a_network_of_its_own():
-    with pytest.raises(SpecError, match=r"effort: .*with irregular stamps"):
-        seqcast.Forecaster(H, effort="quick", irregular=True).fit(sales())

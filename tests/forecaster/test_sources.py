@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.data.frames.sharded import ShardedFrame
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.reading import Memory
@@ -169,15 +168,6 @@ def test_another_job_does_not_write_into_the_folder(both, folder, frame, tmp_pat
         model.predict(df=folder, future=future(frame), output=tmp_path / "other")
 
 
-def test_new_series_are_forecast_from_a_source(both, frame, tmp_path):
-    others = pd.concat([series(20 + number) for number in range(8)], ignore_index=True)
-    others.to_parquet(tmp_path / "new.parquet", index=False)
-    known = future(others)
-    pd.testing.assert_frame_equal(
-        both[0].predict(df=tmp_path / "new.parquet", future=known), both[0].predict(df=others, future=known), rtol=1e-6
-    )
-
-
 @pytest.mark.parametrize("align", ["time", "series"])
 def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame, tmp_path, align):
     model, keys = Forecaster(4, **OPTIONS), ["unique_id", "ds", "cutoff", "y", "seasonal_naive", "last_value"]
@@ -186,14 +176,6 @@ def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame,
     pd.testing.assert_frame_equal(found[keys], expected[keys])
     path = model.backtest(folder, n_windows=2, align=align, output=tmp_path / "out")
     pd.testing.assert_frame_equal(pd.read_parquet(path), found)
-
-
-def test_a_backtest_with_other_cutoffs_is_another_job(folder, tmp_path):
-    model = Forecaster(4, **OPTIONS)
-    model.backtest(folder, n_windows=1, output=tmp_path / "out")
-    for other in ({"n_windows": 2}, {"step_size": 2}, {"align": "series"}, {"refit": True}):
-        with pytest.raises(SaveError, match=f"received one of a job with another {next(iter(other))}"):
-            model.backtest(folder, **{"n_windows": 1, **other}, output=tmp_path / "out")
 
 
 def test_a_backtest_without_training(both, folder, frame, tmp_path):
@@ -315,11 +297,6 @@ def test_frames_beside_a_source_are_refused(folder, frame, option):
         Forecaster(4, **OPTIONS).fit(folder, **{option: frame.tail(5)})
 
 
-def test_a_number_of_validation_rows_is_taken(folder, frame):
-    streamed, in_memory = (Forecaster(4, **OPTIONS).fit(df, validation=8) for df in (folder, frame))
-    assert (streamed.series_state_.trained_until == in_memory.series_state_.trained_until).all()
-
-
 def test_a_limit_without_a_source_is_refused(frame):
     with pytest.raises(SpecError, match="memory_limit: expected None where df is read at once"):
         Forecaster(4, **OPTIONS).fit(frame, memory_limit="1 GiB")
@@ -354,35 +331,3 @@ def test_a_fit_of_a_source_goes_on_from_its_checkpoint(folder, tmp_path, monkeyp
 
 
 # ---------------------------------------------------------------- frames in shards
-
-
-def test_a_sharded_frame_has_what_a_frame_has(folder, frame, tmp_path):
-    from seqcast.data.frames.sharded import Scratch
-    from seqcast.data.frames.sources import open_source
-    from seqcast.data.frames.table import read_frame
-    from seqcast.data.series.sharded import ArrayCache
-    from seqcast.forecaster.options import RowOptions
-    from seqcast.forecaster.reading import checked_pieces
-
-    options = RowOptions.of(Forecaster(4, **OPTIONS).get_params(deep=False))
-    scratch = Scratch(tmp_path, ArrayCache(1 << 20))
-    sharded = ShardedFrame.of(scratch, checked_pieces(options, open_source(folder), Memory.of(None)))
-    long = read_frame(frame, missing="fill")
-    assert len(sharded.shards) > 2
-    assert sharded.source.ids == long.source.ids
-    np.testing.assert_array_equal(sharded.source.lengths, long.source.lengths)
-    assert (sharded.first_stamps == long.first_stamps).all()
-    assert (sharded.last_stamps == long.last_stamps).all()
-    assert (sharded.latest_stamp == long.latest_stamp).all()
-    stops = long.source.lengths // 2
-    np.testing.assert_array_equal(sharded.count_observed(stops), long.count_observed(stops))
-    rows = np.arange(int(long.source.ends[-1]))
-    np.testing.assert_array_equal(sharded.target_store.read(rows), long.target_store.read(rows))
-    assert not sharded.target_store.complete
-    for ours, theirs in ((sharded.tail(7), long.tail(7)), (sharded.until(stops).tail(100), long.until(stops))):
-        np.testing.assert_array_equal(ours.source.values, theirs.source.values)
-        assert (ours.stamps == theirs.stamps).all()
-    kept, rest = sharded.without({"s04": DataError("x")})
-    assert kept.sum() == SERIES - 1
-    assert "s04" in rest.skipped
-    assert rest.source.ids == tuple(name for name in long.source.ids if name != "s04")

@@ -8,12 +8,10 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-from sklearn.utils.validation import check_is_fitted
 
 from seqcast import Forecaster, NetworkSpec
 from seqcast.errors import DataError, NotFittedError, TrainingError
+from seqcast.forecaster import backtest
 
 TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
 ONE_EPOCH = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 16}
@@ -65,13 +63,6 @@ def test_fitted_attributes_are_there_after_fit_only_and_read_only(fitted, name):
     getattr(fitted, name)
     with pytest.raises(AttributeError):
         setattr(fitted, name, None)
-
-
-def test_scikit_learn_knows_whether_it_is_fitted(fitted):
-    check_is_fitted(fitted)
-    for unfitted in (tiny(), clone(fitted)):
-        with pytest.raises(SklearnNotFittedError):
-            check_is_fitted(unfitted)
 
 
 @pytest.mark.parametrize("arrive", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
@@ -138,9 +129,9 @@ def test_a_drawn_seed_is_kept_and_repeats_the_fit(tmp_path):
 
 def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
     seeds = []
-    train = Forecaster.__init__.__globals__["fit_plans"]
+    train = backtest.fit_plans
     monkeypatch.setattr(
-        "seqcast.forecaster.estimator.fit_plans",
+        "seqcast.forecaster.backtest.fit_plans",
         lambda plans, run: (
             [seeds.append(next(iter(plan.by_place.values())).seeds) for plan in plans] and train(plans, run)
         ),

@@ -1,4 +1,4 @@
-"""Calibrated intervals hold the truth as often as they say, and say when they cannot know."""
+"""Calibrated intervals hold the truth as often as they say; levels nest, and any horizon is served."""
 
 import math
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seqcast.errors import DataError, SpecError
-from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, windows_needed
+from seqcast.intervals.conformal import Calibration, calibrate_intervals, calibrate_points, windows_needed
+from seqcast.intervals.quantiles import check_levels
 
 LEVEL = (50, 80, 95)
 
@@ -67,14 +68,6 @@ def test_coverage_is_what_was_promised(way):
     assert (covered <= promised + 1 / (count + 1) + margin).all()
 
 
-def test_intervals_that_are_too_wide_are_narrowed():
-    random = np.random.default_rng(0)
-    truth = random.normal(size=(200, 1))
-    calibration = calibrate_intervals(truth, np.full((200, 1, 1), -9.0), np.full((200, 1, 1), 9.0), level=80)
-    assert -8 < calibration.widths.item() < -7
-    assert inside(truth, *calibration.apply(np.full((200, 1, 1), -9.0), np.full((200, 1, 1), 9.0))).item() > 0.8
-
-
 def test_missing_truth_is_left_out():
     truth, _, lo, hi = simulate(np.random.default_rng(1), 60)
     holes = truth.copy()
@@ -93,15 +86,6 @@ def test_scale_measures_scores_in_units_of_the_window():
     expected = calibrate_points(truth, point, level=LEVEL)
     made = calibrate_points(truth * scale[:, None], point * scale[:, None], level=LEVEL, scale=scale)
     np.testing.assert_allclose(made.widths, expected.widths, rtol=1e-9)
-
-
-def test_order_of_windows_does_not_matter():
-    truth, _, lo, hi = simulate(np.random.default_rng(4), 30)
-    mixed = np.random.default_rng(0).permutation(30)
-    one = calibrate_intervals(truth, lo, hi, level=LEVEL)
-    np.testing.assert_array_equal(
-        calibrate_intervals(truth[mixed], lo[mixed], hi[mixed], level=LEVEL).widths, one.widths
-    )
 
 
 @pytest.mark.parametrize("level", [10, 50, 80, 90, 95, 99, 99.5])
@@ -158,5 +142,99 @@ WRONG = {
 
 @pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_inputs(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+WIDTHS = np.array([[0.5, 1.0], [-2.0, 3.0]])
+INTERVALS = Calibration((80, 95), WIDTHS, np.array([30, 29]))
+POINT = Calibration((80, 95), np.abs(WIDTHS), np.array([30, 29]), "point")
+
+
+def random_bounds(seed, count=50, horizon=2, levels=2):
+    random = np.random.default_rng(seed)
+    point = random.normal(size=(count, horizon))
+    half = np.sort(random.exponential(size=(count, horizon, levels)), axis=2)
+    return point, point[:, :, None] - half, point[:, :, None] + half
+
+
+def test_bounds_are_moved_by_the_widths():
+    lo, hi = np.full((1, 2, 2), [-5.0, -9.0]), np.full((1, 2, 2), [5.0, 9.0])
+    lower, upper = INTERVALS.apply(lo, hi)
+    np.testing.assert_array_equal(upper[0], [[5.5, 10.0], [3.0, 12.0]])
+    np.testing.assert_array_equal(lower, -upper)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_levels_nest_and_hold_the_point(seed):
+    random = np.random.default_rng(seed)
+    level = (50, 80, 90, 95)
+    calibration = Calibration(level, random.normal(size=(6, 4)) * 2, np.full(6, 50))
+    point, lo, hi = random_bounds(seed, horizon=9, levels=4)
+    lower, upper = calibration.apply(lo, hi, point=point)
+    assert (lower <= upper).all()
+    assert (np.diff(lower, axis=2) <= 0).all()
+    assert (np.diff(upper, axis=2) >= 0).all()
+    assert (lower <= point[:, :, None]).all()
+    assert (upper >= point[:, :, None]).all()
+    # None is narrower than its own widths say, so none covers less than it was calibrated for.
+    widths = calibration.widths_for(9)
+    assert (lower <= lo - widths + 1e-12).all() or (lo - widths > hi + widths).any()
+    proper = lo - widths <= hi + widths
+    assert (lower[proper] <= (lo - widths)[proper]).all()
+    assert (upper[proper] >= (hi + widths)[proper]).all()
+
+
+def test_intervals_that_cross_shrink_to_their_middle():
+    calibration = Calibration((80,), [[-4.0]], [30])
+    lower, upper = calibration.apply([[[-1.0]]], [[[3.0]]])
+    assert (lower.item(), upper.item()) == (1.0, 1.0)
+    lower, upper = calibration.apply([[[-1.0]]], [[[3.0]]], point=[[2.0]])
+    assert (lower.item(), upper.item()) == (1.0, 2.0)
+
+
+def test_around_a_point():
+    point = np.array([[1.0, 2.0], [3.0, 4.0]])
+    lower, upper = POINT.around(point)
+    np.testing.assert_array_equal(
+        upper - point[:, :, None], np.broadcast_to(np.maximum.accumulate(np.abs(WIDTHS), 1), (2, 2, 2))
+    )
+    np.testing.assert_array_equal(upper + lower, np.broadcast_to(2 * point[:, :, None], (2, 2, 2)))
+    lower, upper = POINT.around(point, level=95)
+    np.testing.assert_array_equal(upper[:, :, 0] - point, [[1.0, 3.0]] * 2)
+
+
+_, BELOW, ABOVE = random_bounds(0)
+WRONG_APPLIED = {
+    "level": (
+        lambda: INTERVALS.apply(BELOW, ABOVE, level=(80, 90)),
+        SpecError,
+        "level: expected one of 80, 95, received 90",
+    ),
+    "order": (lambda: INTERVALS.apply(BELOW, ABOVE, level=(95, 80)), SpecError, "level: .*ascending"),
+    "hundred": (lambda: check_levels((80, 100)), SpecError, "level: expected levels above 1 and below 100"),
+    "zero": (lambda: check_levels(0), SpecError, "level: expected levels above 1 and below 100"),
+    "text": (lambda: check_levels("80"), SpecError, "level: expected a number in"),
+    "none": (lambda: check_levels(()), SpecError, "level: expected levels"),
+    "lo": (lambda: INTERVALS.apply(BELOW[:, :, :1], ABOVE), DataError, "lo: expected shape"),
+    "hi": (lambda: INTERVALS.apply(BELOW, ABOVE[:3]), DataError, "hi: expected shape"),
+    "axes": (lambda: INTERVALS.apply(BELOW[0], ABOVE[0]), DataError, "lo: expected 3 axes"),
+    "point": (lambda: INTERVALS.apply(BELOW, ABOVE, point=np.zeros((50, 3))), DataError, "point: expected shape"),
+    "scale": (
+        lambda: INTERVALS.apply(BELOW, ABOVE, scale=np.zeros(50)),
+        DataError,
+        "scale: expected a positive number",
+    ),
+    "scales": (lambda: INTERVALS.apply(BELOW, ABOVE, scale=np.ones(3)), DataError, "scale: .*each window, 50"),
+    "horizon": (lambda: INTERVALS.widths_for(0), SpecError, "horizon"),
+    "kind": (lambda: Calibration((80,), [[1.0]], [9], "points"), SpecError, "kind: .*Did you mean 'point'"),
+    "widths": (lambda: Calibration((80,), [[1.0, 2.0]], [9]), DataError, "widths: expected shape"),
+    "nan": (lambda: Calibration((80,), [[np.nan]], [9]), DataError, "widths: expected finite numbers"),
+    "no step": (lambda: Calibration((80,), np.zeros((0, 1)), []), DataError, "widths: .*received no step"),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG_APPLIED.values(), ids=WRONG_APPLIED)
+def test_wrong_inputs_of_a_calibration(call, error, message):
     with pytest.raises(error, match=message):
         call()

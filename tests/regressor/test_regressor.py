@@ -4,7 +4,6 @@ import random
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -14,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from seqcast import Seq2SeqRegressor
-from seqcast.data.signals import random_sines
 from seqcast.errors import DataError, NotFittedError, SpecError
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
@@ -186,17 +184,6 @@ def test_axes_of_y_come_back(sines):
     assert model.predict(past, horizon=3).shape == (96, 3)
 
 
-def test_lists_and_frames_do_as_well(sines):
-    past, future = sines[0][:, :, 0], sines[1][:, :, 0]
-    expected = Seq2SeqRegressor(**SMALL).fit(past, future).predict(past)
-    lists = Seq2SeqRegressor(**SMALL).fit(past.tolist(), future.tolist())
-    np.testing.assert_allclose(lists.predict(past.tolist()), expected, atol=1e-5)
-    frame = pd.DataFrame(past, columns=[f"t{i}" for i in range(12)])
-    framed = Seq2SeqRegressor(**SMALL).fit(frame, pd.DataFrame(future))
-    assert list(framed.feature_names_in_) == list(frame.columns)
-    np.testing.assert_allclose(framed.predict(frame), expected, atol=1e-5)
-
-
 def test_several_signals_in_one_out_and_any_length(sines):
     rng = np.random.default_rng(0)
     past = np.concatenate([rng.normal(size=(96, 12, 2)), sines[0]], axis=2)
@@ -213,24 +200,6 @@ def test_scaling_and_shifting_the_data_scales_and_shifts_the_forecast(sines):
     np.testing.assert_allclose((moved - 3e6) / 1e6, plain, atol=1e-3)
 
 
-def test_attention_weights_come_out(sines):
-    model = Seq2SeqRegressor(**SMALL, attention="dot").fit(*sines)
-    weights = model.attention_weights(sines[0], horizon=7)
-    assert weights.shape == (96, 7, 12)
-    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
-    with pytest.raises(SpecError, match="attention"):
-        Seq2SeqRegressor(**SMALL).fit(*sines).attention_weights(sines[0])
-
-
-def test_learning_and_its_record(sines):
-    past, future = random_sines(512, past=12, future=5, num_signals=1, frequency=(1, 2), seed=3)
-    model = Seq2SeqRegressor(**{**SMALL, "epochs": 20, "learning_rate": 0.03}).fit(past, future)
-    assert model.score(past, future) > 0.6
-    assert len(model.history_) == len(model.history_["val_loss"]) == 20
-    assert model.history_.best_epoch == int(np.argmin(model.history_["val_loss"])) + 1
-    assert model.history_.seconds > 0
-
-
 def test_the_users_own_keras_objects_are_copied(sines):
     optimiser = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9))
     seen = []
@@ -245,57 +214,44 @@ def test_the_users_own_keras_objects_are_copied(sines):
 # ---------------------------------------------------------------- wrong input
 
 
+KNOWN = np.ones((96, 5, 2))
+STATIC = {"static_covariates": KNOWN[:, 0]}
+
+
 @pytest.mark.parametrize(
-    ("past", "horizon", "options", "message"),
+    ("model", "past", "options", "message"),
     [
-        (np.ones((2, 12, 3)), None, {}, "X: expected [N, T, 1], as at fit, received shape (2, 12, 3)."),
-        (np.ones((2, 12)), None, {}, "X: expected [N, T, 1], as at fit, received 2 axes."),
-        (np.full((2, 12, 1), np.nan), None, {}, "X, window 0, step 0, feature 0: expected finite numbers"),
-        (np.ones((2, 12, 1)), 0, {}, "horizon: expected a whole number >= 1, received 0."),
-        (np.ones((2, 12, 1)), 2.5, {}, "horizon: expected a whole number >= 1, received 2.5."),
+        ("plain", np.ones((2, 12, 3)), {}, "X: expected [N, T, 1], as at fit, received shape (2, 12, 3)."),
+        ("plain", np.ones((2, 12)), {}, "X: expected [N, T, 1], as at fit, received 2 axes."),
+        ("plain", np.full((2, 12, 1), np.nan), {}, "X, window 0, step 0, feature 0: expected finite numbers"),
+        ("plain", None, {"horizon": 0}, "horizon: expected a whole number >= 1, received 0."),
+        ("plain", None, {"horizon": 2.5}, "horizon: expected a whole number >= 1, received 2.5."),
+        ("plain", None, STATIC, "static_covariates: expected nothing, as at fit"),
+        ("flat", np.ones((2, 11)), {}, "X: X has 11 features, but Seq2SeqRegressor is expecting 12 features as input"),
+        ("rich", None, {}, "static_covariates: expected 2 features, as at fit, received nothing"),
+        ("rich", None, {"static_covariates": KNOWN[:, 0, :1]}, "static_covariates: expected 2 features, as at fit"),
+        ("rich", None, {"static_covariates": KNOWN[:5, 0]}, "static_covariates: expected as many windows as X, 96"),
+        ("rich", None, STATIC, "future_covariates: expected 2 features, as at fit, received nothing"),
         (
-            np.ones((2, 12, 1)),
+            "rich",
             None,
-            {"static_covariates": np.ones((2, 1))},
-            "static_covariates: expected nothing, as at fit",
+            {**STATIC, "future_covariates": KNOWN, "horizon": 6},
+            "future_covariates: expected at least 6 steps, the horizon, received 5",
         ),
     ],
 )
-def test_wrong_input_of_predict(fitted, past, horizon, options, message):
+def test_wrong_input_of_predict(fitted, by_form, sines, model, past, options, message):
     with pytest.raises((DataError, SpecError)) as caught:
-        fitted.predict(past, horizon, **options)
+        (fitted if model == "plain" else by_form[model]).predict(sines[0] if past is None else past, **options)
     assert str(caught.value).startswith(message)
 
 
-def test_a_fixed_number_of_steps_and_covariates_as_at_fit(sines):
+@pytest.fixture(scope="module")
+def by_form(sines):
+    """Return models that were fitted to a table, and to covariates."""
     past, future = sines
-    flat = Seq2SeqRegressor(**SMALL).fit(past[:, :, 0], future[:, :, 0])
-    with pytest.raises(DataError, match="X has 11 features, but Seq2SeqRegressor is expecting 12 features as input"):
-        flat.predict(past[:, 1:, 0])
-    known = np.ones((96, 5, 2))
-    model = Seq2SeqRegressor(**SMALL).fit(past, future, static_covariates=known[:, 0], future_covariates=known)
-    for options, words in (
-        ({}, "static_covariates: expected 2 features, as at fit, received nothing"),
-        (
-            {"static_covariates": known[:, 0, :1]},
-            "static_covariates: expected 2 features, as at fit, received 1",
-        ),
-        (
-            {"static_covariates": known[:, 0]},
-            "future_covariates: expected 2 features, as at fit, received nothing",
-        ),
-        (
-            {"static_covariates": known[:, 0], "future_covariates": known, "horizon": 6},
-            "future_covariates: expected at least 6 steps, the horizon, received 5",
-        ),
-        (
-            {"static_covariates": known[:5, 0]},
-            "static_covariates: expected as many windows as X, 96, received 5",
-        ),
-    ):
-        with pytest.raises(DataError) as caught:
-            model.predict(past, **options)
-        assert str(caught.value).startswith(words)
+    rich = Seq2SeqRegressor(**SMALL).fit(past, future, **STATIC, future_covariates=KNOWN)
+    return {"flat": Seq2SeqRegressor(**SMALL).fit(past[:, :, 0], future[:, :, 0]), "rich": rich}
 
 
 def test_states_of_another_network_are_refused(fitted, sines):
@@ -341,14 +297,6 @@ def test_quantiles_have_the_axes_of_y(purchases):
     assert Seq2SeqRegressor(**options).fit(past, future + 1).predict_quantiles(past, (0.1, 0.9)).shape == (96, 5, 2)
     one = Seq2SeqRegressor(**options).fit(past, future[:, 0] + 1)
     assert one.predict_quantiles(past, (0.1, 0.9)).shape == (96, 2)
-
-
-def test_scaling_and_shifting_the_data_scales_and_shifts_the_quantiles(purchases):
-    past, future = purchases
-    options = {**SMALL, "head": "student_t", "decoder_input": "autoregressive"}
-    plain = Seq2SeqRegressor(**options).fit(past, future).predict_quantiles(past, (0.1, 0.9))
-    moved = Seq2SeqRegressor(**options).fit(past * 1e3 - 7e3, future * 1e3 - 7e3)
-    np.testing.assert_allclose((moved.predict_quantiles(past * 1e3 - 7e3, (0.1, 0.9)) + 7e3) / 1e3, plain, atol=1e-2)
 
 
 def test_quantiles_take_a_distribution_and_probabilities(fitted, sines, purchases):

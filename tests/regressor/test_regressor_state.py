@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.exceptions
-from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, NotFittedError, TrainingError
@@ -55,15 +53,6 @@ def test_what_is_learnt_is_there_after_fit_and_cannot_be_set(sines, fitted, name
         setattr(fitted, name, None)
 
 
-def test_scikit_learn_knows_what_is_fitted(fitted):
-    with pytest.raises(sklearn.exceptions.NotFittedError):
-        check_is_fitted(Seq2SeqRegressor())
-    check_is_fitted(fitted)
-    check_is_fitted(fitted, ["engine_", "n_features_in_"])
-    with pytest.raises(sklearn.exceptions.NotFittedError):
-        check_is_fitted(clone(fitted))
-
-
 def test_names_of_columns_are_those_of_the_last_fit(sines):
     past, future = sines
     model = Seq2SeqRegressor(**{**SMALL, "epochs": 1}).fit(frame(past), future)
@@ -78,19 +67,6 @@ def test_names_of_columns_are_those_of_the_last_fit(sines):
     assert not hasattr(model, "feature_names_in_")
     with pytest.raises(AttributeError, match="fitted on an X without names of columns"):
         _ = model.feature_names_in_
-
-
-def test_nothing_is_predicted_before_fit(sines, tmp_path):
-    model = Seq2SeqRegressor()
-    for call in (
-        lambda: model.predict(sines[0]),
-        lambda: model.encode(sines[0]),
-        lambda: model.score(*sines),
-        lambda: model.save(tmp_path / "model.seqcast"),
-    ):
-        with pytest.raises(NotFittedError, match="not fitted yet"):
-            call()
-    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- copies
@@ -114,28 +90,6 @@ def test_copies_predict_the_same_and_go_their_own_way(sines, copied, continued):
     assert len(model.history_) == len(other.history_) == 3 + continued
 
 
-def test_a_clone_fits_the_same(fitted, sines):
-    np.testing.assert_array_equal(clone(fitted).fit(*sines).predict(sines[0]), fitted.predict(sines[0]))
-
-
-def test_a_copied_engine_has_the_weights_and_the_random_generators(sines):
-    model = Seq2SeqRegressor(**SMALL, dropout=0.2, decoder_input="scheduled").fit(*sines)
-    original, other = model.engine_, model.engine_.copy()
-    new = Seq2SeqRegressor(**SMALL, dropout=0.2, decoder_input="scheduled").partial_fit(*sines).engine_
-
-    def values(engine):
-        return [keras.ops.convert_to_numpy(variable.value) for variable in engine.model.variables]
-
-    trained = [(one != another).any() for one, another in zip(values(original), values(new), strict=True)]
-    assert sum(trained) > len(original.weights)  # generators, too, are not where one epoch leaves them
-    for one, same in zip(values(original), values(other), strict=True):
-        np.testing.assert_array_equal(one, same)
-    weights = original.weights
-    other.model.set_weights([weight + 1 for weight in weights])
-    for before, after in zip(weights, original.weights, strict=True):
-        np.testing.assert_array_equal(before, after)
-
-
 # ---------------------------------------------------------------- partial fits
 
 
@@ -149,18 +103,6 @@ def test_partial_fit_goes_on(sines):
     assert np.abs(fitted.partial_fit(*sines).predict(sines[0]) - before).max() > 0
     with pytest.raises(DataError, match=r"y: expected shape .N, 5, 1., as before"):
         fitted.partial_fit(sines[0], sines[1][:, :3])
-
-
-def test_partial_fit_leaves_what_was_published_as_it_was(sines):
-    model = Seq2SeqRegressor(**SMALL)
-    published = []
-    for fit in (model.partial_fit, model.partial_fit, model.fit, model.partial_fit, model.partial_fit):
-        fit(*sines)
-        published.append((model.engine_, model.engine_.weights, model.history_, copy.deepcopy(model.history_)))
-    for engine, weights, history, recorded in published:
-        for now, then in zip(engine.weights, weights, strict=True):
-            np.testing.assert_array_equal(now, then)
-        assert history == recorded
 
 
 def test_partial_fit_goes_on_with_the_optimiser(sines):
@@ -253,15 +195,6 @@ def test_a_partial_fit_that_fails_leaves_the_estimator_as_it_was(sines, fails):
     np.testing.assert_array_equal(model.predict(past), twin.partial_fit(past, future).predict(past))
 
 
-def test_an_interruption_leaves_the_best_weights(sines):
-    model = Seq2SeqRegressor(**{**SMALL, "epochs": 9})
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(*sines, callbacks=[stopping(interrupt, at=3)])
-    assert model.history_.interrupted
-    assert model.history_.best_epoch is not None
-    assert np.isfinite(model.predict(sines[0])).all()
-
-
 def test_an_interruption_leaves_a_whole_state(sines):
     past, future = sines
     model = Seq2SeqRegressor(**SMALL).fit(past, future)
@@ -298,13 +231,3 @@ def test_the_seed_of_a_fit_repeats_it(sines, random_state):
     np.testing.assert_array_equal(again.predict(sines[0]), model.predict(sines[0]))
     assert type(model.seed_) is int
     assert again.seed_ == model.seed_
-
-
-def test_every_fit_without_a_seed_draws_one_and_partial_fits_keep_it(sines, tmp_path):
-    model = Seq2SeqRegressor(**{**SMALL, "random_state": None, "epochs": 1})
-    seeds = {model.fit(*sines).seed_ for _ in range(3)}
-    assert len(seeds) == 3
-    assert model.partial_fit(*sines).seed_ in seeds
-    model.save(tmp_path / "model.seqcast")
-    loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
-    assert (loaded.seed_, loaded.random_state) == (model.seed_, None)

@@ -40,15 +40,6 @@ def test_counts_are_whole_numbers(tmp_path):
     np.testing.assert_array_equal(Seq2SeqRegressor.load(tmp_path / "m.seqcast").predict(X[:, :, 0]), points)
 
 
-def test_each_target_has_its_own():
-    both = np.concatenate([Y, Y - 1.0], axis=2)
-    model = regressor(target_features="none").fit(X, both)
-    real = regressor(target_features="none", support="real").fit(X, both)
-    far = 5.0 * X
-    np.testing.assert_array_equal(model.predict(far)[..., 0], np.maximum(real.predict(far)[..., 0], 0.0))
-    np.testing.assert_array_equal(model.predict(far)[..., 1], real.predict(far)[..., 1])
-
-
 def test_what_is_not_seen_at_once_is_not_guessed():
     far = 5.0 * X
     real = regressor(support="real").partial_fit(X, Y).predict(far)

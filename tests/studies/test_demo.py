@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from seqcast.regressor.estimator import Seq2SeqRegressor
+from seqcast.regressor.regressor import Seq2SeqRegressor
 from seqcast.studies.demo import FILES, DemoSize, run_demo
 
 pytestmark = pytest.mark.documents

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast.data.signals import random_sines
-from seqcast.regressor.estimator import Seq2SeqRegressor
+from seqcast.regressor.regressor import Seq2SeqRegressor
 from seqcast.training.listeners import TrainingEvent, listen, listeners
 
 

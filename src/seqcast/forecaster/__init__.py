@@ -1,10 +1,9 @@
 """`Forecaster`: from long data frames to forecasts as frames.
 
-In reading order: `estimator`, `options`, `defaults`, `option_checks`; `reading`, `sources` (from frames and sources
-to rows); `rows`, `planning` (from rows to a plan); `candidates` (what may forecast); `training_run`, `fitting`,
-`choice`, `validation` (from a plan to what is fitted); `fitted`, `series_state`, `blend`, `future`, `owners` (what is
-fitted, and its forecasts); `backtest`, `output`, `explain`, `anomalies`, `facts`, `report`, `export`, `archive`,
-`cluster`; and `shortcut`, all of it in one step.
+In reading order: `estimator`, `options`, `defaults`; `reading`, `series_state`, `rows`, `planning` (from rows to a
+plan); `candidates` (what may forecast); `choice` (in which shares); `fitting` (from a plan to what is fitted); `fitted`
+(which forecasts); `adapt`, `backtest`, `explain`, `anomalies`, `report`, `output` (what is done with it); `archive`
+(its file); and `shortcut`, all of it in one step.
 
 Stability: stable.
 """

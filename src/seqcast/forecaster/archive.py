@@ -14,12 +14,10 @@ from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import FrameSchema, Frequency, LongFrame, plain_stamps
 from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import DataError, SeqcastError, SpecError
-from seqcast.forecaster.candidates.base import FittedCandidate
-from seqcast.forecaster.candidates.table import CANDIDATES
+from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.option_checks import check_options
-from seqcast.forecaster.options import ForecastOptions, RowOptions
+from seqcast.forecaster.options import ForecastOptions, RowOptions, check_options
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration
 from seqcast.pretrained import MODELS, ZeroShotModel

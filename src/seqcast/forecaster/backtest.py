@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,17 @@ import numpy.typing as npt
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
+from seqcast.errors import SpecError
+from seqcast.forecaster.candidates import Candidate
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.fitting import TrainingRun, fit_plans
+from seqcast.forecaster.options import FitOptions, RowOptions
+from seqcast.forecaster.output import OutputFolder
+from seqcast.forecaster.planning import make_plan
+from seqcast.forecaster.reading import SourceRows, read_rows
+from seqcast.pretrained import is_zero_shot
+from seqcast.runtime import say
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +36,7 @@ class Backtest:
     Args:
         frame: The series.
         known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
-        origins: The origins at these cutoffs, cutoff after cutoff, in each part of the frame.
+        origins: The origins at these cutoffs, cutoff after cutoff, in each shard of the frame.
         every: Number of cutoffs that each fit forecasts from.
     """
 
@@ -73,6 +85,9 @@ class Backtest:
     def check_after(self, fitted: FittedForecaster) -> None:
         """Refuse cutoffs before the last stamp that a fit saw.
 
+        Args:
+            fitted: The fitted forecaster.
+
         Raises:
             DataError: A forecast would begin at or before it.
         """
@@ -80,11 +95,11 @@ class Backtest:
             origins.check_after(part, fitted.series.last_seen)
 
     def table(self, fits: Sequence[FittedForecaster], number: int) -> Any:
-        """Forecast the series in one part of the frame, and return forecasts beside the truth and naive forecasts.
+        """Forecast the series in one shard of the frame, and return forecasts with the truth and naive forecasts.
 
         Args:
             fits: The fitted forecaster for the first `every` cutoffs, for the next, and so on.
-            number: Number of the part.
+            number: Number of the shard.
 
         Returns:
             A frame as `Forecaster.backtest` returns it; `None` where there are no origins.
@@ -106,3 +121,89 @@ class Backtest:
         for name, season in ((SEASONAL_NAIVE, fits[0].season_length), ("last_value", 1)):
             forecasts[name] = origins.naive(frame, season)
         return origins.table(frame, forecasts)
+
+
+def backtest_rows(
+    options: Mapping[str, Any],
+    fitted: FittedForecaster | None,
+    df: Any,
+    opened: contextlib.ExitStack,
+    arguments: Mapping[str, Any],
+    *,
+    output: str | os.PathLike[str] | None,
+    memory_limit: Any,
+    storage: str | os.PathLike[str] | None = None,
+) -> tuple[AnyFrame, OutputFolder | None]:
+    """Read the rows of a backtest.
+
+    Args:
+        options: The arguments of the forecaster, by name.
+        fitted: The fitted forecaster, if nothing is to be trained.
+        df: The rows.
+        opened: What removes the shards of a source in the end.
+        arguments: The cutoffs, JSON types by name.
+        output: The folder for the forecasts, if any.
+        memory_limit: The user's limit.
+        storage: The folder that shards go to; `None` is the one for temporary files.
+
+    Returns:
+        The rows, and the folder.
+    """
+    how, before = RowOptions.of(options), None if fitted is None else fitted.series
+    df, source = SourceRows.of(how, df, memory_limit, before)
+    folder = None
+    if output is not None:
+        written = ", ".join(f"{name}={value!r}" for name, value in options.items() if name != "verbose")
+        job = {"job": "backtest", **arguments, "options": written}
+        folder = OutputFolder.of_job(output, job, fitted, df, source)
+    if source is None:
+        return read_rows(how, df, before), folder
+    rows = None if folder is None else folder.piece_rows
+    return source.sharded(opened, piece_rows=rows, storage=storage), folder
+
+
+def fits_at(
+    frames: Sequence[AnyFrame], options: FitOptions, before: FittedForecaster | None, run: TrainingRun
+) -> list[FittedForecaster]:
+    """Return what a fit learns from each frame, all with the same seed.
+
+    Args:
+        frames: The rows up to each cutoff.
+        options: The resolved options of the forecaster.
+        before: What the forecaster has learnt, if anything.
+        run: How trainings are run.
+    """
+    choice: Choice | None = None
+    candidates: tuple[Candidate, ...] = ()
+    if before is not None and is_zero_shot(options.preset):
+        # Fine-tuned or not, as the forecaster is.
+        choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
+    plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
+    if run.verbose:
+        say(plans[0].describe(), is_result=True)
+    return fit_plans(plans, run)
+
+
+def refit_every(refit: bool | int | str) -> int | None:
+    """Return the number of cutoffs between two trainings of a backtest; 0 trains once, `None` not at all.
+
+    Args:
+        refit: The argument of `Forecaster.backtest`.
+
+    Raises:
+        SpecError: It is none of the values that there are.
+
+    Example:
+        >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")
+        (0, 1, 3, None)
+    """
+    if isinstance(refit, str) and refit == "never":
+        return None
+    if isinstance(refit, bool | np.bool_) or (isinstance(refit, int | np.integer) and refit >= 1):
+        return int(refit)
+    raise SpecError(
+        "refit",
+        expected="False, True or a whole number >= 1, or 'never'",
+        received=repr(refit),
+        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
+    )

@@ -1,4 +1,4 @@
-"""The choice by evidence: which candidates share the forecast, by their losses on hold-out windows."""
+"""The forecast that candidates share, and the choice by evidence: their shares follow losses on hold-out windows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows import Origins, WindowReader
-from seqcast.forecaster.blend import Blend
-from seqcast.forecaster.candidates.base import FittedCandidate
-from seqcast.forecaster.candidates.table import CANDIDATES, words
-from seqcast.forecaster.validation import count_disjoint
-from seqcast.intervals import ForecastRequest
+from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
+from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
 
 Array = npt.NDArray[Any]
 
+# Numbers in the contexts that are cut out at a time, so that memory does not grow with the number of forecasts.
+MOST_NUMBERS = 2**24
 # Shares are tried in steps of a tenth.
 TENTHS = 10
-# Shares that are best on so many windows, and those that follow the losses alone, weigh the same: windows of one time
+# Shares that are best on this many windows, and those that follow the losses alone, weigh the same: windows of one time
 # are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/shares.py`).
 CAUTIOUS_WINDOWS = 1_000.0
 # A candidate whose loss is a tenth above the least one's counts for a third in the latter, and so on.
@@ -57,18 +56,20 @@ class Choice:
 
     @classmethod
     def only(cls, name: str) -> Self:
-        """Return the choice of one candidate without a comparison."""
-        return cls({name: 1.0})
+        """Return the choice of one candidate without a comparison.
 
-    @property
-    def is_blend(self) -> bool:
-        """Whether several candidates share the forecast."""
-        return len(self.shares) > 1
+        Args:
+            name: Its name.
+        """
+        return cls({name: 1.0})
 
     def among(self, fitted: Sequence[FittedCandidate]) -> Self:
         """Return the choice in the same shares of candidates that have learnt since: each has its present name.
 
-        The share of one that is missing is shared out among the others.
+        The share of one that is missing is divided among the others.
+
+        Args:
+            fitted: The candidates.
         """
         names = {name: each.name for each in fitted for name in CANDIDATES[each.key].words}
         shares = {names[name]: share for name, share in self.shares.items() if name in names}
@@ -76,16 +77,14 @@ class Choice:
         return replace(self, shares={name: share / total for name, share in shares.items()})
 
     def __str__(self) -> str:
-        texts = words()
-        parts = [texts[name] for name in self.shares]
-        if self.is_blend:
-            parts = [f"{share:.0%} {texts[name]}" for name, share in self.shares.items()]
+        texts, several = words(), len(self.shares) > 1
+        parts = [f"{share:.0%} {texts[name]}" if several else texts[name] for name, share in self.shares.items()]
         chosen = " + ".join(parts)
         if not self.losses:
             return chosen
         ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
         losses = [f"{texts[name]} {loss:.3g}" for loss, name in ranked]
-        if self.is_blend:
+        if several:
             losses.insert(0, f"together {self.losses['blend']:.3g}")
         many = f"{self.windows} validation window{'s' * (self.windows != 1)}"
         return f"{chosen} (quantile loss on {many}: {', '.join(losses)})"
@@ -130,8 +129,8 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
         \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
 
     `L` is the quantile loss of forecasts `q`; `b` is the candidate's prior weight, 1 for networks and a tenth for the
-    last season. So candidates that are about as good have about equal shares until many windows tell them apart, and
-    one that is far worse has none.
+    last season. So candidates that are about as good have about equal shares until many windows show a difference, and
+    one that is much worse has none.
     The least loss is searched on a grid of tenths.
 
     Args:
@@ -175,10 +174,138 @@ def _cautious(losses: Mapping[str, float]) -> Array:
 
 
 def _grid(count: int) -> Iterator[Array]:
-    """Yield all shares of so many candidates in tenths."""
+    """Yield all shares of `count` candidates in tenths."""
     for bars in itertools.combinations(range(TENTHS + count - 1), count - 1):
         places = np.array([-1, *bars, TENTHS + count - 1])
         yield (np.diff(places) - 1) / TENTHS
+
+
+@dataclass(frozen=True)
+class Blend:
+    r"""Forecast by the weighted mean of the forecasts of candidates.
+
+    .. math:: q_p = \sum_k w_k\, q_{k, p}
+
+    Means of quantiles keep the shape that the forecasts have in common, so that several good forecasts are not blurred
+    into a wide one.
+
+    Args:
+        candidates: The candidates.
+        shares: The share of each, `w`; they sum to 1.
+        calibrations: The calibration of each target's intervals; empty for none.
+        support: The support of each target; empty for no bounds.
+
+    Source: Lichtendahl, Grushka-Cockayne and Winkler 2013, Is it better to average probabilities or quantiles?,
+    Management Science 59(7).
+    """
+
+    candidates: Sequence[FittedCandidate]
+    shares: Sequence[float]
+    calibrations: Sequence[Calibration] = ()
+    support: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, candidate: FittedCandidate) -> Self:
+        """Return the forecast of one candidate.
+
+        Args:
+            candidate: The candidate.
+        """
+        return cls([candidate], [1.0])
+
+    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return calibrated forecasts in the data's units, `[B, H, D, 1 + 2 L]`, block by block.
+
+        Args:
+            reader: The window reader.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
+        by_block = []
+        for block in _blocks(reader, origins):
+            forecast = self._scaled(reader, block, request)
+            if self.calibrations:
+                forecast = calibrated(forecast, request, self.calibrations)
+            scaler = block.scalers(reader)
+            parts = [scaler.inverse(forecast[..., part]) for part in range(forecast.shape[-1])]
+            by_block.append(bounded(np.stack(parts, axis=-1), self.support, request.probabilities_with_point))
+        return np.concatenate(by_block)
+
+    def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return forecasts in scaled units, not calibrated, `[B, H, D, 1 + 2 L]`; where only a point is known, that.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
+        return np.concatenate([self._scaled(reader, block, request) for block in _blocks(reader, origins)])
+
+    def _scaled(self, reader: WindowReader, block: Origins, request: ForecastRequest) -> Array:
+        forecasts = (each.forecast(reader, block, request) for each in self.candidates)
+        if len(self.candidates) == 1:
+            return next(forecasts)
+        return np.asarray(sum(share * forecast for share, forecast in zip(self.shares, forecasts, strict=True)))
+
+    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
+        """Draw sample paths in the data's units, `[B, samples, H, D]`: of each candidate as many as its share.
+
+        Those that forecast a point alone have none, unless nothing else forecasts.
+
+        Args:
+            reader: The window reader.
+            origins: Where forecasts begin.
+            samples: Number of paths.
+        """
+        pairs = list(zip(self.candidates, self.shares, strict=True))
+        drawing = [(each, share) for each, share in pairs if each.is_probabilistic or each.networks] or pairs
+        stops = np.round(np.cumsum([share for _, share in drawing]) / sum(share for _, share in drawing) * samples)
+        counts = np.diff(stops.astype(int), prepend=0)
+        each_count = ((each, int(count)) for (each, _), count in zip(drawing, counts, strict=True) if count)
+        return np.concatenate([self._paths(each, reader, origins, count) for each, count in each_count], axis=1)
+
+    def _paths(self, candidate: FittedCandidate, reader: WindowReader, origins: Origins, samples: int) -> Array:
+        by_block = []
+        for block in _blocks(reader, origins, copies=samples):
+            paths = np.moveaxis(candidate.paths(reader, block, samples), 1, 2)  # [B, H, samples, D]
+            paths = np.moveaxis(block.scalers(reader).inverse(paths), 2, 1)
+            by_block.append(bounded(paths[..., None], self.support, (0.5,))[..., 0])
+        return np.concatenate(by_block)
+
+    def states(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the states of the encoders after each window's past, network after network, `[B, width]`.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
+        encoding = [each for each in self.candidates if each.networks]
+        if not encoding:
+            refuse_without_network("encode")
+        by_candidate = [
+            np.concatenate([each.states(reader, block) for block in _blocks(reader, origins)]) for each in encoding
+        ]
+        return np.concatenate(by_candidate, axis=1)
+
+    def attention(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the attention's weights over the steps of the past, those of the first networks, `[B, H, T]`.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+
+        Raises:
+            SpecError: They have no attention.
+        """
+        first = next((each for each in self.candidates if each.networks), self.candidates[0])
+        return np.concatenate([first.attention(reader, block) for block in _blocks(reader, origins)])
+
+
+def _blocks(reader: WindowReader, origins: Origins, *, copies: int = 1) -> Iterator[Origins]:
+    """Yield as many origins at a time as memory allows when each has `copies` forecasts."""
+    targets = reader.scaler.loc.shape[1]
+    numbers = reader.width * (reader.context_length + origins.horizon)
+    return origins.blocks(max(128, MOST_NUMBERS // max(numbers, copies * targets * origins.horizon)))
 
 
 @dataclass(frozen=True)
@@ -204,23 +331,39 @@ class HoldOut:
         return self.origins.truth(self.reader)
 
     def forecast(self, candidate: FittedCandidate) -> Array:
-        """Return the forecasts of a candidate in scaled units, `[B, H, D, parts]`."""
+        """Return the forecasts of a candidate in scaled units, `[B, H, D, 1 + 2 L]`.
+
+        Args:
+            candidate: The candidate.
+        """
         return Blend.of(candidate).scaled(self.reader, self.origins, self.request)
 
     def loss(self, forecast: Array) -> float:
-        """Return the mean quantile loss of forecasts."""
+        """Return the mean quantile loss of forecasts.
+
+        Args:
+            forecast: The forecasts in scaled units, `[B, H, D, 1 + 2 L]`.
+        """
         known = ~np.isnan(self.truth)
         return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
 
     def best(self, versions: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Array]:
-        """Return what forecasts best of the versions of a candidate, the last of equal ones, and its forecasts."""
+        """Return what forecasts best of the versions of a candidate, the last of equal ones, and its forecasts.
+
+        Args:
+            versions: The versions.
+        """
         forecasts = [self.forecast(version) for version in versions]
-        losses = [self.loss(forecast) for forecast in forecasts] if len(versions) > 1 else [0.0]
+        losses = [self.loss(forecast) for forecast in forecasts]
         place = max(range(len(versions)), key=lambda each: (-losses[each], each))
         return versions[place], forecasts[place]
 
     def choice(self, forecasts: Mapping[str, Array]) -> Choice:
-        """Return the shares of candidates, whose forecasts are given by name."""
+        """Return the shares of candidates.
+
+        Args:
+            forecasts: The forecasts of each, by its name.
+        """
         windows = count_disjoint(self.origins)
         return choose(self.truth, forecasts, self.request.probabilities_with_point, windows=windows)
 
@@ -235,3 +378,17 @@ class HoldOut:
         """
         theirs = self.choice({**forecasts, name: self.forecast(judge)})
         return own if PICKED * own.losses[name] < theirs.losses[name] else theirs
+
+
+def count_disjoint(origins: Origins) -> int:
+    """Return how many of the windows do not overlap, series by series.
+
+    Args:
+        origins: The origins of the windows.
+    """
+    series, first = np.unique(origins.series, return_index=True)
+    if not len(series):
+        return 0
+    last = np.maximum.reduceat(origins.stops, first)
+    least = np.minimum.reduceat(origins.stops, first)
+    return int(((last - least) // origins.horizon + 1).sum())

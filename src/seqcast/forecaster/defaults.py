@@ -33,7 +33,8 @@ Array = npt.NDArray[Any]
 # How much `preset="auto"` tries before it chooses.
 EFFORTS = ("auto", "quick", "balanced", "best")
 
-# From so many rows with a horizon after them on, a network learns from the data what the pretrained one cannot know.
+# From this number of rows with a horizon after them on, a network learns from the data what the pretrained one cannot
+# know.
 ROWS_TO_TRAIN = 2_000
 
 # The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
@@ -46,8 +47,9 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 # stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
 # (`benchmarks/accuracy/classic_training.py`).
 LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
-# Where an epoch has so many steps, networks of segments have learnt what there is after eight, in which the learning
-# rate comes down (`benchmarks/accuracy/training_length.py`). Who changes a field on which that depends has all epochs.
+# Where an epoch has this number of steps, networks of segments have learnt what there is after eight, in which the
+# learning rate comes down (`benchmarks/accuracy/training_length.py`). Who changes a field on which that depends has all
+# epochs.
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
 SHORTER_UNLESS = (
     "epochs",
@@ -61,8 +63,8 @@ SHORTER_UNLESS = (
 # From a hundred thousand windows on, where networks of segments are largest, they learn from more and longer epochs.
 MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 100_000, 300, 12
 
-# A network of segments is chosen where segments have at least so many steps: there it was better, and mostly several
-# times faster, in 17 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
+# A network of segments is chosen where segments have at least this number of steps: there it was better, and mostly
+# several times faster, in 17 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
 SEGMENT_STEPS = 4
 
 
@@ -102,6 +104,9 @@ def auto_preset(sizes: Sizes) -> str:
     """Choose a preset: `segment` where series have a season that can be cut into segments.
 
     That is, when a segment (see `segment_rule`) has at least 4 steps; otherwise it is `classic`.
+
+    Args:
+        sizes: Sizes of the data.
 
     Example:
         >>> [auto_preset(sizes) for sizes in (Sizes(900, 168, 24, 24), Sizes(900, 168, 3, 24), Sizes(900, 168, 24, 1))]
@@ -194,9 +199,8 @@ def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: in
     """
     if head in MULTIPLICATIVE_HEADS:
         return "none" if head == "negative_binomial" else "mean"
-    if point == "mean" or any(
-        (part.targets < 0).any() for _, part in frame.parts()
-    ):  # a mean of logarithms is no logarithm of a mean
+    # A mean of logarithms is no logarithm of a mean.
+    if point == "mean" or any((part.targets < 0).any() for _, part in frame.parts()):
         return "standard"
     return scale_rule(frame.target_store, starts, season)
 
@@ -235,7 +239,7 @@ def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = F
     """Choose the context length: two seasons, two horizons or 24 steps, whichever is most.
 
     Where a season is a day and the network reads a long past quickly, it is two weeks, of at most 700 steps, since
-    weekdays differ. It is at most half of what a series of so many rows has beside one horizon, so that the series
+    weekdays differ. It is at most half of the rows of a series without one horizon, so that the series
     gives several windows.
 
     Args:
@@ -260,7 +264,10 @@ def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = F
 
 
 def middle_length(lengths: Array) -> int:
-    """Return the length that half of all rows are in series of, or of longer ones.
+    """Return the length of the series that the middle row is in, where series are sorted by length.
+
+    Args:
+        lengths: Rows of each series.
 
     Example:
         >>> middle_length(np.array([2, 2, 2, 50]))

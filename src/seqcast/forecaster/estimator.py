@@ -6,37 +6,32 @@ import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from narwhals.typing import IntoDataFrameT
 
 from seqcast.data import Description
-from seqcast.data.frames import AnyFrame, LongFrame, masked
+from seqcast.data.frames import AnyFrame
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster import explain
+from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
-from seqcast.forecaster.backtest import Backtest
-from seqcast.forecaster.candidates.base import Candidate, refuse_without_network
+from seqcast.forecaster.backtest import Backtest, backtest_rows, fits_at, refit_every
+from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.cluster import Cluster, check_cluster, storage_of
-from seqcast.forecaster.export import write_onnx
-from seqcast.forecaster.facts import PlannedFit, planned
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, fit_plan, fit_plans, untrained
-from seqcast.forecaster.option_checks import check_head, check_mask, check_options
-from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, refit_every
-from seqcast.forecaster.output import gathered
-from seqcast.forecaster.planning import FitPlan, make_plan, plan_finetuning
-from seqcast.forecaster.reading import Memory, in_memory, read_rows
-from seqcast.forecaster.report import ReportStyle, write_report
+from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
+from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
+from seqcast.forecaster.output import gathered, predicted
+from seqcast.forecaster.planning import FitPlan, make_plan
+from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
+from seqcast.forecaster.report import PlannedFit, planned, write_report
+from seqcast.forecaster.rows import with_validation, without_masked
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.sources import backtest_rows, predicted, training_rows
-from seqcast.forecaster.training_run import TrainingRun
-from seqcast.forecaster.validation import given_starts, with_validation
-from seqcast.intervals import Calibration, ForecastRequest
+from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import say
@@ -47,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclass(eq=False, repr=False)
 class Forecaster(LearningEstimator[FittedForecaster]):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
@@ -55,10 +51,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     Args:
         horizon: Steps to forecast in training, and by default in `predict`.
-        context_length: Steps of past that a forecast reads; several lengths are shared out among the members. `None`
-            takes two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are parts of a day
-            and the network reads segments; but at most half of what a series has beside one horizon: the series that
-            the middle row of the frame is in, or with `missing="raise"` the shortest one. See
+        context_length: Steps of past that a forecast reads; several lengths are divided among the members. `None` takes
+            two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are shorter than a day
+            and the network reads segments. It takes at most half of the rows of a series without one horizon: of the
+            series that the middle row of the frame is in, or with `missing="raise"` of the shortest one. See
             `seqcast.forecaster.defaults.context_rule`.
         level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
@@ -104,8 +100,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             `counts` (whole numbers, rounded, the bounds of intervals outwards), or `auto`: `non-negative` for targets
             that were never negative in the frame of fit, else `real`.
         weighting: `windows` gives each training window the same weight, `series` each series.
-        calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
-            promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
+        calibrate: Whether intervals are widened (or narrowed) at each step so that they would have reached their
+            levels on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
         point: Whether the point forecast is the `median` or the `mean` of the distribution that is forecast.
         members: Networks, trained side by side from seeds of their own.
         combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
@@ -136,63 +132,36 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         (['unique_id', 'ds', 'seqcast'], ['2011-01-01', '2011-02-01'])
     """
 
-    def __init__(
-        self,
-        horizon: int,
-        *,
-        context_length: int | Sequence[int] | None = None,
-        level: Sequence[float] | float = (80, 95),
-        preset: str | NetworkSpec | EnsembleSpec = "auto",
-        effort: str = "auto",
-        training: TrainingSpec | Mapping[str, Any] | None = None,
-        columns: Columns | None = None,
-        freq: Any = None,
-        season_length: int | None = None,
-        static_covariates: Sequence[str] = (),
-        past_covariates: Sequence[str] = (),
-        future_covariates: Sequence[str] = (),
-        calendar: str | Sequence[str] = "auto",
-        missing: str = "fill",
-        on_bad_series: str = "raise",
-        irregular: bool = False,
-        scale: str = "auto",
-        support: str = "auto",
-        weighting: str = "windows",
-        calibrate: bool = False,
-        point: str = "median",
-        members: int = 1,
-        combine: str = "median",
-        alias: str = "seqcast",
-        random_state: int | None = None,
-        verbose: int = 1,
-    ) -> None:
-        self.horizon = horizon
-        self.context_length = context_length
-        self.level = level
-        self.preset = preset
-        self.effort = effort
-        self.training = training
-        self.columns = columns
-        self.freq = freq
-        self.season_length = season_length
-        self.static_covariates = static_covariates
-        self.past_covariates = past_covariates
-        self.future_covariates = future_covariates
-        self.calendar = calendar
-        self.missing = missing
-        self.on_bad_series = on_bad_series
-        self.irregular = irregular
-        self.scale = scale
-        self.support = support
-        self.weighting = weighting
-        self.calibrate = calibrate
-        self.point = point
-        self.members = members
-        self.combine = combine
-        self.alias = alias
-        self.random_state = random_state
-        self.verbose = verbose
-        check_head(preset, scale)
+    horizon: int
+    _: KW_ONLY
+    context_length: int | Sequence[int] | None = None
+    level: Sequence[float] | float = (80, 95)
+    preset: str | NetworkSpec | EnsembleSpec = "auto"
+    effort: str = "auto"
+    training: TrainingSpec | Mapping[str, Any] | None = None
+    columns: Columns | None = None
+    freq: Any = None
+    season_length: int | None = None
+    static_covariates: Sequence[str] = ()
+    past_covariates: Sequence[str] = ()
+    future_covariates: Sequence[str] = ()
+    calendar: str | Sequence[str] = "auto"
+    missing: str = "fill"
+    on_bad_series: str = "raise"
+    irregular: bool = False
+    scale: str = "auto"
+    support: str = "auto"
+    weighting: str = "windows"
+    calibrate: bool = False
+    point: str = "median"
+    members: int = 1
+    combine: str = "median"
+    alias: str = "seqcast"
+    random_state: int | None = None
+    verbose: int = 1
+
+    def __post_init__(self) -> None:
+        check_head(self.preset, self.scale)
 
     # What it has learnt
 
@@ -205,8 +174,14 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             NotFittedError: `fit` was not called.
         """
-        options = self.get_params(deep=False)
+        options = self._options
         return replace(self._published, rows=RowOptions.of(options), output=ForecastOptions.of(options))
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """The arguments of this forecaster, by name."""
+        options: dict[str, Any] = self.get_params(deep=False)
+        return options
 
     choice_ = Learnt[Choice](lambda fitted: fitted.choice)
     """What forecasts are made with, in which shares, and why."""
@@ -287,8 +262,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as
                 `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
-                new ones. All else is learnt anew, such as scaling and categories.
-            callbacks: Keras callbacks of this fit, which are not kept. Those that only watch
+                new ones. All else is learnt again, such as scaling and categories.
+            callbacks: Keras callbacks of this fit alone. Those that only watch
                 (`seqcast.training.observers.Observer`) hear each network. Others hear the one that is trained on the
                 data, and are refused where there are several, and with `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
@@ -299,7 +274,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
                 `checkpoint`.
             memory_limit: How much memory the rows of a source may take, bytes or a text such as `512 MiB`; `None` is 1
-                GiB. Beside it there are the network, and the names of the series. Checked rows are kept in a temporary
+                GiB. The network and the names of the series come on top. Checked rows are in a temporary
                 folder (`TMPDIR`) until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
             on: A `RayCluster` that trains: one network in all workers together, several in a worker each.
 
@@ -316,24 +291,23 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
         rows = self._checked_rows()
         with contextlib.ExitStack() as opened:
-            df = training_rows(rows, df, memory_limit, opened, storage_of(on))
+            df, source = SourceRows.of(rows, df, memory_limit)
+            storage = None if on is None else on.storage
+            read = read_rows(rows, df) if source is None else source.sharded(opened, storage=storage)
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
-            starts = given_starts(df, validation, int(self.horizon))
-            frame = with_validation(rows, df, validation)
-            if mask is not None:
-                check_mask(self.missing)
-                frame = masked(in_memory(frame, "mask"), mask)
+            frame, starts = with_validation(rows, read, validation, int(self.horizon))
+            frame = without_masked(rows, frame, mask)
             engines = self._learnt.trained_networks if warm_start and self._learnt is not None else ()
             members = len(engines) if self.effort == "best" and engines else None
             options = self._resolved(self._seed(folder=folder), members)
             if warm_start or folder is not None or deadline is not None:
                 options = options.trained()
-            options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(df), first=engines)
+            options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(read), first=engines)
             run = TrainingRun(self.verbose, folder, deadline, callbacks, on)
             return self._publish(make_plan(frame, options, starts=starts), run)
 
     def refit(self, df: Any, validation: Any = None) -> Self:
-        """Train anew on other rows, with the choices that `fit` made from its own: the sizes stay as they are.
+        """Train new networks on other rows, with the sizes that `fit` chose.
 
         Context length, frequency, season, calendar and network are those of the fit; scaling, categories and weights
         are learnt from these rows alone.
@@ -353,15 +327,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         fitted, rows = self.fitted_, self._checked_rows()
         read = fitted.read(df, static_optional=False)
-        frame, starts = with_validation(rows, read, validation), given_starts(read, validation, int(self.horizon))
-        options = replace(
-            self._resolved(self._seed(fitted), max(1, len(fitted.trainings))),
-            rows_read=fitted.series.context_length,
-            season_length=fitted.season_length,
-            calendar=fitted.series.builder.calendar.names or "none",
-        )
-        candidates = [each.for_refit(options) for each in fitted.candidates]
-        return self._publish(make_plan(frame, options, starts=starts, candidates=candidates, choice=fitted.choice))
+        frame, starts = with_validation(rows, read, validation, int(self.horizon))
+        return self._publish(plan_refit(frame, fitted, self._resolved_again(fitted), starts))
 
     def finetune(
         self,
@@ -371,10 +338,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         training: TrainingSpec | Mapping[str, Any] | None = None,
         validation: Any = None,
     ) -> Self:
-        """Train the networks further, from their present weights, on some series.
+        """Train the networks on some series, from their present weights.
 
         Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
-        stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
+        stand before the new ones. Intervals are calibrated again. The pretrained network stays as it was where
         the fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no `fit` before, and learns to
         read covariates.
 
@@ -399,21 +366,15 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         check_parts(freeze)
         if self._learnt is None and is_zero_shot(self.preset):
             rows = self._checked_rows()
-            read = read_rows(rows, df)
-            starts = given_starts(read, validation, int(self.horizon))
-            fitted = untrained(with_validation(rows, read, validation), self._resolved(self._seed(), 1), starts)
+            frame, starts = with_validation(rows, read_rows(rows, df), validation, int(self.horizon))
+            fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
         else:
             fitted = self.fitted_
         if not fitted.networks:
             refuse_without_network("finetune")
-        read = fitted.read(df)
-        starts = given_starts(read, validation, int(self.horizon))
-        further = in_memory(with_validation(fitted.rows, read, validation), "df")
-        options = replace(
-            self._resolved(self._seed(fitted), max(1, len(fitted.trainings))), season_length=fitted.season_length
-        )
-        plan = plan_finetuning(further, fitted, options, training=training, freeze=freeze, starts=starts)
-        return self._publish(plan)
+        frame, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
+        new, options = in_memory(frame, "df"), self._resolved_again(fitted)
+        return self._publish(plan_finetuning(new, fitted, options, training=training, freeze=freeze, starts=starts))
 
     def update(self, df: Any) -> Self:
         """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
@@ -433,9 +394,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     def _checked_rows(self) -> RowOptions:
         """Check all options, and return how frames are read."""
-        options = self.get_params(deep=False)
-        check_options(options)
-        return RowOptions.of(options)
+        check_options(self._options)
+        return RowOptions.of(self._options)
 
     def _seed(self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
@@ -445,8 +405,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return seed if folder is None else folder.seed(seed)
 
     def _resolved(self, seed: int, members: int | None = None) -> FitOptions:
-        """Return the options resolved for a fit, of so many networks where that is known."""
-        return FitOptions.resolve(self.get_params(deep=False), seed, members)
+        """Return the options resolved for a fit, of `members` networks where their number is known."""
+        return FitOptions.resolve(self._options, seed, members)
+
+    def _resolved_again(self, fitted: FittedForecaster) -> FitOptions:
+        """Return the options resolved for a later training of as many networks."""
+        return self._resolved(self._seed(fitted), max(1, len(fitted.trainings)))
 
     def _publish(self, plan: FitPlan, run: TrainingRun | None = None) -> Self:
         """Run a plan and publish what it has learnt by one assignment."""
@@ -457,9 +421,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         except InterruptedFit as interruption:
             self._learnt = interruption.fitted
             raise
-        except DivergedFitError as diverged:
-            diverged.error.kept = self.with_fitted(diverged.fitted)
-            raise diverged.error from None
+        except TrainingError as error:
+            error.kept = None if error.kept is None else self.with_fitted(error.kept)
+            raise
         if self.verbose and plan.comparison is not None:
             say(f"seqcast: forecasts are made with {learnt.choice}", is_result=True)
         return self
@@ -480,20 +444,13 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         rows, seed = self._checked_rows(), 0 if self.random_state is None else int(self.random_state)
         plan = make_plan(read_rows(rows, df), self._resolved(seed))
         described = Description.of(in_memory(plan.rows.frame, "df"), self.season_length)
-        return PlannedFit(described, planned(plan, self.get_params(deep=False)))
+        return PlannedFit(described, planned(plan, self._options))
 
     # Forecasts
 
     @overload
     def predict(
-        self,
-        horizon: int | None,
-        df: IntoDataFrameT,
-        future: Any = None,
-        level: Sequence[float] | float | None = None,
-        samples: int | None = None,
-        *,
-        output: None = None,
+        self, horizon: int | None, df: IntoDataFrameT, future: Any = None, level: Any = None, samples: int | None = None
     ) -> IntoDataFrameT: ...
 
     @overload
@@ -503,9 +460,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         *,
         df: IntoDataFrameT,
         future: Any = None,
-        level: Sequence[float] | float | None = None,
-        samples: int | None = None,
-        output: None = None,
+        level: Any = None,
+        samples: Any = None,
     ) -> IntoDataFrameT: ...
 
     @overload
@@ -558,10 +514,13 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         if samples is not None and level is not None:
             raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
         request = fitted.request(level)
-        forecast = functools.partial(_forecast, fitted, request, samples, horizon=horizon, future=future)
-        asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
+        if samples is None:
+            forecast = functools.partial(fitted.forecast, request=request, horizon=horizon, future=future)
+        else:
+            forecast = functools.partial(fitted.paths, samples=samples, horizon=horizon, future=future)
+        arguments = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
         on = check_cluster(on)
-        return predicted(fitted, df, forecast, output=output, memory_limit=memory_limit, asked=asked, on=on)
+        return predicted(fitted, df, forecast, arguments, output=output, memory_limit=memory_limit, on=on)
 
     @overload
     def backtest(
@@ -571,12 +530,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         step_size: int | None = None,
         *,
         align: str = "time",
-        refit: bool | int | str = False,
-        checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
-        resume: bool = False,
-        time_limit: float | str | None = None,
-        output: None = None,
-        on: Cluster | None = None,
+        refit: Any = False,
     ) -> IntoDataFrameT: ...
 
     @overload
@@ -597,7 +551,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         memory_limit: int | str | None = None,
         on: Cluster | None = None,
     ) -> Any:
-        """Forecast a frame's own past from several cutoffs, beside the truth.
+        """Forecast a frame's own past from several cutoffs, with the truth.
 
         A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
         `refit` has another clone trained. This forecaster is left as it was. Future covariates are read from the
@@ -608,7 +562,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             n_windows: Number of cutoffs.
             step_size: Steps from one cutoff to the next; `None` is the horizon.
             align: `time` cuts all series at the same time stamps, counted from the latest one, so that no
-                series tells another's future; one that ends before a cutoff, or begins after it, has no rows there.
+                series shows another's future; one that ends before a cutoff, or begins after it, has no rows there.
                 `series` counts from each series' own end.
             refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
                 same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side
@@ -637,17 +591,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         self._checked_rows()
         every = refit_every(refit)
         before = self.fitted_ if every is None else None
+        arguments = {"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every}
+        storage = None if on is None else on.storage
         with contextlib.ExitStack() as opened:
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
             frame, written = backtest_rows(
-                self.get_params(deep=False),
-                before,
-                df,
-                opened,
-                output=output,
-                memory_limit=memory_limit,
-                asked={"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every},
-                storage=storage_of(on),
+                self._options, before, df, opened, arguments, output=output, memory_limit=memory_limit, storage=storage
             )
             backtest = self._backtest(frame, n_windows, step_size=step_size, align=align, every=every)
             if before is not None:
@@ -655,30 +604,15 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 fits = [before]
             else:
                 seed = self._seed(self._learnt, folder)
-                seed = seed if written is None else written.seed(seed)
+                options = self._resolved(seed if written is None else written.seed(seed))
+                options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
-                fits = self._fitted_at(backtest.frames, seed, run, Memory.of(memory_limit).rows_remembered(frame))
+                fits = fits_at(backtest.frames, options, self._learnt, run)
             table = functools.partial(backtest.table, fits)
-            write = on.write if on is not None and written is not None else None
-            return gathered(table, range(len(backtest.origins)), written, write)
+            return gathered(table, range(len(backtest.origins)), written, on)
 
     def _backtest(self, frame: AnyFrame, n_windows: int, **how: Any) -> Backtest:
         return Backtest.of(frame, int(self.horizon), n_windows, complete=self.missing == "raise", **how)
-
-    def _fitted_at(
-        self, frames: Sequence[AnyFrame], seed: int, run: TrainingRun, remembered: int | None = None
-    ) -> list[FittedForecaster]:
-        """Return what a fit learns from each frame, all with the same seed."""
-        options, before = replace(self._resolved(seed), most_rows_read=remembered), self._learnt
-        choice: Choice | None = None
-        candidates: tuple[Candidate, ...] = ()
-        if before is not None and is_zero_shot(self.preset):
-            # Fine-tuned or not, as this one is.
-            choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
-        plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
-        if run.verbose:
-            say(plans[0].describe(), is_result=True)
-        return fit_plans(plans, run)
 
     # Explanations
 
@@ -689,7 +623,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def predict_insample(self, df: IntoDataFrameT, *, step_size: int = 1) -> IntoDataFrameT: ...
 
     def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
-        """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
+        """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
         They show how well the networks fit, not how well they forecast; use `backtest` for that.
 
@@ -746,7 +680,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             >>> list(judged.columns[3:])
             ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
         """
-        return judge_rows(self.fitted_, df, level).table(self.alias)
+        return judge_rows(self.fitted_, df, level)
 
     def model_inputs(
         self,
@@ -866,7 +800,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> None:
         """Write a report as one HTML page that needs no other file.
 
-        It shows the series with their forecasts, the scores of a backtest beside those of naive forecasts, the largest
+        It shows the series with their forecasts, the scores of a backtest and those of naive forecasts, the largest
         errors, which covariates matter, the training curve and all settings.
 
         Args:
@@ -889,10 +823,20 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         frame = fitted.rows_of_fit(df)
         if check_int("n_windows", n_windows, at_least=0) and backtest is None:
             cutoffs = self._backtest(frame, n_windows)
-            backtest = cutoffs.table(self._fitted_at(cutoffs.frames, self._seed(fitted), TrainingRun()), 0)
-        style = ReportStyle(title, unit, max_series)
-        options = self.get_params(deep=False)
-        write_report(path, fitted, df, frame=frame, options=options, future=future, backtest=backtest, style=style)
+            options = self._resolved(self._seed(fitted))
+            backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
+        write_report(
+            path,
+            fitted,
+            df,
+            frame=frame,
+            options=self._options,
+            future=future,
+            backtest=backtest,
+            title=title,
+            unit=unit,
+            max_series=max_series,
+        )
 
     def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
         """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.
@@ -917,7 +861,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             MissingPackageError: The package `onnx` is not installed.
             SaveError: The file could not be written.
         """
-        write_onnx(path, self.fitted_, horizon=horizon, scaling=scaling)
+        self.fitted_.export(path, horizon=horizon, scaling=scaling)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster to a file.
@@ -932,7 +876,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         fitted = self.fitted_
         freq = None if self.freq is None else fitted.frequency
-        write_forecaster(path, {**self.get_params(deep=False), "freq": freq}, fitted)
+        write_forecaster(path, {**self._options, "freq": freq}, fitted)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, max_size: Any = None) -> Self:
@@ -952,12 +896,3 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         options, fitted = read_forecaster(path, cls._get_param_names(), max_size=max_size)
         return cls(**options).with_fitted(fitted)
-
-
-def _forecast(
-    fitted: FittedForecaster, request: ForecastRequest, samples: int | None, frame: LongFrame, **steps: Any
-) -> Any:
-    """Forecast from the last rows of a frame, or draw sample paths; workers call it too."""
-    if samples is not None:
-        return fitted.paths(frame, samples, **steps)
-    return fitted.forecast(frame, request, **steps)

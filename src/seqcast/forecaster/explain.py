@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames import LongFrame, Stamps, as_ids, in_zone_of
+from seqcast.data.frames import as_ids, in_zone_of
 from seqcast.data.windows import Origins
 from seqcast.engine import ModelInputs, SeriesLabels
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.candidates.base import FittedCandidate, refuse_without_network
+from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs import check_int
 
@@ -28,7 +27,13 @@ MOST_WINDOWS = 1000
 
 
 def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
-    """Forecast the rows that networks were trained on; see `Forecaster.predict_insample`."""
+    """Forecast the rows that networks were trained on; see `Forecaster.predict_insample`.
+
+    Args:
+        fitted: The fitted forecaster.
+        df: As for `Forecaster.predict_insample`.
+        step_size: As for `Forecaster.predict_insample`.
+    """
     step = check_int("step_size", step_size)
     frame = fitted.rows_of_fit(df)
     origins = Origins.every(frame, fitted.output.horizon, fitted.rows_before, step)
@@ -46,14 +51,23 @@ def model_inputs(
     future: Any = None,
     member: int = 1,
 ) -> ModelInputs:
-    """Return what one of the networks reads; see `Forecaster.model_inputs`."""
+    """Return what one of the networks reads; see `Forecaster.model_inputs`.
+
+    Args:
+        fitted: The fitted forecaster.
+        df: As for `Forecaster.model_inputs`.
+        step_size: As for `Forecaster.model_inputs`.
+        horizon: As for `Forecaster.model_inputs`.
+        future: As for `Forecaster.model_inputs`.
+        member: As for `Forecaster.model_inputs`.
+    """
     candidate, place = _network(fitted, member)
     steps = fitted.output.horizon if horizon is None else check_int("horizon", horizon)
     truth = None
     if step_size is None:
         frame = fitted.rows_to_forecast(df)
-        forecast_steps = future_steps(fitted.series, frame, future, steps, default=steps)
-        reader, origins = forecast_steps.reader, forecast_steps.origins
+        ahead = fitted.steps_ahead(frame, future, steps)
+        reader, origins = ahead.reader, ahead.origins
     elif future is not None:
         raise SpecError(
             "future", expected="None with step_size", received="a frame", hint="The rows themselves hold it."
@@ -85,43 +99,44 @@ def _network(fitted: FittedForecaster, member: int) -> tuple[FittedCandidate, in
 
 
 def attention(fitted: FittedForecaster, df: Any, future: Any, horizon: int | None) -> Any:
-    """Return attention weights as a frame; see `Forecaster.attention`."""
-    frame = fitted.rows_to_forecast(df)
-    steps = future_steps(fitted.series, frame, future, horizon, default=fitted.output.horizon)
-    weights = fitted.blend.attention(steps.reader, steps.origins)
-    places = np.flatnonzero((weights != 0).any(axis=(0, 1)))
-    return _attention_table(frame, steps.stamps, weights.shape[2] - 1 - places, weights[:, :, places])
-
-
-def _attention_table(frame: LongFrame, stamps: Stamps, back: Array, weights: Array) -> Any:
-    """Return attention weights as a frame of the kind that came in.
+    """Return attention weights as a frame; see `Forecaster.attention`.
 
     Args:
-        frame: The rows that were forecast from.
-        stamps: Stamps of the forecast steps, `H` a series.
-        back: Steps of the past, counted back from each series' last one, `[A]`.
-        weights: Weights, `[N, H, A]`.
-
-    Returns:
-        A frame with `unique_id`, `ds`, `past_ds` and `weight`; steps before a series' first row are left out.
+        fitted: The fitted forecaster.
+        df: As for `Forecaster.attention`.
+        future: As for `Forecaster.attention`.
+        horizon: As for `Forecaster.attention`.
     """
+    frame = fitted.rows_to_forecast(df)
+    steps = fitted.steps_ahead(frame, future, horizon)
+    weights = fitted.blend.attention(steps.reader, steps.origins)
+    read = np.flatnonzero((weights != 0).any(axis=(0, 1)))
+    weights, back = weights[:, :, read], weights.shape[2] - 1 - read
+    # Steps before a series' first row are left out.
     count, horizon, _ = weights.shape
     places = np.broadcast_to((frame.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
     inside = places >= frame.source.starts[:, None, None]
-    steps = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
-    ids = as_ids(frame.source.ids)
+    ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
     series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
-    times = {frame.schema.columns.ds: stamps[steps[inside]], "past_ds": frame.stamps[places[inside]]}
-    return frame.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
+    times = {frame.schema.columns.ds: steps.stamps[ahead[inside]], "past_ds": frame.stamps[places[inside]]}
+    return frame.schema.build(as_ids(frame.source.ids)[series[inside]], times, {"weight": weights[inside]})
 
 
 def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int) -> pd.DataFrame:
-    """Return the importance of covariates; see `Forecaster.covariate_importance`."""
+    """Return the importance of covariates; see `Forecaster.covariate_importance`.
+
+    Args:
+        fitted: The fitted forecaster.
+        df: As for `Forecaster.covariate_importance`.
+        metric: As for `Forecaster.covariate_importance`.
+        repeats: As for `Forecaster.covariate_importance`.
+        seed: As for `Forecaster.covariate_importance`.
+    """
     import pandas as pd
 
     from seqcast.inspect import covariate_importance
 
-    members = sum(len(each.networks) for each in fitted.candidates if each.reads_features)
+    members = len(fitted.trained_networks)
     if not fitted.networks:
         refuse_without_network("covariate_importance")
     if not members:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -9,26 +11,46 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames import LongFrame, as_ids
-from seqcast.data.windows import Origins
+from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
+from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
-from seqcast.errors import DataError, NotFittedError
-from seqcast.forecaster.blend import Blend
-from seqcast.forecaster.candidates.base import FittedCandidate
-from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.future import future_steps
+from seqcast.errors import DataError, NotFittedError, Option, Phrase
+from seqcast.forecaster.candidates import FittedCandidate
+from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.options import ForecastOptions, RowOptions
-from seqcast.forecaster.owners import OwnedSeries
 from seqcast.forecaster.reading import read_rows
-from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_trained
-from seqcast.specs import TrainingSpec
+from seqcast.runtime import require
+from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
 
 Array = npt.NDArray[Any]
 
 # Rows that a forecast of the past needs even where there is no season: fewer say little.
 LEAST_ROWS_BEFORE = 8
+
+
+@dataclass(frozen=True)
+class StepsAhead:
+    """The future steps of a forecast.
+
+    Args:
+        stamps: Their stamps, `H` of each series, series after series.
+        reader: The window reader of the series.
+        origins: Where the forecasts begin, with the features of the known future.
+        exist: Which of them are steps, `[N, H]`; irregular series may have fewer than others.
+    """
+
+    stamps: Stamps
+    reader: WindowReader
+    origins: Origins
+    exist: Array
+
+    @property
+    def of_targets(self) -> Array:
+        """Which of them are steps of each target, `[N, H, D]`."""
+        return np.broadcast_to(self.exist[:, :, None], (*self.exist.shape, self.reader.scaler.loc.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +108,8 @@ class FittedForecaster:
     @property
     def histories(self) -> tuple[History, ...]:
         """The training history of each network."""
-        found = tuple(history for candidate in self.by_learning for history in candidate.histories)
-        return found or (self.tried,)
+        histories = tuple(history for candidate in self.by_learning for history in candidate.histories)
+        return histories or (self.tried,)
 
     @property
     def trainings(self) -> tuple[TrainingSpec, ...]:
@@ -135,7 +157,11 @@ class FittedForecaster:
         return {name: value for each in self.by_learning for name, value in each.facts().items()}
 
     def trained_rows(self, frame: LongFrame) -> Array:
-        """Return which rows of a frame the networks were trained on, a mask `[rows]`."""
+        """Return which rows of a frame the networks were trained on, a mask `[rows]`.
+
+        Args:
+            frame: The series.
+        """
         if any(each.has_learnt for each in self.candidates):
             return self.series.trained_rows(frame)
         return np.zeros(len(frame.stamps), dtype=bool)
@@ -143,15 +169,27 @@ class FittedForecaster:
     # What it reads
 
     def read(self, df: Any, **how: Any) -> LongFrame:
-        """Read and check a frame of rows that follow, see `seqcast.forecaster.reading.read_rows`."""
+        """Read and check a frame of rows that follow, see `seqcast.forecaster.reading.read_rows`.
+
+        Args:
+            df: The frame.
+            **how: Other arguments of `read_rows`.
+        """
         return read_rows(self.rows, df, self.series, **how)
 
     def rows_to_forecast(self, df: Any = None) -> LongFrame:
-        """Return the rows to forecast from: those that are remembered, followed by the rows of `df`."""
+        """Return the rows to forecast from: those that are remembered, followed by newer ones.
+
+        Args:
+            df: The newer rows, if any.
+        """
         return self.series.frame if df is None else self.series.with_history(self.read(df))
 
     def rows_of_fit(self, df: Any = None) -> LongFrame:
-        """Return the rows of `df`, or those of the fit where it is `None`.
+        """Return some rows, or else those of the fit.
+
+        Args:
+            df: The rows; `None` takes those of the fit.
 
         Raises:
             NotFittedError: There are none of the fit.
@@ -166,6 +204,44 @@ class FittedForecaster:
                 hint="Files hold no rows; give them.",
             )
         return self.frame
+
+    def steps_ahead(self, frame: LongFrame, future: Any = None, horizon: int | None = None) -> StepsAhead:
+        """Return the steps after the last row of each series, with the features of the known future.
+
+        Args:
+            frame: The series to forecast, categories numbered as at fit.
+            future: The user's frame of future steps, or `None`.
+            horizon: Number of steps; `None` is the trained one, with irregular stamps all that the frame has.
+
+        Raises:
+            DataError: The frame is missing, is not needed, does not cover the horizon, or is wrong in itself; or a
+                context is too short, and may not be.
+        """
+        series, columns, last = self.series, frame.schema.columns, frame.last_stamps
+        known, frequency, names = series.builder.future, series.frequency, series.builder.future.names
+        check_future_given(future, columns, names, needed=bool(names) or frequency is None)
+        ids, gaps = frame.source.ids, series.fill
+        read = functools.partial(read_future, future, columns, names, ids, like=frame.stamps, gaps=gaps)
+        if frequency is None:
+            rows = read()
+            stamps, values, exist = rows.after(last, horizon)
+            values = known.align(values, rows.kinds, "future")
+        else:
+            steps = self.output.horizon if horizon is None else horizon
+            stamps, exist = frequency.following(last, steps), np.ones((len(frame.source), steps), dtype=bool)
+            values = np.zeros((*exist.shape, 0))
+            if names:
+                rows = read()
+                values = known.align(rows.at(stamps), rows.kinds, "future")
+        features = series.builder.future_features(values, stamps, last)
+        origins = Origins.at_ends(frame, exist.shape[1], features)
+        reader = series.reader(frame, origins)
+        filled = None
+        if reader.future:
+            # Gaps are filled forward, from the past where needed.
+            before = reader.last_future(origins.series, origins.stops)[:, None]
+            filled = forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
+        return StepsAhead(stamps, reader, replace(origins, future=filled), exist)
 
     # What it forecasts
 
@@ -203,7 +279,7 @@ class FittedForecaster:
         Returns:
             A frame of the kind that came in.
         """
-        steps = future_steps(self.series, frame, future, horizon, default=self.output.horizon)
+        steps = self.steps_ahead(frame, future, horizon)
         parts = request.parts(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, parts, steps.of_targets)
@@ -216,7 +292,14 @@ class FittedForecaster:
         future: Any = None,
         level: Sequence[float] | float | None = None,
     ) -> Any:
-        """Forecast, with the arguments of `Forecaster.predict`."""
+        """Forecast, as `Forecaster.predict` does.
+
+        Args:
+            df: As for `Forecaster.predict`.
+            horizon: As for `Forecaster.predict`.
+            future: As for `Forecaster.predict`.
+            level: As for `Forecaster.predict`.
+        """
         return self.forecast(self.rows_to_forecast(df), self.request(level), horizon=horizon, future=future)
 
     def for_owners(
@@ -230,7 +313,7 @@ class FittedForecaster:
         future: Any = None,
         future_owners: Array | None = None,
     ) -> tuple[Any, Array]:
-        """Forecast series for several owners, who may ask for the same series with rows of their own.
+        """Forecast series for several owners, who may own the same series with different rows.
 
         The forecasts of an owner are those of `predict` for its rows alone, but for rounding in single precision, as a
         program for more rows may add in another order. An error is not that of one owner: ask again for each alone.
@@ -284,17 +367,71 @@ class FittedForecaster:
             horizon: As for `Forecaster.predict`.
             future: As for `Forecaster.predict`.
         """
-        steps = future_steps(self.series, frame, future, horizon, default=self.output.horizon)
+        steps = self.steps_ahead(frame, future, horizon)
         drawn = self.blend.paths(steps.reader, steps.origins, samples)
         return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
 
     def states(self, df: Any = None) -> Any:
-        """Return the encoder's state after the last row of each series, as `Forecaster.encode` does."""
+        """Return the encoder's state after the last row of each series, as `Forecaster.encode` does.
+
+        Args:
+            df: As for `Forecaster.encode`.
+        """
         frame = self.rows_to_forecast(df)
         origins = Origins.at_ends(frame, 1)
         states = self.blend.states(self.series.reader(frame, origins), origins)
         values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
         return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
+
+    def export(self, path: str | os.PathLike[str], *, horizon: int | str | None, scaling: str) -> None:
+        """Write a file in ONNX; see `Forecaster.export`.
+
+        Args:
+            path: Where to; the file appears whole or not at all.
+            horizon: As for `Forecaster.export`.
+            scaling: As for `Forecaster.export`.
+
+        Raises:
+            MissingPackageError: The package `ndonnx` is not installed.
+            SpecError: An option is impossible, or a candidate has no operators in ONNX.
+        """
+        require("ndonnx", extra="onnx")
+        from seqcast.export import SeriesModel, write_series_model
+
+        series = self.series
+        names, calendar = self._exported_features()
+        model = SeriesModel(
+            [each.export() for each in self.candidates],
+            [self.choice.shares[each.name] for each in self.candidates],
+            self.request(),
+            scale=series.scale,
+            context_length=series.context_length,
+            horizon=self.output.horizon,
+            observed=series.observed,
+            names=names,
+            calendar=calendar,
+            calibrations=self.calibrations,
+            support=series.support,
+            alias=self.output.alias,
+            facts={"frequency": self.frequency, "season_length": self.season_length, "missing": self.rows.missing},
+        )
+        write_series_model(path, model, horizon=horizon, scaling=scaling)
+
+    def _exported_features(self) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+        """Return the names of the features that a file is given, and the cycles that it computes from stamps."""
+        from seqcast.export import is_cyclic
+
+        builder, targets = self.series.builder, self.series.schema.columns.targets
+        names = builder.input_names(targets)
+        if not self.trainings:
+            return {"past": targets, "y": targets}, ()
+        calendar = builder.calendar.names
+        if builder.median_gap is not None or not is_cyclic(calendar):
+            return names, ()  # holidays, and the time since the step before, are given
+        for name in ("past", "future"):
+            if name in names:
+                names[name] = names[name][: len(names[name]) - builder.calendar.width]
+        return names, calendar
 
     # What it becomes
 
@@ -308,5 +445,39 @@ class FittedForecaster:
         return replace(self, series=self.series.copies(self.series.places(names), names))
 
     def updated(self, df: Any) -> Self:
-        """Return it with rows appended, see `Forecaster.update`."""
+        """Return it with rows appended, see `Forecaster.update`.
+
+        Args:
+            df: As for `Forecaster.update`.
+        """
         return replace(self, series=self.series.updated(self.read(df)))
+
+
+def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:
+    """Refuse a frame of the future that is missing, or that nothing reads.
+
+    Args:
+        future: The frame, or `None`.
+        columns: Names of the columns of the series.
+        names: The future covariates.
+        needed: Whether it is needed, for these or for stamps that keep to no step.
+
+    Raises:
+        DataError: It is missing, or not needed.
+    """
+    if (future is not None) == needed:
+        return
+    if not needed:
+        raise DataError(
+            "future",
+            expected="None: there are no future covariates",
+            received="a frame",
+            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
+        )
+    required_columns = ", ".join(map(repr, (columns.ds, *names)))
+    raise DataError(
+        "future",
+        expected=f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series",
+        received="None",
+        hint="Give what is known of each step of the horizon, or the stamps to forecast.",
+    )

@@ -1,32 +1,215 @@
-"""From plans to fitted forecasters: train, choose, calibrate."""
+"""How the trainings of a plan are run, here or in other processes; what they taught is chosen from and calibrated."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames import AnyFrame, LongFrame
-from seqcast.engine import DivergedJobsError, InterruptedJobs, Outcome
-from seqcast.errors import DataError, TrainingError
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
-from seqcast.forecaster.candidates.table import candidates
+from seqcast.data.frames import LongFrame
+from seqcast.data.windows import Origins, WindowReader
+from seqcast.engine import DivergedJobsError, Engine, InterruptedJobs, Outcome, TrainingJob, run_jobs
+from seqcast.errors import DataError, SpecError, TrainingError
+from seqcast.forecaster.candidates import Candidate, FittedCandidate
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.planning import FitPlan, Place, make_plan
-from seqcast.forecaster.training_run import TrainingRun
-from seqcast.forecaster.validation import calibrate
-from seqcast.runtime import say, warn_user
-from seqcast.training import History
+from seqcast.forecaster.planning import FitPlan, Place
+from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points
+from seqcast.runtime import Executor, say, warn_user
+from seqcast.training import (
+    CheckpointFolder,
+    Deadline,
+    History,
+    Observer,
+    check_callbacks,
+    check_observers,
+    for_network,
+)
 
 Array = npt.NDArray[Any]
 
-# So much less has the loss on validation windows to be with more networks, as a share, for still more to be trained.
+# More networks are trained while those of the last round lowered the hold-out loss by this share.
 LEAST_GAIN = 0.002
+
+_USE_EPOCHS = "Say with epochs how long to train."
+_USE_HISTORIES = "Leave them out and read histories_ afterwards, or train on this machine."
+
+
+@runtime_checkable
+class Cluster(Protocol):
+    """Worker processes, on this machine or others; `seqcast.distributed` has those of Ray.
+
+    An implementation keeps these promises:
+
+    - `train` ends as `TrainingJob.train` does, with the same errors; an engine whose training was stopped has the best
+      weights so far.
+    - `storage` is a folder that all workers see; `None` where they are on this machine.
+    """
+
+    @property
+    def workers(self) -> int:
+        """Number of workers."""
+        ...
+
+    @property
+    def storage(self) -> str | os.PathLike[str] | None:
+        """The folder that all workers see."""
+        ...
+
+    def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
+        """Train one network in all workers together.
+
+        Args:
+            job: The training.
+            engine: Its engine, not yet trained.
+            verbose: 0 is silent, 1 shows progress.
+        """
+        ...
+
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: Any) -> None:
+        """Write an output file for each item in the workers.
+
+        Args:
+            table: Makes the frame of an item.
+            items: The source of each frame.
+            folder: Where the files go, an `OutputFolder`.
+        """
+        ...
+
+    def executor(self, retries: int = ...) -> Executor:
+        """Return the executor that gives each worker a job of its own.
+
+        Args:
+            retries: How often a job is tried again where a worker dies.
+        """
+        ...
+
+
+def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None) -> Cluster | None:
+    """Return where a fit trains; `None` is this machine.
+
+    Args:
+        on: The argument of the fit.
+        time_limit: Its argument of that name.
+        callbacks: Its argument of that name.
+
+    Raises:
+        SpecError: It is no cluster; there is a time limit: workers that share a training would not agree when it is
+            over; or there are callbacks, which would be called in processes of other machines.
+    """
+    if on is None:
+        return None
+    if not isinstance(on, Cluster):
+        raise SpecError(
+            "on",
+            expected="a RayCluster, or None for this machine",
+            received=repr(on),
+            hint="Make one: seqcast.distributed.RayCluster(workers=4).",
+        )
+    for name, given, expected, hint in (
+        ("time_limit", time_limit, "None with on: workers would not agree when it is over", _USE_EPOCHS),
+        ("callbacks", callbacks or None, "none with on: other processes train", _USE_HISTORIES),
+    ):
+        if given is not None:
+            raise SpecError(name, expected=expected, received=repr(given), hint=hint)
+    return on
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How trainings are run.
+
+    Args:
+        verbose: 0 is silent, 1 shows progress.
+        folder: Where their states are written; `None` for no checkpoints.
+        deadline: When all have to be done; `None` for no limit.
+        callbacks: Keras callbacks. Observers hear each network, others the one that is trained on the data alone.
+        on: Other processes that train: one network together, of several each one; `None` is this machine. With them
+            there are no callbacks, see `check_cluster`.
+    """
+
+    verbose: int = 0
+    folder: CheckpointFolder | None = None
+    deadline: Deadline | None = None
+    callbacks: Sequence[Any] = ()
+    on: Cluster | None = None
+
+    def train(
+        self, job: TrainingJob, engine: Engine, deadline: Deadline | None, callbacks: Sequence[Any] = ()
+    ) -> History:
+        """Train a single network; see `TrainingJob.train`.
+
+        Args:
+            job: The training.
+            engine: Its engine, not yet trained.
+            deadline: When it has to be done.
+            callbacks: Its Keras callbacks.
+        """
+        if self.on is not None:
+            return self.on.train(job, engine, verbose=self.verbose)
+        return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
+
+    def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
+        """Train several networks side by side; see `seqcast.engine.jobs.run_jobs`.
+
+        Args:
+            jobs: The trainings.
+            callbacks: The Keras callbacks of each.
+        """
+        executor = None if self.on is None else self.on.executor()
+        return run_jobs(jobs, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor)
+
+    def check_callbacks(self, plan: FitPlan) -> None:
+        """Refuse callbacks that cannot hear the trainings of a plan, before any of them begins.
+
+        Args:
+            plan: The plan.
+
+        Raises:
+            SpecError: Some are no observers, and there are checkpoints or several networks.
+            FileFormatError: The log of a network would replace a file that is none.
+        """
+        jobs = list(plan.by_place.values())
+        ours = sum(not job.observers_only for job in jobs)
+        if self.folder is not None:
+            check_observers(self.callbacks, "observers only with checkpoint")
+        elif ours > 1:
+            check_observers(self.callbacks, f"copies for worker processes, of {ours} networks", in_workers=True)
+        for job in jobs:
+            check_callbacks(self.callbacks_of(job, alone=len(jobs) == 1))
+
+    def callbacks_of(self, job: TrainingJob, *, alone: bool) -> list[Any]:
+        """Return the callbacks of one of the networks of a plan.
+
+        Args:
+            job: The training.
+            alone: Whether it is the only one.
+        """
+        if alone:
+            return list(self.callbacks)
+        heard = [each for each in self.callbacks if isinstance(each, Observer) or not job.observers_only]
+        return for_network(heard, job.log_name)
+
+    def prepared(self, plan: FitPlan, name: str = "") -> FitPlan:
+        """Return a plan whose jobs write checkpoints.
+
+        Args:
+            plan: The plan.
+            name: Its name, where there are several.
+
+        Raises:
+            SpecError: The training holds a function, which a file cannot.
+        """
+        folder = self.folder
+        if folder is None:
+            return plan
+        written = (tuple(job.with_checkpoints(folder, f"{name}{job.log_name}") for job in jobs) for jobs in plan.jobs)
+        return replace(plan, jobs=tuple(written))
 
 
 class InterruptedFit(KeyboardInterrupt):
@@ -41,19 +224,6 @@ class InterruptedFit(KeyboardInterrupt):
         self.fitted = fitted
 
 
-class DivergedFitError(Exception):
-    """A training diverged that has weights.
-
-    Args:
-        error: The error for the user.
-        fitted: The fitted forecaster with the best weights so far.
-    """
-
-    def __init__(self, error: TrainingError, fitted: FittedForecaster) -> None:
-        super().__init__()
-        self.error, self.fitted = error, fitted
-
-
 def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
     """Run the training jobs of a plan, choose among the candidates, and calibrate.
 
@@ -65,12 +235,11 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         The fitted forecaster.
 
     Raises:
-        DivergedFitError: Training diverged; it holds the best weights so far of a single network, or the members of an
-            ensemble that had finished.
-        TrainingError: Training diverged before there was any of it.
+        TrainingError: Training diverged. Its `kept` is a fitted forecaster with the best weights so far of a single
+            network, or the members of an ensemble that had finished; `None` where there are none.
         SpecError: There are callbacks that cannot hear these trainings.
-        InterruptedFit: The user interrupted; it holds the same.
-        KeyboardInterrupt: The user interrupted before there was any of it.
+        InterruptedFit: The user interrupted; its `fitted` is the same.
+        KeyboardInterrupt: The user interrupted before there was any network.
     """
     run.check_callbacks(plan)
     plan, trained = run.prepared(plan), dict[Place, Outcome]()
@@ -79,27 +248,25 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
     for places in plan.rounds(timed=run.deadline is not None):
         try:
             _train(plan, places, run, trained)
-            found = _chosen(plan, trained)
+            newest = _chosen(plan, trained)
         except KeyboardInterrupt as interruption:
             if not trained:
                 raise
-            kept = _finished(plan, trained) if best is None else _calibrated(best, plan)
-            raise InterruptedFit(kept) from interruption
+            fitted = _finished(plan, trained) if best is None else _calibrated(best, plan)
+            raise InterruptedFit(fitted) from interruption
         except TrainingError as error:
-            if best is not None:
-                warn_user(f"one of the further networks was left out, with those beside it: {error}")
-                break
-            if not trained:
+            if best is None:
+                error.kept = _finished(plan, trained) if trained else None
                 raise
-            raise DivergedFitError(error, _finished(plan, trained)) from None
-        before, loss = loss, found.choice.losses.get("blend", math.inf) if found.trainings else math.inf
+            warn_user(f"the last networks were left out, since one of them diverged: {error}")
+            break
+        before, loss = loss, newest.choice.losses.get("blend", math.inf) if newest.trainings else math.inf
         if run.verbose and plan.rows.options.round_size is not None and math.isfinite(loss):
-            count = len(found.trainings)
-            say(f"seqcast: {count} networks, quantile loss {loss:.4g}")
-        best = found if best is None or loss < before else best
+            say(f"seqcast: {len(newest.trainings)} networks, quantile loss {loss:.4g}")
+        best = newest if best is None or loss < before else best
         if not loss < (1 - LEAST_GAIN) * before:
             break
-    return _calibrated(found if best is None else best, plan)
+    return _calibrated(newest if best is None else best, plan)
 
 
 def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: dict[Place, Outcome]) -> None:
@@ -109,8 +276,8 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
         plan: The plan.
         places: The places of those to train.
         run: How they are run.
-        trained: The outcomes of those that have been trained, by their places, to which these are added; of an
-            interrupted or a diverged training those that there are.
+        trained: The outcomes of those that have been trained, by their places, to which these are added; where a
+            training is interrupted or diverges, those that there are.
 
     Raises:
         TrainingError: Training diverged.
@@ -150,20 +317,6 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
         trained[place] = Outcome(engine, history, job)
 
 
-def untrained(frame: AnyFrame, options: FitOptions, starts: Array | None = None) -> FittedForecaster:
-    """Return what a fine-tuning of a zero-shot model begins with, which has learnt no covariates.
-
-    Args:
-        frame: The rows.
-        options: The resolved options of the forecaster.
-        starts: Position of each series' first validation target; `None` takes the training's fraction.
-    """
-    (candidate,) = candidates(options)
-    choice = Choice.only(candidate.key)
-    plan = make_plan(frame, replace(options, calibrate=()), starts=starts, candidates=[candidate], choice=choice)
-    return fit_plan(plan, TrainingRun())
-
-
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedForecaster]:
     """Run the training jobs of several plans, all in parallel, or where networks are added, plan after plan.
 
@@ -179,9 +332,10 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedForecast
     rounds = [plan.rounds(timed=run.deadline is not None) for plan in plans]
     if len(plans) == 1 or max(map(len, rounds), default=0) > 1:
         try:
-            return [fit_plan(plan, run.without_folder()) for plan in prepared]
-        except DivergedFitError as diverged:
-            raise diverged.error from None
+            return [fit_plan(plan, replace(run, folder=None)) for plan in prepared]
+        except TrainingError as error:
+            error.kept = None
+            raise
     jobs = []
     for number, (plan, (places,)) in enumerate(zip(prepared, rounds, strict=True), 1):
         for k, place in enumerate(places, 1):
@@ -213,7 +367,7 @@ def _chosen(plan: FitPlan, trained: Mapping[Place, Outcome]) -> FittedForecaster
     learnt = _learnt(plan, trained, hold_out)
     fitted = [each.fitted for each in learnt]
     choice = _choice(learnt, hold_out) if plan.choice is None else plan.choice.among(fitted)
-    tried = (outcome.history for each in learnt if each.candidate.learns_alone for outcome in each.outcomes.values())
+    tried = (trained[place].history for place in sorted(trained) if plan.candidates[place[0]].learns_alone)
     return FittedForecaster(
         series=rows.series,
         season_length=rows.season_length,
@@ -235,29 +389,26 @@ class _Learnt:
 
     Args:
         candidate: The candidate.
-        outcomes: The outcomes of its jobs, by their number.
         fitted: The best of what it has become.
         forecast: Its forecasts of the hold-out windows, where they are known.
         judge: What stands for it there, where its networks were picked by their losses on these windows.
     """
 
     candidate: Candidate
-    outcomes: Mapping[int, Outcome]
     fitted: FittedCandidate
     forecast: Array | None = None
     judge: FittedCandidate | None = None
 
 
 def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut | None) -> list[_Learnt]:
-    """Return what each candidate has learnt; a candidate of which the rows do not tell enough is left out.
+    """Return what each candidate has learnt; a candidate for which the rows say too little is left out.
 
     Raises:
         DataError: That holds for all.
     """
-    found, missing = list[_Learnt](), list[DataError]()
+    learnt, missing = list[_Learnt](), list[DataError]()
     for place, candidate in enumerate(plan.candidates):
-        numbers = sorted(number for owner, number in trained if owner == place)
-        outcomes = {number: trained[place, number] for number in numbers}
+        outcomes = {number: trained[owner, number] for owner, number in sorted(trained) if owner == place}
         try:
             versions = candidate.fitted(plan.rows, outcomes)
         except DataError as error:
@@ -265,16 +416,14 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
             continue
         if not versions:
             continue
-        judge = candidate.judge(plan.rows, outcomes)
+        # Without hold-out windows a fine-tuning is taken where the user chose it, and not by evidence.
+        fitted, forecast = versions[0 if plan.choice is None else -1], None
         if len(versions) > 1 and hold_out is not None and len(hold_out):
             fitted, forecast = hold_out.best(versions)
-            found.append(_Learnt(candidate, outcomes, fitted, forecast, judge))
-        else:
-            # Without hold-out windows a fine-tuning is taken where the user asked for it, and not by evidence.
-            found.append(_Learnt(candidate, outcomes, versions[0 if plan.choice is None else -1], judge=judge))
-    if not found:
+        learnt.append(_Learnt(candidate, fitted, forecast, candidate.judge(plan.rows, outcomes)))
+    if not learnt:
         raise missing[0]
-    return found
+    return learnt
 
 
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
@@ -302,14 +451,38 @@ def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
             rows = f"give at least {3 * plan.rows.options.horizon} rows"
             reason = f"there are no validation rows to judge a network by: {rows}"
         fitted.candidates[0].warn_if_alone(reason, fitted.series.context_length)
-    origins = plan.calibration
-    if origins is None:
+    if plan.calibration is None:
         return fitted
-    calibrations = calibrate(
-        fitted.blend,
-        plan.reader_at(origins),
-        origins,
-        plan.rows.options.level,
-        intervals=fitted.is_probabilistic,
-    )
-    return replace(fitted, calibrations=calibrations)
+    reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
+    return replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
+
+
+def calibrate(
+    fitted: FittedForecaster, reader: WindowReader, origins: Origins, level: Sequence[float]
+) -> tuple[Calibration, ...]:
+    """Calibrate intervals on forecasts of validation rows.
+
+    Widths are learnt in the units of the scaled series, in which all series are alike. Where the forecaster has
+    intervals these are widened; otherwise intervals are laid around its point.
+
+    Args:
+        fitted: The fitted forecaster.
+        reader: The window reader.
+        origins: Where forecasts begin; their steps are among the rows.
+        level: Levels of the intervals.
+
+    Returns:
+        The calibration of each target.
+
+    Raises:
+        DataError: A step has too few known values for a level.
+    """
+    request = ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
+    forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
+    calibrations = []
+    for values, parts in zip(np.moveaxis(truth, 2, 0), np.moveaxis(forecast, 2, 0), strict=True):
+        if fitted.is_probabilistic:
+            calibrations.append(calibrate_intervals(values, parts[..., 1::2], parts[..., 2::2], level=level))
+        else:
+            calibrations.append(calibrate_points(values, parts[..., 0], level=level))
+    return tuple(calibrations)

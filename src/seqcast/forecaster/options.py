@@ -1,24 +1,56 @@
-"""A forecaster's options, resolved once for a fit."""
+"""A forecaster's options: checked before any frame is read, and resolved once for a fit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
 
+from seqcast.data import SEASONAL_NAIVE
+from seqcast.data.features import check_calendar
+from seqcast.data.frames import MISSING, ON_BAD_SERIES
+from seqcast.data.series import LOGARITHMS, SERIES_SCALES
+from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.forecaster.defaults import Sizes, auto_effort, specs
-from seqcast.intervals import check_levels
+from seqcast.forecaster.defaults import EFFORTS, Sizes, auto_effort, specs
+from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
-from seqcast.specs import Columns, Covariates, EnsembleSpec, NetworkSpec, TrainingSpec, check_int
+from seqcast.specs import (
+    MULTIPLICATIVE_HEADS,
+    Columns,
+    Covariates,
+    EnsembleSpec,
+    NetworkSpec,
+    TrainingSpec,
+    check_choice,
+    check_flag,
+    check_int,
+    check_loss,
+)
 
-# `effort="best"` trains so many networks, and as many again and again while they help, up to so many in all: their
-# median is steadier than each.
+# `effort="best"` trains three networks, and three more while they help, up to twelve: their median is steadier than
+# each.
 NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12
+
+# How the forecasts of several networks become one.
+COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
+
+# Names of other columns in frames of forecasts.
+RESERVED = ("cutoff", "target", "step", "sample", SEASONAL_NAIVE, "last_value")
+
+CHOICES = {
+    "scale": ("auto", *SERIES_SCALES),
+    "missing": MISSING,
+    "weighting": WEIGHTINGS,
+    "combine": tuple(COMBINATIONS),
+    "support": SUPPORTS,
+    "on_bad_series": ON_BAD_SERIES,
+    "effort": EFFORTS,
+}
 
 
 @dataclass(frozen=True)
@@ -43,9 +75,17 @@ class RowOptions:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return those of a forecaster, whose arguments are given by name."""
-        covariates = Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
-        return cls(**_given(cls, options), covariates=covariates)
+        """Return those of a forecaster.
+
+        Args:
+            options: The arguments of a `Forecaster`, by name.
+        """
+        return cls(**_given(cls, options), covariates=Covariates(*_covariates(options)))
+
+    @property
+    def fill(self) -> bool:
+        """Whether missing values and short series are legal."""
+        return self.missing == "fill"
 
     @property
     def skips(self) -> bool:
@@ -71,7 +111,11 @@ class ForecastOptions:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return those of a forecaster, whose arguments are given by name."""
+        """Return those of a forecaster.
+
+        Args:
+            options: The arguments of a `Forecaster`, by name.
+        """
         changed = {"horizon": int(options["horizon"]), "level": interval_levels(options["level"])}
         return cls(**(_given(cls, options) | changed))
 
@@ -97,8 +141,8 @@ class FitOptions:
         context_lengths: Context lengths of the networks in turn; `None` is chosen by a rule.
         effort: How much is tried before one is chosen: `auto`, `quick`, `balanced` or `best`.
         is_compared: Whether candidates are compared on validation windows.
-        zero_shot: Whether a zero-shot model can forecast what is asked for.
-        head: The head of the networks, which may ask for a scaling.
+        zero_shot: Whether a zero-shot model can give such forecasts.
+        head: The head of the networks, which may need a scaling.
         validation_fraction: Share of each series, its end, that is not trained on.
         round_size: Networks that are trained before the gain of more is measured; `None` trains all.
         judged: Whether the last network that is trained judges the share of the others.
@@ -140,26 +184,6 @@ class FitOptions:
         """Steps to forecast in training."""
         return self.output.horizon
 
-    @property
-    def level(self) -> tuple[float, ...]:
-        """Levels of the intervals."""
-        return self.output.level
-
-    @property
-    def point(self) -> str:
-        """Whether the point forecast is the `median` or the `mean`."""
-        return self.output.point
-
-    @property
-    def fill(self) -> bool:
-        """Whether missing values and short series are legal."""
-        return self.rows.missing == "fill"
-
-    @property
-    def skip(self) -> bool:
-        """Whether series in which something is wrong are left out."""
-        return self.rows.skips
-
     def decided(self, rows: int) -> Self:
         """Return the options with an effort that suits the data.
 
@@ -171,7 +195,7 @@ class FitOptions:
         return replace(self, effort=auto_effort(rows) if self.zero_shot else "balanced")
 
     def trained(self) -> Self:
-        """Return the options of a fit that has a network trained on the data, whatever their number."""
+        """Return the options of a fit that trains a network on the data, however few rows there are."""
         return replace(self, effort="balanced") if self.effort == "auto" else self
 
     @classmethod
@@ -193,14 +217,6 @@ class FitOptions:
             members = int(options["members"]) if ensemble is None else len(ensemble.trained)
             if effort == "best":
                 round_size, members = max(members, NETWORKS_A_ROUND), max(members, MOST_MEMBERS)
-        # A further training has lengths of its own, whatever was given to the fit.
-        lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
-        rows_read = max((length for length in lengths if length is not None), default=None)
-        finetuning: Mapping[str, Any] | None = limits(options["training"])
-        if ensemble is not None:
-            # The members' lengths are their own; a zero-shot model reads as much as helps it.
-            lengths, finetuning = tuple(member.context_length for member in ensemble.trained), ensemble.finetuning
-            rows_read = None
         resolved = {
             "rows": RowOptions.of(options),
             "output": ForecastOptions.of(options),
@@ -208,28 +224,36 @@ class FitOptions:
             "calibrate": level if options["calibrate"] else (),
             "seed": seed,
             "seeds": member_seeds(seed, members),
-            "context_lengths": lengths,
             "effort": effort,
             # Without validation rows there is nothing to compare on.
             "is_compared": is_compared(preset) and training.validation_fraction > 0,
-            "zero_shot": (is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options, level),
+            "zero_shot": (is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options),
             "head": network.head,
             "validation_fraction": training.validation_fraction,
             "round_size": round_size,
             "judged": ensemble is not None and ensemble.judge is not None,
-            "finetuning": finetuning,
-            "rows_read": rows_read,
         }
-        return cls(**(_given(cls, options) | resolved))
+        return cls(**(_given(cls, options) | resolved | _resolved_lengths(options, members)))
 
 
-def _given(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a forecaster that a dataclass has fields for, by the same name."""
-    return {item.name: options[item.name] for item in fields(kind) if item.name in options}
+def _resolved_lengths(options: Mapping[str, Any], members: int) -> dict[str, Any]:
+    """Return the context lengths of networks, and how the zero-shot model is fine-tuned."""
+    preset = options["preset"]
+    # A later training has lengths of its own, whatever was given to the fit.
+    lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
+    read = max((length for length in lengths if length is not None), default=None)
+    if not isinstance(preset, EnsembleSpec):
+        return {"context_lengths": lengths, "rows_read": read, "finetuning": limits(options["training"])}
+    # The members' lengths are their own; a zero-shot model reads as much as helps it.
+    lengths = tuple(member.context_length for member in preset.trained)
+    return {"context_lengths": lengths, "finetuning": preset.finetuning}
 
 
 def is_compared(preset: Any) -> bool:
-    """Return whether what is trained is compared with what is not, and shares the forecast with it.
+    """Return whether networks that are trained share the forecast with what is not, by comparison.
+
+    Args:
+        preset: The preset of a forecaster.
 
     Example:
         >>> is_compared("auto"), is_compared("classic"), is_compared(NetworkSpec())
@@ -239,26 +263,31 @@ def is_compared(preset: Any) -> bool:
 
 
 def wants_training(options: Mapping[str, Any]) -> bool:
-    """Return whether an option says something to a network that is trained on the data."""
-    covariates = any(options[f"{role}_covariates"] for role in ("static", "past", "future"))
-    return covariates or options["training"] is not None or int(options["members"]) > 1
-
-
-def can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> bool:
-    """Return whether the pretrained network can forecast what is asked for.
+    """Return whether an option is about a network that is trained on the data.
 
     Args:
         options: The arguments of a `Forecaster`, by name.
-        level: Levels of its intervals.
+    """
+    return any(_covariates(options)) or options["training"] is not None or int(options["members"]) > 1
+
+
+def can_be_pretrained(options: Mapping[str, Any]) -> bool:
+    """Return whether the pretrained network can give such forecasts.
+
+    Args:
+        options: The arguments of a `Forecaster`, by name.
     """
     if options["point"] != "median" or options["irregular"]:
         return False
     preset = options["preset"] if is_zero_shot(options["preset"]) else DEFAULT_MODEL
-    return max(level, default=0.0) <= MODELS[preset].shipped().widest_level
+    return max(interval_levels(options["level"]), default=0.0) <= MODELS[preset].shipped().widest_level
 
 
 def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
-    """Return the levels of intervals as a tuple, empty when there are none.
+    """Return the levels of intervals as a tuple.
+
+    Args:
+        level: One level or several, in per cent; empty or `None` for no intervals.
 
     Example:
         >>> interval_levels((80, 95)), interval_levels(()), interval_levels(None)
@@ -270,6 +299,13 @@ def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
 
 def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]:
     """Return the context lengths of the members in turn; `None` is chosen by a rule.
+
+    Args:
+        context_length: The argument of a `Forecaster`.
+        members: Number of networks.
+
+    Raises:
+        SpecError: It is no length, or there are more lengths than members.
 
     Example:
         >>> context_lengths(None, 1), context_lengths((24, 48), 5)
@@ -290,29 +326,12 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
     return tuple(None if length is None else int(length) for length in lengths)
 
 
-def refit_every(refit: bool | int | str) -> int | None:
-    """Return the number of cutoffs between two trainings of a backtest; 0 trains once, `None` not at all.
-
-    Example:
-        >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")
-        (0, 1, 3, None)
-    """
-    if isinstance(refit, str) and refit == "never":
-        return None
-    if isinstance(refit, bool | np.bool_):
-        return int(refit)
-    if isinstance(refit, int | np.integer) and refit >= 1:
-        return int(refit)
-    raise SpecError(
-        "refit",
-        expected="False, True or a whole number >= 1, or 'never'",
-        received=repr(refit),
-        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
-    )
-
-
 def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
     """Return the seeds of each member; those of the first do not depend on how many there are.
+
+    Args:
+        seed: The seed of the fit.
+        members: Number of networks.
 
     Example:
         >>> member_seeds(0, 1) == member_seeds(0, 3)[:1]
@@ -320,3 +339,151 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
     """
     seeds = child_seeds(seed, 2 * members)
     return list(zip(seeds[::2], seeds[1::2], strict=True))
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that are impossible or do not go together.
+
+    Args:
+        options: The arguments of a `Forecaster`, by name.
+
+    Raises:
+        SpecError: An option is impossible, or two do not go together.
+    """
+    for name, least in (("horizon", 1), ("members", 1), ("season_length", 1), ("random_state", 0)):
+        if options[name] is not None or name in ("horizon", "members"):
+            check_int(name, options[name], at_least=least)
+    context_lengths(options["context_length"], options["members"])
+    for name, kind, expected in (
+        ("training", TrainingSpec | Mapping, "a TrainingSpec, a dict of some of its fields, or None"),
+        ("columns", Columns, "a Columns or None"),
+    ):
+        if options[name] is not None and not isinstance(options[name], kind):
+            raise _refusal(options, name, expected, "from seqcast import TrainingSpec, Columns")
+    for name, known in CHOICES.items():
+        check_choice(name, options[name], known)
+    for name in ("irregular", "calibrate"):
+        check_flag(name, options[name])
+    if options["irregular"] and options["freq"] is not None:
+        raise _refusal(options, "freq", "None, for irregular=True", "Leave out one of the two.")
+    check_calendar(options["calendar"])
+    _check_preset(options)
+    _check_names(options)
+    _check_intervals(options)
+    _check_effort(options)
+
+
+def _check_preset(options: Mapping[str, Any]) -> None:
+    """Refuse options that a preset leaves no choice about."""
+    preset = options["preset"]
+    usual: dict[str, object] = {"members": 1, "training": None}
+    if is_zero_shot(preset):
+        usual |= {"point": "median"}
+        reason = f"preset={preset!r}, one network that is trained and has quantiles"
+        hint = "Leave it out, or name another preset."
+    elif isinstance(preset, EnsembleSpec):
+        usual |= {"context_length": None}
+        reason, hint = "an EnsembleSpec, whose members have their own", "Give it to each MemberSpec, or leave it out."
+    else:
+        return
+    for name, value in usual.items():
+        if options[name] != value:
+            raise _refusal(options, name, f"{value!r} with {reason}", hint)
+
+
+def _check_effort(options: Mapping[str, Any]) -> None:
+    """Refuse an effort that leaves nothing to choose, and trainings where nothing is trained."""
+    effort = options["effort"]
+    if effort != "auto" and options["preset"] != "auto":
+        expected = "'auto' with a preset that is named: there is nothing to choose"
+        raise _refusal(options, "effort", expected, "Leave out one of the two.")
+    if effort == "quick" and wants_training(options):
+        raise SpecError(
+            "effort",
+            expected="'balanced' or 'best' with training, members or covariates, which are for networks that are "
+            "trained on this data",
+            received="'quick', which trains none",
+            hint="Name another effort, or leave these out.",
+        )
+    if effort == "quick" and not can_be_pretrained(options):
+        raise SpecError(
+            "effort",
+            expected="'balanced' or 'best' with point='mean', with irregular stamps and with levels above 98",
+            received="'quick', which trains nothing: the pretrained network forecasts medians, steps of one length and "
+            "levels up to 98",
+            hint="Name another effort, or leave these out.",
+        )
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    """Refuse names that columns of frames have already."""
+    columns, alias = options["columns"] or Columns(), options["alias"]
+    Covariates(*_covariates(options)).check_beside(columns)
+    reserved = [*columns.names, columns.value, *RESERVED]
+    if not isinstance(alias, str) or not alias or alias in reserved:
+        raise _refusal(options, "alias", f"a name other than {reserved}", "Choose one.")
+
+
+def _check_intervals(options: Mapping[str, Any]) -> None:
+    """Refuse point, levels, head, scaling and calibration that do not go together."""
+    preset, level, point = options["preset"], interval_levels(options["level"]), options["point"]
+    network, training = specs(preset, options["training"], level, Sizes())
+    pairs = preset.specs if isinstance(preset, EnsembleSpec) else [(network, training)]
+    for each, its_training in pairs:
+        check_loss(each.head, its_training.loss)
+    check_head(preset, options["scale"])
+    ForecastRequest(point, level)
+    if point == "mean" and options["scale"] in LOGARITHMS:
+        hint = "The mean of logarithms is not the logarithm of the mean; choose another scale for means."
+        raise _refusal(options, "point", f"'median' with scale={options['scale']!r}", hint)
+    if options["calibrate"] and not level:
+        raise _refusal(options, "level", "a level to calibrate", "Give level=(80, 95).")
+    if is_zero_shot(preset):
+        check_within(level, MODELS[preset].shipped().widest_level)
+    elif network.head == "quantile":
+        known = quantile_levels(network.quantiles or ())
+        listed = ", ".join(f"{each:g}" for each in known)
+        check_trained(level, known, hint=f"Give level=({listed},), or quantiles for the others.")
+
+
+def check_head(preset: Any, scale: Any) -> None:
+    """Refuse a scaling that shifts or scales data of a head for positive data or counts.
+
+    Args:
+        preset: The preset of a forecaster.
+        scale: How it scales series.
+
+    Raises:
+        SpecError: They do not go together.
+
+    Example:
+        >>> check_head(NetworkSpec(head="log_normal"), "mean")
+    """
+    if isinstance(preset, EnsembleSpec):
+        preset = preset.member(0).network
+    if not isinstance(preset, NetworkSpec) or preset.head not in MULTIPLICATIVE_HEADS:
+        return
+    # Counts are scaled inside the network: scaled ones would not be counts.
+    known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")
+    if scale not in known:
+        raise SpecError(
+            "scale",
+            expected=f"{' or '.join(map(repr, known))} with head={preset.head!r}",
+            received=repr(scale),
+            hint="Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window.",
+        )
+
+
+def _refusal(options: Mapping[str, Any], name: str, expected: str, hint: str) -> SpecError:
+    """Return the error of an option that is impossible as it was given."""
+    return SpecError(name, expected=expected, received=repr(options[name]), hint=hint)
+
+
+def _covariates(options: Mapping[str, Any]) -> list[Any]:
+    """Return the static, past and future covariates that a forecaster names."""
+    return [options[f"{role}_covariates"] for role in ("static", "past", "future")]
+
+
+def _given(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a forecaster that a dataclass has fields for, by the same name."""
+    return {item.name: options[item.name] for item in fields(kind) if item.name in options}

@@ -1,20 +1,27 @@
-"""Forecasts of more series than memory holds: numbered Parquet files in a folder, each written once."""
+"""Forecasts of more series than memory holds: piece by piece, into numbered Parquet files of a folder."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import narwhals.stable.v2 as nw
+import numpy as np
 
 from seqcast._version import __version__
-from seqcast.errors import SaveError
+from seqcast.data.frames import LongFrame, file_groups, in_source, open_source
+from seqcast.errors import DataError, SaveError, SpecError
+from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.fitting import Cluster
+from seqcast.forecaster.reading import Memory, SourceRows
+from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import make_folder, require, write_beside
+from seqcast.training import digest
 
 # What the folder holds, and how far it is; programs that read folders of Parquet files pass over such names.
 MANIFEST = "_seqcast.json"
@@ -51,7 +58,7 @@ class OutputFolder:
             job: What will be written; where the job was begun, `piece_rows` is as it was then.
 
         Raises:
-            SaveError: It holds something else, or cannot be made.
+            SaveError: It holds something else, or cannot be created.
         """
         require("pyarrow.parquet", extra="parquet")
         folder, job = Path(path), {"seqcast": __version__, **job}
@@ -81,6 +88,34 @@ class OutputFolder:
         opened._write_manifest()
         return opened
 
+    @classmethod
+    def of_job(
+        cls,
+        path: str | os.PathLike[str],
+        arguments: Mapping[str, Any],
+        fitted: FittedForecaster | None,
+        df: Any,
+        source: SourceRows | None,
+    ) -> Self:
+        """Open the folder of a call of `Forecaster.predict` or `Forecaster.backtest`.
+
+        Args:
+            path: The folder.
+            arguments: What the call was, JSON types by name.
+            fitted: The fitted forecaster, if nothing is to be trained.
+            df: The frame that it reads.
+            source: The source that it reads in place of a frame.
+
+        Raises:
+            SaveError: As for `opened`.
+        """
+        job = {**arguments, "forecaster": None if fitted is None else _digest_of(fitted)}
+        if source is None:
+            job |= {"rows": _frame_digest(df), "piece_rows": 0}
+        else:
+            job |= {"source": source.source.name, "rows": source.source.version, "piece_rows": source.piece_rows}
+        return cls.opened(path, job)
+
     def seed(self, seed: int) -> int:
         """Return the seed of the job: the one that it was begun with, or this one.
 
@@ -94,15 +129,19 @@ class OutputFolder:
 
     @property
     def piece_rows(self) -> int:
-        """About how many rows of the source a part is made of."""
+        """About how many rows of the source go into a file."""
         return int(self.job["piece_rows"])
 
     def part(self, number: int) -> Path:
-        """Return the file of a part."""
+        """Return the path of an output file.
+
+        Args:
+            number: Its number, from 0.
+        """
         return self.path / f"part-{number:06}.parquet"
 
     def write(self, number: int, table: Callable[[], Any]) -> None:
-        """Write a part, unless it is there.
+        """Write an output file, unless it is there.
 
         Args:
             number: Its number, from 0.
@@ -111,9 +150,7 @@ class OutputFolder:
         Raises:
             SaveError: It could not be written.
         """
-        if self.part(number).exists():
-            return
-        if (frame := table()) is None:
+        if self.part(number).exists() or (frame := table()) is None:
             return
         parquet: Any = require("pyarrow.parquet", extra="parquet")
         pyarrow: Any = require("pyarrow", extra="parquet")
@@ -123,10 +160,10 @@ class OutputFolder:
         write_beside(self.part(number), lambda file: parquet.write_table(arrow, file))
 
     def finish(self, parts: int) -> None:
-        """Write down that all parts are there.
+        """Note in the manifest that all output files are there.
 
         Args:
-            parts: How many they are.
+            parts: Their number.
         """
         self._write_manifest(parts=parts)
 
@@ -136,24 +173,21 @@ class OutputFolder:
 
 
 def gathered(
-    table: Callable[[Any], Any],
-    items: Iterable[Any],
-    folder: OutputFolder | None,
-    write: Callable[[Callable[[Any], Any], Sequence[Any], OutputFolder], None] | None = None,
+    table: Callable[[Any], Any], items: Iterable[Any], folder: OutputFolder | None, on: Cluster | None = None
 ) -> Any:
     """Return the frames of items as one, or write them one after another.
 
     Args:
         table: Makes the frame of an item, or `None` where it would be empty.
-        items: What each frame is made of.
+        items: The source of each frame.
         folder: Where they are written; `None` returns them.
-        write: Writes the parts of all items elsewhere; `None` writes them here, item by item.
+        on: The workers that write them; `None` writes them here.
 
     Returns:
         The frame, or the path of the folder.
 
     Raises:
-        SaveError: A part could not be written.
+        SaveError: A file could not be written.
     """
     if folder is None:
         frames = [frame for frame in (table(item) for item in items) if frame is not None]
@@ -161,13 +195,92 @@ def gathered(
             return frames[0]
         together = nw.concat([nw.from_native(frame, eager_only=True) for frame in frames])
         return nw.to_native(nw.maybe_reset_index(together))
-    if write is not None:
-        several = list(items)
-        write(table, several, folder)
-        folder.finish(len(several))
-        return folder.path
     count = 0
-    for count, item in enumerate(items, 1):
-        folder.write(count - 1, functools.partial(table, item))
+    if on is not None:
+        several = list(items)
+        on.write(table, several, folder)
+        count = len(several)
+    else:
+        for count, item in enumerate(items, 1):
+            folder.write(count - 1, functools.partial(table, item))
     folder.finish(count)
     return folder.path
+
+
+def predicted(
+    fitted: FittedForecaster,
+    df: Any,
+    forecast: Callable[[LongFrame], Any],
+    arguments: Mapping[str, Any],
+    *,
+    output: str | os.PathLike[str] | None,
+    memory_limit: Any,
+    on: Cluster | None = None,
+) -> Any:
+    """Forecast from the rows of a frame or a source.
+
+    Args:
+        fitted: The fitted forecaster.
+        df: The rows, `None` for those that are remembered.
+        forecast: Forecasts from some rows.
+        arguments: The arguments of the forecast, by name: JSON types, and the frame of the known future.
+        output: The folder for the forecasts, if any.
+        memory_limit: The user's limit.
+        on: Workers that forecast a group of files each.
+    """
+    df, source = SourceRows.of(fitted.rows, df, memory_limit, fitted.series)
+    if source is None and output is None and on is None:
+        return forecast(fitted.rows_to_forecast(df))
+    table = None if source is None else source.source
+    groups = None if on is None else file_groups(table, fitted.series.schema.columns.unique_id)
+    folder = None
+    if output is not None:
+        job = {"job": "predict", **arguments, "future": _frame_digest(arguments["future"])}
+        job |= {"parts": "pieces" if on is None else "files"}
+        folder = OutputFolder.of_job(output, job, fitted, df, source)
+    if source is None:
+        return gathered(lambda rows: forecast(fitted.rows_to_forecast(rows)), [df], folder)
+    of_piece = functools.partial(_of_piece, fitted.series, forecast)
+    if groups is None:
+        return gathered(of_piece, source.pieces(None if folder is None else folder.piece_rows), folder)
+    if folder is None:
+        raise SpecError("output", expected="a folder with on", received="None", hint="Name one that all workers see.")
+    return gathered(functools.partial(_of_files, fitted, source.memory, of_piece), groups, folder, on)
+
+
+def _of_piece(series: SeriesState, forecast: Callable[[LongFrame], Any], piece: tuple[LongFrame, Any]) -> Any:
+    """Forecast from new rows and the remembered ones before them; errors name file and row."""
+    frame, spans = piece
+    try:
+        return forecast(series.with_history(frame))
+    except DataError as error:
+        raise in_source(error, spans) from error
+
+
+def _of_files(
+    fitted: FittedForecaster, memory: Memory, of_piece: Callable[[tuple[LongFrame, Any]], Any], files: list[str]
+) -> Any:
+    """Forecast from the rows of some files."""
+    source = SourceRows(fitted.rows, open_source(files), memory, fitted.series)
+    return gathered(of_piece, source.pieces(), None)
+
+
+def _frame_digest(frame: Any) -> str | None:
+    """Return a short text that differs between frames; `None` for none."""
+    if frame is None:
+        return None
+    import pandas as pd
+
+    try:
+        opened: Any = nw.from_native(frame, eager_only=True, allow_series=True)
+    except TypeError:  # whoever reads it says what is wrong
+        return type(frame).__name__
+    return digest([pd.util.hash_pandas_object(opened.to_pandas()).to_numpy()])
+
+
+def _digest_of(fitted: FittedForecaster) -> str:
+    """Return a short text that differs between forecasters with different forecasts."""
+    scaler = fitted.series.scaler
+    weights = [weights for engine in fitted.networks for weights in engine.weights]
+    shares = np.array(list(fitted.choice.shares.values()))
+    return digest([*weights, scaler.loc, scaler.scale, scaler.unit, shares])

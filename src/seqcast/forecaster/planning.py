@@ -5,27 +5,30 @@ Each step takes what the one before it returned: `FitRows`, then `PlannedRows`, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames import AnyFrame, LongFrame
+from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import Origins, WindowReader, validation_starts
 from seqcast.engine import TrainingJob
 from seqcast.errors import DataError
-from seqcast.forecaster.candidates.base import Candidate
-from seqcast.forecaster.candidates.table import candidates as usual_candidates
+from seqcast.forecaster.candidates import Candidate
+from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
-from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows, learn_series
-from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
+from seqcast.forecaster.rows import (
+    FitRows,
+    PlannedRows,
+    calibration_origins,
+    comparison_origins,
+    learn_series,
+    untrained_starts,
+)
 from seqcast.intervals import ForecastRequest
-from seqcast.specs import TrainingSpec
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +44,7 @@ class FitPlan:
         rows: The rows, with what candidates train on.
         candidates: What may forecast.
         jobs: The training jobs of each candidate.
-        choice: The choice of an earlier fit, in whose shares this one forecasts too; `None` for one of its own.
+        choice: The choice of an earlier fit, in whose shares this one forecasts too; `None` for a new one.
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
@@ -78,11 +81,15 @@ class FitPlan:
         """The windows on which candidates are compared."""
         if self.comparison is None:
             return None
-        options = self.rows.options
-        return HoldOut(self.reader_at(self.comparison), self.comparison, ForecastRequest(options.point, options.level))
+        output = self.rows.options.output
+        request = ForecastRequest(output.point, output.level)
+        return HoldOut(self.reader_at(self.comparison), self.comparison, request)
 
     def reader_at(self, origins: Origins) -> WindowReader:
         """Return the window reader of the rows, where windows end at some origins.
+
+        Args:
+            origins: The origins.
 
         Raises:
             DataError: A context is too short, and may not be.
@@ -150,13 +157,13 @@ def make_plan(
     while True:
         try:
             rows = _planned(_rows(frame, options, chosen, check=choice is None), chosen, starts)
-            return _with_jobs(rows, chosen, choice, compare=choice is None and len(chosen) > 1)
+            return with_jobs(rows, chosen, choice, compare=choice is None and len(chosen) > 1)
         except DataError as error:
             bad = error.by_series
-            if not options.skip or not bad or len(bad) == len(frame.source):
+            if not options.rows.skips or not bad or len(bad) == len(frame.source):
                 raise
-            kept, frame = frame.without(bad)
-            starts = None if starts is None else starts[kept]
+            left, frame = frame.without(bad)
+            starts = None if starts is None else starts[left]
 
 
 def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate], *, check: bool) -> FitRows:
@@ -185,129 +192,47 @@ def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | Non
     if read is None:
         read = max(candidate.rows_read(rows) for candidate in candidates)
     longest = max(read, context or 1)
-    # Of what nothing is trained on, all rows but the first may be validated on.
-    starts = _training_stops(rows, starts, context or 1)
+    starts = training_stops(rows, starts)
     series, aligned = learn_series(rows, starts, longest)
-    return PlannedRows(
-        frame,
-        options,
-        rows.season_length,
-        context,
-        series=series,
-        reader=series.reader(aligned, Origins.at_ends(aligned, options.horizon)),
-        starts=starts,
-    )
+    reader = series.reader(aligned, Origins.at_ends(aligned, options.horizon))
+    return PlannedRows(frame, options, rows.season_length, context, series=series, reader=reader, starts=starts)
 
 
-def _with_jobs(
-    rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool
-) -> FitPlan:
-    """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on."""
+def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool) -> FitPlan:
+    """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on.
+
+    Args:
+        rows: The rows, with what candidates train on.
+        candidates: What may forecast.
+        choice: The choice of an earlier fit, if any.
+        compare: Whether candidates are compared.
+    """
     options, lengths, context = rows.options, rows.lengths, rows.context_length
     jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
     judged = rows.starts
     if not any(jobs):
         read = rows.series.context_length
-        judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.fill)
-    short = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
+        judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.rows.fill)
+    places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
+    short = tuple(rows.frame.source.ids[place] for place in places)
     calibration = None
     if options.calibrate:
         calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
-    return FitPlan(
-        rows,
-        candidates,
-        jobs,
-        choice,
-        short_series=tuple(rows.frame.source.ids[place] for place in short),
-        calibration=calibration,
-        comparison=comparison_origins(lengths, judged, options.horizon) if compare else None,
-    )
+    comparison = comparison_origins(lengths, judged, options.horizon) if compare else None
+    return FitPlan(rows, candidates, jobs, choice, short, calibration=calibration, comparison=comparison)
 
 
-def plan_finetuning(
-    new: LongFrame,
-    fitted: FittedForecaster,
-    options: FitOptions,
-    *,
-    training: TrainingSpec | Mapping[str, Any] | None = None,
-    freeze: Sequence[str] = (),
-    starts: Array | None = None,
-) -> FitPlan:
-    """Plan the further training of trained networks, on rows of known or new series.
-
-    Args:
-        new: The rows.
-        fitted: The fitted forecaster; known series keep their scaling.
-        options: The resolved options of the forecaster.
-        training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its learning
-            rate.
-        freeze: Parts of the network that stay as they are.
-        starts: Position of each series' first validation target among them; `None` takes the training's fraction.
-
-    Returns:
-        The plan, with these rows and the remembered ones before them.
-
-    Raises:
-        DataError: The rows give nothing to train on, or end before the rows of the fit.
-        SpecError: An option is impossible.
-    """
-    series = fitted.series
-    frame = series.with_history(new)
-    _check_newest(frame, series)
-    changes = training.to_dict() if isinstance(training, TrainingSpec) else dict(training or {})
-    fraction = changes.get("validation_fraction", options.validation_fraction)
-    context = fitted.context_length
-    rows = FitRows(frame, replace(options, validation_fraction=fraction), fitted.season_length, context)
-    if starts is not None:
-        starts = starts + frame.source.lengths - new.source.lengths
-    starts = _training_stops(rows, starts, context or 1)
-    if context is not None and not series.observed and options.fill:
-        _check_no_gaps(frame)
-    scaler = series.scaler_of(frame, starts)
-    reader = WindowReader.of_frame(
-        frame, series.builder, scaler, context_length=series.context_length, observed=series.observed
-    )
-    planned = PlannedRows(frame, rows.options, rows.season_length, context, series=series, reader=reader, starts=starts)
-    candidates = tuple(each.for_finetuning(options, training, freeze) for each in fitted.candidates)
-    several = any(len(candidate.names) > 1 for candidate in candidates)
-    plan = _with_jobs(planned, candidates, fitted.choice, compare=several)
-    return replace(plan, rows=replace(planned, series=series.add_series(frame, scaler, starts)))
-
-
-def _training_stops(rows: FitRows, starts: Array | None, context: int) -> Array:
-    """Return the number of training rows of each series, by default what the validation fraction leaves.
+def training_stops(rows: FitRows, starts: Array | None) -> Array:
+    """Return the number of training rows of each series.
 
     A series without an observed value among them is trained on as a whole.
+
+    Args:
+        rows: The rows, with the context length of training windows.
+        starts: Position of each series' first validation target; `None` takes what the validation fraction leaves.
     """
     if starts is None:
         fraction, horizon = rows.options.validation_fraction, rows.options.horizon
+        context = rows.context_length or 1  # where nothing is trained, all rows but the first may be validated on
         starts = validation_starts(rows.lengths, context_length=context, horizon=horizon, fraction=fraction)
     return np.where((rows.frame.count_observed(starts) > 0).all(axis=1), starts, rows.lengths)
-
-
-def _check_no_gaps(frame: LongFrame) -> None:
-    """Refuse gaps for networks that have no input which marks them."""
-    missing = np.isnan(frame.source.values).any(axis=1)
-    if missing.any():
-        raise frame.error(
-            frame.schema.columns.targets[0],
-            int(np.argmax(missing)),
-            expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
-            received="a missing one",
-            hint="Fill it in, or fit anew on rows that have some.",
-        )
-
-
-def _check_newest(frame: LongFrame, series: SeriesState) -> None:
-    """Refuse rows of known series that end before their last known one."""
-    places = series.places(frame.source.ids)
-    early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
-    if early.any():
-        place = int(np.flatnonzero(early)[0])
-        raise DataError(
-            option="df",
-            series=frame.source.ids[place],
-            expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
-            received=f"rows up to {frame.last_stamps[place]}",
-            hint="Give its newest rows too.",
-        )

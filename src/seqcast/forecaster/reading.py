@@ -1,4 +1,4 @@
-"""How a forecaster reads the rows that it is given: a frame at once, others in pieces of whole series."""
+"""How a forecaster reads rows: a frame at once, a source in pieces of whole series."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from seqcast.data.frames import (
     in_source,
     is_read_at_once,
     is_source,
+    open_source,
     pieces,
     read_frame,
     read_table,
@@ -32,8 +34,8 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import make_folder, parse_size, warn_user
 from seqcast.specs import Columns
 
-# Bytes that a row takes while it is read and checked: a few of them beside what is in memory otherwise, with names of
-# series that differ, or all of the memory for one long series; and for each column.
+# Bytes that a row takes while it is read and checked: with names of series that differ, or of one long series, to which
+# all of the memory goes; and for each column.
 _BYTES_A_ROW, _BYTES_A_ROW_OF_ONE, _BYTES_A_COLUMN = 1_500, 100, 250
 FEWEST_ROWS = 1_000
 
@@ -101,7 +103,7 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
 
 @dataclass(frozen=True)
 class Memory:
-    """How a limit is shared out: half to shards in memory, a quarter to remembered rows, the rest to rows being read.
+    """How a limit is divided: half for shards in memory, a quarter for remembered rows, the rest for rows being read.
 
     Args:
         limit: Bytes.
@@ -116,7 +118,10 @@ class Memory:
 
     @classmethod
     def of(cls, memory_limit: Any) -> Self:
-        """Return the limit that a user gives; `None` is 1 GiB.
+        """Return the limit that a user gives.
+
+        Args:
+            memory_limit: Bytes, or a text such as `512 MiB`; `None` is 1 GiB.
 
         Raises:
             SpecError: It is no size, or less than 16 MiB.
@@ -134,11 +139,19 @@ class Memory:
         return self.limit // 2
 
     def piece_rows(self, columns: int) -> int:
-        """Return about how many rows are read at a time."""
+        """Return about how many rows are read at a time.
+
+        Args:
+            columns: Number of columns.
+        """
         return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW + _BYTES_A_COLUMN * columns))
 
     def rows_of_one(self, columns: int) -> int:
-        """Return the most rows of one series."""
+        """Return the most rows of one series.
+
+        Args:
+            columns: Number of columns.
+        """
         return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
     def rows_remembered(self, frame: AnyFrame) -> int | None:
@@ -153,124 +166,138 @@ class Memory:
         return max(1, self.limit // 4 // (8 * numbers * len(frame.source)))
 
 
-def as_source(df: Any, columns: Columns | None, memory_limit: Any, option: str = "df") -> tuple[Any, bool]:
-    """Return what a user gives as rows, and whether these are read piece by piece.
-
-    A file that is no Parquet file is read at once, as the command line does.
-
-    Args:
-        df: A frame, or a source.
-        columns: Names of its columns.
-        memory_limit: The limit that the user gives, if any.
-        option: The argument that it came in by.
-
-    Raises:
-        SpecError: There is a limit, and rows that are in memory.
-    """
-    if isinstance(df, str | os.PathLike) and is_read_at_once(Path(df)):
-        df = read_table(Path(df), columns or Columns())
-    streamed = is_source(df)
-    if memory_limit is not None and not streamed:
-        raise SpecError(
-            "memory_limit",
-            expected=f"None where {option} is read at once",
-            received=repr(memory_limit),
-            hint="Give Parquet files, which seqcast partition makes of text, a pyarrow.dataset, a LazyFrame or a "
-            "DuckDB relation.",
-        )
-    return df, streamed
-
-
-def sharded_rows(
-    options: RowOptions,
-    source: TableSource,
-    memory: Memory,
-    opened: contextlib.ExitStack,
-    before: SeriesState | None = None,
-    *,
-    piece_rows: int | None = None,
-    storage: str | os.PathLike[str] | None = None,
-) -> ShardedFrame:
-    """Read and check all rows of a source once, into a folder of its own.
+@dataclass(frozen=True)
+class SourceRows:
+    """Rows of a source, which are read piece by piece.
 
     Args:
         options: How frames are read.
         source: The source.
         memory: How much memory there is.
-        opened: What removes the folder in the end.
-        before: As for `checked_pieces`.
-        piece_rows: As for `checked_pieces`.
-        storage: The folder in which that folder is; `None` is the one for temporary files.
-
-    Raises:
-        DataError: Something in the rows is wrong.
-        SaveError: There is no room on the disk.
+        before: The fitted series, which the rows follow, if any.
     """
-    if storage is not None:
-        make_folder(Path(storage))
-    folder = tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True)
-    scratch = Scratch(Path(opened.enter_context(folder)), ArrayCache(memory.shards))
-    return ShardedFrame.of(scratch, checked_pieces(options, source, memory, before, piece_rows=piece_rows))
+
+    options: RowOptions
+    source: TableSource
+    memory: Memory
+    before: SeriesState | None = None
+
+    @classmethod
+    def of(
+        cls, options: RowOptions, df: Any, memory_limit: Any, before: SeriesState | None = None
+    ) -> tuple[Any, Self | None]:
+        """Return what a user gives as rows, a frame or a source.
+
+        A file that is no Parquet file is read at once, as the command line does.
+
+        Args:
+            options: How frames are read.
+            df: A frame, or a source.
+            memory_limit: The limit that the user gives, if any.
+            before: The fitted series, which the rows follow, if any.
+
+        Returns:
+            The frame, and the source; one of them is `None`.
+
+        Raises:
+            SpecError: There is a limit, and rows that are in memory.
+        """
+        if isinstance(df, str | os.PathLike) and is_read_at_once(Path(df)):
+            df = read_table(Path(df), _columns(options, before))
+        if is_source(df):
+            return None, cls(options, open_source(df), Memory.of(memory_limit), before)
+        if memory_limit is not None:
+            raise SpecError(
+                "memory_limit",
+                expected="None where df is read at once",
+                received=repr(memory_limit),
+                hint="Give Parquet files, which seqcast partition makes of text, a pyarrow.dataset, a LazyFrame or a "
+                "DuckDB relation.",
+            )
+        return df, None
+
+    def sharded(
+        self,
+        opened: contextlib.ExitStack,
+        *,
+        piece_rows: int | None = None,
+        storage: str | os.PathLike[str] | None = None,
+    ) -> ShardedFrame:
+        """Read and check all rows once, into a temporary folder.
+
+        Args:
+            opened: What removes the folder in the end.
+            piece_rows: As for `pieces`.
+            storage: The folder in which that folder is; `None` is the one for temporary files.
+
+        Raises:
+            DataError: Something in the rows is wrong.
+            SaveError: There is no room on the disk.
+        """
+        if storage is not None:
+            make_folder(Path(storage))
+        folder = tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True)
+        scratch = Scratch(Path(opened.enter_context(folder)), ArrayCache(self.memory.shards))
+        return ShardedFrame.of(scratch, self.pieces(piece_rows))
+
+    def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[LongFrame, tuple[Span, ...]]]:
+        """Yield the rows as frames of whole series, and where they are from.
+
+        Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
+
+        Args:
+            piece_rows: About how many rows a piece has; `None` takes what the memory allows.
+
+        Raises:
+            DataError: Something in the rows is wrong; it names file and row.
+        """
+        columns, names, before = _columns(self.options, self.before), self.columns_read, self.before
+        rows = self.piece_rows if piece_rows is None else piece_rows
+        most, keys = self.memory.rows_of_one(len(names)), (columns.unique_id, columns.ds)
+        first: LongFrame | None = None
+        rest: dict[Any, DataError] = {}
+        for piece in pieces(self.source, names, keys, rows, most):
+            table = self.source.frame(piece.table)
+            try:
+                frame = read_rows(self.options, table, before or first, static_optional=before is not None)
+            except DataError as error:
+                located = in_source(error, piece.spans)
+                if not self.options.skips or not located.by_series:
+                    raise located from error
+                rest |= located.by_series  # all series of the piece
+                continue
+            skipped = {name: in_source(error, piece.spans) for name, error in frame.skipped.items()}
+            frame = replace(frame, skipped={**rest, **skipped})
+            first, rest = first or frame, {}
+            yield frame, piece.spans
+        if first is None:
+            raise next(iter(rest.values()))
+
+    @property
+    def piece_rows(self) -> int:
+        """About how many rows a piece has, by what the memory allows."""
+        return self.memory.piece_rows(len(self.columns_read))
+
+    @cached_property
+    def columns_read(self) -> Sequence[str]:
+        """The columns that are read.
+
+        Raises:
+            DataError: The source lacks one.
+        """
+        columns, present = _columns(self.options, self.before), self.source.columns
+        needed: list[tuple[str | None, str]] = [("ds", columns.ds), *(("y", name) for name in columns.targets)]
+        if columns.unique_id in present or columns.unique_id != Columns().unique_id:
+            needed.insert(0, ("unique_id", columns.unique_id))
+        for role in ("static", "past", "future"):
+            names = getattr(self.options.covariates, role)
+            if role == "static" and self.before is not None:
+                names = [name for name in names if name in present]
+            needed += [(f"{role}_covariates", name) for name in names]
+        check_columns(self.source, needed)
+        return list(dict.fromkeys(name for _, name in needed))
 
 
-def checked_pieces(
-    options: RowOptions,
-    source: TableSource,
-    memory: Memory,
-    before: SeriesState | None = None,
-    *,
-    piece_rows: int | None = None,
-) -> Iterator[tuple[LongFrame, tuple[Span, ...]]]:
-    """Yield the rows of a source as frames of whole series, and where they are from.
-
-    Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
-
-    Args:
-        options: How frames are read.
-        source: The source.
-        memory: How much memory there is.
-        before: The fitted series, if rows that follow are read.
-        piece_rows: About how many rows a piece has; `None` takes what the memory allows.
-
-    Raises:
-        DataError: Something in the rows is wrong; it names file and row.
-    """
-    names = columns_read(options, source, before)
-    columns = before.schema.columns if before is not None else options.columns or Columns()
-    rows = memory.piece_rows(len(names)) if piece_rows is None else piece_rows
-    first: LongFrame | None = None
-    rest: dict[Any, DataError] = {}
-    for piece in pieces(source, names, (columns.unique_id, columns.ds), rows, memory.rows_of_one(len(names))):
-        try:
-            frame = read_rows(options, source.frame(piece.table), before or first, static_optional=before is not None)
-        except DataError as error:
-            located = in_source(error, piece.spans)
-            if not options.skips or not located.by_series:
-                raise located from error
-            rest |= located.by_series  # all series of the piece
-            continue
-        skipped = {name: in_source(error, piece.spans) for name, error in frame.skipped.items()}
-        frame = replace(frame, skipped={**rest, **skipped})
-        first, rest = first or frame, {}
-        yield frame, piece.spans
-    if first is None:
-        raise next(iter(rest.values()))
-
-
-def columns_read(options: RowOptions, source: TableSource, before: SeriesState | None) -> Sequence[str]:
-    """Return the columns that are read.
-
-    Raises:
-        DataError: The source lacks one.
-    """
-    columns = before.schema.columns if before is not None else options.columns or Columns()
-    needed: list[tuple[str | None, str]] = [("ds", columns.ds), *(("y", name) for name in columns.targets)]
-    if columns.unique_id in source.columns or columns.unique_id != Columns().unique_id:
-        needed.insert(0, ("unique_id", columns.unique_id))
-    for role in ("static", "past", "future"):
-        names = getattr(options.covariates, role)
-        if role == "static" and before is not None:
-            names = [name for name in names if name in source.columns]
-        needed += [(f"{role}_covariates", name) for name in names]
-    check_columns(source, needed)
-    return list(dict.fromkeys(name for _, name in needed))
+def _columns(options: RowOptions, before: SeriesState | None) -> Columns:
+    """Return the names of the columns, those of the rows before where there are any."""
+    return options.columns or Columns() if before is None else before.schema.columns

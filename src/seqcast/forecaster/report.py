@@ -1,4 +1,4 @@
-"""The report of a fitted forecaster."""
+"""What a fit would do and has done: facts, and the report of a fitted forecaster."""
 
 from __future__ import annotations
 
@@ -8,27 +8,142 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seqcast.data import Description
 from seqcast.data.frames import LongFrame
+from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import DataError
+from seqcast.forecaster.candidates import words
 from seqcast.forecaster.explain import covariate_importance
-from seqcast.forecaster.facts import facts
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.specs import Columns
+from seqcast.forecaster.options import is_compared
+from seqcast.forecaster.planning import FitPlan
+from seqcast.specs import Columns, NetworkSpec
 
 
 @dataclass(frozen=True)
-class ReportStyle:
-    """How a report looks.
+class PlannedFit:
+    """What a frame holds, and what a fit would make of it; as a string, a text to read.
 
     Args:
-        title: Title of the page; a usual one if empty.
-        unit: Unit of the values.
-        max_series: Most series that are drawn.
+        data: Facts about the series.
+        settings: What the fit would do, by name.
     """
 
-    title: str = ""
-    unit: str = ""
-    max_series: int = 12
+    data: Description
+    settings: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return {**self.data.to_dict(), "fit": self.settings}
+
+    def __str__(self) -> str:
+        width = max(map(len, self.settings)) + 2
+        return "\n".join(
+            [str(self.data), "", "A fit would take", *(f"{k:<{width}}{v}" for k, v in self.settings.items())]
+        )
+
+
+def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a plan would do.
+
+    Args:
+        plan: The plan.
+        given: The arguments of the forecaster, by name.
+    """
+    rows, series = plan.rows, plan.rows.series
+    jobs = list(plan.by_place.values())
+    # Of networks that learn from the data alone there may be many; a fine-tuned one is not counted.
+    own = [job for job in jobs if not job.observers_only]
+    job = next(iter([*own, *jobs]), None)
+    members: int | str = len(own)
+    if rows.options.round_size is not None:
+        more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
+        members = f"{rows.options.round_size}{more}"
+    covariates, texts = series.frame.covariates, words()
+    names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
+    training = "nothing is trained"
+    if job is not None:
+        training = f"{job.training.epochs} of batches of {job.training.batch_size}"
+    return {
+        "horizon": rows.options.horizon,
+        "context": f"{series.context_length} steps",
+        "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
+        "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
+        "preset": given["preset"] if isinstance(given["preset"], str) else "given",
+        "effort": rows.options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
+        "candidates": ", ".join(texts[name] for candidate in plan.candidates for name in candidate.names),
+        "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
+        "inputs": ", ".join(map(str, names)) or "the values alone",
+        "windows": 0 if job is None else job.count_windows(),
+        "epochs": training,
+        "members": members,
+        "padded series": len(plan.short_series),
+    }
+
+
+def _network_of(plan: FitPlan, job: TrainingJob | None) -> NetworkSpec | None:
+    """Return the network that is trained first, or else the first one that is there."""
+    if job is not None:
+        return job.network
+    return next((network for candidate in plan.candidates for network in candidate.networks), None)
+
+
+def _in_words(network: NetworkSpec) -> str:
+    segment = f", segments of {network.segment}" if network.segment > 1 else ""
+    return f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}"
+
+
+def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return facts by heading.
+
+    Args:
+        fitted: The fitted forecaster.
+        options: The arguments of the forecaster, by name.
+    """
+    history, trainings, networks = fitted.histories[0], fitted.trainings, fitted.networks
+    training = {
+        "epochs": f"{len(history)}" + (" (stopped early)" if history.stopped_early else ""),
+        "best epoch": history.best_epoch or "none chosen: no validation rows",
+        "batch size": trainings[0].batch_size if trainings else "nothing was trained",
+        "seconds": f"{history.seconds:.1f}",
+    }
+    network = {"forecast": str(fitted.choice), **fitted.facts()}
+    if networks:
+        network |= {**network_facts(networks[0]), "members": len(networks)}
+    return {"Training": training, "Network": network, "Settings": _settings(fitted, options)}
+
+
+def network_facts(engine: Engine) -> dict[str, Any]:
+    """Return what a network is, by name.
+
+    Args:
+        engine: The engine that it was trained by.
+    """
+    network = engine.network
+    return {
+        "cell": network.cell,
+        "encoder units": ", ".join(map(str, network.encoder_units)),
+        "decoder units": ", ".join(map(str, network.decoder_units)),
+        "head": network.head,
+        "weights": f"{engine.weight_count:,}",
+    }
+
+
+def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, Any]:
+    series, calibrations = fitted.series, fitted.calibrations
+    covariates, calendar = series.frame.covariates, series.builder.calendar
+    inputs = (*covariates.static, *covariates.varying, *calendar.names)
+    return {
+        "horizon": fitted.output.horizon,
+        "context_length": series.context_length,
+        "frequency": fitted.frequency or "irregular",
+        "season_length": fitted.season_length,
+        "inputs beside the values": ", ".join(map(str, inputs)) or "none",
+        "scale": options["scale"],
+        "levels": ", ".join(f"{level:g} %" for level in fitted.request().level) or "none",
+        "calibration windows": int(calibrations[0].windows.min()) if calibrations else "not calibrated",
+        "random_state": f"{fitted.seed}" + (" (drawn)" if options["random_state"] is None else ""),
+    }
 
 
 def write_report(
@@ -38,9 +153,11 @@ def write_report(
     *,
     frame: LongFrame,
     options: Mapping[str, Any],
-    future: Any = None,
-    backtest: Any = None,
-    style: ReportStyle | None = None,
+    future: Any,
+    backtest: Any,
+    title: str,
+    unit: str,
+    max_series: int,
 ) -> None:
     """Write the report of a fit; see `Forecaster.report`.
 
@@ -52,7 +169,9 @@ def write_report(
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
         backtest: A frame that `Forecaster.backtest` gave.
-        style: How it looks.
+        title: Title of the page; a usual one if empty.
+        unit: Unit of the values.
+        max_series: Most series that are drawn.
     """
     from seqcast.report import report
 
@@ -62,10 +181,10 @@ def write_report(
     if fitted.trainings:
         with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)
-    columns, style = frame.schema.columns, style or ReportStyle()
+    columns = frame.schema.columns
     report(
         path,
-        title=style.title or "Forecast report",
+        title=title or "Forecast report",
         history=frame.table(),
         model=fitted.output.alias,
         metadata=facts(fitted, options),
@@ -76,6 +195,6 @@ def write_report(
         forecast=forecast,
         backtest=backtest,
         importance=importance,
-        max_series=style.max_series,
-        unit=style.unit,
+        max_series=max_series,
+        unit=unit,
     )

@@ -1,8 +1,9 @@
-"""The rows of a fit on their way to a plan, and what is learnt from them: features, scaling, support, windows."""
+"""The rows of a fit: which of them validate, and what the others teach: features, scaling, support, windows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,24 @@ import numpy.typing as npt
 
 from seqcast.data.arrays import outside_support
 from seqcast.data.features import FeatureBuilder
-from seqcast.data.frames import AnyFrame, LongFrame, Stamps
+from seqcast.data.frames import AnyFrame, LongFrame, Stamps, masked
 from seqcast.data.series import LOGARITHMS, SeriesScaler
-from seqcast.data.windows import WindowReader
+from seqcast.data.windows import Origins, WindowReader, counted_back
+from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.defaults import auto_scale
-from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
+from seqcast.forecaster.options import FitOptions, RowOptions
+from seqcast.forecaster.reading import in_memory, read_rows
+from seqcast.forecaster.series_state import FARTHEST, SeriesState
+from seqcast.intervals import VALUES_OF, observed_support, outside_support_of, windows_needed
+from seqcast.specs import check_int
 
 Array = npt.NDArray[Any]
+
+# Most windows on which candidates are compared, taken evenly from among all.
+MOST_COMPARED_WINDOWS = 2_000
+
+# Most windows on which intervals are calibrated, taken likewise.
+MOST_CALIBRATION_WINDOWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class FitRows:
         frame: The rows.
         options: The resolved options of the forecaster.
         season_length: Steps of a season.
-        context_length: Steps of past of training windows; `None` where no candidate asks for a number.
+        context_length: Steps of past of training windows; `None` where no candidate needs a number.
     """
 
     frame: AnyFrame
@@ -76,7 +86,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
-        scale = auto_scale(options.head, options.point, frame, starts, rows.season_length)
+        scale = auto_scale(options.head, options.output.point, frame, starts, rows.season_length)
     if scale in LOGARITHMS:
         frame.check_positive(scale)
     aligned = frame.changed(builder.align) if builder.has_covariates else frame
@@ -91,8 +101,8 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
         builder=builder,
         scale=scale,
         context_length=longest,
-        observed=options.fill and gaps,
-        fill=options.fill,
+        observed=options.rows.fill and gaps,
+        fill=options.rows.fill,
         last_seen=aligned.latest_stamp,
         trained_until=_stamps_before(aligned, starts)[order],
         support=learn_support(frame, options.support),
@@ -111,14 +121,14 @@ def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
 
     Args:
         frame: The series.
-        support: One of `seqcast.intervals.support.SUPPORTS`.
+        support: One of `seqcast.intervals.quantiles.SUPPORTS`.
 
     Raises:
         DataError: A value lies outside.
     """
     if support == "auto":
-        by_part = zip(*(observed_support(part.targets) for _, part in frame.parts()), strict=True)
-        return tuple("real" if "real" in found else found[0] for found in by_part)
+        by_shard = zip(*(observed_support(shard.targets) for _, shard in frame.parts()), strict=True)
+        return tuple("real" if "real" in supports else supports[0] for supports in by_shard)
     frame.check(
         lambda part: part.refuse_targets(
             outside_support_of(part.targets, support),
@@ -149,3 +159,199 @@ def check_head_support(frame: AnyFrame, head: str) -> None:
         )
 
     frame.check(check)
+
+
+def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon: int) -> Array:
+    """Keep the last rows of each series for validation.
+
+    Args:
+        frame: The series.
+        validation: Number of rows; a series that would be left without a training window keeps all for training.
+        horizon: Steps to forecast.
+
+    Returns:
+        For each series the position of its first validation target.
+
+    Raises:
+        SpecError: It is no whole number, or fewer rows than a forecast has.
+        DataError: No series is long enough.
+    """
+    rows = check_int("validation", validation, at_least=horizon)
+    lengths = frame.source.lengths
+    starts = np.where(lengths - rows > horizon, lengths - rows, lengths)
+    if (starts == lengths).all():
+        raise DataError(
+            "validation",
+            expected=f"a series with more than {rows} + {horizon} rows, for validation and horizon",
+            received=f"at most {lengths.max()}",
+            hint="Validate on fewer rows.",
+        )
+    return starts
+
+
+def _origins_within(lengths: Array, starts: Array, horizon: int, most: int) -> Origins:
+    """Return at most about `most` origins, evenly spaced, whose horizon lies within the validation rows."""
+    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
+    step = max(1, -(-int(counts.sum()) // most))
+    return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
+
+
+def comparison_origins(lengths: Array, starts: Array, horizon: int) -> Origins:
+    """Return the origins at which candidates are compared.
+
+    Args:
+        lengths: Rows of each series.
+        starts: Position of each series' first validation target.
+        horizon: Steps to forecast.
+    """
+    return _origins_within(lengths, starts, horizon, MOST_COMPARED_WINDOWS)
+
+
+def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
+    """Return the origins at which intervals are calibrated.
+
+    Args:
+        reader: The window reader of the series.
+        starts: Position of each series' first validation target.
+        horizon: Steps to forecast.
+        level: Levels of the intervals.
+
+    Raises:
+        DataError: A level needs more windows.
+    """
+    origins = _origins_within(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
+    needed = windows_needed(max(level))
+    observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
+    if observed < needed:
+        raise DataError(
+            "calibrate",
+            expected=f"at least {needed} validation windows for level {max(level):g}",
+            received=f"{observed} with a known value at each step",
+            hint="Give more validation rows (training={'validation_fraction': ...} or fit's validation), lower levels, "
+            "or calibrate=False.",
+        )
+    return origins
+
+
+def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
+    """Return from where on each series is forecast to compare what was not trained on it.
+
+    That is the last three horizons, or the last tenth where that is more, after as many rows as a forecast should know:
+    a season and a half, or a horizon, or 6.
+
+    Args:
+        lengths: Rows of each series.
+        horizon: Steps to forecast.
+        season_length: Steps of a season.
+        context_length: Rows that a forecast reads.
+        fill: Whether it may read fewer.
+
+    Returns:
+        Position of each series' first validation target; its length where it has none.
+
+    Example:
+        >>> untrained_starts(np.array([100, 20, 11]), 6, 4, 512, fill=True)
+        array([82,  6, 11])
+    """
+    known = max(6, horizon, 3 * season_length // 2) if fill else context_length
+    rows = np.maximum(3 * horizon, np.round(0.1 * lengths)).astype(lengths.dtype)
+    starts = np.maximum(lengths - rows, known)
+    return np.where(starts + horizon <= lengths, starts, lengths)
+
+
+def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
+    """Return the rows of a fit with the validation rows that follow them, and where these begin.
+
+    Args:
+        rows: How frames are read.
+        frame: The rows of a fit, without rows that follow.
+        validation: The argument of a fit: a number of rows, a frame of rows that follow, or `None`.
+        horizon: Steps to forecast.
+
+    Returns:
+        The rows, and the position of each series' first validation target; `None` without `validation`.
+
+    Raises:
+        DataError: The rows do not follow, or are of other series; or no series is long enough.
+        SpecError: It is no number of rows, or fewer than a forecast has.
+    """
+    if validation is None:
+        return frame, None
+    if isinstance(validation, int | np.integer):
+        return frame, validation_rows(frame, validation, horizon)
+    before = in_memory(frame, "validation")
+    later = read_rows(rows, validation, before, argument="validation")
+    return _appended(before, later, fill=rows.fill), frame.source.lengths
+
+
+def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
+    """Return the rows of a fit, in which the values of some are left out as if they were missing.
+
+    Args:
+        rows: How frames are read.
+        frame: The rows of a fit.
+        mask: The argument of a fit; `None` for none.
+
+    Raises:
+        SpecError: Missing values are refused, or the rows are in files.
+        DataError: The mask is of other rows.
+    """
+    if mask is None:
+        return frame
+    if not rows.fill:
+        raise SpecError(
+            "mask",
+            expected="None with missing='raise', as values that are left out are missing",
+            received="a frame",
+            hint=Phrase("Take ", Option("missing", "fill"), "."),
+        )
+    return masked(in_memory(frame, "mask"), mask)
+
+
+def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
+    """Return a frame with validation rows appended.
+
+    Args:
+        frame: The series to train on.
+        later: Rows that follow, of some of them.
+        fill: Whether there may be gaps between the two.
+
+    Raises:
+        DataError: The rows do not follow, or are of other series.
+    """
+    lengths = frame.source.lengths
+    builder = FeatureBuilder.learn(frame, lengths, calendar="none")
+    series = SeriesState(
+        frame=builder.align(frame),
+        scaler=SeriesScaler.fit(frame.targets, frame.source.ends, lengths, "none"),
+        builder=builder,
+        scale="none",
+        context_length=FARTHEST,
+        observed=False,
+        fill=fill,
+        last_seen=frame.last_stamps[:1],
+        trained_until=frame.last_stamps,
+    )
+    unknown = np.flatnonzero(series.places(later.source.ids) < 0)
+    if len(unknown):
+        raise DataError(
+            option="validation",
+            series=later.source.ids[unknown[0]],
+            expected="series of df",
+            received="one that is not",
+            hint="Leave it out, or add its earlier rows to df.",
+        )
+    later = series.checked(later)
+    series.check_follows(later)
+    joined = series.concat(later, series.ids)
+    lost = np.flatnonzero(np.asarray(joined.first_stamps != frame.first_stamps))
+    if len(lost):
+        place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
+        raise DataError(
+            option="validation",
+            series=frame.source.ids[lost[0]],
+            expected=f"rows that begin within {FARTHEST} steps of {frame.last_stamps[lost[0]]}, the last one of df",
+            received=str(later.first_stamps[place]),
+            hint="Give rows that follow, or the number of rows to validate on.",
+        )
+    return replace(joined, schema=frame.schema)

@@ -1,9 +1,10 @@
-"""The state of the series of a fitted forecaster: their scaling, last rows and last stamps."""
+"""The state of the series of a fitted forecaster: their scaling, last rows and last stamps; copies for owners."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +36,7 @@ class SeriesState:
         fill: Whether missing values and short series are legal.
         last_seen: The last stamp that the fit saw, an index of one.
         trained_until: The last stamp of each series that was trained on; the least there is for one that was not.
-        support: The support of each target, see `seqcast.intervals.support`.
+        support: The support of each target, see `seqcast.intervals.quantiles.SUPPORTS`.
     """
 
     frame: LongFrame
@@ -65,7 +66,11 @@ class SeriesState:
         return self.frame.frequency
 
     def places(self, ids: tuple[Any, ...]) -> Array:
-        """Return the number of each series, -1 for new ones."""
+        """Return the number of each series, -1 for new ones.
+
+        Args:
+            ids: Names of the series.
+        """
         return self.frame.source.places(ids)
 
     def with_history(self, new: LongFrame) -> LongFrame:
@@ -136,7 +141,11 @@ class SeriesState:
         return replace(self, frame=joined, scaler=scalers, last_seen=last_seen, trained_until=until)
 
     def trained_rows(self, frame: LongFrame) -> Array:
-        """Return which rows of a frame were trained on, a mask `[rows]`: up to the end of each series' training."""
+        """Return which rows of a frame were trained on, a mask `[rows]`: up to the end of each series' training.
+
+        Args:
+            frame: The series.
+        """
         until = in_zone_of(self.trained_until_of(frame.source.ids), frame.stamps)
         return np.asarray(frame.stamps <= until[np.repeat(np.arange(len(until)), frame.source.lengths)])
 
@@ -166,6 +175,10 @@ class SeriesState:
     def reader(self, frame: AnyFrame, origins: Origins) -> WindowReader:
         """Return the window reader of a checked frame; new series are scaled by all of their rows.
 
+        Args:
+            frame: The series.
+            origins: Where forecasts begin.
+
         Raises:
             DataError: The context of an origin is too short, and may not be.
         """
@@ -189,6 +202,10 @@ class SeriesState:
 
     def check_contexts(self, frame: AnyFrame, origins: Origins) -> None:
         """Refuse origins with fewer known rows than a context has, where gaps may not be.
+
+        Args:
+            frame: The series.
+            origins: Where forecasts begin.
 
         Raises:
             DataError: A context is too short.
@@ -218,6 +235,9 @@ class SeriesState:
     def check_follows(self, new: LongFrame) -> None:
         """Refuse rows that are not after the remembered ones of their series, or without gaps do not join them.
 
+        Args:
+            new: The new rows, checked.
+
         Raises:
             DataError: A series' first new row is elsewhere.
         """
@@ -240,24 +260,19 @@ class SeriesState:
     def checked(self, new: LongFrame) -> LongFrame:
         """Return a frame with its categories numbered as at fit.
 
+        Args:
+            new: Rows of known or new series.
+
         Raises:
             DataError: As for `with_history`.
         """
-        if (ours := type(self.ids[0])) is not (theirs := type(new.source.ids[0])):
-            raise DataError(
-                column=new.schema.columns.unique_id,
-                expected=f"ids of type {ours.__name__}, as at fit",
-                received=f"type {theirs.__name__}",
-                hint="Convert the column.",
-            )
-        fit_kind, new_kind = stamp_kind(self.frame.stamps), stamp_kind(new.stamps)
-        if fit_kind != new_kind:
-            raise DataError(
-                column=new.schema.columns.ds,
-                expected=f"{fit_kind}, as at fit",
-                received=new_kind,
-                hint="Convert the column.",
-            )
+        ids, columns = (f"type {type(each.source.ids[0]).__name__}" for each in (self.frame, new)), new.schema.columns
+        kinds = (stamp_kind(each.stamps) for each in (self.frame, new))
+        for column, what, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
+            if ours != theirs:
+                raise DataError(
+                    column=column, expected=f"{what}{ours}, as at fit", received=theirs, hint="Convert the column."
+                )
         if self.scale == "log1p":
             new.check_positive(self.scale)
         places = self.places(new.source.ids)
@@ -268,7 +283,11 @@ class SeriesState:
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
 
     def without_empty(self, new: LongFrame) -> LongFrame:
-        """Return a frame without the new series that have no value, which it keeps in mind as skipped."""
+        """Return a frame without the new series that have no value, which it counts as skipped.
+
+        Args:
+            new: Rows of known or new series.
+        """
         try:
             new.of_series(self.places(new.source.ids) < 0).check_observed()
         except DataError as error:
@@ -328,3 +347,107 @@ class SeriesState:
             with contextlib.suppress(OverflowError, ValueError):  # beyond the calendar, so nothing is out of reach
                 joins &= np.asarray(self.frequency.after(last, reach) >= firsts)
         return np.where((other >= 0)[owner], earlier & joins[owner], True)
+
+
+@dataclass(frozen=True)
+class OwnedSeries:
+    """The series of several owners, who may own series of the same name.
+
+    Args:
+        column: Name of the column of ids.
+        names: The different ids of all rows, an index of pandas.
+        pairs: Numbers of the different pairs of owner and id, sorted: the owner times the number of ids, plus the id.
+        rows: The pair of each row, `[rows]`.
+    """
+
+    column: str
+    names: Any
+    pairs: Array
+    rows: Array
+
+    @classmethod
+    def of(cls, df: Any, owners: Array, column: str) -> Self:
+        """Return the series of a pandas frame.
+
+        Args:
+            df: The frame.
+            owners: Number of the owner of each row, `[rows]`.
+            column: Name of the column of ids.
+        """
+        import pandas as pd
+
+        codes, names = pd.factorize(df[column], sort=True)
+        pairs, rows = np.unique(owners * len(names) + codes, return_inverse=True)
+        return cls(column, names, pairs, rows)
+
+    @cached_property
+    def pair_names(self) -> list[Any]:
+        """The id of each pair."""
+        return list(self.names[self.pairs % len(self.names)].tolist())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ids are whole numbers."""
+        import pandas as pd
+
+        return bool(pd.api.types.is_integer_dtype(self.names.dtype))
+
+    @cached_property
+    def labels(self) -> Array:
+        """The names of the pairs while they are forecast, in their order, and one more behind them."""
+        count = len(self.pairs) + 1
+        return np.arange(count) if self.is_whole else np.array([f"{n:012d}" for n in range(count)], object)
+
+    def copies(self, series: SeriesState) -> tuple[SeriesState, int]:
+        """Return the state of the fitted series with a copy for each owner, and how many are known.
+
+        Args:
+            series: The state of the fitted series.
+        """
+        places = series.places(tuple(self.pair_names))
+        known, labels = np.flatnonzero(places >= 0), self.labels
+        # One series stands behind all others, so that there is one where all are new.
+        last = labels.tolist()[-1] if self.is_whole == isinstance(series.ids[0], int) else series.ids[0]
+        return series.copies(np.append(places[known], 0), (*labels[known].tolist(), last)), len(known)
+
+    def renamed(self, df: Any) -> Any:
+        """Return the rows of the frame under the names of their pairs.
+
+        Args:
+            df: The frame.
+        """
+        return df.assign(**{self.column: self.labels[self.rows]})
+
+    def renamed_future(self, future: Any, owners: Array) -> Any:
+        """Return the rows of the future whose series are forecast, under the names of their pairs.
+
+        Args:
+            future: The frame of the future.
+            owners: Number of the owner of each of its rows.
+        """
+        codes = self.names.get_indexer(future[self.column])
+        wanted = owners * len(self.names) + codes
+        places = np.minimum(np.searchsorted(self.pairs, wanted), len(self.pairs) - 1)
+        known = (codes >= 0) & (self.pairs[places] == wanted)
+        return future[known].assign(**{self.column: self.labels[places[known]]})
+
+    def schema(self, schema: FrameSchema) -> FrameSchema:
+        """Return the schema of forecasts, whose ids become those of the owners again.
+
+        Args:
+            schema: The schema of the fitted series.
+        """
+        return replace(schema, id_dtype="int64" if self.is_whole else "object")
+
+    def restored(self, table: Any) -> tuple[Any, Array]:
+        """Return forecasts under the ids of their owners, and the owner of each row.
+
+        Args:
+            table: A pandas frame under the names of the pairs.
+        """
+        import pandas as pd
+
+        rows = table[self.column].to_numpy().astype(np.int64)
+        ids = pd.Series(self.pair_names, dtype="int64" if self.is_whole else "object").to_numpy()
+        table[self.column] = ids[rows]
+        return table, self.pairs[rows] // len(self.names)

@@ -13,7 +13,7 @@ from narwhals.typing import IntoDataFrameT
 
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.future import check_future_given
+from seqcast.forecaster.fitted import check_future_given
 from seqcast.runtime import say
 from seqcast.specs import Columns
 
@@ -49,7 +49,7 @@ def forecast(
         future: The future steps with the future covariates, as for `Forecaster.predict`.
         time_limit: As for `Forecaster.fit`.
         verbose: 0 is silent, 1 prints the line, to standard error.
-        **options: Arguments of `Forecaster`, such as `season_length`, which values without times do not tell, `level`
+        **options: Arguments of `Forecaster`, such as `season_length`, which values without times do not show, `level`
             and `effort`.
 
     Returns:

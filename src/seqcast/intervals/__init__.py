@@ -1,6 +1,7 @@
 """Intervals: their levels, forecast requests, and calibration.
 
-In reading order: `levels`, `calibration`, `request`, `support`, `conformal`, `dependence`.
+In reading order: `quantiles` (levels, requests, possible values, sample paths), `conformal` (calibration), `unusual`
+(intervals for anomalies).
 
 Stability: experimental.
 """

@@ -113,30 +113,30 @@ def tail_quantile(
 
 def _factors(errors: Array, probability: float, groups: Sequence[npt.NDArray[np.integer]]) -> Array:
     """Return which multiple of its shape each row's interval is, from absolute errors in units of the shape."""
-    kept, share, through = np.ones(len(errors), dtype=bool), 1.0, FIRST_TAIL
+    usual_rows, share, through = np.ones(len(errors), dtype=bool), 1.0, FIRST_TAIL
     for _ in range(ROUNDS):
-        units = _units(errors, kept, groups)
+        units = _units(errors, usual_rows, groups)
         scores = errors / units
-        usual = scores <= tail_quantile(scores[kept], USUAL, share=share, through=through) * (1 + ROUNDING)
-        if share < 1 and np.array_equal(usual, kept):
+        usual = scores <= tail_quantile(scores[usual_rows], USUAL, share=share, through=through) * (1 + ROUNDING)
+        if share < 1 and np.array_equal(usual, usual_rows):
             break
-        kept, share, through = usual, USUAL, TAIL
-    # Errors that are equal, as those of counts, are not to be parted by rounding.
-    reach = units * tail_quantile(scores[kept], probability, share=share) * (1 + ROUNDING)
+        usual_rows, share, through = usual, USUAL, TAIL
+    # Errors that are equal, as those of counts, must not be split by rounding.
+    reach = units * tail_quantile(scores[usual_rows], probability, share=share) * (1 + ROUNDING)
     return np.asarray(np.maximum(reach, SMALLEST))
 
 
-def _units(errors: Array, kept: npt.NDArray[np.bool_], groups: Sequence[npt.NDArray[np.integer]]) -> Array:
+def _units(errors: Array, usual_rows: npt.NDArray[np.bool_], groups: Sequence[npt.NDArray[np.integer]]) -> Array:
     """Return the unit of each row: the mean error, times a factor of each of its groups.
 
     Logarithms of the factors are shrunk towards zero by what chance alone would make of them, so that groups of a few
     rows, and groupings that say nothing, hardly change the unit.
     """
-    units = np.full(len(errors), max(float(errors[kept].mean()), SMALLEST))
+    units = np.full(len(errors), max(float(errors[usual_rows].mean()), SMALLEST))
     for labels in groups:
-        scores = np.maximum(errors[kept] / units[kept], SMALLEST)
-        counts = np.bincount(labels[kept], minlength=labels.max() + 1)
-        sums = np.bincount(labels[kept], weights=scores, minlength=labels.max() + 1)
+        scores = np.maximum(errors[usual_rows] / units[usual_rows], SMALLEST)
+        counts = np.bincount(labels[usual_rows], minlength=labels.max() + 1)
+        sums = np.bincount(labels[usual_rows], weights=scores, minlength=labels.max() + 1)
         factors = np.log(np.where(counts > 0, sums, 1.0) / np.maximum(counts, 1) / scores.mean())
         by_chance = float(scores.var() / scores.mean() ** 2)  # variance of one row's; of a group's, divided by its rows
         variance = max(0.0, float((counts * factors**2).sum() - by_chance * (counts > 0).sum()) / counts.sum())

@@ -1,8 +1,8 @@
 """The regressor for arrays.
 
-Modules, in reading order: `estimator` (`Seq2SeqRegressor`), `options` (keyword arguments to specs), `inputs` (checks
-of arrays), `windows` (arrays or batches to batches that are trained on), `fitted` (what a fit learns, which forecasts),
-`persistence` (files and checkpoints).
+Modules, in reading order: `regressor` (`Seq2SeqRegressor`), `arguments` (keyword arguments and arrays, checked),
+`training_windows` (arrays or batches to batches that are trained on), `fitted_regressor` (what a fit learns, which
+forecasts), `persistence` (files and checkpoints).
 
 Stability: stable.
 """

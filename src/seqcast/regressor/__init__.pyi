@@ -1,2 +1,2 @@
-from .estimator import Seq2SeqRegressor as Seq2SeqRegressor
-from .options import draw_seed as draw_seed
+from .arguments import draw_seed as draw_seed
+from .regressor import Seq2SeqRegressor as Seq2SeqRegressor

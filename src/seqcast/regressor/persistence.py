@@ -12,9 +12,9 @@ import numpy as np
 from seqcast.data.arrays import is_stream
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import SpecError
-from seqcast.regressor.fitted import FittedRegressor
-from seqcast.regressor.options import Options, resolve_options
-from seqcast.regressor.windows import TrainingWindows, Validation
+from seqcast.regressor.arguments import Options, resolve_options
+from seqcast.regressor.fitted_regressor import FittedRegressor
+from seqcast.regressor.training_windows import TrainingWindows, Validation
 from seqcast.runtime import from_parts, open_archive, to_parts, warn_user, write_archive
 from seqcast.specs import NetworkSpec, TrainingSpec, unwritable_fields
 from seqcast.training import CheckpointFolder, Checkpoints, check_observers, fingerprint

@@ -13,11 +13,11 @@ from seqcast.data.series import positions_of
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
 from seqcast.engine import Outcome
 from seqcast.errors import DataError, SeqcastWarning
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
+from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals import Calibration, ForecastRequest, check_trained
+from seqcast.intervals import Calibration, ForecastRequest, calibrated, check_trained
 from seqcast.runtime import warn_user
 
 Array = npt.NDArray[Any]
@@ -46,12 +46,18 @@ class FittedLastSeason(FittedCandidate):
     intervals: tuple[Calibration, ...] = ()
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the point, and where there are intervals these."""
+        """Return the point, and where there are intervals these.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
         targets = reader.scaler.loc.shape[1]
         # Gaps stay gaps: what is repeated is the newest value of the same phase, not the step before.
         past = origins.inputs(replace(reader, observed=True))["past"][:, :, :targets]
         point = repeat_newest_season(past, season_length=self.season_length, horizon=origins.horizon)[..., None]
-        return request.calibrated(point, self.intervals) if self.intervals and request.level else point
+        return calibrated(point, request, self.intervals) if self.intervals and request.level else point
 
     @property
     def is_probabilistic(self) -> bool:
@@ -59,18 +65,32 @@ class FittedLastSeason(FittedCandidate):
         return False
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels that the fit did not name."""
+        """Refuse levels that the fit did not name.
+
+        Args:
+            levels: The levels.
+            fitted: Those of the fit.
+        """
         check_trained(levels, fitted, hint="Fit with such a level.")
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield what a repeated season cannot do."""
+        """Yield what a repeated season cannot do.
+
+        Args:
+            alone: Whether nothing else has a share of the forecast.
+        """
         if alone:
             yield "It repeats the last season: no network was better on the validation windows."
         else:
             yield "The last season is repeated, so a trend is not followed in this share."
 
     def warn_if_alone(self, reason: str, context_length: int) -> None:
-        """Warn that forecasts repeat the last season; the warning points at the user's own code."""
+        """Warn that forecasts repeat the last season; the warning points at the user's own code.
+
+        Args:
+            reason: Why that is so.
+            context_length: Steps of past that a forecast reads.
+        """
         repeated = f"season of {self.season_length}" if 1 < self.season_length <= context_length else "value"
         warn_user(
             f"forecasts repeat the last {repeated}, because {reason}. Name a preset to have its network in any case.",
@@ -78,13 +98,22 @@ class FittedLastSeason(FittedCandidate):
         )
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse another season, and intervals of other targets than the series have."""
+        """Refuse another season, and intervals of other targets than the series have.
+
+        Args:
+            series: The state of the series.
+            season_length: Steps of a season.
+        """
         targets = len(series.schema.columns.targets)
         if len(self.intervals) not in (0, targets) or self.season_length != season_length:
             raise ValueError(f"{len(self.intervals)} intervals of {targets} targets")
 
     def for_refit(self, options: FitOptions) -> LastSeason:
-        """Return the candidate."""
+        """Return the candidate.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
         return LastSeason()
 
     def export(self) -> Any:
@@ -104,7 +133,11 @@ class LastSeason(Candidate):
     fitted_type: ClassVar[type[FittedCandidate]] = FittedLastSeason
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return it with intervals, where levels are asked for.
+        """Return it with intervals of the levels of the fit.
+
+        Args:
+            rows: The rows of the fit.
+            outcomes: Engine and history of the jobs that were trained, by their place.
 
         Raises:
             DataError: No value has another one a season before it.

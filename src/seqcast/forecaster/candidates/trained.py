@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -12,9 +12,9 @@ import numpy.typing as npt
 from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, series_keys
+from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate, series_keys
 from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
-from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.options import COMBINATIONS, FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows, check_head_support
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import ForecastRequest, check_trained
@@ -25,8 +25,6 @@ from seqcast.training import History
 
 Array = npt.NDArray[Any]
 
-COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
-
 
 @dataclass(frozen=True)
 class FittedTrained(FittedCandidate):
@@ -36,7 +34,7 @@ class FittedTrained(FittedCandidate):
         engines: The engine of each network.
         trainings: The training of each at the fit, from which later trainings are derived.
         histories: The training history of each.
-        combine: How their forecasts become one, part by part: `median` or `mean`.
+        combine: How their forecasts become one, quantile by quantile: `median` or `mean`.
     """
 
     key: ClassVar[str] = "trained"
@@ -46,7 +44,13 @@ class FittedTrained(FittedCandidate):
     combine: str = "median"
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the parts of a request, those of all networks as one."""
+        """Return the parts of a request, those of all networks as one.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
         inputs = origins.inputs(reader)
         members = [
             _forecast(engine, _member_inputs(engine, inputs), origins.horizon, request) for engine in self.engines
@@ -54,7 +58,13 @@ class FittedTrained(FittedCandidate):
         return members[0] if len(members) == 1 else np.asarray(COMBINATIONS[self.combine](members, axis=0))
 
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        """Draw sample paths, the same number from each network; a series' paths do not depend on the other series."""
+        """Draw sample paths, the same number from each network; a series' paths do not depend on the other series.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            samples: Number of paths.
+        """
         inputs, seeds = origins.inputs(reader), series_keys(reader, origins)
         by_member = []
         for place, engine in enumerate(self.engines):
@@ -65,7 +75,12 @@ class FittedTrained(FittedCandidate):
         return np.concatenate(by_member, axis=1)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoders after each window's past, network after network."""
+        """Return the states of the encoders after each window's past, network after network.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
         inputs = origins.inputs(reader)
         inputs.pop("future", None)
         return np.concatenate(
@@ -74,6 +89,10 @@ class FittedTrained(FittedCandidate):
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, the mean of the networks.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
 
         Raises:
             SpecError: A network has no attention.
@@ -90,7 +109,15 @@ class FittedTrained(FittedCandidate):
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:
-        """Return what one of the networks reads of some windows."""
+        """Return what one of the networks reads of some windows.
+
+        Args:
+            member: Place of the network.
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            labels: Series and cutoff of each window.
+            truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
+        """
         engine = self.engines[member]
         own = reader.with_context(engine.built.window.context_length)
         return ModelInputs(
@@ -111,16 +138,18 @@ class FittedTrained(FittedCandidate):
         return self.engines[0].network.is_probabilistic
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels of which networks have no quantiles; of a distribution they have all."""
+        """Refuse levels of which networks have no quantiles; of a distribution they have all.
+
+        Args:
+            levels: The levels.
+            fitted: Those of the fit.
+        """
         heads = {engine.network.head for engine in self.engines}
+        hint = "Fit with such a level."
         if "point" in heads:
-            check_trained(
-                levels,
-                fitted,
-                hint="Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head.",
-            )
-        elif "quantile" in heads:
-            check_trained(levels, fitted, hint="Fit with such a level.")
+            hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
+        if heads & {"point", "quantile"}:
+            check_trained(levels, fitted, hint=hint)
 
     @property
     def networks(self) -> tuple[Engine, ...]:
@@ -130,11 +159,6 @@ class FittedTrained(FittedCandidate):
     @property
     def has_learnt(self) -> bool:
         """Whether it was trained on rows of the fit."""
-        return True
-
-    @property
-    def reads_features(self) -> bool:
-        """Whether its networks read all features beside the targets."""
         return True
 
     @property
@@ -148,7 +172,12 @@ class FittedTrained(FittedCandidate):
         return tuple(engine.built.window.context_length or 1 for engine in self.engines)
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse networks of other windows than the series have, and without training or history."""
+        """Refuse networks of other windows than the series have, and without training or history.
+
+        Args:
+            series: The state of the series.
+            season_length: Steps of a season.
+        """
         counts = {name: len(getattr(self, name)) for name in ("engines", "histories", "trainings")}
         if not self.engines or len(set(counts.values())) > 1 or self.combine not in COMBINATIONS:
             raise ValueError(f"trained networks with {counts}, combined by {self.combine!r}")
@@ -163,19 +192,31 @@ class FittedTrained(FittedCandidate):
                 raise ValueError(f"a network of {window}, where the series have {expected}")
 
     def for_refit(self, options: FitOptions) -> Trained:
-        """Return the candidate that trains networks of the same sizes on other rows."""
+        """Return the candidate that trains networks of the same sizes on other rows.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
         return self._again(options, self.trainings)
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
-        """Return the candidate that trains the networks from their present weights."""
-        changed = [_continued(base, training) for base in self.trainings]
-        return self._again(options, changed, first=self.engines, freeze=tuple(freeze), trainings=self.trainings)
+        """Return the candidate that trains the networks from their present weights.
 
-    def _again(self, options: FitOptions, specs: Sequence[TrainingSpec], **how: Any) -> Trained:
+        Args:
+            options: The resolved options of the forecaster.
+            training: A spec, or the fields that differ; `None` for the usual.
+            freeze: Submodules of the networks that stay as they are.
+        """
+        changed = [_continued(base, training) for base in self.trainings]
+        again = self._again(replace(options, first=self.engines), changed)
+        return replace(again, freeze=tuple(freeze), trainings=self.trainings)
+
+    def _again(self, options: FitOptions, specs: Sequence[TrainingSpec]) -> Trained:
         """Return the candidate that trains networks of the same sizes."""
         parts = zip(self.engines, specs, self.context_lengths, strict=True)
         members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
-        return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)], **how)
+        again = replace(options, preset=EnsembleSpec(members), training=None, context_lengths=self.context_lengths)
+        return Trained(replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False))
 
     def export(self) -> Any:
         """Return its part of a file in ONNX."""
@@ -189,14 +230,8 @@ class Trained(Candidate):
     """Networks that learn from the data.
 
     Args:
-        preset: Name of a network, or one, or several.
-        training: As for `seqcast.forecaster.defaults.specs`.
-        context_lengths: Context lengths of the networks in turn; `None` is chosen by a rule.
-        seeds: Seeds of each network.
-        round_size: Networks that are trained before the gain of more is measured; `None` trains all.
-        judged: Whether the last network stands for the others on the hold-out windows.
-        first: Engines with whose weights the training begins; none for new ones.
-        freeze: Parts of the networks that are not trained.
+        options: The resolved options of the fit; those of a later training name the networks of an earlier one.
+        freeze: Submodules of the networks that are not trained.
         trainings: The trainings of an earlier fit, which are recorded in place of these; none records these.
     """
 
@@ -205,132 +240,144 @@ class Trained(Candidate):
     learns_alone: ClassVar[bool] = True
     fitted_type: ClassVar[type[FittedCandidate]] = FittedTrained
 
-    preset: str | NetworkSpec | EnsembleSpec
-    training: TrainingSpec | Mapping[str, Any] | None
-    context_lengths: Sequence[int | None]
-    seeds: Sequence[tuple[int, int]]
-    round_size: int | None = None
-    judged: bool = False
-    first: Sequence[Engine] = ()
+    options: FitOptions
     freeze: tuple[str, ...] = ()
     trainings: Sequence[TrainingSpec] = ()
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
-        """Return it unless nothing is to be trained."""
+        """Return it unless nothing is to be trained.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
         if is_zero_shot(options.preset) or (options.is_compared and options.effort == "quick"):
             return None
-        return cls(
-            options.preset,
-            options.training,
-            options.context_lengths,
-            options.seeds,
-            round_size=options.round_size,
-            judged=options.judged and options.is_compared,
-            first=options.first,
-        )
+        return cls(options)
 
     def context_length(self, rows: FitRows) -> int:
-        """Return the longest context of its networks."""
+        """Return the longest context of its networks.
+
+        Args:
+            rows: The rows of the fit.
+        """
         longest = max(self._contexts(rows))
-        if not rows.options.fill:
+        if not rows.options.rows.fill:
             check_lengths(rows.frame, context_length=longest, horizon=rows.options.horizon)
         return longest
 
     def _contexts(self, rows: FitRows) -> list[int]:
         """Return the context length of each network in turn."""
-        usual = None if all(self.context_lengths) else self._usual_context(rows)
-        return [length or usual or 1 for length in self.context_lengths]
+        lengths = self.options.context_lengths
+        usual = None if all(lengths) else self._usual_context(rows)
+        return [length or usual or 1 for length in lengths]
 
     def _usual_context(self, rows: FitRows) -> int:
         """Choose a context length by `context_rule`, of two weeks where the network reads segments of a day."""
         options, season = rows.options, rows.season_length
-        count = middle_length(rows.lengths) if options.fill else int(rows.lengths.min())
+        count = middle_length(rows.lengths) if options.rows.fill else int(rows.lengths.min())
         usual, frequency = context_rule(count, options.horizon, season), rows.frame.frequency
         if frequency is None or not frequency.season_is_a_day or season != frequency.season_length:
             return usual
-        network, _ = specs(self.preset, self.training, options.level, Sizes(1, usual, options.horizon, season))
+        network, _ = self._specs(Sizes(1, usual, options.horizon, season))
         return context_rule(count, options.horizon, season, weeks=network.segment > 1)
+
+    def _specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
+        """Return a network and its training for data of some sizes."""
+        return specs(self.options.preset, self.options.training, self.options.output.level, sizes)
 
     def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
         """Return the training of each network.
+
+        Args:
+            rows: The rows of the fit.
 
         Raises:
             DataError: There are no windows, or values that a head does not have.
             SpecError: The first weights are of other sizes.
         """
-        options, series, contexts = rows.options, rows.series, self._contexts(rows)
-        if self.first and len(self.first) != len(self.seeds):
+        first, seeds, contexts = self.options.first, self.options.seeds, self._contexts(rows)
+        if first and len(first) != len(seeds):
             raise SpecError(
                 "warm_start",
-                expected=f"as many members as before, {len(self.first)}",
-                received=str(len(self.seeds)),
+                expected=f"as many members as before, {len(first)}",
+                received=str(len(seeds)),
                 hint="Fit without warm_start.",
             )
-        jobs = []
-        sizes = Sizes(1, max(contexts), options.horizon, rows.season_length)
-        network, training = specs(self.preset, self.training, options.level, sizes)
-        for place, seeds in enumerate(self.seeds):
-            length = contexts[place % len(contexts)]
-            window = series.builder.window(horizon=options.horizon, context_length=length, observed=series.observed)
-            job = TrainingJob(
-                rows.reader,
-                rows.starts,
-                window,
-                network,
-                training,
-                seeds=seeds,
-                weighting=options.weighting,
-                freeze=self.freeze,
-                title=f"network {place + 1}",
-                log_name=f"network-{place + 1}",
-            )
-            own = replace(sizes, windows=job.checked_windows(rows.frame), context_length=length, member=place)
-            network, training = specs(self.preset, self.training, options.level, own)
-            check_head_support(rows.frame, network.head)
-            season = rows.season_length if network.reads_season else None
-            job = replace(job, network=network, training=training, window=replace(window, season_length=season))
-            jobs.append(job.with_weights(self.first[place]) if self.first else job)
+        jobs = [self._job(rows, place, contexts[place % len(contexts)]) for place in range(len(seeds))]
         if not self.trainings:
-            _warn_if_all_padded(rows, self.context_lengths)
-        return jobs
+            _warn_if_all_padded(rows, self.options.context_lengths)
+        return [job.with_weights(first[place]) for place, job in enumerate(jobs)] if first else jobs
+
+    def _job(self, rows: PlannedRows, place: int, length: int) -> TrainingJob:
+        """Return the training of the network at a place, which reads `length` steps."""
+        options, series = rows.options, rows.series
+        window = series.builder.window(horizon=options.horizon, context_length=length, observed=series.observed)
+        job = TrainingJob(
+            rows.reader,
+            rows.starts,
+            window,
+            NetworkSpec(),  # network and training depend on the number of windows, which the job counts
+            TrainingSpec(),
+            seeds=self.options.seeds[place],
+            weighting=options.weighting,
+            freeze=self.freeze,
+            title=f"network {place + 1}",
+            log_name=f"network-{place + 1}",
+        )
+        windows = job.checked_windows(rows.frame)
+        network, training = self._specs(Sizes(windows, length, options.horizon, rows.season_length, place))
+        check_head_support(rows.frame, network.head)
+        season = rows.season_length if network.reads_season else None
+        return replace(job, network=network, training=training, window=replace(window, season_length=season))
 
     def rounds(self, count: int) -> list[range]:
-        """Return the places of networks that are trained together, before the gain of more is measured."""
-        size = self.round_size or max(1, count)
+        """Return the places of networks that are trained together, before the gain of more is measured.
+
+        Args:
+            count: Number of its jobs.
+        """
+        size = self.options.round_size or max(1, count)
         return [range(start, min(start + size, count)) for start in range(0, max(1, count), size)]
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return the networks that were trained; those of an interrupted fit lack some."""
+        """Return the networks that were trained; those of an interrupted fit lack some.
+
+        Args:
+            rows: The rows of the fit.
+            outcomes: Engine and history of the jobs that were trained, by their place.
+        """
         return self._fitted(rows, outcomes, [place for place in outcomes if not self._is_judge(place, outcomes)])
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return the network that stands for the others, which were picked as the best of many."""
-        found = self._fitted(rows, outcomes, [place for place in outcomes if self._is_judge(place, outcomes)])
-        return found[0] if found else None
+        """Return the network that stands for the others, which were picked as the best of many.
+
+        Args:
+            rows: The rows of the fit.
+            outcomes: Engine and history of the jobs that were trained, by their place.
+        """
+        judges = self._fitted(rows, outcomes, [place for place in outcomes if self._is_judge(place, outcomes)])
+        return judges[0] if judges else None
 
     def _is_judge(self, place: int, outcomes: Mapping[int, Outcome]) -> bool:
-        return self.judged and len(outcomes) == len(self.seeds) == place + 1
+        judged = self.options.judged and self.options.is_compared
+        return judged and len(outcomes) == len(self.options.seeds) == place + 1
 
     def _fitted(
         self, rows: PlannedRows, outcomes: Mapping[int, Outcome], places: Sequence[int]
     ) -> list[FittedCandidate]:
         if not places:
             return []
-        found = [outcomes[place] for place in places]
+        chosen = [outcomes[place] for place in places]
         recorded = self.trainings or {place: outcomes[place].job.training for place in places}
-        return [
-            FittedTrained(
-                tuple(outcome.engine for outcome in found),
-                tuple(recorded[place] for place in places),
-                tuple(outcome.history for outcome in found),
-                rows.options.combine,
-            )
-        ]
+        engines = tuple(outcome.engine for outcome in chosen)
+        trainings = tuple(recorded[place] for place in places)
+        histories = tuple(outcome.history for outcome in chosen)
+        return [FittedTrained(engines, trainings, histories, rows.options.combine)]
 
 
 def _continued(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
-    """Return the spec of a further training, derived from the training of the fit."""
+    """Return the spec of a later training, derived from the training of the fit."""
     if isinstance(training, TrainingSpec):
         return training
     usual = {"learning_rate": base.learning_rate / 10} if training is None else {}
@@ -341,7 +388,7 @@ def _warn_if_all_padded(rows: FitRows, context_lengths: Sequence[int | None]) ->
     """Warn of a context length that no series fills."""
     longest, horizon = int(rows.lengths.max()), rows.options.horizon
     given = max(length or 0 for length in context_lengths)
-    if rows.options.fill and given and given + horizon > longest:
+    if rows.options.rows.fill and given and given + horizon > longest:
         warn_user(
             f"context_length {given} and horizon {horizon} are more than the {longest} rows of the "
             "longest series: all windows are padded. Choose a smaller context_length, or leave it out."

@@ -13,7 +13,7 @@ from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
+from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
@@ -60,6 +60,11 @@ class FittedZeroShot(FittedCandidate):
         """Return quantiles in scaled units, `[B, H, D, Q]`.
 
         The model reads the data's units, so it forecasts the same however series are scaled for others.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            probabilities: The probability of each quantile, `Q`.
         """
         windows, scaler = self._windows(reader, origins), origins.scalers(reader)
         quantiles = self.model.forecast(windows, origins.horizon, probabilities)
@@ -68,13 +73,23 @@ class FittedZeroShot(FittedCandidate):
         return np.stack([scaler.transform(quantiles[..., place]) for place in range(len(probabilities))], axis=-1)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoder after each window's past, target after target."""
+        """Return the states of the encoder after each window's past, target after target.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
         windows, targets = self._windows(reader, origins), reader.targets.width
         by_target = [self.model.states(windows.take(slice(target, None, targets))) for target in range(targets)]
         return np.concatenate(by_target, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Refuse: the model has no attention."""
+        """Refuse: the model has no attention.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
         raise SpecError(
             "attention",
             expected="a network with attention",
@@ -86,6 +101,13 @@ class FittedZeroShot(FittedCandidate):
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:
         """Return what the model's network reads of some windows, in its own units.
+
+        Args:
+            member: Place of the network.
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            labels: Series and cutoff of each window.
+            truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
 
         Raises:
             SpecError: There are several targets, each of which the model reads by itself.
@@ -110,17 +132,22 @@ class FittedZeroShot(FittedCandidate):
         inputs = origins.inputs(seasonal)
         past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets])
         past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
-        beside = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
+        covariates = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
         return ZeroShotWindows(
             past,
             np.full(len(past), season.length),
             np.full(len(past), season.longer or 0),
-            {name: np.repeat(values, targets, axis=0) for name, values in beside.items()},
+            {name: np.repeat(values, targets, axis=0) for name, values in covariates.items()},
             seasonal.names,
         )
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels beyond the widest that the model knows."""
+        """Refuse levels beyond the widest that the model knows.
+
+        Args:
+            levels: The levels.
+            fitted: Those of the fit.
+        """
         check_within(levels, self.model.widest_level)
 
     @property
@@ -143,12 +170,21 @@ class FittedZeroShot(FittedCandidate):
         return {"pretrained weights": f"version {self.model.version}"}
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield what it has learnt from."""
+        """Yield what it has learnt from.
+
+        Args:
+            alone: Whether nothing else has a share of the forecast.
+        """
         if not self.is_finetuned:
             yield "The pretrained network has seen synthetic series only."
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse another season, several histories, and a model that reads other covariates than the series have."""
+        """Refuse another season, several histories, and a model that reads other covariates than the series have.
+
+        Args:
+            series: The state of the series.
+            season_length: Steps of a season.
+        """
         if self.season_length != season_length or len(self.histories) != 1:
             raise ValueError(f"{len(self.histories)} histories of a model for a season of {self.season_length}")
         builder = series.builder
@@ -157,11 +193,21 @@ class FittedZeroShot(FittedCandidate):
             raise ValueError(f"a network that reads {self.model.covariates}, which the series have not")
 
     def for_refit(self, options: FitOptions) -> ZeroShot:
-        """Return the candidate that begins with the weights that come with the package."""
+        """Return the candidate that begins with the weights that come with the package.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
         return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned)
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
-        """Return the candidate that fine-tunes the model from its present weights."""
+        """Return the candidate that fine-tunes the model from its present weights.
+
+        Args:
+            options: The resolved options of the forecaster.
+            training: A spec, or the fields that differ; `None` for the usual.
+            freeze: Submodules of the networks that stay as they are.
+        """
         return ZeroShot(
             self.model,
             finetunes=True,
@@ -169,20 +215,6 @@ class FittedZeroShot(FittedCandidate):
             training=training,
             freeze=tuple(freeze),
             is_finetuned=self.is_finetuned,
-        )
-
-    def export(self) -> Any:
-        """Refuse to be part of a file in ONNX: what the model reads of a window has no operators.
-
-        Raises:
-            SpecError: Always.
-        """
-        raise SpecError(
-            "export",
-            expected="networks that were trained on the data alone",
-            received=f"the preset {self.model.key!r} among what forecasts",
-            hint="What it reads of a window has no operators in ONNX: fit with a preset that trains a network, such as "
-            "preset='classic', and export that.",
         )
 
 
@@ -193,9 +225,9 @@ class ZeroShot(Candidate):
     Args:
         model: The model.
         finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
-        is_required: Whether a user asks for the fine-tuning, so that rows without a training window are refused.
-        training: As for `FinetuneOptions`, where a user asks for it; in a fit, its options say that.
-        freeze: Parts of the network that stay as they are.
+        is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
+        training: As for `FinetuneOptions`, where the user calls for it; in a fit, the options say it.
+        freeze: Submodules of the network that stay as they are.
         is_finetuned: Whether it has been fine-tuned before.
     """
 
@@ -215,7 +247,11 @@ class ZeroShot(Candidate):
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
-        """Return it where the preset names it, and where it can forecast what is compared."""
+        """Return it where the preset names it, and where it can forecast what is compared.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
         if is_zero_shot(options.preset):
             return cls(MODELS[options.preset].shipped())
         if not (options.is_compared and options.zero_shot):
@@ -237,7 +273,11 @@ class ZeroShot(Candidate):
         return f"the pretrained network, version {self.model.version}"
 
     def check(self, rows: FitRows) -> None:
-        """Refuse covariates that the model would have to know without having learnt from them."""
+        """Refuse covariates that the model would have to know without having learnt from them.
+
+        Args:
+            rows: The rows of the fit.
+        """
         known = rows.frame.covariates
         covariates = [*known.static, *known.past, *known.future]
         if is_zero_shot(rows.options.preset) and covariates:
@@ -250,18 +290,26 @@ class ZeroShot(Candidate):
             )
 
     def rows_read(self, rows: FitRows) -> int:
-        """Return as many rows as help the model, as far as memory and complete contexts allow."""
+        """Return as many rows as help the model, as far as memory and complete contexts allow.
+
+        Args:
+            rows: The rows of the fit.
+        """
         longest, options = self.model.context_lengths[-1], rows.options
         if options.most_rows_read is not None:
             longest = min(longest, options.most_rows_read)
-        if options.fill:
+        if options.rows.fill:
             return longest
         # Each forecast has to have as many rows before it, also those that candidates are compared by.
         least = 1 if rows.context_length is not None else int(0.9 * rows.lengths.min()) - options.horizon
         return max(1, min(least, longest))
 
     def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
-        """Return the fine-tuning, where there is one and the rows give windows for it."""
+        """Return the fine-tuning, where there is one and the rows give windows for it.
+
+        Args:
+            rows: The rows of the fit.
+        """
         if not self.finetunes:
             return []
         how = FinetuneOptions(
@@ -273,7 +321,7 @@ class ZeroShot(Candidate):
             freeze=self.freeze,
             covariates=rows.series.builder.has_covariates,
             most_rows=rows.options.rows_read,
-            # A fine-tuning that a user asks for is not the shorter one that is part of a fit.
+            # A fine-tuning that the user calls for is not the shorter one of a fit.
             shares_data=not (self.is_required or is_zero_shot(rows.options.preset)),
         )
         job = self.model.finetuning(rows.reader, rows.starts, how)
@@ -283,7 +331,12 @@ class ZeroShot(Candidate):
         return [job] if count else []
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return the model as it was, and fine-tuned."""
+        """Return the model as it was, and fine-tuned.
+
+        Args:
+            rows: The rows of the fit.
+            outcomes: Engine and history of the jobs that were trained, by their place.
+        """
         ready = FittedZeroShot(self.model, rows.season_length, self.is_finetuned)
         if not outcomes:
             return [ready]

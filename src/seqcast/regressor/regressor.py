@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy.typing as npt
@@ -15,9 +15,8 @@ from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
-from seqcast.regressor.fitted import FittedRegressor
-from seqcast.regressor.inputs import GivenWindows
-from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.regressor.arguments import GivenWindows, Options, draw_seed, resolve_options
+from seqcast.regressor.fitted_regressor import FittedRegressor
 from seqcast.regressor.persistence import (
     checkpoints_of,
     read_regressor,
@@ -25,13 +24,14 @@ from seqcast.regressor.persistence import (
     warn_if_unwritable,
     write_regressor,
 )
-from seqcast.regressor.windows import Validation, prepare_windows
+from seqcast.regressor.training_windows import TrainingWindows, Validation, prepare_windows
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
 Array = npt.NDArray[Any]
 
 
+@dataclass(eq=False, repr=False)
 class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
@@ -63,7 +63,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             (positive data); the last two need `scale="none"`. `predict` returns the median, `predict_quantiles` any
             quantile.
         quantiles: The quantiles that `quantile` is trained for, 0.5 among them.
-        scale: `standard` (X, y and covariates to zero mean and unit deviation, by training statistics kept in the
+        scale: `standard` (X, y and covariates to zero mean and unit deviation, by training statistics in the
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
@@ -81,7 +81,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         batch_size: Largest number of windows a training step.
         epochs: Passes over the windows.
         steps_per_epoch: Training steps an epoch; needed for generators.
-        validation_fraction: Share of the windows, the last ones, kept for validation; 0 keeps none.
+        validation_fraction: Share of the windows, the last ones, that are validated on; 0 is none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
         parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.
@@ -89,7 +89,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         verbose: 0 is silent, 1 shows progress.
 
     Attributes:
-        fitted_: What a fit has learnt, which forecasts by itself (`seqcast.regressor.fitted.FittedRegressor`).
+        fitted_: What a fit has learnt, which forecasts by itself: a
+            `seqcast.regressor.fitted_regressor.FittedRegressor`.
         engine_: The trained engine; `engine_.model` is the Keras model.
         history_: The training history.
         preparation_: Sizes and scaling learnt from the training windows.
@@ -111,6 +112,47 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     Source: Luke Tonin's Keras encoder-decoder for time series prediction.
     """
 
+    preset: str = "classic"
+    _: KW_ONLY
+    encoder_units: Sequence[int] | int | None = None
+    decoder_units: Sequence[int] | int | None = None
+    cell: str | None = None
+    bidirectional: bool | None = None
+    normalise: str | None = None
+    segment: int | None = None
+    static_input: str | None = None
+    decoder_input: str | None = None
+    decoding: str | None = None
+    residual: str | None = None
+    sampling_schedule: str | None = None
+    sampling_steps: int | str | None = None
+    attention: str | None = None
+    attention_heads: int | None = None
+    dropout: float | None = None
+    regularizer: Any = None
+    head: str | None = None
+    quantiles: Sequence[float] | None = None
+    scale: str = "standard"
+    target_features: Sequence[int] | int | str | None = None
+    support: str = "auto"
+    season_length: int | None = None
+    loss: Any = None
+    horizon_decay: float | None = None
+    optimizer: Any = None
+    learning_rate: float | None = None
+    learning_rate_schedule: Any = None
+    warmup: float | None = None
+    clip_norm: float | str | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    steps_per_epoch: int | str | None = None
+    validation_fraction: float | None = None
+    early_stopping: int | str | None = None
+    metrics: Sequence[Any] | None = None
+    parts: int | None = None
+    random_state: Any = None
+    verbose: int = 1
+
     engine_ = Learnt[Engine](lambda fitted: fitted.engine)
     """The trained engine."""
 
@@ -128,89 +170,6 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     feature_names_in_ = Learnt[Array](lambda fitted: fitted.feature_names)
     """Names of the columns of X, where it was a frame."""
-
-    def __init__(
-        self,
-        preset: str = "classic",
-        *,
-        encoder_units: Sequence[int] | int | None = None,
-        decoder_units: Sequence[int] | int | None = None,
-        cell: str | None = None,
-        bidirectional: bool | None = None,
-        normalise: str | None = None,
-        segment: int | None = None,
-        static_input: str | None = None,
-        decoder_input: str | None = None,
-        decoding: str | None = None,
-        residual: str | None = None,
-        sampling_schedule: str | None = None,
-        sampling_steps: int | str | None = None,
-        attention: str | None = None,
-        attention_heads: int | None = None,
-        dropout: float | None = None,
-        regularizer: Any = None,
-        head: str | None = None,
-        quantiles: Sequence[float] | None = None,
-        scale: str = "standard",
-        target_features: Sequence[int] | int | str | None = None,
-        support: str = "auto",
-        season_length: int | None = None,
-        loss: Any = None,
-        horizon_decay: float | None = None,
-        optimizer: Any = None,
-        learning_rate: float | None = None,
-        learning_rate_schedule: Any = None,
-        warmup: float | None = None,
-        clip_norm: float | str | None = None,
-        batch_size: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | str | None = None,
-        validation_fraction: float | None = None,
-        early_stopping: int | str | None = None,
-        metrics: Sequence[Any] | None = None,
-        parts: int | None = None,
-        random_state: Any = None,
-        verbose: int = 1,
-    ) -> None:
-        self.preset = preset
-        self.encoder_units = encoder_units
-        self.decoder_units = decoder_units
-        self.cell = cell
-        self.bidirectional = bidirectional
-        self.normalise = normalise
-        self.segment = segment
-        self.static_input = static_input
-        self.decoder_input = decoder_input
-        self.decoding = decoding
-        self.residual = residual
-        self.sampling_schedule = sampling_schedule
-        self.sampling_steps = sampling_steps
-        self.attention = attention
-        self.attention_heads = attention_heads
-        self.dropout = dropout
-        self.regularizer = regularizer
-        self.head = head
-        self.quantiles = quantiles
-        self.scale = scale
-        self.target_features = target_features
-        self.support = support
-        self.season_length = season_length
-        self.loss = loss
-        self.horizon_decay = horizon_decay
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.warmup = warmup
-        self.clip_norm = clip_norm
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.steps_per_epoch = steps_per_epoch
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.metrics = metrics
-        self.parts = parts
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(
         self,
@@ -262,23 +221,16 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         options = resolve_options(self.get_params(deep=False))
         judged_on = Validation.of(validation, options.training.validation_fraction)
         refuse_unresumable(checkpoint, X, judged_on, callbacks)
+        given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             seed = draw_seed(self.random_state)
             if folder is not None and self.random_state is None:
                 seed = folder.seed(seed)
-            network_seed, order_seed = child_seeds(seed, 2)
-            windows = prepare_windows(
-                GivenWindows(X, y, static_covariates, future_covariates, sample_weight),
-                options,
-                judged_on,
-                seed=order_seed,
-            )
+            windows = prepare_windows(given, options, judged_on, seed=_order_seed(seed))
             checkpoints = checkpoints_of(folder, windows, options, seed)
-            warn_if_unwritable(options.network, options.training, self.random_state)
-            engine = Engine(options.network, options.training, seed=network_seed)
-            fitted = FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
+            fitted = self._untrained(options, windows, seed)
             try:
-                history = engine.fit(
+                history = fitted.engine.fit(
                     windows.train,
                     window=windows.preparation.window,
                     validation=windows.validation,
@@ -329,20 +281,16 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         options = resolve_options(self.get_params(deep=False))
         if options.support == "auto":
             options = replace(options, support="real")
-        fitted = self._learnt
-        seed = draw_seed(self.random_state) if fitted is None else fitted.seed
-        network_seed, order_seed = child_seeds(seed, 2)
+        before = self._learnt
+        seed = draw_seed(self.random_state) if before is None else before.seed
         windows = prepare_windows(
             GivenWindows(X, y, static_covariates, future_covariates, sample_weight),
             options,
             Validation(),
-            seed=order_seed + (0 if fitted is None else len(fitted.history)),
-            fitted=None if fitted is None else fitted.preparation,
+            seed=_order_seed(seed) + (0 if before is None else len(before.history)),
+            fitted=None if before is None else before.preparation,
         )
-        if fitted is None:
-            warn_if_unwritable(options.network, options.training, self.random_state)
-            engine = Engine(options.network, options.training, seed=network_seed)
-            fitted = FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
+        fitted = self._untrained(options, windows, seed) if before is None else before
         trainer = fitted.engine.trainer()
         try:
             recorded = trainer.continue_fit(windows.train, window=fitted.preparation.window, callbacks=callbacks)
@@ -353,15 +301,16 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         self._learnt = replace(fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded))
         return self
 
+    def _untrained(self, options: Options, windows: TrainingWindows, seed: int) -> FittedRegressor:
+        """Return what a training begins with: a new engine, and what was learnt from the windows."""
+        warn_if_unwritable(options.network, options.training, self.random_state)
+        engine = Engine(options.network, options.training, seed=child_seeds(seed, 2)[0])
+        return FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
+
     # Forecasts
 
     def predict(
-        self,
-        X: Any,
-        horizon: int | None = None,
-        *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        self, X: Any, horizon: int | None = None, *, static_covariates: Any = None, future_covariates: Any = None
     ) -> Array:
         """Forecast.
 
@@ -465,12 +414,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         return self.fitted_.decode(states, horizon, future=future_covariates)
 
     def attention_weights(
-        self,
-        X: Any,
-        horizon: int | None = None,
-        *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        self, X: Any, horizon: int | None = None, *, static_covariates: Any = None, future_covariates: Any = None
     ) -> Array:
         """Return the attention weights of each forecast step over the steps of the past, or with segments over tokens.
 
@@ -517,13 +461,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         return self.fitted_.model_inputs(X, y, horizon, static=static_covariates, future=future_covariates)
 
     def score(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        self, X: Any, y: Any, sample_weight: Any = None, *, static_covariates: Any = None, future_covariates: Any = None
     ) -> float:
         """Return the coefficient of determination, R², over all steps and targets.
 
@@ -607,3 +545,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         tags.target_tags.single_output = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _order_seed(seed: int) -> int:
+    """Return the seed of the order of windows."""
+    return child_seeds(seed, 2)[1]

@@ -8,7 +8,7 @@ import pytest
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import SpecError
-from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.regressor.arguments import draw_seed, resolve_options
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import PRESETS
 from seqcast.specs.training import TrainingSpec
@@ -55,32 +55,13 @@ WRONG_OPTIONS = [
     ),
     ({"preset": "clasic"}, "preset: expected one of 'classic', 'segment', received 'clasic'. Did you mean 'classic'?"),
     ({"scale": "standart"}, "scale: expected one of 'standard', 'none', received 'standart'."),
-    ({"encoder_units": (0,)}, "encoder_units: expected a whole number >= 1, received 0."),
-    ({"encoder_units": "35"}, "encoder_units: expected one width a layer, such as (35, 35), received '35'."),
-    ({"dropout": 1.5}, "dropout: expected a number in [0, 0.95], received 1.5."),
-    ({"epochs": 2.5}, "epochs: expected a whole number >= 1, received 2.5."),
-    ({"learning_rate": 0}, "learning_rate: expected a number in (0, inf], received 0."),
-    ({"learning_rate_schedule": "cosin"}, "learning_rate_schedule: expected one of 'cosine', 'constant'"),
-    (
-        {"optimizer": "adamm"},
-        "optimizer: expected a Keras optimizer: name, config or object, received 'adamm'.",
-    ),
-    ({"loss": "msee"}, "loss: expected a Keras loss: name, config or object, received 'msee'."),
-    ({"regularizer": {"weights": "l2"}}, "regularizer: expected one of 'kernel', 'recurrent', 'bias'"),
-    (
-        {"attention": "multi_head", "attention_heads": 4},
-        "attention_heads: expected a divisor of the last decoder",
-    ),
     ({"target_features": "al"}, "target_features: expected one of 'none', received 'al'."),
     ({"target_features": (0, 5)}, "target_features: expected 2 different column(s) of X below 2"),
     ({"target_features": "none", "decoder_input": "teacher"}, "target_features: expected the column of X"),
     ({"decoding": "parallel"}, "decoding: expected decoder_input='position' beside 'parallel'"),
     ({"residual": "seasonal"}, "season_length: expected the steps of a season, for residual='seasonal'"),
     ({"segment": 99}, "segment: expected at most the horizon, "),
-    ({"season_length": 0}, "season_length: expected a whole number >= 1, received 0."),
     ({"random_state": -1}, "random_state: expected a whole number >= 0, received -1."),
-    ({"head": "norml"}, "head: expected one of 'point', 'quantile', 'normal'"),
-    ({"quantiles": (0.1, 0.5)}, "quantiles: expected nothing with head='point', received (0.1, 0.5)."),
     ({"head": "normal", "loss": "mse"}, "loss: expected None with head='normal', received 'mse'."),
     ({"head": "log_normal"}, "scale: expected 'none' with head='log_normal', received 'standard'."),
     (

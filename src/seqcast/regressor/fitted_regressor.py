@@ -14,7 +14,7 @@ from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import ArrayLabels, Engine, ModelInputs
 from seqcast.intervals import SUPPORTS, bounded
 from seqcast.network import States
-from seqcast.regressor.inputs import check_new_steps, check_past, check_states
+from seqcast.regressor.arguments import check_new_steps, check_past, check_states
 from seqcast.runtime import require
 from seqcast.specs import check_choice, check_int
 from seqcast.training import History
@@ -27,7 +27,7 @@ class FittedRegressor:
     """Everything that a fit of the regressor learns.
 
     Args:
-        engine: The trained engine. Nothing trains it any further.
+        engine: The trained engine, which is never trained again.
         history: The training history.
         preparation: Sizes and scaling of the windows.
         seed: Seed of everything that was random.
@@ -61,7 +61,14 @@ class FittedRegressor:
         return np.array(names, dtype=object)
 
     def predict(self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None) -> Array:
-        """Forecast; see `Seq2SeqRegressor.predict`."""
+        """Forecast; see `Seq2SeqRegressor.predict`.
+
+        Args:
+            X: The past.
+            horizon: Number of steps; `None` is the trained one.
+            static: Static covariates, `[N, S]`.
+            future: Known-future covariates, `[N, H, F']`.
+        """
         steps = self._steps(horizon)
         return self._point(self.engine.predict(self._inputs(X, steps, static, future), steps))
 
@@ -74,41 +81,80 @@ class FittedRegressor:
         static: Any = None,
         future: Any = None,
     ) -> Array:
-        """Forecast quantiles; see `Seq2SeqRegressor.predict_quantiles`."""
+        """Forecast quantiles; see `Seq2SeqRegressor.predict_quantiles`.
+
+        Args:
+            X: The past.
+            probabilities: Their probabilities, `[Qs]`.
+            horizon: Number of steps; `None` is the trained one.
+            static: Static covariates, `[N, S]`.
+            future: Known-future covariates, `[N, H, F']`.
+        """
         steps = self._steps(horizon)
         parts = self.engine.quantiles(self._inputs(X, steps, static, future), steps, probabilities)
         return self._in_units(parts, probabilities)
 
     def states(self, X: Any, *, static: Any = None) -> States:
-        """Encode the past into states; see `Seq2SeqRegressor.encode`."""
-        past = check_past(X, self.preparation).values
+        """Encode the past into states; see `Seq2SeqRegressor.encode`.
+
+        Args:
+            X: The past.
+            static: Static covariates, `[N, S]`.
+        """
+        past = check_past(X, self.preparation)[0]
         inputs = {"past": past, **self.preparation.static(static, len(past))}
         return self.engine.encode(self.preparation.scaled(inputs))
 
     def update(self, states: States, X_new: Any) -> States:
-        """Encode new steps from states; see `Seq2SeqRegressor.update`."""
+        """Encode new steps from states; see `Seq2SeqRegressor.update`.
+
+        Args:
+            states: Result of `states` or `update`.
+            X_new: The steps that follow, `[N, n, F]`.
+        """
         check_states(states, self.engine)
         steps = check_new_steps(X_new, self.preparation)
         return self.engine.update(states, self.preparation.scaled({"past": steps}))
 
     def decode(self, states: States, horizon: int | None = None, *, future: Any = None) -> Array:
-        """Forecast from states; see `Seq2SeqRegressor.decode`."""
+        """Forecast from states; see `Seq2SeqRegressor.decode`.
+
+        Args:
+            states: Result of `states` or `update`.
+            horizon: Number of steps; `None` is the trained one.
+            future: Known-future covariates, `[N, H, F']`.
+        """
         steps = self._steps(horizon)
         check_states(states, self.engine)
         known = self.preparation.scaled(self.preparation.future(future, len(states), steps))
         return self._point(self.engine.decode(states, steps, known.get("future")))
 
     def attention(self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None) -> Array:
-        """Return attention weights; see `Seq2SeqRegressor.attention_weights`."""
+        """Return attention weights; see `Seq2SeqRegressor.attention_weights`.
+
+        Args:
+            X: The past.
+            horizon: Number of steps; `None` is the trained one.
+            static: Static covariates, `[N, S]`.
+            future: Known-future covariates, `[N, H, F']`.
+        """
         steps = self._steps(horizon)
         return self.engine.attention(self._inputs(X, steps, static, future), steps)
 
     def model_inputs(
         self, X: Any, y: Any = None, horizon: int | None = None, *, static: Any = None, future: Any = None
     ) -> ModelInputs:
-        """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`."""
+        """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`.
+
+        Args:
+            X: The past.
+            y: The true future, where it is known.
+            horizon: Number of steps; `None` is that of y, or the trained one.
+            static: Static covariates, `[N, S]`.
+            future: Known-future covariates, `[N, H, F']`.
+        """
         truth, steps, window = None, self._steps(horizon), self.preparation.window
-        past = check_past(X, self.preparation).values
+        past = check_past(X, self.preparation)[0]
         if y is not None:
             values, _ = check_targets(y, len(past))
             steps = values.shape[1] if horizon is None else steps
@@ -132,7 +178,13 @@ class FittedRegressor:
         horizon: int | str | None = None,
         probabilities: Sequence[float] | None = None,
     ) -> None:
-        """Write one ONNX file; see `Seq2SeqRegressor.export`."""
+        """Write one ONNX file; see `Seq2SeqRegressor.export`.
+
+        Args:
+            path: Where to; the file appears whole or not at all.
+            horizon: Steps to forecast: a number, `any`, or `None` for the trained one.
+            probabilities: Probabilities of the quantiles.
+        """
         require("ndonnx", extra="onnx")
         from seqcast.export import ArrayModel, write_array_model
 
@@ -158,7 +210,7 @@ class FittedRegressor:
 
     def _inputs(self, X: Any, horizon: int, static: Any, future: Any) -> dict[str, Array]:
         """Check new windows and return them in the network's units."""
-        return self._scaled(check_past(X, self.preparation).values, horizon, static, future)
+        return self._scaled(check_past(X, self.preparation)[0], horizon, static, future)
 
     def _scaled(self, past: Array, horizon: int, static: Any, future: Any) -> dict[str, Array]:
         """Check covariates of a checked past and return both in the network's units."""

@@ -22,8 +22,7 @@ from seqcast.data.arrays import (
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
-from seqcast.regressor.inputs import GivenWindows, check_past, check_windows
-from seqcast.regressor.options import Options
+from seqcast.regressor.arguments import GivenWindows, Options, check_past, check_windows
 from seqcast.runtime import keras
 from seqcast.specs import check_int
 
@@ -41,8 +40,8 @@ class Validation:
     Args:
         count: Number of windows, the last ones of the training data.
         share: Share of the windows, the last ones, where there is no number.
-        windows: Windows of their own.
-        batches: Batches of their own.
+        windows: Separate windows.
+        batches: Separate batches.
     """
 
     count: int = 0
@@ -85,6 +84,9 @@ class Validation:
     def split(self, windows: CheckedWindows) -> tuple[CheckedWindows, CheckedWindows | None]:
         """Return the windows to train on, and those to validate on, where these are some of them.
 
+        Args:
+            windows: The checked windows of the fit.
+
         Raises:
             DataError: None would be left to train on.
         """
@@ -100,7 +102,11 @@ class Validation:
         return windows.rows(slice(None, left)), windows.rows(slice(left, None)) if count else None
 
     def batches_for(self, preparation: Preparation, options: Options) -> Batches | None:
-        """Check windows and batches of their own, and return them in the network's units; `None` where there are none.
+        """Check separate windows or batches, and return them in the network's units; `None` where there are none.
+
+        Args:
+            preparation: Sizes and scaling of the windows that are trained on.
+            options: The regressor's options.
 
         Raises:
             DataError: They do not conform to the training data.
@@ -156,18 +162,12 @@ def prepare_windows(
     """
     if given.are_batches:
         return _from_batches(given, options, validation, fitted)
-    return _from_arrays(given, options, validation, seed=seed, fitted=fitted)
-
-
-def _from_arrays(
-    given: GivenWindows, options: Options, validation: Validation, *, seed: int, fitted: Preparation | None
-) -> TrainingWindows:
     network, training = options.network, options.training
     windows = check_windows(given, fitted)
     check_support("y", windows.y, network.head)
     windows = replace(windows, weight=check_weight(given.sample_weight, len(windows)))
     train, last = validation.split(windows)
-    preparation = fitted or options.learn(train)
+    preparation = fitted or _learnt(train, options)
     preparation.check_y(train.y)
     own = validation.batches_for(preparation, options)
     return TrainingWindows(
@@ -181,6 +181,7 @@ def _from_arrays(
 def _from_batches(
     given: GivenWindows, options: Options, validation: Validation, fitted: Preparation | None
 ) -> TrainingWindows:
+    """Return a user's batches in the network's units; sizes and scaling are learnt from the first of them."""
     check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
     if validation.count:
         raise DataError(
@@ -190,7 +191,7 @@ def _from_batches(
             hint="Give (X, y), or a keras.utils.PyDataset.",
         )
     first, stream = first_batches(given.X, options.training.steps_per_epoch)
-    preparation = fitted or options.learn(_joined(first, options.network.head))
+    preparation = fitted or _learnt(_joined(first, options.network.head), options)
     # What later batches hold is not known yet.
     support = "real" if options.support == "auto" else options.support
     return TrainingWindows(
@@ -198,6 +199,17 @@ def _from_batches(
         validation.batches_for(preparation, options),
         preparation,
         (support,) * preparation.window.targets,
+    )
+
+
+def _learnt(windows: CheckedWindows, options: Options) -> Preparation:
+    """Learn sizes and scaling from training windows."""
+    return Preparation.learn(
+        windows,
+        options.network,
+        scale=options.scale,
+        target_features=options.target_features,
+        season_length=options.season_length,
     )
 
 

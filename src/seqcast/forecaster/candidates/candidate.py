@@ -1,4 +1,4 @@
-"""What a forecast can be made with: a candidate before a fit, and what it is after one.
+"""The form of a candidate, before a fit and after it.
 
 A `Candidate` says whether it applies, what it reads and which networks it trains. A `FittedCandidate` forecasts windows
 of series in scaled units. Whatever needs one of them loops over all; nothing else knows their names.
@@ -37,9 +37,15 @@ class FittedCandidate(ABC):
 
     Attributes:
         key: The key of its candidate in the table.
+        intervals: The calibration of each target, where intervals of the levels of the fit lie around a point.
+        histories: The training history of each of its networks.
+        trainings: The training of each network that learnt from the rows of the fit alone; it reads all features.
     """
 
     key: ClassVar[str]
+    intervals: tuple[Calibration, ...] = ()
+    histories: tuple[History, ...] = ()
+    trainings: tuple[TrainingSpec, ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,7 +55,7 @@ class FittedCandidate(ABC):
     # What it forecasts
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the parts of a request in scaled units, `[B, H, D, parts]`; those that are not known are left out.
+        """Return what a request names, in scaled units, `[B, H, D, 1 + 2 L]`; what is not known is left out.
 
         Args:
             reader: The window reader of the series.
@@ -89,11 +95,21 @@ class FittedCandidate(ABC):
         refuse_without_network("samples")
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoders after each window's past, network after network, `[B, width]`."""
+        """Return the states of the encoders after each window's past, network after network, `[B, width]`.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
         refuse_without_network("encode")
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the attention's weights over the steps of the past, `[B, H, T]`."""
+        """Return the attention's weights over the steps of the past, `[B, H, T]`.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
         refuse_without_network("attention")
 
     def model_inputs(
@@ -122,11 +138,6 @@ class FittedCandidate(ABC):
         """How steps depend on each other in sample paths that are drawn from quantiles: not at all."""
         return Dependence()
 
-    @property
-    def intervals(self) -> Sequence[Calibration]:
-        """The calibration of each target, where intervals of the levels of the fit lie around a point."""
-        return ()
-
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
         """Refuse levels that it has no intervals of.
 
@@ -141,23 +152,8 @@ class FittedCandidate(ABC):
         return ()
 
     @property
-    def histories(self) -> tuple[History, ...]:
-        """The training history of each of its networks."""
-        return ()
-
-    @property
-    def trainings(self) -> tuple[TrainingSpec, ...]:
-        """The training of each network that learnt from the rows of the fit alone."""
-        return ()
-
-    @property
     def has_learnt(self) -> bool:
         """Whether it was trained on rows of the fit."""
-        return False
-
-    @property
-    def reads_features(self) -> bool:
-        """Whether its networks read all features beside the targets."""
         return False
 
     @property
@@ -197,29 +193,33 @@ class FittedCandidate(ABC):
 
     @abstractmethod
     def for_refit(self, options: FitOptions) -> Candidate:
-        """Return the candidate that learns from other rows with the sizes of this one."""
+        """Return the candidate that learns from other rows with the sizes of this one.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
-        """Return the candidate that trains its networks from their present weights, or learns anew without any.
+        """Return the candidate that trains its networks from their present weights, or learns again without any.
 
         Args:
             options: The resolved options of the forecaster.
             training: A spec, or the fields that differ from the training of the fit; `None` for the usual.
-            freeze: Parts of the networks that stay as they are.
+            freeze: Submodules of the networks that stay as they are.
         """
         return self.for_refit(options)
 
     def export(self) -> Any:
-        """Return its part of a file in ONNX, see `seqcast.export`.
+        """Return its graph in a file in ONNX, see `seqcast.export`.
 
         Raises:
             SpecError: There are no operators for it.
         """
         raise SpecError(
             "export",
-            expected="a forecast by parts that ONNX has operators for",
-            received=f"a share of {self.name!r}, which is written in Python",
-            hint="Name a preset, such as preset='classic', and fit again.",
+            expected="networks that were trained on the data alone",
+            received=f"a share of {self.name!r}, which has no operators in ONNX",
+            hint="Fit with a preset that trains a network, such as preset='classic', and export that.",
         )
 
 
@@ -229,7 +229,7 @@ class Candidate(ABC):
     Attributes:
         key: Its key in the table of candidates and in files.
         words: What texts call it, by each name that it may have in `Choice.shares`.
-        prior: Its weight beside a candidate whose hold-out loss is as small.
+        prior: Its weight in comparison with a candidate whose hold-out loss is as small.
         learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers hear them.
     """
 
@@ -241,22 +241,42 @@ class Candidate(ABC):
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
-        """Return the candidate of a fit, or `None` where it does not apply."""
+        """Return the candidate of a fit, or `None` where it does not apply.
+
+        Args:
+            options: The resolved options of the forecaster.
+        """
         return cls() if options.is_compared else None
 
     def check(self, rows: FitRows) -> None:
-        """Refuse rows that it cannot forecast from."""
+        """Refuse rows that it cannot forecast from.
+
+        Args:
+            rows: The rows of the fit.
+        """
 
     def context_length(self, rows: FitRows) -> int | None:
-        """Return the steps of past of its training windows; `None` where it has none or they may have any length."""
+        """Return the steps of past of its training windows; `None` where it has none or they may have any length.
+
+        Args:
+            rows: The rows of the fit.
+        """
         return None
 
     def rows_read(self, rows: FitRows) -> int:
-        """Return how many rows before a cutoff its forecasts read."""
+        """Return how many rows before a cutoff its forecasts read.
+
+        Args:
+            rows: The rows of the fit.
+        """
         return 1
 
     def jobs(self, rows: PlannedRows) -> Sequence[TrainingJob]:
-        """Return the trainings of its networks."""
+        """Return the trainings of its networks.
+
+        Args:
+            rows: The rows of the fit, with scaling and windows.
+        """
         return ()
 
     @property
@@ -274,7 +294,11 @@ class Candidate(ABC):
         return ""
 
     def rounds(self, count: int) -> list[range]:
-        """Return the places of its jobs that are trained together, round after round; one round at least."""
+        """Return the places of its jobs that are trained together, round after round; one round at least.
+
+        Args:
+            count: Number of its jobs.
+        """
         return [range(count)]
 
     @abstractmethod
@@ -286,22 +310,35 @@ class Candidate(ABC):
             outcomes: Engine and history of the jobs that were trained, by their place.
 
         Raises:
-            DataError: The rows do not tell it enough.
+            DataError: It cannot learn enough from the rows.
         """
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return what stands for it on the hold-out windows, where its networks were picked by their losses there."""
+        """Return what stands for it on the hold-out windows, where its networks were picked by their losses there.
+
+        Args:
+            rows: The rows.
+            outcomes: Engine and history of the jobs that were trained, by their place.
+        """
         return None
 
 
 def series_keys(reader: WindowReader, origins: Origins) -> Array:
-    """Return a number for the series of each window, from which its sample paths are drawn, `[B]`."""
+    """Return a number for the series of each window, from which its sample paths are drawn, `[B]`.
+
+    Args:
+        reader: The window reader of the series.
+        origins: Where forecasts begin.
+    """
     keys = np.array([zlib.crc32(repr(name).encode()) for name in reader.targets.ids], dtype=np.int64)
     return keys[origins.series]
 
 
 def refuse_without_network(what: str) -> NoReturn:
     """Refuse a method that needs a network, in a forecaster that has none.
+
+    Args:
+        what: Name of the method.
 
     Raises:
         SpecError: Always.

@@ -1,16 +1,11 @@
 """What a fit of the regressor learns forecasts by itself, and stays as it is."""
 
 import dataclasses
-import json
 
-import keras
 import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
-from seqcast.errors import DataError, NotFittedError
-from seqcast.regressor.fitted import FittedRegressor
-from seqcast.runtime.payload import from_parts, to_parts
 
 SMALL = {"encoder_units": (4,), "epochs": 1, "batch_size": 32, "random_state": 0, "verbose": 0}
 LEVELS = (0.1, 0.5)
@@ -83,40 +78,7 @@ def test_another_fit_changes_nothing_of_it(sines, covariates, given):
         first.seed = 7
 
 
-def test_its_parts_bring_it_back(model, sines, covariates):
-    header, arrays = to_parts(model.fitted_)
-    again = from_parts(FittedRegressor, json.loads(json.dumps(header)), arrays)
-    X, y = sines[0], np.concatenate([sines[1], sines[1][:, :2]], axis=1)
-    for name, answer in answers(model.fitted_, X, y, covariates).items():
-        np.testing.assert_array_equal(answers(again, X, y, covariates)[name], answer, err_msg=name)
-    assert (again.seed, again.support, again.history) == (0, model.fitted_.support, model.history_)
-    with pytest.raises(ValueError, match="where the windows are"):
-        from_parts(FittedRegressor, {**header, "support": ["real"] * 2}, arrays).check()
-
-
-def test_callbacks_belong_to_one_fit(sines):
-    heard = []
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))
-    model = Seq2SeqRegressor(**SMALL).fit(*sines, callbacks=[callback])
-    model.partial_fit(*sines, callbacks=[callback])
-    assert heard == [0, 0]
-    model.fit(*sines).partial_fit(*sines)
-    assert heard == [0, 0]
-    assert "callbacks" not in model.get_params()
-
-
 def test_it_may_be_given_to_another_estimator(fitted, sines):
     other = Seq2SeqRegressor(epochs=7).with_fitted(fitted.fitted_)
     np.testing.assert_array_equal(other.predict(sines[0]), fitted.predict(sines[0]))
     assert (other.epochs, other.seed_) == (7, 0)
-
-
-def test_what_does_not_conform_is_refused(model, sines, covariates):
-    with pytest.raises(DataError, match="static_covariates: expected 2 features, as at fit, received nothing"):
-        model.fitted_.states(sines[0])
-    with pytest.raises(DataError, match="future_covariates: expected at least 7 steps"):
-        model.fitted_.predict(sines[0], 7, static=covariates["static"], future=covariates["future"][:, :5])
-    with pytest.raises(DataError, match=r"y: expected shape .N, 7, 1., as before"):
-        model.fitted_.model_inputs(sines[0], sines[1], 7, **covariates)
-    with pytest.raises(NotFittedError, match="this Seq2SeqRegressor instance is not fitted yet"):
-        _ = Seq2SeqRegressor().fitted_

@@ -1,9 +1,10 @@
-"""Checks of the regressor's input arrays. They return values and set nothing."""
+"""The regressor's arguments, checked: keyword arguments as specs, the seed, and arrays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +21,111 @@ from seqcast.data.arrays import (
     is_stream,
     rank,
 )
+from seqcast.data.series import SCALES
 from seqcast.engine import Engine
-from seqcast.errors import DataError
-from seqcast.network import States
+from seqcast.errors import DataError, SpecError
+from seqcast.intervals import SUPPORTS
+from seqcast.network import States, fresh_seed
+from seqcast.specs import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_choice, check_int, check_loss, preset
 
 Array = npt.NDArray[Any]
+Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 
+# Options whose absence is a value, written "none" because None means "as the preset says".
+NONE_BY_NAME = ("regularizer", "clip_norm", "early_stopping", "steps_per_epoch", "sampling_steps")
 
 # What scikit-learn's check of a table sets its attributes on; its messages show the name.
 _Columns: Any = type("Seq2SeqRegressor", (BaseEstimator,), {})
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keyword arguments, resolved and checked.
+
+    Args:
+        network: The network.
+        training: How it is trained.
+        scale: `standard` or `none`.
+        target_features: As the user gave it; it is checked against the data.
+        season_length: Steps of a season, where there is one.
+        support: Which values are possible, see `seqcast.intervals.quantiles.SUPPORTS`.
+    """
+
+    network: NetworkSpec
+    training: TrainingSpec
+    scale: str = "standard"
+    target_features: Any = None
+    season_length: int | None = None
+    support: str = "auto"
+
+
+def resolve_options(params: Mapping[str, Any]) -> Options:
+    """Return the options with the preset's defaults, checked as far as possible without data.
+
+    Args:
+        params: The result of `Seq2SeqRegressor.get_params`.
+
+    Returns:
+        The options.
+
+    Raises:
+        SpecError: An option is unknown, impossible, or does not go with another one.
+
+    Example:
+        >>> from seqcast import Seq2SeqRegressor
+        >>> options = resolve_options(Seq2SeqRegressor(encoder_units=8, clip_norm="none").get_params())
+        >>> options.network.decoder_units, options.training.clip_norm
+        ((8,), None)
+    """
+    base, scale = preset(params["preset"]), params["scale"]
+    check_choice("scale", scale, SCALES)
+    check_choice("support", params["support"], SUPPORTS)
+    if params["encoder_units"] is not None and params["decoder_units"] is None:
+        params = {**params, "decoder_units": params["encoder_units"]}
+    if isinstance(params["metrics"], str):
+        params = {**params, "metrics": (params["metrics"],)}
+    network, training = _changed(base.network, params), _changed(base.training, params)
+    check_loss(network.head, training.loss)
+    if network.head in MULTIPLICATIVE_HEADS and scale != "none":
+        raise SpecError(
+            "scale",
+            expected=f"'none' with head={network.head!r}",
+            received=repr(scale),
+            hint="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
+        )
+    own = {name: params[name] for name in ("scale", "target_features", "season_length", "support")}
+    return Options(network, training, **own)
+
+
+def draw_seed(random_state: Any) -> int:
+    """Return the seed of everything random in a fit, without touching global generators.
+
+    Args:
+        random_state: A whole number, which is the seed; a `numpy.random.RandomState`, which draws it; or `None`, for
+            one from the operating system.
+
+    Returns:
+        The seed. The same fit with it as `random_state` gives the same model.
+
+    Raises:
+        SpecError: It is none of these.
+
+    Example:
+        >>> draw_seed(7)
+        7
+    """
+    if random_state is None:
+        return fresh_seed()
+    if hasattr(random_state, "randint"):
+        return int(random_state.randint(2**31 - 1))
+    return check_int("random_state", random_state, at_least=0)
+
+
+def _changed(spec: Spec, params: Mapping[str, Any]) -> Spec:
+    """Return a spec with the fields that are given; `None` is as the preset says."""
+    given = {item.name: params[item.name] for item in fields(spec) if params[item.name] is not None}
+    none = {name: None for name in NONE_BY_NAME if isinstance(given.get(name), str) and given[name] == "none"}
+    return type(spec).from_dict({**vars(spec), **given, **none})
 
 
 @dataclass(frozen=True)
@@ -55,22 +152,7 @@ class GivenWindows:
         return self.y is None and is_stream(self.X)
 
 
-@dataclass(frozen=True)
-class CheckedPast:
-    """A checked past.
-
-    Args:
-        values: Finite numbers, `[N, T, F]`.
-        is_flat: Whether the user gave `[N, T]`.
-        feature_names: Names of the columns of a frame `[N, T]`, otherwise `None`.
-    """
-
-    values: Array
-    is_flat: bool = False
-    feature_names: tuple[str, ...] | None = None
-
-
-def check_past(X: Any, fitted: Preparation | None = None) -> CheckedPast:
+def check_past(X: Any, fitted: Preparation | None = None) -> tuple[Array, tuple[str, ...] | None]:
     """Check the past.
 
     Args:
@@ -78,17 +160,17 @@ def check_past(X: Any, fitted: Preparation | None = None) -> CheckedPast:
         fitted: The preparation of a fit, to which X has to conform; `None` while fitting.
 
     Returns:
-        The past, with three axes.
+        The past, `[N, T, F]`, and the names of the columns of a frame `[N, T]`, otherwise `None`.
 
     Raises:
         DataError: Shape or a value is wrong, or names or numbers of features are not those of fit.
 
     Example:
-        >>> check_past([[1, 2, 3]]).values.shape
+        >>> check_past([[1, 2, 3]])[0].shape
         (1, 3, 1)
     """
     if rank(X) == 3 and not hasattr(X, "toarray"):
-        return CheckedPast(_check_cube(X, fitted))
+        return _check_cube(X, fitted), None
     if fitted is not None and not fitted.is_flat:
         raise DataError(
             "X",
@@ -97,9 +179,7 @@ def check_past(X: Any, fitted: Preparation | None = None) -> CheckedPast:
             hint="Reshape your data.",
         )
     feature_names = _check_table(X, fitted)
-    array = as_array("X", X, ranks=(2,))
-    check_finite("X", array)
-    return CheckedPast(array[:, :, None], is_flat=True, feature_names=feature_names)
+    return _steps("X", X), feature_names
 
 
 def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> CheckedWindows:
@@ -117,12 +197,11 @@ def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> Che
     """
     if given.y is None:
         check_targets(None, 0)
-    past = check_past(given.X, fitted)
-    rows = len(past.values)
-    y, y_axes = check_targets(given.y, rows)
-    covariates = _check_covariates(given, rows, y.shape[1], fitted)
+    past, feature_names = check_past(given.X, fitted)
+    y, y_axes = check_targets(given.y, len(past))
+    covariates = _check_covariates(given, len(past), y.shape[1], fitted)
     return CheckedWindows(
-        {"past": past.values, **covariates}, y, y_axes, is_flat=past.is_flat, feature_names=past.feature_names
+        {"past": past, **covariates}, y, y_axes, is_flat=rank(given.X) == 2, feature_names=feature_names
     )
 
 
@@ -140,10 +219,8 @@ def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
         DataError: Shape or a value is wrong.
     """
     if not fitted.is_flat or rank(X_new) != 2:
-        return check_past(X_new, fitted).values
-    steps = as_array("X_new", X_new, ranks=(2,))[:, :, None]
-    check_finite("X_new", steps)
-    return steps
+        return check_past(X_new, fitted)[0]
+    return _steps("X_new", X_new)
 
 
 def check_states(states: Any, engine: Engine) -> States:
@@ -172,6 +249,13 @@ def check_states(states: Any, engine: Engine) -> States:
             hint="They come from another network; encode with this one.",
         )
     return states
+
+
+def _steps(where: str, values: Any) -> Array:
+    """Check steps of one feature, `[N, n]`, and return them as `[N, n, 1]`."""
+    array = as_array(where, values, ranks=(2,))
+    check_finite(where, array)
+    return array[:, :, None]
 
 
 def _check_cube(X: Any, fitted: Preparation | None) -> Array:

@@ -1,0 +1,318 @@
+"""Quantiles of forecasts: the levels of intervals between them, their columns and possible values, and sample paths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.errors import SpecError
+from seqcast.specs import check_choice, check_number
+
+Array = npt.NDArray[np.floating]
+
+# A level of 0.8 is meant as a share.
+LEAST_LEVEL = 1
+
+POINTS = ("median", "mean")
+
+SUPPORTS = ("auto", "real", "non-negative", "counts")
+
+# In words.
+VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}
+
+# Doubles do not represent all whole numbers beyond this.
+MOST_COUNT = 2.0**53
+
+_ROUNDING = 1e-9
+
+
+def level_text(level: float) -> str:
+    """Return a level as it stands in column names.
+
+    Args:
+        level: The level, in per cent.
+
+    Example:
+        >>> level_text(80.0), level_text(99.5)
+        ('80', '99.5')
+    """
+    return str(int(level)) if level == int(level) else str(float(level))
+
+
+def bound_probability(level: float, sign: int) -> float:
+    """Return the probability of a bound of a level's interval.
+
+    Args:
+        level: The level, in per cent.
+        sign: -1 for the lower bound, 1 for the upper one.
+
+    Example:
+        >>> bound_probability(80, -1), bound_probability(95, 1)
+        (0.1, 0.975)
+    """
+    return round((100 + sign * level) / 200, 12)
+
+
+def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
+    """Return levels of intervals, and refuse impossible ones, and shares such as 0.8.
+
+    Args:
+        level: One level or several, in per cent.
+
+    Raises:
+        SpecError: A level is impossible, or they do not ascend.
+
+    Example:
+        >>> check_levels(80), check_levels([80, 95])
+        ((80.0,), (80.0, 95.0))
+    """
+    values = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
+    levels = [check_number("level", each) for each in values]
+    if not levels or levels[0] <= LEAST_LEVEL or levels[-1] >= 100 or levels != sorted(set(levels)):
+        share = next((each for each in levels if 0 < each < 1), None)
+        raise SpecError(
+            "level",
+            expected=f"levels above {LEAST_LEVEL} and below 100 per cent, ascending",
+            received=repr(level),
+            hint="Give, for example, level=(80, 95)."
+            if share is None
+            else f"Levels are per cent: {100 * share:g}, not {share:g}.",
+        )
+    return tuple(levels)
+
+
+def level_quantiles(level: Sequence[float]) -> tuple[float, ...]:
+    """Return the median and the quantiles between which intervals lie, rising.
+
+    Args:
+        level: Levels of the intervals, in per cent.
+
+    Example:
+        >>> level_quantiles((80, 95))
+        (0.025, 0.1, 0.5, 0.9, 0.975)
+    """
+    return tuple(sorted({0.5, *(bound_probability(each, sign) for each in level for sign in (-1, 1))}))
+
+
+def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """Return the levels of the intervals that lie between quantiles, ascending.
+
+    Args:
+        quantiles: Probabilities of the quantiles.
+
+    Example:
+        >>> quantile_levels((0.1, 0.5, 0.9, 0.975))
+        (80.0,)
+    """
+    upper = [each for each in quantiles if each > 0.5 and any(abs(1 - each - low) < _ROUNDING for low in quantiles)]
+    return tuple(round(200 * each - 100, 9) for each in sorted(upper))
+
+
+def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) -> None:
+    """Refuse levels for which a forecaster has no intervals.
+
+    Args:
+        level: The levels, in per cent.
+        known: The levels that it has.
+        hint: How to get others.
+
+    Raises:
+        SpecError: It lacks one of them.
+    """
+    for each in level:
+        if not any(abs(each - other) < _ROUNDING for other in known):
+            listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"
+            raise SpecError("level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint)
+
+
+def check_within(level: Sequence[float], widest: float) -> None:
+    """Refuse levels beyond the widest that a zero-shot model knows; it knows all others.
+
+    Args:
+        level: The levels, in per cent.
+        widest: The widest level of the model.
+
+    Raises:
+        SpecError: A level is wider.
+    """
+    if max(level, default=0.0) > widest:
+        raise SpecError(
+            "level",
+            expected=f"levels up to {widest:g}, the widest that the pretrained network knows",
+            received=f"{max(level):g}",
+            hint="Give smaller ones, or name another preset.",
+        )
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """A forecast request: point and levels of the intervals.
+
+    A forecast is an array whose last axis is, in this order: the point, then for each level, the narrowest first, the
+    lower and the upper bound of its interval.
+
+    Args:
+        point: `median` or `mean`.
+        level: Levels of intervals, in per cent, ascending; none for a point alone.
+
+    Raises:
+        SpecError: The point's name is unknown, or a level impossible.
+
+    Example:
+        >>> request = ForecastRequest(level=(80, 99.5))
+        >>> request.columns("seqcast")
+        ['seqcast', 'seqcast-lo-80', 'seqcast-hi-80', 'seqcast-lo-99.5', 'seqcast-hi-99.5']
+        >>> request.probabilities
+        (0.1, 0.9, 0.0025, 0.9975)
+    """
+
+    point: str = "median"
+    level: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_choice("point", self.point, POINTS)
+        if self.level:
+            object.__setattr__(self, "level", check_levels(self.level))
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Probabilities of the bounds, level after level."""
+        return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
+
+    @property
+    def probabilities_with_point(self) -> tuple[float, ...]:
+        """Probability of each entry of the last axis of a forecast; that of the point is 0.5."""
+        return (0.5, *self.probabilities)
+
+    def columns(self, alias: str) -> list[str]:
+        """Return the names of a forecast's columns.
+
+        Args:
+            alias: Name of the point's column.
+        """
+        return [alias, *(f"{alias}-{side}-{level_text(each)}" for each in self.level for side in ("lo", "hi"))]
+
+    def parts(self, forecast: Array, alias: str) -> dict[str, Array]:
+        """Return a forecast split into its columns, by their names.
+
+        Args:
+            forecast: The forecast, `[..., 1 + 2 L]`.
+            alias: Name of the point's column.
+        """
+        return {name: forecast[..., place] for place, name in enumerate(self.columns(alias))}
+
+
+def observed_support(targets: Array) -> tuple[str, ...]:
+    """Return the support that the rule `auto` gives each target: `non-negative` if no value is below zero, else `real`.
+
+    Args:
+        targets: Values, `[rows, D]`; NaN is missing.
+
+    Example:
+        >>> observed_support(np.array([[0.0, -1.0], [2.5, np.nan]]))
+        ('non-negative', 'real')
+    """
+    below = np.atleast_1d(np.any(targets < 0, axis=0))
+    return tuple("real" if any_below else "non-negative" for any_below in below)
+
+
+def outside_support_of(targets: Array, support: str) -> Array:
+    """Return which values lie outside a support.
+
+    Args:
+        targets: Values; NaN is missing.
+        support: One of `SUPPORTS`.
+
+    Example:
+        >>> outside_support_of(np.array([-1.0, 0.5, 2.0, np.nan]), "counts")
+        array([ True,  True, False, False])
+    """
+    outside = np.zeros(targets.shape, dtype=bool)
+    if support in ("non-negative", "counts"):
+        outside |= targets < 0
+    if support == "counts":
+        outside |= ~np.isnan(targets) & (targets != np.floor(targets))
+    return outside
+
+
+def bounded(forecast: Array, supports: Sequence[str], probabilities: Sequence[float]) -> npt.NDArray[np.generic]:
+    """Return a forecast within the support of its targets.
+
+    Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval still covers
+    what it covered, all else to the nearest whole number.
+
+    Args:
+        forecast: Quantiles, `[..., D, Q]`.
+        supports: Support of each target; none for no bounds.
+        probabilities: Probability of each quantile; 0.5 for a point, and for sample paths.
+
+    Returns:
+        The forecast, as whole numbers where all targets are counts.
+
+    Example:
+        >>> forecast, probabilities = np.array([[[1.4, -0.2, 2.1]]]), [0.5, 0.1, 0.9]
+        >>> bounded(forecast, ["counts"], probabilities).tolist()
+        [[[1, 0, 3]]]
+        >>> bounded(forecast, ["real"], probabilities).tolist()
+        [[[1.4, -0.2, 2.1]]]
+    """
+    if all(support == "real" for support in supports):
+        return forecast
+    within = forecast.copy()
+    for target, support in enumerate(supports):
+        values = within[..., target, :]
+        if support != "real":
+            np.maximum(values, 0.0, out=values)
+        if support == "counts":
+            np.minimum(values, MOST_COUNT, out=values)
+            for place, probability in enumerate(probabilities):
+                whole = np.floor if probability < 0.5 else np.ceil if probability > 0.5 else np.rint
+                values[..., place] = whole(values[..., place])
+    return within.astype(np.int64) if all(support == "counts" for support in supports) else within
+
+
+@dataclass(frozen=True)
+class Dependence:
+    r"""A Gaussian copula of the steps of a sample path: one score is common to all steps, another persists.
+
+    .. math:: \operatorname{corr}(z_s, z_t) = c + (1 - c)\, φ^{|s - t|}
+
+    Args:
+        shared: Share `c` of the variance that all steps have in common, as where the level of a forecast is wrong.
+        persistence: Correlation `φ` of the rest with that of the step before, below 1.
+
+    Example:
+        >>> drawn = Dependence(shared=0.9).ranks(np.random.default_rng(0), (1000, 2))
+        >>> float(np.corrcoef(drawn.T)[0, 1].round(1)), float(drawn.mean().round(1))
+        (0.9, 0.5)
+
+    Raises:
+        ValueError: One of them is below 0 or not below 1.
+    """
+
+    shared: float = 0.0
+    persistence: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.shared < 1.0 and 0.0 <= self.persistence < 1.0):
+            raise ValueError(f"{self}, with numbers of at least 0 and below 1")
+
+    def ranks(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Draw ranks between 0 and 1; those of one step are distributed uniformly.
+
+        Args:
+            rng: The generator.
+            shape: Their shape, `[paths, H, ...]`.
+        """
+        from scipy import special
+
+        scores = rng.standard_normal(shape)
+        innovation = math.sqrt(1.0 - self.persistence**2)
+        for step in range(1, shape[1]):
+            scores[:, step] = self.persistence * scores[:, step - 1] + innovation * scores[:, step]
+        common = rng.standard_normal((shape[0], 1, *shape[2:]))
+        return np.asarray(special.ndtr(math.sqrt(self.shared) * common + math.sqrt(1.0 - self.shared) * scores))

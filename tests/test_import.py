@@ -14,8 +14,19 @@ import seqcast
 
 HEAVY = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals", "rich", "typer")
 OPTIONAL = {
-    *("fastapi", "holidays", "mlflow", "onnx", "onnxruntime", "optuna", "polars", "prometheus_client", "pyarrow"),
-    *("ray", "sktime", "starlette", "statsmodels", "tensorboard", "tensorflow", "torch", "uvicorn", "wandb"),
+    *(
+        "fastapi",
+        "holidays",
+        "mlflow",
+        "ndonnx",
+        "onnx",
+        "onnxruntime",
+        "optuna",
+        "polars",
+        "prometheus_client",
+        "pyarrow",
+    ),
+    *("ray", "sktime", "starlette", "spox", "statsmodels", "tensorboard", "tensorflow", "torch", "uvicorn", "wandb"),
 }
 ROOT = Path(seqcast.__file__).parent
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))

@@ -1,12 +1,12 @@
 """Calendar features by operators are those by pandas."""
 
-import ndonnx as ndx
 import numpy as np
 import pandas as pd
 
 from seqcast.data.features.calendar import CALENDAR_FEATURES, Calendar
 from seqcast.export.calendar import calendar_features
 from seqcast.export.onnx_file import OnnxFile
+from seqcast.export.operators import ndx
 
 
 def test_all_cycles(run_file):

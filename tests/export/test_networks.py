@@ -2,7 +2,6 @@
 
 import os
 
-import ndonnx as ndx
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from seqcast.errors import SpecError
 from seqcast.export.decoding import Parts
 from seqcast.export.network_file import WRITTEN, NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import OnnxFile
+from seqcast.export.operators import ndx
 from seqcast.export.scaling import check_scale
 from seqcast.network import Seq2Seq
 from seqcast.network.distributions import distribution_of

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-import ndonnx as ndx
 import numpy as np
-from ndonnx import Array
 
 from seqcast.data.features import CALENDAR_FEATURES
+from seqcast.export.operators import Array, ndx
 
 DAY = 86_400
 # From March on, February last, where it is no leap year.

@@ -12,13 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ndonnx as ndx
 import numpy as np
-from ndonnx import Array
 from scipy import special
 
 from seqcast.export.encoding import Normalisation, Read, fold, token_count, whole_on_right
-from seqcast.export.operators import AttentionLayer, LayerStates, Stack, apply, dense, linear, no_input, op, shape_of
+from seqcast.export.operators import (
+    Array,
+    AttentionLayer,
+    LayerStates,
+    Stack,
+    apply,
+    dense,
+    linear,
+    ndx,
+    no_input,
+    op,
+    shape_of,
+)
 from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Quantiles, quantile_weights
 from seqcast.runtime import to_numpy
 from seqcast.specs import NetworkSpec

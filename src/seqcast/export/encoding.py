@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import ndonnx as ndx
 import numpy as np
-from ndonnx import Array
 
-from seqcast.export.operators import LayerStates, Stack, apply, dense, op, shape_of
+from seqcast.export.operators import Array, LayerStates, Stack, apply, dense, ndx, op, shape_of
 from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, Encoder, InstanceNormaliser, Normaliser
 
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-import ndonnx as ndx
-from ndonnx import Array
-
 from seqcast.data.series import LOGARITHMS
 from seqcast.export.calendar import calendar_features
 from seqcast.export.decoding import Parts
@@ -18,7 +15,7 @@ from seqcast.export.gaps import fill_gaps, newest_season
 from seqcast.export.intervals import bounded, calibrated
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
-from seqcast.export.operators import shape_of
+from seqcast.export.operators import Array, ndx, shape_of
 from seqcast.export.scaling import Scaling, check_scale, learn_scaling
 from seqcast.intervals import Calibration, ForecastRequest
 from seqcast.network import Seq2Seq

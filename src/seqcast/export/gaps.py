@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ndonnx as ndx
-from ndonnx import Array
+from seqcast.export.operators import Array, ndx
 
 
 def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ndonnx as ndx
 import numpy as np
-from ndonnx import Array
 
+from seqcast.export.operators import Array, ndx
 from seqcast.intervals import MOST_COUNT, Calibration
 
 

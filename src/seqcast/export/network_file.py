@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ndonnx as ndx
-from ndonnx import Array
-
 from seqcast.errors import SpecError
 from seqcast.export.decoding import HEADS, DecoderGraph, Parts
 from seqcast.export.encoding import EncoderGraph
+from seqcast.export.operators import Array, ndx
 from seqcast.network import Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 

@@ -8,14 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import ndonnx as ndx
-import onnx
-import spox
-from ndonnx import Array
-
 from seqcast._version import __version__
+from seqcast.export.operators import Array, ndx
 from seqcast.intervals import ForecastRequest
-from seqcast.runtime import write_beside
+from seqcast.runtime import require, write_beside
 from seqcast.specs import check_choice, check_int
 
 # The version of what the metadata say; it grows when a reader would have to change.
@@ -102,12 +98,13 @@ class OnnxFile:
             quantiles = ndx.take(forecast, ndx.asarray(outputs.order), axis=len(shape))
             self.write("quantiles", quantiles, (*shape, len(outputs.names)), "quantiles, rising")
 
-    def model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
-        """Return the content of the file, checked.
+    def model(self, metadata: Mapping[str, str]) -> Any:
+        """Return the content of the file as `onnx.ModelProto`, checked.
 
         Args:
             metadata: What the file says about itself, as text.
         """
+        onnx, spox = require("onnx", extra="onnx"), require("spox", extra="onnx")
         reads, writes = (
             {name: port.value.unwrap_spox() for name, port in ports.items()} for ports in (self.inputs, self.outputs)
         )

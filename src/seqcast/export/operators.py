@@ -9,13 +9,10 @@ of their own, and read sequences with the steps first. `GRU` with `linear_before
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ndonnx as ndx
 import numpy as np
 import numpy.typing as npt
-import spox.opset.ai.onnx.v21
-from ndonnx import Array
 
 from seqcast.network import (
     NO_SCORE,
@@ -26,12 +23,21 @@ from seqcast.network import (
     MultiHeadAttention,
     RecurrentStack,
 )
-from seqcast.runtime import to_numpy
+from seqcast.runtime import require, to_numpy
+
+if TYPE_CHECKING:
+    import ndonnx
+    from ndonnx import Array as Array
+else:
+    ndonnx = require("ndonnx", extra="onnx")
+    Array = ndonnx.Array
+
+ndx = ndonnx
 
 Weights = npt.NDArray[Any]
 LayerStates = list[tuple[Array, ...]]
 # Of any type: the module does not list operators that have not changed since an older version.
-op: Any = spox.opset.ai.onnx.v21
+op: Any = require("spox.opset.ai.onnx.v21", extra="onnx")
 
 # Each operator and, of its gates in order, the place among Keras's: GRU is z, r, h in both, LSTM i, o, f, c.
 OPERATORS: dict[str, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ndonnx as ndx
-from ndonnx import Array
-
 from seqcast.data.arrays import Preparation
 from seqcast.data.series import Scaler
 from seqcast.errors import SpecError
@@ -17,6 +14,7 @@ from seqcast.export.decoding import Parts
 from seqcast.export.intervals import bounded
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
+from seqcast.export.operators import Array, ndx
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_probabilities
 

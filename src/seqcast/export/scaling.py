@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ndonnx as ndx
 import numpy as np
-from ndonnx import Array
 
 from seqcast.data.series import CONSTANT_SCALE, LARGEST, LARGEST_LOGARITHM, LEAST_SHARE, LOGARITHMS, ROUNDING
 from seqcast.errors import SpecError
+from seqcast.export.operators import Array, ndx
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_trained
-from seqcast.runtime import require
 from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
 
@@ -395,7 +394,6 @@ class FittedForecaster:
             MissingPackageError: The package `ndonnx` is not installed.
             SpecError: An option is impossible, or a candidate has no operators in ONNX.
         """
-        require("ndonnx", extra="onnx")
         from seqcast.export import SeriesModel, write_series_model
 
         series = self.series

@@ -15,7 +15,6 @@ from seqcast.engine import ArrayLabels, Engine, ModelInputs
 from seqcast.intervals import SUPPORTS, bounded
 from seqcast.network import States
 from seqcast.regressor.arguments import check_new_steps, check_past, check_states
-from seqcast.runtime import require
 from seqcast.specs import check_choice, check_int
 from seqcast.training import History
 
@@ -185,7 +184,6 @@ class FittedRegressor:
             horizon: Steps to forecast: a number, `any`, or `None` for the trained one.
             probabilities: Probabilities of the quantiles.
         """
-        require("ndonnx", extra="onnx")
         from seqcast.export import ArrayModel, write_array_model
 
         model = ArrayModel(self.engine.built.model, self.preparation, self.support)

@@ -44,7 +44,7 @@ PUBLIC = {
     "Seq2SeqRegressor": "seqcast.regressor",
     "States": "seqcast.network",
     "TrainingSpec": "seqcast.specs.training",
-    "WindowSpec": "seqcast.specs.window",
+    "WindowSpec": "seqcast.specs.network",
     "forecast": "seqcast.forecaster",
     "load_network": "seqcast.network",
 }

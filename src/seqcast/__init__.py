@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from seqcast.regressor import Seq2SeqRegressor as Seq2SeqRegressor
     from seqcast.specs.columns import Columns as Columns
     from seqcast.specs.network import NetworkSpec as NetworkSpec
+    from seqcast.specs.network import WindowSpec as WindowSpec
     from seqcast.specs.training import TrainingSpec as TrainingSpec
-    from seqcast.specs.window import WindowSpec as WindowSpec
 
 _PLACES = {
     "Columns": "seqcast.specs.columns",
@@ -44,7 +44,7 @@ _PLACES = {
     "Seq2SeqRegressor": "seqcast.regressor",
     "States": "seqcast.network",
     "TrainingSpec": "seqcast.specs.training",
-    "WindowSpec": "seqcast.specs.window",
+    "WindowSpec": "seqcast.specs.network",
     "forecast": "seqcast.forecaster",
     "load_network": "seqcast.network",
 }

@@ -6,8 +6,7 @@ import pytest
 
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.weight_shapes import weight_shapes
-from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, HEADS, NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, HEADS, NetworkSpec, WindowSpec
 
 PLAIN = WindowSpec(horizon=7, features=3, targets=2, target_features=(1, 0), season_length=2)
 RICH = WindowSpec(

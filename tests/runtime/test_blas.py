@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from seqcast.network.init import Orthogonal
+from seqcast.network.randomness import Orthogonal
 from seqcast.runtime.blas import one_blas_thread
 
 

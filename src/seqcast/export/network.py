@@ -113,7 +113,7 @@ def add_network(graph: Graph, model: Seq2Seq, inputs: NetworkInputs, horizon: in
     def known(start: int, steps: int) -> str | None:
         return None if inputs.future is None else graph.cut(inputs.future, 1, start, start + steps)
 
-    # As `seqcast.network.blocks.write_in_blocks` does.
+    # As `seqcast.network.segment.write_in_blocks` does.
     blocks = [decoder.write(read, trained, known(0, trained))]
     for before, start, stop, end in later_blocks(horizon, trained, segment):
         forecast = graph.squeeze(graph.cut(graph.concat(blocks, 1), 1, before, start), 3)

@@ -34,8 +34,8 @@ import pandas as pd
 from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.errors import MissingFileError
 from seqcast.runtime.model_files import open_archive
-from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import CheckpointSpec
 
 CASES = ("fit", "members", "backtest", "regressor")
 # In the middle of an epoch, every few steps: two minutes would be longer than these trainings.

@@ -34,7 +34,7 @@ class FirstBatch:
 
     def fit(self, windows: Any, **_: Any) -> Any:
         """Take the first batch."""
-        from seqcast.training.history import History
+        from seqcast.training import History
 
         self.batch = windows[0]
         self.taken = time.perf_counter()

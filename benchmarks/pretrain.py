@@ -38,10 +38,8 @@ from reporting import machine_line
 
 from seqcast.engine.engine import Engine
 from seqcast.pretrained import PretrainedNetwork
-from seqcast.specs.checkpoint import CheckpointSpec
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
+from seqcast.specs.training import CheckpointSpec, TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder, fingerprint
 from step_dependence import learnt_dependence
 from synthetic_windows import SyntheticBatches, SyntheticWindows

@@ -85,7 +85,7 @@ def fit_case(folder: Path, *, streamed: bool, limit: str, steps: int) -> dict[st
     """Fit to the rows of a folder, and say how fast it was and what it took."""
     import pandas as pd
 
-    from seqcast.training.listeners import listen
+    from seqcast.training import listen
 
     warm_up()
     model, epochs = forecaster(steps), []

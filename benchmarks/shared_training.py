@@ -45,9 +45,8 @@ def train(given: argparse.Namespace) -> None:
     from seqcast.data.windows.arrays import ArrayWindows
     from seqcast.engine.engine import Engine
     from seqcast.runtime.backend import keras
-    from seqcast.specs.network import NetworkSpec
+    from seqcast.specs.network import NetworkSpec, WindowSpec
     from seqcast.specs.training import TrainingSpec
-    from seqcast.specs.window import WindowSpec
 
     waves = np.sin(np.arange(76) * 0.3 + np.linspace(0, 6, 4096)[:, None])[:, :, None]
     windows = ArrayWindows(

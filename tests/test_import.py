@@ -197,8 +197,8 @@ def test_no_module_imports_names_from_the_package_root(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_short(module):
-    """The two estimators are as long as their docstrings: all that users call is there."""
-    most = 1000 if module in ("forecaster/estimator.py", "regressor/regressor.py") else 500
+    """The two estimators and the engine are as long as their docstrings: all that users call is there."""
+    most = 1000 if module in ("forecaster/estimator.py", "regressor/regressor.py", "engine/engine.py") else 500
     assert len((ROOT / module).read_text("utf-8").splitlines()) <= most
 
 

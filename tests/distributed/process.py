@@ -41,9 +41,8 @@ def job(training, **fields):
     from seqcast.data.series.store import InMemoryStore
     from seqcast.data.windows.reader import WindowReader
     from seqcast.engine.jobs import TrainingJob
-    from seqcast.specs.network import NetworkSpec
+    from seqcast.specs.network import NetworkSpec, WindowSpec
     from seqcast.specs.training import TrainingSpec
-    from seqcast.specs.window import WindowSpec
 
     generator = np.random.default_rng(0)
     waves = {

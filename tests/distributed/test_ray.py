@@ -19,7 +19,7 @@ from seqcast.cli.main import main
 from seqcast.engine.jobs import run_jobs
 from seqcast.errors import ClusterError, SpecError, TrainingError, WorkerDiedError
 from seqcast.runtime.executors import LokyExecutor, stop_workers
-from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
 
 pytestmark = [

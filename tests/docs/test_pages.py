@@ -38,7 +38,6 @@ PUBLIC = (
     "seqcast.plots",
     "seqcast.pretrained",
     "seqcast.report",
-    "seqcast.specs.checkpoint",
     "seqcast.training.logs",
     "seqcast.tune",
 )

@@ -4,8 +4,7 @@ import gc
 import weakref
 
 from seqcast.engine import built
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 
 WINDOW = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,))
 TINY = NetworkSpec(encoder_units=(2,), decoder_units=(2,))

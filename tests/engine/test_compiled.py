@@ -12,8 +12,7 @@ from seqcast.engine import compiled
 from seqcast.engine.compiled import CompiledNetwork
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.jit import Programs
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
 

@@ -18,7 +18,7 @@ from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.engine import compiled
 from seqcast.engine.compiled import BUCKETS
-from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
+from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.network import Parametric, Sampled
 
 NETWORK = NetworkSpec(encoder_units=(6,), decoder_units=(5,))
@@ -63,26 +63,6 @@ def test_gaps_in_past_and_future_are_taken():
     future[rng.random(future.shape) < 0.3] = np.nan
     engine = fitted(GAPPY, past=past, future=future)
     assert np.isfinite(engine.predict({"past": past}, horizon=5)).all()
-
-
-def test_what_lies_under_a_missing_target_does_not_matter():
-    """A target that is missing is left out of loss and gradient, whatever the others are."""
-    past, future = series()
-    holes = future.copy()
-    holes[::2, 1] = np.nan
-    halves = fitted(GAPPY, past=past, future=holes).predict({"past": past}, horizon=3)
-    assert np.isfinite(halves).all()
-    everything = fitted(GAPPY, past=past, future=future).predict({"past": past}, horizon=3)
-    assert np.abs(halves - everything).max() > 0
-
-
-def test_padding_on_the_left_leaves_no_trace():
-    past, _ = series()
-    engine = fitted(GAPPY)
-    padded = np.concatenate([np.full((40, 4, 1), np.nan), past], axis=1)
-    np.testing.assert_allclose(
-        engine.predict({"past": padded}, horizon=3), engine.predict({"past": past}, horizon=3), atol=1e-6
-    )
 
 
 @pytest.mark.parametrize("rows", [1, BUCKETS[0], BUCKETS[0] + 1, BUCKETS[1] + 1, 2 * BUCKETS[-1] + 3])
@@ -187,13 +167,6 @@ def test_a_snapshot_leads_back_to_its_engine_once():
     np.testing.assert_array_equal(twin.trainer().predict({"past": past}, 5), before)
 
 
-def test_a_copy_of_nothing_is_not_fitted():
-    copy = Engine(NETWORK, TRAINING, seed=1).copy()
-    assert copy.model is None
-    with pytest.raises(NotFittedError):
-        copy.encode({"past": series()[0]})
-
-
 def test_a_fit_leaves_the_published_network_alone_until_it_is_over():
     """Forecasts from within a second fit are those of the first, also where it begins with weights of its own."""
     past, future = series()
@@ -267,21 +240,6 @@ def test_scheduled_sampling_ends_half_way_by_default():
     steps = TRAINING.epochs * 3  # 40 windows in batches of at most 16
     assert engine.model.network.sampling_steps == steps // 2
     assert float(engine.model.decoder.teacher_steps) == steps
-
-
-def test_a_second_fit_is_as_good_as_the_first():
-    past, future = series()
-    engine = Engine(NETWORK, TRAINING, seed=3)
-    windows = ArrayWindows({"past": past}, future, batch_size=16, seed=1)
-    losses = [engine.fit(windows, window=PLAIN, verbose=0)["loss"] for _ in range(2)]
-    assert losses[1][0] == pytest.approx(losses[0][0], rel=0.1)  # it starts anew
-
-
-def test_diverging_training_is_an_error_and_not_a_model():
-    past, future = series()
-    wild = TrainingSpec(epochs=3, batch_size=16, optimizer="sgd", learning_rate=1e30, clip_norm=None)
-    with pytest.raises(TrainingError, match=r"training, epoch 1, batch 1: expected weights below 1e\+15"):
-        fitted(past=past, future=future * 1e3, training=wild)
 
 
 def test_nothing_is_predicted_before_fit():
@@ -476,19 +434,6 @@ SEGMENTS = NetworkSpec(
 )
 
 
-def test_states_with_new_rows_are_those_of_the_whole():
-    engine = fitted(GAPPY, network=dataclasses.replace(NETWORK, attention="dot", residual="seasonal"), season_length=4)
-    past, _ = series()
-    past = past.copy()
-    past[np.random.default_rng(1).random(past.shape) < 0.3] = np.nan
-    past[0, :6] = np.nan
-    states = engine.update(engine.encode({"past": past[:, :5]}), {"past": past[:, 5:]})
-    whole = engine.encode({"past": past})
-    for ours, theirs in zip(keras.tree.flatten(states.to_dict()), keras.tree.flatten(whole.to_dict()), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    np.testing.assert_allclose(engine.decode(states, 7), engine.predict({"past": past}, 7), atol=1e-5)
-
-
 def test_longer_horizons_are_written_block_by_block():
     engine = fitted(network=SEGMENTS)
     past, _ = series()
@@ -499,15 +444,6 @@ def test_longer_horizons_are_written_block_by_block():
     whole = engine.model.decode(engine.model.encode(past), 11)
     np.testing.assert_allclose(longer, keras.ops.convert_to_numpy(whole), atol=1e-5)
     assert engine.predict({"past": past[:0]}, 11).shape == (0, 11, 1)
-
-
-def test_attention_of_a_longer_horizon():
-    engine = fitted(network=dataclasses.replace(SEGMENTS, attention="dot"))
-    past, _ = series()
-    weights = engine.attention({"past": past}, 5)
-    assert weights.shape == (40, 5, 4 + 1)
-    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
-    assert engine.attention({"past": past}, 2).shape == (40, 2, 4)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiled for JAX")
@@ -592,24 +528,3 @@ def test_a_later_block_has_read_the_draws_of_its_path():
     assert np.ptp(location) > 1e-3
     places = np.sort(special.ndtr((paths[:, 3, 0] - location) / scale) * 100)
     np.testing.assert_allclose(places, np.arange(100) + 0.5, atol=0.51)  # one draw in each hundredth
-
-
-def test_paths_without_spread_are_the_forecast_in_blocks():
-    engine = Engine.from_parts(*unsure().to_parts())
-    head = engine.model.decoder.head
-    kernel, bias = (weight.copy() for weight in head.dense.get_weights())
-    kernel[:, 2:], bias[2:] = 0.0, -50.0  # scales as small as they get
-    head.dense.set_weights([kernel, bias])
-    past = series()[0]
-    alone = numpy(engine.model.decode(engine.model.encode(past), 9))[..., 0]
-    paths = engine.paths({"past": past}, 9, paths=30)
-    np.testing.assert_allclose(paths, np.broadcast_to(alone[:, None], paths.shape), atol=0.02)
-
-
-def test_distributions_out_of_updated_states():
-    engine = probabilistic("student_t", "autoregressive")
-    past = counts()[0]
-    states = engine.update(engine.encode({"past": past}), {"past": past[:, :3]})
-    quantiles = engine.quantiles({"states": states}, 4, PROBABILITIES)
-    np.testing.assert_allclose(engine.decode(states, 4), quantiles[..., 1], rtol=1e-6)
-    assert engine.paths({"states": states[:5]}, 4, paths=7).shape == (5, 7, 4, 1)

@@ -12,9 +12,8 @@ from seqcast.engine.engine import Engine
 from seqcast.engine.jobs import DivergedJobsError, TrainingJob, run_jobs
 from seqcast.forecaster.options import member_seeds
 from seqcast.runtime import executors
-from seqcast.specs.network import NetworkSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
 
 WINDOW = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)
 TINY = NetworkSpec(encoder_units=(3,), decoder_units=(3,))

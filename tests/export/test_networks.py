@@ -25,8 +25,8 @@ from seqcast.specs.network import (
     RESIDUALS,
     STATIC_INPUTS,
     NetworkSpec,
+    WindowSpec,
 )
-from seqcast.specs.window import WindowSpec
 
 COUNT = int(os.environ.get("SEQCAST_EXPORTED", "24"))
 HEADS = ("point", "point", "quantile", "normal", "log_normal")

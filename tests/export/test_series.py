@@ -319,7 +319,7 @@ def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
         Forecaster(3).export(tmp_path / "model.onnx")
     with pytest.raises(SaveError):
         forecaster.export(tmp_path / "nowhere" / "model.onnx")
-    monkeypatch.setitem(sys.modules, "ndonnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingPackageError, match=r"seqcast\[onnx\]"):
         forecaster.export(tmp_path / "model.onnx")
 

@@ -10,8 +10,8 @@ from sklearn.base import clone
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.intervals.quantiles import ForecastRequest
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
+from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
 
 QUICK = TrainingSpec(epochs=1, steps_per_epoch=2, batch_size=8)

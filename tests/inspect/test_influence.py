@@ -10,9 +10,8 @@ from seqcast.engine.inputs import ArrayLabels, ModelInputs
 from seqcast.errors import SpecError
 from seqcast.inspect import Sensitivity, attention, remove_units, sensitivity, states
 from seqcast.network.encoder import States
-from seqcast.specs.network import NetworkSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
 
 RANDOM = np.random.default_rng(0)
 NETWORKS = {
@@ -79,7 +78,7 @@ def test_gaps_are_read_as_they_are_filled():
 def test_a_large_reading_is_taken_in_parts(monkeypatch):
     model_inputs = reading_of(engine({}))
     whole = sensitivity(model_inputs).past
-    monkeypatch.setattr("seqcast.engine.forecast_methods.MOST_NUMBERS", 4 * 6 * 2)
+    monkeypatch.setattr("seqcast.engine.engine.MOST_NUMBERS", 4 * 6 * 2)
     np.testing.assert_allclose(sensitivity(model_inputs).past, whole, atol=1e-6)
 
 

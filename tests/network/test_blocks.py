@@ -9,11 +9,9 @@ import pytest
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq
-from seqcast.network.blocks import write_in_blocks
 from seqcast.runtime.backend import to_numpy
 from seqcast.runtime.jit import compile_call
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 
 HORIZON, SEASON = 5, 4
 OLD, NEW = 5, 6  # steps; neither the first nor the trained horizon is a multiple of the segment
@@ -211,26 +209,6 @@ def test_attention_goes_on_over_what_was_appended():
     assert weights[:, :HORIZON, 4:].max() == 0.0
     assert weights[:, 8:, 4:].min() > 0.0
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])  # steps of one token look the same way
-
-
-@pytest.mark.parametrize("segment", [1, 2, 3, 4])
-@pytest.mark.parametrize("trained", [4, 5, 7])
-def test_blocks_of_any_size_join_without_a_seam(trained, segment):
-    """States are numbers of steps read; a forecast of a step is its number."""
-
-    def decode(read, start, steps):
-        assert read == start
-        assert 0 < steps <= trained
-        return keras.ops.reshape(keras.ops.arange(start + 1, start + steps + 1), (1, -1)), None
-
-    def append(read, forecast):
-        assert forecast.shape[1] % segment == 0
-        return read + forecast.shape[1]
-
-    for horizon in range(1, 20):
-        forecast, weights = write_in_blocks(decode, append, 0, horizon=horizon, trained=trained, segment=segment)
-        assert weights is None
-        assert [int(step) for step in forecast[0]] == list(range(1, horizon + 1))
 
 
 # ---------------------------------------------------------------- refusals

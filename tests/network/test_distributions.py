@@ -11,12 +11,13 @@ from seqcast.network.distributions import (
     LogNormal,
     NegativeBinomial,
     Normal,
+    Parametric,
     Quantiles,
+    Sampled,
     StudentT,
     distribution_of,
     quantile_weights,
 )
-from seqcast.network.predictive import Parametric, Sampled
 from seqcast.specs.network import HEADS, NetworkSpec
 
 # A distribution, a grid of its parameters [..., P], and the same as frozen distributions of SciPy.

@@ -49,11 +49,6 @@ def test_the_first_loss_says_what_is_too_much():
     assert (weight, bool(guard.sound)) == (0.5, False)
 
 
-def test_a_training_that_nobody_watches_may_explode():
-    _, _, guard = step(Guard.new(), 1.0)
-    assert step(guard, 10 * EXPLODED)[0] == 1.0
-
-
 def test_after_a_bad_step_no_other_one_counts():
     _, _, guard = step(Guard.watched(), 1.0)
     _, _, bad = step(guard, np.nan)

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from seqcast.network.cells import CELLS, SimpleRNNCell
-from seqcast.network.jax_loops import FeaturesMajor
-from seqcast.network.jax_recurrences import RECURRENCES
+from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor
 from seqcast.network.recurrent import RecurrentStack, Scanned
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="kernels of JAX")

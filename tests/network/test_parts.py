@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from seqcast.network.attention import ATTENTIONS
-from seqcast.network.bridge import Bridge
 from seqcast.network.decode_inputs import SAMPLING_SCHEDULES, teacher_probability
+from seqcast.network.dense import Bridge
 from seqcast.network.encoder import States
-from seqcast.network.heads import PointHead
 from seqcast.network.losses import ObservedLoss
 from seqcast.network.normalise import (
     InstanceNormaliser,
@@ -20,6 +19,7 @@ from seqcast.network.normalise import (
     RecentNormaliser,
     ScaleNormaliser,
 )
+from seqcast.runtime.backend import to_numpy as numpy
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +27,6 @@ def _draw_anew():
     """Give every test the same draws, whichever tests run before it."""
     global RNG
     RNG = np.random.default_rng(0)
-
-
-def numpy(x):
-    return keras.ops.convert_to_numpy(x)
 
 
 def tensor(x):
@@ -60,11 +56,7 @@ def test_attention_weights_are_a_distribution_over_valid_steps(name):
 def test_additive_scores_are_bahdanaus():
     layer = ATTENTIONS["additive"](4, 6, seed=2)
     query, memory = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 5, 6))
-    w, (u, b), v = (
-        layer.query_map.get_weights()[0],
-        layer.key_map.get_weights(),
-        layer.score_map.get_weights()[0],
-    )
+    w, (u, b), v = (layer.query_map.get_weights()[0], layer.key_map.get_weights(), layer.score_map.get_weights()[0])
     scores = (np.tanh((query @ w)[:, :, None] + (memory @ u + b)[:, None]) @ v)[..., 0]
     _, weights = layer(tensor(query), layer.prepare(tensor(memory)))
     np.testing.assert_allclose(numpy(weights), softmax(scores), atol=1e-5)
@@ -109,8 +101,7 @@ def test_bridge_hands_equal_sizes_on_unchanged():
 
 
 @pytest.mark.parametrize(
-    ("encoder", "decoder", "static"),
-    [([(3,), (4,)], [(5,)], 0), ([(3,)], [(3,)], 2), ([(3, 3)], [(2, 2), (4, 4)], 1)],
+    ("encoder", "decoder", "static"), [([(3,), (4,)], [(5,)], 0), ([(3,)], [(3,)], 2), ([(3, 3)], [(2, 2), (4, 4)], 1)]
 )
 def test_bridge_is_a_dense_layer_a_decoder_state(encoder, decoder, static):
     bridge = Bridge(encoder, decoder, static=static, seed=1)
@@ -191,30 +182,6 @@ def test_scale_leaves_gaps_out_and_zeros_alone():
     np.testing.assert_allclose(numpy(scale), np.where(expected > 0, expected, 1.0), rtol=1e-5)
     small = numpy(normaliser.apply(tensor(past), loc, scale))[2]  # tiny data are as good as large ones
     assert np.abs(small[2:]).mean() == pytest.approx(1.0, rel=1e-5)
-
-
-def test_point_head_is_linear():
-    head = PointHead(3, 2, seed=1)
-    kernel, bias = head.dense.get_weights()
-    outputs = RNG.normal(size=(2, 4, 3))
-    np.testing.assert_allclose(numpy(head(tensor(outputs))), outputs @ kernel + bias, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["mse", "mae", "huber", "log_cosh"])
-def test_observed_loss_is_the_weighted_mean_over_what_is_there(name):
-    y, forecast = RNG.normal(size=(4, 3, 2)), RNG.normal(size=(4, 3, 2))
-    weight = np.array([1.0, 2.0, 0.0, 0.5])
-    missing = RNG.random(size=y.shape) < 0.3
-    error = np.where(missing, 0.0, y - forecast)
-    each = {
-        "mse": error**2,
-        "mae": np.abs(error),
-        "huber": np.where(np.abs(error) <= 1, 0.5 * error**2, np.abs(error) - 0.5),
-        "log_cosh": np.log(np.cosh(error)),
-    }[name]
-    expected = (weight[:, None, None] * each).sum() / (weight[:, None, None] * ~missing).sum()
-    loss = ObservedLoss(name)(tensor(np.where(missing, np.nan, y)), tensor(forecast), tensor(weight))
-    assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_observed_loss_takes_functions_and_survives_having_nothing():

@@ -6,8 +6,7 @@ import pytest
 from seqcast.errors import SpecError
 from seqcast.network import Seq2Seq, from_keras, to_keras
 from seqcast.runtime.backend import keras
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 
 PAST = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
 

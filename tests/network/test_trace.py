@@ -9,8 +9,7 @@ from seqcast.network.segment import unfold
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.trace import trace_decoder, trace_encoder, trace_stack
 from seqcast.runtime.backend import keras, to_numpy
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
 
 RANDOM = np.random.default_rng(0)
 ops = keras.ops
@@ -55,38 +54,29 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def test_gates_of_a_gru_are_those_of_the_formula():
-    stack = RecurrentStack((3,), features=2, cell="gru", seed=2)
-    cell, x = stack.layers_forward[0], tensors(2, 6, 2)
-    cell.bias.assign(RANDOM.normal(size=(2, 9)))
-    w, u, bias = (to_numpy(v.value) for v in (cell.kernel, cell.recurrent_kernel, cell.bias))
-    traced = trace_stack(stack, x)[0]
-    h = np.zeros((2, 3))
-    for step in range(6):
-        inputs, recurrent = to_numpy(x)[:, step] @ w + bias[0], h @ u + bias[1]
-        z, r = sigmoid(inputs[:, :3] + recurrent[:, :3]), sigmoid(inputs[:, 3:6] + recurrent[:, 3:6])
-        g = np.tanh(inputs[:, 6:] + r * recurrent[:, 6:])
-        h = z * h + (1 - z) * g
-        for name, values in {"update": z, "reset": r, "candidate": g}.items():
-            same(traced["gates"][name][:, step], values)
-        same(traced["states"][0][:, step], h)
+def gru_gates(a, b):
+    z, r = sigmoid(a[0] + b[0]), sigmoid(a[1] + b[1])
+    return {"update": z, "reset": r, "candidate": np.tanh(a[2] + r * b[2])}
 
 
-def test_gates_of_an_lstm_are_those_of_the_formula():
-    stack = RecurrentStack((3,), features=2, cell="lstm", seed=2)
-    cell, x = stack.layers_forward[0], tensors(2, 6, 2)
-    w, u, bias = (to_numpy(v.value) for v in (cell.kernel, cell.recurrent_kernel, cell.bias))
-    traced = trace_stack(stack, x)[0]
-    h, c = np.zeros((2, 3)), np.zeros((2, 3))
+def lstm_gates(a, b):
+    i, f, g, o = (x + u for x, u in zip(a, b, strict=True))
+    return {"input": sigmoid(i), "forget": sigmoid(f), "candidate": np.tanh(g), "output": sigmoid(o)}
+
+
+@pytest.mark.parametrize(("cell", "formula"), [("gru", gru_gates), ("lstm", lstm_gates)])
+def test_gates_are_those_of_the_formula(cell, formula):
+    stack = RecurrentStack((3,), features=2, cell=cell, seed=2)
+    (layer,), x = stack.layers_forward, tensors(2, 6, 2)
+    layer.bias.assign(RANDOM.normal(size=layer.bias.shape))
+    w, u, bias = (to_numpy(v.value) for v in (layer.kernel, layer.recurrent_kernel, layer.bias))
+    bias = bias if cell == "gru" else (bias, 0.0)
+    (traced,), h = trace_stack(stack, x), np.zeros((2, 3))
     for step in range(6):
-        i, f, g, o = np.split(to_numpy(x)[:, step] @ w + h @ u + bias, 4, axis=1)
-        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-        c = f * c + i * g
-        h = o * np.tanh(c)
-        for name, values in {"input": i, "forget": f, "candidate": g, "output": o}.items():
+        shares = (to_numpy(x)[:, step] @ w + bias[0], h @ u + bias[1])
+        for name, values in formula(*(np.split(share, len(traced["gates"]), axis=1) for share in shares)).items():
             same(traced["gates"][name][:, step], values)
-        same(traced["states"][0][:, step], h)
-        same(traced["states"][1][:, step], c)
+        h = to_numpy(traced["states"][0])[:, step]
 
 
 NETWORKS = {

@@ -58,7 +58,7 @@ WRONG_OPTIONS = [
     ({"target_features": "al"}, "target_features: expected one of 'none', received 'al'."),
     ({"target_features": (0, 5)}, "target_features: expected 2 different column(s) of X below 2"),
     ({"target_features": "none", "decoder_input": "teacher"}, "target_features: expected the column of X"),
-    ({"decoding": "parallel"}, "decoding: expected decoder_input='position' beside 'parallel'"),
+    ({"decoding": "parallel"}, "decoding: expected decoder_input='position' with 'parallel'"),
     ({"residual": "seasonal"}, "season_length: expected the steps of a season, for residual='seasonal'"),
     ({"segment": 99}, "segment: expected at most the horizon, "),
     ({"random_state": -1}, "random_state: expected a whole number >= 0, received -1."),

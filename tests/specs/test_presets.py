@@ -1,12 +1,19 @@
-"""Named networks, and the segment that suits a season."""
+"""Named networks, ensembles and fine-tunings, as values."""
+
+import json
 
 import pytest
 
 from seqcast.errors import SpecError
 from seqcast.network import Seq2Seq
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.presets import PRESETS, preset, segment_rule
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
+from seqcast.specs.presets import PRESETS, SUBMODULES, EnsembleSpec, FinetuneSpec, MemberSpec, preset, segment_rule
+from seqcast.specs.training import TrainingSpec
+
+ONE = MemberSpec(NetworkSpec(encoder_units=(3,)), TrainingSpec(epochs=1), context_length=8)
+OTHER = MemberSpec(NetworkSpec(cell="lstm", dropout=0.2), TrainingSpec(optimizer="adamw"))
+UNSURE = MemberSpec(NetworkSpec(head="normal"), TrainingSpec())
+LONGER = MemberSpec(NetworkSpec(), TrainingSpec(validation_fraction=0.2))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -37,11 +44,65 @@ def test_only_presets_with_segments_are_fitted_to_the_data():
         assert network.encoder_units == network.decoder_units == units
     assert preset("segment").fitted_to(season_length=24, context_length=23, horizon=24).network.residual == "none"
     assert fitted.training == preset("segment").training
-    assert isinstance(fitted.network, NetworkSpec)
 
 
-def test_wrong_names_and_sizes():
-    with pytest.raises(SpecError, match="preset: expected one of 'classic', 'segment', received 'segments'"):
-        preset("segments")
-    with pytest.raises(SpecError, match="season_length: expected a whole number >= 1, received 0"):
-        segment_rule(0, 24, 6)
+def test_members_are_counted_around_and_the_judge_comes_last():
+    ensemble = EnsembleSpec([ONE, OTHER])
+    assert [ensemble.member(place) for place in range(3)] == [ONE, OTHER, ONE]
+    assert list(ensemble.specs) == [(ONE.network, ONE.training), (OTHER.network, OTHER.training)]
+    assert EnsembleSpec([ONE], judge=OTHER).trained == (ONE, OTHER)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        EnsembleSpec([ONE, OTHER], alone=True),
+        EnsembleSpec([ONE], finetuning={"epochs": 2}, judge=OTHER),
+        FinetuneSpec(TrainingSpec(epochs=2), freeze=["encoder"]),
+    ],
+)
+def test_round_trip_through_json(spec):
+    assert type(spec).from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes"),
+    [(ONE, {"dropout": 0.3, "epochs": 4}), (FinetuneSpec(TrainingSpec(), ("head",)), {"batch_size": 9, "freeze": ()})],
+)
+def test_what_changes_is_what_is_named(spec, changes):
+    changed = spec.changed(changes)
+    assert {name for name in spec.values if spec.values[name] != changed.values[name]} == set(changes)
+    assert spec.changed({}) == spec
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MemberSpec({}, TrainingSpec()), "network: expected a NetworkSpec, received {}"),
+        (lambda: MemberSpec(NetworkSpec(), None), "training: expected a TrainingSpec, received None"),
+        (lambda: MemberSpec(NetworkSpec(), TrainingSpec(), 0), "context_length: expected a whole number >= 1"),
+        (lambda: EnsembleSpec([]), "members: expected one MemberSpec or more"),
+        (lambda: EnsembleSpec([NetworkSpec()]), "members: expected one MemberSpec or more"),
+        (lambda: EnsembleSpec([ONE], alone=1), "alone: expected"),
+        (lambda: EnsembleSpec([ONE], finetuning={"epoch": 1}), "epoch"),
+        (lambda: EnsembleSpec([ONE], judge=NetworkSpec()), "judge: expected a MemberSpec"),
+        (lambda: EnsembleSpec([ONE], alone=True, judge=OTHER), "judge: expected None with alone=True"),
+        (lambda: EnsembleSpec([ONE], judge=UNSURE), "head: expected the same of all members"),
+        (lambda: EnsembleSpec([ONE, UNSURE]), "head: expected the same of all members"),
+        (
+            lambda: EnsembleSpec([ONE, LONGER]),
+            "validation_fraction: expected the same of all members, received 0.1 and",
+        ),
+        (lambda: EnsembleSpec.from_dict({"alone": True}), "EnsembleSpec field 'members': expected a value"),
+        (lambda: EnsembleSpec.from_dict({"members": [{"network": {}}]}), "'training': expected a value"),
+        (lambda: MemberSpec.from_dict([]), "MemberSpec: expected its fields, by name"),
+        (lambda: FinetuneSpec(TrainingSpec(), "encoder"), "freeze: expected a tuple of names"),
+        (lambda: FinetuneSpec(TrainingSpec(), ["neck"]), "freeze: .*neck"),
+        (lambda: FinetuneSpec(TrainingSpec(), SUBMODULES), "freeze: expected a submodule left to train"),
+        (lambda: preset("segments"), "preset: expected one of 'classic', 'segment', received 'segments'"),
+        (lambda: segment_rule(0, 24, 6), "season_length: expected a whole number >= 1, received 0"),
+    ],
+)
+def test_what_is_refused(make, message):
+    with pytest.raises(SpecError, match=message):
+        make()

@@ -13,10 +13,9 @@ from seqcast.errors import SeqcastError, SpecError
 from seqcast.specs import network as config
 from seqcast.specs.base import check_writable, unwritable_fields
 from seqcast.specs.columns import Columns, Covariates
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
-from seqcast.specs.network import NetworkSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
+from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
 
 SIZES = {"horizon": 3, "features": 2, "targets": 1}
 
@@ -65,9 +64,7 @@ SPECS = {
         quantiles=st.none() | st.sets(st.floats(0.01, 0.49), min_size=1).map(lambda low: [*sorted(low), 0.5]),
     )
     | st.builds(
-        NetworkSpec,
-        head=st.sampled_from(config.MULTIPLICATIVE_HEADS),
-        normalise=st.sampled_from(("none", "scale")),
+        NetworkSpec, head=st.sampled_from(config.MULTIPLICATIVE_HEADS), normalise=st.sampled_from(("none", "scale"))
     ),
     "training": st.builds(
         TrainingSpec,
@@ -120,10 +117,7 @@ def test_any_part_of_a_dict_is_enough(name):
     ("name", "changes"),
     [
         ("window", {"horizon": np.int64(4), "target_features": np.int32(1)}),
-        (
-            "network",
-            {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)},
-        ),
+        ("network", {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)}),
         ("training", {"epochs": np.int64(4), "learning_rate": np.float32(0.5), "clip_norm": np.int64(1)}),
     ],
 )
@@ -312,12 +306,7 @@ WRONG = {
         *without_none(whole("context_length")),
         *without_none(whole("season_length")),
         *[
-            (
-                "target_features",
-                value,
-                "target_features",
-                "1 different column(s) of X below 2, one for each target",
-            )
+            ("target_features", value, "target_features", "1 different column(s) of X below 2, one for each target")
             for value in ((), (2,), (0, 1), 2, 1.0, {0}, np.array([0]))
         ],
         *[("target_features", value, "target_features", "a whole number >= 0") for value in ((-1,), ("0",), "0", -1)],
@@ -330,7 +319,7 @@ WRONG = {
         *whole("segment"),
         *choice("decoder_input", config.DECODER_INPUTS),
         *choice("decoding", config.DECODINGS),
-        ("decoding", "parallel", "decoding", "decoder_input='position' beside 'parallel'"),
+        ("decoding", "parallel", "decoding", "decoder_input='position' with 'parallel'"),
         *choice("residual", config.RESIDUALS),
         *choice("sampling_schedule", config.SAMPLING_SCHEDULES),
         *choice("attention", config.ATTENTIONS),
@@ -490,11 +479,7 @@ def test_configs_name_objects_of_other_kinds(field, config, received):
 @pytest.mark.parametrize("field", ["optimizer", "loss", "learning_rate_schedule"])
 @pytest.mark.parametrize(
     "config",
-    [
-        {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}},
-        {"config": {}},
-        {"class_name": [], "config": 3},
-    ],
+    [{"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, {"config": {}}, {"class_name": [], "config": 3}],
 )
 def test_configs_name_no_other_objects(field, config):
     with pytest.raises(SpecError, match=f"{field}: expected"):

@@ -12,10 +12,8 @@ from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError, SaveError, SeqcastWarning, SpecError
-from seqcast.specs.checkpoint import CheckpointSpec
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs.network import NetworkSpec, WindowSpec
+from seqcast.specs.training import CheckpointSpec, TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="in the middle of an epoch on JAX only")
@@ -65,11 +63,7 @@ def only(folder, target, *kept):
             {"metrics": ("mae",), "early_stopping": 1},
             (2, 5, 8, -1),
         ),
-        (
-            NetworkSpec(encoder_units=(3,), decoder_units=(3,), decoder_input="scheduled"),
-            {"optimizer": "adamw"},
-            (8,),
-        ),
+        (NetworkSpec(encoder_units=(3,), decoder_units=(3,), decoder_input="scheduled"), {"optimizer": "adamw"}, (8,)),
         (NetworkSpec(encoder_units=(3,), decoder_units=(3,)), {"optimizer": "muon", "parts": 2}, (5, 8)),
     ],
     ids=["dropout", "scheduled", "parts"],

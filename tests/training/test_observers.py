@@ -1,11 +1,9 @@
-"""Observers: what they are told is what training recorded, in every kind of fit."""
+"""Observers hear what training recorded, in every kind of fit."""
 
 import copy
-import dataclasses
 import pickle
 
 import keras
-import pandas as pd
 import pytest
 
 from seqcast import Forecaster, NetworkSpec, RayCluster, Seq2Seq, Seq2SeqRegressor, WindowSpec
@@ -42,7 +40,7 @@ def forecaster(**options):
     return Forecaster(12, **{"preset": TINY, "training": SHORT, "random_state": 0, "verbose": 0, **options})
 
 
-# ---------------------------------------------------------------- what is told
+# ---------------------------------------------------------------- what they hear
 
 
 def test_epochs_are_those_of_the_history():
@@ -85,20 +83,6 @@ def test_the_learning_rate_is_that_of_the_schedule():
     assert rates == pytest.approx({1: 0.075, 2: 0.05, 3: 0.025, 4: 0.0})
 
 
-def test_a_constant_learning_rate():
-    keep = Keep()
-    model = Seq2SeqRegressor(**SMALL, epochs=1, learning_rate=0.02, learning_rate_schedule="constant")
-    model.fit(PAST, FUTURE, callbacks=[keep])
-    assert keep.records[0][1].learning_rate == pytest.approx(0.02)
-
-
-def test_watching_changes_no_bit():
-    alone = Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE)
-    watched = Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE, callbacks=[Keep(1)])
-    assert (alone.predict(PAST) == watched.predict(PAST)).all()
-    assert alone.history_.epochs == watched.history_.epochs
-
-
 def test_a_plain_keras_fit_is_watched_too():
     keep = Keep()
     network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(encoder_units=(4,), decoder_units=(4,)))
@@ -118,12 +102,6 @@ def test_each_plain_keras_fit_begins_and_closes_its_log(tmp_path):
 
 
 # ---------------------------------------------------------------- which network
-
-
-def test_a_network_that_is_trained_alone_has_no_name():
-    keep = Keep()
-    forecaster().fit(load("elnino"), callbacks=[keep])
-    assert [name for name, _ in keep.records] == ["", ""]
 
 
 def test_each_of_several_networks_has_a_name():
@@ -148,12 +126,6 @@ def test_beside_a_fine_tuning_others_hear_the_network_that_is_trained_on_the_dat
     model.fit(load("elnino").tail(240), callbacks=[keep, other])
     assert [name for name, _ in keep.records] == ["pretrained"] * 2 + ["network-1"] * 2
     assert epochs == [0, 1]
-
-
-def test_nothing_is_told_where_nothing_is_trained():
-    keep = Keep()
-    forecaster(preset="auto", effort="quick", training=None).fit(load("elnino"), callbacks=[keep])
-    assert keep.records == []
 
 
 # ---------------------------------------------------------------- checkpoints
@@ -186,12 +158,6 @@ def test_a_resumed_training_goes_on_with_its_log(suffix, tmp_path):
     epochs = [row for row in rows if row["event"] == "epoch"]
     assert [row["val_loss"] for row in epochs] == pytest.approx(model.history_["val_loss"])
     assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
-
-
-def test_a_forecasters_checkpoint_takes_observers(tmp_path):
-    keep = Keep()
-    forecaster().fit(load("elnino"), callbacks=[keep], checkpoint=tmp_path)
-    assert len(keep.records) == 2
 
 
 # ---------------------------------------------------------------- what is refused
@@ -236,49 +202,6 @@ def test_a_log_that_would_replace_another_file_is_refused_before_training(tmp_pa
         Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE, callbacks=[TrainingLog(tmp_path / "sales.csv")])
 
 
-# ---------------------------------------------------------------- rows in files
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Three series in two files that are read piece by piece."""
-    rows = load("elnino")
-    for number, names in enumerate(("ab", "c")):
-        parts = [rows.assign(unique_id=name, y=rows["y"] + place) for place, name in enumerate(names)]
-        pd.concat(parts).to_parquet(tmp_path / f"{number}.parquet", index=False)
-    return tmp_path
-
-
-def test_a_fit_of_files_is_watched(files):
-    keep = Keep(1)
-    model = forecaster().fit(files, callbacks=[keep])
-    epochs = [record for _, record in keep.records if record.event == "epoch"]
-    assert [record.values["val_loss"] for record in epochs] == model.history_["val_loss"]
-    assert [record.step for record in epochs] == [3, 6]
-
-
-@pytest.mark.processes
-def test_worker_processes_that_read_files_write_logs(files, tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
-    log = TrainingLog(tmp_path / "logs" / "log.csv")
-    model = forecaster(members=2).fit(files, callbacks=[log], memory_limit="64 MiB")
-    for number, history in enumerate(model.histories_, 1):
-        rows = read_log(tmp_path / "logs" / f"log-network-{number}.csv")
-        assert [row["val_loss"] for row in rows] == history["val_loss"]
-
-
-def test_a_fit_of_files_goes_on_with_its_log(files, tmp_path):
-    class Break(Observer):
-        def record(self, record):
-            raise InterruptedError
-
-    log, state = TrainingLog(tmp_path / "logs" / "log.csv"), tmp_path / "state"
-    with pytest.raises(InterruptedError):
-        forecaster().fit(files, callbacks=[log, Break()], checkpoint=state)
-    model = forecaster().fit(files, callbacks=[log], checkpoint=state, resume=True)
-    assert [row["val_loss"] for row in read_log(log.path)] == pytest.approx(model.history_["val_loss"])
-
-
 @pytest.mark.parametrize("every", [0, -1, 1.5, "2"])
 def test_steps_between_records(every):
     with pytest.raises(SpecError, match="every_n_steps"):
@@ -304,14 +227,3 @@ def test_which_callbacks_are_observers():
     named = for_network([keep, STOP], "network-3")
     assert (named[0].network, keep.network, named[1]) == ("network-3", "", STOP)
     assert for_network([keep], "")[0] is keep
-
-
-def test_a_record_as_a_dict_holds_its_values():
-    keep = Keep()
-    Seq2SeqRegressor(**SMALL, epochs=1).fit(PAST, FUTURE, callbacks=[keep])
-    record = keep.records[0][1]
-    assert set(record.to_dict()) == {
-        *(item.name for item in dataclasses.fields(record) if item.name != "values"),
-        "loss",
-        "val_loss",
-    }

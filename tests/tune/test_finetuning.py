@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.specs.ensemble import FinetuneSpec
+from seqcast.specs.presets import FinetuneSpec
 
 from .conftest import QUICK, waves
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
+from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune.choosing import script_of
 

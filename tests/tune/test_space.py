@@ -4,9 +4,8 @@ import pytest
 
 from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import Sizes
-from seqcast.specs.ensemble import FinetuneSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
-from seqcast.specs.presets import preset
+from seqcast.specs.presets import FinetuneSpec, MemberSpec, preset
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune.space import FINETUNE_FIELDS, Choice, Range, check_space, default_space, neighbours, widened
 

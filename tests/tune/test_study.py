@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from seqcast.errors import MissingPackageError, SpecError
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
+from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune import Range
 from seqcast.tune.choosing import Recipe

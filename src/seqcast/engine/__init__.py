@@ -1,8 +1,7 @@
 """One network, trained on batches of windows, that predicts, encodes and decodes.
 
-In reading order: `engine` (training, copies, files), `built` (a network as one value),
-`forecast_methods` (what an engine does with it), `sampling` (points, distributions, paths), `compiled`, `inputs`,
-`estimator` (the base of estimators).
+In reading order: `engine` (training, forecasts, copies, files), `built` (a network as one value: points,
+distributions, paths), `compiled`, `inputs`, `jobs` (several trainings), `base_estimator`.
 
 Stability: experimental.
 """

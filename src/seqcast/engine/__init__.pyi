@@ -1,6 +1,6 @@
+from .base_estimator import LearningEstimator as LearningEstimator
+from .base_estimator import Learnt as Learnt
 from .engine import Engine as Engine
-from .estimator import LearningEstimator as LearningEstimator
-from .estimator import Learnt as Learnt
 from .inputs import ArrayLabels as ArrayLabels
 from .inputs import Labels as Labels
 from .inputs import ModelInputs as ModelInputs

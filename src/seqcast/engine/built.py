@@ -1,36 +1,57 @@
-"""A network that is built, as one value: what an engine publishes by one assignment, and its JSON and arrays."""
+"""A network that is built, as one value: what an engine publishes by one assignment, with all that it forecasts.
+
+A decoder that reads none of its own outputs forecasts the parameters of each step. One that reads them draws sample
+paths, each reading its own draws; so does one that goes beyond the trained horizon from states that have read what it
+wrote.
+"""
 
 from __future__ import annotations
 
 import gc
 import itertools
 import math
+import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.sampling import Forecasts
+from seqcast.engine.compiled import CompiledNetwork, row_count
 from seqcast.errors import SpecError
-from seqcast.network import LARGEST_WEIGHT, Seq2Seq, child_seeds, weight_shapes
-from seqcast.runtime import check_json, copies, keras, weights_of
+from seqcast.network import (
+    LARGEST_WEIGHT,
+    Parametric,
+    Sampled,
+    Seq2Seq,
+    child_seeds,
+    distribution_of,
+    token_count,
+    uniforms,
+    weight_shapes,
+    write_in_blocks,
+)
+from seqcast.runtime import check_json, copies, keras, to_numpy, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
 Array = npt.NDArray[Any]
+Inputs = dict[str, Any]
 
+# Paths that are drawn by default, and most of them at once, over all rows of a block.
+PATHS = 100
+MOST_PATHS = 8192
 # Networks that are built from one search for dropped ones to the next, which takes a tenth of a second.
 BETWEEN_SEARCHES = 16
 _built = itertools.count(1)
 
 
 def _free_dropped() -> None:
-    """Free the networks that nobody holds any more, once in so many that are built.
+    """Free the networks that nobody holds any more, once in `BETWEEN_SEARCHES` that are built.
 
     Keras's layers hold themselves, in the closures that it puts around their `build`. So a network that is dropped
-    stays, with its compiled programs, until Python looks for such circles, which it does the more seldom the more
-    objects a process has.
+    stays, with its compiled programs, until Python looks for such circles: the more seldom the more objects a process
+    has.
     """
     if next(_built) % BETWEEN_SEARCHES == 0:
         gc.collect()
@@ -38,13 +59,16 @@ def _free_dropped() -> None:
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network with the sizes of its windows, and what it forecasts.
+    """A network with its compiled programs.
+
+    Forecasts take `inputs`: `past` `[N, T, F]` and what comes with it, without gaps, or the parts of `States` as
+    `states`; and `future` `[N, H, F']` where the network knows it.
 
     Args:
         model: The network.
-        forecasts: What it forecasts.
+        compiled: Its compiled programs.
         seed: The seed it was built with.
-        parts: How many parts each batch of its training was divided into; `None` before a training.
+        parts: How many micro-batches each batch of its training was divided into; `None` before a training.
 
     Example:
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
@@ -52,12 +76,16 @@ class BuiltNetwork:
         >>> rebuilt = BuiltNetwork.from_parts(*built.to_parts(), seed=0)
         >>> len(rebuilt.model.weights) == len(built.model.weights)
         True
+        >>> rebuilt.point({"past": np.zeros((6, 5, 1), np.float32)}, 8).shape
+        (6, 8, 1)
     """
 
     model: Seq2Seq
-    forecasts: Forecasts
+    compiled: CompiledNetwork
     seed: int
     parts: int | None = None
+    # The last noise of all rows, by seed, steps and paths: one forecast after another takes the same.
+    _last_noise: dict[tuple[int, int, int], Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def build(
@@ -73,10 +101,8 @@ class BuiltNetwork:
             like: A network of the same sizes and boxes, whose compiled programs serve this one too.
         """
         _free_dropped()
-        model_seed, paths_seed = child_seeds(seed, 2)
-        model = Seq2Seq(window, network, seed=model_seed)
-        forecasts = Forecasts(model, seed=paths_seed, like=None if like is None else like.forecasts)
-        return cls(model, forecasts, seed, parts)
+        model = Seq2Seq(window, network, seed=child_seeds(seed, 2)[0])
+        return cls(model, CompiledNetwork(model, like=None if like is None else like.compiled), seed, parts)
 
     @property
     def window(self) -> WindowSpec:
@@ -92,12 +118,10 @@ class BuiltNetwork:
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold the network."""
-        header = {
-            "window": self.window.to_dict(),
-            "built_network": self.model.network.to_dict(),
-            "parts": self.parts,
+        specs = {"window": self.window.to_dict(), "built_network": self.model.network.to_dict()}
+        return {**specs, "parts": self.parts}, {
+            f"weight/{i}": values for i, values in enumerate(weights_of(self.model))
         }
-        return header, {f"weight/{i}": values for i, values in enumerate(weights_of(self.model))}
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seed: int) -> Self:
@@ -109,7 +133,7 @@ class BuiltNetwork:
             seed: The seed.
 
         Raises:
-            ValueError: The weights are not those of the network. It is said before anything is built or read.
+            ValueError: The weights are not those of the network. Nothing is built or read before.
         """
         check_json(header["parts"], int | None, "parts")
         window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
@@ -122,21 +146,205 @@ class BuiltNetwork:
         built.model.set_weights(read)
         return built
 
+    def states(self, inputs: Inputs) -> dict[str, Any]:
+        """Return the parts of the states among the inputs, or of those after the past.
+
+        Args:
+            inputs: What is known.
+        """
+        if "states" in inputs:
+            return inputs["states"]  # type: ignore[no-any-return]
+        past = {name: values for name, values in inputs.items() if name != "future"}
+        return self.compiled("encode", past)  # type: ignore[no-any-return]
+
+    def point(self, inputs: Inputs, horizon: int) -> Array:
+        """Return the forecast of a point head, or the median of a distribution, `[N, H, D]`.
+
+        Args:
+            inputs: What is known.
+            horizon: Number of steps.
+        """
+        if self.model.network.is_probabilistic:
+            return self.distribution(inputs, horizon, PATHS, None).median().astype(np.float32)
+        return self._parameters(inputs, horizon)
+
+    def distribution(self, inputs: Inputs, horizon: int, paths: int, seed: Any) -> Parametric | Sampled:
+        """Return a distribution.
+
+        Args:
+            inputs: What is known.
+            horizon: Number of steps.
+            paths: Number of paths, if it takes paths.
+            seed: As for `paths`.
+        """
+        self._check_probabilistic()
+        distribution = distribution_of(self.model.network)
+        if self.model.network.feeds_back or self._is_long(inputs, horizon):
+            return Sampled(self.paths(inputs, horizon, paths, seed), whole=distribution.whole)
+        return Parametric(distribution, self._parameters(inputs, horizon))
+
+    def attention(self, inputs: Inputs, horizon: int) -> Array:
+        """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points.
+
+        Args:
+            inputs: What is known.
+            horizon: Number of steps.
+        """
+        if self._is_long(inputs, horizon):
+            return np.asarray(self._block_by_block(inputs, horizon)[1])
+        return self.compiled("block", inputs, horizon=horizon)["weights"]  # type: ignore[no-any-return]
+
+    def paths(self, inputs: Inputs, horizon: int, paths: int, seed: Any) -> Array:
+        """Draw sample paths, `[N, paths, H, D]`.
+
+        Args:
+            inputs: What is known.
+            horizon: Number of steps.
+            paths: Number of paths.
+            seed: One seed for all rows, one a row, or `None`.
+
+        Raises:
+            SpecError: The head is a point, or a seed is none.
+        """
+        self._check_probabilistic()
+        rows = row_count(inputs)
+        one = seed is None or isinstance(seed, numbers.Integral)
+        seeds = _seeds(child_seeds(self.seed, 2)[1] if seed is None else seed, 1 if one else rows)
+        long = self._is_long(inputs, horizon)
+        if not rows:
+            return np.zeros((0, paths, horizon, self.model.window.targets), np.float32)
+        if long:
+            return self._paths_in_blocks(inputs, horizon, paths, seeds)
+        steps = token_count(horizon, self.model.network.segment) * self.model.network.segment
+        same = self._same_noise(int(seeds[0]), steps, paths) if one else None
+
+        def ready(block: Inputs) -> Inputs:
+            noise = self._noise(block["seeds"], steps, paths) if same is None else same
+            return {**{name: values for name, values in block.items() if name != "seeds"}, "noise": noise}
+
+        return self.compiled(  # type: ignore[no-any-return]
+            "paths",
+            inputs if one else {**inputs, "seeds": seeds},
+            largest=MOST_PATHS // paths,
+            ready=ready,
+            horizon=horizon,
+            paths=paths,
+        )
+
+    def _parameters(self, inputs: Inputs, horizon: int) -> Array:
+        if self._is_long(inputs, horizon):
+            return self._block_by_block(inputs, horizon)[0]
+        return self.compiled("predict", inputs, horizon=horizon)  # type: ignore[no-any-return]
+
+    def _is_long(self, inputs: Inputs, horizon: int) -> bool:
+        return self.model.writes_in_blocks(horizon, inputs.get("future"))
+
+    def _block_by_block(self, inputs: Inputs, horizon: int) -> tuple[Array, Any]:
+        """Return the forecast, whose later blocks have read the points of earlier ones, and the attention's weights."""
+
+        def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
+            block, length = self._block(states, inputs.get("future"), start, steps)
+            written = self.compiled("block", block, horizon=length)
+            weights = written.get("weights")
+            return written["forecast"][:, :steps], None if weights is None else weights[:, :steps]
+
+        def append(states: Any, forecast: Any) -> Any:
+            values = to_numpy(self.model.decoder.head.point(forecast))
+            return self.compiled("append", {"states": states, "values": values})
+
+        return self._written(decode, append, self.states(inputs), horizon)
+
+    def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int, seeds: Array) -> Array:
+        """Draw paths of which each goes on from a state of its own, a few rows at a time."""
+        states, future, rows = self.states(inputs), inputs.get("future"), row_count(inputs)
+        at_once = max(1, MOST_PATHS // paths)
+        steps = horizon + self.model.window.horizon
+        same = self._same_noise(int(seeds[0]), steps, paths) if len(seeds) == 1 else None
+        drawn = []
+        for first in range(0, rows, at_once):
+            block = slice(first, first + at_once)
+
+            def each_path(values: Array, block: slice = block) -> Array:
+                return np.repeat(values[block], paths, axis=0)
+
+            noise = self._noise(seeds[block], steps, paths) if same is None else same
+            known = None if future is None else each_path(future)
+            drawn.append(self._continued(keras.tree.map_structure(each_path, states), known, horizon, noise))
+        return np.concatenate(drawn).reshape(rows, paths, horizon, self.model.window.targets)
+
+    def _continued(self, states: Any, future: Any, horizon: int, noise: Array) -> Array:
+        """Draw one path a row of states, `[B, H, D]`, with noise `[steps, R, paths, D, k]`, `R` 1 or `B / paths`."""
+        rows = row_count(states) // noise.shape[2]
+
+        def of_rows(noise: Array) -> Array:
+            spread = np.broadcast_to(noise, (len(noise), rows, *noise.shape[2:]))
+            return np.moveaxis(spread.reshape(len(noise), -1, *noise.shape[3:]), 0, 1)
+
+        def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
+            block, length = self._block(states, future, start, steps)
+            block["noise"] = of_rows(noise[start : start + length])
+            return self.compiled("draws", block, horizon=length)[:, :steps], None
+
+        def append(states: Any, values: Any) -> Any:
+            return self.compiled("append", {"states": states, "values": values})
+
+        return self._written(decode, append, states, horizon)[0]
+
+    def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Inputs, int]:
+        """Return what a block is written from, and its length.
+
+        Without a known future the last block is written as long as the others, so that any horizon takes the same
+        programs.
+        """
+        if future is None:
+            return {"states": states}, self.model.window.horizon
+        return {"states": states, "future": future[:, start : start + steps]}, steps
+
+    def _written(self, decode: Any, append: Any, states: Any, horizon: int) -> tuple[Array, Any]:
+        sizes = {"horizon": horizon, "trained": self.model.window.horizon, "segment": self.model.network.segment}
+        return write_in_blocks(decode, append, states, **sizes)
+
+    def _noise(self, seeds: Array, steps: int, paths: int) -> Array:
+        """Return the numbers that draws are made of, `[steps, len(seeds), paths, D, k]`."""
+        head = self.model.decoder.head
+        # A row that fills a block up, and another window of the same series, have the numbers of an earlier row.
+        each, places = np.unique(seeds, return_inverse=True)
+        drawn = uniforms(each, horizon=steps, paths=paths, targets=self.model.window.targets, count=head.uniforms)
+        return np.asarray(head.noise(drawn), dtype=np.float32)[:, places]
+
+    def _same_noise(self, seed: int, steps: int, paths: int) -> Array:
+        """Return the noise of all rows."""
+        key = (seed, steps, paths)
+        noise = self._last_noise.get(key)
+        if noise is None:
+            noise = self._noise(np.array([seed]), steps, paths)
+            self._last_noise.clear()
+            self._last_noise[key] = noise
+        return noise
+
+    def _check_probabilistic(self) -> None:
+        if not self.model.network.is_probabilistic:
+            expected = "one that forecasts a distribution"
+            hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
+            raise SpecError("head", expected=expected, received=repr(self.model.network.head), hint=hint)
+
 
 def check_precision() -> None:
     """Refuse weights of half precision."""
     policy = keras.config.dtype_policy()
     if policy.variable_dtype in ("float16", "bfloat16"):
-        raise SpecError(
-            "keras.config.dtype_policy()",
-            expected="weights of float32 or float64",
-            received=repr(policy.name),
-            hint="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
-        )
+        expected = "weights of float32 or float64"
+        hint = "Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32."
+        raise SpecError("keras.config.dtype_policy()", expected=expected, received=repr(policy.name), hint=hint)
 
 
 def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:
-    """Refuse arrays, of which only shape and type are looked at, that are not the weights of a network.
+    """Refuse arrays that are not the weights of a network, by their shapes and types alone.
+
+    Args:
+        weights: The arrays, in memory or in an open file.
+        window: Sizes of a window.
+        network: The network's boxes.
 
     Example:
         >>> import numpy as np
@@ -156,5 +364,14 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
     expected = weight_shapes(window, network)
     for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
-            told = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
-            raise ValueError(f"weight {place} of {told}, where the network has {'none' if shape is None else shape}")
+            given = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
+            raise ValueError(f"weight {place} of {given}, where the network has {'none' if shape is None else shape}")
+
+
+def _seeds(seeds: Any, rows: int) -> Array:
+    """Return seeds as an array, `[rows]`, or refuse them."""
+    array = np.atleast_1d(np.asarray(seeds))
+    if array.shape != (rows,) or (rows and (array.dtype.kind not in "iu" or array.min() < 0)):
+        expected = f"a whole number >= 0, or one for each of the {rows} rows"
+        raise SpecError("seed", expected=expected, received=repr(seeds), hint="Give one seed for all rows.")
+    return array

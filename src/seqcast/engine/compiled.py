@@ -25,7 +25,7 @@ from seqcast.runtime import (
 Array = npt.NDArray[Any]
 Inputs = dict[str, Any]
 
-# Sizes that batches are padded to, so that a new number of rows seldom compiles anew.
+# Sizes that batches are padded to, so that a new number of rows seldom compiles another program.
 BUCKETS = (1, 8, 64, 128)
 
 
@@ -33,7 +33,7 @@ class CompiledNetwork:
     """A network whose functions are compiled at their first call and run on all cores of a CPU.
 
     Any number of threads may call it at once, also for the first time: a program is compiled by one of them, while the
-    others that need it wait. The last `MOST_PROGRAMS` programs are kept: each function, number of rows, context,
+    others that need it wait. The last `MOST_PROGRAMS` programs stay: each function, number of rows, context,
     horizon and number of paths takes one.
 
     Args:
@@ -43,7 +43,7 @@ class CompiledNetwork:
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
-        >>> from seqcast.specs.window import WindowSpec
+        >>> from seqcast.specs.network import WindowSpec
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
         >>> compiled = CompiledNetwork(Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), network, seed=0))
         >>> compiled("predict", {"past": np.zeros((6, 5, 1), np.float32)}, horizon=8).shape
@@ -144,13 +144,8 @@ def _predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
     return _unrolled(model, inputs, horizon)[0]
 
 
-def _attention(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return the attention's weights, `[B, H, tokens]`."""
-    return _unrolled(model, inputs, horizon)[1]
-
-
 def _block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return both, what there is of them, by name."""
+    """Return the forecast and, where there is attention, its weights, `[B, H, tokens]`, by name."""
     forecast, weights = _unrolled(model, inputs, horizon)
     return {"forecast": forecast, **({} if weights is None else {"weights": weights})}
 
@@ -164,11 +159,6 @@ def _paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:
     """Return sample paths, `[B, paths, H, D]`, by `noise`, `[tokens · s, B or 1, paths, D, k]`."""
     states, future = _states(model, inputs), inputs.get("future")
     return model.decoder.paths(states, horizon=horizon, paths=paths, noise=inputs["noise"], future=future)
-
-
-def _trace_encoder(model: Seq2Seq, inputs: Inputs) -> Any:
-    """Return states and gates of all layers while the past is read."""
-    return trace_encoder(model, inputs)
 
 
 def _trace_decoder(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
@@ -206,25 +196,25 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "update": _update,
     "append": _append,
     "predict": _predict,
-    "attention": _attention,
     "block": _block,
     "draws": _draws,
     "paths": _paths,
-    "trace_encoder": _trace_encoder,
+    "trace_encoder": trace_encoder,
     "trace_decoder": _trace_decoder,
     "sensitivity": _sensitivity,
 }
 
 
 def row_count(inputs: Any) -> int:
-    """Return the number of rows of nested arrays."""
+    """Return the number of rows of nested arrays.
+
+    Args:
+        inputs: The arrays.
+    """
     return len(keras.tree.flatten(inputs)[0])
 
 
 def _filled(values: Array, size: int) -> Array:
-    """Return so many rows: the values, and copies of the last one or zeros."""
-    missing = size - len(values)
-    more = (
-        np.repeat(values[-1:], missing, axis=0) if len(values) else np.zeros((missing, *values.shape[1:]), np.float32)
-    )
-    return np.concatenate([values, more])
+    """Return values filled up to a number of rows by copies of the last one, or by zeros."""
+    last = values[-1:] if len(values) else np.zeros((1, *values.shape[1:]), np.float32)
+    return np.concatenate([values, np.repeat(last, size - len(values), axis=0)])

@@ -6,18 +6,19 @@ It knows neither scikit-learn nor data frames; the two doors, `Seq2SeqRegressor`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.built import BuiltNetwork, check_precision
-from seqcast.engine.forecast_methods import ForecastMethods
-from seqcast.errors import SpecError, TrainingError
-from seqcast.network import Seq2Seq
+from seqcast.data.windows import fill_gaps
+from seqcast.engine.built import PATHS, BuiltNetwork, check_precision
+from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
+from seqcast.network import Parametric, Sampled, Seq2Seq, States
 from seqcast.runtime import Processes, keep_scratch_memory, platform, weights_of
-from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_int, check_loss, check_parts
+from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_int, check_loss, check_parts, check_probabilities
 from seqcast.training import (
     Checkpoints,
     CtrlC,
@@ -35,9 +36,15 @@ from seqcast.training import (
 
 Array = npt.NDArray[Any]
 
+# Derivatives that are computed at a time, so that memory does not grow with the number of windows.
+MOST_NUMBERS = 2**24
 
-class Engine(ForecastMethods):
-    """Train a network on windows and use it.
+
+class Engine:
+    """Train a network on windows and use it: forecast, encode, decode, and look inside.
+
+    Any number of threads may forecast at once. Each call reads the network once, so that it forecasts with the old or
+    the new one while another is published.
 
     Args:
         network: The network's boxes.
@@ -84,7 +91,6 @@ class Engine(ForecastMethods):
         weights: Sequence[Array] | None = None,
         freeze: Sequence[str] = (),
         state: TrainState | None = None,
-        on_epoch: Callable[[TrainState], Any] | None = None,
         checkpoints: Checkpoints | None = None,
         deadline: Deadline | None = None,
         processes: Processes | None = None,
@@ -98,9 +104,8 @@ class Engine(ForecastMethods):
             callbacks: Keras callbacks.
             verbose: 0 is silent, 1 shows progress.
             weights: The first weights, those of a network of the same sizes; `None` draws them.
-            freeze: Parts whose weights stay as they are: `encoder`, `decoder` (all but its head), `head`.
+            freeze: Submodules whose weights stay as they are: `encoder`, `decoder` (all but its head), `head`.
             state: The state of a training to go on with, which had the same arguments.
-            on_epoch: Called with the state of the training after each epoch.
             checkpoints: Where the state is written now and then, and, without `state`, from where it goes on.
             deadline: When it has to be done. The learning rate is laid over the time in place of the epochs, and
                 training goes on until it is over.
@@ -110,31 +115,22 @@ class Engine(ForecastMethods):
             What training recorded.
 
         Raises:
-            SpecError: There is no such part, nothing is left to train, or the state is another network's or training's.
+            SpecError: There is no such submodule, nothing is left to train, or the state is that of another training.
             FileFormatError: No checkpoint can be read.
             TrainingError: The loss is not finite; the engine holds the best weights so far.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
         check_parts(freeze)
-        if deadline is not None and self.network.decoder_input == "scheduled" and self.network.sampling_steps is None:
-            raise SpecError(
-                "time_limit",
-                expected="sampling_steps with decoder_input='scheduled': how many there will be is not known",
-                received="None",
-                hint="Name the steps until the decoder reads only its own values, or leave out time_limit.",
-            )
+        self._check_deadline(deadline)
         if checkpoints is not None and state is None:
             state = checkpoints.newest()
         steps = self.training.epochs * self._steps_per_epoch(windows)
         with CtrlC() as ctrl_c:
-            built = self._new(window, steps)
+            built = self._new(window, steps, weights)
             model = built.model
             model.processes = processes or Processes()
-            if weights is not None:
-                model.set_weights(list(weights))
             model.freeze(freeze)
-            by_clock = deadline is not None and scheduled_rate(self.training)[0] is not None
-            self._compile(model, self.training.learning_rate if by_clock else learning_rate(self.training, steps))
+            self._compile(model, self._rate(steps, by_clock=deadline is not None))
             try:
                 history = train(
                     model,
@@ -143,7 +139,6 @@ class Engine(ForecastMethods):
                     callbacks=[*callbacks, *progress(verbose, deadline=deadline), *listeners(deadline), ctrl_c],
                     validation=validation,
                     state=state,
-                    on_epoch=on_epoch,
                     checkpoints=checkpoints,
                     deadline=deadline,
                 )
@@ -152,11 +147,18 @@ class Engine(ForecastMethods):
                 raise
             finally:
                 model.freeze(())
-                # They and the model hold each other, so their programs would stay until Python looks for such circles,
-                # which it does the more seldom the more objects a process has.
+                # They and the model hold each other, so their programs would stay until Python looks for such circles:
+                # the more seldom the more objects a process has.
                 model.train_function = model.test_function = None
         self._built = replace(built, parts=history.parts)
         return history
+
+    def _check_deadline(self, deadline: Deadline | None) -> None:
+        """Refuse scheduled sampling over a number of steps that a deadline leaves open."""
+        if deadline is not None and self.network.decoder_input == "scheduled" and self.network.sampling_steps is None:
+            expected = "sampling_steps with decoder_input='scheduled': how many there will be is not known"
+            hint = "Name the steps until the decoder reads only its own values, or leave out time_limit."
+            raise SpecError("time_limit", expected=expected, received="None", hint=hint)
 
     def continue_fit(self, windows: Any, *, window: WindowSpec, callbacks: Sequence[Any] = ()) -> History:
         """Train for one pass at the constant learning rate, going on from where the network is.
@@ -173,11 +175,11 @@ class Engine(ForecastMethods):
         """
         if self._built is None:
             self.build(window, steps=self._steps_per_epoch(windows))
-        model, constant = self.built.model, replace(self.training, learning_rate_schedule="constant")
+        model, constant = self.built.model, replace(self.training, learning_rate_schedule="constant", epochs=1)
         if self._continued is not model:
             self._compile(model, learning_rate(constant, 1))
             self._continued = model
-        history = train(model, windows, constant, epochs=1, callbacks=callbacks)
+        history = train(model, windows, constant, callbacks=callbacks)
         self._built = replace(self.built, parts=history.parts)
         return history
 
@@ -207,6 +209,17 @@ class Engine(ForecastMethods):
         return self.copy() if trainer is None else trainer
 
     @property
+    def built(self) -> BuiltNetwork:
+        """The network and the sizes of its windows.
+
+        Raises:
+            NotFittedError: Neither `fit` nor `build` was called.
+        """
+        if self._built is None:
+            raise NotFittedError("the network", expected="a fitted one", received="none", hint="Call fit first.")
+        return self._built
+
+    @property
     def model(self) -> Seq2Seq | None:
         """The network; `None` before it is built, see `built`."""
         return None if self._built is None else self._built.model
@@ -218,7 +231,7 @@ class Engine(ForecastMethods):
 
     @property
     def parts(self) -> int | None:
-        """How many parts each batch of the last training was divided into; `None` before a training."""
+        """How many micro-batches each batch of the last training was divided into; `None` before a training."""
         return None if self._built is None else self._built.parts
 
     @property
@@ -237,17 +250,30 @@ class Engine(ForecastMethods):
         return [] if self._built is None else list(self._built.model.encoder.stack.state_widths)
 
     def build(self, window: WindowSpec, *, steps: int) -> None:
-        """Create the network for windows of these sizes, to be trained for so many steps."""
+        """Create the network.
+
+        Args:
+            window: Sizes of the windows that it reads.
+            steps: Number of training steps to come.
+        """
         self._built = self._new(window, steps)
 
-    def _new(self, window: WindowSpec, steps: int) -> BuiltNetwork:
+    def _new(self, window: WindowSpec, steps: int, weights: Sequence[Array] | None = None) -> BuiltNetwork:
         check_precision()
         if platform() == "cpu":
             keep_scratch_memory()
         network = self.network
         if network.decoder_input == "scheduled" and network.sampling_steps is None:
             network = replace(network, sampling_steps=max(1, steps // 2))
-        return BuiltNetwork.build(window, network, seed=self.seed)
+        built = BuiltNetwork.build(window, network, seed=self.seed)
+        if weights is not None:
+            built.model.set_weights(list(weights))
+        return built
+
+    def _rate(self, steps: int, *, by_clock: bool) -> Any:
+        """Return the learning rate to compile with; by the clock a callback sets it."""
+        ours = scheduled_rate(self.training)[0]
+        return ours if by_clock and ours is not None else learning_rate(self.training, steps)
 
     def _compile(self, model: Seq2Seq, rate: Any) -> None:
         loss = clone_config(self.training.loss)
@@ -263,6 +289,234 @@ class Engine(ForecastMethods):
             return len(windows)
         return check_int("steps_per_epoch", self.training.steps_per_epoch)
 
+    def predict(self, inputs: dict[str, Any], horizon: int) -> Array:
+        """Forecast.
+
+        Args:
+            inputs: `past` `[N, T, F]`, NaN where the network takes gaps; `static`, `future` where it was trained with
+                them. In place of `past` and `static` may come `states`, which `encode` or `update` returned.
+            horizon: Number of steps, any.
+
+        Returns:
+            The forecast, `[N, H, D]`; with a probabilistic head the median of its distribution.
+
+        Raises:
+            NotFittedError: Neither `fit` nor `build` was called.
+            SpecError: The network cannot write so long a horizon.
+            DataError: Known-future inputs do not cover the horizon.
+        """
+        built, prepared = self._ready(inputs)
+        return built.point(prepared, horizon)
+
+    def distribution(
+        self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None
+    ) -> Parametric | Sampled:
+        """Forecast a distribution, which knows its mean, median, quantiles and probabilities.
+
+        A network that reads none of its own outputs forecasts the parameters of each step; of one that does, sample
+        paths are drawn, each reading its own draws, and the distribution is theirs.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+            paths: How many paths are drawn where paths are needed, 100 or more.
+            seed: As for `paths`.
+
+        Returns:
+            The forecast.
+
+        Raises:
+            SpecError: The head is a point.
+        """
+        check_int("paths", paths, at_least=PATHS)
+        built, prepared = self._ready(inputs)
+        return built.distribution(prepared, horizon, paths, seed)
+
+    def quantiles(
+        self,
+        inputs: dict[str, Any],
+        horizon: int,
+        probabilities: Sequence[float],
+        *,
+        paths: int = PATHS,
+        seed: Any = None,
+    ) -> Array:
+        """Forecast quantiles, `[N, H, D, Qs]`, which never cross.
+
+        Quantiles beyond those that a quantile head was trained with lie on exponential tails.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+            probabilities: Strictly between 0 and 1, `[Qs]`.
+            paths: How many paths are drawn where paths are needed, 100 or more.
+            seed: As for `paths`.
+
+        Raises:
+            SpecError: The head is a point, or a probability is not between 0 and 1.
+        """
+        probabilities = check_probabilities("probabilities", probabilities)
+        return self.distribution(inputs, horizon, paths=paths, seed=seed).quantile(probabilities)
+
+    def mean(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
+        """Forecast the mean, `[N, H, D]`, or the point of a point head.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+            paths: How many paths are drawn where paths are needed, 100 or more.
+            seed: As for `paths`.
+        """
+        if not self.network.is_probabilistic:
+            return self.predict(inputs, horizon)
+        return self.distribution(inputs, horizon, paths=paths, seed=seed).mean()
+
+    def paths(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
+        """Draw sample paths of the future.
+
+        A decoder that feeds back reads each path's own draws. Steps that read no draw are drawn independently: all
+        steps with `decoder_input` `zeros`, those of a segment, and with `position` those up to the trained horizon and
+        of each block after it.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+            paths: Number of paths.
+            seed: One seed gives all rows the same random numbers, so that a row's paths do not depend on other rows.
+                One seed a row, `[N]`: rows with different seeds are independent, as sums over rows need it. `None` is
+                the engine's own, one for all.
+
+        Returns:
+            The paths, `[N, paths, H, D]`.
+
+        Raises:
+            SpecError: The head is a point, or a seed is none.
+        """
+        built, prepared = self._ready(inputs)
+        return built.paths(prepared, horizon, check_int("paths", paths), seed)
+
+    def encode(self, inputs: dict[str, Array]) -> States:
+        """Read the past into states.
+
+        Args:
+            inputs: As for `predict`, without `future`.
+        """
+        built, prepared = self._ready(inputs)
+        return States.from_dict(built.states(prepared))
+
+    def update(self, states: States, inputs: dict[str, Array]) -> States:
+        """Read on from states: the same as encoding old and new steps at once, under the old normaliser statistics.
+
+        Args:
+            states: What `encode` returned.
+            inputs: New steps, `past` `[N, n, F]`: whole segments, NaN where the network takes gaps.
+
+        Returns:
+            The states after the new steps.
+
+        Raises:
+            SpecError: The encoder also reads backwards, so that it cannot go on.
+            DataError: The new steps are no whole segments, or not one row for each of the states.
+        """
+        if len(inputs["past"]) != len(states):
+            expected = f"new steps for each of the {len(states)} rows of the states"
+            hint = "Choose rows of states by indexing, states[rows]."
+            raise DataError("past", expected=expected, received=f"{len(inputs['past'])} rows", hint=hint)
+        built, prepared = self._ready(inputs)
+        return States.from_dict(built.compiled("update", {"states": states.to_dict(), "new": prepared}))
+
+    def decode(self, states: States, horizon: int, future: Array | None = None) -> Array:
+        """Write a forecast, `[N, H, D]`, out of states: the same as `predict` of the past that they come from.
+
+        Args:
+            states: What `encode` or `update` returned.
+            horizon: Number of steps.
+            future: Known-future inputs, `[N, H, F']`.
+        """
+        return self.predict({"states": states, **({} if future is None else {"future": future})}, horizon)
+
+    def attention(self, inputs: dict[str, Any], horizon: int) -> Array:
+        """Return the attention's weights over the tokens of the past, `[N, H, T]`, of a forecast.
+
+        Where it is written block by block they go on over its own tokens, which later blocks read.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+
+        Raises:
+            SpecError: The network has no attention.
+        """
+        if self.network.attention == "none":
+            raise SpecError(
+                "attention",
+                expected="a network with attention",
+                received="'none'",
+                hint="Fit with attention='additive', 'dot' or 'multi_head'; a Forecaster takes "
+                "preset=NetworkSpec(attention='dot').",
+            )
+        built, prepared = self._ready(inputs)
+        return built.attention(prepared, horizon)
+
+    def trace(self, inputs: dict[str, Any], horizon: int) -> dict[str, Any]:
+        """Return what every layer does while the encoder reads and while the decoder writes.
+
+        Args:
+            inputs: As for `predict`, with `past`.
+            horizon: Number of steps; at most the trained one of a decoder that writes block by block.
+
+        Returns:
+            `encoder` and `decoder`: for each layer a dict of `states`, after each token `[N, tokens, n]` each, and
+            of `gates` by name; and `valid`, `[N, tokens]`, where not all tokens of the past count.
+
+        Raises:
+            SpecError: The horizon is written block by block.
+        """
+        built, prepared = self._ready(inputs)
+        if built.model.writes_in_blocks(horizon, prepared.get("future")):
+            expected = f"at most the trained one, {built.window.horizon}"
+            hint = "A longer forecast is written block by block, each from states of its own: look at one block."
+            raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
+        past = {name: values for name, values in prepared.items() if name != "future"}
+        read = built.compiled("trace_encoder", past)
+        written = built.compiled("trace_decoder", prepared, horizon=horizon)
+        traced = {"encoder": read["layers"], "decoder": written}
+        return {**traced, "valid": read["valid"]} if "valid" in read else traced
+
+    def sensitivity(self, inputs: dict[str, Any], horizon: int) -> dict[str, Array]:
+        """Return how much the forecast moves with its inputs: derivatives, in scaled units.
+
+        Of a distribution the derivatives are those of its point; a decoder that reads its own outputs reads points.
+
+        Args:
+            inputs: As for `predict`, with `past`.
+            horizon: Number of steps.
+
+        Returns:
+            `past`, the derivatives of the forecast by the past, `[N, H, D, T, F]`, and where the network knows
+            some of the future `future`, `[N, H, D, H, F']`.
+        """
+        built, prepared = self._ready(inputs)
+        targets = built.window.targets
+        steps, features = prepared["past"].shape[1:]
+        largest = max(1, MOST_NUMBERS // (horizon * targets * steps * features))
+        derivatives = built.compiled("sensitivity", prepared, largest=largest, horizon=horizon)
+        return {
+            name: values.reshape(len(values), horizon, targets, *values.shape[2:])
+            for name, values in derivatives.items()
+        }
+
+    def _ready(self, inputs: dict[str, Any]) -> tuple[BuiltNetwork, dict[str, Any]]:
+        """Return the network, and inputs as it reads them: arrays without gaps."""
+        built = self.built
+        prepared: dict[str, Any] = {
+            name: values.to_dict() if isinstance(values, States) else np.asarray(values, dtype=np.float32)
+            for name, values in inputs.items()
+        }
+        if built.window.observed and "past" in prepared:
+            prepared["past"], prepared["observed"] = fill_gaps(prepared["past"])
+        return built, prepared
+
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold all of the engine but the optimiser's moments."""
         header = {"network": self.network.to_dict(), "training": self.training.to_dict(), "seed": self.seed}
@@ -273,7 +527,15 @@ class Engine(ForecastMethods):
 
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the engine from the result of `to_parts`; arguments and errors as for `BuiltNetwork.from_parts`."""
+        """Build the engine from the result of `to_parts`.
+
+        Args:
+            header: The JSON types.
+            arrays: The arrays, in memory or in an open file.
+
+        Raises:
+            ValueError: The weights are not those of the network.
+        """
         network, training = NetworkSpec.from_dict(header["network"]), TrainingSpec.from_dict(header["training"])
         engine = cls(network, training, seed=check_int("seed", header["seed"], at_least=0))
         if "window" in header:

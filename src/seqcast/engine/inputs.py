@@ -1,4 +1,4 @@
-"""What a network reads, in its own units, and what to call it: where looking inside begins.
+"""Windows in a network's own units, with names for their rows and columns: where looking inside begins.
 
 Both doors make one (`Seq2SeqRegressor.model_inputs`, `Forecaster.model_inputs`); `seqcast.inspect` takes it and knows
 neither arrays nor frames.
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class Labels(Protocol):
-    """What windows are called."""
+    """Names of windows in frames."""
 
     def frame(self, rows: Array, values: dict[str, Any], near: Array | None = None) -> Any:
         """Return a frame with a row for each of `rows`, numbers of windows: their labels, then columns of values.
@@ -31,7 +31,11 @@ class Labels(Protocol):
         """
 
     def take(self, rows: Array) -> Self:
-        """Return the labels of some windows."""
+        """Return the labels of some windows.
+
+        Args:
+            rows: Their numbers.
+        """
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,24 @@ class ArrayLabels:
     numbers: Array
 
     def frame(self, rows: Array, values: dict[str, Any], near: Array | None = None) -> Any:
-        """Return the frame."""
+        """Return a frame of labels and values.
+
+        Args:
+            rows: Number of the window of each row.
+            values: Columns by name.
+            near: Number of a second window of each row.
+        """
         import pandas as pd
 
         second = {} if near is None else {"near_window": self.numbers[near]}
         return pd.DataFrame({"window": self.numbers[rows], **second, **values})
 
     def take(self, rows: Array) -> ArrayLabels:
-        """Return the labels of some windows."""
+        """Return the labels of some windows.
+
+        Args:
+            rows: Their numbers.
+        """
         return ArrayLabels(self.numbers[rows])
 
 
@@ -75,7 +89,13 @@ class SeriesLabels:
     cutoffs: Stamps
 
     def frame(self, rows: Array, values: dict[str, Any], near: Array | None = None) -> Any:
-        """Return the frame."""
+        """Return a frame of labels and values.
+
+        Args:
+            rows: Number of the window of each row.
+            values: Columns by name.
+            near: Number of a second window of each row.
+        """
         times, named = {"cutoff": self.cutoffs[rows]}, {}
         if near is not None:
             times["near_cutoff"] = self.cutoffs[near]
@@ -83,7 +103,11 @@ class SeriesLabels:
         return self.schema.build(self.ids[rows], times, {**named, **values})
 
     def take(self, rows: Array) -> SeriesLabels:
-        """Return the labels of some windows."""
+        """Return the labels of some windows.
+
+        Args:
+            rows: Their numbers.
+        """
         return SeriesLabels(self.schema, self.ids[rows], self.cutoffs[rows])
 
 

@@ -35,11 +35,11 @@ class TrainingJob:
         seeds: Seeds of the network and of the order of windows.
         weighting: `windows` or `series`, as for `SeriesWindows`.
         weights: The network's first weights; `None` draws them.
-        freeze: Parts of the network that are not trained, see `Engine.fit`.
+        freeze: Submodules of the network that are not trained, see `Engine.fit`.
         checkpoints: Where the state of the training is written, and from where it goes on.
         title: Name of the network in lines about its progress.
         log_name: Name of the network in the logs of callbacks.
-        observers_only: Whether callbacks that are no observers do not hear it.
+        observers_only: Whether only observers among the callbacks hear it.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
@@ -98,6 +98,9 @@ class TrainingJob:
 
     def with_weights(self, engine: Engine) -> Self:
         """Return the job that begins with the weights of a trained engine.
+
+        Args:
+            engine: The engine.
 
         Raises:
             SpecError: Inputs, targets or the network differ, so that these weights would not fit.
@@ -191,10 +194,9 @@ class TrainingJob:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
-        parts = self.training.parts
-        # What is in which part of a batch depends on their number alone, not on who computes them.
-        share = processes.of_batches if processes is not None else {"parts": parts} if parts else None
-        windows, validation = self._windows(share=share)
+        # What is in which micro-batch depends on their number alone, not on who computes them.
+        share = {"parts": self.training.parts} if self.training.parts else None
+        windows, validation = self._windows(share=share if processes is None else processes.of_batches)
         return engine.fit(
             windows,
             window=self.window,
@@ -254,7 +256,7 @@ class DivergedJobsError(Exception):
     """One of several trainings diverged.
 
     Args:
-        error: What is to be said of it.
+        error: Its error.
         trained: As for `InterruptedJobs`.
     """
 
@@ -283,8 +285,8 @@ def run_jobs(
     Args:
         jobs: The training jobs.
         verbose: 0 is silent, 1 prints the lines, to standard error.
-        deadline: When all have to be done; those that follow one another on a core get equal parts of the time.
-        callbacks: Keras callbacks of each; none for none. A worker process gets copies.
+        deadline: When all have to be done; those that follow one another on a core share the time equally.
+        callbacks: Keras callbacks of each job; empty for none. A worker process gets copies.
         executor: The executor; `None` takes worker processes of this machine where that helps.
 
     Returns:
@@ -294,12 +296,12 @@ def run_jobs(
         DivergedJobsError: A training diverged; the others are stopped. It holds the trainings that had finished.
         InterruptedJobs: The user interrupted; it holds the trainings that had finished.
     """
-    done: dict[int, tuple[dict[str, Any], History]] = {}
+    done: dict[int, Outcome] = {}
 
     def finished(place: int, result: tuple[dict[str, Any], History]) -> None:
-        done[place] = result
+        done[place] = _outcome(jobs[place], *result)
         if verbose:
-            say(f"seqcast: {jobs[place].title} trained, {_outcome(result[1])}")
+            say(f"seqcast: {jobs[place].title} trained, {_in_words(result[1])}")
 
     executor = choose_executor(len(jobs)) if executor is None else executor
     try:
@@ -309,43 +311,40 @@ def run_jobs(
         work = [
             (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
         ]
-        executor.map(_train_apart, work, finished=finished)
+        executor.map(_train, work, finished=finished)
     except KeyboardInterrupt as interruption:
-        raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
+        raise InterruptedJobs(_in_order(done)) from interruption
     except TrainingError as error:
-        raise DivergedJobsError(error, _rebuilt_all(jobs, done)) from None
-    return list(_rebuilt_all(jobs, done).values())
+        raise DivergedJobsError(error, _in_order(done)) from None
+    return list(_in_order(done).values())
 
 
-def _train_apart(
-    job: TrainingJob, deadline: Deadline | None, parts: int, callbacks: Sequence[Any]
+def _train(
+    job: TrainingJob, deadline: Deadline | None, rounds: int, callbacks: Sequence[Any]
 ) -> tuple[dict[str, Any], History]:
-    """Train the network of a job, in one of so many parts of the time that is left."""
+    """Train the network of a job, in an equal share of the time that is left for some rounds of trainings."""
     engine = job.engine()
-    part = None if deadline is None else deadline.next_part(parts)
-    history = job.train(engine, deadline=part, callbacks=callbacks)
+    own = None if deadline is None else deadline.next_part(rounds)
+    history = job.train(engine, deadline=own, callbacks=callbacks)
     return engine.__getstate__(), history
 
 
-def _rebuilt_all(jobs: Sequence[TrainingJob], done: dict[int, tuple[dict[str, Any], History]]) -> dict[int, Outcome]:
-    """Return the outcomes of trainings that are done, in the order of their places."""
-    return {
-        place: Outcome(_rebuilt(jobs[place], done[place][0]), done[place][1], jobs[place]) for place in sorted(done)
-    }
+def _outcome(job: TrainingJob, state: dict[str, Any], history: History) -> Outcome:
+    """Return the outcome of a training from the state of its engine.
 
-
-def _rebuilt(job: TrainingJob, state: dict[str, Any]) -> Engine:
-    """Build the engine of a member from what came out of its training.
-
-    It takes the member's own specs: a function in them (a loss, say) would come back from another process as a copy,
-    which Keras does not know as the registered one.
+    The engine takes the job's own specs: a function in them (a loss, say) would come back from another process as a
+    copy, which Keras does not know as the registered one.
     """
     engine = job.engine()
     engine.__setstate__({**state, "network": job.network, "training": job.training})
-    return engine
+    return Outcome(engine, history, job)
 
 
-def _outcome(history: History) -> str:
+def _in_order(done: dict[int, Outcome]) -> dict[int, Outcome]:
+    return {place: done[place] for place in sorted(done)}
+
+
+def _in_words(history: History) -> str:
     epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
     if "val_loss" in history:
         return f"{epochs}, best validation loss {np.min(history['val_loss']):.4g}"

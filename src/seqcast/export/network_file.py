@@ -104,7 +104,7 @@ def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, par
     trained = model.window.horizon
     if not isinstance(horizon, int) or not model.network.in_blocks or horizon <= trained:
         return decoder.write(read, horizon, future)
-    # As `seqcast.network.blocks.write_in_blocks` does.
+    # As `seqcast.network.segment.write_in_blocks` does.
     blocks = [decoder.write(read, trained, None if future is None else future[:, :trained, ...])]
     for before, start, stop, end in later_blocks(horizon, trained, model.network.segment):
         read = encoder.read_on(read, ndx.concat(blocks, axis=1)[:, before:start, :, 0, ...])

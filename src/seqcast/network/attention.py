@@ -1,7 +1,7 @@
 """Attention of the decoder's outputs over the encoder's outputs.
 
-The decoder's output is the query; the context is joined with it and mapped back to its width (Luong et al.
-2015, arXiv:1508.04025, equation 5), so the decoder itself need not wait for attention and runs as one loop.
+The decoder's output is the query. The context is joined with it and mapped back to its width (Luong et al. 2015,
+arXiv:1508.04025, equation 5), so the decoder itself does not wait for attention and runs as one loop.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqcast.network.init import GlorotUniform, child_seeds
+from seqcast.network.dense import dense
+from seqcast.network.randomness import child_seeds
 from seqcast.runtime import keras
 
 Tensor = Any
@@ -28,6 +29,7 @@ class Attention(keras.layers.Layer):
         heads: Number of heads, for `multi_head`.
         regularizer: Keras regularisers; `kernel` and `bias` are used.
         seed: Seed of the initial weights.
+        options: What Keras's layers take.
     """
 
     def __init__(
@@ -44,28 +46,22 @@ class Attention(keras.layers.Layer):
         self.query_width = query_width
         self.memory_width = memory_width
         self.heads = heads
-        self.regularizer = regularizer or {}
+        self.regularizer = regularizer
         self._seeds = iter(child_seeds(seed, 8))
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the weights."""
+        """Create the weights.
+
+        Args:
+            input_shape: Keras's; sizes are known without it.
+        """
         self.build_score()
-        self.join = self._dense(self.context_width + self.query_width, self.query_width, "join", "tanh")
+        self.join = self._dense(self.context_width + self.query_width, self.query_width, "join", activation="tanh")
         self.built = True
 
-    def _dense(self, inputs: int, outputs: int, name: str, activation: str | None = None, bias: bool = True) -> Any:
-        layer = keras.layers.Dense(
-            outputs,
-            activation=activation,
-            use_bias=bias,
-            kernel_initializer=GlorotUniform(seed=next(self._seeds)),
-            kernel_regularizer=self.regularizer.get("kernel"),
-            bias_regularizer=self.regularizer.get("bias"),
-            name=name,
-        )
-        layer.build((None, inputs))
-        return layer
+    def _dense(self, inputs: int, outputs: int, name: str, **options: Any) -> Any:
+        return dense(inputs, outputs, name, seed=next(self._seeds), regularizer=self.regularizer, **options)
 
     @property
     def context_width(self) -> int:
@@ -77,15 +73,29 @@ class Attention(keras.layers.Layer):
         raise NotImplementedError
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values of the memory, computed once a sequence; `[B, T, ·]` each."""
+        """Return keys and values of the memory, computed once a sequence; `[B, T, ·]` each.
+
+        Args:
+            memory: The encoder's outputs, `[B, T, m]`.
+        """
         return memory, memory
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores of all queries against all keys, `[B, H, T]`, or `[B, heads, H, T]`."""
+        """Return the scores of all queries against all keys, `[B, H, T]`, or `[B, heads, H, T]`.
+
+        Args:
+            query: Decoder outputs, `[B, H, n]`.
+            keys: The first value that `prepare` returned.
+        """
         raise NotImplementedError
 
     def contexts(self, weights: Tensor, values: Tensor) -> Tensor:
-        """Return the weighted sums of the values, `[B, H, c]`."""
+        """Return the weighted sums of the values, `[B, H, c]`.
+
+        Args:
+            weights: The softmax of the scores.
+            values: The second value that `prepare` returned.
+        """
         return ops.matmul(weights, values)
 
     def call(
@@ -105,9 +115,9 @@ class Attention(keras.layers.Layer):
         keys, values = prepared
         scores = self.scores(query, keys)
         if valid is not None:
-            teacher_mask = ops.expand_dims(valid, 1)
-            teacher_mask = ops.expand_dims(teacher_mask, 1) if len(scores.shape) == 4 else teacher_mask
-            scores = ops.where(teacher_mask, scores, ops.cast(NO_SCORE, scores.dtype))
+            mask = ops.expand_dims(valid, 1)
+            mask = ops.expand_dims(mask, 1) if len(scores.shape) == 4 else mask
+            scores = ops.where(mask, scores, ops.cast(NO_SCORE, scores.dtype))
         weights = ops.softmax(scores, axis=-1)
         context = self.contexts(weights, values)
         if len(weights.shape) == 4:
@@ -120,16 +130,25 @@ class AdditiveAttention(Attention):
 
     def build_score(self) -> None:
         """Create `W`, `U` and `v`."""
-        self.query_map = self._dense(self.query_width, self.query_width, "query", bias=False)
+        self.query_map = self._dense(self.query_width, self.query_width, "query", use_bias=False)
         self.key_map = self._dense(self.memory_width, self.query_width, "key")
-        self.score_map = self._dense(self.query_width, 1, "score", bias=False)
+        self.score_map = self._dense(self.query_width, 1, "score", use_bias=False)
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `U k` and the memory itself."""
+        """Return `U k` and the memory itself.
+
+        Args:
+            memory: The encoder's outputs, `[B, T, m]`.
+        """
         return self.key_map(memory), memory
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores, `[B, H, T]`."""
+        """Return the scores, `[B, H, T]`.
+
+        Args:
+            query: Decoder outputs, `[B, H, n]`.
+            keys: The mapped memory, `[B, T, n]`.
+        """
         mapped = ops.expand_dims(self.query_map(query), 2) + ops.expand_dims(keys, 1)
         return ops.squeeze(self.score_map(ops.tanh(mapped)), -1)
 
@@ -141,14 +160,23 @@ class DotAttention(Attention):
         """Create `W`, if widths differ."""
         self.key_map = None
         if self.query_width != self.memory_width:
-            self.key_map = self._dense(self.memory_width, self.query_width, "key", bias=False)
+            self.key_map = self._dense(self.memory_width, self.query_width, "key", use_bias=False)
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `W k` and the memory itself."""
+        """Return `W k` and the memory itself.
+
+        Args:
+            memory: The encoder's outputs, `[B, T, m]`.
+        """
         return (memory if self.key_map is None else self.key_map(memory)), memory
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores, `[B, H, T]`."""
+        """Return the scores, `[B, H, T]`.
+
+        Args:
+            query: Decoder outputs, `[B, H, n]`.
+            keys: The keys, `[B, T, n]`.
+        """
         return ops.matmul(query, ops.swapaxes(keys, -1, -2))
 
 
@@ -168,20 +196,34 @@ class MultiHeadAttention(Attention):
 
     def _split(self, x: Tensor) -> Tensor:
         depth = self.query_width // self.heads
-        parts = ops.reshape(x, (-1, ops.shape(x)[1], self.heads, depth))
-        return ops.transpose(parts, (0, 2, 1, 3))
+        by_head = ops.reshape(x, (-1, ops.shape(x)[1], self.heads, depth))
+        return ops.transpose(by_head, (0, 2, 1, 3))
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values, head by head, `[B, heads, T, n / heads]`."""
+        """Return keys and values, head by head, `[B, heads, T, n / heads]`.
+
+        Args:
+            memory: The encoder's outputs, `[B, T, m]`.
+        """
         return self._split(self.key_map(memory)), self._split(self.value_map(memory))
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores, `[B, heads, H, T]`."""
+        """Return the scores, `[B, heads, H, T]`.
+
+        Args:
+            query: Decoder outputs, `[B, H, n]`.
+            keys: The keys, `[B, heads, T, n / heads]`.
+        """
         scale = float(self.query_width // self.heads) ** -0.5
         return ops.matmul(self._split(self.query_map(query)), ops.swapaxes(keys, -1, -2)) * scale
 
     def contexts(self, weights: Tensor, values: Tensor) -> Tensor:
-        """Return the heads' contexts joined, `[B, H, n]`."""
+        """Return the heads' contexts joined, `[B, H, n]`.
+
+        Args:
+            weights: The softmax of the scores, `[B, heads, H, T]`.
+            values: The values, `[B, heads, T, n / heads]`.
+        """
         joined = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
         return ops.reshape(joined, (-1, ops.shape(joined)[1], self.query_width))
 

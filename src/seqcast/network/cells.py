@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqcast.network.init import GlorotUniform, Orthogonal, child_seeds
+from seqcast.network.randomness import GlorotUniform, Orthogonal, child_seeds
 from seqcast.runtime import keras
 
 Tensor = Any
@@ -28,21 +28,16 @@ class Cell(keras.layers.Layer):
         features: Width of its input, `f`; 0 is a cell without input, which owns no input kernel.
         regularizer: Keras regularisers for `kernel`, `recurrent` and `bias`.
         seed: Seed of the initial weights.
+        options: What Keras's layers take.
     """
 
     gate_names: ClassVar[tuple[str, ...]]  # in the order of Keras's weights
-    keeping_gate: ClassVar[str | None] = None  # how much of the state stays at a step
+    keeping_gate: ClassVar[str | None] = None  # the one that says how much of the state stays
     state_count: ClassVar[int] = 1
     reads_state: ClassVar[bool] = True  # else the gates depend on the input alone, and there is no recurrent kernel
 
     def __init__(
-        self,
-        units: int,
-        features: int,
-        *,
-        regularizer: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        **options: Any,
+        self, units: int, features: int, *, regularizer: Mapping[str, Any] | None = None, seed: int = 0, **options: Any
     ) -> None:
         super().__init__(**options)
         self.units = units
@@ -51,7 +46,11 @@ class Cell(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the weights."""
+        """Create the weights.
+
+        Args:
+            input_shape: Keras's; sizes are known without it.
+        """
         kernel_seed, recurrent_seed = child_seeds(self.seed, 2)
         width = self.gates * self.units
         self.kernel = None
@@ -71,10 +70,7 @@ class Cell(keras.layers.Layer):
                 name="recurrent_kernel",
             )
         self.bias = self.add_weight(
-            shape=self.bias_shape,
-            initializer=self.initial_bias,
-            regularizer=self.regularizer.get("bias"),
-            name="bias",
+            shape=self.bias_shape, initializer=self.initial_bias, regularizer=self.regularizer.get("bias"), name="bias"
         )
         self.built = True
 
@@ -89,7 +85,12 @@ class Cell(keras.layers.Layer):
         return (self.gates * self.units,)
 
     def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
-        """Return the bias before training."""
+        """Return the bias before training.
+
+        Args:
+            shape: Its shape.
+            dtype: Its type; `None` is Keras's default.
+        """
         return ops.convert_to_tensor(np.zeros(shape), dtype=dtype)
 
     def biases(self) -> tuple[Tensor, ...]:
@@ -97,37 +98,32 @@ class Cell(keras.layers.Layer):
         return (self.computed(self.bias),)
 
     def computed(self, weight: Any) -> Tensor:
-        """Return a weight in the type that steps are computed in; under a mixed policy it is kept in another."""
+        """Return a weight in the type of the computation; under a mixed policy the variable has another.
+
+        Args:
+            weight: The variable.
+        """
         return ops.convert_to_tensor(weight, dtype=self.compute_dtype)
 
-    def project(self, x: Tensor | None) -> tuple[Tensor, ...]:
+    def project(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
         """Return each gate's share of the input, `x W + b`.
 
         Args:
-            x: Input, `[..., f]`, or `None` for a cell without input.
+            inputs: Inputs, `[..., f_k]`, whose features would be joined; their other axes may broadcast. `None` is no
+                input.
 
         Returns:
             One `[..., n]` a gate; only the bias, `[n]`, without input.
         """
-        return self.project_parts([] if x is None else [x])
-
-    def project_parts(self, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return each gate's share of an input that comes in parts, without putting them together.
-
-        Args:
-            parts: Inputs, `[..., f_k]`, whose features would be joined; their other axes may be spread over each
-                other's.
-
-        Returns:
-            As for `project`.
-        """
         gates = ops.split(self.biases()[0], self.gates, axis=-1)
         first = 0
-        for part in parts:
-            rows = self.computed(self.kernel)[first : first + part.shape[-1]]
-            shares = (ops.matmul(part, kernel) for kernel in ops.split(rows, self.gates, axis=-1))
+        for x in inputs:
+            if x is None:
+                continue
+            rows = self.computed(self.kernel)[first : first + x.shape[-1]]
+            shares = (ops.matmul(x, kernel) for kernel in ops.split(rows, self.gates, axis=-1))
             gates = [share + gate for share, gate in zip(shares, gates, strict=True)]
-            first += part.shape[-1]
+            first += x.shape[-1]
         return tuple(gates)
 
     def recurrent(self) -> tuple[Tensor, ...]:
@@ -154,11 +150,22 @@ class Cell(keras.layers.Layer):
     def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return what the gates say at a step, `[B, n]` each, in the order of `gate_names`; arguments of `step`."""
+        """Return the values of the gates at a step, `[B, n]` each, in the order of `gate_names`.
+
+        Args:
+            projected: What `project` returned for this step, one `[B, n]` a gate.
+            states: The states before, `[B, n]` each; the first is the output.
+            recurrent: What `recurrent` returned.
+        """
         raise NotImplementedError
 
     def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the states after a step whose gates are known."""
+        """Return the states after a step whose gates are known.
+
+        Args:
+            gates: What `gate_values` returned.
+            states: The states before, `[B, n]` each.
+        """
         raise NotImplementedError
 
 
@@ -193,7 +200,13 @@ class GRUCell(Cell):
     def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return `z`, `r` and `g`."""
+        """Return `z`, `r` and `g`.
+
+        Args:
+            projected: Each gate's share of the input, `[B, n]`.
+            states: The states before, `[B, n]` each.
+            recurrent: What `recurrent` returned.
+        """
         x_z, x_r, x_g = projected
         u_z, u_r, u_g, c_z, c_r, c_g = recurrent
         h = states[0]
@@ -203,7 +216,12 @@ class GRUCell(Cell):
         return z, r, g
 
     def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return `h'`."""
+        """Return `h'`.
+
+        Args:
+            gates: What `gate_values` returned.
+            states: The states before, `[B, n]` each.
+        """
         z, _, g = gates
         return (g + z * (states[0] - g),)
 
@@ -223,7 +241,12 @@ class LSTMCell(Cell):
     state_count = 2
 
     def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
-        """Return zeros, and ones for the forget gate."""
+        """Return zeros, and ones for the forget gate.
+
+        Args:
+            shape: Shape of the bias.
+            dtype: Its type; `None` is Keras's default.
+        """
         bias = np.zeros(shape)
         bias[self.units : 2 * self.units] = 1.0
         return ops.convert_to_tensor(bias, dtype=dtype)
@@ -231,12 +254,23 @@ class LSTMCell(Cell):
     def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`."""
+        """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`.
+
+        Args:
+            projected: Each gate's share of the input, `[B, n]`.
+            states: The states before, `[B, n]` each.
+            recurrent: What `recurrent` returned.
+        """
         i, f, g, o = (x + ops.matmul(states[0], u) for x, u in zip(projected, recurrent, strict=True))
         return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
 
     def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return `h'` and `c'`."""
+        """Return `h'` and `c'`.
+
+        Args:
+            gates: What `gate_values` returned.
+            states: The states before, `[B, n]` each.
+        """
         i, f, g, o = gates
         c = f * states[1] + i * g
         return o * ops.tanh(c), c
@@ -253,11 +287,22 @@ class SimpleRNNCell(Cell):
     def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return `h'`, which is all that there is."""
+        """Return `h'`, which is all that there is.
+
+        Args:
+            projected: Each gate's share of the input, `[B, n]`.
+            states: The states before, `[B, n]` each.
+            recurrent: What `recurrent` returned.
+        """
         return (ops.tanh(projected[0] + ops.matmul(states[0], recurrent[0])),)
 
     def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return `h'`."""
+        """Return `h'`.
+
+        Args:
+            gates: What `gate_values` returned.
+            states: The states before, `[B, n]` each.
+        """
         return gates
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import DataError, SpecError
-from seqcast.network.residual import season_ahead
 from seqcast.network.segment import fold, token_count
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec
@@ -18,12 +17,12 @@ ops = keras.ops
 
 @dataclass(frozen=True)
 class DecodeInputs:
-    """What a decoder writes tokens from, beside its own outputs.
+    """What a decoder writes tokens from, other than its own outputs.
 
     Args:
         carry: The parts of `States`, with the decoder's own initial states.
         tokens: Number of tokens.
-        positions: What tells the tokens apart, the same for all rows, `[1, tokens, p]`.
+        positions: What distinguishes the tokens, the same for all rows, `[1, tokens, p]`.
         future: The known future of each token, `[B, tokens, f]`.
         season: What outputs are added to, normalised, `[B, tokens, s · D]`.
         truth: The true token before each, normalised, `[B, tokens, s · D]`, under teacher forcing.
@@ -56,10 +55,25 @@ class DecodeInputs:
 
 
 def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | None:
-    """Return what the outputs of so many tokens are added to, `[B, tokens, s · D]`, or `None`."""
+    """Return what the outputs of tokens are added to, the last season repeated, `[B, tokens, s · D]`, or `None`.
+
+    Args:
+        carry: What may hold the targets' values in the last season, oldest first, `[B, m, D]`.
+        tokens: Number of tokens.
+        segment: Steps of a token, `s`.
+
+    Example:
+        >>> season = keras.ops.reshape(keras.ops.arange(1.0, 4.0), (1, 3, 1))
+        >>> [float(value) for value in season_tokens({"season": season}, 5, 1)[0, :, 0]]
+        [1.0, 2.0, 3.0, 1.0, 2.0]
+
+    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.2.
+    """
     if "season" not in carry:
         return None
-    return fold(season_ahead(carry["season"], tokens * segment), segment)
+    steps, season = tokens * segment, carry["season"]
+    repeats = -(-steps // season.shape[1])
+    return fold(ops.tile(season, (1, repeats, 1))[:, :steps], segment)
 
 
 def previous_tokens(
@@ -83,12 +97,9 @@ def previous_tokens(
         DataError: There is no target.
     """
     if target is None:
-        raise DataError(
-            "inputs['target']",
-            expected=f"the true future, [B, {horizon}, D], in training",
-            received="nothing",
-            hint="Teacher forcing reads it; give y in the inputs too.",
-        )
+        expected = f"the true future, [B, {horizon}, D], in training"
+        hint = "Teacher forcing reads it; give y in the inputs too."
+        raise DataError("inputs['target']", expected=expected, received="nothing", hint=hint)
     before = target[:, : (token_count(horizon, segment) - 1) * segment]
     first = ops.expand_dims(carry["last_targets"], 1)
     return ops.concatenate([first, fold(normalise(before, carry), segment)], axis=1)
@@ -110,7 +121,13 @@ def token_statistics(carry: dict[str, Any], width: int, targets: int, *, steps: 
 
 
 def check_future(future: Tensor | None, horizon: int, features: int) -> None:
-    """Refuse known-future inputs that do not cover the horizon, or of another number of features."""
+    """Refuse known-future inputs that do not cover the horizon, or of another number of features.
+
+    Args:
+        future: Known-future inputs, `[B, H, F']`.
+        horizon: Number of steps, `H`.
+        features: Number of known-future features, `F'`.
+    """
     if not features and future is None:
         return
     shape = None if future is None else tuple(future.shape[1:])
@@ -124,7 +141,11 @@ def check_future(future: Tensor | None, horizon: int, features: int) -> None:
 
 
 def check_endless(network: NetworkSpec) -> None:
-    """Refuse to write token after token where tokens have an end."""
+    """Refuse to write token after token where tokens have an end.
+
+    Args:
+        network: The network's boxes.
+    """
     if network.decoder_input == "position":
         raise SpecError(
             "decoder_model",
@@ -136,13 +157,21 @@ def check_endless(network: NetworkSpec) -> None:
 
 
 def row_count(carry: dict[str, Any]) -> Any:
-    """Return the number of examples."""
+    """Return the number of examples.
+
+    Args:
+        carry: The parts of `States`.
+    """
     return ops.shape(carry["layers"][0][0])[0]
 
 
-def joined(parts: list[Tensor | None]) -> Tensor | None:
-    """Join what is there along the last axis; `None` if nothing is."""
-    present = [part for part in parts if part is not None]
+def joined(values: list[Tensor | None]) -> Tensor | None:
+    """Join what is there along the last axis; `None` if nothing is.
+
+    Args:
+        values: Tensors that differ in their last axis, or `None`.
+    """
+    present = [value for value in values if value is not None]
     return ops.concatenate(present, axis=-1) if len(present) > 1 else present[0] if present else None
 
 
@@ -175,14 +204,3 @@ def teacher_probability(schedule: str, step: Tensor, steps: int) -> Tensor:
     """
     share = ops.cast(step, "float32") / float(steps)
     return ops.where(share >= 1.0, 0.0, SAMPLING_SCHEDULES[schedule](share))
-
-
-def check_sampling_steps(steps: int | None) -> None:
-    """Refuse a schedule without a length."""
-    if steps is None:
-        raise SpecError(
-            "sampling_steps",
-            expected="a whole number of training steps for decoder_input='scheduled'",
-            received="None",
-            hint="Give about half of all training steps.",
-        )

@@ -1,16 +1,20 @@
-"""The decoder: writes the future out of the states."""
+"""The decoder writes the future out of the states: its layers, and the loops over its tokens.
+
+There is a loop for each way of writing: all tokens in one step, in sequence, one by one with feedback, or path by path.
+Masks and random numbers are drawn outside of the loops: inside a compiled loop a random generator cannot advance.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from seqcast.errors import SpecError
 from seqcast.network.attention import ATTENTIONS
-from seqcast.network.bridge import Bridge
 from seqcast.network.decode_inputs import (
     DecodeInputs,
     check_endless,
     check_future,
-    check_sampling_steps,
     joined,
     previous_tokens,
     row_count,
@@ -18,23 +22,22 @@ from seqcast.network.decode_inputs import (
     teacher_probability,
     token_statistics,
 )
-from seqcast.network.decode_loops import decode_parallel, decode_paths, decode_sequence, decode_stepwise
+from seqcast.network.dense import Bridge, dense
+from seqcast.network.encoder import SpecLayer
 from seqcast.network.heads import HEADS
-from seqcast.network.init import StandardNormal, child_seeds
-from seqcast.network.recurrent import RecurrentStack
-from seqcast.network.residual import season_gate
-from seqcast.network.row_random import draw_rows, dropped_rows
-from seqcast.network.scan import scan
+from seqcast.network.randomness import StandardNormal, child_seeds, draw_rows, dropout_mask
+from seqcast.network.recurrent import RecurrentStack, scan
 from seqcast.network.segment import fold, token_count, unfold, whole_on_right
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
 Tensor = Any
+Written = tuple[Tensor, Tensor | None]
 ops = keras.ops
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
-class Decoder(keras.layers.Layer):
+class Decoder(SpecLayer):
     """Bridge, recurrent stack, attention and head.
 
     `unroll` writes a whole forecast; calling the layer writes one token, for loops of one's own.
@@ -44,6 +47,7 @@ class Decoder(keras.layers.Layer):
         network: The network's boxes.
         encoder_widths: Width of each state of each encoder layer.
         seed: Seed of initial weights, masks and sampling.
+        options: What Keras's layers take.
     """
 
     def __init__(
@@ -51,24 +55,15 @@ class Decoder(keras.layers.Layer):
         window: WindowSpec,
         network: NetworkSpec,
         *,
-        encoder_widths: list[tuple[int, ...]],
+        encoder_widths: Sequence[Sequence[int]],
         seed: int = 0,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
-        self.window = window
-        self.network = network
-        self.encoder_widths = encoder_widths
-        self.seed = seed
+        super().__init__(window, network, seed, **options)
+        self.encoder_widths = [tuple(widths) for widths in encoder_widths]
         stack_seed, bridge_seed, attention_seed, head_seed, mask_seed, choice_seed, position_seed = child_seeds(seed, 7)
         written = network.segment * window.targets
-        self.position: Any = None
-        if network.decoder_input == "position":
-            self.position = self.add_weight(
-                shape=(token_count(window.horizon, network.segment), network.decoder_units[0]),
-                initializer=StandardNormal(position_seed),
-                name="position",
-            )
+        self.position = self._new_position(position_seed)
         read = network.segment * window.future + (written if network.feeds_back else 0)
         regularizer = network.regularizer
         self.stack = RecurrentStack(
@@ -80,37 +75,59 @@ class Decoder(keras.layers.Layer):
             seed=stack_seed,
             name="decoder_stack",
         )
-        static = 0 if network.static_input == "steps" else window.static
-        own = self.stack.state_widths
         self.bridge = Bridge(
-            encoder_widths, own, static=static, regularizer=regularizer, seed=bridge_seed, name="bridge"
+            self.encoder_widths,
+            self.stack.state_widths,
+            static=0 if network.static_input == "steps" else window.static,
+            regularizer=regularizer,
+            seed=bridge_seed,
+            name="bridge",
         )
         width = self.stack.output_width
-        self.attention = None
-        if network.attention != "none":
-            memory_width = encoder_widths[-1][0]
-            self.attention = ATTENTIONS[network.attention](
-                width,
-                memory_width,
-                heads=network.attention_heads,
-                regularizer=regularizer,
-                seed=attention_seed,
-                name="attention",
-            )
+        self.attention = self._new_attention(attention_seed)
         levels = {} if network.quantiles is None else {"quantiles": network.quantiles}
         self.head = HEADS[network.head](width, written, regularizer=regularizer, seed=head_seed, name="head", **levels)
-        self.gate: Any = None
-        if network.residual == "gated":
-            self.gate = season_gate(width, written, network.regularizer)
+        self.gate = self._new_gate(written) if network.residual == "gated" else None
         self.mask_seed = keras.random.SeedGenerator(mask_seed) if network.dropout else None
         self._add_sampling(choice_seed)
         self.built = True
+
+    def _new_position(self, seed: int) -> Any:
+        """Return the vector of each token of the trained horizon, `[tokens, p]`, or `None`."""
+        if self.network.decoder_input != "position":
+            return None
+        shape = token_count(self.window.horizon, self.network.segment), self.network.decoder_units[0]
+        return self.add_weight(shape=shape, initializer=StandardNormal(seed), name="position")
+
+    def _new_attention(self, seed: int) -> Any:
+        network = self.network
+        if network.attention == "none":
+            return None
+        return ATTENTIONS[network.attention](
+            self.stack.output_width,
+            self.encoder_widths[-1][0],
+            heads=network.attention_heads,
+            regularizer=network.regularizer,
+            seed=seed,
+            name="attention",
+        )
+
+    def _new_gate(self, written: int) -> Any:
+        """Return what says how much of the season is added, between 0 and 1 for each number of a token.
+
+        It is open at first, since most seasons go on.
+        """
+        start = {"kernel_initializer": "zeros", "bias_initializer": "ones", "activation": "sigmoid"}
+        return dense(self.stack.output_width, written, "gate", seed=0, regularizer=self.network.regularizer, **start)
 
     def _add_sampling(self, seed: int) -> None:
         self.teacher_steps: Any = None
         if self.network.decoder_input != "scheduled":
             return
-        check_sampling_steps(self.network.sampling_steps)
+        if self.network.sampling_steps is None:
+            expected = "a whole number of training steps for decoder_input='scheduled'"
+            hint = "Give about half of all training steps."
+            raise SpecError("sampling_steps", expected=expected, received="None", hint=hint)
         self.choice_seed = keras.random.SeedGenerator(seed)
         self.teacher_steps = self.add_weight(
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="teacher_steps"
@@ -118,16 +135,7 @@ class Decoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        specs = {"window": self.window.to_dict(), "network": self.network.to_dict()}
-        widths = [list(layer) for layer in self.encoder_widths]
-        return {**super().get_config(), **specs, "encoder_widths": widths, "seed": self.seed}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Decoder:
-        """Build the layer from `get_config`."""
-        window, network = WindowSpec.from_dict(config.pop("window")), NetworkSpec.from_dict(config.pop("network"))
-        widths = [tuple(layer) for layer in config.pop("encoder_widths")]
-        return cls(window, network, encoder_widths=widths, **config)
+        return {**super().get_config(), "encoder_widths": [list(widths) for widths in self.encoder_widths]}
 
     def start(self, states: dict[str, Any]) -> dict[str, Any]:
         """Return what a step needs: the encoder's states, carried over the bridge.
@@ -211,9 +219,9 @@ class Decoder(keras.layers.Layer):
     ) -> Tensor:
         """Draw sample paths.
 
-        A decoder that reads its own outputs reads each path's own draws, token by token; the steps of a token, and all
-        steps of a decoder that reads none, are drawn one by one: they have the right distribution each, and say
-        nothing of how they go together.
+        A decoder that reads its own outputs reads each path's own draws, token by token. The steps of a token, and all
+        steps of a decoder that reads none, are drawn independently: each has the right distribution, but not their
+        dependence.
 
         Args:
             states: The parts of `States`.
@@ -231,7 +239,7 @@ class Decoder(keras.layers.Layer):
             return drawn[:, :, :horizon]
         parameters, _ = self.unroll(states, horizon=horizon, future=future, training=False)
         at_steps = {"noise": noise[:horizon], "parameters": ops.expand_dims(ops.swapaxes(parameters, 0, 1), 2)}
-        # Step by step as well, so that no proposals of all steps are held at once.
+        # Step by step as well, so that the proposals of all steps never fill the memory at once.
         _, drawn = scan(lambda none, at: (none, self.head.draw(at["parameters"], at["noise"])), ops.zeros(()), at_steps)
         return ops.transpose(drawn, (1, 2, 0, 3))
 
@@ -243,25 +251,25 @@ class Decoder(keras.layers.Layer):
         target: Tensor | None = None,
         training: bool | None = None,
     ) -> DecodeInputs:
-        """Return what so many steps are written from; arguments as for `unroll`."""
+        """Return what a horizon is written from.
+
+        Args:
+            states: The parts of `States`.
+            horizon: Number of steps, `H`.
+            future: Known-future inputs, `[B, H, F']`.
+            target: True values, `[B, H, D]`, for teacher forcing.
+            training: Whether dropout and teacher forcing are at work.
+        """
         check_future(future, horizon, self.window.future)
         segment, carry = self.network.segment, self.start(states)
         tokens = token_count(horizon, segment)
-        teacher_forcing = bool(training) and self.network.uses_teacher_forcing
-        return DecodeInputs(
-            carry,
-            tokens,
-            positions=self._positions(tokens),
-            future=None if future is None else fold(whole_on_right(future, segment), segment),
-            season=season_tokens(carry, tokens, segment),
-            truth=previous_tokens(target, carry, horizon=horizon, segment=segment, normalise=self.normalised)
-            if teacher_forcing
-            else None,
-            teacher_mask=self._teacher_mask(carry, tokens)
-            if teacher_forcing and self.network.decoder_input == "scheduled"
-            else None,
-            training=training,
-        )
+        positions = self._positions(tokens)
+        known = None if future is None else fold(whole_on_right(future, segment), segment)
+        season, truth, mask = season_tokens(carry, tokens, segment), None, None
+        if training and self.network.uses_teacher_forcing:
+            truth = previous_tokens(target, carry, horizon=horizon, segment=segment, normalise=self.normalised)
+            mask = self._teacher_mask(carry, tokens) if self.network.decoder_input == "scheduled" else None
+        return DecodeInputs(carry, tokens, positions, known, season, truth, mask, training)
 
     def _positions(self, tokens: int) -> Tensor | None:
         """Return the learned vectors of the first tokens, `[1, tokens, p]`, or `None`."""
@@ -279,7 +287,11 @@ class Decoder(keras.layers.Layer):
         return draw_rows(lambda count: uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1) < probability
 
     def prepared(self, carry: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
-        """Return the attention's keys and values, computed once a forecast, or `None`."""
+        """Return the attention's keys and values, computed once a forecast, or `None`.
+
+        Args:
+            carry: The parts of `States`.
+        """
         return None if self.attention is None else self.attention.prepare(carry["memory"])
 
     def write(
@@ -313,14 +325,19 @@ class Decoder(keras.layers.Layer):
         return (forecast if season is None else self.head.shifted(forecast, season)), weights
 
     def output_mask(self, carry: dict[str, Any], training: bool | None) -> Tensor | None:
-        """Draw what the stack's outputs are multiplied with, `[B, 1, n]`; `None` where nothing is dropped."""
+        """Draw what the stack's outputs are multiplied with, `[B, 1, n]`; `None` where nothing is dropped.
+
+        Args:
+            carry: The parts of `States`.
+            training: Whether dropout is at work.
+        """
         if not training or self.mask_seed is None:
             return None
         shape = (1, self.stack.output_width)
-        return dropped_rows(row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype)
+        return dropout_mask(row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype)
 
     def in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
-        """Give back what the normaliser took.
+        """Return a forecast in the data's units.
 
         Args:
             forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with an axis more; `D` may be that of a token.
@@ -334,12 +351,144 @@ class Decoder(keras.layers.Layer):
         )
 
     def normalised(self, values: Tensor, carry: dict[str, Any]) -> Tensor:
-        """Take from values of the targets, `[B, n, D]`, what the normaliser takes; `D` may be that of a token."""
+        """Return values of the targets in normalised units.
+
+        Args:
+            values: The values, `[B, n, D]`; `D` may be that of a token.
+            carry: What holds the normaliser's statistics.
+        """
         if "loc" not in carry:
             return values
         loc, scale = token_statistics(carry, values.shape[2], self.window.targets, steps=True)
         return (values - loc) / scale
 
     def fed_back(self, forecast: Tensor) -> Tensor:
-        """Return what the next step reads of a normalised forecast."""
+        """Return what the next step reads of a normalised forecast.
+
+        Args:
+            forecast: The forecast, a point or parameters.
+        """
         return ops.cast(self.head.point(forecast), self.compute_dtype)
+
+
+def decode_parallel(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
+    """Write each token by a single step from the same states.
+
+    Args:
+        decoder: The decoder.
+        decode_inputs: What it writes from; `positions` are there.
+
+    Returns:
+        The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights,
+        `[B, tokens, T]`, or `None`.
+
+    Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.3.
+    """
+    stack, carry = decoder.stack, decode_inputs.carry
+    known = [values for values in (decode_inputs.positions, decode_inputs.future) if values is not None]
+    masks = stack.dropout_masks(row_count(carry), decode_inputs.training)
+    outputs = stack.step_broadcast(known, carry["layers"], masks)
+    return _written(decoder, decode_inputs, outputs)
+
+
+def decode_sequence(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
+    """Write all tokens when no input depends on an output; result as for `decode_parallel`.
+
+    Args:
+        decoder: The decoder.
+        decode_inputs: What it writes from.
+    """
+    outputs, _ = decoder.stack.sequence(
+        joined([decode_inputs.truth, decode_inputs.known]),
+        initial_state=decode_inputs.carry["layers"],
+        length=decode_inputs.tokens,
+        training=decode_inputs.training,
+    )
+    return _written(decoder, decode_inputs, outputs)
+
+
+def _written(decoder: Decoder, decode_inputs: DecodeInputs, outputs: Tensor) -> Written:
+    """Write all tokens out of the stack's outputs, `[B, tokens, n]`."""
+    carry = decode_inputs.carry
+    mask = decoder.output_mask(carry, decode_inputs.training)
+    return decoder.write(outputs, carry, decoder.prepared(carry), mask, decode_inputs.season)
+
+
+def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
+    """Write token after token, each reading the one before; result as for `decode_parallel`.
+
+    Args:
+        decoder: The decoder.
+        decode_inputs: What it writes from.
+    """
+    carry = decode_inputs.carry
+    stepper = decoder.stack.stepper(decoder.stack.dropout_masks(row_count(carry), decode_inputs.training))
+    mask, prepared = decoder.output_mask(carry, decode_inputs.training), decoder.prepared(carry)
+    scanned = decode_inputs.by_token()
+
+    def advance(state: Any, at: Any) -> Any:
+        last, layers = state
+        if "teacher_mask" in scanned:
+            last = ops.where(at["teacher_mask"], at["truth"], last)
+        x = joined([last, at["known"] if "known" in scanned else None])
+        output, after = stepper.step(x, layers)
+        season = ops.expand_dims(at["season"], 1) if "season" in scanned else None
+        forecast, weights = decoder.write(ops.expand_dims(output, 1), carry, prepared, mask, season)
+        written = {"forecast": forecast[:, 0]}
+        if weights is not None:
+            written["weights"] = weights[:, 0]
+        return (decoder.fed_back(written["forecast"]), after), written
+
+    length = decode_inputs.tokens if not scanned else None
+    start = (carry["last_targets"], stepper.turn(carry["layers"]))
+    _, written = scan(advance, start, scanned or None, length=length)
+    weights = ops.swapaxes(written["weights"], 0, 1) if "weights" in written else None
+    return ops.swapaxes(written["forecast"], 0, 1), weights
+
+
+def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, noise: Tensor) -> Tensor:
+    """Write token after token, each path reading its own draws of the one before.
+
+    Args:
+        decoder: A decoder with a probabilistic head that feeds back.
+        decode_inputs: What it writes from.
+        paths: Number of paths.
+        noise: Numbers that draws are made of, `[tokens · s, B or 1, paths, D, k]`.
+
+    Returns:
+        The draws, in the data's units, `[B, paths, tokens · s, D]`.
+    """
+    carry, width = decode_inputs.carry, decoder.stack.output_width
+    segment, targets = decoder.network.segment, decoder.window.targets
+    stepper, prepared = decoder.stack.stepper(), decoder.prepared(carry)
+    scanned = {**decode_inputs.by_token(), "noise": _noise_of_tokens(noise, segment)}
+
+    def each_path(values: Tensor) -> Tensor:
+        return ops.repeat(values, paths, axis=0)
+
+    def advance(state: Any, at: Any) -> Any:
+        last, layers = state
+        x = joined([last, each_path(at["known"]) if "known" in scanned else None])
+        output, after = stepper.step(x, layers)
+        # The paths stand where attention and head have tokens, so that none of them needs a memory of its own.
+        outputs = ops.reshape(output, (-1, paths, width))
+        season = ops.expand_dims(at["season"], 1) if "season" in scanned else None
+        forecast, _ = decoder.write(outputs, carry, prepared, season=season)
+        drawn = decoder.head.draw(decoder.in_units(forecast, carry), at["noise"])
+        last = ops.cast(decoder.normalised(drawn, carry), decoder.compute_dtype)
+        return (ops.reshape(last, (-1, segment * targets)), after), drawn
+
+    layers = [tuple(each_path(state) for state in layer) for layer in carry["layers"]]
+    _, drawn = scan(advance, (each_path(carry["last_targets"]), stepper.turn(layers)), scanned)
+    drawn = ops.transpose(ops.reshape(drawn, (decode_inputs.tokens, -1, paths, segment, targets)), (1, 2, 0, 3, 4))
+    return ops.reshape(drawn, (-1, paths, decode_inputs.tokens * segment, targets))
+
+
+def _noise_of_tokens(noise: Tensor, segment: int) -> Tensor:
+    """Fold noise of steps, `[tokens · s, R, paths, D, k]`, into that of tokens, `[tokens, R, paths, s · D, k]`."""
+    if segment == 1:
+        return noise
+    steps, rows, paths, targets, numbers = noise.shape
+    folded = ops.reshape(noise, (steps // segment, segment, rows, paths, targets, numbers))
+    folded = ops.transpose(folded, (0, 2, 3, 1, 4, 5))
+    return ops.reshape(folded, (steps // segment, rows, paths, segment * targets, numbers))

@@ -1,6 +1,8 @@
-"""What can be asked of a forecast's distribution: mean, quantiles, probabilities, draws. NumPy and SciPy only.
+"""Distributions of a forecast: mean, quantiles, probabilities and draws, with NumPy and SciPy only.
 
-Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them.
+Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them. A whole forecast
+is a distribution in one of two forms with the same methods: `Parametric`, each step by its parameters, or `Sampled`, by
+paths.
 """
 
 from __future__ import annotations
@@ -31,11 +33,19 @@ class Distribution:
         raise NotImplementedError
 
     def mean(self, parameters: Array) -> Array:
-        """Return the mean, `[...]`."""
+        """Return the mean, `[...]`.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         raise NotImplementedError
 
     def median(self, parameters: Array) -> Array:
-        """Return the median, `[...]`."""
+        """Return the median, `[...]`.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         return self.quantile(parameters, (0.5,))[..., 0]
 
     def quantile(self, parameters: Array, probabilities: Sequence[float]) -> Array:
@@ -45,19 +55,30 @@ class Distribution:
             parameters: `[..., P]`.
             probabilities: Strictly between 0 and 1, `[Qs]`.
         """
-        asked = np.asarray(probabilities, dtype=np.float64)
-        values = np.asarray(self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], asked))
-        order = np.argsort(asked)
+        levels = np.asarray(probabilities, dtype=np.float64)
+        values = np.asarray(self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], levels))
+        order = np.argsort(levels)
         # Rounding may exchange two that are nearly equal.
         values[..., order] = np.maximum.accumulate(values[..., order], axis=-1)
         return values
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`, which broadcasts against `[...]`."""
+        """Return the probability of at most `y`.
+
+        Args:
+            parameters: `[..., P]`.
+            y: The value, which broadcasts against `[...]`.
+        """
         raise NotImplementedError
 
     def sample(self, parameters: Array, count: int, generator: np.random.Generator) -> Array:
-        """Draw so many times, `[count, ...]`, each draw independent of the others and of its neighbours."""
+        """Draw, `[count, ...]`, each draw independent of the others and of its neighbours.
+
+        Args:
+            parameters: `[..., P]`.
+            count: Number of draws.
+            generator: The random generator.
+        """
         parameters = np.asarray(parameters, dtype=np.float64)
         return self._draw(parameters, (count, *parameters.shape[:-1]), generator)
 
@@ -70,7 +91,11 @@ class Distribution:
 
 
 def columns(parameters: Array) -> list[Array]:
-    """Return the parameters one by one, `[...]` each, in double precision."""
+    """Return the parameters one by one, `[...]` each, in double precision.
+
+    Args:
+        parameters: `[..., P]`.
+    """
     return list(np.moveaxis(np.asarray(parameters, dtype=np.float64), -1, 0))
 
 
@@ -86,11 +111,20 @@ class Normal(Distribution):
     parameters = ("mean", "deviation")
 
     def mean(self, parameters: Array) -> Array:
-        """Return `μ`."""
+        """Return `μ`.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         return columns(parameters)[0]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`."""
+        """Return the probability of at most `y`.
+
+        Args:
+            parameters: `[..., P]`.
+            y: The value, which broadcasts against `[...]`.
+        """
         location, scale = columns(parameters)
         return np.asarray(special.ndtr((y - location) / scale))
 
@@ -115,11 +149,20 @@ class StudentT(Distribution):
     parameters = ("degrees_of_freedom", "location", "scale")
 
     def mean(self, parameters: Array) -> Array:
-        """Return `μ`."""
+        """Return `μ`.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         return columns(parameters)[1]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`."""
+        """Return the probability of at most `y`.
+
+        Args:
+            parameters: `[..., P]`.
+            y: The value, which broadcasts against `[...]`.
+        """
         freedom, location, scale = columns(parameters)
         return np.asarray(special.stdtr(freedom, (y - location) / scale))
 
@@ -145,11 +188,20 @@ class NegativeBinomial(Distribution):
     whole = True
 
     def mean(self, parameters: Array) -> Array:
-        """Return `μ`."""
+        """Return `μ`.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         return columns(parameters)[0]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`."""
+        """Return the probability of at most `y`.
+
+        Args:
+            parameters: `[..., P]`.
+            y: The value, which broadcasts against `[...]`.
+        """
         n, p = self._usual(parameters)
         counts = np.floor(y)
         return np.where(counts < 0, 0.0, special.betainc(n, np.maximum(counts, 0.0) + 1.0, p))
@@ -170,7 +222,7 @@ class NegativeBinomial(Distribution):
 
 
 @dataclass(frozen=True)
-class LogNormal(Distribution):
+class LogNormal(Normal):
     """The distribution of `exp(μ + σ z)`.
 
     Example:
@@ -181,19 +233,26 @@ class LogNormal(Distribution):
     parameters = ("log_mean", "log_deviation")
 
     def mean(self, parameters: Array) -> Array:
-        """Return `exp(μ + σ²/2)`."""
+        """Return `exp(μ + σ²/2)`.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         location, scale = columns(parameters)
         return np.asarray(np.exp(location + 0.5 * scale**2))
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`."""
-        location, scale = columns(parameters)
+        """Return the probability of at most `y`.
+
+        Args:
+            parameters: `[..., P]`.
+            y: The value, which broadcasts against `[...]`.
+        """
         positive = np.asarray(y) > 0
-        return np.where(positive, special.ndtr((np.log(np.where(positive, y, 1.0)) - location) / scale), 0.0)
+        return np.where(positive, super().cdf(parameters, np.log(np.where(positive, y, 1.0))), 0.0)
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        location, scale = columns(parameters)
-        return np.asarray(np.exp(location + scale * special.ndtri(probabilities)))
+        return np.asarray(np.exp(super()._inverse(parameters, probabilities)))
 
     def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         location, scale = columns(parameters)
@@ -208,7 +267,7 @@ class Quantiles(Distribution):
 
     .. math:: q(p) = q_n + β \log\frac{1 - p_n}{1 - p}, \qquad β = (q_n - q_{n-1}) / \log\frac{1 - p_{n-1}}{1 - p_n}
 
-    so that the tail, drawn further in, would go through the last quantile but one; below the first in the same way.
+    so that the tail, extended inwards, would go through the last quantile but one; below the first in the same way.
 
     Args:
         probabilities: Of the quantiles, rising; at least two.
@@ -226,7 +285,11 @@ class Quantiles(Distribution):
         return tuple(f"quantile {probability:g}" for probability in self.probabilities)
 
     def mean(self, parameters: Array) -> Array:
-        """Return the mean."""
+        """Return the mean.
+
+        Args:
+            parameters: `[..., P]`.
+        """
         p = np.array(self.probabilities)
         quantiles = np.asarray(parameters, dtype=np.float64)
         low, high = self._tails(quantiles)
@@ -234,7 +297,12 @@ class Quantiles(Distribution):
         return np.asarray(inside + p[0] * (quantiles[..., 0] - low) + (1.0 - p[-1]) * (quantiles[..., -1] + high))
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`."""
+        """Return the probability of at most `y`.
+
+        Args:
+            parameters: `[..., P]`.
+            y: The value, which broadcasts against `[...]`.
+        """
         p = np.array(self.probabilities)
         quantiles = np.asarray(parameters, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64)
@@ -266,12 +334,12 @@ def _tail(distance: Array, scale: Array) -> Array:
     return np.asarray(np.where(scale > 0, shares, 0.0))
 
 
-def quantile_weights(known: Sequence[float], asked: Array) -> Array:
-    """Return what each known quantile counts in the asked ones, as `Quantiles` has them; they sum to 1.
+def quantile_weights(known: Sequence[float], wanted: Array) -> Array:
+    """Return what each known quantile counts in others, as `Quantiles` has them; the weights sum to 1.
 
     Args:
         known: Probabilities of the known quantiles, rising, `[Q]`.
-        asked: Probabilities, any shape.
+        wanted: Probabilities of the others, any shape.
 
     Returns:
         The weights, `[..., Q]`.
@@ -280,12 +348,12 @@ def quantile_weights(known: Sequence[float], asked: Array) -> Array:
         >>> quantile_weights((0.1, 0.5, 0.9), np.array([0.5, 0.6])).round(2).tolist()
         [[0.0, 1.0, 0.0], [0.0, 0.75, 0.25]]
     """
-    p, asked = np.asarray(known, dtype=np.float64), np.asarray(asked, dtype=np.float64)
-    left = np.clip(np.searchsorted(p, asked, side="right") - 1, 0, len(p) - 2)
-    share = (asked - p[left]) / (p[left + 1] - p[left])
-    below, above = asked < p[0], asked > p[-1]
+    p, wanted = np.asarray(known, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    left = np.clip(np.searchsorted(p, wanted, side="right") - 1, 0, len(p) - 2)
+    share = (wanted - p[left]) / (p[left + 1] - p[left])
+    below, above = wanted < p[0], wanted > p[-1]
     # Beyond the ends, the distance to the end in units of the outermost step.
-    low, high = np.where(below, asked, p[0]), np.where(above, asked, p[-1])
+    low, high = np.where(below, wanted, p[0]), np.where(above, wanted, p[-1])
     share = np.where(below, np.log(low / p[0]) / np.log(p[1] / p[0]), share)
     beyond = np.log((1.0 - p[-1]) / (1.0 - high)) / np.log((1.0 - p[-2]) / (1.0 - p[-1]))
     share = np.where(above, 1.0 + beyond, share)[..., None]
@@ -305,6 +373,9 @@ DISTRIBUTIONS: dict[str, Any] = {
 def distribution_of(network: NetworkSpec) -> Distribution:
     """Return the distribution that a network's probabilistic head has.
 
+    Args:
+        network: The network's boxes.
+
     Example:
         >>> distribution_of(NetworkSpec(head="quantile", quantiles=(0.25, 0.5)))
         Quantiles(probabilities=(0.25, 0.5))
@@ -312,3 +383,93 @@ def distribution_of(network: NetworkSpec) -> Distribution:
     arguments = () if network.quantiles is None else (network.quantiles,)
     distribution: Distribution = DISTRIBUTIONS[network.head](*arguments)
     return distribution
+
+
+@dataclass(frozen=True)
+class Parametric:
+    """Each step's distribution by its parameters: what a network forecasts that reads none of its own outputs.
+
+    Args:
+        distribution: The kind of distribution.
+        parameters: `[N, H, D, P]`.
+
+    Example:
+        >>> forecast = Parametric(Normal(), np.tile([10.0, 2.0], (4, 3, 1, 1)))
+        >>> forecast.quantile((0.1, 0.9)).shape, float(forecast.mean()[0, 0, 0])
+        ((4, 3, 1, 2), 10.0)
+    """
+
+    distribution: Distribution
+    parameters: Array
+
+    def mean(self) -> Array:
+        """Return the mean, `[N, H, D]`."""
+        return self.distribution.mean(self.parameters)
+
+    def median(self) -> Array:
+        """Return the median, `[N, H, D]`."""
+        return self.distribution.median(self.parameters)
+
+    def quantile(self, probabilities: Sequence[float]) -> Array:
+        """Return quantiles, `[N, H, D, Qs]`.
+
+        Args:
+            probabilities: Strictly between 0 and 1, `[Qs]`.
+        """
+        return self.distribution.quantile(self.parameters, probabilities)
+
+    def cdf(self, y: Array) -> Array:
+        """Return the probability of at most `y`, `[N, H, D]`.
+
+        Args:
+            y: The values, `[N, H, D]`.
+        """
+        return self.distribution.cdf(self.parameters, y)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Sample paths: what a network forecasts that reads its own draws.
+
+    Quantiles are those of Hazen, the middle of the k-th smallest of n at `(k - 1/2) / n`; those of counts are counts.
+    None lies beyond the smallest and the largest path, so that far tails take many paths.
+
+    Args:
+        paths: `[N, paths, H, D]`.
+        whole: Whether the values are whole numbers.
+
+    Example:
+        >>> forecast = Sampled(np.arange(10.0).reshape(1, 10, 1, 1))
+        >>> forecast.median().item(), forecast.quantile((0.05, 0.95)).ravel().tolist()
+        (4.5, [0.0, 9.0])
+
+    Source: Hyndman and Fan 1996, Sample Quantiles in Statistical Packages, definitions 1 and 5.
+    """
+
+    paths: Array
+    whole: bool = False
+
+    def mean(self) -> Array:
+        """Return the mean, `[N, H, D]`."""
+        return np.asarray(np.mean(self.paths, axis=1, dtype=np.float64))
+
+    def median(self) -> Array:
+        """Return the median, `[N, H, D]`."""
+        return np.asarray(self.quantile((0.5,))[..., 0])
+
+    def quantile(self, probabilities: Sequence[float]) -> Array:
+        """Return quantiles, `[N, H, D, Qs]`.
+
+        Args:
+            probabilities: Strictly between 0 and 1, `[Qs]`.
+        """
+        method: Any = "inverted_cdf" if self.whole else "hazen"
+        return np.moveaxis(np.quantile(self.paths, np.asarray(probabilities), axis=1, method=method), 0, -1)
+
+    def cdf(self, y: Array) -> Array:
+        """Return the share of paths of at most `y`, `[N, H, D]`.
+
+        Args:
+            y: The values, `[N, H, D]`.
+        """
+        return np.asarray(np.mean(self.paths <= np.asarray(y)[:, None], axis=1))

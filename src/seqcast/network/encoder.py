@@ -1,4 +1,4 @@
-"""The encoder: reads the past into states, which are all that the decoder needs to know of it."""
+"""The encoder reads the past into states, which are all that the decoder needs to know of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
-from seqcast.network.init import child_seeds
+from seqcast.network.dense import SegmentEmbedding
 from seqcast.network.normalise import NORMALISERS
+from seqcast.network.randomness import child_seeds
 from seqcast.network.recurrent import RecurrentStack
-from seqcast.network.segment import SegmentEmbedding, fold, whole_on_left
+from seqcast.network.segment import fold, whole_on_left
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
@@ -75,13 +76,47 @@ class States:
 
     @classmethod
     def from_dict(cls, parts: dict[str, Any]) -> Self:
-        """Build the states from the result of `to_dict`."""
+        """Build the states from the result of `to_dict`.
+
+        Args:
+            parts: Its result.
+        """
         layers = tuple(tuple(layer) for layer in parts["layers"])
         return cls(**{**parts, "layers": layers})
 
 
+class SpecLayer(keras.layers.Layer):
+    """A layer that is built from specs and a seed: half a network.
+
+    Args:
+        window: Sizes of a window.
+        network: The network's boxes.
+        seed: Seed of everything random.
+        options: What Keras's layers take.
+    """
+
+    def __init__(self, window: WindowSpec, network: NetworkSpec, seed: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.window, self.network, self.seed = window, network, seed
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        specs = {"window": self.window.to_dict(), "network": self.network.to_dict()}
+        return {**super().get_config(), **specs, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build the layer from `get_config`.
+
+        Args:
+            config: Its result.
+        """
+        window, network = WindowSpec.from_dict(config.pop("window")), NetworkSpec.from_dict(config.pop("network"))
+        return cls(window, network, **config)
+
+
 @keras.saving.register_keras_serializable(package="seqcast")
-class Encoder(keras.layers.Layer):
+class Encoder(SpecLayer):
     """Normalise the past, join what comes with it, fold it into tokens, read them one by one.
 
     Calling the layer reads a whole past; `update` goes on from states.
@@ -90,13 +125,11 @@ class Encoder(keras.layers.Layer):
         window: Sizes of a window.
         network: The network's boxes.
         seed: Seed of initial weights and masks.
+        options: What Keras's layers take.
     """
 
     def __init__(self, window: WindowSpec, network: NetworkSpec, *, seed: int = 0, **options: Any) -> None:
-        super().__init__(**options)
-        self.window = window
-        self.network = network
-        self.seed = seed
+        super().__init__(window, network, seed, **options)
         self.normaliser = NORMALISERS[network.normalise](
             window.features, window.target_features or (), segment=network.segment
         )
@@ -123,20 +156,6 @@ class Encoder(keras.layers.Layer):
         )
         self.built = True
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        specs = {"window": self.window.to_dict(), "network": self.network.to_dict()}
-        return {**super().get_config(), **specs, "seed": self.seed}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Encoder:
-        """Build the layer from `get_config`."""
-        window, network = (
-            WindowSpec.from_dict(config.pop("window")),
-            NetworkSpec.from_dict(config.pop("network")),
-        )
-        return cls(window, network, **config)
-
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Any]:
         """Read the past.
 
@@ -148,7 +167,7 @@ class Encoder(keras.layers.Layer):
             The parts of `States`, by name.
         """
         past, parts = self._begun(inputs)
-        return self._read(past, inputs.get("observed"), parts, training=training)
+        return self._read(past, inputs.get("observed"), parts, {}, training=training)
 
     def tokens(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
         """Return what the stack reads of a past.
@@ -201,7 +220,7 @@ class Encoder(keras.layers.Layer):
             observed = ops.cast(observed, self.compute_dtype)
             gap = ops.cumsum(observed, axis=1) < 0.5
             past = ops.where(gap, ops.expand_dims(states["last_features"], 1), past)
-        return self._read(past, observed, unchanged, before=states, training=False)
+        return self._read(past, observed, unchanged, states, training=False)
 
     def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
         """Return a forecast as new past, for `update`.
@@ -227,12 +246,11 @@ class Encoder(keras.layers.Layer):
         past: Tensor,
         observed: Tensor | None,
         unchanged: dict[str, Any],
+        old: dict[str, Any],
         *,
-        before: dict[str, Any] | None = None,
-        training: bool | None = None,
+        training: bool | None,
     ) -> dict[str, Any]:
-        """Read a normalised past, from the start or on from states, and return the parts of `States`."""
-        old: dict[str, Any] = before or {}
+        """Read a normalised past, from the start or on from old states, and return the parts of `States`."""
         parts = dict(unchanged)
         seen = valid = None
         if observed is not None:
@@ -267,7 +285,7 @@ class Encoder(keras.layers.Layer):
     def _in_segments(
         self, past: Tensor, observed: Tensor | None, valid: Tensor | None
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Lengthen the past to whole segments, and tell which tokens count, `[B, tokens]`."""
+        """Lengthen the past to whole segments, and say which tokens count, `[B, tokens]`."""
         segment = self.network.segment
         if segment == 1:
             return past, observed, valid
@@ -275,7 +293,7 @@ class Encoder(keras.layers.Layer):
             return whole_on_left(past, segment, repeat=True), None, None
         steps = ops.expand_dims(valid, -1)
         past = whole_on_left(ops.where(steps, past, ops.zeros_like(past)), segment)
-        # A token counts from its first step that does: its last step tells.
+        # A token counts from its first step that does: its last step shows it.
         return past, whole_on_left(observed, segment), whole_on_left(steps, segment)[:, segment - 1 :: segment, 0]
 
     def _tokens(self, past: Tensor, observed: Tensor | None, static: Tensor | None) -> Tensor:
@@ -292,21 +310,15 @@ class Encoder(keras.layers.Layer):
         for name, needed in wanted.items():
             if needed and inputs.get(name) is None:
                 raise DataError(
-                    f"inputs[{name!r}]",
-                    expected="an array",
-                    received="nothing",
-                    hint="The network was built for it.",
+                    f"inputs[{name!r}]", expected="an array", received="nothing", hint="The network was built for it."
                 )
 
     def _check_season(self, past: Tensor) -> None:
         steps = past.shape[1]
         if self.network.reads_season and steps is not None and steps < self.window.season_length:
-            raise DataError(
-                "past",
-                expected=f"at least a season, {self.window.season_length} steps",
-                received=f"{steps} steps",
-                hint="The forecast is added to the last season's values; give a longer past.",
-            )
+            expected = f"at least a season, {self.window.season_length} steps"
+            hint = "The forecast is added to the last season's values; give a longer past."
+            raise DataError("past", expected=expected, received=f"{steps} steps", hint=hint)
 
     def _check_update(self, past: Tensor) -> None:
         if self.network.bidirectional:
@@ -329,7 +341,7 @@ class Encoder(keras.layers.Layer):
 
 
 def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:
-    """Tell of each step and feature whether a value has been seen up to there, `[B, T, F]`; if not, it is padding."""
+    """Return of each step and feature whether a value was seen up to there, `[B, T, F]`; if not, it is padding."""
     count = ops.cumsum(ops.cast(observed, "float32"), axis=1)
     if before is not None:
         count = count + ops.expand_dims(ops.cast(before, "float32"), 1)

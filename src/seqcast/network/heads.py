@@ -1,25 +1,145 @@
-"""From the decoder's output to the forecast: all heads by name, and those of a point and of quantiles.
+"""Heads: from the decoder's output to a point, `[B, H, D]`, or to the parameters of a distribution, `[B, H, D, P]`.
 
-What can be asked of the parameters afterwards is in `seqcast.network.distributions`.
+A head writes in normalised units; `in_units` carries them into the data's. It owns the loss, and it turns parameters
+and random numbers into draws. `seqcast.network.distributions` answers questions about the parameters afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from seqcast.network.distribution_heads import LogNormalHead, NegativeBinomialHead, NormalHead, StudentTHead
+from seqcast.network.dense import dense
 from seqcast.network.distributions import quantile_weights
-from seqcast.network.head import Head, ProbabilisticHead
-from seqcast.network.losses import HeadLoss, ObservedLoss, PinballLoss
+from seqcast.network.likelihoods import COUNT_UNIFORMS, count_noise, draw_count
+from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
 from seqcast.runtime import keras
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
 Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops
+
+# Smallest scale, in normalised units, and smallest dispersion and mean: likelihoods have no bound without them.
+SMALLEST_SCALE = 1e-3
+SMALLEST_DISPERSION = 1e-4
+SMALLEST_MEAN = 1e-6
+# Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so would be all that
+# follows where the value is read again.
+LARGEST_LOGARITHM = 80.0
+
+
+class Head(keras.layers.Layer):
+    """A dense layer `h W + b`, and what becomes of its numbers.
+
+    Args:
+        width: Width of the decoder's output, `n`.
+        targets: Target dimensions, `D`.
+        size: Numbers a target and step, `P`; `None` is `parameter_count`.
+        regularizer: Keras regularisers; `kernel` and `bias` are used.
+        seed: Seed of the initial weights.
+        options: What Keras's layers take.
+    """
+
+    name_in_specs: ClassVar[str]
+    parameter_count: ClassVar[int] = 1
+    # Axes that parameters have beyond those of a point.
+    axes: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        width: int,
+        targets: int,
+        *,
+        size: int | None = None,
+        regularizer: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.size = size or self.parameter_count
+        self.dense = dense(width, targets * self.size, "output", seed=seed, regularizer=regularizer)
+        self.built = True
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return the parameters, `[B, H, D, P]`, in normalised units.
+
+        Args:
+            outputs: Decoder outputs, `[B, H, n]`.
+        """
+        raise NotImplementedError
+
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return the parameters of `scale x + loc`, when those of `x` are given.
+
+        Args:
+            parameters: `[..., D, P]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
+        raise NotImplementedError
+
+    def shifted(self, parameters: Tensor, by: Tensor) -> Tensor:
+        """Return the parameters of `x + by`, when those of `x` are given.
+
+        Args:
+            parameters: `[..., D, P]`.
+            by: What is added, `[..., D]`.
+        """
+        return self.in_units(parameters, by, ops.ones_like(by))
+
+    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
+        """Return the loss to train with.
+
+        Args:
+            loss: A Keras loss for a point; nothing for the others, which have their own.
+            horizon_decay: How fast the weights of steps fall with their distance, see `HeadLoss`.
+
+        Raises:
+            SpecError: A loss for a head that has its own.
+        """
+        raise NotImplementedError
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return one value for the parameters, `[..., D]`: what training feeds back and Keras's metrics measure.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
+        raise NotImplementedError
+
+
+class ProbabilisticHead(Head):
+    """A head that forecasts a distribution, not only a point."""
+
+    # Uniform numbers that a draw takes.
+    uniforms: ClassVar[int] = 1
+
+    def noise(self, numbers: Array) -> Array:
+        """Turn uniform numbers into what `draw` reads, outside of any loop.
+
+        Args:
+            numbers: Between 0 and 1, `[..., uniforms]`.
+        """
+        raise NotImplementedError
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Draw from the distribution, `[..., D]`.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
+        raise NotImplementedError
+
+    def _numbers(self, outputs: Tensor) -> list[Tensor]:
+        """Return the dense layer's numbers one by one, `[B, H, D]` each, in the precision of the weights."""
+        numbers = ops.cast(self.dense(outputs), self.variable_dtype)
+        return list(ops.split(numbers, self.size, axis=-1))
 
 
 class PointHead(Head):
@@ -34,23 +154,39 @@ class PointHead(Head):
     name_in_specs = "point"
     axes = 0
 
-    def __init__(self, width: int, targets: int, **options: Any) -> None:
-        super().__init__(width, targets, size=1, **options)
-
     def call(self, outputs: Tensor) -> Tensor:
-        """Return the forecast, `[B, H, D]`, of decoder outputs `[B, H, n]`."""
+        """Return the forecast, `[B, H, D]`.
+
+        Args:
+            outputs: Decoder outputs, `[B, H, n]`.
+        """
         return self.dense(outputs)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return the forecast in the data's units."""
+        """Return the forecast in the data's units.
+
+        Args:
+            parameters: The forecast, `[..., D]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
         return parameters * scale + loc
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
-        """Return the given Keras loss, or the squared error, taken over observed targets only."""
+        """Return the given Keras loss, or the squared error, taken over observed targets only.
+
+        Args:
+            loss: `None`, or a Keras loss.
+            horizon_decay: See `HeadLoss`.
+        """
         return ObservedLoss("mse" if loss is None else loss, horizon_decay=horizon_decay)
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return the forecast itself."""
+        """Return the forecast itself.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
         return parameters
 
 
@@ -80,7 +216,11 @@ class QuantileHead(ProbabilisticHead):
         self.middle = self.quantiles.index(0.5)
 
     def call(self, outputs: Tensor) -> Tensor:
-        """Return the quantiles, `[B, H, D, Q]`, in rising order."""
+        """Return the quantiles, `[B, H, D, Q]`, in rising order.
+
+        Args:
+            outputs: Decoder outputs, `[B, H, n]`.
+        """
         numbers = self._numbers(outputs)
         quantiles = [numbers[self.middle]]
         for number in numbers[self.middle + 1 :]:
@@ -90,25 +230,267 @@ class QuantileHead(ProbabilisticHead):
         return ops.stack(quantiles, axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return each quantile times the scale plus the loc."""
+        """Return each quantile times the scale plus the loc.
+
+        Args:
+            parameters: `[..., D, P]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
         return parameters * ops.expand_dims(scale, -1) + ops.expand_dims(loc, -1)
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
-        """Return the pinball loss."""
+        """Return the pinball loss.
+
+        Args:
+            loss: `None`, or refused: the head has its own.
+            horizon_decay: See `HeadLoss`.
+        """
         check_loss(self.name_in_specs, loss)
         return PinballLoss(self.quantiles, horizon_decay=horizon_decay)
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return the median."""
+        """Return the median.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
         return parameters[..., self.middle]
 
     def noise(self, numbers: Array) -> Array:
-        """Return what each quantile counts in the quantile of a uniform number, `[..., Q]`."""
+        """Return what each quantile counts in the quantile of a uniform number, `[..., Q]`.
+
+        Args:
+            numbers: Uniform numbers, `[..., uniforms]`.
+        """
         return quantile_weights(self.quantiles, numbers[..., 0])
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """Return the quantile of the uniform number."""
+        """Return the quantile of the uniform number.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
         return ops.sum(parameters * noise, axis=-1)
+
+
+class DistributionHead(ProbabilisticHead):
+    """The parameters of a distribution, trained by its likelihood.
+
+    Args:
+        width: Width of the decoder's output, `n`.
+        targets: Target dimensions, `D`.
+        options: `regularizer`, `seed` and what Keras's layers take.
+    """
+
+    parameter_count = 2
+
+    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
+        """Return the negative logarithm of the likelihood.
+
+        Args:
+            loss: `None`, or refused: the head has its own.
+            horizon_decay: See `HeadLoss`.
+        """
+        check_loss(self.name_in_specs, loss)
+        return NegativeLogLikelihood(self.name_in_specs, horizon_decay=horizon_decay)
+
+
+class NormalHead(DistributionHead):
+    """Mean and standard deviation `μ, σ` of a normal distribution; `σ = log(1 + e^r)` and a little."""
+
+    name_in_specs = "normal"
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `μ` and `σ`, `[B, H, D, 2]`.
+
+        Args:
+            outputs: Decoder outputs, `[B, H, n]`.
+        """
+        location, scale = self._numbers(outputs)
+        return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
+
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return `μ` times the scale plus the loc, and `σ` times the scale.
+
+        Args:
+            parameters: `[..., D, P]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
+        return ops.stack([parameters[..., 0] * scale + loc, parameters[..., 1] * scale], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
+        return parameters[..., 0]
+
+    def noise(self, numbers: Array) -> Array:
+        """Return standard normal numbers.
+
+        Args:
+            numbers: Uniform numbers, `[..., uniforms]`.
+        """
+        return np.asarray(special.ndtri(numbers))
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return `μ + σ z`.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
+        return parameters[..., 0] + parameters[..., 1] * noise[..., 0]
+
+
+class StudentTHead(DistributionHead):
+    """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2`, so that it has a variance."""
+
+    name_in_specs = "student_t"
+    parameter_count = 3
+    uniforms = 2
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `ν`, `μ` and `σ`, `[B, H, D, 3]`.
+
+        Args:
+            outputs: Decoder outputs, `[B, H, n]`.
+        """
+        freedom, location, scale = self._numbers(outputs)
+        return ops.stack([2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
+
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return `ν` as it is, `μ` times the scale plus the loc, and `σ` times the scale.
+
+        Args:
+            parameters: `[..., D, P]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
+        freedom, location, width = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        return ops.stack([freedom, location * scale + loc, width * scale], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
+        return parameters[..., 1]
+
+    def noise(self, numbers: Array) -> Array:
+        """Return the logarithm of one uniform number and the cosine of a uniform angle.
+
+        Args:
+            numbers: Uniform numbers, `[..., uniforms]`.
+        """
+        return np.stack([np.log(numbers[..., 0]), np.cos(2.0 * np.pi * numbers[..., 1])], axis=-1)
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return `μ + σ √(ν (u^(-2/ν) - 1)) cos θ`, exactly Student's. Source: Bailey 1994, Polar generation.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
+        freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        radius = ops.sqrt(freedom * ops.expm1(-2.0 * noise[..., 0] / freedom))
+        return location + scale * radius * noise[..., 1]
+
+
+class NegativeBinomialHead(DistributionHead):
+    """Mean and dispersion `μ, α` of counts with variance `μ + α μ²`.
+
+    Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.
+    """
+
+    name_in_specs = "negative_binomial"
+    uniforms = COUNT_UNIFORMS
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `μ` and `α`, `[B, H, D, 2]`.
+
+        Args:
+            outputs: Decoder outputs, `[B, H, n]`.
+        """
+        mean, dispersion = self._numbers(outputs)
+        return ops.stack([ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION], axis=-1)
+
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return `μ` times the scale, and `α`; there is no loc.
+
+        Args:
+            parameters: `[..., D, P]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
+        return ops.stack([parameters[..., 0] * scale, parameters[..., 1]], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`; a median of counts would jump.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
+        return parameters[..., 0]
+
+    def noise(self, numbers: Array) -> Array:
+        """Return the numbers of gamma and Poisson proposals.
+
+        Args:
+            numbers: Uniform numbers, `[..., uniforms]`.
+        """
+        return count_noise(numbers)
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return counts.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
+        return draw_count(parameters[..., 0], parameters[..., 1], noise)
+
+
+class LogNormalHead(NormalHead):
+    """Mean and standard deviation `μ, σ` of the logarithm of positive data, which is normal."""
+
+    name_in_specs = "log_normal"
+
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return `μ` plus the logarithm of the scale, and `σ`; there is no loc.
+
+        Args:
+            parameters: `[..., D, P]`.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
+        """
+        return ops.stack([parameters[..., 0] + ops.log(scale), parameters[..., 1]], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return the median, `exp μ`.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
+        return _bounded_exp(parameters[..., 0])
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return `exp(μ + σ z)`.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
+        return _bounded_exp(parameters[..., 0] + parameters[..., 1] * noise[..., 0])
+
+
+def _bounded_exp(logarithm: Tensor) -> Tensor:
+    return ops.exp(ops.minimum(logarithm, LARGEST_LOGARITHM))
 
 
 HEADS: dict[str, Any] = {

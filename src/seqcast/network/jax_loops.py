@@ -1,7 +1,7 @@
 r"""Recurrent layers over time for JAX on a CPU, with gradients written by hand.
 
 The same weights and the same maths as Keras's `GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, computed in another
-order. What makes it fast, each found by measurement (`benchmarks/speed.py`, docs/benchmarks.md):
+order. What makes it fast, each shown by measurement (`benchmarks/speed.py`, docs/benchmarks.md):
 
 - **Features-major**: states are `[n, B]`, sequences `[T, n, B]`. A product `U h` then reads both operands as they lie,
   and every gate is a contiguous block. A stack of layers is turned once on the way in and once on the way out.
@@ -11,7 +11,7 @@ order. What makes it fast, each found by measurement (`benchmarks/speed.py`, doc
   differentiation of a loop keeps every intermediate.
 - **Weight gradients are summed in the backward loop**, one product for all gates a step. Taken after the loop as
   batched products they are as fast for narrow layers and several times slower for wide ones, and the gates' gradients
-  of all steps have to be kept for them.
+  of all steps have to stay in memory for them.
 
 With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
 gates before their activation: `D`, those that meet the input (`dW += D x^T`, `dx = W^T D`), and `E`, those that meet
@@ -23,20 +23,89 @@ section II, for the gradients.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqcast.network.cells import Cell
-from seqcast.network.jax_recurrences import RECURRENCES, Recurrence
+from seqcast.network.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 
 Array = Any
 Arrays = tuple[Array, ...]
+
+
+class Recurrence(NamedTuple):
+    """One step of a kind of layer, and its gradient.
+
+    Args:
+        forward: From each gate's share of the input with its bias, its share of the state (with its bias where there
+            are two), `[n, B]` each, and the states before, to the states after and what the backward step needs.
+        backward: From the gradients of the states after, the states before and what `forward` left, to the gradients of
+            the states before, without those through the gates, and those of the gates, `D` and `E`.
+    """
+
+    forward: Callable[[Sequence[Array], Sequence[Array], Arrays], tuple[Arrays, Arrays]]
+    backward: Callable[[Arrays, Arrays, Arrays], tuple[Arrays, Arrays, Arrays]]
+
+
+def _sigmoid(x: Array) -> Array:
+    # The same function; XLA computes a tanh faster than an exponential and a division.
+    return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+def _gru(x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
+    (h,) = states
+    z, r = _sigmoid(x[0] + u[0]), _sigmoid(x[1] + u[1])
+    g = jnp.tanh(x[2] + r * u[2])
+    return (g + z * (h - g),), (z, r, g, u[2])
+
+
+def _gru_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+    (dh,), (h,), (z, r, g, q) = gradients, before, saved
+    d_z = dh * (h - g) * z * (1 - z)
+    d_g = dh * (1 - z) * (1 - g * g)
+    d_r = d_g * q * r * (1 - r)
+    return (dh * z,), (d_z, d_r, d_g), (d_z, d_r, d_g * r)
+
+
+def _lstm(x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
+    i, f, g, o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
+    i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
+    cell = f * states[1] + i * g
+    t = jnp.tanh(cell)
+    return (o * t, cell), (i, f, g, o, t)
+
+
+def _lstm_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+    (dh, dc), (h, c), (i, f, g, o, t) = gradients, before, saved
+    dc = dc + dh * o * (1 - t * t)
+    d_i = dc * g * i * (1 - i)
+    d_f = dc * c * f * (1 - f)
+    d_g = dc * i * (1 - g * g)
+    d_o = dh * t * o * (1 - o)
+    d = d_i, d_f, d_g, d_o
+    return (jnp.zeros_like(h), dc * f), d, d
+
+
+def _simple_rnn(x: Sequence[Array], u: Sequence[Array], _states: Arrays) -> tuple[Arrays, Arrays]:
+    h = jnp.tanh(x[0] + u[0])
+    return (h,), (h,)
+
+
+def _simple_rnn_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+    (dh,), (h,) = gradients, saved
+    d = (dh * (1 - h * h),)
+    return (jnp.zeros_like(before[0]),), d, d
+
+
+RECURRENCES: dict[type[Cell], Recurrence] = {
+    GRUCell: Recurrence(_gru, _gru_gradient),
+    LSTMCell: Recurrence(_lstm, _lstm_gradient),
+    SimpleRNNCell: Recurrence(_simple_rnn, _simple_rnn_gradient),
+}
 
 
 @dataclass(frozen=True)
@@ -54,9 +123,8 @@ class _Loop:
     reverse: bool
 
 
-@dataclass(frozen=True)
-class _Weights:
-    """A layer's weights, features-major; a pytree.
+class _Weights(NamedTuple):
+    """A layer's weights, features-major.
 
     Args:
         kernel: `[gates * n, f]`; `None` for a layer without input.
@@ -70,8 +138,10 @@ class _Weights:
     bias: Array
     second_bias: Array | None
 
-
-jax.tree_util.register_dataclass(_Weights, data_fields=["kernel", "recurrent", "bias", "second_bias"], meta_fields=[])
+    @property
+    def gates(self) -> int:
+        """Number of gates."""
+        return int(self.recurrent.shape[0] // self.recurrent.shape[1])
 
 
 def _step(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
@@ -80,7 +150,7 @@ def _step(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Ar
     from_state = weights.recurrent @ before[0]
     if weights.second_bias is not None:
         from_state = from_state + weights.second_bias
-    gates = recurrence.gates
+    gates = weights.gates
     return recurrence.forward(jnp.split(from_input, gates), jnp.split(from_state, gates), before)
 
 
@@ -89,10 +159,10 @@ class _Backward:
 
     def __init__(self, recurrence: Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
-        width = weights.recurrent.shape[1]
-        cuts = [width * gates for gates in accumulate(recurrence.groups[:-1])]
-        self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, cuts, axis=1)
-        self.recurrent_t = jnp.split(weights.recurrent.T, cuts, axis=1)
+        # XLA computes a block of gates as one array, and one of four gates much more slowly than two of two.
+        self.blocks = 2 if weights.gates == 4 else 1
+        self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
+        self.recurrent_t = jnp.split(weights.recurrent.T, self.blocks, axis=1)
         self.has_second_bias = weights.second_bias is not None
         # Sums over thousands of products: never in less than single precision.
         self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
@@ -104,7 +174,9 @@ class _Backward:
         through = d_states
         if valid is not None:
             through = tuple(jnp.where(valid, d, 0) for d in d_states)
-        direct, d, e = self.recurrence.backward(through, before, saved)
+        direct, d_gates, e_gates = self.recurrence.backward(through, before, saved)
+        d = self._in_blocks(d_gates)
+        e = d if e_gates is d_gates else self._in_blocks(e_gates)
         if valid is not None:
             direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
         d_weights = _Weights(
@@ -116,17 +188,22 @@ class _Backward:
         d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
         return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, d_weights
 
-    def _outer(self, groups: Arrays, h: Array) -> Array:
+    def _in_blocks(self, gates: Arrays) -> list[Array]:
+        size = len(gates) // self.blocks
+        blocks = [gates[first : first + size] for first in range(0, len(gates), size)]
+        return [jnp.concatenate(block) if size > 1 else block[0] for block in blocks]
+
+    def _outer(self, blocks: Sequence[Array], h: Array) -> Array:
         along = (((1,), (1,)), ((), ()))
-        products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in groups]
+        products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in blocks]
         return jnp.concatenate(products)
 
-    def _row_sums(self, groups: Arrays) -> Array:
-        return jnp.concatenate([d.sum(1, keepdims=True, dtype=self.exact) for d in groups])
+    def _row_sums(self, blocks: Sequence[Array]) -> Array:
+        return jnp.concatenate([d.sum(1, keepdims=True, dtype=self.exact) for d in blocks])
 
 
-def _products(weights: Sequence[Array], groups: Arrays) -> Array:
-    return sum(w @ d for w, d in zip(weights, groups, strict=True))
+def _products(weights: Sequence[Array], blocks: Sequence[Array]) -> Array:
+    return sum(w @ d for w, d in zip(weights, blocks, strict=True))
 
 
 def _as(weights: _Weights, sums: _Weights) -> _Weights:
@@ -162,7 +239,7 @@ def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, va
         after, saved = _step(loop.recurrence, weights, x_t, before)
         if valid_t is not None:
             after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
-        # The first state before a step is the output of the step before it: not kept twice.
+        # The first state before a step is the output of the step before it: not stored twice.
         return after, (after[0], (before[1:], saved) if keep else None)
 
     last, (outputs, saved) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
@@ -215,27 +292,51 @@ class FeaturesMajor:
     """
 
     def enter(self, x: Array) -> Array:
-        """Turn a sequence, `[B, T, f]`, on its way in."""
+        """Turn a sequence, `[B, T, f]`, on its way in.
+
+        Args:
+            x: The sequence.
+        """
         return jnp.transpose(x, (1, 2, 0))
 
     def leave(self, outputs: Array) -> Array:
-        """Turn a sequence back, `[B, T, n]`."""
+        """Turn a sequence back, `[B, T, n]`.
+
+        Args:
+            outputs: The turned sequence.
+        """
         return jnp.transpose(outputs, (2, 0, 1))
 
     def turn(self, state: Array) -> Array:
-        """Turn a state or a mask, `[B, n]`, on its way in, and back on its way out."""
+        """Turn a state or a mask, `[B, n]`, on its way in, and back on its way out.
+
+        Args:
+            state: The state.
+        """
         return state.T
 
     def split(self, state: Array) -> list[Array]:
-        """Cut the state of two directions."""
+        """Cut the state of two directions.
+
+        Args:
+            state: The state, turned.
+        """
         return jnp.split(state, 2, axis=-2)
 
     def join(self, pair: Sequence[Array]) -> Array:
-        """Join the outputs, or the states, of two directions."""
+        """Join the outputs, or the states, of two directions.
+
+        Args:
+            pair: Those of both directions, turned.
+        """
         return jnp.concatenate(pair, axis=-2)
 
     def weights(self, cell: Cell) -> _Weights:
-        """Return the weights of a cell, features-major."""
+        """Return the weights of a cell, features-major.
+
+        Args:
+            cell: The cell.
+        """
         biases = [bias[:, None] for bias in cell.biases()]
         return _Weights(
             kernel=None if cell.kernel is None else cell.computed(cell.kernel).T,
@@ -245,7 +346,14 @@ class FeaturesMajor:
         )
 
     def step(self, cell: Cell, weights: _Weights, x: Array | None, states: Arrays) -> Arrays:
-        """Advance one layer by one step and return its states after it; `x` `[f, B]`, states `[n, B]`."""
+        """Advance one layer by one step, and return its states after it.
+
+        Args:
+            cell: The cell.
+            weights: What `weights` returned.
+            x: Input, `[f, B]`, or `None`.
+            states: States before, `[n, B]`.
+        """
         return _single(RECURRENCES[type(cell)], weights, x, states)
 
     def run(

@@ -1,14 +1,14 @@
 """Keras's hooks for training and validation steps on JAX: on a CPU compiled for wide vectors, on all cores.
 
 XLA's own threads gain nothing on products as small as those of a recurrent step, and collectives between host devices
-have been seen to deadlock. So a batch is divided into parts of equal size; the cores run the same compiled program,
-the gradient of one part, in Python threads (JAX releases the interpreter's lock meanwhile); then one compiled program
-adds the gradients up and updates the weights. Nothing waits for another but the update for the gradients.
+have been seen to deadlock. So a batch is divided into micro-batches of equal size. The cores run the same compiled
+program, the gradient of one micro-batch, in Python threads (JAX releases the interpreter's lock meanwhile); then one
+compiled program adds the gradients up and updates the weights. Only the update waits, for the gradients.
 
-On a GPU, which divides the work by itself, a batch is one program. Parts are made where they are asked for
-(`TrainingSpec(parts=…)`), one after another, which takes less of its memory.
+On a GPU, which divides the work by itself, a batch is one program. With `TrainingSpec(parts=…)` its micro-batches run
+one after another, which takes less of the GPU's memory.
 
-These functions take the place of the ones that Keras's own `fit` compiles, and keep to its contract: from the state and
+These functions take the place of the ones that Keras's own `fit` compiles, and obey its contract: from the state and
 the next batch to logs and the next state. Callbacks, metrics and history are Keras's. What a step computes is in
 `seqcast.network.jax_train_step`.
 """
@@ -25,8 +25,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.network.jax_processes import over_processes
-from seqcast.network.jax_train_step import StepState, TrainStep, batch_rows, is_divisible, part_rows
+from seqcast.network.jax_train_step import (
+    Batch,
+    StepState,
+    TrainStep,
+    batch_rows,
+    is_divisible,
+    over_processes,
+    part_rows,
+)
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
 
@@ -57,7 +64,11 @@ class Guard(NamedTuple):
         return cls.new()._replace(limit=np.float32(np.inf))
 
     def in_epoch(self, step: int) -> Guard:
-        """Return the guard at a step of an epoch."""
+        """Return the guard at a step of an epoch.
+
+        Args:
+            step: Steps of the epoch that are over.
+        """
         return self._replace(steps=np.int32(step))
 
 
@@ -88,19 +99,18 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
     return state, guard
 
 
-Batch = tuple[Any, Any, Any]
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 
-# Rows times weights of the smallest part that is worth a thread: what a smaller one would save, dividing costs.
+# Rows times weights of the smallest micro-batch that is worth a thread: what a smaller one would save, dividing costs.
 SMALLEST_PART = 700_000
 
-# Most bytes of scratch memory of a part: glibc's arenas of threads end at 64 MiB, what goes beyond is mapped anew at
-# each step, which takes as long as the arithmetic. Parts of fewer rows than FEWEST_ROWS would lose more in products.
+# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. What goes beyond is mapped
+# again at each step, which takes as long as the arithmetic. Fewer rows than FEWEST_ROWS would lose more in products.
 LARGEST_SCRATCH = 60 << 20
 FEWEST_ROWS = 64
 
-# Kinds of batches that programs are kept for. A training meets two, of which one is its last batch; a process that goes
-# on training with whatever has come in meets a new one each time.
+# Kinds of batches whose programs stay compiled. A training meets two, of which one is its last batch; a process that
+# goes on training with whatever has come in meets a new one each time.
 MOST_KINDS = 16
 
 
@@ -108,10 +118,10 @@ MOST_KINDS = 16
 class _Plan:
     """How batches of one kind are divided.
 
-    Attributes:
-        program: The compiled program of a part.
-        rows: The row numbers of each part.
-        threads: How many threads share the parts.
+    Args:
+        program: The compiled program of a micro-batch.
+        rows: The row numbers of each micro-batch.
+        threads: How many threads share them.
     """
 
     program: Any
@@ -120,19 +130,19 @@ class _Plan:
 
 
 class TrainFunction:
-    """The training function of a compiled model: whole steps, or steps in parts that the cores share.
+    """The training function of a compiled model: whole steps, or micro-batches that the cores share.
 
     Args:
-        model: A compiled model. Its `parts` say how many parts a batch has, `None` chooses; `resumed_parts` are those
-            of the training that it goes on with, and take the place of the choice on a CPU; `skipped_steps` are the
-            steps of the epoch that were taken then. Its `processes` share each batch and its parts.
+        model: A compiled model. Its `parts` say how many micro-batches a batch has, `None` chooses; `resumed_parts` are
+            those of the training that it goes on with, and take the place of the choice on a CPU; `skipped_steps` are
+            the steps of the epoch that were taken then. Its `processes` share each batch.
 
     Attributes:
-        parts: The largest number of parts that a batch was divided into; 1 before the first step.
-        guard: Whether the numbers of all steps were sound so far; a callback tells it where an epoch begins.
+        parts: The largest number of micro-batches that a batch was divided into; 1 before the first step.
+        guard: Whether the numbers of all steps were sound so far; a callback sets where an epoch begins.
 
     Raises:
-        SpecError: `parts` are more than one, and the loss of a batch is not known from its parts.
+        SpecError: `parts` are more than one, and micro-batches do not give the loss of a batch.
     """
 
     def __init__(self, model: Any) -> None:
@@ -145,12 +155,9 @@ class TrainFunction:
         # With a number of one's own, results must not depend on how many threads XLA has.
         one_thread = model.parts is not None
         if one_thread and model.parts > 1 and not self.divisible:
-            raise SpecError(
-                "parts",
-                expected="None or 1 with a loss that is scaled, or a step of one's own",
-                received=repr(model.parts),
-                hint="Only the loss of the network's own head is known from its parts.",
-            )
+            expected = "None or 1 with a loss that is scaled, or a step of one's own"
+            hint = "Only the loss of the network's own head can be divided."
+            raise SpecError("parts", expected=expected, received=repr(model.parts), hint=hint)
         step = TrainStep(model)
 
         # Its name is that of the compiled program in the cache.
@@ -199,7 +206,7 @@ class TrainFunction:
         return logs, state
 
     def _make_room(self, kind: tuple[Any, ...]) -> None:
-        """Drop all programs before a batch of one kind too many; those that are still needed are compiled anew."""
+        """Drop all programs before a batch of one kind too many; those that are still needed are compiled again."""
         if kind not in self.kinds and len(self.kinds) == MOST_KINDS:
             for program in (self.whole, self.part, self.update):
                 program.clear_cache()
@@ -208,36 +215,44 @@ class TrainFunction:
         self.kinds.add(kind)
 
     def divides(self, batch: Batch) -> bool:
-        """Return whether a batch is divided: as it is told, or when it is large enough for two parts."""
-        return self.divisible and (self._told or self._threads(batch)) > 1
+        """Return whether a batch is divided: by a fixed number, or when it is large enough for two threads.
+
+        Args:
+            batch: Inputs, targets, weights.
+        """
+        return self.divisible and (self._fixed_parts or self._threads(batch)) > 1
 
     @property
-    def _told(self) -> int | None:
-        """The number of parts that does not depend on the batch, if there is one."""
+    def _fixed_parts(self) -> int | None:
+        """The number of micro-batches that does not depend on the batch, if there is one."""
         return self.model.parts or (self.model.resumed_parts if self.on_cpu else None)
 
     def _threads(self, batch: Batch) -> int:
-        """Return how many parts of a batch are large enough for a thread each."""
+        """Return how many micro-batches of a batch are large enough for a thread each."""
         return int(min(self.cores, batch_rows(batch) // self.fewest_rows))
 
     def _plan(self, state: StepState, batch: Batch) -> _Plan:
-        """Compile the program of a part; where the number is free, of smaller parts if it takes too much memory."""
+        """Compile the program of a micro-batch; where their number is free, a smaller one if it needs much memory."""
         count = batch_rows(batch)
-        # Each process has as many of those that are told.
-        parts = (self._told or 0) // self.processes.count or self._threads(batch)
+        # All processes have equally many of a fixed number.
+        parts = (self._fixed_parts or 0) // self.processes.count or self._threads(batch)
         workers = min(self.cores, parts)
         while True:
             rows = part_rows(count, parts)
             program = self.part.lower(state, batch, rows[0]).compile()
             memory, size = program.memory_analysis(), len(rows[0])
             enough = memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS
-            if self._told or enough:
+            if self._fixed_parts or enough:
                 return _Plan(program, rows, min(workers, len(rows)))
             parts *= 2  # an even division: products over a number of rows that vectors divide are faster
 
 
 def make_test_function(model: Any) -> StepFunction:
-    """Return the validation function of a compiled model."""
+    """Return the validation function of a compiled model.
+
+    Args:
+        model: A compiled model.
+    """
     if model.processes.count > 1:
         return _shared_test_function(model)
     whole = jax_jit(model.test_step, one_thread=model.parts is not None, donate=(0,))

@@ -1,30 +1,40 @@
-"""One training step as pure functions of JAX: from parts of a batch to gradients, and from these to the next state.
+"""One training step as pure functions of JAX: from micro-batches to gradients, and from these to the next state.
 
 ```
-batch ─ rows of each part ─ grad_part ─┐
-                            grad_part ─┼─ combine ─ apply → logs, next state
-                            grad_part ─┘
+process 0: rows ─ grad_part ─┐
+           rows ─ grad_part ─┴ combine ─┐
+                                        ├─ sum ─ the batch's contribution, the same bits everywhere ─ apply
+process 1: rows ─ grad_part ─┐          │
+           rows ─ grad_part ─┴ combine ─┘
 ```
 
-Nothing here knows who computes the parts, in which order or where: threads of one process carry them
-(`seqcast.network.jax_steps`), and several processes may each have parts of their own (`seqcast.network.jax_processes`).
-What is random is drawn for the whole batch and cut, so a part needs no other part.
+`TrainStep` does not know who computes the micro-batches, in which order or where: threads of one process carry them
+(`seqcast.network.jax_steps`). What is random is drawn for the whole batch and cut, so a micro-batch needs no other.
+
+Several processes may share each batch, joined by `seqcast.runtime.processes`. `combine` returns the same form as
+for one micro-batch, so one sum over processes, by JAX's own collectives, stands between `combine` and `apply`; alone it
+is the identity. It takes one message a step: gradients, loss and share lie behind one another in one vector. Each
+process then makes the same update by itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from seqcast.network.losses import HeadLoss
-from seqcast.network.row_random import part_of
-from seqcast.runtime import Processes, keras
+from seqcast.network.randomness import rows_of_batch
+from seqcast.runtime import Processes, jax_jit, keras
 
 Batch = tuple[Any, Any, Any]
 Part = dict[str, Any]
+Summation = Callable[[Batch, list[Part]], tuple[Batch, list[Part]]]
 
 
 class StepState(NamedTuple):
@@ -42,7 +52,11 @@ class StepState(NamedTuple):
 
 
 def is_divisible(model: Any) -> bool:
-    """Return whether the loss of a batch is known from its parts, is not scaled, and the step is Keras's own."""
+    """Return whether micro-batches give the loss of a batch, which is not scaled, and the step is Keras's own.
+
+    Args:
+        model: A compiled model.
+    """
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) or model.optimizer.loss_scale_factor
     methods = ("train_step", "compute_loss")
     overridden = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in methods)
@@ -50,16 +64,20 @@ def is_divisible(model: Any) -> bool:
 
 
 def batch_rows(batch: Batch) -> int:
-    """Return the number of rows of a batch, those of its targets."""
+    """Return the number of rows of a batch, those of its targets.
+
+    Args:
+        batch: Inputs, targets, weights.
+    """
     return int(jax.tree.leaves(batch[1])[0].shape[0])
 
 
 def part_rows(rows: int, parts: int) -> list[Any]:
-    """Return the row numbers of each part; all parts are of one size, and the last one may go beyond the batch.
+    """Return the row numbers of each micro-batch; all have one size, and the last one may go beyond the batch.
 
     Args:
         rows: Number of rows of the batch.
-        parts: Number of parts; fewer where some would be left without rows.
+        parts: Number of micro-batches; fewer where some would have no rows.
 
     Example:
         >>> [part.tolist() for part in part_rows(5, 2)], len(part_rows(3, 8))
@@ -74,7 +92,7 @@ class TrainStep:
     """The training step of a compiled model.
 
     Args:
-        model: A compiled model whose loss is a `HeadLoss`: the loss of a whole batch is the mean of its parts'
+        model: A compiled model whose loss is a `HeadLoss`: the loss of a batch is the mean of its micro-batches'
             losses, weighted with their `share`. Its `processes` share each batch; what a process has of one is the
             batch here.
     """
@@ -84,23 +102,23 @@ class TrainStep:
         self.processes: Processes = model.processes
 
     def grad_part(self, state: StepState, batch: Batch, rows: Any) -> Part:
-        """Return what one part contributes to a step.
+        """Return what one micro-batch contributes to a step.
 
         Args:
             state: The variables before the step; those of the optimiser are not read.
             batch: The whole batch: inputs, targets, weights.
-            rows: The part's row numbers. Rows beyond the batch do not count.
+            rows: The micro-batch's row numbers. Rows beyond the batch do not count.
 
         Returns:
-            `gradients`, `loss` and `share` of the part; `forecast` if there are metrics; and `non_trainable`, the
-            variables after the step that are not trained, the same from each part.
+            `gradients`, `loss` and `share` of the micro-batch; `forecast` if there are metrics; and `non_trainable`,
+            the variables after the step that are not trained, the same from each micro-batch.
         """
         count = batch_rows(batch)
         x, y, weight = jax.tree.map(lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch)
         weight = jnp.where(rows < count, 1.0 if weight is None else jnp.reshape(weight, (-1,)), 0.0)
         gradient = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         before = self.processes.rank * count
-        with part_of(self.processes.count * count, before + jnp.minimum(rows, count - 1)):
+        with rows_of_batch(self.processes.count * count, before + jnp.minimum(rows, count - 1)):
             (_, aux), gradients = gradient(
                 state.trainable,
                 state.non_trainable,
@@ -111,30 +129,24 @@ class TrainStep:
                 training=True,
                 optimizer_variables=[],
             )
-        loss, forecast, non_trainable, _ = aux
-        return {
-            "gradients": gradients,
-            "loss": loss,
-            "share": self.model.loss.share(y, weight),
-            "forecast": forecast if self._has_metrics else None,
-            "non_trainable": non_trainable,
-        }
+        return self._part(gradients, aux, y, weight)
 
     def combine(self, parts: list[Part]) -> Part:
-        """Return what the whole batch contributes, from all its parts in their order."""
+        """Return what the whole batch contributes.
+
+        Args:
+            parts: What its micro-batches contribute, in their order.
+        """
         total = sum(part["share"] for part in parts)
 
         def mean(*values: Any) -> Any:
             return sum(part["share"] * value for part, value in zip(parts, values, strict=True)) / total
 
-        gradients = jax.tree.map(mean, *(part["gradients"] for part in parts))
-        loss = mean(*(part["loss"] for part in parts))
-        forecast = jnp.concatenate([part["forecast"] for part in parts]) if self._has_metrics else None
         return {
-            "gradients": gradients,
-            "loss": loss,
+            "gradients": jax.tree.map(mean, *(part["gradients"] for part in parts)),
+            "loss": mean(*(part["loss"] for part in parts)),
             "share": total,
-            "forecast": forecast,
+            "forecast": jnp.concatenate([part["forecast"] for part in parts]) if self._has_metrics else None,
             "non_trainable": parts[0]["non_trainable"],
         }
 
@@ -160,11 +172,15 @@ class TrainStep:
             batch: Inputs, targets, weights.
         """
         x, y, weight = batch
-        _, (loss, forecast, non_trainable, _) = self.model.compute_loss_and_updates(
+        _, aux = self.model.compute_loss_and_updates(
             state.trainable, state.non_trainable, state.metrics, x, y, sample_weight=weight, training=False
         )
+        return self._part([], aux, y, weight)
+
+    def _part(self, gradients: list[Any], aux: Any, y: Any, weight: Any) -> Part:
+        loss, forecast, non_trainable, _ = aux
         return {
-            "gradients": [],
+            "gradients": gradients,
             "loss": loss,
             "share": self.model.loss.share(y, weight),
             "forecast": forecast if self._has_metrics else None,
@@ -172,7 +188,13 @@ class TrainStep:
         }
 
     def measure(self, state: StepState, batch: Batch, combined: Part) -> tuple[dict[str, Any], StepState]:
-        """Return the logs of a validation step and the variables after it; arguments as for `apply`."""
+        """Return the logs of a validation step and the variables after it.
+
+        Args:
+            state: The variables before the step.
+            batch: The whole batch.
+            combined: What `combine` returned.
+        """
         logs, metrics = self._metrics(state.metrics, batch, combined)
         return logs, state._replace(non_trainable=combined["non_trainable"], metrics=metrics)
 
@@ -189,3 +211,81 @@ class TrainStep:
                 x, y, weight = batch
                 logs = self.model.compute_metrics(x, y, combined["forecast"][:rows], weight)
         return logs, [scope.get_current_value(variable) for variable in variables]
+
+
+def over_processes(step: TrainStep) -> Summation:
+    """Return what joins the micro-batches of a batch that several processes compute.
+
+    Args:
+        step: The training step, whose processes share each batch.
+
+    Returns:
+        A function of this process's share of a batch and what its micro-batches contribute. It returns the batch by
+        which metrics are measured, and the contributions that make the whole of it: of one process both as they are,
+        otherwise one contribution, in which those of all processes are combined.
+    """
+    if step.processes.count == 1:
+        return lambda batch, parts: (batch, parts)
+    return _Sum(step)
+
+
+class _Sum:
+    """The sum over processes of a training step."""
+
+    def __init__(self, step: TrainStep) -> None:
+        self.step, self.count = step, step.processes.count
+        first: dict[int, Any] = {}
+        for device in jax.devices():
+            first.setdefault(device.process_index, device)
+        mesh = jax.sharding.Mesh(np.array([first[rank] for rank in range(self.count)]), ("processes",))
+        self.device = first[step.processes.rank]
+        spec: Any = jax.sharding.PartitionSpec
+        self.by_process = jax.sharding.NamedSharding(mesh, spec("processes"))
+        everywhere = jax.sharding.NamedSharding(mesh, spec())
+        self.add = jax.jit(lambda vectors: vectors.sum(axis=0), out_shardings=everywhere)
+        self.gather = jax.jit(lambda rows: rows, out_shardings=everywhere)
+        self.pack = jax_jit(self._pack, one_thread=True)
+        self.unpack: Callable[[Any], Any] | None = None
+
+    def __call__(self, batch: Batch, parts: list[Part]) -> tuple[Batch, list[Part]]:
+        """Combine the parts of all processes; they wait for each other."""
+        if self.unpack is None:
+            shapes = jax.eval_shape(lambda parts: _summands(self.step.combine(parts)), parts)
+            _, unravel = ravel_pytree(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+            self.unpack = jax_jit(partial(_unpack, unravel), one_thread=True)
+        vector, combined = self.pack(parts)
+        gradients, loss, share = self.unpack(self._together(self.add, vector))
+        whole = {**combined, "gradients": gradients, "loss": loss, "share": share}
+        if combined["forecast"] is None:
+            return batch, [whole]
+        # Metrics may be anything, so they are measured by the whole batch in each process.
+        inputs, *measured = batch
+        y, weight, whole["forecast"] = (
+            None if rows is None else self._together(self.gather, rows) for rows in (*measured, combined["forecast"])
+        )
+        return (inputs, y, weight), [whole]
+
+    def _pack(self, parts: list[Part]) -> tuple[Any, Part]:
+        """Return what is summed as one row, and the parts as one of which the rest is as in each process."""
+        combined = self.step.combine(parts)
+        vector, _ = ravel_pytree(_summands(combined))
+        return vector[None], {name: combined[name] for name in ("forecast", "non_trainable")}
+
+    def _together(self, program: Callable[[Any], Any], rows: Any) -> Any:
+        """Return what a program makes of the rows of all processes."""
+        rows = jax.device_put(rows, self.device)
+        shape = (self.count * rows.shape[0], *rows.shape[1:])
+        whole = jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])
+        return program(whole).addressable_data(0)
+
+
+def _summands(part: Part) -> tuple[Any, Any, Any]:
+    """Return what of a part is added up: gradients and loss, weighted with the share, and the share."""
+    share = part["share"]
+    return jax.tree.map(lambda value: share * value, part["gradients"]), share * part["loss"], share
+
+
+def _unpack(unravel: Callable[[Any], Any], vector: Any) -> tuple[Any, Any, Any]:
+    """Return gradients, loss and share of the whole batch from the sum."""
+    gradients, loss, share = unravel(jnp.asarray(vector))
+    return jax.tree.map(lambda value: value / share, gradients), loss / share, share

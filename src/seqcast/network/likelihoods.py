@@ -1,18 +1,28 @@
-"""Logarithms of likelihoods on every backend, safe for gradients in single precision.
+"""Distributions on every backend: logarithms of likelihoods, and draws by given random numbers.
 
-Keras has no logarithm of the gamma function. Stirling's series for it is exact to single precision from 5 on;
-smaller arguments are moved there by `Γ(z + 1) = z Γ(z)`. Differences of such logarithms are written out, because each
-may be a million times larger than their difference.
+**Likelihoods** are safe for gradients in single precision. Keras has no logarithm of the gamma function. Stirling's
+series for it is exact to single precision from 5 on; smaller arguments are moved there by `Γ(z + 1) = z Γ(z)`.
+Differences of such logarithms are written out, because each may be a million times larger than their difference.
+
+**Draws** for sample paths: random numbers are drawn outside of a compiled loop and become draws inside it. A
+distribution takes a fixed number of uniform numbers a draw, so that a path depends on nothing but the network's output
+and its own numbers. Rejection methods get a fixed number of proposals, of which the first that is accepted counts; that
+none is accepted is less probable than single precision can resolve.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
 
 from seqcast.runtime import keras
 
+Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops
 
@@ -24,6 +34,9 @@ def stirling_remainder(z: Tensor) -> Tensor:
     r"""Return what Stirling's formula leaves of the logarithm of the gamma function, for `z >= 5`.
 
     .. math:: \log Γ(z) - [(z - 1/2) \log z - z + 1/2 \log 2π] ≈ 1/(12 z) - 1/(360 z^3) + 1/(1260 z^5)
+
+    Args:
+        z: The argument.
 
     Example:
         >>> remainder = math.lgamma(5.0) - (4.5 * math.log(5.0) - 5.0 + 0.5 * math.log(2.0 * math.pi))
@@ -42,14 +55,24 @@ def _parts(parameters: Tensor) -> list[Tensor]:
 
 
 def normal(y: Tensor, parameters: Tensor) -> Tensor:
-    """Return `-(z² + log 2π) / 2 - log σ` with `z = (y - μ) / σ`; parameters `μ`, `σ`."""
+    """Return `-(z² + log 2π) / 2 - log σ` with `z = (y - μ) / σ`.
+
+    Args:
+        y: The value.
+        parameters: `μ`, `σ`, `[..., 2]`.
+    """
     location, scale = _parts(parameters)
     z = (y - location) / scale
     return -0.5 * ops.square(z) - ops.log(scale) - _HALF_LOG_TWO_PI
 
 
 def student_t(y: Tensor, parameters: Tensor) -> Tensor:
-    """Return the logarithm of Student's density; parameters `ν`, `μ`, `σ`."""
+    """Return the logarithm of Student's density.
+
+    Args:
+        y: The value.
+        parameters: `ν`, `μ`, `σ`, `[..., 3]`.
+    """
     freedom, location, scale = _parts(parameters)
     z = (y - location) / scale
     tail = 0.5 * (freedom + 1.0) * ops.log1p(ops.square(z) / freedom)
@@ -67,9 +90,13 @@ def _half_step(z: Tensor) -> Tensor:
 
 
 def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
-    r"""Return the logarithm of the probability of a count; parameters: the mean `μ` and the dispersion `α`.
+    r"""Return the logarithm of the probability of a count.
 
     .. math:: \log \frac{Γ(y + n)}{Γ(n) \, Γ(y + 1)} + n \log\frac{n}{n + μ} + y \log\frac{μ}{n + μ}, \quad n = 1/α
+
+    Args:
+        y: The count.
+        parameters: The mean `μ` and the dispersion `α`, `[..., 2]`.
 
     Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, equation 4.
     """
@@ -89,7 +116,12 @@ def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
 
 
 def log_normal(y: Tensor, parameters: Tensor) -> Tensor:
-    """Return the logarithm of the density of `exp(μ + σ z)`; parameters `μ`, `σ`."""
+    """Return the logarithm of the density of `exp(μ + σ z)`.
+
+    Args:
+        y: The value.
+        parameters: `μ`, `σ`, `[..., 2]`.
+    """
     logarithm = ops.log(y)
     return normal(logarithm, parameters) - logarithm
 
@@ -100,3 +132,145 @@ LOG_LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "negative_binomial": negative_binomial,
     "log_normal": log_normal,
 }
+
+
+# Proposals of a gamma variable: each is accepted with a probability of at least 0.95.
+GAMMA_PROPOSALS = 8
+# Proposals of a Poisson variable: each is accepted with a probability of at least 0.75.
+POISSON_PROPOSALS = 14
+# Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS` counts are added up.
+MANY = 10.0
+COUNTS = 40
+# A normal and a uniform number a gamma proposal, one for small shapes, one to invert, two a Poisson proposal.
+COUNT_UNIFORMS = 2 * GAMMA_PROPOSALS + 2 + 2 * POISSON_PROPOSALS
+
+
+def uniforms(seeds: Iterable[int], *, horizon: int, paths: int, targets: int, count: int) -> Array:
+    """Draw uniform numbers for paths, each seed for itself.
+
+    In every step the paths' numbers are spread evenly: the k-th smallest of n lies in `((k - 1) / n, k / n)`. Each path
+    has independent uniform numbers, as it should; but quantiles over these paths are nearer to the truth than those
+    over independent paths. A longer horizon goes on from a shorter one.
+
+    Args:
+        seeds: One for all rows, or one a row, `R`.
+        horizon: Number of steps, `H`.
+        paths: Number of paths.
+        targets: Target dimensions, `D`.
+        count: Numbers a draw, `k`.
+
+    Returns:
+        Numbers strictly between 0 and 1, `[H, R, paths, D, k]`.
+
+    Example:
+        >>> numbers = uniforms([1], horizon=2, paths=4, targets=1, count=1)
+        >>> sorted((numbers[0, 0, :, 0, 0] * 4).astype(int).tolist())
+        [0, 1, 2, 3]
+
+    Source: McKay, Beckman and Conover 1979 (Latin hypercube sampling).
+    """
+    shape = (horizon, targets, count, paths)
+    rows = []
+    for seed in seeds:
+        ranks = np.argsort(np.random.default_rng([int(seed), 0]).random(shape), axis=-1)
+        within = np.random.default_rng([int(seed), 1]).random(shape)
+        rows.append((ranks + within) / paths)
+    drawn = np.transpose(np.stack(rows, axis=1), (0, 1, 4, 2, 3))
+    return np.clip(drawn, 2.0**-24, 1.0 - 2.0**-24)
+
+
+def count_noise(numbers: Array) -> Array:
+    """Turn uniform numbers into what `draw_count` reads, of the same shape.
+
+    Args:
+        numbers: Between 0 and 1, `[..., COUNT_UNIFORMS]`.
+    """
+    noise = numbers.copy()
+    noise[..., :GAMMA_PROPOSALS] = special.ndtri(numbers[..., :GAMMA_PROPOSALS])
+    return noise
+
+
+def draw_count(mean: Tensor, dispersion: Tensor, noise: Tensor) -> Tensor:
+    """Draw counts with mean `μ` and variance `μ + α μ²`: Poisson variables with a gamma variable as their mean.
+
+    Args:
+        mean: `μ`, any shape.
+        dispersion: `α`, of the same shape.
+        noise: What `count_noise` returned, with one axis more.
+
+    Returns:
+        Whole numbers, as floats.
+
+    Example:
+        >>> noise = count_noise(uniforms([0], horizon=1, paths=1000, targets=1, count=COUNT_UNIFORMS))
+        >>> mean = keras.ops.full((1, 1, 1000, 1), 20.0)
+        >>> counts = draw_count(mean, mean / 80.0, keras.ops.convert_to_tensor(noise, dtype="float32"))
+        >>> 18 < float(keras.ops.mean(counts)) < 22
+        True
+
+    Source: Greenwood and Yule 1920.
+    """
+    place = 2 * GAMMA_PROPOSALS
+    rate = mean * dispersion * _draw_gamma(1.0 / dispersion, noise[..., : place + 1])
+    return _draw_poisson(rate, noise[..., place + 1 :])
+
+
+def _draw_gamma(shape: Tensor, noise: Tensor) -> Tensor:
+    """Draw gamma variables of scale 1. Source: Marsaglia and Tsang 2000; for shapes below 1 their section 6."""
+    normal = noise[..., :GAMMA_PROPOSALS]
+    uniform = noise[..., GAMMA_PROPOSALS : 2 * GAMMA_PROPOSALS]
+    small = shape < 1.0
+    d = ops.expand_dims(ops.where(small, shape + 1.0, shape) - 1.0 / 3.0, -1)
+    v = 1.0 + normal / ops.sqrt(9.0 * d)
+    cube = ops.maximum(v * v * v, 1e-30)
+    accepted = ops.log(uniform) < 0.5 * ops.square(normal) + d * (1.0 - cube + ops.log(cube))
+    drawn = _first(d * cube, ops.logical_and(accepted, v > 0.0))
+    power = ops.exp(ops.log(noise[..., -1]) / ops.where(small, shape, 1.0))
+    return ops.where(small, drawn * power, drawn)
+
+
+def _draw_poisson(rate: Tensor, noise: Tensor) -> Tensor:
+    few = _invert_poisson(ops.minimum(rate, MANY), noise[..., 0])
+    many = _propose_poisson(ops.maximum(rate, MANY), noise[..., 1:])
+    return ops.where(rate < MANY, few, many)
+
+
+def _invert_poisson(rate: Tensor, uniform: Tensor) -> Tensor:
+    """Count how many counts are not probable enough to reach the uniform number."""
+    counts = np.arange(COUNTS)
+    rate = ops.expand_dims(rate, -1)
+    logarithms = ops.convert_to_tensor(counts, dtype=rate.dtype) * ops.log(ops.maximum(rate, 1e-30)) - rate
+    probabilities = ops.exp(logarithms - ops.convert_to_tensor(special.gammaln(counts + 1.0), dtype=rate.dtype))
+    reached = ops.cumsum(probabilities, axis=-1)
+    return ops.sum(ops.cast(reached < ops.expand_dims(uniform, -1), rate.dtype), axis=-1)
+
+
+def _propose_poisson(rate: Tensor, noise: Tensor) -> Tensor:
+    """Draw Poisson variables of means of at least 10. Source: Hörmann 1993, algorithm PTRS."""
+    rate = ops.expand_dims(rate, -1)
+    b = 0.931 + 2.53 * ops.sqrt(rate)
+    a = -0.059 + 0.02483 * b
+    u, v = noise[..., :POISSON_PROPOSALS] - 0.5, noise[..., POISSON_PROPOSALS:]
+    distance = 0.5 - ops.abs(u)
+    counts = ops.floor((2.0 * a / distance + b) * u + rate + 0.43)
+    height = ops.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / ops.square(distance) + b))
+    possible = ops.logical_and(counts >= 0.0, ops.logical_or(distance >= 0.013, v <= distance))
+    counts = ops.maximum(counts, 0.0)
+    accepted = height <= _log_poisson(counts, rate)
+    return _first(counts, ops.logical_and(possible, accepted))
+
+
+def _log_poisson(counts: Tensor, rate: Tensor) -> Tensor:
+    """Return `k log λ - λ - log k!`, whose terms are a million times larger than itself when `λ` is."""
+    w = counts + (1.0 + SHIFT)
+    value = w - rate - counts * ops.log1p((w - rate) / rate)
+    value = value - (SHIFT + 0.5) * ops.log(w) - _HALF_LOG_TWO_PI - stirling_remainder(w)
+    for step in range(SHIFT):
+        value = value + ops.log(counts + 1.0 + step)
+    return value
+
+
+def _first(values: Tensor, accepted: Tensor) -> Tensor:
+    """Return along the last axis the first value that is accepted."""
+    place = ops.argmax(ops.cast(accepted, "int32"), axis=-1)
+    return ops.sum(values * ops.one_hot(place, values.shape[-1], dtype=values.dtype), axis=-1)

@@ -1,4 +1,4 @@
-"""What training makes small: a mean over the targets that are there; NaN is missing."""
+"""Losses: what training minimises, a mean over the targets that are there; NaN is missing."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class HeadLoss(keras.losses.Loss):
         ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h = \frac{h^{-γ}}{\sum_k k^{-γ}}
 
     with the loss `ℓ_bh` of an example's step, in which a missing target counts nothing, and the share `o_bh` of its
-    targets that are observed. A batch may be divided: the losses of its parts, weighted with their `share`, give that
-    of the whole.
+    targets that are observed. A batch may be divided: the losses of its micro-batches, weighted with their `share`,
+    give that of the whole.
 
     Args:
         horizon_decay: The exponent `γ`; 0 counts all steps alike.
@@ -76,7 +76,7 @@ class HeadLoss(keras.losses.Loss):
         return self._per_example(self.values(ops.cast(ops.convert_to_tensor(y_true), output.dtype), output))
 
     def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """Return the denominator: with it as weight, the losses of the parts of a batch give that of the whole.
+        """Return the denominator: with it as weight, the losses of micro-batches give that of the batch.
 
         Args:
             y_true: Targets, `[B, H, D]`.
@@ -89,12 +89,9 @@ class HeadLoss(keras.losses.Loss):
         """Return the mean over all axes but the first, `[B]`, in which steps, the second one, have their weights."""
         if self.horizon_decay:
             if len(values.shape) < 2:
-                raise SpecError(
-                    "horizon_decay",
-                    expected="0 with a loss that returns one value an example",
-                    received=repr(self.horizon_decay),
-                    hint="Let the loss return one value an example and step, `[B, H]`.",
-                )
+                expected = "0 with a loss that returns one value an example"
+                hint = "Let the loss return one value an example and step, `[B, H]`."
+                raise SpecError("horizon_decay", expected=expected, received=repr(self.horizon_decay), hint=hint)
             decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
             share = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
             values = values * ops.reshape(share, (-1, *[1] * (len(values.shape) - 2)))
@@ -128,7 +125,12 @@ class ObservedLoss(HeadLoss):
         self.inner = keras.losses.get(loss)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return what the Keras loss returns, `[B, H]`."""
+        """Return what the Keras loss returns, `[B, H]`.
+
+        Args:
+            y_true: Targets, `[B, H, D]`; NaN is missing.
+            output: What the network returns.
+        """
         filled = ops.where(ops.isnan(y_true), ops.stop_gradient(output), y_true)
         return self.inner.call(filled, output) if hasattr(self.inner, "call") else self.inner(filled, output)
 
@@ -160,7 +162,12 @@ class PinballLoss(HeadLoss):
         self.quantiles = tuple(quantiles)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the mean over the quantiles, `[B, H, D]`; the output is `[B, H, D, Q]`."""
+        """Return the mean over the quantiles, `[B, H, D]`; the output is `[B, H, D, Q]`.
+
+        Args:
+            y_true: Targets, `[B, H, D]`; NaN is missing.
+            output: What the network returns.
+        """
         probabilities = ops.convert_to_tensor(self.quantiles, dtype=output.dtype)
 
         def pinball(y: Tensor) -> Tensor:
@@ -193,7 +200,12 @@ class NegativeLogLikelihood(HeadLoss):
         self.distribution = distribution
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the negative logarithms, `[B, H, D]`; the output is `[B, H, D, P]`."""
+        """Return the negative logarithms, `[B, H, D]`; the output is `[B, H, D, P]`.
+
+        Args:
+            y_true: Targets, `[B, H, D]`; NaN is missing.
+            output: What the network returns.
+        """
         log_likelihood = LOG_LIKELIHOODS[self.distribution]
         return _where_observed(lambda y: -log_likelihood(y, output), y_true)
 

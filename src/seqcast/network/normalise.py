@@ -1,6 +1,6 @@
-"""Normalisation of each window by itself: taken out before the network, put back after it.
+"""Normalisation of each window by its own loc and scale: removed before the network, restored after it.
 
-Only target columns are touched, so the box needs to know where the targets' own past is.
+Only target columns change, so a normaliser needs to know where the targets' own past is.
 """
 
 from __future__ import annotations
@@ -36,18 +36,33 @@ class Normaliser:
         self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return each window's loc and scale, `[B, D]` each, or `None` for no normalisation."""
+        """Return each window's loc and scale, `[B, D]` each, or `None` for no normalisation.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+        """
         return None
 
     def apply(self, past: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Normalise the target columns of the past, `[B, T, F]`."""
+        """Normalise the target columns of the past, `[B, T, F]`.
+
+        Args:
+            past: The past.
+            loc: What is subtracted from each target, `[B, D]`.
+            scale: What each target is divided by, `[B, D]`.
+        """
         place = ops.convert_to_tensor(self.place, dtype=past.dtype)
         locs = ops.matmul(loc, place)
         scales = ops.matmul(scale, place) + ops.convert_to_tensor(self.untouched, dtype=past.dtype)
         return (past - ops.expand_dims(locs, 1)) / ops.expand_dims(scales, 1)
 
     def targets(self, past: Tensor) -> Tensor:
-        """Return the target columns, `[B, T, D]`."""
+        """Return the target columns, `[B, T, D]`.
+
+        Args:
+            past: The past, `[B, T, F]`.
+        """
         return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
 
     def _level(self, past: Tensor, observed: Tensor | None) -> Tensor:
@@ -66,7 +81,12 @@ class LastNormaliser(Normaliser):
     """Subtract the window's last value: `x' = x - x_T`. Source: NLinear, Zeng et al. 2023, arXiv:2205.13504."""
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return the last value (gaps are filled with the value before them) and a scale of 1."""
+        """Return the last value (gaps are filled with the value before them) and a scale of 1.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+        """
         last = self.targets(past)[:, -1]
         return last, ops.ones_like(last)
 
@@ -78,7 +98,12 @@ class LevelNormaliser(Normaliser):
     """
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token and a scale of 1."""
+        """Return the level of the last token and a scale of 1.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+        """
         level = self._level(past, observed)
         return level, ops.ones_like(level)
 
@@ -92,7 +117,12 @@ class InstanceNormaliser(Normaliser):
     epsilon = 1e-3
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation over the values that were observed."""
+        """Return mean and deviation over the values that were observed.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+        """
         values = self.targets(past)
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * values, axis=1) / count
@@ -104,7 +134,12 @@ class RecentNormaliser(InstanceNormaliser):
     """Subtract the mean of the window's last token, divide by the window's deviation."""
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token, and the deviation over the values that were observed."""
+        """Return the level of the last token, and the deviation over the values that were observed.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+        """
         _, deviation = super().statistics(past, observed)
         return self._level(past, observed), deviation
 
@@ -119,7 +154,12 @@ class ScaleNormaliser(Normaliser):
     """
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return a loc of 0 and the mean absolute value."""
+        """Return a loc of 0 and the mean absolute value.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+        """
         values = self.targets(past)
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * ops.abs(values), axis=1) / count

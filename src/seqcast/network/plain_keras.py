@@ -23,6 +23,9 @@ CELL_OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True},
     "simple_rnn": {"activation": "tanh", "use_bias": True},
 }
+WEIGHTS = ("kernel", "recurrent_kernel", "bias")
+# Options that change nothing where the others are at their defaults.
+UNUSED_OPTIONS = {"dropout", "regularizer", "sampling_schedule", "sampling_steps", "attention_heads", "static_input"}
 
 
 def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Seq:
@@ -60,21 +63,16 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
         )
     dense = getattr(head, "layer", head)
     if not isinstance(dense, keras.layers.Dense) or _name(dense.activation) != "linear" or not dense.use_bias:
-        raise SpecError(
-            "head",
-            expected="a Dense layer with a bias and without activation",
-            received=repr(head),
-            hint="Give the layer that writes the forecast.",
-        )
+        expected = "a Dense layer with a bias and without activation"
+        raise SpecError("head", expected=expected, received=repr(head), hint="Give the layer that writes the forecast.")
     spec = NetworkSpec(cell=kinds.pop(), encoder_units=widths[0], decoder_units=widths[1])
     window = WindowSpec(horizon=horizon, features=int(ours[0].kernel.shape[0]), targets=dense.units)
     network = Seq2Seq(window, spec, seed=0)
-    for where, part, cells in (("encoder", network.encoder, ours), ("decoder", network.decoder, theirs)):
-        for cell, plain in zip(part.stack.layers_forward, cells, strict=True):
-            if cell.kernel is not None:
-                _copy(where, plain.kernel, cell.kernel)
-            _copy(where, plain.recurrent_kernel, cell.recurrent_kernel)
-            _copy(where, plain.bias, cell.bias)
+    for where, half, cells in (("encoder", network.encoder, ours), ("decoder", network.decoder, theirs)):
+        for cell, plain in zip(half.stack.layers_forward, cells, strict=True):
+            for name in WEIGHTS:
+                if getattr(cell, name) is not None:
+                    _copy(where, getattr(plain, name), getattr(cell, name))
     _copy("head", dense.kernel, network.decoder.head.dense.kernel)
     _copy("head", dense.bias, network.decoder.head.dense.bias)
     return network
@@ -90,7 +88,7 @@ def to_keras(network: Seq2Seq) -> Any:
         A model from the past, `[B, T, F]`, and zeros, `[B, H, 1]`, to the forecast, `[B, H, D]`.
 
     Raises:
-        SpecError: The network has a part that the post's does not have, or a cell that Keras has no layer for.
+        SpecError: The network has an option that the post's does not have, or a cell that Keras has no layer for.
 
     Example:
         >>> network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(), seed=0)
@@ -100,18 +98,13 @@ def to_keras(network: Seq2Seq) -> Any:
     """
     spec = network.network
     check_choice("cell", spec.cell, tuple(LAYERS))
-    plain = NetworkSpec(cell=spec.cell, encoder_units=spec.encoder_units, decoder_units=spec.encoder_units)
-    others = [name for name, value in spec.to_dict().items() if plain.to_dict()[name] != value]
-    own = {"dropout", "regularizer", "sampling_schedule", "sampling_steps", "attention_heads", "static_input"}
-    others = [name for name in others if name not in own]
+    plain = NetworkSpec(cell=spec.cell, encoder_units=spec.encoder_units, decoder_units=spec.encoder_units).to_dict()
+    others = [name for name, value in spec.to_dict().items() if plain[name] != value and name not in UNUSED_OPTIONS]
     others += [name for name in ("static", "future", "observed") if getattr(network.window, name)]
     if others:
-        raise SpecError(
-            ", ".join(others),
-            expected="what NetworkSpec has by default, for plain Keras layers",
-            received="others",
-            hint="Save such a network with network.save('….keras').",
-        )
+        expected = "what NetworkSpec has by default, for plain Keras layers"
+        hint = "Save such a network with network.save('….keras')."
+        raise SpecError(", ".join(others), expected=expected, received="others", hint=hint)
     make = getattr(keras.layers, LAYERS[spec.cell])
     past = keras.Input((network.window.context_length, network.window.features), name="past")
     zeros = keras.Input((None, 1), name="zeros")
@@ -136,23 +129,20 @@ def to_keras(network: Seq2Seq) -> Any:
 
 
 def _copy_cell(cell: Cell, plain: Any) -> None:
-    if cell.kernel is None:
-        plain.kernel.assign(keras.ops.zeros_like(plain.kernel.value))
-    else:
-        _copy("network", cell.kernel, plain.kernel)
-    _copy("network", cell.recurrent_kernel, plain.recurrent_kernel)
-    _copy("network", cell.bias, plain.bias)
+    for name in WEIGHTS:
+        weight, target = getattr(cell, name), getattr(plain, name)
+        if weight is None:
+            target.assign(keras.ops.zeros_like(target.value))
+        else:
+            _copy("network", weight, target)
 
 
 def _copy(where: str, source: Any, target: Any) -> None:
-    """Copy the numbers of a weight: a shared buffer would be gone when one of both models gives it to a program."""
+    """Copy the numbers of a weight: a shared buffer would vanish when one of both models gives it to a program."""
     if tuple(source.shape) != tuple(target.shape):
-        raise SpecError(
-            where,
-            expected=f"layers in their order, first to last, whose weight {source.path} is {tuple(target.shape)}",
-            received=str(tuple(source.shape)),
-            hint="Give the layers of one part of the model, each after the one that it reads.",
-        )
+        expected = f"layers in their order, first to last, whose weight {source.path} is {tuple(target.shape)}"
+        hint = "Give the layers of the encoder or of the decoder, each after the one that it reads."
+        raise SpecError(where, expected=expected, received=str(tuple(source.shape)), hint=hint)
     target.assign(np.array(to_numpy(source.value)))
 
 
@@ -181,12 +171,8 @@ def _kind(where: str, cell: Any) -> str:
     kinds = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}
     kind = kinds.get(type(cell).__name__)
     if kind is None or not cell.built:
-        raise SpecError(
-            where,
-            expected="built GRU, LSTM or SimpleRNN layers",
-            received=repr(cell),
-            hint="Call the model once before, and give its recurrent layers.",
-        )
+        hint = "Call the model once before, and give its recurrent layers."
+        raise SpecError(where, expected="built GRU, LSTM or SimpleRNN layers", received=repr(cell), hint=hint)
     for name, value in CELL_OPTIONS[kind].items():
         option = getattr(cell, name)
         if (_name(option) if callable(option) else option) != value:

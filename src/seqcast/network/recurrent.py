@@ -1,19 +1,58 @@
-"""A stack of recurrent layers: the seam between the network and the speed of its loops."""
+"""A stack of recurrent layers, and the loop over time that works on every backend."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqcast.network.cells import CELLS, Cell
-from seqcast.network.init import child_seeds
-from seqcast.network.row_random import dropped_rows
-from seqcast.network.scan import scan
+from seqcast.network.randomness import child_seeds, dropout_mask
 from seqcast.runtime import keras, platform
 
 Tensor = Any
 LayerStates = list[tuple[Tensor, ...]]
 ops = keras.ops
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, *, length: int | None = None, reverse: bool = False
+) -> tuple[Any, Any]:
+    """Call `f(carry, x) → (carry, y)` for each step, as `keras.ops.scan` does, on every backend.
+
+    On TensorFlow `keras.ops.scan` (3.15) wants every `y` to look like the carry; there the loop is `tf.scan`, which
+    wants the same of nothing but the carry, so `y` travels in it.
+
+    Args:
+        f: The step.
+        init: The carry before the first step: tensors in tuples, lists or dicts.
+        xs: What is read, first axis the steps; `None` for nothing.
+        length: Number of steps, when there are no `xs`.
+        reverse: Whether to run from the last step to the first; each `y` keeps its place.
+
+    Returns:
+        The carry after the step that was run last, and all `y`, stacked.
+
+    Example:
+        >>> last, sums = scan(lambda s, x: (s + x, s + x), keras.ops.zeros(()), keras.ops.arange(1.0, 4.0))
+        >>> float(last), [float(s) for s in sums]
+        (6.0, [1.0, 3.0, 6.0])
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.scan(f, init, xs=xs, length=length, reverse=reverse)  # type: ignore[no-any-return]
+    import tensorflow
+
+    tree = keras.tree
+    at, end = (-1, 0) if reverse else (0, -1)
+    first = None if xs is None else tree.map_structure(lambda x: x[at], xs)
+    _, y = f(init, first)  # only to learn what a y looks like
+    start = (init, tree.map_structure(tensorflow.zeros_like, y))
+
+    def step(before: Any, x: Any) -> Any:
+        return f(before[0], None if xs is None else x)
+
+    steps = tensorflow.range(length) if xs is None else xs
+    carries, ys = tensorflow.scan(step, steps, initializer=start, reverse=reverse)
+    return tree.map_structure(lambda carry: carry[end], carries), ys
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -29,6 +68,7 @@ class RecurrentStack(keras.layers.Layer):
             sequence (Gal and Ghahramani 2016, arXiv:1512.05287).
         regularizer: Keras regularisers for `kernel`, `recurrent` and `bias`.
         seed: Seed of initial weights and masks.
+        options: What Keras's layers take.
 
     Example:
         >>> stack = RecurrentStack((4, 3), features=2, cell="gru", seed=1)
@@ -71,7 +111,11 @@ class RecurrentStack(keras.layers.Layer):
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """Create the weights of all cells."""
+        """Create the weights of all cells.
+
+        Args:
+            input_shape: Keras's; sizes are known without it.
+        """
         for cell in [*self.layers_forward, *self.layers_backward]:
             cell.build()
         self.built = True
@@ -83,7 +127,11 @@ class RecurrentStack(keras.layers.Layer):
         return [(cell.units * factor,) * cell.state_count for cell in self.layers_forward]
 
     def initial_state(self, batch: Any) -> LayerStates:
-        """Return states of zeros for so many sequences."""
+        """Return states of zeros.
+
+        Args:
+            batch: Number of sequences.
+        """
         return [
             tuple(ops.zeros((batch, width), dtype=self.compute_dtype) for width in widths)
             for widths in self.state_widths
@@ -93,12 +141,16 @@ class RecurrentStack(keras.layers.Layer):
         """Draw what each layer's input is multiplied with, `[B, n]`; `None` where nothing is dropped.
 
         Masks are drawn here, outside of any loop: inside a compiled loop a random generator cannot advance.
+
+        Args:
+            batch: Number of sequences, `B`.
+            training: Whether dropout is at work.
         """
         if not training or self.mask_seed is None:
             return [None] * len(self.units)
         masks: list[Tensor | None] = [None]
         for widths in self.state_widths[:-1]:
-            masks.append(dropped_rows(batch, (widths[0],), self.rate, self.mask_seed, self.compute_dtype))
+            masks.append(dropout_mask(batch, (widths[0],), self.rate, self.mask_seed, self.compute_dtype))
         return masks
 
     def step(
@@ -119,16 +171,16 @@ class RecurrentStack(keras.layers.Layer):
         return output, stepper.turn(after)
 
     def step_broadcast(
-        self, parts: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None
+        self, inputs: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None
     ) -> Tensor:
         """Advance all layers by one step, once for each of several inputs and always from the same states.
 
-        It equals `step` of states that are repeated for each input. But what each state has to say is computed once,
-        and what is said to all sequences alike as well: of the products only those between the layers are as large.
+        It equals `step` of states that are repeated for each input. But the product with each state is computed once,
+        and so is that of an input that all sequences share: only the products between the layers have the full size.
 
         Args:
-            parts: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` where they are the same for all sequences, whose features are
-                joined.
+            inputs: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` where they are the same for all sequences, whose features
+                are joined.
             states: States of all layers, as `initial_state` returns them.
             masks: What `dropout_masks` returned.
 
@@ -139,7 +191,7 @@ class RecurrentStack(keras.layers.Layer):
         for cell, mask, before in zip(self.layers_forward, masks or [None] * len(states), states, strict=True):
             if mask is not None and outputs is not None:
                 outputs = outputs * ops.expand_dims(mask, 1)
-            gates = cell.project_parts(parts if outputs is None else [outputs])
+            gates = cell.project(*inputs) if outputs is None else cell.project(outputs)
             outputs = cell.step(gates, [ops.expand_dims(state, 1) for state in before], cell.recurrent())[0]
         return outputs
 
@@ -159,6 +211,7 @@ class RecurrentStack(keras.layers.Layer):
         valid: Tensor | None = None,
         length: int | None = None,
         training: bool | None = None,
+        loop_backend: Any = None,
     ) -> tuple[Tensor, LayerStates]:
         """Run all layers over time; equal to as many calls of `step`.
 
@@ -168,39 +221,38 @@ class RecurrentStack(keras.layers.Layer):
             valid: Which steps count, `[B, T]`; at others the states stay as they are. For left padding.
             length: Number of steps, for a stack without input.
             training: Whether dropout is at work.
+            loop_backend: The loops over time; `None` takes the fastest.
 
         Returns:
             The last layer's outputs, `[B, T, n]`, and each layer's states after the last step.
         """
         states = self.initial_state(ops.shape(x)[0]) if initial_state is None else initial_state
         masks = self.dropout_masks(ops.shape(states[0][0])[0], training)
-        loop_backend = self.loop_backend
-        x = None if x is None else loop_backend.enter(x)
+        loops = loop_backend or self.loop_backend
+        x = None if x is None else loops.enter(x)
         # Turned as a sequence of one feature, a mask over steps gets the axis that it is spread over.
-        valid = None if valid is None else loop_backend.enter(ops.expand_dims(valid, -1))
+        valid = None if valid is None else loops.enter(ops.expand_dims(valid, -1))
         after: LayerStates = []
-        for depth, cell in enumerate(self.layers_forward):
-            mask = masks[depth]
+        for depth, (cell, mask) in enumerate(zip(self.layers_forward, masks, strict=True)):
             if mask is not None and x is not None:
-                x = x * loop_backend.turn(mask)
-            before = tuple(loop_backend.turn(state) for state in states[depth])
+                x = x * loops.turn(mask)
+            before = tuple(loops.turn(state) for state in states[depth])
             if not self.bidirectional:
-                x, last = loop_backend.run(cell, x, before, valid=valid, length=length)
+                x, last = loops.run(cell, x, before, valid=valid, length=length)
             else:
-                x, last = self._both_ways(depth, x, before, valid)
-            after.append(tuple(loop_backend.turn(state) for state in last))
-        return loop_backend.leave(x), after
+                x, last = _both_ways(loops, (cell, self.layers_backward[depth]), x, before, valid)
+            after.append(tuple(loops.turn(state) for state in last))
+        return loops.leave(x), after
 
-    def _both_ways(
-        self, depth: int, x: Tensor, states: tuple[Tensor, ...], valid: Tensor | None
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        halves = [self.loop_backend.split(state) for state in states]
-        forward, last = self.loop_backend.run(self.layers_forward[depth], x, tuple(h[0] for h in halves), valid=valid)
-        backward, first = self.loop_backend.run(
-            self.layers_backward[depth], x, tuple(h[1] for h in halves), valid=valid, reverse=True
-        )
-        joined = tuple(self.loop_backend.join(pair) for pair in zip(last, first, strict=True))
-        return self.loop_backend.join((forward, backward)), joined
+
+def _both_ways(
+    loops: Any, cells: tuple[Cell, Cell], x: Tensor, states: tuple[Tensor, ...], valid: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a layer forwards and backwards, and join outputs and states."""
+    ahead, back = zip(*(loops.split(state) for state in states), strict=True)
+    forward, last = loops.run(cells[0], x, ahead, valid=valid)
+    backward, first = loops.run(cells[1], x, back, valid=valid, reverse=True)
+    return loops.join((forward, backward)), tuple(loops.join(pair) for pair in zip(last, first, strict=True))
 
 
 class Stepper:
@@ -219,7 +271,11 @@ class Stepper:
         self.masks = [None if mask is None else loop_backend.turn(mask) for mask in masks or [None] * len(cells)]
 
     def turn(self, states: LayerStates) -> LayerStates:
-        """Turn the states of all layers, `[B, n]`, as the loop backend has them, or back."""
+        """Turn the states of all layers, `[B, n]`, as the loop backend has them, or back.
+
+        Args:
+            states: The states, layer by layer.
+        """
         return [tuple(self.loop_backend.turn(state) for state in layer) for layer in states]
 
     def step(self, x: Tensor | None, states: LayerStates) -> tuple[Tensor, LayerStates]:
@@ -251,31 +307,62 @@ class Scanned:
     """
 
     def enter(self, x: Tensor) -> Tensor:
-        """Turn a sequence, `[B, T, f]`, on its way in."""
+        """Turn a sequence, `[B, T, f]`, on its way in.
+
+        Args:
+            x: The sequence.
+        """
         return ops.swapaxes(x, 0, 1)
 
     def leave(self, outputs: Tensor) -> Tensor:
-        """Turn a sequence back, `[B, T, n]`."""
+        """Turn a sequence back, `[B, T, n]`.
+
+        Args:
+            outputs: The turned sequence.
+        """
         return ops.swapaxes(outputs, 0, 1)
 
     def turn(self, state: Tensor) -> Tensor:
-        """Turn a state or a mask on its way in or out: here it stays as it is."""
+        """Turn a state or a mask on its way in or out: here it stays as it is.
+
+        Args:
+            state: The state.
+        """
         return state
 
     def split(self, state: Tensor) -> list[Tensor]:
-        """Cut the state of two directions."""
+        """Cut the state of two directions.
+
+        Args:
+            state: The state, turned.
+        """
         return list(ops.split(state, 2, axis=-1))
 
     def join(self, pair: Sequence[Tensor]) -> Tensor:
-        """Join the outputs, or the states, of two directions."""
+        """Join the outputs, or the states, of two directions.
+
+        Args:
+            pair: Those of both directions, turned.
+        """
         return ops.concatenate(pair, axis=-1)
 
     def weights(self, cell: Cell) -> Any:
-        """Return the weights of a cell as `step` takes them."""
+        """Return the weights of a cell as `step` takes them.
+
+        Args:
+            cell: The cell.
+        """
         return cell.recurrent()
 
     def step(self, cell: Cell, weights: Any, x: Tensor | None, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Advance one layer by one step and return its states after it; `x` `[B, f]`, states `[B, n]`."""
+        """Advance one layer by one step, and return its states after it.
+
+        Args:
+            cell: The cell.
+            weights: What `weights` returned.
+            x: Input, `[B, f]`, or `None`.
+            states: States before, `[B, n]`.
+        """
         return cell.step(cell.project(x), states, weights)
 
     def run(
@@ -301,31 +388,38 @@ class Scanned:
         Returns:
             Outputs, `[T, B, n]`, and the states after the step that was run last.
         """
-        recurrent = self.weights(cell)
-        constant = cell.project(None) if x is None else None
+        recurrent, constant = self.weights(cell), cell.project() if x is None else None
         scanned: dict[str, Any] = {}
         if x is not None:
             scanned["gates"] = cell.project(x)
         if valid is not None:
             scanned["valid"] = valid
 
-        def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Tensor]:
-            gates = constant if constant is not None else at["gates"]
-            after = cell.step(gates, before, recurrent)
+        def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Any]:
+            gates = cell.gate_values(constant if constant is not None else at["gates"], before, recurrent)
+            after = cell.mixed(gates, before)
             if valid is not None:
                 after = tuple(ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True))
-            return after, after[0]
+            return after, self.record(after, gates)
 
         steps = length if x is None else None
-        last, outputs = scan(advance, tuple(states), scanned or None, length=steps, reverse=reverse)
-        return outputs, tuple(last)
+        last, recorded = scan(advance, tuple(states), scanned or None, length=steps, reverse=reverse)
+        return recorded, tuple(last)
+
+    def record(self, states: tuple[Tensor, ...], gates: tuple[Tensor, ...]) -> Any:
+        """Return what `run` records of a step: the output.
+
+        Args:
+            states: The states after the step, `[B, n]` each.
+            gates: The values of its gates.
+        """
+        return states[0]
 
 
 def _fastest_loops(cell: type[Cell]) -> Any:
     """Return the fastest way through time that this backend has for a cell on this device."""
     if keras.backend.backend() == "jax" and platform() == "cpu":
-        from seqcast.network.jax_loops import FeaturesMajor
-        from seqcast.network.jax_recurrences import RECURRENCES
+        from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor
 
         if cell in RECURRENCES:
             return FeaturesMajor()

@@ -1,62 +1,35 @@
-"""Segments: several steps folded into one token, so that a long window is a short sequence.
+"""Segments of steps and blocks of segments: tokens, and horizons longer than the trained one.
 
-A token lists its steps one after the other, each with all its features. Pasts are lengthened to whole segments on the
-left, so that segments end where the past ends; futures are lengthened on the right.
+A token lists the steps of its segment one after the other, each with all its features, so that a long window is a short
+sequence. Pasts are lengthened to whole segments on the left, so that segments end where the past ends; futures are
+lengthened on the right.
+
+A decoder that knows the trained number of tokens only writes a longer horizon block by block. A block is as long as the
+trained horizon. The encoder reads the block's forecasts as past, by whole segments, and the next block is written from
+the state after them. Where the trained horizon is no multiple of the segment, the next block forecasts the steps of the
+last, incomplete segment again, and the first forecast of a step stands: a shorter horizon is always the beginning of a
+longer one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from seqcast.network.init import GlorotUniform
+import numpy as np
+
 from seqcast.runtime import keras
 
 Tensor = Any
 ops = keras.ops
 
 
-class SegmentEmbedding(keras.layers.Layer):
-    r"""A linear layer and ReLU a token: `x = \max(0, [x_1, …, x_s] W + b)`.
+def token_count(steps: Any, segment: int) -> Any:
+    """Return how many tokens hold some steps; the first or the last one may be incomplete.
 
     Args:
-        width: Width of what the encoder reads.
-        features: Width of a token.
-        regularizer: Keras regularisers; `kernel` and `bias` are used.
-        seed: Seed of the initial weights.
-
-    Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.2.
-    """
-
-    def __init__(
-        self,
-        width: int,
-        features: int,
-        *,
-        regularizer: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        regularizer = regularizer or {}
-        self.dense = keras.layers.Dense(
-            width,
-            activation="relu",
-            kernel_initializer=GlorotUniform(seed=seed),
-            kernel_regularizer=regularizer.get("kernel"),
-            bias_regularizer=regularizer.get("bias"),
-            name="segment",
-        )
-        self.dense.build((None, features))
-        self.built = True
-
-    def call(self, tokens: Tensor) -> Tensor:
-        """Map tokens, `[B, tokens, features]`, to what the encoder reads, `[B, tokens, width]`."""
-        return self.dense(tokens)
-
-
-def token_count(steps: Any, segment: int) -> Any:
-    """Return how many tokens so many steps fill, the last or first one perhaps in part.
+        steps: Number of steps.
+        segment: Steps of a token.
 
     Example:
         >>> token_count(6, 3), token_count(7, 3)
@@ -67,6 +40,10 @@ def token_count(steps: Any, segment: int) -> Any:
 
 def fold(x: Tensor, segment: int) -> Tensor:
     """Fold whole segments of steps into tokens, `[B, tokens · s, f]` into `[B, tokens, s · f]`.
+
+    Args:
+        x: The steps.
+        segment: Steps of a token, `s`.
 
     Example:
         >>> keras.ops.convert_to_numpy(fold(keras.ops.reshape(keras.ops.arange(8), (1, 4, 2)), 2)).tolist()
@@ -79,7 +56,12 @@ def fold(x: Tensor, segment: int) -> Tensor:
 
 
 def unfold(x: Tensor, segment: int) -> Tensor:
-    """Undo `fold`: `[B, tokens, s · f, …]` into `[B, tokens · s, f, …]`."""
+    """Undo `fold`: `[B, tokens, s · f, …]` into `[B, tokens · s, f, …]`.
+
+    Args:
+        x: The tokens.
+        segment: Steps of a token, `s`.
+    """
     if segment == 1:
         return x
     batch, tokens = ops.shape(x)[0], ops.shape(x)[1]
@@ -90,7 +72,7 @@ def whole_on_left(x: Tensor, segment: int, *, repeat: bool = False) -> Tensor:
     """Lengthen a past, `[B, T, f]`, to whole segments on the left.
 
     Args:
-        x: Steps.
+        x: The steps.
         segment: Steps of a segment.
         repeat: Whether the first step is repeated; otherwise zeros are put before it.
 
@@ -108,8 +90,91 @@ def whole_on_left(x: Tensor, segment: int, *, repeat: bool = False) -> Tensor:
 
 
 def whole_on_right(x: Tensor, segment: int) -> Tensor:
-    """Lengthen a future, `[B, H, f]`, to whole segments by repeating its last step."""
+    """Lengthen a future, `[B, H, f]`, to whole segments by repeating its last step.
+
+    Args:
+        x: The steps.
+        segment: Steps of a segment.
+    """
     if segment == 1:
         return x
     longer = ops.concatenate([x, ops.repeat(x[:, -1:], segment - 1, axis=1)], axis=1)
     return longer[:, : token_count(ops.shape(x)[1], segment) * segment]
+
+
+def write_in_blocks(
+    decode: Callable[[Any, int, int], tuple[Tensor, Tensor | None]],
+    append: Callable[[Any, Tensor], Any],
+    states: Any,
+    *,
+    horizon: int,
+    trained: int,
+    segment: int,
+) -> tuple[Tensor, Tensor | None]:
+    """Write a forecast block by block.
+
+    Args:
+        decode: From states, the number of steps before the block, and its own number of steps, to the block's forecast,
+            `[B, steps, …]`, and the attention's weights or `None`.
+        append: From states and a forecast of whole segments to the states after it.
+        states: The states after the past.
+        horizon: Number of steps.
+        trained: The trained horizon, the longest block.
+        segment: Steps of a token.
+
+    Returns:
+        The forecast, `[B, H, …]`, and the attention's weights, `[B, H, memory]`, zero for what came into the memory
+        after the block was written; or `None`.
+
+    Example:
+        >>> count = lambda last, start, steps: (last + keras.ops.reshape(keras.ops.arange(1, steps + 1), (1, -1)), None)
+        >>> forecast, _ = write_in_blocks(count, lambda last, new: new[:, -1:], 7, horizon=5, trained=3, segment=2)
+        >>> [int(value) for value in forecast[0]]
+        [8, 9, 10, 11, 12]
+    """
+    forecast, weights = decode(states, 0, min(trained, horizon))
+    attention = [weights]
+    for before, start, stop, end in later_blocks(horizon, trained, segment):
+        states = append(states, forecast[:, before:start])
+        block, weights = decode(states, start, stop - start)
+        forecast = _library(block).concatenate([forecast, block[:, end - start :]], axis=1)
+        attention.append(None if weights is None else weights[:, end - start :])
+    return forecast, _joined(attention)
+
+
+def later_blocks(horizon: int, trained: int, segment: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the bounds of each block after the first, which begins with a whole token.
+
+    Args:
+        horizon: Number of steps.
+        trained: The trained horizon, the longest block.
+        segment: Steps of a token.
+
+    Yields:
+        Where the block before began, where it begins, where it stops, and up to where the forecast is written already.
+
+    Example:
+        >>> list(later_blocks(5, trained=3, segment=2))
+        [(0, 2, 5, 3)]
+    """
+    before, end = 0, min(trained, horizon)
+    while end < horizon:
+        start = end // segment * segment
+        stop = min(start + trained, horizon)
+        yield before, start, stop, end
+        before, end = start, stop
+
+
+def _joined(attention: list[Tensor | None]) -> Tensor | None:
+    """Join the blocks' attention over memories of growing length."""
+    blocks = [weights for weights in attention if weights is not None]
+    if not blocks:
+        return None
+    longest, library = blocks[-1].shape[2], _library(blocks[0])
+    padded = [library.pad(weights, ((0, 0), (0, 0), (0, longest - weights.shape[2]))) for weights in blocks]
+    return library.concatenate(padded, axis=1)
+
+
+def _library(x: Tensor) -> Any:
+    """Return NumPy for its arrays: outside of a program JAX would compile one for each length."""
+    return np if isinstance(x, np.ndarray) else ops

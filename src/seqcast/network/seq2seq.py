@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.network.blocks import write_in_blocks
 from seqcast.network.decode_inputs import check_endless, check_future
 from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder, States
-from seqcast.network.init import child_seeds, fresh_seed
+from seqcast.network.randomness import child_seeds, fresh_seed
+from seqcast.network.segment import write_in_blocks
 from seqcast.runtime import Processes, keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
@@ -31,6 +31,7 @@ class Seq2Seq(keras.Model):
         window: Sizes of a window, as a spec or a dict of its fields.
         network: The network's boxes, as a spec or a dict of its fields.
         seed: Seed of initial weights, dropout and sampling; `None` draws one.
+        options: What Keras's models take.
 
     Raises:
         SpecError: A box needs something of the window that it does not have, such as the targets' own past.
@@ -58,7 +59,7 @@ class Seq2Seq(keras.Model):
         super().__init__(**options)
         self.train_function: Any
         self.test_function: Any
-        # How many parts a training step divides a batch into: as told, or as in the training that is resumed.
+        # How many micro-batches a training step divides a batch into: by option, or as in the resumed training.
         self.parts: int | None = None
         self.resumed_parts: int | None = None
         self.skipped_steps = 0
@@ -71,11 +72,7 @@ class Seq2Seq(keras.Model):
         encoder_seed, decoder_seed = child_seeds(self.seed, 2)
         self.encoder = Encoder(self.window, self.network, seed=encoder_seed, name="encoder")
         self.decoder = Decoder(
-            self.window,
-            self.network,
-            encoder_widths=self.encoder.stack.state_widths,
-            seed=decoder_seed,
-            name="decoder",
+            self.window, self.network, encoder_widths=self.encoder.stack.state_widths, seed=decoder_seed, name="decoder"
         )
         self.built = True
 
@@ -88,25 +85,25 @@ class Seq2Seq(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {
-            "window": self.window.to_dict(),
-            "network": self.network.to_dict(),
-            "seed": self.seed,
-            "name": self.name,
-        }
+        specs = {"window": self.window.to_dict(), "network": self.network.to_dict()}
+        return {**specs, "seed": self.seed, "name": self.name}
 
     def build(self, input_shape: Any = None) -> None:
-        """Do nothing: all sizes are known, and weights exist from the start."""
-
-    def freeze(self, parts: Sequence[str]) -> None:
-        """Let training change the weights of all parts but these.
+        """Do nothing: all sizes are known, and weights exist from the start.
 
         Args:
-            parts: Some of `encoder`, `decoder` (bridge, layers and attention) and `head`.
+            input_shape: Keras's.
         """
-        self.encoder.trainable = "encoder" not in parts
-        self.decoder.trainable = "decoder" not in parts
-        self.decoder.head.trainable = "head" not in parts
+
+    def freeze(self, submodules: Sequence[str]) -> None:
+        """Let training change all weights but those of some submodules.
+
+        Args:
+            submodules: Some of `encoder`, `decoder` (bridge, layers and attention) and `head`.
+        """
+        self.encoder.trainable = "encoder" not in submodules
+        self.decoder.trainable = "decoder" not in submodules
+        self.decoder.head.trainable = "head" not in submodules
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
         """Forecast as far as the future is known, or the trained horizon.
@@ -118,7 +115,7 @@ class Seq2Seq(keras.Model):
         Returns:
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`.
         """
-        inputs = inputs if isinstance(inputs, dict) else {"past": inputs}
+        inputs = _by_name(inputs)
         future = inputs.get("future")
         forecast, _ = self.decoder.unroll(
             self.encoder(inputs, training=training),
@@ -134,6 +131,12 @@ class Seq2Seq(keras.Model):
 
         Each target is a value of its own with the weight of its window, or of nothing where it is missing; `compile`
         takes metrics that heed it as `weighted_metrics`.
+
+        Args:
+            x: Inputs.
+            y: Targets, `[B, H, D]`; NaN is missing.
+            y_pred: What the network returned.
+            sample_weight: Weights of the windows, `[B]`.
         """
         point = self.decoder.head.point(y_pred)
         y = ops.reshape(ops.cast(y, point.dtype), ops.shape(point))
@@ -144,15 +147,16 @@ class Seq2Seq(keras.Model):
         return super().compute_metrics(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
     def make_train_function(self, force: bool = False) -> None:
-        """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores."""
-        if not self._compiles_for_jax:
+        """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores.
+
+        Args:
+            force: Whether to compile it again.
+        """
+        if not self.compiles_for_jax:
             if self.parts is not None and self.parts > 1:
-                raise SpecError(
-                    "parts",
-                    expected=f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one",
-                    received=repr(self.parts),
-                    hint="Only single steps that are compiled for JAX are divided: KERAS_BACKEND=jax.",
-                )
+                expected = f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one"
+                hint = "Only single steps that are compiled for JAX are divided: KERAS_BACKEND=jax."
+                raise SpecError("parts", expected=expected, received=repr(self.parts), hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
             from seqcast.network.jax_steps import TrainFunction
@@ -160,8 +164,12 @@ class Seq2Seq(keras.Model):
             self.train_function = TrainFunction(self)
 
     def make_test_function(self, force: bool = False) -> None:
-        """Keras's hook: the same for validation, on one core."""
-        if not self._compiles_for_jax:
+        """Keras's hook: the same for validation, on one core.
+
+        Args:
+            force: Whether to compile it again.
+        """
+        if not self.compiles_for_jax:
             super().make_test_function(force)
         elif self.test_function is None or force:
             from seqcast.network.jax_steps import make_test_function
@@ -170,17 +178,15 @@ class Seq2Seq(keras.Model):
 
     @property
     def used_parts(self) -> int:
-        """How many parts batches were divided into since `compile`; 1 leaves them whole."""
+        """How many micro-batches a batch was divided into since `compile`; 1 leaves it whole."""
         return getattr(self.train_function, "parts", 1)
 
     @property
-    def guards_steps(self) -> bool:
-        """Whether a training step whose numbers go bad leaves the weights as they are."""
-        return self._compiles_for_jax
+    def compiles_for_jax(self) -> bool:
+        """Whether steps are compiled one by one on a single JAX device; everything else is left to Keras.
 
-    @property
-    def _compiles_for_jax(self) -> bool:
-        """Whether steps are compiled one by one on a single JAX device; everything else is left to Keras."""
+        Such a step leaves the weights as they are when its numbers go bad.
+        """
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
         return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
 
@@ -215,7 +221,7 @@ class Seq2Seq(keras.Model):
         )
 
     def writes_in_blocks(self, horizon: int, future: Any = None) -> bool:
-        """Tell whether a horizon is written block by block, and refuse it before any work if it cannot be.
+        """Return whether a horizon is written block by block, and refuse it before any work if it cannot be.
 
         Args:
             horizon: Number of steps.
@@ -259,9 +265,7 @@ class Seq2Seq(keras.Model):
         Returns:
             All that `decode` needs.
         """
-        inputs = inputs if isinstance(inputs, dict) else {"past": inputs}
-        tensors = {name: ops.convert_to_tensor(value, dtype=self.compute_dtype) for name, value in inputs.items()}
-        return States.from_dict(self.encoder(tensors, training=False))
+        return States.from_dict(self.encoder(self._converted(inputs), training=False))
 
     def update(self, states: States, inputs: Any) -> States:
         """Read on from states: the same as encoding old and new steps at once, under the old normaliser statistics.
@@ -277,9 +281,12 @@ class Seq2Seq(keras.Model):
             SpecError: The encoder also reads backwards.
             DataError: The new steps are no whole segments.
         """
-        inputs = inputs if isinstance(inputs, dict) else {"past": inputs}
-        tensors = {name: ops.convert_to_tensor(value, dtype=self.compute_dtype) for name, value in inputs.items()}
-        return States.from_dict(self.encoder.update(self._tensors(states), tensors))
+        return States.from_dict(self.encoder.update(self._tensors(states), self._converted(inputs)))
+
+    def _converted(self, inputs: Any) -> dict[str, Any]:
+        return {
+            name: ops.convert_to_tensor(value, dtype=self.compute_dtype) for name, value in _by_name(inputs).items()
+        }
 
     def _tensors(self, states: States) -> dict[str, Any]:
         return keras.tree.map_structure(ops.convert_to_tensor, states.to_dict())  # type: ignore[no-any-return]
@@ -306,13 +313,53 @@ class Seq2Seq(keras.Model):
 
     @property
     def encoder_model(self) -> Any:
-        """The post's first prediction model, see `prediction_models.encoder_model`."""
-        return encoder_model(self)
+        """The post's first prediction model: from the past to the decoder's initial states, as a `keras.Model`.
+
+        It shares the trained weights. Its output is the dict that `decoder_model` takes.
+
+        Raises:
+            SpecError: The forecast is added to the last season and the context's length is free.
+        """
+        window = self.window
+        if self.network.reads_season and window.context_length is None:
+            expected = f"a window of fixed context_length for residual={self.network.residual!r}"
+            hint = "A season can only be cut from a past of known length; `encode` takes any."
+            raise SpecError("encoder_model", expected=expected, received="context_length=None", hint=hint)
+        inputs = {"past": keras.Input((window.context_length, window.features), name="past")}
+        if window.observed:
+            inputs["observed"] = keras.Input((window.context_length, window.features), name="observed")
+        if window.static:
+            inputs["static"] = keras.Input((window.static,), name="static")
+        return keras.Model(inputs, _Start(self.decoder)(self.encoder(inputs)), name="encoder_model")
 
     @property
     def decoder_model(self) -> Any:
-        """The post's second prediction model, see `prediction_models.decoder_model`."""
-        return decoder_model(self)
+        """The post's second prediction model: one token from states to a forecast and the next states.
+
+        It shares the trained weights. It takes a dict of `states` and, when the network reads known-future inputs,
+        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. With segments of `s` steps they
+        are `[B, s, F']` and `[B, s, D]`.
+
+        Raises:
+            SpecError: The decoder reads positions: its tokens have an end, and `decode` goes on block by block.
+        """
+        check_endless(self.network)
+        written = self.encoder_model.output
+        states = keras.tree.map_structure(lambda value: keras.Input(tuple(value.shape[1:]), dtype=value.dtype), written)
+        for name in {"memory", "memory_valid"} & set(written):
+            # Keras guesses lengths that are free, and may find the same number of tokens for two guesses.
+            states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
+        inputs: dict[str, Any] = {"states": states}
+        if self.window.future:
+            steps = (self.network.segment,) if self.network.segment > 1 else ()
+            inputs["future"] = keras.Input((*steps, self.window.future), name="future")
+        forecast, after = self.decoder(states, inputs.get("future"))
+        return keras.Model(inputs, {"forecast": forecast, "states": after}, name="decoder_model")
+
+
+def _by_name(inputs: Any) -> dict[str, Any]:
+    """Return inputs as a dict; an array alone is the past."""
+    return inputs if isinstance(inputs, dict) else {"past": inputs}
 
 
 def load_network(path: Any) -> Seq2Seq:
@@ -327,59 +374,6 @@ def load_network(path: Any) -> Seq2Seq:
         The network, compiled if it was compiled when saved.
     """
     return keras.saving.load_model(path)  # type: ignore[no-any-return]
-
-
-def encoder_model(model: Any) -> Any:
-    """The post's first prediction model: from the past to the decoder's initial states, as a `keras.Model`.
-
-    It shares the trained weights. Its output is the dict that `decoder_model` takes.
-
-    Args:
-        model: A `Seq2Seq`.
-
-    Raises:
-        SpecError: The forecast is added to the last season and the context's length is free.
-    """
-    if model.network.reads_season and model.window.context_length is None:
-        raise SpecError(
-            "encoder_model",
-            expected=f"a window of fixed context_length for residual={model.network.residual!r}",
-            received="context_length=None",
-            hint="A season can only be cut from a past of known length; `encode` takes any.",
-        )
-    inputs = {"past": keras.Input((model.window.context_length, model.window.features), name="past")}
-    if model.window.observed:
-        inputs["observed"] = keras.Input((model.window.context_length, model.window.features), name="observed")
-    if model.window.static:
-        inputs["static"] = keras.Input((model.window.static,), name="static")
-    return keras.Model(inputs, _Start(model.decoder)(model.encoder(inputs)), name="encoder_model")
-
-
-def decoder_model(model: Any) -> Any:
-    """The post's second prediction model: one token from states to a forecast and the next states.
-
-    It shares the trained weights. It takes a dict of `states` and, when the network reads known-future inputs,
-    `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. With segments of `s` steps they
-    are `[B, s, F']` and `[B, s, D]`.
-
-    Args:
-        model: A `Seq2Seq`.
-
-    Raises:
-        SpecError: The decoder reads positions: its tokens have an end, and `decode` goes on block by block.
-    """
-    check_endless(model.network)
-    written = encoder_model(model).output
-    states = keras.tree.map_structure(lambda output: keras.Input(tuple(output.shape[1:]), dtype=output.dtype), written)
-    for name in {"memory", "memory_valid"} & set(written):
-        # Keras guesses lengths that are free, and may find the same number of tokens for two guesses.
-        states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
-    inputs: dict[str, Any] = {"states": states}
-    if model.window.future:
-        steps = (model.network.segment,) if model.network.segment > 1 else ()
-        inputs["future"] = keras.Input((*steps, model.window.future), name="future")
-    forecast, after = model.decoder(states, inputs.get("future"))
-    return keras.Model(inputs, {"forecast": forecast, "states": after}, name="decoder_model")
 
 
 @keras.saving.register_keras_serializable(package="seqcast")

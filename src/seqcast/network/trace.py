@@ -1,19 +1,17 @@
 """What a network does token by token: the states and gates of every layer, while it reads and while it writes.
 
-`RecurrentStack.sequence` is made to be fast and keeps the last layer's outputs alone. Here the same layers run once
-more over the same tokens, step by step, and keep everything.
+`RecurrentStack.sequence` is made to be fast and returns the last layer's outputs alone. Here the same layers run once
+more over the same tokens, with a loop that records everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from seqcast.network.cells import Cell
 from seqcast.network.decode_inputs import joined
-from seqcast.network.decode_loops import decode_stepwise
-from seqcast.network.recurrent import LayerStates, RecurrentStack
-from seqcast.network.scan import scan
+from seqcast.network.decoder import decode_stepwise
+from seqcast.network.recurrent import LayerStates, RecurrentStack, Scanned
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime import keras
 
@@ -51,24 +49,22 @@ def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, futur
     """
     decoder = model.decoder
     decode_inputs = decoder.decode_inputs(states, horizon, future)
-    layers = decode_inputs.carry["layers"]
+    layers, count = decode_inputs.carry["layers"], decode_inputs.tokens
+    known: Any = decode_inputs.known
     if model.network.decoding == "parallel":
         # Each token is a single step from the same states: as many sequences of one step.
-        rows = [tuple(ops.repeat(state, decode_inputs.tokens, axis=0) for state in layer) for layer in layers]
-        assert decode_inputs.known is not None  # positions tell the tokens apart
-        tokens = ops.reshape(decode_inputs.known, (-1, 1, decode_inputs.known.shape[2]))
+        rows = [tuple(ops.repeat(state, count, axis=0) for state in layer) for layer in layers]
+        tokens = ops.reshape(known, (-1, 1, known.shape[2]))  # positions distinguish the tokens
         traced = trace_stack(decoder.stack, tokens, initial_state=rows)
         return keras.tree.map_structure(  # type: ignore[no-any-return]
-            lambda values: ops.reshape(values, (-1, decode_inputs.tokens, values.shape[2])), traced
+            lambda values: ops.reshape(values, (-1, count, values.shape[2])), traced
         )
     own = None
     if model.network.feeds_back:
         forecast, _ = decode_stepwise(decoder, decode_inputs)
         first = ops.expand_dims(decode_inputs.carry["last_targets"], 1)
         own = ops.concatenate([first, decoder.fed_back(forecast)[:, :-1]], axis=1)
-    return trace_stack(
-        decoder.stack, joined([own, decode_inputs.known]), initial_state=layers, length=decode_inputs.tokens
-    )
+    return trace_stack(decoder.stack, joined([own, known]), initial_state=layers, length=count)
 
 
 def trace_stack(
@@ -79,7 +75,14 @@ def trace_stack(
     valid: Tensor | None = None,
     length: int | None = None,
 ) -> Traced:
-    """Run all layers over time and keep all states and gates; arguments as for `RecurrentStack.sequence`.
+    """Run all layers over time and record all states and gates.
+
+    Args:
+        stack: The layers.
+        x: Input, `[B, T, f]`, or `None` for a stack without input.
+        initial_state: States before the first step; zeros if absent, which needs `x`.
+        valid: Which steps count, `[B, T]`; at others the states stay as they are.
+        length: Number of steps, for a stack without input.
 
     Returns:
         For each layer its `states` after each step, `[B, T, n]` each, and the values of its `gates` by name. Of two
@@ -91,47 +94,28 @@ def trace_stack(
         >>> [tuple(layer["states"][0].shape) for layer in traced], sorted(traced[0]["gates"])
         ([(5, 7, 4), (5, 7, 3)], ['candidate', 'reset', 'update'])
     """
-    states = stack.initial_state(ops.shape(x)[0]) if initial_state is None else initial_state
-    traced: Traced = []
-    for depth, before in enumerate(states):
-        forward = stack.layers_forward[depth]
-        if not stack.bidirectional:
-            layer = _trace_cell(forward, x, before, valid, length)
-        else:
-            halves = [ops.split(state, 2, axis=-1) for state in before]
-            onward = _trace_cell(forward, x, [half[0] for half in halves], valid, length)
-            backward = stack.layers_backward[depth]
-            back = _trace_cell(backward, x, [half[1] for half in halves], valid, length, reverse=True)
-            layer = keras.tree.map_structure(lambda *pair: ops.concatenate(pair, axis=-1), onward, back)
-        traced.append(layer)
-        x = layer["states"][0]
-    return traced
+    recorder = _Recorder()
+    stack.sequence(x, initial_state=initial_state, valid=valid, length=length, loop_backend=recorder)
+    if not stack.bidirectional:
+        return recorder.layers
+    directions = zip(recorder.layers[::2], recorder.layers[1::2], strict=True)
+    return [
+        keras.tree.map_structure(lambda *pair: ops.concatenate(pair, axis=-1), onward, back)
+        for onward, back in directions
+    ]
 
 
-def _trace_cell(
-    cell: Cell,
-    x: Tensor | None,
-    states: Sequence[Tensor],
-    valid: Tensor | None,
-    length: int | None,
-    *,
-    reverse: bool = False,
-) -> dict[str, Any]:
-    recurrent = cell.recurrent()
-    constant = cell.project(None) if x is None else None
-    steps: dict[str, Any] = {}
-    if x is not None:
-        steps["projected"] = tuple(ops.swapaxes(part, 0, 1) for part in cell.project(x))
-    if valid is not None:
-        steps["valid"] = ops.expand_dims(ops.swapaxes(valid, 0, 1), -1)
+class _Recorder(Scanned):
+    """Loops over time that record the states and gates of each layer, in the order in which layers run."""
 
-    def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Any]:
-        gates = cell.gate_values(at["projected"] if constant is None else constant, before, recurrent)
-        after = cell.mixed(gates, before)
-        if valid is not None:
-            after = tuple(ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True))
-        return after, (after, gates)
+    def __init__(self) -> None:
+        self.layers: Traced = []
 
-    _, by_step = scan(advance, tuple(states), steps or None, length=length if x is None else None, reverse=reverse)
-    after, gates = keras.tree.map_structure(lambda values: ops.swapaxes(values, 0, 1), by_step)
-    return {"states": tuple(after), "gates": dict(zip(cell.gate_names, gates, strict=True))}
+    def record(self, states: tuple[Tensor, ...], gates: tuple[Tensor, ...]) -> Any:
+        return states, gates
+
+    def run(self, cell: Cell, x: Tensor | None, states: tuple[Tensor, ...], **options: Any) -> Any:
+        recorded, last = super().run(cell, x, states, **options)
+        after, gates = keras.tree.map_structure(self.leave, recorded)
+        self.layers.append({"states": tuple(after), "gates": dict(zip(cell.gate_names, gates, strict=True))})
+        return recorded[0][0], last

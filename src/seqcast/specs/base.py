@@ -6,13 +6,17 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from seqcast.errors import SpecError, unknown_name
+from seqcast.specs.checks import check_int
 
 
 class Spec:
     """JSON for the specs: a dict of their fields, unknown ones refused."""
+
+    # The kind of each field that holds a spec, or several.
+    _specs: ClassVar[Mapping[str, type[Spec]]] = {}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
@@ -20,7 +24,10 @@ class Spec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build the spec from the result of `to_dict`, or from any part of it.
+        """Build the spec from the result of `to_dict`, or from some of its fields.
+
+        Args:
+            values: The fields by name, as JSON types.
 
         Raises:
             SpecError: A field does not exist or has an impossible value, or these are no fields.
@@ -35,13 +42,18 @@ class Spec:
                 raise unknown_name(f"{cls.__name__} field", name, known)
         for item in fields(cls):  # type: ignore[arg-type]
             if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
-                raise SpecError(
-                    f"{cls.__name__} field {item.name!r}",
-                    expected="a value",
-                    received="nothing",
-                    hint="Give one.",
-                )
-        return cls(**values)
+                where = f"{cls.__name__} field {item.name!r}"
+                raise SpecError(where, expected="a value", received="nothing", hint="Give one.")
+        return cls(**{name: _read(cls._specs.get(name), value) for name, value in values.items()})
+
+
+def _read(kind: type[Spec] | None, value: Any) -> Any:
+    """Return a value of JSON as a field, which may hold a kind of spec."""
+    if kind is None or value is None:
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(kind.from_dict(each) for each in value)
+    return kind.from_dict(value)
 
 
 def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
@@ -97,6 +109,8 @@ def _is_writable(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -109,6 +123,26 @@ def _plain(value: Any) -> Any:
 
 
 def set_fields(spec: Any, **values: Any) -> None:
-    """Set fields of a frozen spec while it is made."""
+    """Set fields of a frozen spec while it is made.
+
+    Args:
+        spec: The spec.
+        **values: The values of the fields.
+    """
     for name, value in values.items():
         object.__setattr__(spec, name, value)
+
+
+def set_ints(spec: Any, *names: str, at_least: int = 1, optional: bool = False) -> None:
+    """Check that fields of a frozen spec are whole numbers, and set them as ints.
+
+    Args:
+        spec: The spec.
+        *names: Names of the fields.
+        at_least: The smallest number.
+        optional: Whether the fields may be `None`.
+    """
+    for name in names:
+        value = getattr(spec, name)
+        if not (optional and value is None):
+            set_fields(spec, **{name: check_int(name, value, at_least=at_least)})

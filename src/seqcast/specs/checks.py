@@ -11,13 +11,24 @@ from seqcast.errors import SpecError, unknown_name
 
 
 def check_choice(where: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a name that is not in a list."""
+    """Refuse a name that is not in a list.
+
+    Args:
+        where: The option.
+        value: Its value.
+        known: The names.
+    """
     if not isinstance(value, str) or value not in known:
         raise unknown_name(where, value, known)
 
 
-def check_int(where: str, value: object, *, at_least: int = 1) -> int:
+def check_int(where: str, value: Any, *, at_least: int = 1) -> int:
     """Return a whole number as an int, and refuse everything else.
+
+    Args:
+        where: The option.
+        value: Its value.
+        at_least: The smallest number.
 
     Example:
         >>> check_int("horizon", 15)
@@ -26,35 +37,43 @@ def check_int(where: str, value: object, *, at_least: int = 1) -> int:
         Traceback (most recent call last):
         seqcast.errors.SpecError: horizon: expected a whole number >= 1, received 1.5. Give it as an int.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise SpecError(
-            where, expected=f"a whole number >= {at_least}", received=repr(value), hint="Give it as an int."
-        )
-    if int(value) < at_least:
-        raise SpecError(
-            where, expected=f"a whole number >= {at_least}", received=repr(value), hint="Choose a larger one."
-        )
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or int(value) < at_least:
+        hint = "Choose a larger one." if whole else "Give it as an int."
+        raise SpecError(where, expected=f"a whole number >= {at_least}", received=repr(value), hint=hint)
     return int(value)
 
 
 def check_number(
     where: str, value: object, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
 ) -> float:
-    """Return a finite number of an interval as a float, and refuse everything else."""
+    """Return a finite number of an interval as a float, and refuse everything else.
+
+    Args:
+        where: The option.
+        value: Its value.
+        low: The lower bound.
+        high: The upper bound.
+        open_low: Whether the lower bound is excluded.
+    """
     bounds = f"a number in {'(' if open_low else '['}{low:g}, {high:g}]"
     try:
         number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
     except OverflowError:  # an int beyond the floats
         number = math.nan
-    if not math.isfinite(number):
-        raise SpecError(where, expected=bounds, received=repr(value), hint="Give it as a float.")
-    if number > high or number < low or (open_low and number == low):
-        raise SpecError(where, expected=bounds, received=repr(value), hint="Choose one inside.")
+    finite = math.isfinite(number)
+    if not finite or number > high or number < low or (open_low and number == low):
+        hint = "Choose one inside." if finite else "Give it as a float."
+        raise SpecError(where, expected=bounds, received=repr(value), hint=hint)
     return number
 
 
 def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
     """Return probabilities as floats, and refuse everything but numbers strictly between 0 and 1.
+
+    Args:
+        where: The option.
+        values: Its value: a number, or several.
 
     Example:
         >>> check_probabilities("probabilities", [0.1, 0.9])
@@ -69,23 +88,29 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
         if isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 < float(value) < 1.0
     )
     if not items or len(probabilities) < len(items):
-        raise SpecError(
-            where,
-            expected="numbers between 0 and 1, both excluded",
-            received=repr(values),
-            hint="Give them in a tuple, such as (0.1, 0.5, 0.9).",
-        )
+        hint = "Give them in a tuple, such as (0.1, 0.5, 0.9)."
+        raise SpecError(where, expected="numbers between 0 and 1, both excluded", received=repr(values), hint=hint)
     return probabilities
 
 
 def check_flag(where: str, value: object) -> None:
-    """Refuse what is neither True nor False."""
+    """Refuse what is neither True nor False.
+
+    Args:
+        where: The option.
+        value: Its value.
+    """
     if not isinstance(value, bool):
         raise SpecError(where, expected="True or False", received=repr(value), hint="Give one of the two.")
 
 
 def check_keras_object(where: str, value: Any) -> None:
-    """Refuse a value of which Keras makes no object of its kind."""
+    """Refuse a value of which Keras makes no object of its kind.
+
+    Args:
+        where: The option, which is the kind: `regularizer`, `optimizer`, `loss`, `metrics`, `learning_rate_schedule`.
+        value: Its value.
+    """
     from seqcast.runtime import keras
 
     _check_modules(where, value)
@@ -102,10 +127,7 @@ def check_keras_object(where: str, value: Any) -> None:
             raise ValueError("None")
     except Exception as error:  # whatever Keras raises for what it does not know
         raise SpecError(
-            where,
-            expected=f"a Keras {where}: name, config or object",
-            received=repr(value),
-            hint="See keras.io/api.",
+            where, expected=f"a Keras {where}: name, config or object", received=repr(value), hint="See keras.io/api."
         ) from error
 
 
@@ -128,12 +150,9 @@ def _check_modules(where: str, value: Any, depth: int = 0) -> None:
         return
     module = value.get("module")
     if module is not None and "class_name" in value and not _is_known(value, str(module)):
-        raise SpecError(
-            where,
-            expected=f"objects of {', '.join(_MODULES[1:])}, or registered ones",
-            received=f"{module}.{value['class_name']}",
-            hint="Register your own with keras.saving.register_keras_serializable.",
-        )
+        expected = f"objects of {', '.join(_MODULES[1:])}, or registered ones"
+        hint = "Register your own with keras.saving.register_keras_serializable."
+        raise SpecError(where, expected=expected, received=f"{module}.{value['class_name']}", hint=hint)
     for item in value.values():
         _check_modules(where, item, depth + 1)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from seqcast.errors import SpecError, suggest_name
 from seqcast.specs.base import Spec, set_fields
 
-# What a column of time stamps may hold beside times and text: whole numbers that are no dates, and counts since 1970.
+# What a column of time stamps may hold other than times and text: whole numbers that are no dates, and counts since
+# 1970.
 DS_FORMATS = ("integer", "unix_s", "unix_ms", "unix_us", "unix_ns")
 
 
@@ -24,7 +25,7 @@ class Columns(Spec):
             a count since 1970, `unix_s`, `unix_ms`, `unix_us` or `unix_ns`; or `integer`, whole numbers that are no
             dates. `None` recognises dates and counts among whole numbers, and refuses text.
         tz: Time zone of the clock that time stamps without a zone were read from, such as `Europe/Berlin`; an hour that
-            the clock shows twice is told apart by the order of the rows. Stamps with a zone are shown on this clock.
+            the clock shows twice is resolved by the order of the rows. Stamps with a zone are shown on this clock.
 
     Example:
         >>> Columns(unique_id="shop", ds="day", y="sales").ds
@@ -53,10 +54,7 @@ class Columns(Spec):
         for where, name in self.named():
             if not isinstance(name, str) or not name:
                 raise SpecError(
-                    f"columns.{where}",
-                    expected="a column's name",
-                    received=repr(name),
-                    hint="Give a string.",
+                    f"columns.{where}", expected="a column's name", received=repr(name), hint="Give a string."
                 )
         names = [name for _, name in self.named()]
         if len(set(names)) < len(names):
@@ -64,12 +62,8 @@ class Columns(Spec):
             raise SpecError("columns", expected=f"{count} different names", received=repr(names), hint="Rename one.")
         reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
         if len(self.targets) > 1 and reserved:
-            raise SpecError(
-                "columns",
-                expected=f"other names than 'target' and {self.value!r}, which the forecasts of several targets have",
-                received=repr(reserved[0]),
-                hint="Rename the column.",
-            )
+            expected = f"other names than 'target' and {self.value!r}, which the forecasts of several targets have"
+            raise SpecError("columns", expected=expected, received=repr(reserved[0]), hint="Rename the column.")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -78,7 +72,7 @@ class Columns(Spec):
 
     @property
     def value(self) -> str:
-        """Name of the column of true values beside forecasts: `y` where there are several targets."""
+        """Name of the column of true values in tables of forecasts: `y` where there are several targets."""
         return "y" if isinstance(self.y, tuple) else self.y
 
     def named(self) -> list[tuple[str, str]]:
@@ -97,22 +91,16 @@ def _check_zone(tz: str) -> None:
     try:
         zoneinfo.ZoneInfo(tz)
     except (KeyError, ValueError, TypeError, OSError) as error:  # what is no name is refused in many ways
-        raise SpecError(
-            "columns.tz",
-            expected="the name of a time zone, such as 'Europe/Berlin' or 'UTC'",
-            received=repr(tz),
-            hint=suggest_name(tz, zoneinfo.available_timezones()) or "Names are those of the IANA database.",
-        ) from error
+        expected = "the name of a time zone, such as 'Europe/Berlin' or 'UTC'"
+        hint = suggest_name(tz, zoneinfo.available_timezones()) or "Names are those of the IANA database."
+        raise SpecError("columns.tz", expected=expected, received=repr(tz), hint=hint) from error
 
 
 def _check_format(ds_format: str) -> None:
     if not isinstance(ds_format, str) or (ds_format not in DS_FORMATS and "%" not in ds_format):
-        raise SpecError(
-            "columns.ds_format",
-            expected=f"a format such as '%Y%m%d', or one of {', '.join(map(repr, DS_FORMATS))}",
-            received=repr(ds_format),
-            hint="Codes such as %Y and %m are those of Python's strptime.",
-        )
+        expected = f"a format such as '%Y%m%d', or one of {', '.join(map(repr, DS_FORMATS))}"
+        hint = "Codes such as %Y and %m are those of Python's strptime."
+        raise SpecError("columns.ds_format", expected=expected, received=repr(ds_format), hint=hint)
 
 
 @dataclass(frozen=True)
@@ -161,13 +149,14 @@ class Covariates(Spec):
         return (*self.past, *self.future)
 
     def check_beside(self, columns: Columns) -> None:
-        """Refuse a covariate that is the id, the stamp or a target."""
+        """Refuse a covariate that is the id, the stamp or a target.
+
+        Args:
+            columns: The columns of these.
+        """
         for item in fields(self):
             for name in getattr(self, item.name):
                 if name in columns.names:
-                    raise SpecError(
-                        f"{item.name}_covariates",
-                        expected=f"other columns than {', '.join(map(repr, columns.names))}",
-                        received=repr(name),
-                        hint="A target's own past is read without being named, and ids tell nothing about new series.",
-                    )
+                    expected = f"other columns than {', '.join(map(repr, columns.names))}"
+                    hint = "A target's own past is read without being named, and ids say nothing about new series."
+                    raise SpecError(f"{item.name}_covariates", expected=expected, received=repr(name), hint=hint)

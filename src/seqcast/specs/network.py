@@ -1,4 +1,4 @@
-"""The network's parts, chosen by name."""
+"""The sizes of a window, and the boxes of the network, chosen by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqcast.errors import SpecError
-from seqcast.specs.base import Spec, set_fields
+from seqcast.specs.base import Spec, set_fields, set_ints
 from seqcast.specs.checks import (
     check_choice,
     check_flag,
@@ -18,45 +18,83 @@ from seqcast.specs.checks import (
     check_number,
     check_probabilities,
 )
-from seqcast.specs.window import WindowSpec
 
 CELLS = ("gru", "lstm", "simple_rnn")
-
-
 DECODER_INPUTS = ("zeros", "position", "teacher", "scheduled", "autoregressive")
-
-
 DECODINGS = ("recurrent", "parallel")
-
-
 RESIDUALS = ("none", "seasonal", "gated")
-
-
 ATTENTIONS = ("none", "additive", "dot", "multi_head")
-
-
 NORMALISERS = ("none", "last", "level", "instance", "recent", "scale")
-
-
 STATIC_INPUTS = ("state", "steps")
-
-
 SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
-
-
 HEADS = ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal")
-
 
 # Heads for positive data: such data may be multiplied, but not shifted.
 MULTIPLICATIVE_HEADS = ("negative_binomial", "log_normal")
 
-
 DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
+
+# A file's horizon is what `predict` forecasts by default: a billion steps would fill the memory.
+MOST_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class WindowSpec(Spec):
+    """Sizes of a window, read from the data at `fit`.
+
+    Args:
+        horizon: Steps to forecast in training, `H`.
+        features: Input features, `F`.
+        targets: Target dimensions, `D`.
+        static: Static features, `S`; 0 is none.
+        future: Known-future features; 0 is none.
+        target_features: For each target, the index of the input feature that is its own past. `None` when the
+            inputs do not hold it.
+        context_length: Input steps, `T`, when they are fixed; `None` leaves them free.
+        observed: Whether the inputs come with an observed-indicator channel, for data with gaps.
+        season_length: Steps of a season, for networks that read the last season; `None` when there is none.
+
+    Example:
+        >>> WindowSpec(horizon=15, features=1, targets=1).target_features
+    """
+
+    horizon: int
+    features: int
+    targets: int
+    static: int = 0
+    future: int = 0
+    target_features: tuple[int, ...] | None = None
+    context_length: int | None = None
+    observed: bool = False
+    season_length: int | None = None
+
+    def __post_init__(self) -> None:
+        set_ints(self, "horizon", "features", "targets")
+        set_ints(self, "static", "future", at_least=0)
+        set_ints(self, "context_length", "season_length", optional=True)
+        if self.horizon > MOST_STEPS:
+            hint = "Train on a shorter one; predict(horizon=...) forecasts more steps."
+            raise SpecError("horizon", expected=f"at most {MOST_STEPS:,} steps", received=str(self.horizon), hint=hint)
+        if self.target_features is not None:
+            set_fields(self, target_features=self._checked_target_features())
+        check_flag("observed", self.observed)
+
+    def _checked_target_features(self) -> tuple[int, ...]:
+        features: Any = self.target_features
+        features = (features,) if isinstance(features, numbers.Integral) else features
+        if not isinstance(features, Sequence):
+            features = ()
+        indices = tuple(check_int("target_features", i, at_least=0) for i in features)
+        if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
+            expected = f"{self.targets} different column(s) of X below {self.features}, one for each target"
+            hint = "Name for each column of y the column of X that holds its past, or 'none'."
+            raise SpecError("target_features", expected=expected, received=repr(list(indices)), hint=hint)
+        return indices
 
 
 @dataclass(frozen=True)
 class NetworkSpec(Spec):
-    """The parts of the network, by name.
+    """The boxes of the network, by name.
 
     Args:
         cell: `gru`, `lstm` or `simple_rnn`.
@@ -138,24 +176,16 @@ class NetworkSpec(Spec):
             set_fields(self, **{name: _checked_units(name, getattr(self, name))})
         check_flag("bidirectional", self.bidirectional)
         set_fields(self, dropout=check_number("dropout", self.dropout, low=0.0, high=0.95))
-        if self.sampling_steps is not None:
-            set_fields(self, sampling_steps=check_int("sampling_steps", self.sampling_steps))
-        set_fields(self, segment=check_int("segment", self.segment))
+        set_ints(self, "sampling_steps", optional=True)
+        set_ints(self, "segment", "attention_heads")
         if self.decoding == "parallel" and self.decoder_input != "position":
-            raise SpecError(
-                "decoding",
-                expected="decoder_input='position' beside 'parallel'",
-                received=f"decoder_input={self.decoder_input!r}",
-                hint="Tokens written in parallel are told apart by their positions alone.",
-            )
-        set_fields(self, attention_heads=check_int("attention_heads", self.attention_heads))
+            expected = "decoder_input='position' with 'parallel'"
+            hint = "Tokens written in parallel differ by their positions alone."
+            raise SpecError("decoding", expected=expected, received=f"decoder_input={self.decoder_input!r}", hint=hint)
         if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
-            raise SpecError(
-                "attention_heads",
-                expected=f"a divisor of the last decoder width, {self.decoder_units[-1]}",
-                received=repr(self.attention_heads),
-                hint="Change one of the two.",
-            )
+            expected = f"a divisor of the last decoder width, {self.decoder_units[-1]}"
+            hint = "Change one of the two."
+            raise SpecError("attention_heads", expected=expected, received=repr(self.attention_heads), hint=hint)
         if self.regularizer is not None:
             set_fields(self, regularizer=_checked_regularizer(self.regularizer))
         self._check_head()
@@ -165,26 +195,17 @@ class NetworkSpec(Spec):
             quantiles = DEFAULT_QUANTILES if self.quantiles is None else self.quantiles
             set_fields(self, quantiles=_checked_quantiles(quantiles))
         elif self.quantiles is not None:
-            raise SpecError(
-                "quantiles",
-                expected=f"nothing with head={self.head!r}",
-                received=repr(self.quantiles),
-                hint="They go with head='quantile'; a distribution has all of them.",
-            )
+            expected = f"nothing with head={self.head!r}"
+            hint = "They go with head='quantile'; a distribution has all of them."
+            raise SpecError("quantiles", expected=expected, received=repr(self.quantiles), hint=hint)
         if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
-            raise SpecError(
-                "normalise",
-                expected=f"'none' or 'scale' with head={self.head!r}",
-                received=repr(self.normalise),
-                hint="Positive data may be multiplied, but not shifted.",
-            )
+            expected = f"'none' or 'scale' with head={self.head!r}"
+            hint = "Positive data may be multiplied, but not shifted."
+            raise SpecError("normalise", expected=expected, received=repr(self.normalise), hint=hint)
         if self.head in MULTIPLICATIVE_HEADS and self.residual != "none":
-            raise SpecError(
-                "residual",
-                expected=f"'none' with head={self.head!r}",
-                received=repr(self.residual),
-                hint="Positive data may be multiplied, but nothing may be added to them.",
-            )
+            expected = f"'none' with head={self.head!r}"
+            hint = "Positive data may be multiplied, but nothing may be added to them."
+            raise SpecError("residual", expected=expected, received=repr(self.residual), hint=hint)
 
     @property
     def is_probabilistic(self) -> bool:
@@ -233,40 +254,28 @@ class NetworkSpec(Spec):
             window: Sizes of a window.
 
         Raises:
-            SpecError: A part of the network needs something that the window does not have.
+            SpecError: A box needs something that the window does not have.
         """
         if self.needs_target_past and window.target_features is None:
-            raise SpecError(
-                "target_features",
-                expected="the index of each target's own past among the input features",
-                received="none",
-                hint=f"It is needed by {' and '.join(self.readers_of_target_past)}.",
-            )
+            expected = "the index of each target's own past among the input features"
+            hint = f"It is needed by {' and '.join(self.readers_of_target_past)}."
+            raise SpecError("target_features", expected=expected, received="none", hint=hint)
         if self.segment > window.horizon:
-            raise SpecError(
-                "segment",
-                expected=f"at most the horizon, {window.horizon}",
-                received=repr(self.segment),
-                hint="A longer token would hold steps that nothing is learnt about.",
-            )
+            expected = f"at most the horizon, {window.horizon}"
+            hint = "A longer token would hold steps that nothing is learnt about."
+            raise SpecError("segment", expected=expected, received=repr(self.segment), hint=hint)
         if self.reads_season:
             self._check_season(window)
 
     def _check_season(self, window: WindowSpec) -> None:
         if window.season_length is None:
-            raise SpecError(
-                "season_length",
-                expected=f"the steps of a season, for residual={self.residual!r}",
-                received="None",
-                hint="Give it, such as 24 for the hours of a day.",
-            )
+            expected = f"the steps of a season, for residual={self.residual!r}"
+            hint = "Give it, such as 24 for the hours of a day."
+            raise SpecError("season_length", expected=expected, received="None", hint=hint)
         if window.context_length is not None and window.context_length < window.season_length:
-            raise SpecError(
-                "context_length",
-                expected=f"at least a season, {window.season_length} steps, for residual={self.residual!r}",
-                received=repr(window.context_length),
-                hint="Lengthen the context, or leave the residual out.",
-            )
+            expected = f"at least a season, {window.season_length} steps, for residual={self.residual!r}"
+            hint = "Lengthen the context, or leave the residual out."
+            raise SpecError("context_length", expected=expected, received=repr(window.context_length), hint=hint)
 
 
 def _checked_units(where: str, units: Any) -> tuple[int, ...]:
@@ -274,10 +283,7 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
         units = (units,)
     if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
         raise SpecError(
-            where,
-            expected="one width a layer, such as (35, 35)",
-            received=repr(units),
-            hint="Give a tuple of ints.",
+            where, expected="one width a layer, such as (35, 35)", received=repr(units), hint="Give a tuple of ints."
         )
     return tuple(check_int(where, width) for width in units)
 
@@ -286,12 +292,9 @@ def _checked_quantiles(values: Any) -> tuple[float, ...]:
     quantiles = check_probabilities("quantiles", values)
     rising = all(low < high for low, high in itertools.pairwise(quantiles))
     if not rising or 0.5 not in quantiles or len(quantiles) < 2:
-        raise SpecError(
-            "quantiles",
-            expected="rising numbers, 0.5 and at least one other among them",
-            received=repr(values),
-            hint="Give (0.1, 0.5, 0.9); the median is the point forecast.",
-        )
+        expected = "rising numbers, 0.5 and at least one other among them"
+        hint = "Give (0.1, 0.5, 0.9); the median is the point forecast."
+        raise SpecError("quantiles", expected=expected, received=repr(values), hint=hint)
     return quantiles
 
 

@@ -1,23 +1,23 @@
-"""The training spec."""
+"""How a network is trained, and where the state of a training is written."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 from seqcast.errors import SpecError
-from seqcast.specs.base import Spec, set_fields
+from seqcast.runtime import FileLimits
+from seqcast.specs.base import Spec, set_fields, set_ints
 from seqcast.specs.checks import check_choice, check_int, check_keras_object, check_number
 
 
 def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):
         raise SpecError(
-            "metrics",
-            expected="a sequence of Keras metrics",
-            received=repr(metrics),
-            hint="Give a tuple, ('mae',).",
+            "metrics", expected="a sequence of Keras metrics", received=repr(metrics), hint="Give a tuple, ('mae',)."
         )
     for metric in metrics:
         check_keras_object("metrics", metric)
@@ -43,16 +43,16 @@ class TrainingSpec(Spec):
         batch_size: Largest number of windows a training step; an epoch's windows are divided into equal batches.
         epochs: Passes over the windows.
         steps_per_epoch: Training steps an epoch; `None` is one pass over the windows.
-        validation_fraction: Share of the windows, the last ones, that is kept for validation; 0 keeps none.
+        validation_fraction: Share of the windows, the last ones, that are used for validation only; 0 uses none.
         early_stopping: Epochs without a better validation loss after which training ends; `None` trains all epochs.
             The best epoch's weights are restored either way, when there is validation.
-        metrics: Further Keras metrics to record, of the point: means over the targets that are there, weighted as the
+        metrics: More Keras metrics to record, of the point: means over the targets that are there, weighted as the
             windows are. A function of one's own takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
-        parts: How many parts of equal size each batch is divided into; the cores share them. `None` chooses: one a core
-            where a batch is large enough, more where a part would need much memory. The same number gives the same
-            weights, bit for bit, on the same machine, however many cores there are. Parts are filled up with rows
-            that do not count, and none is without a row of the batch: more parts than rows are as many as rows. 1
-            leaves batches whole. More than one needs JAX.
+        parts: Divides each batch into as many micro-batches of equal size, which the cores share. `None` chooses: one a
+            core where a batch is large enough, more where one would need much memory. The same number gives the same
+            weights, bit for bit, on the same machine, whatever the number of cores. Micro-batches are filled up with
+            rows that do not count, and there are at most as many as rows. 1 leaves batches whole. More than one needs
+            JAX.
 
     Raises:
         SpecError: A name is unknown or a value impossible.
@@ -74,7 +74,7 @@ class TrainingSpec(Spec):
     steps_per_epoch: int | None = None
     validation_fraction: float = 0.1
     early_stopping: int | None = 20
-    metrics: tuple[Any, ...] = field(default=())
+    metrics: tuple[Any, ...] = ()
     parts: int | None = None
 
     def __post_init__(self) -> None:
@@ -84,15 +84,12 @@ class TrainingSpec(Spec):
             horizon_decay=check_number("horizon_decay", self.horizon_decay, low=0.0),
             warmup=check_number("warmup", self.warmup, low=0.0, high=1.0),
             validation_fraction=check_number("validation_fraction", self.validation_fraction, low=0.0, high=0.9),
-            batch_size=check_int("batch_size", self.batch_size),
-            epochs=check_int("epochs", self.epochs),
             metrics=_checked_metrics(self.metrics),
         )
         if self.clip_norm is not None:
             set_fields(self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True))
-        for name in ("steps_per_epoch", "early_stopping", "parts"):
-            if getattr(self, name) is not None:
-                set_fields(self, **{name: check_int(name, getattr(self, name))})
+        set_ints(self, "batch_size", "epochs")
+        set_ints(self, "steps_per_epoch", "early_stopping", "parts", optional=True)
         if isinstance(self.learning_rate_schedule, str):
             check_choice("learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant"))
         else:
@@ -105,6 +102,10 @@ class TrainingSpec(Spec):
 def check_loss(head: str, loss: Any) -> None:
     """Refuse a loss for a head that has its own.
 
+    Args:
+        head: Name of the head.
+        loss: The loss; `None` is the head's own.
+
     Example:
         >>> check_loss("normal", None)
         >>> check_loss("normal", "mse")
@@ -115,3 +116,56 @@ def check_loss(head: str, loss: Any) -> None:
         raise SpecError(
             "loss", expected=f"None with head={head!r}", received=repr(loss), hint="The head has its own loss."
         )
+
+
+@dataclass(frozen=True)
+class CheckpointSpec:
+    """Where and how often the state of a training is written, so that it can be resumed.
+
+    Args:
+        folder: The folder, which is created where it is missing. It is for one fit.
+        minutes: Time after which the state is written in the middle of an epoch (on JAX; at the end of each epoch it is
+            written in any case, but for where writing would take more than a hundredth of the time).
+        keep: How many states of each network stay, the newest ones.
+        max_size: Limits the length of a state's file when a training goes on: bytes, or a text such as `8 GB`; `None`
+            is 4 GB.
+
+    Example:
+        >>> CheckpointSpec("runs/sales", minutes=10).keep
+        2
+    """
+
+    folder: Path
+    minutes: float = 2.0
+    keep: int = 2
+    max_size: Any = None
+
+    def __init__(
+        self, folder: str | os.PathLike[str], minutes: float = 2.0, keep: int = 2, max_size: Any = None
+    ) -> None:
+        FileLimits.of(max_size)
+        set_fields(
+            self,
+            folder=Path(folder),
+            minutes=check_number("minutes", minutes, low=0.0, open_low=True),
+            keep=check_int("keep", keep),
+            max_size=max_size,
+        )
+
+    @classmethod
+    def of(cls, checkpoint: Any) -> Self:
+        """Return the spec of an argument.
+
+        Args:
+            checkpoint: A spec, or the path of a folder.
+
+        Raises:
+            SpecError: It is neither.
+        """
+        if isinstance(checkpoint, cls):
+            return checkpoint
+        if not isinstance(checkpoint, str | os.PathLike):
+            expected = "the path of a folder, or a CheckpointSpec"
+            hint = "Give a folder for this fit alone."
+            raise SpecError("checkpoint", expected=expected, received=repr(checkpoint), hint=hint)
+        return cls(checkpoint)

@@ -1,7 +1,7 @@
-"""Compile, fit, keep the best.
+"""Training: optimisers, the loop with its callbacks, its state, and what watches it.
 
-In reading order: `history`, `callbacks`, `state`, `divergence`, `checkpoints`, `deadline`, `loop`, `progress`. Those
-who only watch: `listeners`, `observers`, `logs`.
+In reading order: `callbacks` (with the history), `state`, `divergence`, `checkpoints`, `deadline`, `loop`. What only
+watches: `progress` (also for listeners outside), `observers`, `logs`.
 
 Stability: experimental.
 """

@@ -1,4 +1,5 @@
 from .callbacks import CtrlC as CtrlC
+from .callbacks import History as History
 from .checkpoints import CheckpointFolder as CheckpointFolder
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import check_same as check_same
@@ -7,10 +8,6 @@ from .checkpoints import fingerprint as fingerprint
 from .deadline import Deadline as Deadline
 from .deadline import check_time_limit as check_time_limit
 from .deadline import scheduled_rate as scheduled_rate
-from .history import History as History
-from .listeners import TrainingEvent as TrainingEvent
-from .listeners import listen as listen
-from .listeners import listeners as listeners
 from .logs import TrainingLog as TrainingLog
 from .loop import clone_config as clone_config
 from .loop import learning_rate as learning_rate
@@ -22,5 +19,8 @@ from .observers import check_callbacks as check_callbacks
 from .observers import check_observers as check_observers
 from .observers import for_network as for_network
 from .observers import others as others
+from .progress import TrainingEvent as TrainingEvent
+from .progress import listen as listen
+from .progress import listeners as listeners
 from .progress import progress as progress
 from .state import TrainState as TrainState

@@ -19,7 +19,7 @@ from seqcast.specs import TrainingSpec
 CHANGES = 200
 
 # What comes after the training, such as the comparison with the seasonal naive forecast, gets this share of the limit,
-# but no more than so many seconds.
+# but at most this number of seconds.
 RESERVED_SHARE, MOST_RESERVED = 0.05, 2.0
 # And the first validation, of which nothing is known yet.
 RESERVED_VALIDATION = 0.1
@@ -60,7 +60,10 @@ class Deadline:
         return self.ends - time.time()
 
     def next_part(self, parts: int) -> Self:
-        """Return the deadline of the next one of so many equal parts of what is left, which begins now.
+        """Return the deadline of one of several trainings that share what is left equally; it begins now.
+
+        Args:
+            parts: Number of trainings that are left, this one included.
 
         Example:
             >>> round(Deadline.of(60).next_part(3).left())
@@ -88,12 +91,8 @@ def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
     if time_limit is None:
         return None
     if checkpoint is not None:
-        raise SpecError(
-            "time_limit",
-            expected="None with checkpoint",
-            received=repr(time_limit),
-            hint="A training by the clock cannot go on as if it had not been interrupted; leave out one of the two.",
-        )
+        hint = "A training by the clock cannot go on as if it had not been interrupted; leave out one of the two."
+        raise SpecError("time_limit", expected="None with checkpoint", received=repr(time_limit), hint=hint)
     return Deadline.of(time_limit)
 
 
@@ -110,12 +109,8 @@ def _seconds(time_limit: Any) -> float:
     elif isinstance(time_limit, numbers.Real) and not isinstance(time_limit, bool | np.bool_):
         seconds = float(time_limit)
     if not (math.isfinite(seconds) and seconds > 0):
-        raise SpecError(
-            "time_limit",
-            expected="seconds, or a text such as '10 min'",
-            received=repr(time_limit),
-            hint="Give more than 0.",
-        )
+        expected = "seconds, or a text such as '10 min'"
+        raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint="Give more than 0.")
     return seconds
 
 
@@ -155,11 +150,20 @@ class Timekeeper(keras.callbacks.Callback):
         self.validation = min(RESERVED_VALIDATION * (deadline.ends - deadline.began), MOST_RESERVED)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Set the rate of the first step, after which the time counts."""
+        """Set the rate of the first step, after which the time counts.
+
+        Args:
+            logs: Losses and metrics by name.
+        """
         self._set_rate(0.0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the learning rate now and then; stop when the time is over."""
+        """Set the learning rate now and then; stop when the time is over.
+
+        Args:
+            batch: Its number in the epoch, from 0.
+            logs: Losses and metrics by name.
+        """
         now = time.time()
         if self.began is None:
             self.began = now
@@ -195,9 +199,17 @@ class Timekeeper(keras.callbacks.Callback):
         return (1 + math.cos(math.pi * min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9)))) / 2
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Note when a validation begins."""
+        """Note when a validation begins.
+
+        Args:
+            logs: Losses and metrics by name.
+        """
         self.validating = time.time()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep in mind how long it took: the last one comes after the last step."""
+        """Note how long it took: the last one comes after the last step.
+
+        Args:
+            logs: Losses and metrics by name.
+        """
         self.validation = time.time() - self.validating

@@ -32,13 +32,17 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
         windows: What it is trained on.
         first_step: Steps of the first epoch that were taken before the training was interrupted.
     """
-    if not getattr(model, "guards_steps", False):
+    if not getattr(model, "compiles_for_jax", False):
         return _LossWatch(windows, first_step)
     return (_SharedWatch if model.processes.count > 1 else _GuardedWatch)(windows, first_step)
 
 
 def is_sound(model: Any) -> bool:
-    """Return whether no step of a training has gone bad; on backends that stop at once it is always true."""
+    """Return whether no step of a training has gone bad; on backends that stop at once it is always true.
+
+    Args:
+        model: The model in training.
+    """
     guard = getattr(getattr(model, "train_function", None), "guard", None)
     return guard is None or bool(guard.sound)
 
@@ -46,7 +50,7 @@ def is_sound(model: Any) -> bool:
 class DivergenceWatch(keras.callbacks.Callback):
     """Stop a training at the batch whose loss is not finite or has exploded.
 
-    It comes after the callback that tells the windows which epoch begins, and before those that record.
+    It comes after the callback that counts the epochs of the windows, and before those that record.
 
     Args:
         windows: What the model is trained on.
@@ -59,7 +63,12 @@ class DivergenceWatch(keras.callbacks.Callback):
         self.epoch = self.position = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note where the training stands."""
+        """Note where the training stands.
+
+        Args:
+            epoch: Its number, from 0.
+            logs: Losses and metrics by name.
+        """
         self.epoch, self.position = epoch, getattr(self.windows, "position", 0)
 
     def stop(self, step: int, loss: float, limit: float) -> None:
@@ -87,10 +96,7 @@ class DivergenceWatch(keras.callbacks.Callback):
             at = str(culprits) if culprits.columns else ""
             expected, received = f"weights below {LARGEST_WEIGHT:g}", f"larger ones, after a loss of {loss:.3g}{at}"
         error = TrainingError(
-            f"training, epoch {self.epoch + 1}, batch {step + 1}",
-            expected=expected,
-            received=received,
-            hint=hint,
+            f"training, epoch {self.epoch + 1}, batch {step + 1}", expected=expected, received=received, hint=hint
         )
         error.epoch, error.batch = self.epoch + 1, step + 1
         error.series, error.columns = culprits.series, tuple(name for name, _ in culprits.columns)
@@ -106,7 +112,7 @@ class _GuardedWatch(DivergenceWatch):
         self.looked = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begin to count the steps of the epoch."""
+        """Count the steps of the epoch."""
         super().on_epoch_begin(epoch, logs)
         function = self.model.train_function
         function.guard = function.guard.in_epoch(self.first_step)
@@ -138,19 +144,19 @@ class _SharedWatch(_GuardedWatch):
 
 
 class _LossWatch(DivergenceWatch):
-    """The watch of steps that know nothing of it: weights are kept of where the epoch began."""
+    """The watch of steps without a guard: it holds the weights of the beginning of the epoch."""
 
     def __init__(self, windows: Any, first_step: int) -> None:
         super().__init__(windows, first_step)
         self.limit = math.inf
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the weights."""
+        """Copy the weights."""
         super().on_epoch_begin(epoch, logs)
         self.weights, self.total = copies(self.model.weights), 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss of the batch, of which Keras tells the mean of the epoch."""
+        """Look at the loss of the batch, of which Keras gives the mean of the epoch."""
         total = float((logs or {}).get("loss", math.nan)) * (batch + 1)
         loss, self.total = total - self.total, total
         if math.isinf(self.limit):
@@ -238,22 +244,17 @@ def _unusual(
     arrays: Mapping[str, Array], names: Mapping[str, tuple[str, ...]], rows: Array
 ) -> tuple[tuple[str, float], ...]:
     """Return the columns with values that are not finite or far out in some windows, the most extreme first."""
-    extremes: dict[str, float] = {}
+    extremes: dict[str, tuple[float, float]] = {}  # size and value of each column
     for array, columns in names.items():
-        values = arrays[array][rows]
         for place, column in enumerate(columns):
-            ours = values[..., place].ravel()
+            values = arrays[array][rows][..., place].ravel()
             # In the targets NaN is missing; what the network reads has no gaps any more.
-            known = ours[~np.isnan(ours)] if array == "y" else ours
+            known = values[~np.isnan(values)] if array == "y" else values
             if not len(known):
                 continue
-            size = np.where(np.isnan(known), np.inf, np.abs(known))
-            extreme = float(known[np.argmax(size)])
-            if size.max() > UNUSUAL and size.max() >= _size(extremes.get(column, 0.0)):
-                extremes[column] = extreme
-    ordered = sorted(extremes.items(), key=lambda item: -_size(item[1]))
-    return tuple(ordered[:MOST_NAMED])
-
-
-def _size(value: float) -> float:
-    return float("inf") if np.isnan(value) else abs(value)
+            sizes = np.where(np.isnan(known), np.inf, np.abs(known))
+            largest = int(np.argmax(sizes))
+            if sizes[largest] > UNUSUAL and sizes[largest] >= extremes.get(column, (0.0, 0.0))[0]:
+                extremes[column] = float(sizes[largest]), float(known[largest])
+    ordered = sorted(extremes.items(), key=lambda item: -item[1][0])
+    return tuple((column, value) for column, (_, value) in ordered[:MOST_NAMED])

@@ -28,7 +28,7 @@ class TrainingLog(Observer):
     Where a fit trains several networks, each has a file of its own: `log-network-1.csv`, `log-pretrained.csv`.
 
     Args:
-        path: The file; its suffix, `.csv` or `.jsonl`, says its form. Missing folders are made.
+        path: The file; its suffix, `.csv` or `.jsonl`, says its form. Missing folders are created.
         every_n_steps: Steps from one line to the next within epochs; `None` writes epochs only.
 
     Raises:
@@ -46,7 +46,11 @@ class TrainingLog(Observer):
         self._failed = False
 
     def for_network(self, network: str) -> Self:
-        """Return the log of one of several networks, with its name in that of the file."""
+        """Return the log of one of several networks, with its name in that of the file.
+
+        Args:
+            network: Its name.
+        """
         log = super().for_network(network)
         log.path = self.path.with_stem(f"{self.path.stem}-{network}")
         return log
@@ -62,6 +66,12 @@ class TrainingLog(Observer):
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Begin the file, or drop the lines after the step that the training goes on from.
+
+        Args:
+            windows: Batches to train on.
+            validation: Batches to validate on, or `None`.
+            step: Training steps that were over before it was interrupted; 0 for one that begins.
+            seconds: Seconds that they took.
 
         Raises:
             SaveError: It cannot be written.
@@ -81,7 +91,11 @@ class TrainingLog(Observer):
         write_beside(self.path, lambda file: file.write(text.encode("utf-8")))
 
     def record(self, record: Record) -> None:
-        """Append a line; what cannot be written is said once, and training goes on."""
+        """Append a line; a line that cannot be written gives one warning, and training goes on.
+
+        Args:
+            record: What is known at the end of the epoch or step.
+        """
         row, head = record.to_dict(), ""
         if self.suffix == "csv" and not self._columns:
             names = list(record.values)

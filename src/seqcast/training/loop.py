@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from seqcast.data.windows import NumberedBatches
 from seqcast.errors import TrainingError
 from seqcast.runtime import keras
 from seqcast.specs import TrainingSpec
-from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
+from seqcast.training.callbacks import CtrlC, EpochCounter, History, KeepBest
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, MetricsRestorer
 from seqcast.training.deadline import Deadline, Timekeeper, scheduled_rate
 from seqcast.training.divergence import divergence_watch
-from seqcast.training.history import History
 from seqcast.training.observers import Observer
-from seqcast.training.state import StateCallback, TrainState
+from seqcast.training.state import TrainState
 
 # Muon (Jordan et al. 2024) turns the gradient of a matrix into the nearest orthogonal matrix, by iterations of Newton
 # and Schulz. Biases, also those with two rows, learned positions and the last layer are left to Adam, as its authors
@@ -30,6 +29,9 @@ def clone_config(value: Any) -> Any:
     """Copy a Keras object from its configuration, so that a fit neither sees nor leaves traces in the user's.
 
     Names, numbers and functions, which hold nothing, are returned as they are.
+
+    Args:
+        value: The object.
     """
     if not hasattr(value, "get_config"):
         return value
@@ -40,10 +42,14 @@ def clone_config(value: Any) -> Any:
 
 
 def learning_rate(spec: TrainingSpec, steps: int) -> Any:
-    """Return the learning rate, a number or a Keras schedule, for a training of so many steps.
+    """Return the learning rate of a training: a number or a Keras schedule.
 
     With `n` steps and the first `r` of them as warm-up, `cosine` gives step `k`, from 0, the rate
     `η / r + η (1 - 1/r) k / r` while `k < r`, and then `η (1 + cos(π (k - r) / (n - r))) / 2`.
+
+    Args:
+        spec: How the network is trained.
+        steps: Number of training steps.
 
     Source: Loshchilov and Hutter 2017, SGDR, arXiv:1608.03983, without restarts.
     """
@@ -68,12 +74,23 @@ class ShapedMuon(keras.optimizers.Muon):
     """Muon for TensorFlow, whose loops return gradients without a static shape; Keras 3.15 branches on it."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Keras's hook."""
+        """Keras's hook.
+
+        Args:
+            gradient: The gradient of a variable.
+            variable: The variable.
+            learning_rate: The learning rate.
+        """
         super().update_step(keras.ops.reshape(gradient, variable.shape), variable, learning_rate)
 
 
 def optimizer(spec: TrainingSpec, rate: Any) -> Any:
-    """Return a new optimiser; one that was given by name gets the rate and the clipping of the spec."""
+    """Return a new optimiser; one that was given by name gets the rate and the clipping of the spec.
+
+    Args:
+        spec: How the network is trained.
+        rate: The learning rate, a number or a Keras schedule.
+    """
     # A copy, because Keras writes into the dicts of optimisers that it reads.
     chosen = keras.optimizers.get(dict(spec.optimizer) if isinstance(spec.optimizer, dict) else spec.optimizer)
     if not isinstance(spec.optimizer, str):
@@ -94,10 +111,8 @@ def train(
     spec: TrainingSpec,
     *,
     validation: Any = None,
-    epochs: int | None = None,
     callbacks: Sequence[Any] = (),
     state: TrainState | None = None,
-    on_epoch: Callable[[TrainState], Any] | None = None,
     checkpoints: Checkpoints | None = None,
     deadline: Deadline | None = None,
 ) -> History:
@@ -108,10 +123,8 @@ def train(
         windows: Batches: a `keras.utils.PyDataset` or a generator.
         spec: How it is trained.
         validation: Batches to validate on.
-        epochs: Epochs, if not the spec's.
         callbacks: Keras callbacks.
         state: The state of a training to go on with; the windows begin where they began then.
-        on_epoch: Called with the state of the training after each epoch.
         checkpoints: Where its state is written.
         deadline: When it has to be done; it goes on until then, however many epochs that are.
 
@@ -125,32 +138,21 @@ def train(
             what was recorded.
     """
     keeper = KeepBest(spec.early_stopping if deadline is None else None)
-    counter = [EpochCounter(windows)] if isinstance(windows, NumberedBatches) else []
-    if state is not None:
-        state.restore(model, keeper)
-    watch = divergence_watch(model, windows, 0 if state is None else state.epoch_step)
-    before, last = keeper.history.seconds, epochs or spec.epochs
-    states: list[Any] = [] if on_epoch is None else [StateCallback(keeper, on_epoch)]
-    if state is not None and state.epoch_step:
-        states.append(MetricsRestorer(state.metrics, state.epoch))
-    if deadline is not None:
-        states.append(Timekeeper(deadline, *scheduled_rate(spec)))
-        last = MOST_EPOCHS
-    if checkpoints is not None:
-        states.append(CheckpointCallback(keeper, checkpoints, before))
-    for callback in callbacks:
-        if isinstance(callback, Observer):
-            callback.watch(windows, validation, step=0 if state is None else state.step, seconds=before)
+    timekeeper = [] if deadline is None else [Timekeeper(deadline, *scheduled_rate(spec))]
+    own = [*_own_callbacks(model, windows, keeper, state=state, checkpoints=checkpoints), *timekeeper]
+    before, last = keeper.history.seconds, spec.epochs if deadline is None else MOST_EPOCHS
+    last = len(keeper.history) if keeper.history.stopped_early else last
+    _begin_watching(callbacks, windows, validation, 0 if state is None else state.step, before)
     began = time.perf_counter()
     try:
         with CtrlC() as ctrl_c:
             model.fit(
                 windows,
                 initial_epoch=len(keeper.history),
-                epochs=len(keeper.history) if keeper.history.stopped_early else last,
+                epochs=last,
                 steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
                 validation_data=validation,
-                callbacks=[*counter, watch, keeper, *states, *callbacks, ctrl_c],
+                callbacks=[*own, *callbacks, ctrl_c],
                 verbose=0,
                 shuffle=False,
             )
@@ -169,3 +171,25 @@ def train(
             if hasattr(callback, "close"):
                 callback.close()
     return keeper.history
+
+
+def _own_callbacks(
+    model: Any, windows: Any, keeper: KeepBest, *, state: TrainState | None, checkpoints: Checkpoints | None
+) -> list[Any]:
+    """Restore a state, and return the callbacks that come before the user's, in their order."""
+    if state is not None:
+        state.restore(model, keeper)
+    epoch_step = 0 if state is None else state.epoch_step
+    own: list[Any] = [EpochCounter(windows)] if isinstance(windows, NumberedBatches) else []
+    own += [divergence_watch(model, windows, epoch_step), keeper]
+    if state is not None and epoch_step:
+        own.append(MetricsRestorer(state.metrics, state.epoch))
+    if checkpoints is not None:
+        own.append(CheckpointCallback(keeper, checkpoints, keeper.history.seconds))
+    return own
+
+
+def _begin_watching(callbacks: Sequence[Any], windows: Any, validation: Any, step: int, seconds: float) -> None:
+    for callback in callbacks:
+        if isinstance(callback, Observer):
+            callback.watch(windows, validation, step=step, seconds=seconds)

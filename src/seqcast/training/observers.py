@@ -47,7 +47,7 @@ class Record:
 
 
 class Observer(keras.callbacks.Callback):
-    """Watch a training: a base of callbacks that get a `Record` of each epoch, and of steps if asked for.
+    """Watch a training: a base of callbacks that get a `Record` of each epoch, and of steps where wanted.
 
     A subclass writes `record`, and keeps nothing that cannot be pickled before a training begins.
 
@@ -90,7 +90,11 @@ class Observer(keras.callbacks.Callback):
         """Raise what would end the training when it begins; called before a fit reads its data. Here nothing."""
 
     def record(self, record: Record) -> None:
-        """Take a record."""
+        """Take a record.
+
+        Args:
+            record: The record.
+        """
         raise NotImplementedError
 
     def for_network(self, network: str) -> Self:
@@ -120,37 +124,62 @@ class Observer(keras.callbacks.Callback):
         self.set_model(None)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Start the clock."""
+        """Start the clock.
+
+        Args:
+            logs: Losses and metrics by name.
+        """
         self._alone = self._before is None
         if self._alone:  # a plain `Model.fit` does not say what it trains on, nor that it is over
             self.watch(None, None)
         self._began = time.perf_counter()
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Close what nobody else does."""
+        """Close what nobody else does.
+
+        Args:
+            logs: Losses and metrics by name.
+        """
         if self._alone:
             self.close()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Count from the epoch that a resumed training goes on with."""
+        """Count from the epoch that a resumed training goes on with.
+
+        Args:
+            epoch: Its number, from 0.
+            logs: Losses and metrics by name.
+        """
         self._epoch = epoch
-        steps = (self.params or {}).get("steps")
-        if steps:
-            self._step = epoch * steps
+        self._set_step(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Count the step, and record it if it is its turn."""
+        """Count the step, and record it if it is its turn.
+
+        Args:
+            batch: Its number in the epoch, from 0.
+            logs: Losses and metrics by name.
+        """
         self._step += 1
         # Steps that a resumed training passes over have no logs.
         if self.every_n_steps is not None and logs and self._step % self.every_n_steps == 0:
             self.record(self._record("step", logs))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Record the epoch."""
-        steps = (self.params or {}).get("steps")
-        if steps:  # what is counted in another thread may be one behind
-            self._step = (self._epoch + 1) * steps
+        """Record the epoch.
+
+        Args:
+            epoch: Its number, from 0.
+            logs: Losses and metrics by name.
+        """
+        self._set_step(self._epoch + 1)  # what is counted in another thread may be one behind
         self.record(self._record("epoch", logs or {}))
+
+    def _set_step(self, epochs: int) -> None:
+        """Set the steps of whole epochs, if their number is known."""
+        steps = (self.params or {}).get("steps")
+        if steps:
+            self._step = epochs * steps
 
     def _record(self, event: str, logs: Mapping[str, float]) -> Record:
         values = {name: float(value) for name, value in logs.items()}
@@ -181,15 +210,10 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
         ()
     """
     callbacks = () if callbacks is None else callbacks
-    if not isinstance(callbacks, Sequence) or not all(
-        isinstance(callback, keras.callbacks.Callback) for callback in callbacks
-    ):
-        raise SpecError(
-            "callbacks",
-            expected="a list of keras.callbacks.Callback objects",
-            received=repr(callbacks),
-            hint="Give a list, also for one.",
-        )
+    kind = keras.callbacks.Callback
+    if not isinstance(callbacks, Sequence) or not all(isinstance(callback, kind) for callback in callbacks):
+        expected = "a list of keras.callbacks.Callback objects"
+        raise SpecError("callbacks", expected=expected, received=repr(callbacks), hint="Give a list, also for one.")
     for callback in callbacks:
         if isinstance(callback, Observer):
             callback.check()
@@ -203,11 +227,7 @@ def others(callbacks: Sequence[Any], *, in_workers: bool = False) -> list[Any]:
         callbacks: Keras callbacks.
         in_workers: Whether observers count among them that are of no use in another process.
     """
-    return [
-        callback
-        for callback in callbacks
-        if not isinstance(callback, Observer) or (in_workers and not callback.in_workers)
-    ]
+    return [each for each in callbacks if not isinstance(each, Observer) or (in_workers and not each.in_workers)]
 
 
 def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""What a training run shows while it runs: a bar in a terminal or a notebook, a few lines in a log file.
+"""How far a training is: shown as a bar or a few lines, and reported to code outside such as a page.
 
-Everything goes to standard error, so that what a program prints can be piped on; a notebook gets one output that is
+Progress goes to standard error, so that what a program prints can be piped on; a notebook gets one output that is
 updated. All words are ASCII, because a log file or an old console may know nothing else, and rich draws the bar in
 ASCII where the terminal's encoding is.
 """
@@ -13,7 +13,8 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from seqcast.runtime import keras
@@ -24,10 +25,169 @@ if TYPE_CHECKING:
 
 Logs = Mapping[str, float]
 
-# Drawing more often shows nothing more and takes time from training.
-SECONDS_BETWEEN_UPDATES = 0.25
+# More often shows nothing more and takes time from training.
+SECONDS_BETWEEN_UPDATES = 0.2
 # Epochs that a log file gets a line of; the first, the last and the summary come on top.
 LINES_IN_A_LOG = 16
+
+
+class _Follower(keras.callbacks.Callback):
+    """A callback that follows a training and shows now and then how far it is.
+
+    Args:
+        deadline: When the training has to be done; `None` where its epochs say so.
+    """
+
+    # Without this Keras waits for the loss of every step before it begins the next; with it, steps are reported
+    # from other threads, late and in any order.
+    async_safe = True
+
+    def __init__(self, deadline: Deadline | None) -> None:
+        super().__init__()
+        self.deadline = deadline
+        self._lock = threading.RLock()
+        self._running = False
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        with self._lock:
+            params = self.params or {}
+            self._running, self._began = True, time.perf_counter()
+            # With a deadline nobody knows how many epochs there will be.
+            self._epochs = 0 if self.deadline else int(params.get("epochs") or 1)
+            # Steps of an epoch; those of a stream of unknown length are known after its first epoch.
+            self._steps = int(params.get("steps") or 0)
+            self._epoch = self._step = 0
+            self._logs: dict[str, float] = {}
+            self._show()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        with self._lock:
+            if not self._running:
+                return
+            if batch + 1 > self._step:
+                self._step = batch + 1
+                if logs and "loss" in logs:
+                    self._logs["loss"] = float(logs["loss"])
+            self._show_if_due()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        with self._lock:
+            if not self._running:
+                return
+            self._steps = self._steps or self._step
+            self._epoch, self._step = epoch + 1, 0
+            self._logs.update({name: float(value) for name, value in (logs or {}).items()})
+            self._end_epoch()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._running = False
+
+    def _show_if_due(self) -> None:
+        if time.perf_counter() - self._shown >= SECONDS_BETWEEN_UPDATES:
+            self._show()
+
+    def _show(self) -> None:
+        self._shown = time.perf_counter()
+
+    def _end_epoch(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class TrainingEvent:
+    """How far a training is.
+
+    Args:
+        training: Number of the training in its `listen` block, from 1.
+        epoch: Epochs that are over.
+        share: Share of the training that is done, from 0 to 1, if it does not stop early.
+        seconds: Seconds since it began.
+        loss: The loss of the last epoch that is over; `None` before.
+        validation_loss: The validation loss of that epoch; `None` without validation.
+    """
+
+    training: int
+    epoch: int
+    share: float
+    seconds: float
+    loss: float | None = None
+    validation_loss: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until it is done at this rate, if it does not stop early; `None` at the beginning."""
+        return None if self.share <= 0 else self.seconds * (1 - self.share) / self.share
+
+
+class _Audience:
+    """Who listens in this process, and the number of trainings since."""
+
+    hear: Callable[[TrainingEvent], None] | None = None
+    trainings = 0
+
+
+@contextlib.contextmanager
+def listen(hear: Callable[[TrainingEvent], None]) -> Iterator[None]:
+    """Hear of the trainings that run in this process within the block.
+
+    Trainings in worker processes are not heard.
+
+    Args:
+        hear: Called a few times a second, in the thread that trains or one of Keras's.
+
+    Example:
+        >>> with listen(print):
+        ...     (listener,) = listeners(None)
+        ...     listener.set_params({"epochs": 2, "steps": 1})
+        ...     listener.on_train_begin()
+        ...     listener.on_epoch_end(0, {"loss": 0.5})
+        TrainingEvent(training=1, epoch=0, share=0.0, ...)
+        TrainingEvent(training=1, epoch=1, share=0.5, seconds=..., loss=0.5, validation_loss=None)
+    """
+    before = _Audience.hear, _Audience.trainings
+    _Audience.hear, _Audience.trainings = hear, 0
+    try:
+        yield
+    finally:
+        _Audience.hear, _Audience.trainings = before
+
+
+def listeners(deadline: Deadline | None) -> list[Any]:
+    """Return the callbacks by which a training is heard: one, or none where nobody listens.
+
+    Args:
+        deadline: When the training has to be done; `None` where its epochs say so.
+    """
+    if _Audience.hear is None:
+        return []
+    _Audience.trainings += 1
+    return [_Listener(_Audience.hear, _Audience.trainings, deadline)]
+
+
+class _Listener(_Follower):
+    """Report how far a training is."""
+
+    def __init__(self, hear: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None) -> None:
+        super().__init__(deadline)
+        self.hear, self.training = hear, training
+        self._losses: tuple[float | None, float | None] = (None, None)
+
+    def _end_epoch(self) -> None:
+        self._losses = self._logs.get("loss"), self._logs.get("val_loss")
+        self._show()
+
+    def _show(self) -> None:
+        super()._show()
+        seconds = self._shown - self._began
+        if self.deadline is None:
+            steps = self._steps or 1
+            share = (self._epoch + min(self._step, steps) / steps) / self._epochs
+        else:
+            share = seconds / max(seconds + self.deadline.left(), 1e-9)
+        self.hear(TrainingEvent(self.training, self._epoch, min(1.0, share), seconds, *self._losses))
 
 
 def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None) -> list[Progress]:
@@ -35,7 +195,7 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
 
     Args:
         verbose: 0 is silent, anything above shows progress.
-        file: Where to; `None` is standard error.
+        file: The stream to write to; `None` is standard error.
         deadline: When the training has to be done; then the bar shows the time in place of the epochs.
 
     Returns:
@@ -62,14 +222,14 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
     return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False), deadline)]
 
 
-class Progress(keras.callbacks.Callback):
-    """Show epochs, loss, validation loss, rate and time left of a training run, and one line that stays.
+class Progress(_Follower):
+    """Show epochs, loss, validation loss, rate and time left of a training, and one line that stays.
 
     The best epoch is the one with the smallest validation loss. Training that is interrupted or fails does not
     call `on_train_end`: whoever called `fit` calls `close` then.
 
     Args:
-        console: Where to; a terminal and a notebook get a bar, anything else a few plain lines.
+        console: A terminal and a notebook get a bar, anything else a few plain lines.
         deadline: When the training has to be done; `None` where its epochs say so.
 
     Example:
@@ -77,65 +237,29 @@ class Progress(keras.callbacks.Callback):
         >>> Progress(Console(file=sys.stdout)).close()  # no training has begun, nothing is shown
     """
 
-    # Without this Keras waits for the loss of every step before it begins the next; with it, steps are reported
-    # from other threads, late and in any order.
-    async_safe = True
-
     def __init__(self, console: Console, deadline: Deadline | None = None) -> None:
-        super().__init__()
-        self.console, self.deadline = console, deadline
-        self._lock = threading.RLock()
-        self._running = False
+        super().__init__(deadline)
+        self.console = console
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Open the display."""
+        """Open the display.
+
+        Args:
+            logs: Nothing yet.
+        """
         with self._lock:
-            self._running, self._began, self._drawn = True, time.perf_counter(), -math.inf
-            # By the clock nobody knows how many there will be.
-            self._epochs = 0 if self.deadline else int((self.params or {}).get("epochs") or 1)
-            self._last_line = self._began
-            self._ended_epochs = self._steps_before = self._step = 0
-            self._logs: dict[str, float] = {}
-            self._best = (math.inf, 0)
-            self._unwritten = ""  # the last epoch's line, if a log file has not got it
             shown_live = self.console.is_jupyter or self.console.is_interactive
-            self._bar = _Bar(self.console, self._epochs) if shown_live else None
-            self._draw()
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Count the step, and draw if the last drawing is old enough."""
-        with self._lock:
-            if not self._running:
-                return
-            if batch + 1 > self._step:
-                self._step = batch + 1
-                if logs and "loss" in logs:
-                    self._logs["loss"] = float(logs["loss"])
-            self._draw()
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Take the epoch's losses; a log file gets a line of the first epoch, of every n-th and of the last."""
-        with self._lock:
-            if not self._running:
-                return
-            self._ended_epochs = epoch + 1
-            self._steps_before += self._step
-            self._step = 0
-            self._logs.update({name: float(value) for name, value in (logs or {}).items()})
-            if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
-                self._best = (validation, epoch + 1)
-            if self._bar is None:
-                self._unwritten = f"{_number(epoch + 1, self._epochs)}  {_losses(self._logs)}  {self._elapsed()}"
-                if self.deadline is not None:
-                    self._unwritten += f", {_left(self.deadline.left())}"
-                if self._is_due(epoch + 1):
-                    self._write()
-            elif epoch == 0:
-                self._bar.restart_rate()  # the validation was compiled
-            self._draw()
+            self._bar = _Bar(self.console) if shown_live else None
+            self._best, self._last_line = (math.inf, 0), time.perf_counter()
+            self._unwritten = ""  # the last epoch's line, if a log file has not got it
+            super().on_train_begin(logs)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Close the display and leave its last line."""
+        """Close the display and leave its last line.
+
+        Args:
+            logs: Losses and metrics by name.
+        """
         self._finish("trained")
 
     def close(self) -> None:
@@ -155,45 +279,57 @@ class Progress(keras.callbacks.Callback):
             self._unwritten = f"{how} {self._summary()}"
             self._write()
 
+    def _end_epoch(self) -> None:
+        """Note the best epoch; a log file gets a line of the first epoch, of every n-th and of the last."""
+        if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
+            self._best = (validation, self._epoch)
+        if self._bar is None:
+            self._unwritten = f"{_number(self._epoch, self._epochs)}  {_losses(self._logs)}  {self._elapsed()}"
+            if self.deadline is not None:
+                self._unwritten += f", {_left(self.deadline.left())}"
+            if self._line_is_due():
+                self._write()
+        elif self._epoch == 1:
+            self._bar.restart_rate()  # the validation was compiled
+        self._show_if_due()
+
     def _write(self) -> None:
         # A full disk or a closed pipe is no reason to lose the training.
         with contextlib.suppress(OSError, ValueError):
             print(self._unwritten, file=self.console.file, flush=True)
         self._unwritten = ""
 
-    def _is_due(self, epoch: int) -> bool:
-        """Return whether a log file gets the line of an epoch."""
+    def _line_is_due(self) -> bool:
         if self.deadline is None:
-            return epoch in (1, self._epochs) or epoch % math.ceil(self._epochs / LINES_IN_A_LOG) == 0
+            every = math.ceil(self._epochs / LINES_IN_A_LOG)
+            return self._epoch in (1, self._epochs) or self._epoch % every == 0
         between = (self.deadline.ends - self.deadline.began) / LINES_IN_A_LOG
-        due = epoch == 1 or time.perf_counter() - self._last_line >= between
+        due = self._epoch == 1 or time.perf_counter() - self._last_line >= between
         self._last_line = time.perf_counter() if due else self._last_line
         return due
 
-    def _draw(self) -> None:
-        if self._bar is None or time.perf_counter() - self._drawn < SECONDS_BETWEEN_UPDATES:
+    def _show(self) -> None:
+        super()._show()
+        if self._bar is None:
             return
-        self._drawn = time.perf_counter()
         if self.deadline is not None:
-            self._bar.draw_clock(self.deadline, self._ended_epochs + 1, self._logs)
+            left, whole = max(0.0, self.deadline.left()), self.deadline.ends - self.deadline.began
+            self._bar.draw(_number(self._epoch + 1, 0), whole - left, whole, self._logs, left)
             return
-        epoch = min(self._ended_epochs + 1, self._epochs)
-        steps = (self.params or {}).get("steps")
-        if not steps and self._ended_epochs:  # a stream of unknown length is known after its first epoch
-            steps = self._steps_before // self._ended_epochs
-        total = self._epochs * int(steps) if steps else None
-        self._bar.draw(self._steps_before + self._step, total, epoch, self._logs)
+        epoch = _number(min(self._epoch + 1, self._epochs), self._epochs)
+        done = self._epoch * self._steps + self._step
+        self._bar.draw(epoch, done, self._epochs * self._steps or None, self._logs)
 
     def _elapsed(self) -> str:
         return _duration(time.perf_counter() - self._began)
 
     def _summary(self) -> str:
-        some = self._ended_epochs < self._epochs
-        count = f"{self._ended_epochs} of {self._epochs}" if some else str(self._ended_epochs)
-        text = f"{count} epoch{'s' * ((self._epochs or self._ended_epochs) != 1)} in {self._elapsed()}"
+        some = self._epoch < self._epochs
+        count = f"{self._epoch} of {self._epochs}" if some else str(self._epoch)
+        text = f"{count} epoch{'s' * ((self._epochs or self._epoch) != 1)} in {self._elapsed()}"
         if self._best[1]:
             return f"{text}, best epoch {self._best[1]} with validation loss {self._best[0]:.4g}"
-        return f"{text}, {_losses(self._logs)}" if self._ended_epochs and self._logs else text
+        return f"{text}, {_losses(self._logs)}" if self._epoch and self._logs else text
 
 
 def _number(epoch: int, epochs: int) -> str:
@@ -232,7 +368,7 @@ def _duration(seconds: float) -> str:
 class _Bar:
     """rich's bar, which goes when training ends: drawn over itself in a terminal, an updated output in a notebook."""
 
-    def __init__(self, console: Console, epochs: int) -> None:
+    def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
 
@@ -240,7 +376,7 @@ class _Bar:
             column = Column(no_wrap=True, overflow="crop")
             return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=column)
 
-        self.console, self.epochs = console, epochs
+        self.console = console
         bar = BarColumn(max(8, min(console.width - 72, 40)))
         self.bar = Progress(
             text("epoch"), bar, text("state"), console=console, transient=True, auto_refresh=False,
@@ -256,21 +392,14 @@ class _Bar:
         else:
             self.bar.start()
 
-    def draw(self, done: int, total: int | None, epoch: int, logs: Logs) -> None:
+    def draw(self, epoch: str, done: float, total: float | None, logs: Logs, left: float | None = None) -> None:
+        """Draw the bar; with the seconds that are left it is one of time, otherwise one of steps."""
+        task = self.bar.tasks[0]
         if done:  # rich's rate leaves out what came before the first sample: the step that compiled the network
             self.bar.start_task(self.task)
         self.bar.update(self.task, completed=done, total=total)
-        state = self._state(logs, self.bar.tasks[0].speed, self.bar.tasks[0].time_remaining)
-        self.bar.update(self.task, epoch=_number(epoch, self.epochs), state=state)
-        self._show()
-
-    def draw_clock(self, deadline: Deadline, epoch: int, logs: Logs) -> None:
-        left, whole = max(0.0, deadline.left()), deadline.ends - deadline.began
-        self.bar.update(self.task, completed=whole - left, total=whole)
-        self.bar.update(self.task, epoch=_number(epoch, 0), state=self._state(logs, None, left))
-        self._show()
-
-    def _show(self) -> None:
+        speed, left = (task.speed, task.time_remaining) if left is None else (None, left)
+        self.bar.update(self.task, epoch=epoch, state=self._state(logs, speed, left))
         if self.output is None:
             self.bar.refresh()
         else:

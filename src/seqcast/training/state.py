@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from seqcast.errors import SpecError
 from seqcast.runtime import copies, keras, weights_of
-from seqcast.training.callbacks import KeepBest
-from seqcast.training.history import History
+from seqcast.training.callbacks import History, KeepBest
 
 Array = npt.NDArray[Any]
 
-# The groups of variables, in the order of Keras's trainer. Metrics begin anew with each epoch.
+# The groups of variables, in the order of Keras's trainer. Metrics begin again with each epoch.
 GROUPS = ("trainable", "non_trainable", "optimizer")
 
 
@@ -35,33 +34,12 @@ class TrainState:
         optimizer: The optimiser's variables.
         epoch: Epochs that are over.
         step: Training steps that are over.
-        parts: How many parts each batch was divided into.
+        parts: How many micro-batches each batch was divided into.
         history: What was recorded so far, with the best epoch.
         best_loss: The smallest validation loss; `None` without validation.
         best_weights: All weights of the best epoch, in the order of Keras's `set_weights`.
-        epoch_step: Training steps of the next epoch that are over; they are passed over when it goes on, on JAX only.
+        epoch_step: Training steps of the next epoch that are over; on JAX, which skips them when training goes on.
         metrics: The metrics' variables in the middle of an epoch.
-
-    Example:
-        >>> from seqcast.data.windows.arrays import ArrayWindows
-        >>> from seqcast.engine.engine import Engine
-        >>> from seqcast.runtime.payload import from_parts, to_parts
-        >>> from seqcast.specs.network import NetworkSpec
-        >>> from seqcast.specs.training import TrainingSpec
-        >>> from seqcast.specs.window import WindowSpec
-        >>> import numpy as np
-        >>> tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
-        >>> window = WindowSpec(horizon=3, features=1, targets=1)
-        >>> windows = lambda: ArrayWindows({"past": np.ones((6, 5, 1))}, np.ones((6, 3, 1)), batch_size=4, seed=0)
-        >>> states = []
-        >>> first, second = (Engine(tiny, TrainingSpec(epochs=3), seed=0) for _ in range(2))
-        >>> _ = first.fit(windows(), window=window, on_epoch=states.append, verbose=0)
-        >>> states[0].epoch, states[0].step
-        (1, 2)
-        >>> state = from_parts(TrainState, *to_parts(states[0]))
-        >>> history = second.fit(windows(), window=window, state=state, verbose=0)
-        >>> len(history), all(map(np.array_equal, first.weights, second.weights))
-        (3, True)
     """
 
     trainable: list[Array]
@@ -94,14 +72,13 @@ class TrainState:
         if hasattr(model, "jax_state_sync"):
             model.jax_state_sync()
         best = None if keeper.weights is None else [weights.copy() for weights in keeper.weights]
-        parts = getattr(model, "used_parts", 1)
         return cls(
             trainable=copies(model.trainable_variables),
             non_trainable=copies(model.non_trainable_variables),
             optimizer=copies(model.optimizer.variables),
             epoch=len(keeper.history),
             step=int(keras.ops.convert_to_numpy(model.optimizer.iterations.value)),
-            parts=parts,
+            parts=getattr(model, "used_parts", 1),
             history=copy.deepcopy(keeper.history),
             best_loss=None if best is None else keeper.best,
             best_weights=best,
@@ -146,21 +123,3 @@ def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -
             received=f"{len(values)} of the shapes {[value.shape for value in values]}",
             hint="Go on with the network, the optimiser and the frozen parts of the training it comes from.",
         )
-
-
-class StateCallback(keras.callbacks.Callback):
-    """Hand on the state of a training after each epoch.
-
-    Args:
-        keeper: The callback that records the training; it comes before this one.
-        receive: Called with the state.
-    """
-
-    def __init__(self, keeper: KeepBest, receive: Callable[[TrainState], Any]) -> None:
-        super().__init__()
-        self.keeper = keeper
-        self.receive = receive
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Capture the state."""
-        self.receive(TrainState.capture(self.model, self.keeper))

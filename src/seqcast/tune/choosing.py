@@ -46,8 +46,8 @@ _MODULES = {
     "NetworkSpec": "seqcast",
     "TrainingSpec": "seqcast",
     "read_table": "seqcast.data.frames.io",
-    "EnsembleSpec": "seqcast.specs.ensemble",
-    "MemberSpec": "seqcast.specs.ensemble",
+    "EnsembleSpec": "seqcast.specs",
+    "MemberSpec": "seqcast.specs",
 }
 
 

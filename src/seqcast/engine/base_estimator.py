@@ -1,4 +1,4 @@
-"""The base of estimators: parameters, one value that a fit has learnt, and attributes that show parts of it."""
+"""The base of estimators: parameters, one value that a fit has learnt, and attributes that show fields of it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Value = TypeVar("Value")
 
 
 class LearningEstimator(BaseEstimator, Generic[Value]):
-    """A base of estimators that keep everything that a fit learns in one value.
+    """A base of estimators that hold everything that a fit learns in one value.
 
-    A fit makes the value completely and publishes it by a single assignment, `self._learnt = fitted`. A method reads it
-    once, from `fitted_`. So a thread that predicts while another one fits sees the whole old value or the whole new
-    one, and a fit that fails leaves the old one.
+    A fit completes the value and publishes it by a single assignment, `self._learnt = fitted`. A method reads it once,
+    from `fitted_`. So a thread that predicts while another one fits sees the whole old value or the whole new one, and
+    a fit that fails leaves the old one.
 
     Example:
         >>> class Mean(LearningEstimator[float]):
@@ -66,10 +66,10 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
 
 
 class Learnt(Generic[Value]):
-    """A read-only attribute of an estimator that shows a part of what it has learnt.
+    """A read-only attribute of an estimator that shows a field of what it has learnt.
 
     Args:
-        of: Returns the part of the fitted value.
+        of: Returns the field of the fitted value.
     """
 
     def __init__(self, of: Callable[[Any], Value]) -> None:

@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seqcast.network.draws import COUNT_UNIFORMS, count_noise, draw_count, uniforms
 from seqcast.network.heads import HEADS
+from seqcast.network.likelihoods import COUNT_UNIFORMS, count_noise, draw_count, uniforms
+from seqcast.runtime.backend import to_numpy as numpy
 
 SIZES = {"horizon": 5, "paths": 60, "targets": 2, "count": 3}
-
-
-def numpy(x):
-    return keras.ops.convert_to_numpy(x)
 
 
 def tensor(x):

@@ -9,7 +9,7 @@ import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from seqcast.engine.estimator import LearningEstimator, Learnt
+from seqcast.engine.base_estimator import LearningEstimator, Learnt
 from seqcast.errors import NotFittedError
 
 

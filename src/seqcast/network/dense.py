@@ -1,0 +1,126 @@
+"""Dense layers around the recurrent ones: the embedding of segments and the bridge from encoder to decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqcast.network.randomness import GlorotUniform, child_seeds
+from seqcast.runtime import keras
+
+Tensor = Any
+LayerStates = Sequence[tuple[Tensor, ...]]
+ops = keras.ops
+
+
+def dense(
+    inputs: int, outputs: int, name: str, *, seed: int, regularizer: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
+    """Return a dense layer whose weights are there.
+
+    Args:
+        inputs: Width of its input.
+        outputs: Width of its output.
+        name: Its name.
+        seed: Seed of the initial weights.
+        regularizer: Keras regularisers; `kernel` and `bias` are used.
+        **options: Other options of `keras.layers.Dense`.
+    """
+    regularizer = regularizer or {}
+    layer = keras.layers.Dense(
+        outputs,
+        kernel_regularizer=regularizer.get("kernel"),
+        bias_regularizer=regularizer.get("bias"),
+        name=name,
+        **{"kernel_initializer": GlorotUniform(seed=seed), **options},
+    )
+    layer.build((None, inputs))
+    return layer
+
+
+class SegmentEmbedding(keras.layers.Layer):
+    r"""A linear layer and ReLU a token: `x = \max(0, [x_1, …, x_s] W + b)`.
+
+    Args:
+        width: Width of what the encoder reads.
+        features: Width of a token.
+        regularizer: Keras regularisers; `kernel` and `bias` are used.
+        seed: Seed of the initial weights.
+        options: What Keras's layers take.
+
+    Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.2.
+    """
+
+    def __init__(
+        self, width: int, features: int, *, regularizer: Mapping[str, Any] | None = None, seed: int = 0, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.dense = dense(features, width, "segment", seed=seed, regularizer=regularizer, activation="relu")
+        self.built = True
+
+    def call(self, tokens: Tensor) -> Tensor:
+        """Return what the encoder reads, `[B, tokens, width]`.
+
+        Args:
+            tokens: The tokens, `[B, tokens, features]`.
+        """
+        return self.dense(tokens)
+
+
+class Bridge(keras.layers.Layer):
+    """Hand states on unchanged when sizes agree; otherwise through a dense layer for each state of the decoder.
+
+    .. math:: s_k = φ([e_1, …, e_m, v] W_k + b_k)
+
+    with the encoder's states `e`, the static vector `v`, and `φ = tanh` for outputs (which lie between -1 and 1) and
+    the identity for an LSTM's cell state (which does not).
+
+    Args:
+        encoder_widths: Width of each state of each encoder layer.
+        decoder_widths: The same of the decoder.
+        static: Length of the static vector, `S`; with one, the dense layers are used even when sizes agree.
+        regularizer: Keras regularisers for `kernel` and `bias`.
+        seed: Seed of the initial weights.
+        options: What Keras's layers take.
+
+    Source: for the static vector, the context vector of Luke Tonin's post.
+    """
+
+    def __init__(
+        self,
+        encoder_widths: Sequence[tuple[int, ...]],
+        decoder_widths: Sequence[tuple[int, ...]],
+        *,
+        static: int = 0,
+        regularizer: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.decoder_widths = [tuple(widths) for widths in decoder_widths]
+        self.identity = [tuple(widths) for widths in encoder_widths] == self.decoder_widths and not static
+        self.dense: list[Any] = []
+        if not self.identity:
+            inputs = sum(sum(widths) for widths in encoder_widths) + static
+            flat = [(depth, k, n) for depth, widths in enumerate(self.decoder_widths) for k, n in enumerate(widths)]
+            for (depth, k, n), own_seed in zip(flat, child_seeds(seed, len(flat)), strict=True):
+                name, activation = f"state_{depth}_{k}", "tanh" if k == 0 else None
+                self.dense.append(dense(inputs, n, name, seed=own_seed, regularizer=regularizer, activation=activation))
+        self.built = True
+
+    def call(self, states: LayerStates, static: Tensor | None = None) -> list[tuple[Tensor, ...]]:
+        """Return the decoder's initial states.
+
+        Args:
+            states: The encoder's states, `[B, n]` each.
+            static: The static vector, `[B, S]`.
+
+        Returns:
+            The decoder's states, layer by layer.
+        """
+        if self.identity:
+            return [tuple(layer) for layer in states]
+        values = [state for layer in states for state in layer]
+        joined = ops.concatenate(values if static is None else [*values, static], axis=-1)
+        mapped = iter([layer(joined) for layer in self.dense])
+        return [tuple(next(mapped) for _ in widths) for widths in self.decoder_widths]

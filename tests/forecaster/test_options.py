@@ -13,7 +13,7 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.intervals.quantiles import level_quantiles
 from seqcast.pretrained.finetuning import finetune_training
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
+from seqcast.specs.presets import EnsembleSpec, MemberSpec
 
 LEVEL = (80.0, 95.0)
 TINY = NetworkSpec(encoder_units=(8,), decoder_units=(8,), normalise="last")

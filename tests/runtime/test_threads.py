@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from seqcast.errors import SpecError
-from seqcast.network.init import Orthogonal
+from seqcast.network.randomness import Orthogonal
 from seqcast.runtime.threads import begin, in_threads, one_blas_thread, threads
 
 

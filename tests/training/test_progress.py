@@ -9,9 +9,9 @@ import types
 import numpy as np
 import pytest
 from rich.console import Console
-from seqcast.regressor.estimator import Seq2SeqRegressor
 
 from seqcast.data.signals import random_sines
+from seqcast.regressor.regressor import Seq2SeqRegressor
 from seqcast.runtime.backend import keras
 from seqcast.training.progress import Progress, TrainingEvent, listen, listeners, progress
 

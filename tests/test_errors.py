@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast import errors
-from seqcast.runtime import optional as _optional
+from seqcast.runtime import environment as _environment
 from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, SAMPLING_SCHEDULES
 
 PARTS = {"expected": "a whole number >= 1", "received": "0", "hint": "Choose a larger one."}
@@ -183,7 +183,7 @@ def test_nothing_near_is_suggested_for_something_else(written):
 def test_missing_package_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(errors.MissingPackageError) as caught:
-        _optional.require("optuna", extra="tune")
+        _environment.require("optuna", extra="tune")
     assert str(caught.value) == (
         "the optional package 'optuna' is needed for this. Install it: pip install 'seqcast[tune]'"
     )
@@ -192,4 +192,4 @@ def test_missing_package_says_how_to_install_it(monkeypatch):
 
 
 def test_present_package_is_returned():
-    assert _optional.require("numpy", extra="none") is np
+    assert _environment.require("numpy", extra="none") is np

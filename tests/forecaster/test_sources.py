@@ -360,7 +360,7 @@ def test_a_sharded_frame_has_what_a_frame_has(folder, frame, tmp_path):
     from seqcast.data.frames.sharded import Scratch
     from seqcast.data.frames.sources import open_source
     from seqcast.data.frames.table import read_frame
-    from seqcast.data.series.sharded import ArrayCache
+    from seqcast.data.series.store import ArrayCache
     from seqcast.forecaster.options import RowOptions
     from seqcast.forecaster.reading import checked_pieces
 

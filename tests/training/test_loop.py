@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.runtime.backend import weights_of

@@ -43,7 +43,7 @@ class TrainState:
         metrics: The metrics' variables in the middle of an epoch.
 
     Example:
-        >>> from seqcast.data.windows.arrays import ArrayWindows
+        >>> from seqcast.data.windows.batches import ArrayWindows
         >>> from seqcast.engine.engine import Engine
         >>> from seqcast.runtime.parts import from_parts, to_parts
         >>> from seqcast.specs.network import NetworkSpec

@@ -42,7 +42,7 @@ def train(given: argparse.Namespace) -> None:
     join(processes, address)
     import numpy as np
 
-    from seqcast.data.windows.arrays import ArrayWindows
+    from seqcast.data.windows.batches import ArrayWindows
     from seqcast.engine.engine import Engine
     from seqcast.runtime.backend import keras
     from seqcast.specs.network import NetworkSpec, WindowSpec

@@ -1,5 +1,6 @@
 """The recipes of CONTRIBUTING.md, followed: their code runs, their entries are made, and what they promise holds."""
 
+import gzip
 import importlib
 import pickle
 import re
@@ -13,12 +14,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from seqcast import Engine, Forecaster, NetworkSpec, Seq2Seq, Seq2SeqRegressor, TrainingSpec, WindowSpec
+from seqcast import Columns, Engine, Forecaster, NetworkSpec, Seq2Seq, Seq2SeqRegressor, TrainingSpec, WindowSpec
+from seqcast.data.frames.io import read_table
 from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
-from seqcast.errors import SpecError
+from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.network.distributions import distribution_of
 from seqcast.network.heads import HEADS
@@ -332,6 +334,18 @@ def test_a_stores_windows_and_what_is_trained_on_them_are_those_of_memory(stores
         for mine, theirs in zip(keras.tree.flatten(ours), keras.tree.flatten(expected), strict=True):
             np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(*forecasts)
+
+
+# ---------------------------------------------------------------- a kind of file
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_a_kind_of_file_is_read(follow, tmp_path, name):
+    follow("A kind of file")
+    data = b'[{"ds": "2024-01-01", "y": 2.5}, {"ds": "2024-01-02", "y": "x"}]'
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    with pytest.raises(DataError, match=r"column 'y', row 2: expected a number, such as 1234\.5, received 'x'"):
+        read_table(tmp_path / name, Columns())
 
 
 # ---------------------------------------------------------------- a candidate, and a zero-shot model

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seqcast import Engine, Forecaster, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.engine.compiled import CompiledNetwork
 from seqcast.network.recurrent import Scanned
 from seqcast.network.seq2seq import Seq2Seq

@@ -6,8 +6,8 @@ import typer.main
 
 from seqcast.cli.main import app
 from seqcast.cli.messages import FLAGS, in_files, word_error
-from seqcast.data.frames.future import read_future
 from seqcast.data.frames.io import read_table
+from seqcast.data.frames.lookup import read_future
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SaveError, SpecError
 from seqcast.specs.columns import Columns, Covariates

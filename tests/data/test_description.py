@@ -9,7 +9,6 @@ import pytest
 from seqcast.data import datasets, describe
 from seqcast.data.datasets import load, names
 from seqcast.data.description import is_outlier
-from seqcast.errors import DataError
 
 
 def table():
@@ -63,8 +62,3 @@ def test_whole_number_stamps_are_compared_as_numbers():
     found = describe(pd.concat(parts))
     assert found.span == ("99", "119")
     assert "time      99 to 119" in str(found)
-
-
-def test_what_is_no_number_is_refused():
-    with pytest.raises(DataError):
-        describe(pd.DataFrame({"ds": range(5), "y": ["x"] * 5}))

@@ -31,12 +31,6 @@ def test_strengths_are_those_of_a_decomposition(season):
     assert strengths(gaps, season)[1] > 0.6
 
 
-def test_a_series_with_hardly_a_value_has_no_strength():
-    trend, season = strengths(np.array([1.0, np.nan, 2.0]), 7)
-    assert trend == 0.0
-    assert np.isnan(season)
-
-
 def plain_error(values, season, squared):
     """The definition in a plain loop."""
     gaps = [abs(later - earlier) for earlier, later in zip(values, values[season:], strict=False)]

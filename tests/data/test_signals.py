@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from seqcast.data.signals import (
-    SineParameters,
     noisy_past,
     random_sines,
     sine_parameters,
@@ -107,28 +106,6 @@ def test_parameters_are_uniform_in_their_ranges():
         columns.append(values)
     correlation = np.corrcoef(np.concatenate(columns, axis=1), rowvar=False)
     assert np.abs(correlation - np.eye(8)).max() < 0.03
-
-
-def test_one_range_a_sine():
-    drawn = sine_parameters(50, amplitude=((1, 1), (2, 2)), frequency=[(0.1, 1), (5, 10)], seed=0)
-    np.testing.assert_array_equal(drawn.amplitude, np.tile([1.0, 2.0], (50, 1)))
-    assert drawn.frequency[:, 0].max() <= 1.0 < 5.0 <= drawn.frequency[:, 1].min()
-
-
-def test_offset_is_added_and_can_be_left_out():
-    shifted = random_sines(4000, offset=(1.0, 2.0), seed=6)[0]
-    plain = random_sines(4000, offset=(0, 0), seed=6)[0]
-    drawn = sine_parameters(4000, offset=(1.0, 2.0), seed=6)
-    np.testing.assert_allclose((shifted - plain)[:, 0, 0], drawn.offset.sum(axis=1), atol=1e-5)
-    assert abs(plain.mean()) < 0.02
-    assert shifted.mean() == pytest.approx(3.0, abs=0.03)
-    # Two offsets of variance 1/12 each beside two sines of mean square 0.37 / 2 each.
-    assert random_sines(4000, seed=6)[0].var() == pytest.approx(2 / 12 + plain.var(), abs=0.02)
-
-
-def test_values_at_steps_between():
-    one = SineParameters(*(np.array([[value]]) for value in (1.0, 7.5, 0.0, 0.0)))
-    np.testing.assert_allclose(one.values([0.0, 0.5, 1.0]), [[0.0, np.sin(np.pi / 4), 1.0]], atol=1e-12)
 
 
 def test_noise_is_on_the_past_only_and_has_its_size():

@@ -14,7 +14,7 @@ import pytest
 from scipy import special
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.engine import compiled
 from seqcast.engine.compiled import BUCKETS

@@ -331,3 +331,35 @@ def test_a_fit_of_a_source_goes_on_from_its_checkpoint(folder, tmp_path, monkeyp
 
 
 # ---------------------------------------------------------------- frames in shards
+
+
+def test_a_sharded_frame_has_what_a_frame_has(folder, frame, tmp_path):
+    from seqcast.data.frames.sharded import Scratch, ShardedFrame
+    from seqcast.data.frames.sources import open_source
+    from seqcast.data.frames.table import read_frame
+    from seqcast.data.series.store import ArrayCache
+    from seqcast.forecaster.options import RowOptions
+    from seqcast.forecaster.reading import SourceRows
+
+    options = RowOptions.of(Forecaster(4, **OPTIONS).get_params(deep=False))
+    scratch = Scratch(tmp_path, ArrayCache(1 << 20))
+    sharded = ShardedFrame.of(scratch, SourceRows(options, open_source(folder), Memory.of(None)).pieces())
+    long = read_frame(frame, missing="fill")
+    assert len(sharded.shards) > 2
+    assert sharded.source.ids == long.source.ids
+    np.testing.assert_array_equal(sharded.source.lengths, long.source.lengths)
+    assert (sharded.first_stamps == long.first_stamps).all()
+    assert (sharded.last_stamps == long.last_stamps).all()
+    assert (sharded.latest_stamp == long.latest_stamp).all()
+    stops = long.source.lengths // 2
+    np.testing.assert_array_equal(sharded.count_observed(stops), long.count_observed(stops))
+    rows = np.arange(int(long.source.ends[-1]))
+    np.testing.assert_array_equal(sharded.target_store.read(rows), long.target_store.read(rows))
+    assert not sharded.target_store.complete
+    for ours, theirs in ((sharded.tail(7), long.tail(7)), (sharded.until(stops).tail(100), long.until(stops))):
+        np.testing.assert_array_equal(ours.source.values, theirs.source.values)
+        assert (ours.stamps == theirs.stamps).all()
+    kept, rest = sharded.without({"s04": DataError("x")})
+    assert kept.sum() == SERIES - 1
+    assert "s04" in rest.skipped
+    assert rest.source.ids == tuple(name for name in long.source.ids if name != "s04")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.network.heads import HEADS
 from seqcast.network.likelihoods import LOG_LIKELIHOODS, stirling_remainder

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqcast import Engine, NetworkSpec, Seq2SeqRegressor, TrainingSpec, WindowSpec
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.threads import in_threads

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 
 WINDOW = WindowSpec(horizon=3, features=2, targets=2, target_features=(0, 1), observed=True)
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX divides batches")

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from seqcast import Forecaster, Seq2SeqRegressor
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError, SaveError, SeqcastWarning, SpecError
 from seqcast.specs.network import NetworkSpec, WindowSpec

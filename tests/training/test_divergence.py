@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.errors import TrainingError
 
 NETWORK = NetworkSpec(encoder_units=(4,), decoder_units=(4,))

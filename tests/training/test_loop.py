@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.runtime.backend import weights_of

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.runtime.payload import from_parts, to_parts

@@ -87,7 +87,12 @@ class Description:
 
     @classmethod
     def of(cls, frame: LongFrame, season_length: int | None = None) -> Self:
-        """Describe series that have been checked; arguments as for `describe`."""
+        """Describe series that have been checked; arguments as for `describe`.
+
+        Args:
+            frame: The series.
+            season_length: Steps of a season; `None` is the usual one.
+        """
         frequency = frame.frequency
         name = None if frequency is None else frequency.name
         if season_length is None and isinstance(name, int):

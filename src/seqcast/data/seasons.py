@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 # Column of the forecast that repeats the last season, in frames of backtests.
 SEASONAL_NAIVE = "seasonal_naive"
 
-# A season is found in whole-number stamps where values a season apart correlate by this much.
+# A season is found in whole-number stamps where values correlate this much with those a season before.
 LEAST_CORRELATION = 0.3
 # Longest season that is looked for, and number of series that are looked at, the longest.
 LONGEST_SEASON, SERIES_TRIED = 400, 20

@@ -18,12 +18,7 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.specs import check_int, check_number
 
-__all__ = [
-    "SineParameters",
-    "noisy_past",
-    "random_sines",
-    "sine_parameters",
-]
+__all__ = ["SineParameters", "noisy_past", "random_sines", "sine_parameters"]
 
 Array = npt.NDArray[Any]
 Range = tuple[float, float] | Sequence[tuple[float, float]]
@@ -95,7 +90,7 @@ def sine_parameters(
         n: Number of windows, `N`.
         num_signals: Sines in a sum.
         amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's unit.
-        frequency: The same, in turns per 30 steps; above 15 a sine cannot be told from a slower one.
+        frequency: The same, in turns per 30 steps; above 15 a sine looks like a slower one.
         phase: The same, in radians.
         offset: The same, in the signal's unit; the offsets of a window's sines add up.
         seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
@@ -114,12 +109,7 @@ def sine_parameters(
     n, num_signals = check_int("n", n), check_int("num_signals", num_signals)
     ranges = [
         _checked_range(where, value, num_signals)
-        for where, value in (
-            ("amplitude", amplitude),
-            ("frequency", frequency),
-            ("phase", phase),
-            ("offset", offset),
-        )
+        for where, value in (("amplitude", amplitude), ("frequency", frequency), ("phase", phase), ("offset", offset))
     ]
     low, high = np.stack(ranges, axis=1).transpose(2, 0, 1)  # both [num_signals, 4]
     unit = _generator(seed, PARAMETERS).random((n, num_signals, len(ranges)))
@@ -136,12 +126,8 @@ def _checked_range(where: str, value: Any, num_signals: int) -> Array:
     fits = ranges.shape in ((2,), (num_signals, 2)) and np.isfinite(ranges).all()
     if not fits or (ranges[..., 0] > ranges[..., 1]).any():
         pairs = f", or one such pair for each of {num_signals} sines" if num_signals > 1 else ""
-        raise SpecError(
-            where,
-            expected=f"(low, high) with low <= high{pairs}",
-            received=repr(value),
-            hint="Give two finite numbers; equal ones hold the value fixed.",
-        )
+        hint = "Give two finite numbers; equal ones hold the value fixed."
+        raise SpecError(where, expected=f"(low, high) with low <= high{pairs}", received=repr(value), hint=hint)
     return np.broadcast_to(ranges, (num_signals, 2))
 
 
@@ -204,13 +190,7 @@ def random_sines(
     Source: L. Tonin, "Keras implementation of an encoder-decoder for time series prediction" (2019).
     """
     parameters = sine_parameters(
-        n,
-        num_signals=num_signals,
-        amplitude=amplitude,
-        frequency=frequency,
-        phase=phase,
-        offset=offset,
-        seed=seed,
+        n, num_signals=num_signals, amplitude=amplitude, frequency=frequency, phase=phase, offset=offset, seed=seed
     )
     pair = _windows(parameters, past, future, dtype)
     return _with_noise(pair, noise, seed)

@@ -56,7 +56,7 @@ class Engine:
 
     Example:
         >>> import numpy as np
-        >>> from seqcast.data.windows.arrays import ArrayWindows
+        >>> from seqcast.data.windows.batches import ArrayWindows
         >>> engine = Engine(NetworkSpec(encoder_units=(4,), decoder_units=(4,)), TrainingSpec(epochs=1), seed=0)
         >>> windows = ArrayWindows({"past": np.zeros((6, 5, 1))}, np.zeros((6, 3, 1)), batch_size=4)
         >>> _ = engine.fit(windows, window=WindowSpec(horizon=3, features=1, targets=1), verbose=0)

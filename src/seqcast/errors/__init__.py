@@ -17,7 +17,7 @@ SeqcastError
 
 Every message says where (argument, or column and row), what was expected, what came, and how to mend it. It is worded
 once, for those who call from Python. A `DataError` also keeps the place as fields, and a `Phrase` keeps the options and
-rows that it mentions, so that another speaker, such as the command line, need not take a message apart.
+rows that it mentions, so that another speaker, such as the command line, need not parse a message.
 
 Stability: stable.
 """
@@ -27,9 +27,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
-from typing import TYPE_CHECKING, Any
-
-from seqcast.errors.phrases import Option, Phrase, Row
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 __all__ = [
     "ClusterError",
@@ -82,7 +82,8 @@ class SeqcastError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers hand their exceptions back pickled, and keyword arguments are lost on that way.
         # What was attached since (a history, notes) travels as the state.
-        return _rebuild, (type(self), self.where, self.expected, self.received, self.hint), self.__dict__
+        facts = {"expected": self.expected, "received": self.received, "hint": self.hint}
+        return partial(type(self), self.where, **facts), (), self.__dict__
 
 
 class SpecError(SeqcastError, ValueError):
@@ -233,14 +234,16 @@ class SeqcastWarning(UserWarning):
     """Base of all warnings of ours: the result is there, but perhaps not what was meant."""
 
 
-def _rebuild(cls: type[SeqcastError], where: str, expected: str, received: str, hint: str) -> SeqcastError:
-    return cls(where, expected=expected, received=received, hint=hint)
-
-
 def compose_place(
     *, option: str | None = None, column: str | None = None, row: int | None = None, series: object = None
 ) -> str:
     """Put the fields of a `DataError` together to the place that its message names.
+
+    Args:
+        option: The argument.
+        column: Name of the column.
+        row: Number of the row, from 0.
+        series: Name of the series.
 
     Example:
         >>> compose_place(option="future", column="price", row=3, series="a")
@@ -255,6 +258,12 @@ def compose_place(
 
 def compose_message(where: str, *, expected: str = "", received: str = "", hint: str = "") -> str:
     """Put the parts of an error together to its message.
+
+    Args:
+        where: What is at fault.
+        expected: What was expected there.
+        received: What came instead.
+        hint: What to do about it.
 
     Example:
         >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")
@@ -292,6 +301,10 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
 def suggest_name(name: object, known: Iterable[str]) -> str:
     """Ask whether the nearest of the known names was meant; return nothing when none is near.
 
+    Args:
+        name: What the user wrote.
+        known: The names that exist.
+
     Example:
         >>> suggest_name("grru", ["gru", "lstm"]), suggest_name("transformer", ["gru", "lstm"])
         ("Did you mean 'gru'?", '')
@@ -300,6 +313,102 @@ def suggest_name(name: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name), near, n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else ""
 
+
+# ---------------------------------------------------------------- phrases of messages
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option that a phrase mentions.
+
+    Args:
+        name: The argument's name; `columns.y` is the field `y` of the argument `columns`.
+        value: The value to give it; `None` only names the option, and `...` leaves the value to the reader.
+
+    Example:
+        >>> print(Option("missing", "fill"), Option("freq"), Option("columns.y", ...))
+        missing='fill' freq columns=Columns(y=...)
+    """
+
+    name: str
+    value: object = None
+
+    def __str__(self) -> str:
+        owner, _, field = self.name.rpartition(".")
+        value = "..." if self.value is ... else repr(self.value)
+        text = field if self.value is None else f"{field}={value}"
+        return f"{owner}={owner.capitalize()}({text})" if owner else text
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that a phrase mentions.
+
+    Args:
+        number: The row's number, from 0, in the frame's own order.
+
+    Example:
+        >>> print(Row(3))
+        row 3
+    """
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"row {self.number}"
+
+
+class Phrase(str):
+    """A piece of a message that remembers which options and rows it mentions; as a string it speaks of Python.
+
+    Args:
+        parts: Text, options and rows, one after the other.
+        remedy: What the reader should do, as one word, where another speaker has a sentence of its own for it.
+
+    Example:
+        >>> phrase = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
+        >>> phrase
+        "Fill it in, or take missing='fill'."
+        >>> phrase.worded(lambda part: f"--{part.name} {part.value}")
+        'Fill it in, or take --missing fill.'
+    """
+
+    __slots__ = ("parts", "remedy")
+
+    parts: tuple[str | Option | Row, ...]
+    remedy: str
+
+    def __new__(cls, *parts: str | Option | Row, remedy: str = "") -> Self:
+        """Join the parts, in Python's words."""
+        phrase = super().__new__(cls, "".join(map(str, parts)))
+        phrase.parts, phrase.remedy = parts, remedy
+        return phrase
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), *self.parts, remedy=self.remedy), ()
+
+    def worded(self, word: Callable[[Option | Row], str]) -> str:
+        """Return the phrase with its options and rows in other words.
+
+        Args:
+            word: Returns the words for an option or a row.
+        """
+        return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
+
+    def with_rows(self, name: Callable[[Row], str | Row]) -> Phrase:
+        """Return the phrase with its rows named otherwise.
+
+        Args:
+            name: Returns what a row becomes.
+
+        Example:
+            >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))
+            'as in row 4'
+        """
+        return Phrase(*(name(part) if isinstance(part, Row) else part for part in self.parts), remedy=self.remedy)
+
+
+# ---------------------------------------------------------------- an exception that is scikit-learn's too
 
 if TYPE_CHECKING:
 

@@ -157,7 +157,7 @@ class FittedRegressor:
         if y is not None:
             values, _ = check_targets(y, len(past))
             steps = values.shape[1] if horizon is None else steps
-            self.preparation.check_truth(values, steps)
+            self.preparation.check_y(values, steps)
             truth = self.preparation.scalers["y"].transform(values)
         return ModelInputs(
             self.engine,

@@ -125,11 +125,3 @@ def test_the_package_is_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[holidays\]'"):
         check_calendar("holidays:DE")
-
-
-def test_the_real_package():
-    pytest.importorskip("holidays")
-    assert Calendar(("holidays:DE",)).features(pd.DatetimeIndex(["2024-10-03", "2024-10-04"])).ravel().tolist() == [
-        1,
-        0,
-    ]

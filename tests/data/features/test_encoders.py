@@ -1,15 +1,12 @@
-import json
-
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.features.encoders import MOST_CATEGORIES, ColumnEncoder
-from seqcast.data.frames.columns import ColumnType
+from seqcast.data.features.encoders import MOST_CATEGORIES, ColumnEncoder, ColumnStatistics
+from seqcast.data.frames.frame_columns import ColumnType
 from seqcast.data.frames.table import read_frame
-from seqcast.errors import DataError, SpecError
-from seqcast.runtime.payload import from_parts, to_parts
+from seqcast.errors import DataError
 from seqcast.specs.columns import Covariates
 
 COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))
@@ -122,7 +119,7 @@ def test_numbers_of_all_types(kind):
 def learnt():
     kinds = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("x", "y", "z")))
     values = np.array([[1.0, 1.0, 0.0], [5.0, 0.0, 2.0], [np.nan, np.nan, np.nan]])
-    return ColumnEncoder.learn(("n", "f", "c"), kinds, values), kinds, values
+    return ColumnEncoder.of(ColumnStatistics.of(("n", "f", "c"), kinds, values)), kinds, values
 
 
 def test_encoding_against_hand():
@@ -146,31 +143,8 @@ def test_categories_are_matched_by_label():
         encoding.align(np.ones((1, 3)), (ColumnType("number"), ColumnType("flag"), ColumnType("number")))
 
 
-def test_round_trip():
-    encoding, kinds, values = learnt()
-    header, arrays = to_parts(encoding)
-    back = from_parts(ColumnEncoder, json.loads(json.dumps(header)), arrays)
-    np.testing.assert_array_equal(
-        back.encode(back.align(values, kinds)), encoding.encode(encoding.align(values, kinds))
-    )
-
-
 def test_too_many_categories():
     count = MOST_CATEGORIES + 1
     kinds = (ColumnType("category", tuple(f"c{i:04d}" for i in range(count))),)
     with pytest.raises(DataError, match="shop: expected at most 100 categories, received 101, a category for every"):
-        ColumnEncoder.learn(("shop",), kinds, np.arange(count, dtype=float)[:, None])
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"static": ("a", "a")}, "static_covariates: expected each column once"),
-        ({"past": ("a",), "future": ("a",)}, "future_covariates: expected each column once, received 'a', which is in"),
-        ({"past": (3,)}, "past_covariates: expected names of columns"),
-        ({"future": 3}, "future_covariates: expected names"),
-    ],
-)
-def test_wrong_names(options, message):
-    with pytest.raises(SpecError, match=message):
-        Covariates(**options)
+        ColumnEncoder.of(ColumnStatistics.of(("shop",), kinds, np.arange(count, dtype=float)[:, None]))

@@ -61,11 +61,6 @@ def test_forms_are_told_apart_and_come_back(df, form):
         pd.testing.assert_frame_equal(back, expected, check_freq=False, check_names=False)
 
 
-def test_an_index_that_would_repeat_stays_a_column():
-    twice = pd.DataFrame({"unique_id": "a", "ds": [*DAYS, *DAYS], "y": 1.0})
-    assert list(in_form(twice, Columns(), "index").columns) == ["ds", "y"]
-
-
 def test_one_series_may_be_several():
     df = pd.concat([WIDE[["ds", "a"]].rename(columns={"a": "y"})] * 2)
     with pytest.raises(

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcast.data.datasets import load, names
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.io import read_raw
@@ -31,12 +30,6 @@ def test_columns_of_messy_files(tmp_path, case):
     assert guess.time == case.columns.get("ds", "ds")
     if not case.options.get("wide"):
         assert guess.value == case.columns.get("y", "y")
-
-
-@pytest.mark.parametrize("name", names())
-def test_shipped_series(name):
-    guess = guess_columns(load(name))
-    assert (guess.time, guess.unique_id, guess.value, guess.wide) == ("ds", "unique_id", "y", False)
 
 
 DAYS = pd.date_range("2024-01-01", periods=4).astype(str)

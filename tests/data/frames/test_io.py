@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from seqcast.data.frames.io import read_table, row_in_file
-from seqcast.data.frames.places import place_in_file
 from seqcast.data.frames.table import read_frame
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError
@@ -27,11 +26,6 @@ def test_round_trip(tmp_path, suffix):
     found = read_table(tmp_path / f"table.{suffix}", COLUMNS, whole_ids=True)
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
     assert [path.name for path in tmp_path.iterdir()] == [f"table.{suffix}"]
-
-
-def test_without_a_path_it_is_printed(capsys):
-    write_table(pd.DataFrame({"a": [1]}), None)
-    assert capsys.readouterr().out == "a\n1\n"
 
 
 @pytest.mark.parametrize(
@@ -76,12 +70,6 @@ def test_an_offset_that_changes_asks_for_the_zone(tmp_path, offsets, zone):
         read_table(path, Columns(tz="Asia/Tokyo"))
 
 
-def test_offsets_of_no_zone_have_to_become_one(tmp_path):
-    path = table(tmp_path / "a.csv", "ds,y\n2024-07-01 12:00+02:00,1\n2024-07-02 12:00-07:00,2\n")
-    with pytest.raises(DataError, match="write all times in UTC"):
-        read_table(path, COLUMNS)
-
-
 @pytest.mark.parametrize("name", ["001", "NA", "1e5", "nan", "None", " a", "1.0", "é"])
 def test_ids_are_text_as_they_are_written(tmp_path, name):
     path = table(tmp_path / "a.csv", f'unique_id,ds,y\n"{name}",1,5\n"{name}",2,6\n')
@@ -116,11 +104,6 @@ def test_a_file_without_ids_is_one_series(tmp_path):
         read_table(path, Columns(unique_id="shop"))
 
 
-def test_commas_at_the_ends_of_rows_are_no_column(tmp_path):
-    frame = read_table(table(tmp_path / "a.csv", "ds,y\n1,5,\n2,6,\n"), COLUMNS)
-    assert frame[["ds", "y"]].to_numpy().tolist() == [[1, 5], [2, 6]]
-
-
 def test_a_forecast_needs_no_values(tmp_path):
     path = table(tmp_path / "a.csv", "unique_id,ds,cutoff,model\na,2024-01-02,2024-01-01,1\n")
     frame = read_table(path, COLUMNS, value=False)
@@ -138,13 +121,6 @@ def test_rows_are_counted_as_the_file_shows_them(tmp_path):
     assert [row_in_file(tmp_path / "a.parquet", frame, row) for row in range(3)] == [1, 2, 3]
 
 
-def test_a_place_has_the_parts_that_are_known(tmp_path):
-    path = tmp_path / "a.csv"
-    assert place_in_file(path) == str(path)
-    assert place_in_file(path, row=2) == f"{path}, row 2"
-    assert place_in_file(path, column="row 3", series=0) == f"{path}, column 'row 3' (series 0)"
-
-
 @pytest.mark.parametrize(
     ("text", "fields"),
     [
@@ -158,13 +134,6 @@ def test_errors_have_column_and_row_of_the_frame_as_fields(tmp_path, text, field
     with pytest.raises(DataError) as caught:
         read_table(table(tmp_path / "a.csv", text), COLUMNS)
     assert (caught.value.column, caught.value.row) == fields
-
-
-def test_rows_of_parquet_are_counted_from_one(tmp_path):
-    path = tmp_path / "a.parquet"
-    pd.DataFrame({"ds": [1, 2], "y": ["1", "x"]}).to_parquet(path)
-    with pytest.raises(DataError, match="column 'y', row 2: expected a number"):
-        read_table(path, COLUMNS)
 
 
 def test_times_that_many_rows_share_are_parsed_once(tmp_path, monkeypatch):

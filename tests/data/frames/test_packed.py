@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import zstandard
 
-from seqcast.data.frames.packed import STANDARD_INPUT, read_bytes
+from seqcast.data.frames.reader_process import STANDARD_INPUT, read_bytes
 from seqcast.errors import DataError
 from seqcast.runtime.files import FileLimits
 

@@ -25,12 +25,6 @@ def test_numbers_and_back(freq, zone, unit):
     assert back.tz == stamps.tz
 
 
-def test_whole_numbers():
-    grid = Grid(Frequency(3), pd.Index([5, 8, 14]))
-    assert grid.numbers(pd.Index([5, 8]))[0].tolist() == [5, 8]
-    assert grid.step == 3
-
-
 @pytest.mark.parametrize("freq", FREQS)
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
 def test_missing_rows_come_back(freq, zone):

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.frames.pieces import pieces
-from seqcast.data.frames.sources import is_source, open_source
+from seqcast.data.frames.sources import is_source, open_source, pieces
 from seqcast.errors import DataError, MissingFileError, SpecError
 
 pa = pytest.importorskip("pyarrow")
@@ -92,14 +91,6 @@ def test_names_of_folders_are_text(tmp_path):
     assert found["unique_id"].to_pylist() == ["007", "007", "7", "7"]
 
 
-def test_hidden_and_unfinished_files_are_passed_over(tmp_path):
-    folder_of(tmp_path, [table([3])])
-    (tmp_path / "_seqcast.json").write_text("{}")
-    (tmp_path / ".part.parquet").write_text("half of it")
-    folder_of(tmp_path / "_temporary", [table([9], first=5)])
-    assert sum(piece.table.num_rows for piece in read(open_source(tmp_path))) == 3
-
-
 def test_rows_that_lie_apart_are_refused(tmp_path):
     frame = table([2, 2, 2])
     path = folder_of(tmp_path / "my sales", [frame, frame.iloc[2:3]])
@@ -110,12 +101,6 @@ def test_rows_that_lie_apart_are_refused(tmp_path):
         assert (error.path, error.column, error.row, error.series) == (f"{path}/1.parquet", "unique_id", 0, "s001")
         assert f"seqcast partition '{path}' -o FOLDER --id unique_id --time ds" in str(error)
         assert "1.parquet, column 'unique_id', row 1 (series 's001')" in str(error)
-
-
-def test_interleaved_rows_are_refused_however_few(tmp_path):
-    path = folder_of(tmp_path, [table([2, 2]).iloc[[0, 2, 1, 3]]])
-    with pytest.raises(DataError, match=r"row 3 .series 's000'.: expected the rows of each series together"):
-        read(open_source(path), rows=100)
 
 
 def test_a_series_longer_than_memory_is_refused(tmp_path):
@@ -136,12 +121,6 @@ def test_nothing_to_read(tmp_path):
         read(open_source(tmp_path))
 
 
-def test_a_file_that_is_none_of_parquet_is_refused(tmp_path):
-    (tmp_path / "a.parquet").write_text("no table at all")
-    with pytest.raises(DataError, match="expected Parquet files, received"):
-        open_source(tmp_path)
-
-
 def test_files_whose_columns_differ_are_refused(tmp_path):
     folder_of(tmp_path, [table([2]), table([2], first=2).assign(y="text")])
     with pytest.raises(DataError, match=r"1\.parquet: expected a table with the columns of the others"):
@@ -152,14 +131,6 @@ def test_a_source_without_ids_is_one_series(tmp_path):
     path = folder_of(tmp_path, [table([5]).drop(columns="unique_id")])
     (piece,) = read(open_source(path), rows=2, columns=("ds", "y"))
     assert piece.table.num_rows == 5
-
-
-def test_versions_differ_when_files_do(tmp_path):
-    path = folder_of(tmp_path, [table([3])])
-    before = open_source(path).version
-    assert before == open_source(path).version
-    folder_of(path, [table([4])])
-    assert open_source(path).version != before
 
 
 @few

@@ -53,13 +53,6 @@ def test_polars_reads_the_same():
     assert (one.schema.kind, two.schema.kind) == ("pandas", "polars")
 
 
-def test_until_cuts_series_and_leaves_empty_ones_out():
-    frame = read_frame(long()).until(np.array([0, 3]))
-    assert frame.source.ids == ("b",)
-    assert frame.source.values[:, 0].tolist() == [0.0, 1.0, 2.0]
-    assert len(frame.stamps) == 3
-
-
 SHUFFLED = long().iloc[[1, 0, *range(2, 41)]]
 WRONG = {
     "no frame": ([1, 2], "expected a pandas or Polars data frame, received builtins.list"),
@@ -127,12 +120,6 @@ def test_wrong_freq():
         read_frame(long(), freq="nonsense")
 
 
-def test_gap_of_one_short_series_is_named_with_given_freq():
-    df = long(names=("a",), rows=4).drop(index=2)
-    with pytest.raises(DataError, match=r"expected 2024-01-03.*received 2024-01-04"):
-        read_frame(df, freq="D")
-
-
 @pytest.mark.parametrize("freq", ["h", "D", "B", "W-SAT", "MS", "ME", "QS-OCT", "YS-JAN"])
 @pytest.mark.parametrize("zone", [None, "America/New_York"])
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
@@ -191,11 +178,6 @@ def test_polars_units_and_enums(unit):
     assert made["unique_id"].to_list() == ["a", "b"]
 
 
-def test_other_frames_come_out_as_pandas():
-    arrow = pl.from_pandas(long()).to_arrow()
-    assert read_frame(arrow).schema.kind == "pandas"
-
-
 def test_own_columns():
     columns = Columns(unique_id="shop", ds="day", y="sales")
     df = long().rename(columns={"unique_id": "shop", "ds": "day", "y": "sales"})
@@ -204,20 +186,6 @@ def test_own_columns():
     assert list(made.columns) == ["shop", "day", "m"]
     with pytest.raises(DataError, match=r"Columns\(y=...\)"):
         read_frame(df.drop(columns="sales"), columns)
-
-
-def test_ten_thousand_series_take_a_moment():
-    import time
-
-    count, rows = 10_000, 100
-    df = pd.DataFrame({
-        "unique_id": np.repeat([f"s{i:05d}" for i in range(count)], rows),
-        "ds": np.tile(pd.date_range("2000-01-01", periods=rows, freq="MS"), count),
-        "y": 0.0,
-    })  # fmt: skip
-    began = time.perf_counter()
-    read_frame(df)
-    assert time.perf_counter() - began < 5  # a second or less on a free machine
 
 
 # ---------------------------------------------------------------- errors as fields
@@ -253,12 +221,6 @@ def test_errors_have_their_place_as_fields(name, kind):
     with pytest.raises(DataError) as caught:
         read_frame(df if kind == "pandas" else pl.from_pandas(df), **options).check_observed()
     assert fields(caught.value) == expected
-
-
-def test_growth_beyond_reason_names_the_series():
-    with pytest.raises(DataError) as caught:
-        read_frame(pd.DataFrame({"unique_id": 7, "ds": [0, 1, 10**9], "y": 1.0}), missing="fill")
-    assert fields(caught.value) == (None, "ds", None, 7)
 
 
 def test_errors_about_another_frame_than_df_name_it():

@@ -53,11 +53,6 @@ def test_no_cell_begins_with_a_formula(texts):
             assert not row[0].startswith(_FORMULAS)
 
 
-def test_without_the_option_text_is_as_it_is(tmp_path):
-    write_table(frame([FORMULA, "b"]), tmp_path / "a.csv")
-    assert pd.read_csv(tmp_path / "a.csv")["unique_id"].tolist() == [FORMULA, "b"]
-
-
 def test_parquet_has_no_formulas(tmp_path):
     write_table(frame([FORMULA, "b"]), tmp_path / "a.parquet", safe_formulas=True)
     assert pd.read_parquet(tmp_path / "a.parquet")["unique_id"].tolist() == [FORMULA, "b"]

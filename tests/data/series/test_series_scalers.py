@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
 from seqcast.data.series.store import InMemoryStore
-from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import scale_rule
 
 each_scale = pytest.mark.parametrize("scale", SERIES_SCALES)
@@ -110,26 +109,6 @@ def test_logarithms_of_shares_know_no_unit():
     np.testing.assert_array_equal(mixed.transform(cube)[1], two.transform(cube)[1])
 
 
-@settings(max_examples=30, deadline=None)
-@given(power=st.sampled_from([0.0, 1.0]), unit=st.sampled_from([1e-6, 1.0, 1e9]), seed=st.integers(0, 999))
-def test_the_rule_finds_how_swings_go_with_the_level(power, unit, seed):
-    """Seasons whose deviation is a power of their mean, over series of several levels and lengths."""
-    random = np.random.default_rng(seed)
-    parts = []
-    for seasons in (8, 12, 3):
-        level = np.repeat(np.exp(random.normal(0.0, 0.7, size=seasons)) * 50.0, 7)
-        swing = 4.0 * (level / 50.0) ** power
-        parts.append(unit * (level + swing * np.tile(random.normal(size=7), seasons)))
-    parts = [np.abs(part) for part in parts]
-    lengths = np.array([len(part) + extra for part, extra in zip(parts, (0, 3, 5), strict=True)])
-    values = np.concatenate(
-        [np.append(part, np.full(extra, np.nan)) for part, extra in zip(parts, (0, 3, 5), strict=True)]
-    )
-    stops = lengths - np.array([0, 3, 5])
-    expected = "log" if power else "standard"
-    assert rule(values[:, None], np.cumsum(lengths), stops, 7) == expected
-
-
 def test_the_rule_against_plain_loops():
     lengths, stops, season = np.array([25, 7, 40, 3]), np.array([20, 7, 40, 3]), 4
     values = rng.gamma(2.0, 3.0, size=(lengths.sum(), 2)) * rng.gamma(3.0, 1.0, size=(lengths.sum(), 1))
@@ -154,11 +133,6 @@ def test_the_rule_takes_no_logarithms_of_what_tells_nothing():
     for values in (np.ones((30, 1)), np.zeros((30, 1)), np.full((30, 1), np.nan)):
         assert rule(values, ends, stops, 7) == "standard"
     assert rule(np.ones((5, 1)), np.array([5]), np.array([5]), 7) == "standard"
-
-
-def test_unknown_scale():
-    with pytest.raises(SpecError, match="scale: expected one of 'standard', 'robust'"):
-        SeriesScaler.fit(np.zeros((1, 1)), np.array([1]), np.array([1]), "max")
 
 
 @pytest.mark.parametrize(("zeros", "expected"), [(0.0, "log"), (0.05, "log"), (0.3, "standard"), (0.8, "standard")])

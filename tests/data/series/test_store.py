@@ -1,14 +1,13 @@
-"""A source gives back the series that it was made of."""
+"""Series in files give what they give in memory, and no more of them is in memory than is allowed."""
 
-import dataclasses
 import pickle
+from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.series.store import ArrayCache, InMemoryStore, ShardedStore, starts_of
 
 series_of = st.dictionaries(
     st.text("abcxyz", min_size=1, max_size=3),
@@ -31,67 +30,78 @@ def test_series_in_the_order_of_their_ids(series):
         np.testing.assert_array_equal(source.values[first : source.ends[i]], series[name])
 
 
-@few
-@given(series_of)
-def test_the_order_of_the_dict_does_not_matter(series):
-    source, turned = InMemoryStore.of(series), InMemoryStore.of(dict(reversed(series.items())))
-    assert source.ids == turned.ids
-    np.testing.assert_array_equal(source.values, turned.values)
-    np.testing.assert_array_equal(source.ends, turned.ends)
+few = settings(max_examples=60, deadline=None)
+
+
+def stores(folder: Path, lengths, width=1, most_bytes=200):
+    """Return a store in files and one in memory of the same series; `lengths` are those of each shard's series."""
+    rng, paths, sizes = np.random.default_rng(0), [], []
+    values = []
+    for number, shard in enumerate(lengths):
+        values.append(rng.normal(size=(sum(shard), width)))
+        paths.append(folder / f"{number}.npy")
+        np.save(paths[-1], values[-1])
+        sizes += shard
+    ends = np.cumsum(sizes)
+    ids = tuple(range(len(sizes)))
+    shard_ends = np.cumsum([sum(shard) for shard in lengths])
+    cache = ArrayCache(most_bytes)
+    store = ShardedStore(ids, ends, tuple(paths), shard_ends, starts_of(ends), width, cache)
+    return store, InMemoryStore(ids, np.concatenate(values), ends)
+
+
+shapes = st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4)
 
 
 @few
-@given(series_of, st.data())
-def test_rows_are_read_by_their_numbers(series, data):
-    store = InMemoryStore.of(series)
-    rows = np.array(data.draw(st.lists(st.integers(0, max(0, len(store.values) - 1)), max_size=9)), dtype=int)
-    if len(store.values):
-        np.testing.assert_array_equal(store.read(rows), store.values[rows])
-        np.testing.assert_array_equal(store.read(rows[:, None]), store.values[rows][:, None])
+@given(shapes, st.integers(1, 2), st.data())
+def test_rows_are_those_of_a_store_in_memory(tmp_path_factory, lengths, width, data):
+    store, whole = stores(tmp_path_factory.mktemp("shards"), lengths, width)
+    number = st.integers(0, len(whole.values) - 1)
+    rows = np.array(data.draw(st.lists(number, min_size=1, max_size=12)))
+    np.testing.assert_array_equal(store.read(rows), whole.read(rows))
+    np.testing.assert_array_equal(store.read(rows[:, None]), whole.read(rows[:, None]))
+    np.testing.assert_array_equal(store.lengths, whole.lengths)
+    chosen = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=6)))
+    some, few_in_memory = store.take(chosen), whole.take(chosen)
+    assert some.ids == few_in_memory.ids
+    every = np.arange(int(some.lengths.sum()))
+    np.testing.assert_array_equal(some.read(every), few_in_memory.read(every))
+    batches = list(some.batches())
+    np.testing.assert_array_equal(np.concatenate([series for series, _ in batches]), np.arange(len(chosen)))
+    np.testing.assert_array_equal(np.concatenate([values for _, values in batches]), few_in_memory.values)
 
 
-@few
-@given(series_of, st.data())
-def test_some_of_the_series(series, data):
-    store = InMemoryStore.of(series)
-    chosen = np.array(data.draw(st.lists(st.integers(0, len(store) - 1), min_size=1, max_size=6)))
-    some = store.take(chosen)
-    assert some.ids == tuple(store.ids[number] for number in chosen)
-    for place, number in enumerate(chosen):
-        np.testing.assert_array_equal(some.series(place), store.series(number))
+def test_each_stretch_of_series_lies_in_one_shard(tmp_path):
+    store, _ = stores(tmp_path, [[1, 2], [3], [1, 1, 1]])
+    assert store.runs.tolist() == [0, 2, 3, 6]
+    assert store.take(np.array([5, 0, 1])).runs.tolist() == [0, 1, 3]
 
 
-@few
-@given(series_of)
-def test_batches_are_all_series_whole(series):
-    store = InMemoryStore.of(series)
-    numbers, rows = zip(*store.batches(), strict=True)
-    np.testing.assert_array_equal(np.concatenate(numbers), np.arange(len(store)))
-    np.testing.assert_array_equal(np.concatenate(rows), store.values)
+def test_memory_is_kept_to(tmp_path):
+    store, whole = stores(tmp_path, [[10]] * 8, most_bytes=3 * 80)
+    for row in range(0, 80, 10):
+        store.read(np.array([row]))
+        assert len(store.cache) <= 3
+    np.testing.assert_array_equal(store.read(np.arange(80)), whole.values)
+    assert len(store.cache) == 3
 
 
-@few
-@given(series_of, st.data())
-def test_until_cuts_each_series(series, data):
-    source = InMemoryStore.of(series)
-    stops = np.array([data.draw(st.integers(0, int(length))) for length in source.lengths])
-    cut = source.until(stops)
-    assert cut.ids == source.ids
-    np.testing.assert_array_equal(cut.lengths, stops)
-    for i, name in enumerate(cut.ids):
-        np.testing.assert_array_equal(cut.series(i), series[name][: stops[i]])
+def test_what_was_used_last_is_kept():
+    cache = ArrayCache(16)
+    made = []
+
+    def array(name):
+        return cache.get(name, lambda: made.append(name) or np.zeros(1))
+
+    for name in "aabacab":
+        array(name)
+    assert made == ["a", "b", "c", "b"]
 
 
-def test_ids_may_be_numbers():
-    source = InMemoryStore.of({10: np.zeros(2), 9: np.ones(1)})
-    assert source.ids == (9, 10)
-    np.testing.assert_array_equal(source.values, [1, 0, 0])
-
-
-def test_frozen_and_picklable():
-    source = InMemoryStore.of({"a": np.arange(3.0)})
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        source.ids = ("b",)
-    arrived = pickle.loads(pickle.dumps(source))
-    assert arrived.ids == source.ids
-    np.testing.assert_array_equal(arrived.values, source.values)
+def test_another_process_reads_for_itself(tmp_path):
+    store, whole = stores(tmp_path, [[3, 2], [4]])
+    store.read(np.arange(9))
+    again = pickle.loads(pickle.dumps(store))
+    assert len(again.cache) == 0
+    np.testing.assert_array_equal(again.read(np.arange(9)), whole.values)

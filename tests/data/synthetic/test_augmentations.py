@@ -56,18 +56,6 @@ def test_mixtures_are_within_what_is_mixed():
     np.testing.assert_allclose(standard.T @ gains, first, atol=1e-9)
 
 
-def test_reversed_series_are_their_own_when_reversed_again():
-    np.testing.assert_array_equal(changed("reversed_in_time")[:, ::-1], VALUES)
-
-
-def test_swings_grow_and_fade_around_the_mean():
-    swings = (changed("modulated") - VALUES.mean(axis=1, keepdims=True)) / (VALUES - VALUES.mean(axis=1, keepdims=True))
-    assert swings.min() > 0.25
-    assert swings.max() < 4
-    assert np.median(np.ptp(swings, axis=1)) > 0.3
-    assert np.abs(np.diff(swings, axis=1)).max() < 0.2
-
-
 def test_levels_that_are_added_go_on_and_are_of_the_size_of_the_series():
     added = changed("wandering") - VALUES
     share = added.std(axis=1) / VALUES.std(axis=1)
@@ -134,18 +122,6 @@ def test_censored_series_rest_at_a_cap_or_a_floor():
     assert 0.4 < same.mean() < 0.99
 
 
-def test_quantised_series_have_few_values_near_those_they_had():
-    rounded = changed("quantised")
-    assert np.median([len(np.unique(row)) for row in rounded]) < 60
-    assert (np.abs(rounded - VALUES) <= np.ptp(VALUES, axis=1, keepdims=True) / 6 + 1e-9).all()
-
-
-def test_outliers_are_few_and_far_out():
-    moved = changed("with_outliers") - VALUES
-    assert 0.005 < (moved != 0).mean() < 0.04
-    assert np.median(np.abs(moved[moved != 0])) > 2 * VALUES.std()
-
-
 def test_gaps_leave_half_of_a_series():
     gaps = np.isnan(changed("with_gaps"))
     missing = gaps.mean(axis=1)
@@ -154,10 +130,3 @@ def test_gaps_leave_half_of_a_series():
     # Of a third the same steps are missing again and again.
     again = [any((row[lag:] == row[:-lag]).all() for lag in range(5, 25)) for row in gaps]
     assert 0.2 < np.mean(again) < 0.5
-
-
-def test_noise_is_a_share_of_the_deviation():
-    errors = RNG.normal(size=VALUES.shape)
-    share = (augmentations.with_noise(RNG, VALUES, errors) - VALUES).std(axis=1) / VALUES.std(axis=1)
-    assert share.min() > 0.004
-    assert share.max() < 1.0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seqcast.data.synthetic import FAMILIES, Season, synthetic_series
-from seqcast.data.synthetic.kernels import composed_kernel
-from seqcast.data.synthetic.states import autoregressed, persistent_noise
+from seqcast.data.synthetic.patterns import autoregressed
+from seqcast.data.synthetic.shapes import composed_kernel
 from seqcast.errors import SpecError
 
 N, LENGTH = 60, 240
@@ -75,10 +75,6 @@ def test_composed_kernels_are_covariances(seed):
     assert np.diag(kernel).mean() == pytest.approx(1)
 
 
-def test_gaussian_processes_have_the_variance_of_their_kernels():
-    assert np.mean(clean("gaussian_process", 12, n=400, length=60) ** 2) == pytest.approx(1, abs=0.25)
-
-
 def test_autoregressions_of_two_steps_explain_all_but_white_noise():
     values = clean("autoregression", length=600)
     for row in values:
@@ -99,18 +95,6 @@ def test_what_changes_in_arima_goes_on_changing():
     assert 0.2 < np.mean(followed < 0) < 0.6  # noise on top turns changes round
     halves = np.log(changes[:, :199].std(axis=1) / changes[:, 200:].std(axis=1))
     assert abs(np.median(halves)) < 0.1
-
-
-def test_series_without_a_season_have_steeper_trends():
-    """Of what remains after a line, the rise over a series is larger where values may be those of years."""
-    steps = np.arange(20.0)
-    rises = []
-    for season_length in (1, 12):
-        values = clean("exponential_smoothing", season_length, n=400, length=20)
-        fits = np.polynomial.polynomial.polyfit(steps, values.T, 1)
-        rest = values - (fits[0][:, None] + fits[1][:, None] * steps)
-        rises.append(np.median(np.abs(fits[1]) / rest.std(axis=1)))
-    assert rises[0] > 1.5 * rises[1]
 
 
 def test_piecewise_trends_bend_at_four_places():
@@ -142,15 +126,6 @@ def test_steps_of_a_walk_do_not_depend_on_each_other_and_their_variance_changes(
     blocks = sizes[:, :480].reshape(300, 12, 40).mean(axis=2)
     assert np.mean(blocks.max(axis=1) > 2 * blocks.min(axis=1)) > 0.3
     assert np.median(np.ptp(np.cumsum(steps, axis=1), axis=1) / sizes.mean(axis=1)) > 15
-
-
-def test_the_noise_of_heteroscedastic_series_changes():
-    bends = np.abs(np.diff(clean("heteroscedastic", n=300, length=400), 2, axis=1))
-    blocks = bends[:, :390].reshape(300, 10, 39).mean(axis=2)
-    white = np.abs(np.diff(np.random.default_rng(0).normal(size=(300, 392)), 2, axis=1))
-    theirs = white.reshape(300, 10, 39).mean(axis=2)
-    ours, even = (np.median(each.max(axis=1) / each.min(axis=1)) for each in (blocks, theirs))
-    assert ours > 1.2 * even
 
 
 def test_growth_saturates():
@@ -198,29 +173,6 @@ def test_two_seasons_interact_in_seasonal_arima():
     assert np.mean(np.maximum(*seen) > 3 / 12) > 0.6
 
 
-def test_regimes_change_the_variance_of_steps():
-    steps = np.abs(np.diff(clean("switching", n=300, length=600), axis=1))
-    blocks = steps[:, :580].reshape(300, 20, 29).mean(axis=2)
-    assert np.mean(blocks.max(axis=1) > 3 * np.median(blocks, axis=1)) > 0.2
-    assert np.mean(blocks.max(axis=1) > 1.5 * blocks.min(axis=1)) > 0.8
-
-
-def test_random_poles_are_explained_by_six_steps():
-    for row in clean("random_poles", n=60, length=800)[:, :]:
-        past = np.stack([row[5 - back : -1 - back] for back in range(6)], axis=1)
-        gains, *_ = np.linalg.lstsq(past, row[6:], rcond=None)
-        errors = row[6:] - past @ gains
-        assert abs(np.corrcoef(errors[1:], errors[:-1])[0, 1]) < 0.2
-        assert np.abs(np.roots([1, *-gains])).max() < 1.02
-
-
-def test_bounded_series_come_near_their_bounds():
-    values = clean("bounded", 12, n=300)
-    assert values.min() >= 0
-    assert values.max() <= 1
-    assert np.mean(np.ptp(values, axis=1) > 0.7) > 0.4
-
-
 def test_nights_are_dark():
     values = clean("clipped_season", 24, n=300, length=480)
     assert values.min() == 0
@@ -228,21 +180,6 @@ def test_nights_are_dark():
     assert np.mean((dark.mean(axis=1) > 0.1) & (dark.mean(axis=1) < 0.9)) > 0.8
     # It is dark at the same steps of each day.
     np.testing.assert_array_equal(dark[:, 24:], dark[:, :-24])
-
-
-def test_pulses_rest_between_changes():
-    values = clean("pulses", 24, n=300)
-    assert np.median((np.abs(np.diff(values, axis=1)) < 1e-12).mean(axis=1)) > 0.2
-    assert values.min() > -3
-
-
-def test_waves_rise_and_fall_or_add_up():
-    values = clean("waves", n=300)
-    assert values.min() >= 0
-    total = (np.diff(values, axis=1) >= -1e-12).all(axis=1)
-    assert 0.4 < total.mean() < 0.75
-    turns = (np.diff(np.sign(np.diff(values[~total], axis=1)), axis=1) < 0).sum(axis=1)
-    assert turns.max() <= 5 or np.median(turns) >= 1
 
 
 def test_demand_comes_in_clusters():
@@ -256,13 +193,6 @@ def test_demand_comes_in_clusters():
     after_zero = (zero[:, 1:] & zero[:, :-1]).sum(axis=1) / np.maximum(zero[:, :-1].sum(axis=1), 1)
     assert some.mean() > 0.3
     assert np.mean(after_zero[some] > share[some]) > 0.7
-
-
-def test_noise_is_added_to_what_has_none():
-    quiet, noisy = clean("sines", 12), synthetic_series("sines", N, LENGTH, season_length=12, seed=0)
-    errors = (noisy - quiet).std(axis=1) / quiet.std(axis=1)
-    assert errors.min() > 0.003
-    assert errors.max() < 1.2
 
 
 @pytest.mark.parametrize(
@@ -284,16 +214,6 @@ def test_what_is_refused(arguments, message):
 def test_a_longer_season_holds_the_other(longer):
     with pytest.raises(SpecError, match="longer: expected a multiple of the season, 24"):
         Season(24, longer)
-
-
-def test_noise_is_white_or_goes_on():
-    """Half of the series forget at once; the others remember, most of them for a few steps. All have one size."""
-    values = persistent_noise(np.random.default_rng(0), 400, 2000)
-    kept = np.array([np.corrcoef(row[1:], row[:-1])[0, 1] for row in values])
-    assert 0.4 < np.mean(np.abs(kept) < 0.08) < 0.65
-    assert np.quantile(kept, 0.95) > 0.8
-    assert kept.min() > -0.12
-    np.testing.assert_allclose(np.median(values.std(axis=1)), 1.0, atol=0.05)
 
 
 def test_what_goes_on_is_what_the_recursion_says():

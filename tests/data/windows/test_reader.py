@@ -1,7 +1,6 @@
 """Each window once a pass, in an order that depends on seed and epoch alone, in batches of one shape."""
 
 import itertools
-import pickle
 import random
 from dataclasses import replace
 
@@ -11,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.arrays.streams import StreamWindows
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.batches import ArrayWindows
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.order import BatchOrder
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
@@ -138,23 +136,6 @@ def test_a_rank_that_there_is_not_is_refused():
         BatchOrder(4, batch_size=2, rank=2, world_size=2)
 
 
-def test_data_of_nearly_the_same_size_have_batches_of_one_shape():
-    assert {BatchOrder(count, batch_size=128).batch_size for count in range(1000, 1024)} == {128}
-    assert {BatchOrder(count, batch_size=64).batch_size for count in range(33, 41)} == {40}
-
-
-def test_without_a_seed_windows_keep_their_order():
-    assert flat(read(numbered(11, batch_size=4), 2)) == [*range(11), *range(11)]
-
-
-def test_order_depends_on_seed_and_epoch():
-    first = read(numbered(50, batch_size=8, seed=1), 3)
-    epochs = [flat(first[i : i + 7]) for i in (0, 7, 14)]
-    assert len({tuple(order) for order in epochs}) == 3
-    assert read(numbered(50, batch_size=8, seed=2), 3) != first
-    assert read(numbered(50, batch_size=8, seed=1), 3) == first
-
-
 def test_order_depends_on_nothing_else():
     first = read(numbered(50, batch_size=8, seed=1), 2)
     windows = numbered(50, batch_size=8, seed=1)
@@ -165,18 +146,6 @@ def test_order_depends_on_nothing_else():
     backwards = [chosen(windows[i]) for i in (6, 2, 2, 0, 5, 1, 4, 3)]
     assert [backwards[place] for place in (3, 5, 1, 7, 6, 4, 0)] == first[:7]
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
-
-
-@few
-@given(counts, sizes, st.integers(0, 99), st.integers(1, 9), st.integers(0, 5))
-def test_position_is_kept_and_restored(count, batch_size, seed, steps, epochs):
-    windows = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
-    read(windows, epochs)
-    position = windows.position
-    resumed = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
-    resumed.position = position
-    assert read(resumed, 3) == read(windows, 3)
-    assert position == epochs * steps
 
 
 # ---------------------------------------------------------------- windows given as arrays
@@ -213,36 +182,6 @@ def test_teaching_shows_the_target_and_no_gap():
     assert np.isnan(y_batch[2, 1, 0])
     assert teacher_forcing["target"][2, 1, 0] == 0
     assert "target" not in ArrayWindows(inputs, y, batch_size=9)[0][0]
-
-
-def test_observed_channel():
-    inputs, y = some_arrays()
-    inputs["past"][3, 2:4, 1] = np.nan
-    batch, _, _ = ArrayWindows(inputs, y, batch_size=9, observed=True)[0]
-    filled, seen = fill_gaps(inputs["past"].astype(np.float32))
-    np.testing.assert_array_equal(batch["past"][:7], filled)
-    np.testing.assert_array_equal(batch["observed"][:7], seen)
-    assert seen.sum() == seen.size - 2
-    plain, _, _ = ArrayWindows(inputs, y, batch_size=9)[0]
-    assert "observed" not in plain
-    assert np.isnan(plain["past"][:7]).sum() == 2
-
-
-def test_weights_are_one_unless_given():
-    inputs, y = some_arrays()
-    np.testing.assert_array_equal(ArrayWindows(inputs, y, batch_size=9)[0][2], [1, 1, 1, 1, 1, 1, 1, 0])
-
-
-def test_users_arrays_are_left_alone():
-    inputs, y = some_arrays()
-    inputs["past"][0, 0, 0] = y[0, 0, 0] = np.nan
-    before = {name: values.copy() for name, values in inputs.items()}, y.copy()
-    windows = ArrayWindows(inputs, y, batch_size=3, seed=1, teacher_forcing=True, observed=True)
-    for i in range(len(windows)):
-        batch, batch_y, weight = windows[i]
-        for values in (*batch.values(), batch_y, weight):
-            values[:] = 99
-    same((inputs, y, y), (*before, before[1]))
 
 
 # ---------------------------------------------------------------- windows that slide along series
@@ -291,64 +230,7 @@ def test_series_windows_equal_a_plain_loop(lengths, context_length, horizon, lim
     assert sorted(windows_of(series_windows(source, batch_size=4, seed=2, **options))) == sorted(expected)
 
 
-def test_no_target_lies_before_the_first_allowed_one():
-    windows = series_windows(source_of([12, 12]), context_length=3, horizon=2, first_target=[8, 11], batch_size=50)
-    starts = [future[0] for _, future in windows_of(windows)]
-    assert starts == [8.0, 9.0, 10.0]  # the second series would need 11 and 12
-
-
-@pytest.mark.parametrize(("lengths", "count"), [([4], 0), ([5], 1), ([0, 4, 6, 3], 2), ([0], 0)])
-def test_short_series_give_no_windows(lengths, count):
-    windows = series_windows(source_of(lengths), context_length=3, horizon=2, batch_size=4)
-    assert windows.count == count
-    assert len(windows_of(windows)) == count
-
-
-def test_series_windows_are_picklable():
-    windows = series_windows(
-        source_of([9, 8]), context_length=3, horizon=2, batch_size=4, seed=1, steps=2, teacher_forcing=True
-    )
-    windows.on_epoch_end()
-    arrived = pickle.loads(pickle.dumps(windows))
-    assert arrived.position == windows.position == 2
-    for i in range(len(windows)):
-        same(arrived[i], windows[i])
-
-
-def test_series_windows_carry_gaps():
-    source = InMemoryStore.of({"a": np.array([1.0, np.nan, 3.0, np.nan])})
-    inputs, y, _ = series_windows(source, context_length=2, horizon=2, batch_size=1, teacher_forcing=True)[0]
-    np.testing.assert_array_equal(inputs["past"][0, :, 0], [1, 1])  # a network without an observed channel
-    np.testing.assert_array_equal(y[0, :, 0], [3, np.nan])
-    np.testing.assert_array_equal(inputs["target"][0, :, 0], [3, 3])
-
-
 # ---------------------------------------------------------------- a user's own batches
-
-
-def test_streams_pass_through():
-    events = []
-
-    class Mine(keras.utils.PyDataset):
-        def __len__(self):
-            return 3
-
-        def __getitem__(self, index):
-            return index
-
-        def on_epoch_begin(self):
-            events.append("begin")
-
-        def on_epoch_end(self):
-            events.append("end")
-
-    stream = Mine(workers=1, max_queue_size=4)
-    windows = StreamWindows(stream, lambda batch: ({"past": batch}, batch + 1, 1))
-    assert [windows[i] for i in range(len(windows))] == [({"past": i}, i + 1, 1) for i in range(3)]
-    assert (windows.workers, windows.max_queue_size, windows.use_multiprocessing) == (1, 4, False)
-    windows.on_epoch_begin()
-    windows.on_epoch_end()
-    assert events == ["begin", "end"]
 
 
 # ---------------------------------------------------------------- gaps
@@ -379,15 +261,6 @@ def test_fill_gaps_equals_a_plain_loop(share, shape, dtype):
     np.testing.assert_array_equal(seen, expected_seen)
     assert filled.dtype == seen.dtype == dtype
     np.testing.assert_array_equal(past, before)
-
-
-def test_gaps_are_filled_from_the_past_only():
-    rng = np.random.default_rng(1)
-    past = np.where(rng.random((3, 12, 2)) < 0.4, np.nan, rng.normal(size=(3, 12, 2)))
-    changed = past.copy()
-    changed[:, 7:] = 99
-    for before, after in zip(fill_gaps(past), fill_gaps(changed), strict=True):
-        np.testing.assert_array_equal(before[:, :7], after[:, :7])
 
 
 def test_contexts_of_short_series_begin_before_their_first_row():

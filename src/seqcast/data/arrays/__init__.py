@@ -1,4 +1,4 @@
-"""Arrays of windows for the regressor: `checks`, `preparation`, `streams`."""
+"""Arrays of windows for the regressor: `array_checks`, `preparation`, `streams`."""
 
 import lazy_loader
 

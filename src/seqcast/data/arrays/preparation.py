@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import CheckedWindows, check_covariates
+from seqcast.data.arrays.array_checks import CheckedWindows, check_covariates
 from seqcast.data.series import Scaler
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime import check_json
+from seqcast.runtime import check_fields
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_choice
 
 Array = npt.NDArray[Any]
@@ -100,11 +100,19 @@ class Preparation:
         return cls(window, scalers, windows.y_axes, windows.feature_names)
 
     def scaled(self, inputs: dict[str, Array]) -> dict[str, Array]:
-        """Return the inputs in scaled units."""
+        """Return the inputs in scaled units.
+
+        Args:
+            inputs: The inputs, by name.
+        """
         return {name: self.scalers[name].transform(values) for name, values in inputs.items()}
 
     def in_units(self, forecast: Array) -> Array:
-        """Return a scaled forecast, `[N, H, D]`, in the units and with the axes of y."""
+        """Return a scaled forecast, `[N, H, D]`, in the units and with the axes of y.
+
+        Args:
+            forecast: The forecast, `[N, H, D]`.
+        """
         values = self.scalers["y"].inverse(forecast)
         if self.y_axes == 1 and values.shape[1] == 1:
             return np.asarray(values[:, 0, 0])
@@ -124,18 +132,25 @@ class Preparation:
         return {} if checked is None else {"static": checked}
 
     def future(self, values: Any, rows: int, horizon: int) -> dict[str, Array]:
-        """Check known-future covariates, `[N, H, F']`, and return them as the input `future`; as `static`."""
+        """Check known-future covariates, `[N, H, F']`, and return them as the input `future`; as `static`.
+
+        Args:
+            values: The user's values, `[N, H, F']`, or `None`.
+            rows: Number of windows, `N`.
+            horizon: Steps that they have to cover.
+        """
         features = self.window.future
         checked = check_covariates("future_covariates", values, rows, features=features, horizon=horizon)
         return {} if checked is None else {"future": checked}
 
-    def check_y(self, y: Array) -> None:
-        """Refuse targets of another horizon, or with another number of targets, than at fit."""
-        self.check_truth(y, self.window.horizon)
+    def check_y(self, y: Array, horizon: int | None = None) -> None:
+        """Refuse targets of another horizon, or with another number of targets, than expected.
 
-    def check_truth(self, y: Array, horizon: int) -> None:
-        """Refuse targets of another horizon than `horizon`, or with another number of targets than at fit."""
-        expected = (horizon, self.window.targets)
+        Args:
+            y: The targets, `[N, H, D]`.
+            horizon: The horizon that is expected; `None` is that of the fit.
+        """
+        expected = self.window.horizon if horizon is None else horizon, self.window.targets
         if y.shape[1:] != expected:
             raise DataError(
                 "y",
@@ -168,16 +183,9 @@ class Preparation:
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold everything."""
-        arrays = {}
-        for name, scaler in self.scalers.items():
-            arrays[f"scaler/{name}/loc"] = scaler.loc
-            arrays[f"scaler/{name}/scale"] = scaler.scale
-        header = {
-            "window": self.window.to_dict(),
-            "y_axes": self.y_axes,
-            "feature_names": self.feature_names,
-            "scalers": list(self.scalers),
-        }
+        header = {"window": self.window.to_dict(), "y_axes": self.y_axes, "feature_names": self.feature_names}
+        statistics = {name: {"loc": scaler.loc, "scale": scaler.scale} for name, scaler in self.scalers.items()}
+        arrays = {f"scaler/{name}/{kind}": value for name, each in statistics.items() for kind, value in each.items()}
         return header, arrays
 
     @classmethod
@@ -192,33 +200,23 @@ class Preparation:
             ValueError: There are more or fewer numbers than features. This is checked before arrays are read. Or the
                 header has other fields or types, or a scale is not above zero.
         """
-        check_json(header, _PreparationHeader, "preparation")
-        window = WindowSpec.from_dict(header["window"])
+        types = {"window": dict[str, Any], "y_axes": int, "feature_names": list[str] | None}
+        fields = check_fields(header, types, "preparation")
+        window, names = WindowSpec.from_dict(fields["window"]), fields["feature_names"]
+        if fields["y_axes"] not in (1, 2, 3):
+            raise ValueError(f"a y of {fields['y_axes']} axes")
         widths = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}
         scalers = {}
-        for name in header["scalers"]:
-            statistics = [arrays[f"scaler/{name}/{statistic}"] for statistic in ("loc", "scale")]
-            for values in statistics:
+        for name in (name for name, width in widths.items() if width):
+            loc, scale = (arrays[f"scaler/{name}/{statistic}"] for statistic in ("loc", "scale"))
+            for values in (loc, scale):
                 if values.shape != (widths[name],) or values.dtype.kind != "f":
-                    raise ValueError(
-                        f"scaling of {name!r} of shape {values.shape}, where it has {widths[name]} columns"
-                    )
-            scalers[name] = Scaler(*map(np.asarray, statistics))
+                    received = f"{name!r} of shape {values.shape}, where it has {widths[name]} columns"
+                    raise ValueError(f"scaling of {received}")
+            scalers[name] = Scaler(np.asarray(loc), np.asarray(scale))
             if not (np.isfinite(scalers[name].loc) & (scalers[name].scale > 0)).all():
                 raise ValueError(f"scaling of {name!r} by what is no scale")
-        if {"past", "y"} - set(scalers) or any(widths[name] and name not in scalers for name in widths):
-            raise ValueError(f"scaling of {', '.join(scalers)} only")
-        names = header["feature_names"]
-        if header["y_axes"] not in (1, 2, 3):
-            raise ValueError(f"a y of {header['y_axes']} axes")
-        return cls(window, scalers, header["y_axes"], None if names is None else tuple(names))
-
-
-class _PreparationHeader(TypedDict):
-    window: dict[str, Any]
-    y_axes: int
-    feature_names: list[str] | None
-    scalers: list[str]
+        return cls(window, scalers, fields["y_axes"], None if names is None else tuple(names))
 
 
 def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:
@@ -231,20 +229,15 @@ def _target_features(chosen: Any, features: int, targets: int, network: NetworkS
     elif not isinstance(chosen, Sequence | np.ndarray):
         chosen = (chosen,)
     if network.needs_target_past and chosen is None:
-        raise SpecError(
-            "target_features",
-            expected="the column of X that holds each target's own past",
-            received=f"none ({features} features in X, {targets} in y)",
-            hint=f"It is needed by {' and '.join(network.readers_of_target_past)}.",
-        )
+        expected = "the column of X that holds each target's own past"
+        received = f"none ({features} features in X, {targets} in y)"
+        hint = f"It is needed by {' and '.join(network.readers_of_target_past)}."
+        raise SpecError("target_features", expected=expected, received=received, hint=hint)
     return None if chosen is None else tuple(chosen)
 
 
 def _check_season(steps: int, season_length: int | None, residual: str) -> None:
     if season_length is not None and steps < season_length:
-        raise DataError(
-            "X",
-            expected=f"at least a season, {season_length} steps, for residual={residual!r}",
-            received=f"{steps} steps",
-            hint="Give longer windows, or leave the residual out.",
-        )
+        expected = f"at least a season, {season_length} steps, for residual={residual!r}"
+        hint = "Give longer windows, or leave the residual out."
+        raise DataError("X", expected=expected, received=f"{steps} steps", hint=hint)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import as_array, check_finite, check_rows, check_targets
+from seqcast.data.arrays.array_checks import as_array, as_weights, check_finite, check_targets
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.data.windows import NamedWindows
 from seqcast.errors import DataError, SpecError
@@ -43,12 +43,20 @@ class StreamWindows(NamedWindows):
         return self.convert(self.stream[index])
 
     def counted(self, number: int) -> tuple[Array, Batch]:
-        """Return the rows of a batch, and the batch."""
+        """Return the rows of a batch, and the batch.
+
+        Args:
+            number: Number of the batch.
+        """
         batch = self[number]
         return np.arange(len(batch[1])), batch
 
     def describe(self, window: int) -> str:
-        """Return what a row of a batch is called."""
+        """Return what a row of a batch is called.
+
+        Args:
+            window: Number of the window.
+        """
         return f"row {window} of the batch"
 
     def on_epoch_begin(self) -> None:
@@ -61,12 +69,21 @@ class StreamWindows(NamedWindows):
 
 
 def is_stream(X: Any) -> bool:
-    """Return whether X is a stream of batches rather than an array."""
+    """Return whether X is a stream of batches rather than an array.
+
+    Args:
+        X: What the user gives.
+    """
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
 
 
 def check_in_batches(static: Any, future: Any, weight: Any) -> None:
-    """Refuse arrays beside batches, which hold covariates and weights themselves.
+    """Refuse separate arrays where batches hold covariates and weights themselves.
+
+    Args:
+        static: Static covariates.
+        future: Future covariates.
+        weight: Weights of windows.
 
     Example:
         >>> check_in_batches(None, None, np.ones(3))
@@ -75,12 +92,8 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
     """
     for name, values in (("static_covariates", static), ("future_covariates", future), ("sample_weight", weight)):
         if values is not None:
-            raise DataError(
-                name,
-                expected="nothing beside batches",
-                received="a list or array",
-                hint="Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight).",
-            )
+            hint = "Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight)."
+            raise DataError(name, expected="nothing beside batches", received="a list or array", hint=hint)
 
 
 def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch], Any]:
@@ -101,12 +114,8 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
         first = [stream[i] for i in range(min(len(stream), _FIRST))]
     else:
         if steps_per_epoch is None:
-            raise SpecError(
-                "steps_per_epoch",
-                expected="a whole number for a generator",
-                received="None",
-                hint="A generator does not say how long it is.",
-            )
+            expected, hint = "a whole number for a generator", "A generator does not say how long it is."
+            raise SpecError("steps_per_epoch", expected=expected, received="None", hint=hint)
         first = list(itertools.islice(stream, _FIRST))
         stream = itertools.chain(first, stream)
     if not first:
@@ -117,57 +126,40 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
 def split_batch(batch: Any) -> Batch:
     """Check a user's batch and return a dict of inputs, y with three axes, and weights.
 
+    Args:
+        batch: `(past, y)` or `(past, y, weight)`; the past may be a dict of inputs.
+
     Example:
         >>> inputs, y, weight = split_batch((np.zeros((2, 4, 1)), np.zeros((2, 3))))
         >>> sorted(inputs), y.shape, weight.tolist()
         (['past'], (2, 3, 1), [1.0, 1.0])
     """
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        raise DataError(
-            "batch",
-            expected="(past, y) or (past, y, weight)",
-            received=type(batch).__name__,
-            hint="Let each batch be a tuple.",
-        )
+        expected, hint = "(past, y) or (past, y, weight)", "Let each batch be a tuple."
+        raise DataError("batch", expected=expected, received=type(batch).__name__, hint=hint)
     inputs = dict(batch[0]) if isinstance(batch[0], dict) else {"past": batch[0]}
     if set(inputs) - {"past", "static", "future"} or "past" not in inputs:
-        raise DataError(
-            "batch",
-            expected="inputs 'past' and perhaps 'static' and 'future'",
-            received=", ".join(inputs),
-            hint="Rename or drop the others.",
-        )
+        expected, hint = "inputs 'past' and perhaps 'static' and 'future'", "Rename or drop the others."
+        raise DataError("batch", expected=expected, received=", ".join(inputs), hint=hint)
     ranks = {"past": 3, "static": 2, "future": 3}
     arrays = {name: as_array(f"batch, {name}", values, ranks=(ranks[name],)) for name, values in inputs.items()}
     for name, values in arrays.items():
         check_finite(f"batch, {name}", values)
     y, _ = check_targets(batch[1], len(arrays["past"]))
-    return arrays, y, _weight(batch[2], len(y)) if len(batch) == 3 else np.ones(len(y), dtype=np.float32)
-
-
-def _weight(values: Any, rows: int) -> Array:
-    """Check a batch's weights; unlike those of a whole fit they are not scaled and may all be zero."""
-    weight = as_array("batch, weight", values, ranks=(1,))
-    check_rows("batch, weight", weight, rows)
-    check_finite("batch, weight", weight)
-    if (weight < 0).any():
-        raise DataError(
-            "batch, weight", expected="weights >= 0", received=f"{weight.min():g}", hint="Drop the windows."
-        )
-    return weight.astype(np.float32)
+    # Unlike those of a whole fit, the weights of a batch are not scaled and may all be zero.
+    given = batch[2] if len(batch) == 3 else np.ones(len(y))
+    weight = as_weights("batch, weight", given, len(y), "weights >= 0", zeros=True)
+    return arrays, y, weight.astype(np.float32)
 
 
 def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
     """Refuse a batch with other inputs, or other numbers of features, than the first ones."""
-    received = {name: values.shape[-1] for name, values in inputs.items()}
     expected = {"past": window.features, "static": window.static, "future": window.future}
-    if received != {name: size for name, size in expected.items() if size}:
-        raise DataError(
-            "batch",
-            expected="features of " + ", ".join(f"{name!r}: {size}" for name, size in expected.items() if size),
-            received=", ".join(f"{name!r}: {size}" for name, size in received.items()),
-            hint="Let all batches have the same inputs.",
-        )
+    received = {name: inputs[name].shape[-1] for name in expected if name in inputs}
+    texts = [", ".join(f"{name!r}: {size}" for name, size in sizes.items() if size) for sizes in (expected, received)]
+    if texts[0] != texts[1]:
+        hint = "Let all batches have the same inputs."
+        raise DataError("batch", expected=f"features of {texts[0]}", received=texts[1], hint=hint)
 
 
 def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: bool) -> StreamWindows | Iterator[Batch]:

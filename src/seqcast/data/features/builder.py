@@ -1,4 +1,4 @@
-"""Features beside the targets: learnt from the frame of a fit, built for any frame of the same kind.
+"""Features other than the targets: learnt from the frame of a fit, built for any frame of the same kind.
 
 A step's features are, in this order: the targets, past covariates, future covariates, the calendar, and for irregular
 stamps the time since the step before. The last three are known for the future.
@@ -7,6 +7,7 @@ stamps the time since the step before. The last three are known for the future.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -40,7 +41,7 @@ class FeatureStatistics:
     future: ColumnStatistics
     static: ColumnStatistics
     longest: Stamps
-    gaps: dict[float, int] | None = None
+    gaps: Counter[float] | None = None
 
     @classmethod
     def of(cls, frame: LongFrame, stops: Array) -> Self:
@@ -65,17 +66,18 @@ class FeatureStatistics:
         )
 
     def merge(self, other: Self) -> Self:
-        """Return the statistics of both parts together."""
-        gaps = None
-        if self.gaps is not None and other.gaps is not None:
-            gaps = {gap: self.gaps.get(gap, 0) + other.gaps.get(gap, 0) for gap in {**self.gaps, **other.gaps}}
+        """Return the statistics of both parts together.
+
+        Args:
+            other: The statistics of other series.
+        """
         return replace(
             self,
             past=self.past.merge(other.past),
             future=self.future.merge(other.future),
             static=self.static.merge(other.static),
             longest=other.longest if len(other.longest) > len(self.longest) else self.longest,
-            gaps=gaps,
+            gaps=None if self.gaps is None or other.gaps is None else self.gaps + other.gaps,
         )
 
     @property
@@ -91,13 +93,13 @@ class FeatureStatistics:
         return float(np.mean([lengths[place] for place in middle]))
 
 
-def _gap_counts(frame: LongFrame, inside: Array) -> dict[float, int]:
+def _gap_counts(frame: LongFrame, inside: Array) -> Counter[float]:
     """Count the times between neighbouring rows of a series, of those that are `inside`."""
     later = inside.copy()
     later[frame.source.starts] = False
     places, moments = np.flatnonzero(later), seconds(frame.stamps)
     lengths, counts = np.unique(moments[places] - moments[places - 1], return_counts=True)
-    return dict(zip(lengths.tolist(), counts.tolist(), strict=True))
+    return Counter(dict(zip(lengths.tolist(), counts.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,8 @@ class FeatureBuilder:
         Raises:
             DataError: A column has too many categories, or the stamps have no such calendar.
         """
-        parts = (FeatureStatistics.of(part, stops[series]) for series, part in frame.parts())
-        return cls.of(
-            functools.reduce(FeatureStatistics.merge, parts), calendar=calendar, context_length=context_length
-        )
-
-    @classmethod
-    def of(cls, statistics: FeatureStatistics, *, calendar: Any, context_length: int = 0) -> Self:
-        """Return the builder for frames with these statistics; arguments and errors as for `learn`."""
+        by_part = (FeatureStatistics.of(part, stops[series]) for series, part in frame.parts())
+        statistics = functools.reduce(FeatureStatistics.merge, by_part)
         where = statistics.columns.ds
         return cls(
             targets=len(statistics.columns.targets),
@@ -166,7 +162,7 @@ class FeatureBuilder:
 
     @property
     def has_covariates(self) -> bool:
-        """Whether there are features beside the targets and the calendar."""
+        """Whether there are features other than targets and calendar."""
         return bool(self.past.names or self.future.names or self.static.names)
 
     @property
@@ -194,7 +190,13 @@ class FeatureBuilder:
         return names
 
     def window(self, *, horizon: int, context_length: int, observed: bool) -> WindowSpec:
-        """Return the sizes of a window."""
+        """Return the sizes of a window.
+
+        Args:
+            horizon: Steps of future, `H`.
+            context_length: Steps of past, `T`.
+            observed: Whether the network has an observed channel.
+        """
         return WindowSpec(
             horizon=horizon,
             features=self.features,
@@ -207,7 +209,11 @@ class FeatureBuilder:
         )
 
     def align(self, frame: LongFrame) -> LongFrame:
-        """Return another frame with its categories numbered as they were at fit, and missing static ones filled."""
+        """Return another frame with its categories numbered as they were at fit, and missing static ones filled.
+
+        Args:
+            frame: The other frame.
+        """
         split, start = len(self.past.names), self.targets
         values = frame.source.values
         if frame.kinds:
@@ -223,7 +229,11 @@ class FeatureBuilder:
         )
 
     def row_features(self, frame: LongFrame) -> Array:
-        """Return the features beside the targets of each row of an aligned frame, `[rows, F - D]`, single precision."""
+        """Return the features, other than targets, of each row of an aligned frame, `[rows, F - D]`, single precision.
+
+        Args:
+            frame: The series.
+        """
         split, start = len(self.past.names), self.targets
         values = frame.source.values
         parts = [
@@ -239,7 +249,11 @@ class FeatureBuilder:
         return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
 
     def static_features(self, frame: LongFrame) -> Array | None:
-        """Return the static features of each series of an aligned frame, `[series, S]`; `None` when there are none."""
+        """Return the static features of each series of an aligned frame, `[series, S]`; `None` when there are none.
+
+        Args:
+            frame: The series.
+        """
         if not self.static.names:
             return None
         return self.static.encode(self.static.filled(frame.static))

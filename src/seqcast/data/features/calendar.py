@@ -59,12 +59,8 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
     if isinstance(calendar, str):
         calendar = () if calendar == "none" else (calendar,)
     if not isinstance(calendar, Sequence) or not all(isinstance(name, str) for name in calendar):
-        raise SpecError(
-            "calendar",
-            expected="'auto', 'none', or names of features",
-            received=repr(calendar),
-            hint=f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE.",
-        )
+        hint = f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE."
+        raise SpecError("calendar", expected="'auto', 'none', or names of features", received=repr(calendar), hint=hint)
     for name in calendar:
         if name.startswith(_HOLIDAYS):
             _country(name, ())
@@ -111,12 +107,9 @@ class Calendar:
         chosen = check_calendar(calendar)
         if stamps.dtype.kind in "iu":
             if set(chosen) - {"auto"}:
-                raise DataError(
-                    column=where,
-                    expected=f"dates or times, for calendar={calendar!r}",
-                    received="whole numbers",
-                    hint=Phrase("Turn them into dates, or take ", Option("calendar", "none"), "."),
-                )
+                expected = f"dates or times, for calendar={calendar!r}"
+                take_none: str = Phrase("Turn them into dates, or take ", Option("calendar", "none"), ".")
+                raise DataError(column=where, expected=expected, received="whole numbers", hint=take_none)
             return cls()
         moments = seconds(stamps)
         step = float(np.median(np.diff(moments))) if len(moments) > 1 else np.inf
@@ -126,12 +119,10 @@ class Calendar:
                 names += _auto(step, span=float(moments[-1] - moments[0]), context=context_length * step)
             names += [name] if name != "auto" else []
             if name.startswith(_HOLIDAYS) and step > 1.5 * _DAY and np.isfinite(step):
-                raise DataError(
-                    column=where,
-                    expected=f"steps of a day or shorter, for {name!r}",
-                    received=f"steps of about {step / _DAY:.3g} days",
-                    hint="Give the number of holidays in each step as a future covariate.",
-                )
+                expected = f"steps of a day or shorter, for {name!r}"
+                received = f"steps of about {step / _DAY:.3g} days"
+                hint = "Give the number of holidays in each step as a future covariate."
+                raise DataError(column=where, expected=expected, received=received, hint=hint)
         return cls(tuple(dict.fromkeys(names)))
 
     @property
@@ -148,7 +139,11 @@ class Calendar:
         return tuple(features)
 
     def features(self, stamps: Stamps) -> Array:
-        """Return the features of each stamp, `[len(stamps), width]`."""
+        """Return the features of each stamp, `[len(stamps), width]`.
+
+        Args:
+            stamps: The stamps.
+        """
         import pandas as pd
 
         if not self.names:
@@ -178,12 +173,9 @@ def _country(name: str, years: Sequence[int]) -> Any:
     try:
         return package.country_holidays(country, subdiv=part or None, years=list(years))
     except (NotImplementedError, KeyError, ValueError, TypeError) as error:
-        raise SpecError(
-            "calendar",
-            expected="'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA",
-            received=f"{name!r} ({error})",
-            hint="The package `holidays` lists its countries.",
-        ) from error
+        expected = "'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA"
+        hint = "The package `holidays` lists its countries."
+        raise SpecError("calendar", expected=expected, received=f"{name!r} ({error})", hint=hint) from error
 
 
 def _is_holiday(name: str, stamps: Stamps) -> Array:

@@ -57,6 +57,9 @@ class ColumnStatistics:
     def merge(self, other: Self) -> Self:
         """Return the statistics of both parts together.
 
+        Args:
+            other: The statistics of other rows.
+
         Raises:
             DataError: A column holds numbers in one part and categories in the other.
         """
@@ -75,12 +78,8 @@ class ColumnStatistics:
             return theirs
         if not other.moments.count[place]:
             return mine
-        raise DataError(
-            self.names[place],
-            expected=f"{_PLURALS[mine.name]}, as in other series",
-            received=_PLURALS[theirs.name],
-            hint="Convert the column.",
-        )
+        expected, received = f"{_PLURALS[mine.name]}, as in other series", _PLURALS[theirs.name]
+        raise DataError(self.names[place], expected=expected, received=received, hint="Convert the column.")
 
 
 def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
@@ -106,7 +105,8 @@ class ColumnEncoder:
 
     Example:
         >>> kinds = (ColumnType("number"), ColumnType("category", ("north", "south")))
-        >>> learnt = ColumnEncoder.learn(("price", "region"), kinds, np.array([[1.0, 0.0], [3.0, 0.0]]))
+        >>> rows = np.array([[1.0, 0.0], [3.0, 0.0]])
+        >>> learnt = ColumnEncoder.of(ColumnStatistics.of(("price", "region"), kinds, rows))
         >>> learnt.width, learnt.features
         (3, ('price', 'region=north', 'region=other'))
         >>> learnt.encode(learnt.align(np.array([[3.0, 1.0]]), kinds))
@@ -125,13 +125,11 @@ class ColumnEncoder:
             raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose parts do not fit together")
 
     @classmethod
-    def learn(cls, names: tuple[str, ...], kinds: tuple[ColumnType, ...], values: Array) -> Self:
-        """Learn categories and scaling from rows; arguments and errors as for `ColumnStatistics.of`."""
-        return cls.of(ColumnStatistics.of(names, kinds, values))
-
-    @classmethod
     def of(cls, statistics: ColumnStatistics) -> Self:
         """Return the encoder of columns with these statistics.
+
+        Args:
+            statistics: The statistics.
 
         Raises:
             DataError: A column has too many categories.
@@ -180,13 +178,9 @@ class ColumnEncoder:
             if missing.all():
                 continue
             if (ours.name == "category") != (theirs.name == "category"):
-                raise DataError(
-                    option=frame or None,
-                    column=name,
-                    expected=f"{_PLURALS[ours.name]}, as at fit",
-                    received=_PLURALS[theirs.name],
-                    hint="Convert the column.",
-                )
+                expected, received = f"{_PLURALS[ours.name]}, as at fit", _PLURALS[theirs.name]
+                hint = "Convert the column."
+                raise DataError(option=frame or None, column=name, expected=expected, received=received, hint=hint)
             if ours.name == "category":
                 slots = {label: slot for slot, label in enumerate(ours.labels)}
                 table = np.array([*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)], dtype=float)
@@ -194,7 +188,11 @@ class ColumnEncoder:
         return aligned
 
     def encode(self, values: Array) -> Array:
-        """Return the features, `[..., width]`, of aligned values, `[..., columns]`; NaN stays NaN."""
+        """Return the features, `[..., width]`, of aligned values, `[..., columns]`; NaN stays NaN.
+
+        Args:
+            values: Aligned values, `[..., columns]`.
+        """
         features = np.empty((*values.shape[:-1], self.width), dtype=np.float32)
         start = 0
         for place, width in enumerate(self.widths):
@@ -210,7 +208,11 @@ class ColumnEncoder:
         return features
 
     def filled(self, values: Array) -> Array:
-        """Return values with missing numbers filled by the mean, and missing categories by the slot `other`."""
+        """Return values with missing numbers filled by the mean, and missing categories by the slot `other`.
+
+        Args:
+            values: Aligned values, `[..., columns]`.
+        """
         other_slots = [len(kind.labels) if kind.name == "category" else None for kind in self.kinds]
         defaults = [level if slot is None else slot for level, slot in zip(self.loc, other_slots, strict=True)]
         return np.where(np.isnan(values), np.asarray(defaults, dtype=np.float64), values)
@@ -223,9 +225,5 @@ def _check_count(name: str, count: int, rows: int) -> None:
     if count <= MOST_CATEGORIES:
         return
     each = ", a category for every series or row: such names tell nothing about new ones" if count == rows else ""
-    raise DataError(
-        column=name,
-        expected=f"at most {MOST_CATEGORIES} categories",
-        received=f"{count}{each}",
-        hint="Leave the column out, or put rare categories together.",
-    )
+    hint = "Leave the column out, or put rare categories together."
+    raise DataError(column=name, expected=f"at most {MOST_CATEGORIES} categories", received=f"{count}{each}", hint=hint)

@@ -1,9 +1,8 @@
 """Long data frames: read and checked once, turned into series, and built from forecasts.
 
-In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `forms`, `schema`, `regular`,
-`long_frame`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `excess`, `packed`, `binary`,
-`reader_process` and its program `reader_script`, `io`, `writing`, and `places`, what a place in them is called. Of rows
-beyond memory `sources`, `pieces`, `sharded`.
+In reading order: `stamps`, `frequency`, `frame_columns`, `forms`, `schema`, `long_frame`, `regular`, `table`, `lookup`;
+and for files `places`, `dialect`, `dates`, `reader_process` and its program `reader_script`, `io`, `guess`, `writing`.
+Of rows beyond memory `sources` and `sharded`.
 """
 
 import lazy_loader

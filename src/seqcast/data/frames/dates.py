@@ -42,7 +42,7 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         The times; and whether the day stands first, `None` where no such date is.
 
     Raises:
-        DataError: A row is no time, the day cannot be told from the month, or the offset from UTC changes.
+        DataError: A row is no time, day and month are ambiguous, or the offset from UTC changes.
     """
     if columns.ds_format is not None:
         return column, None
@@ -80,18 +80,19 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
         hint=Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), "."),
     )
     if not all(times.equals(parsed) for _, times in tried if not times.isna().any()):
-        raise DataError(
-            column=column.name,
-            row=0,
-            expected="dates that can be read in one way only",
-            received=f"{column.iloc[0]!r}, and no row tells the day from the month",
-            hint=Phrase("Give ", Option("day_first", True), " or ", Option("day_first", False), "."),
-        )
+        expected = "dates that can be read in one way only"
+        received = f"{column.iloc[0]!r}, and no row tells the day from the month"
+        hint = Phrase("Give ", Option("day_first", True), " or ", Option("day_first", False), ".")
+        raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
     return parsed, _day_stands_first(style)
 
 
 def without_long(column: Any) -> Any:
-    """Return a column of text in which what is too long for a time is missing, as pandas would read it for minutes."""
+    """Return a column of text in which what is too long for a time is missing, as pandas would read it for minutes.
+
+    Args:
+        column: A pandas Series of text.
+    """
     return column.where(column.str.len() <= _LONGEST)
 
 

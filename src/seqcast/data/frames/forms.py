@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from seqcast.data.frames.frame_columns import FrameColumn, as_numbers
 from seqcast.errors import DataError, suggest_name
 from seqcast.specs import Columns
 
@@ -59,8 +63,6 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
         form: Its form.
         name: Name of the series; `None` is that of a pandas Series, or `series`.
     """
-    import narwhals.stable.v2 as nw
-
     if form == LONG:
         return df
     if form != "single":
@@ -115,9 +117,6 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
         >>> from_wide(wide, ds="day").to_dict("list")["y"]
         [1.0, 2.0, 3.0]
     """
-    import narwhals.stable.v2 as nw
-    import numpy as np
-
     columns = columns or Columns()
     if ds is None:
         index = df.index.to_timestamp() if type(df.index).__name__ == "PeriodIndex" else df.index
@@ -129,22 +128,16 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
         received = f"the columns {', '.join(map(repr, frame.columns))}"
         hint = suggest_name(ds, frame.columns) or "Name the column of the times with ds; None is the index."
         raise DataError(option="df", expected=expected, received=received, hint=hint)
-    parts = []
-    for name in names:
-        column = frame[name]
-        if not column.dtype.is_numeric():
-            received = f"type {column.to_native().dtype}, such as {column.head(1).to_list()[0]!r}"
-            hint = "Drop columns that are no series, or convert it."
-            raise DataError(option="df", column=str(name), expected="numbers", received=received, hint=hint)
-        observed = np.flatnonzero(~np.isnan(np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)))
-        if not len(observed):
-            continue
-        stretch = frame[int(observed[0]) : int(observed[-1]) + 1]
-        labels = nw.lit(str(name)).alias(columns.unique_id)
-        parts.append(stretch.select(labels, nw.col(ds).alias(columns.ds), nw.col(name).alias(columns.value)))
-    if not parts:
+    values = np.column_stack([as_numbers(FrameColumn(frame[name], str(name), "df")) for name in names])
+    observed = ~np.isnan(values)
+    if not observed.any():
         raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
-    return nw.maybe_reset_index(nw.concat(parts)).to_native()
+    since, until = (np.maximum.accumulate(each, axis=0) for each in (observed, observed[::-1]))
+    inside = since & until[::-1]
+    long = frame.unpivot(names, index=ds, variable_name=columns.unique_id, value_name=columns.value)
+    ids = nw.col(columns.unique_id).cast(nw.String)
+    chosen = long.filter(inside.T.ravel().tolist()).select(ids, nw.col(ds).alias(columns.ds), nw.col(columns.value))
+    return nw.maybe_reset_index(chosen).to_native()
 
 
 def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Columns | None = None) -> Any:
@@ -171,8 +164,6 @@ def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Colum
         >>> list(to_wide(long.assign(**{"y-lo-80": 0.0}), ["y", "y-lo-80"]).columns)
         ['ds', 'a', 'b', 'a-lo-80', 'b-lo-80']
     """
-    import narwhals.stable.v2 as nw
-
     columns = columns or Columns()
     frame = nw.from_native(df, eager_only=True)
     keys = [columns.unique_id, columns.ds]

@@ -84,13 +84,11 @@ class Frequency:
             >>> [Frequency(name).season_is_a_day for name in ("h", "30min", "D", "MS", 1)]
             [True, True, False, False, False]
         """
-        if isinstance(self.name, int) or type(self.offset).__name__ not in ("Hour", "Minute"):
-            return False
-        step = self.offset.n * (60 if type(self.offset).__name__ == "Hour" else 1)
-        return bool(self.season_length * step == 1440)
+        minutes = {"Hour": 60, "Minute": 1}.get(type(self.offset).__name__, 0)
+        return bool(minutes and self.season_length * self.offset.n * minutes == 1440)
 
     def after(self, stamps: Stamps, steps: int) -> Stamps:
-        """Return the stamps so many steps later, an index of the same length and time zone.
+        """Return the stamps `steps` steps later, an index of the same length and time zone.
 
         Args:
             stamps: pandas Index of integers or time stamps. Days and longer steps keep the wall clock's time,
@@ -110,12 +108,9 @@ class Frequency:
         except (OverflowError, OutOfBoundsDatetime, OutOfBoundsTimedelta, NotImplementedError) as error:
             ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
             end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
-            raise DataError(
-                option="horizon",
-                expected=f"steps up to {end}",
-                received=f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}",
-                hint="Ask for fewer, check the last stamp, or give times in microseconds: astype('datetime64[us]').",
-            ) from error
+            received = f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}"
+            hint = "Ask for fewer, check the last stamp, or give times in microseconds: astype('datetime64[us]')."
+            raise DataError(option="horizon", expected=f"steps up to {end}", received=received, hint=hint) from error
         return later
 
     def _after(self, stamps: Stamps, steps: int) -> Stamps:
@@ -156,7 +151,11 @@ class Frequency:
         return last_stamps.repeat(horizon) + one.repeat(horizon) * multiples
 
     def off_grid(self, stamps: Stamps) -> Array:
-        """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""
+        """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`.
+
+        Args:
+            stamps: A pandas index of stamps.
+        """
         offset = self.offset
         if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
             return np.zeros(len(stamps), dtype=bool)
@@ -185,15 +184,11 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
         seqcast.errors.SpecError: freq: expected a whole number, since the time stamps are whole numbers,
         received 'D'. Give 1, or turn the time stamps into dates.
     """
-    is_integer = stamps.dtype.kind in "iu"
-    if is_integer:
+    if stamps.dtype.kind in "iu":
         if isinstance(freq, str) or hasattr(freq, "freqstr"):
-            raise SpecError(
-                "freq",
-                expected="a whole number, since the time stamps are whole numbers",
-                received=repr(freq),
-                hint="Give 1, or turn the time stamps into dates.",
-            )
+            expected = "a whole number, since the time stamps are whole numbers"
+            hint = "Give 1, or turn the time stamps into dates."
+            raise SpecError("freq", expected=expected, received=repr(freq), hint=hint)
         if check_int("freq", freq) >= 2**63:
             raise _no_alias(freq, ", which whole numbers of 64 bits cannot count")
         return Frequency(int(freq))
@@ -203,12 +198,9 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
 
 
 def _no_alias(freq: Any, reason: str = "") -> SpecError:
-    return SpecError(
-        "freq",
-        expected="a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'",
-        received=f"{freq!r:.80}{reason}",
-        hint="Name the step between the time stamps, or leave freq out to have it inferred.",
-    )
+    expected = "a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'"
+    hint = "Name the step between the time stamps, or leave freq out to have it inferred."
+    return SpecError("freq", expected=expected, received=f"{freq!r:.80}{reason}", hint=hint)
 
 
 def _to_offset(text: str) -> Any:
@@ -244,12 +236,10 @@ def _months(text: str, count: int, stamps: Stamps) -> str:
         return f"{count}ME"
     if bool((stamps.day == 1).all()):
         return f"{count}MS"
-    raise SpecError(
-        "freq",
-        expected=f"time stamps on the first or on the last day of a month, for {text!r}",
-        received=str(stamps[~(stamps.is_month_end | (stamps.day == 1))][:1].tolist() or "both"),
-        hint="Move them to the first, e.g. pandas: df['ds'].dt.to_period('M').dt.to_timestamp().",
-    )
+    expected = f"time stamps on the first or on the last day of a month, for {text!r}"
+    received = str(stamps[~(stamps.is_month_end | (stamps.day == 1))][:1].tolist() or "both")
+    hint = "Move them to the first, e.g. pandas: df['ds'].dt.to_period('M').dt.to_timestamp()."
+    raise SpecError("freq", expected=expected, received=received, hint=hint)
 
 
 def infer(
@@ -289,26 +279,15 @@ def infer(
                 # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
                 warnings.filterwarnings("ignore", message=".*BaseOffset object instead of a string")
                 alias = infer_freq(stamps[stretch])
-            alias = getattr(alias, "freqstr", alias)
             if alias is not None:
-                return Frequency(alias, inferred=True)
+                return Frequency(getattr(alias, "freqstr", alias), inferred=True)
     commonest = _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
     if commonest is not None:
         return Frequency(_alias(commonest, stamps), inferred=True)
-    raise DataError(
-        option=option,
-        column=column,
-        series=series,
-        expected="time stamps from which the frequency can be read",
-        received=", ".join(str(stamp) for stamp in stamps[:4]) + (", ..." if len(stamps) > 4 else ""),
-        hint=Phrase(
-            "Name it, e.g. ",
-            Option("freq", "D"),
-            " or ",
-            Option("freq", "MS"),
-            ", or 1 for whole numbers.",
-        ),
-    )
+    expected = "time stamps from which the frequency can be read"
+    received = ", ".join(str(stamp) for stamp in stamps[:4]) + (", ..." if len(stamps) > 4 else "")
+    hint = Phrase("Name it, e.g. ", Option("freq", "D"), " or ", Option("freq", "MS"), ", or 1 for whole numbers.")
+    raise DataError(option=option, column=column, series=series, expected=expected, received=received, hint=hint)
 
 
 def _stretches(length: int) -> Iterator[slice]:

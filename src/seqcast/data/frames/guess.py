@@ -145,7 +145,7 @@ def _guess_time(head: Any, names: Sequence[str]) -> str | None:
         return named
     if could:
         return _by_name(could, TIMES) or could[0]
-    # Steps may be counted: whole numbers that only grow, or begin anew with each series.
+    # Steps may be counted: whole numbers that only grow, or start again with each series.
     for name in names:
         column = head[name]
         if _is_number(column) and len(column) > 1 and not column.isna().any() and bool((column % 1 == 0).all()):

@@ -1,4 +1,4 @@
-"""Files of long frames: reading, and the number that a row has in its file.
+"""Files of long frames: kinds of files and how each is read, and the number that a row has in its file.
 
 Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
 """
@@ -7,48 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import warnings
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.binary import read_binary
 from seqcast.data.frames.dates import parse_dates
-from seqcast.data.frames.dialect import Dialect, decode, find_dialect
-from seqcast.data.frames.excess import check_json, check_text
-from seqcast.data.frames.forms import from_wide
-from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals, refuse_text
-from seqcast.data.frames.packed import PACKED, STANDARD_INPUT, read_bytes
-from seqcast.data.frames.places import place_in_file, unknown_column
-from seqcast.errors import (
-    DataError,
-    SeqcastError,
-    unknown_name,
+from seqcast.data.frames.dialect import (
+    Dialect,
+    decode,
+    find_dialect,
+    find_marks,
+    is_numeral,
+    parse_numerals,
+    refuse_text,
 )
+from seqcast.data.frames.forms import from_wide
+from seqcast.data.frames.places import place_in_file, unknown_column
+from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.errors import DataError, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import Columns
 
-__all__ = [
-    "ONE_SERIES",
-    "UNDERSTOOD",
-    "is_read_at_once",
-    "read_raw",
-    "read_table",
-    "row_in_file",
-]
-
-# What is read, by the suffix.
-_KINDS = {
-    **dict.fromkeys(("csv", "tsv", "txt"), "text"),
-    **dict.fromkeys(("jsonl", "ndjson"), "json"),
-    **dict.fromkeys(("feather", "arrow"), "feather"),
-    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), "excel"),
-    "parquet": "parquet",
-}
-_FIRST_ROW = {"text": 2, "excel": 2, "json": 1, "feather": 1, "parquet": 1}
-_IN_WORDS = {"text": "CSV", "json": "JSON lines"}
-
+__all__ = ["ONE_SERIES", "UNDERSTOOD", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
 
 # Attributes of a frame: that it has no ids and is taken for one series; how its file was understood, in words; and the
 # number of its first row.
@@ -78,7 +62,7 @@ def read_table(
         series: Name of that one series; the file's name if `None`.
         whole_ids: Whether ids that are written as whole numbers become such, as a model's are that knows no text.
         dialect: How a text file is written; what is `None` in it is found out.
-        wide: Whether the file has a column for each series beside the times.
+        wide: Whether the file has a column of times, and one for each series.
         max_size: To how much the file may unpack, whatever its own size: bytes, or a text such as `8 GB`. `None` is
             4 GB, and at most a hundred times the file's size or 64 MiB; see `docs/security.md`.
 
@@ -93,11 +77,7 @@ def read_table(
     """
     import pandas as pd
 
-    limits = FileLimits.of(max_size)
-    if path != STANDARD_INPUT:
-        check_source(path, expected="a file with a table")
-    kind = _kind(path)
-    frame, dialect = _read(path, kind, columns, dialect or Dialect(), limits)
+    frame, dialect = _read(path, columns, dialect or Dialect(), FileLimits.of(max_size))
     names = [str(name) for name in frame.columns]
     if wide:
         frame = _from_wide(frame, path, columns)
@@ -142,47 +122,47 @@ def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None
         SpecError: `max_size` is no size.
         MissingPackageError: A package is missing that reads such files.
     """
-    check_source(path, expected="a file with a table")
-    frame, dialect = _read(path, _kind(path), Columns(), dialect or Dialect(), FileLimits.of(max_size))
-    frame.attrs[UNDERSTOOD] = dialect.describe()
-    return frame
+    return _read(path, Columns(), dialect or Dialect(), FileLimits.of(max_size))[0]
 
 
 def is_read_at_once(path: Path) -> bool:
     """Return whether a file's name says that `read_table` reads it, and nothing reads it piece by piece.
+
+    Args:
+        path: The file.
 
     Example:
         >>> is_read_at_once(Path("a.csv.gz")), is_read_at_once(Path("a.parquet")), is_read_at_once(Path("a"))
         (True, False, False)
     """
     suffix = path.suffix.lower()
-    return suffix in PACKED or _KINDS.get(suffix.removeprefix("."), "parquet") != "parquet"
+    return suffix in PACKED or suffix.removeprefix(".") in KINDS.keys() - {"parquet"}
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path) -> FileKind:
     """Return what kind of file a name stands for."""
     if path == STANDARD_INPUT:
-        return "text"
+        return _CSV
     inner = path.with_suffix("") if path.suffix.lower() in PACKED else path
     suffix = inner.suffix.lower().removeprefix(".")
-    if suffix not in _KINDS or (inner is not path and _KINDS[suffix] not in ("text", "json")):
-        raise unknown_name(f"{path}, suffix", suffix, _KINDS)
-    return _KINDS[suffix]
+    if suffix not in KINDS or (inner is not path and not KINDS[suffix].is_text):
+        raise unknown_name(f"{path}, suffix", suffix, KINDS)
+    return KINDS[suffix]
 
 
 def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
     """Return a wide table as a long one, whose index keeps the rows of the file."""
-    attributes, keys = dict(frame.attrs), columns.ds
-    if keys not in frame.columns:
-        raise unknown_column(path, "ds", keys, [str(name) for name in frame.columns])
+    attributes, ds = dict(frame.attrs), columns.ds
+    if ds not in frame.columns:
+        raise unknown_column(path, "ds", ds, [str(name) for name in frame.columns])
     with _naming(path, frame):
-        twice = frame[keys].duplicated().to_numpy()
+        twice = frame[ds].duplicated().to_numpy()
         if twice.any():
             row, hint = int(twice.argmax()), "Drop one of the rows."
-            received = f"{frame[keys].iloc[row]} again"
-            raise DataError(column=keys, row=row, expected="each time once", received=received, hint=hint)
-        long = from_wide(frame, keys, columns=replace(columns, y=columns.value))
-    long.index = frame.reset_index().set_index(keys)["index"].reindex(long[keys]).to_numpy()
+            received = f"{frame[ds].iloc[row]} again"
+            raise DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
+        long = from_wide(frame, ds, columns=replace(columns, y=columns.value))
+    long.index = frame.reset_index().set_index(ds)["index"].reindex(long[ds]).to_numpy()
     long.attrs.update(attributes)
     return long
 
@@ -205,52 +185,128 @@ def _as_whole(column: Any) -> Any:
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
 
 
-def _read(path: Path, kind: str, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
+@dataclass(frozen=True)
+class TableFile:
+    """A file that is still to be read.
+
+    Args:
+        path: The file.
+        columns: Names of its columns.
+        dialect: How it is written, as far as is known.
+        limits: To how much it may unpack.
+    """
+
+    path: Path
+    columns: Columns
+    dialect: Dialect
+    limits: FileLimits
+
+    def text(self) -> tuple[str, Dialect]:
+        """Return its text, unpacked and decoded, and the dialect with its encoding."""
+        text, encoding = decode(read_bytes(self.path, self.limits), self.path, self.dialect.encoding)
+        return text, replace(self.dialect, encoding=encoding)
+
+
+def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
     """Read a file as it is, its numbers parsed; return it with the dialect that was found."""
     import pandas as pd
 
+    if path != STANDARD_INPUT:
+        check_source(path, expected="a file with a table")
+    kind = _kind(path)
     if path != STANDARD_INPUT and not path.stat().st_size:
         raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
     try:
-        if kind == "text":
-            frame, dialect = _read_text(path, columns, dialect, limits)
-        elif kind == "json":
-            frame = _read_json(path, dialect, limits)
-        else:
-            frame = read_binary(kind, path, limits, dialect.sheet)
+        frame, dialect = kind.read(TableFile(path, columns, dialect, limits))
     except SeqcastError:
         raise
     except Exception as error:  # whatever a damaged file provokes, which depends on the package that reads it
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
-        expected, received = f"a table in {_IN_WORDS[kind]}", f"something else ({reason})"
+        expected, received = f"a table in {kind.name}", f"something else ({reason})"
         raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
     if frame.columns.empty:
         raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
-    frame.attrs[FIRST_ROW] = _FIRST_ROW[kind] + dialect.skip
+    frame.attrs |= {FIRST_ROW: kind.first_row + dialect.skip, UNDERSTOOD: dialect.describe()}
     return frame, dialect
 
 
-def _read_json(path: Path, dialect: Dialect, limits: FileLimits) -> Any:
+@contextlib.contextmanager
+def _naming(path: Path, frame: Any) -> Iterator[None]:
+    """Let errors about columns name the file, and rows as it counts them."""
+    try:
+        yield
+    except DataError as error:
+        row = None if error.row is None else row_in_file(path, frame, error.row)
+        raise DataError(
+            place_in_file(path, column=error.column, row=row),
+            path=str(path),
+            column=error.column,
+            row=error.row,
+            expected=error.expected,
+            received=error.received,
+            hint=error.hint,
+        ) from error
+
+
+def row_in_file(path: Path, frame: Any, row: int) -> int:
+    """Return the number that a row has in its file.
+
+    Args:
+        path: The file.
+        frame: The frame that `read_table` returned.
+        row: Number of the row in the frame, from 0.
+    """
+    first = frame.attrs[FIRST_ROW] if FIRST_ROW in frame.attrs else _kind(path).first_row
+    return int(frame.index[row]) + int(first)
+
+
+# ---------------------------------------------------------------- JSON lines
+
+
+def _read_json(file: TableFile) -> tuple[Any, Dialect]:
     import pandas as pd
 
-    text, _ = decode(read_bytes(path, limits), path, dialect.encoding)
-    check_json(text, path, limits)
-    return pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+    text, _ = file.text()
+    names, rows = set[str](), 0
+    for number, line in enumerate(io.StringIO(text), 1):
+        if line.strip():
+            rows += 1
+            names.update(_json_object(file.path, number, line))
+            check_cells(file.path, file.limits, len(text), rows, len(names))
+    return pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False), file.dialect
 
 
-def _read_text(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
+def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    """Return the object of a line, and refuse one that holds something else or is nested too deep."""
+    try:
+        row = json.loads(line)
+        received = type(row).__name__
+    except (ValueError, RecursionError) as error:
+        row, received = None, str(error)
+    if not isinstance(row, dict):
+        where, expected = f"{path}, line {number}", 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'
+        hint = "Write one object a line."
+        raise DataError(where, path=str(path), expected=expected, received=received, hint=hint)
+    return row
+
+
+# ---------------------------------------------------------------- text
+
+
+def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     import pandas as pd
 
-    text, encoding = decode(read_bytes(path, limits), path, dialect.encoding)
+    path, columns = file.path, file.columns
+    text, dialect = file.text()
     if not text.strip():
         raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
-    dialect = find_dialect(text, replace(dialect, encoding=encoding), path, (columns.ds,))
-    check_text(text, dialect, path, limits)
-    # A point may part thousands in other files than those with commas: their numbers are read once it is known.
+    dialect = find_dialect(text, dialect, path, (columns.ds,))
+    rows = max(text.count("\n"), text.count("\r")) + 1
+    check_cells(path, file.limits, len(text), rows, len(dialect.header(text)))
+    # A point may stand between thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
-    options: dict[str, Any] = {"sep": dialect.sep, "quotechar": dialect.quote, "skiprows": dialect.skip}
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -262,7 +318,9 @@ def _read_text(path: Path, columns: Columns, dialect: Dialect, limits: FileLimit
             converters={columns.unique_id: str},
             dtype=None if typed else "str",
             float_precision="round_trip",
-            **options,
+            sep=dialect.sep or ",",
+            quotechar=dialect.quote,
+            skiprows=dialect.skip,
         )
     frame = frame.rename(columns=str.strip)
     if columns.unique_id in frame.columns:
@@ -292,30 +350,40 @@ def _parse_numbers(frame: Any, columns: Columns, dialect: Dialect, path: Path) -
     return dialect
 
 
-@contextlib.contextmanager
-def _naming(path: Path, frame: Any) -> Iterator[None]:
-    """Let errors about columns name the file, and rows as it counts them."""
-    try:
-        yield
-    except DataError as error:
-        row = None if error.row is None else row_in_file(path, frame, error.row)
-        raise DataError(
-            place_in_file(path, column=error.column, row=row),
-            path=str(path),
-            column=error.column,
-            row=error.row,
-            expected=error.expected,
-            received=error.received,
-            hint=error.hint,
-        ) from error
+# ---------------------------------------------------------------- kinds of files
 
 
-def row_in_file(path: Path, frame: Any, row: int) -> int:
-    """Return the number that a row has in its file.
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of files that hold a table.
 
     Args:
-        path: The file.
-        frame: The frame that `read_table` returned.
-        row: Number of the row in the frame, from 0.
+        name: What errors call it.
+        first_row: Number of the first row of a table, as the file counts.
+        read: Reads a file: returns a pandas frame, and the dialect that was found.
+        is_text: Whether files may be packed, as `.csv.gz` is.
     """
-    return int(frame.index[row]) + int(frame.attrs.get(FIRST_ROW, _FIRST_ROW[_kind(path)]))
+
+    name: str
+    first_row: int
+    read: Callable[[TableFile], tuple[Any, Dialect]]
+    is_text: bool = False
+
+
+def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
+    return read_binary(kind, file.path, file.limits, file.dialect.sheet), file.dialect
+
+
+_CSV, _JSON = FileKind("CSV", 2, _read_text, is_text=True), FileKind("JSON lines", 1, _read_json, is_text=True)
+_FEATHER, _EXCEL, _PARQUET = (
+    FileKind(name, first_row, partial(_read_binary, name))
+    for name, first_row in (("Feather", 1), ("Excel", 2), ("Parquet", 1))
+)
+# The kind of each suffix.
+KINDS: dict[str, FileKind] = {
+    **dict.fromkeys(("csv", "tsv", "txt"), _CSV),
+    **dict.fromkeys(("jsonl", "ndjson"), _JSON),
+    **dict.fromkeys(("feather", "arrow"), _FEATHER),
+    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), _EXCEL),
+    "parquet": _PARQUET,
+}

@@ -13,9 +13,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import ColumnType
+from seqcast.data.frames.frame_columns import ColumnType
 from seqcast.data.frames.frequency import Frequency
-from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
@@ -27,7 +26,7 @@ Array = npt.NDArray[Any]
 
 MISSING = ("fill", "raise")
 
-# Beside a number that is so many times larger a double holds no digit of the smaller one.
+# A double that is this many times larger than another holds no digit of it.
 MOST_DIGITS = 2.0**52
 
 # With fewer steps between rows, it may be by chance that all are multiples of a longer one.
@@ -50,6 +49,7 @@ class LongFrame:
         rows: Where each row was in the frame; -1 for those of missing steps.
         static_given: Whether the static covariates were in the frame.
         skipped: What is wrong with each series that was left out, by its name.
+        option: The argument that the user's frame came in by, if errors about its columns name it.
     """
 
     source: InMemoryStore
@@ -63,6 +63,7 @@ class LongFrame:
     rows: Array
     static_given: bool = True
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
+    option: str | None = None
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -94,19 +95,35 @@ class LongFrame:
         yield np.arange(len(self.source)), self
 
     def part(self, number: int) -> tuple[Array, Self]:
-        """Return the part with a number: the numbers of its series, and its frame."""
+        """Return the part with a number: the numbers of its series, and its frame.
+
+        Args:
+            number: Number of the part: 0.
+        """
         return list(self.parts())[number]
 
     def check(self, check: Callable[[Self], object]) -> None:
-        """Call a check with the frame, which is its only part."""
+        """Call a check with the frame, which is its only part.
+
+        Args:
+            check: Raises an error where something is wrong.
+        """
         check(self)
 
     def changed(self, change: Callable[[Self], Self]) -> Self:
-        """Return the frame changed."""
+        """Return the frame changed.
+
+        Args:
+            change: Returns the frame changed.
+        """
         return change(self)
 
     def mapped(self, values: Callable[[Self], Array]) -> InMemoryStore:
-        """Return a store of numbers that are computed from the frame, `[rows, C]`."""
+        """Return a store of numbers that are computed from the frame, `[rows, C]`.
+
+        Args:
+            values: Returns the numbers of the frame.
+        """
         return replace(self.source, values=values(self))
 
     @property
@@ -160,7 +177,29 @@ class LongFrame:
             received: What came instead.
             hint: How to mend it.
         """
-        return self.sorted_rows().error(column, place, expected=expected, received=received, hint=hint)
+        row, series = int(self.rows[place]), self.source.ids[int(self.owners(np.array([place]))[0])]
+        given = None if row < 0 else row
+        texts = {"expected": expected, "received": received, "hint": hint}
+        return DataError(option=self.option, column=column, row=given, series=series, **texts)
+
+    def first_error(self, places: Array, at: Callable[[int], DataError], *, of_series: bool = False) -> DataError:
+        """Return the error for the first of some rows, which knows the first of each series.
+
+        Args:
+            places: Positions of the rows, in order, or numbers of series.
+            at: Builds the error for a row or a series.
+            of_series: Whether errors are about series.
+        """
+        names = [self.source.ids[each] for each in (places if of_series else self.owners(places))]
+        return DataError.first_of(places.tolist(), names, at)
+
+    def owners(self, places: Array) -> Array:
+        """Return the number of the series of each row.
+
+        Args:
+            places: Positions of the rows.
+        """
+        return np.searchsorted(self.source.ends, places, side="right")
 
     def refuse_targets(self, mask: Array, *, expected: str, hint: str) -> None:
         """Refuse targets where a mask, `[rows, D]`, is true, naming the first one.
@@ -182,7 +221,7 @@ class LongFrame:
             return self.error(name, place, expected=expected, received=received, hint=hint)
 
         if count:
-            raise self.sorted_rows().first_error(np.flatnonzero(mask.any(axis=1)).tolist(), at)
+            raise self.first_error(np.flatnonzero(mask.any(axis=1)), at)
 
     def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
         """Return which series are kept, and the frame without the others.
@@ -196,21 +235,22 @@ class LongFrame:
         kept = np.array([name not in errors for name in self.source.ids])
         return kept, replace(self.of_series(kept), skipped={**self.skipped, **errors})
 
-    def sorted_rows(self, option: str | None = None) -> SortedRows:
-        """Return the stamps with the rows that they had in the user's frame.
+    def until(self, stops: Array) -> Self:
+        """Return the frame with each series cut off after `stops` rows; those without values are left out.
 
         Args:
-            option: The argument that the frame came in by, if errors about columns name it.
+            stops: Number of rows of each series.
         """
-        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns, option=option)
-
-    def until(self, stops: Array) -> Self:
-        """Return the frame with each series cut off after `stops` rows; those without values are left out."""
         observed = (np.minimum(stops, self.source.lengths) > 0) & (self.count_observed(stops) > 0).all(axis=-1)
         return self.between(np.zeros_like(stops), np.where(observed, stops, 0))
 
     def between(self, starts: Array, stops: Array) -> Self:
-        """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out."""
+        """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out.
+
+        Args:
+            starts: First row of each series.
+            stops: The row after the last one of each series.
+        """
         places = positions_of(self.source.ends)
         inside = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
         counts = np.minimum(stops, self.source.lengths) - starts
@@ -223,12 +263,20 @@ class LongFrame:
         )
 
     def of_series(self, chosen: Array) -> Self:
-        """Return the frame with some of its series, a mask `[N]`."""
+        """Return the frame with some of its series, a mask `[N]`.
+
+        Args:
+            chosen: Which series stay.
+        """
         lengths = self.source.lengths
         return self.between(np.zeros_like(lengths), np.where(chosen, lengths, 0))
 
     def tail(self, steps: int) -> Self:
-        """Return the frame with the last `steps` rows of each series."""
+        """Return the frame with the last `steps` rows of each series.
+
+        Args:
+            steps: Most rows of each series.
+        """
         lengths = self.source.lengths
         return self.between(np.maximum(lengths - steps, 0), lengths)
 
@@ -263,7 +311,7 @@ class LongFrame:
         """Refuse a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
 
         Raises:
-            DataError: More than half of the steps are missing, and all rows are multiples of some steps apart.
+            DataError: More than half of the steps are missing, and all gaps are multiples of several steps.
         """
         if self.frequency is None or self.frequency.inferred:
             return
@@ -271,21 +319,18 @@ class LongFrame:
         share = 1 - len(given) / max(1, len(self.rows))
         if share <= 0.5:
             return
-        same_series = np.diff(np.searchsorted(self.source.ends, given, side="right")) == 0
+        same_series = np.diff(self.owners(given)) == 0
         steps = np.diff(given)[same_series]
         step, name = int(np.gcd.reduce(steps)), self.frequency.name
         missing = f"{share:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
-            raise DataError(
-                option="freq",
-                expected=f"the step between the rows, which are {step} steps of {name!r} apart or a multiple of that",
-                received=missing,
-                hint="Leave freq out to have it inferred, or name the longer step.",
-            )
+            expected = f"the step between the rows, which are {step} steps of {name!r} apart or a multiple of that"
+            hint = "Leave freq out to have it inferred, or name the longer step."
+            raise DataError(option="freq", expected=expected, received=missing, hint=hint)
         warn_user(f"{missing}. Name the longer step, if there is one; missing steps are read as gaps.")
 
     def check_observed(self) -> None:
-        """Refuse series without an observed value of a target, or with one beside which all others are rounded away.
+        """Refuse series without an observed value of a target, or with one that rounds all others away.
 
         Raises:
             DataError: All values of a target are missing in a series, or one is so much larger than the usual ones.
@@ -295,6 +340,7 @@ class LongFrame:
 
         def at(series: int) -> DataError:
             return DataError(
+                option=self.option,
                 column=self.schema.columns.targets[int(empty[series].argmax())],
                 series=self.source.ids[series],
                 expected="at least one number",
@@ -303,8 +349,7 @@ class LongFrame:
             )
 
         if empty.any():
-            series = np.flatnonzero(empty.any(axis=1)).tolist()
-            raise DataError.first_of(series, [self.source.ids[place] for place in series], at)
+            raise self.first_error(np.flatnonzero(empty.any(axis=1)), at, of_series=True)
 
     def check_sizes(self) -> None:
         """Refuse values such as `2**64 - 1` among others near 10; rounding near zero makes no value too large."""
@@ -319,30 +364,3 @@ class LongFrame:
             far[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
         expected = "a value beside which the usual ones of its series are not rounded away"
         self.refuse_targets(far, expected=expected, hint="Correct it, or write NaN where a value is missing.")
-
-
-def complete(frame: LongFrame, *, fill: bool, option: str | None = None) -> LongFrame:
-    """Check that stamps keep to the frequency, and add rows for steps that are missing.
-
-    Args:
-        frame: Series whose stamps increase.
-        fill: Whether steps may be missing.
-        option: The argument that the frame came in by, if errors about columns name it.
-
-    Returns:
-        The frame with a row for every step, as it is when irregular.
-
-    Raises:
-        DataError: A stamp is not on the grid, or a step is missing and may not be.
-    """
-    if frame.frequency is None:
-        return frame
-    completed = frame.sorted_rows(option).completed(frame.frequency, fill=fill)
-    if completed is None:
-        return frame
-    values = np.full((len(completed.stamps), frame.source.values.shape[1]), np.nan)
-    values[completed.places] = frame.source.values
-    rows = np.full(len(completed.stamps), -1)
-    rows[completed.places] = frame.rows
-    source = InMemoryStore(frame.source.ids, values, completed.ends)
-    return replace(frame, source=source, stamps=completed.stamps, rows=rows)

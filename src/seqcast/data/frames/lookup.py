@@ -1,20 +1,28 @@
-"""Looking up rows by series and time stamp, in frames that go with another one."""
+"""Frames that go with another one, whose rows are looked up by series and stamp: the known future, and masks."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.stamps import Stamps, stamp_kind
-from seqcast.data.frames.table import KeyedFrame
-from seqcast.errors import Phrase
+from seqcast.data.frames.forms import form_of, to_long
+from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
+from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
+from seqcast.errors import DataError, Phrase
 from seqcast.specs import Columns
 
 Array = npt.NDArray[Any]
 
 _UNITS = ("s", "ms", "us", "ns")
+# Stamps that a message lists.
+SHOWN = 3
+# Columns that a frame of anomalies has besides ids and stamps.
+MARK, TARGET = "anomaly", "target"
 
 
 def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps) -> Array:
@@ -34,7 +42,7 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
     """
     if not len(owner):
         return np.full(len(wanted_owner), -1)
-    present_ticks, wanted_ticks = ticks(stamps, wanted)
+    present_ticks, wanted_ticks = _ticks(stamps, wanted)
     moments = np.unique(np.concatenate([present_ticks, wanted_ticks]))
     keys = owner * len(moments) + np.searchsorted(moments, present_ticks)
     wanted_keys = wanted_owner * len(moments) + np.searchsorted(moments, wanted_ticks)
@@ -42,38 +50,213 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
     return np.where((keys[places] == wanted_keys) & (wanted_owner >= 0), places, -1)
 
 
-def check_same_types(
-    table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, columns: Columns, *, like_what: str = "as at fit"
-) -> None:
-    """Refuse ids and stamps of other types than those of the series.
-
-    Args:
-        table: The frame whose ids and stamps have been read.
-        ids: Names of the series.
-        like: Stamps of the series.
-        columns: Names of the columns.
-        like_what: Where the series are, in words.
-
-    Raises:
-        DataError: They are of another type.
-    """
-    is_integer = table.ids.dtype.kind in "iu"
-    if is_integer != isinstance(ids[0], int):
-        expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
-        raise table.column(columns.unique_id).error(
-            expected=f"{expected}, {like_what}", received=received, hint=Phrase("Convert it.", remedy="convert")
-        )
-    if stamp_kind(table.stamps) != stamp_kind(like):
-        raise table.column(columns.ds).error(
-            expected=f"stamps such as {like[0]}",
-            received=f"stamps such as {table.stamps[0]}",
-            hint="Convert the column.",
-        )
-
-
-def ticks(*stamps: Stamps) -> list[Array]:
+def _ticks(*stamps: Stamps) -> list[Array]:
     """Return each index of stamps as whole numbers, in the finest of their units."""
     if stamps[0].dtype.kind in "iu":
         return [index.to_numpy().astype(np.int64) for index in stamps]
     unit = max((index.unit for index in stamps), key=_UNITS.index)
     return [np.asarray(index.as_unit(unit).asi8) for index in stamps]
+
+
+def _read_beside(
+    df: Any, columns: Columns, ids: tuple[Any, ...], like: Stamps, option: str, covariates: tuple[str, ...] = ()
+) -> tuple[KeyedFrame, Stamps, Array]:
+    """Read ids and stamps of a frame that goes with series.
+
+    Args:
+        df: The frame.
+        columns: Names of its columns.
+        ids: Names of the series, sorted.
+        like: Stamps of the series, whose type and zone are expected.
+        option: The argument that it came in by.
+        covariates: Names of future covariates that it has to have.
+
+    Returns:
+        The frame, its stamps, and the number of each row's series, -1 for others.
+
+    Raises:
+        DataError: It lacks a column, or ids or stamps are of another type than those of the series.
+    """
+    import pandas as pd
+
+    long = to_long(df, columns, form_of(df, columns), ids[0] if len(ids) == 1 else None)
+    needed = [("future_covariates", name) for name in covariates]
+    table = read_keys(open_frame(long, option), columns, needed, option)
+    is_integer, where = table.ids.dtype.kind in "iu", "as in df" if option == "mask" else "as at fit"
+    if is_integer != isinstance(ids[0], int):
+        expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
+        hint = Phrase("Convert it.", remedy="convert")
+        raise table.column(columns.unique_id).error(expected=f"{expected}, {where}", received=received, hint=hint)
+    if stamp_kind(table.stamps) != stamp_kind(like):
+        expected, received = f"stamps such as {like[0]}", f"stamps such as {table.stamps[0]}"
+        raise table.column(columns.ds).error(expected=expected, received=received, hint="Convert the column.")
+    return table, in_zone_of(table.stamps, like), pd.Index(ids).get_indexer(pd.Index(table.ids))
+
+
+# ---------------------------------------------------------------- the known future
+
+
+@dataclass(frozen=True)
+class FutureRows:
+    """Rows of a future frame, sorted by series and stamp; rows of other series are left out.
+
+    Args:
+        ids: Names of the series that are forecast.
+        owner: Number of each row's series.
+        stamps: Stamp of each row.
+        values: Future covariates, `[rows, columns]`; NaN is missing.
+        kinds: Type of each of them.
+        columns: Names of the columns.
+    """
+
+    ids: tuple[Any, ...]
+    owner: Array
+    stamps: Stamps
+    values: Array
+    kinds: tuple[ColumnType, ...]
+    columns: Columns
+
+    def at(self, stamps: Stamps) -> Array:
+        """Return the covariates at some stamps, `[series, H, columns]`.
+
+        Args:
+            stamps: `H` stamps of each series, series after series.
+
+        Raises:
+            DataError: Some are not in the frame.
+        """
+        count = len(self.ids)
+        horizon = len(stamps) // count
+        places = find_rows(self.owner, self.stamps, np.repeat(np.arange(count), horizon), stamps)
+        if (places < 0).any():
+            raise self._missing_steps(stamps, (places < 0).reshape(count, horizon))
+        return self.values[places].reshape(count, horizon, -1)
+
+    def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
+        """Return the irregular steps after the last stamp of each series.
+
+        Args:
+            last_stamps: The last known stamp of each series.
+            horizon: Number of steps; `None` takes all that there are.
+
+        Returns:
+            The stamps, `H` of each series (a shorter one's last repeated), the covariates, `[series, H, columns]`, and
+            which of them are steps, `[series, H]`.
+
+        Raises:
+            DataError: A series has no such rows, or too few.
+        """
+        later = np.asarray(self.stamps > last_stamps[self.owner])
+        owner = self.owner[later]
+        counts = np.bincount(owner, minlength=len(self.ids))
+        least = 1 if horizon is None else horizon
+        if (counts < least).any():
+            series = first(counts < least)
+            expected, received = f"at least {least} rows after {last_stamps[series]}", str(counts[series])
+            hint = "Name the stamps to forecast, one row each."
+            raise DataError(option="future", series=self.ids[series], expected=expected, received=received, hint=hint)
+        steps = int(counts.max()) if horizon is None else horizon
+        starts = np.cumsum(counts) - counts
+        within = np.minimum(np.arange(steps), counts[:, None] - 1)
+        places = np.flatnonzero(later)[starts[:, None] + within]
+        return self.stamps[places.ravel()], self.values[places], np.arange(steps) < counts[:, None]
+
+    def _missing_steps(self, stamps: Stamps, missing: Array) -> DataError:
+        """Build the error for steps of a horizon that are not in the frame, `[series, H]`."""
+        lacks, horizon = np.asarray(missing.any(axis=1)), missing.shape[1]
+        series, others = first(lacks), int(lacks.sum()) - 1
+        lacking = np.flatnonzero(missing[series]) + series * horizon
+        listed = ", ".join(str(stamp) for stamp in stamps[lacking[:SHOWN]])
+        listed += f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        listed += f"; {others} other series lack{'s' * (others == 1)} some too" if others else ""
+        expected, received = f"a row for each of the {horizon} steps ahead", f"none for {listed}"
+        hint = f"Add the rows, with {self.columns.unique_id}, {self.columns.ds} and the future covariates."
+        return DataError(option="future", series=self.ids[series], expected=expected, received=received, hint=hint)
+
+
+def read_future(
+    future: Any, columns: Columns, names: tuple[str, ...], ids: tuple[Any, ...], like: Stamps, *, gaps: bool
+) -> FutureRows:
+    """Read a future frame.
+
+    Args:
+        future: A frame with ids, stamps and future covariates, in any order; rows of other series are ignored.
+        columns: Names of its columns.
+        names: Names of the future covariates.
+        ids: Names of the series that are forecast, sorted.
+        like: Stamps of the series, whose type is expected.
+        gaps: Whether covariates may be missing.
+
+    Raises:
+        DataError: Something in the frame is wrong.
+    """
+    table, stamps, owner = _read_beside(future, columns, ids, like, "future", names)
+    read = [read_covariate(table.column(name), gaps=gaps) for name in names]
+    values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
+    (moments,) = _ticks(stamps)
+    order = np.lexsort((moments, owner))
+    order = order[owner[order] >= 0]
+    twice = np.zeros(len(owner), dtype=bool)
+    twice[order[1:][(np.diff(owner[order]) == 0) & (np.diff(moments[order]) == 0)]] = True
+    once, hint = "each stamp of a series once", "Drop one of the rows."
+    table.column(columns.ds).refuse(twice, lambda row: (once, f"the duplicate {stamps[row]}"), hint)
+    kinds = tuple(kind for _, kind in read)
+    return FutureRows(ids, owner[order], stamps[order], values[order], kinds=kinds, columns=columns)
+
+
+# ---------------------------------------------------------------- masks
+
+
+def masked(frame: LongFrame, mask: Any) -> LongFrame:
+    """Return a frame without the values that another one names.
+
+    Args:
+        frame: The series.
+        mask: A frame with ids and stamps. Where it has a column `anomaly`, rows count in which that is true; where it
+            has a column `target`, only that target is left out. Rows of other series and stamps are ignored.
+
+    Raises:
+        DataError: The mask is no such frame, or names rows but none of these.
+    """
+    ids, columns = frame.source.ids, frame.schema.columns
+    table, stamps, wanted_owner = _read_beside(mask, columns, ids, frame.stamps, "mask")
+    owner = np.repeat(np.arange(len(ids)), frame.source.lengths)
+    places = find_rows(owner, frame.stamps, wanted_owner, stamps)
+    left_out = _left_out(table, columns.targets)
+    marked = np.flatnonzero(left_out.any(axis=1))
+    if len(marked) and (places[marked] < 0).all():
+        example = f"{table.ids[marked].tolist()[0]!r} at {table.stamps[marked[0]]}"
+        received = f"{len(marked)} rows, none of which is in df, such as {example}"
+        hint = "Give ids and stamps as they are in df."
+        raise DataError(option="mask", expected="rows of df", received=received, hint=hint)
+    rows, targets = np.nonzero(left_out & (places >= 0)[:, None])
+    values = frame.source.values.copy()
+    values[places[rows], targets] = np.nan
+    return replace(frame, source=replace(frame.source, values=values))
+
+
+def _left_out(table: KeyedFrame, targets: tuple[str, ...]) -> Array:
+    """Return which targets each row of a mask leaves out, `[rows, D]`."""
+    left_out = np.ones((len(table.ids), len(targets)), dtype=bool)
+    if MARK in table.frame.columns:
+        left_out &= _marks(table.column(MARK))[:, None]
+    if TARGET in table.frame.columns and len(targets) > 1:
+        column = table.column(TARGET)
+        names = np.array([str(name) for name in column.values.to_list()], dtype=object)
+        named = names[:, None] == np.array(targets, dtype=object)
+        expected = f"one of {', '.join(map(repr, targets))}"
+        column.refuse(~named.any(axis=1), lambda row: (expected, repr(names[row])), "Correct it.")
+        left_out &= named
+    return left_out
+
+
+def _marks(column: FrameColumn) -> Array:
+    """Return which rows are marked, `[rows]`."""
+    values, kind = read_covariate(column, gaps=False)
+    if kind.name != "category":
+        return np.asarray(values != 0)
+    words = [word.lower() for word in kind.labels]
+    if not set(words) <= {"true", "false"}:
+        pandas = f'df["{column.name}"].astype(bool)'
+        raise column.wrong_type("true or false", polars="cast(pl.Boolean)", pandas=pandas)
+    return np.array([word == "true" for word in words])[values.astype(np.int64)]

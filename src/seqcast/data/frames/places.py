@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seqcast.errors import DataError, Option, Phrase, Row, compose_place, suggest_name
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, compose_place, suggest_name
+from seqcast.runtime import check_source
 
 # Names of columns that an error lists.
 _MOST_NAMES = 30
 
 
-def files_at(path: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
+def files_at(path: Path, is_wanted: Callable[[Path], bool], what: str) -> list[Path]:
     """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
 
     Of a folder, files below it count too, but none that is hidden or that another program marks as its own by `_`.
@@ -22,20 +23,28 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
     Args:
         path: A file, a folder, or a pattern such as `sales/*.parquet`.
         is_wanted: Whether a file of a folder counts, by its path within it.
+        what: What files are wanted, in words.
 
-    Returns:
-        The files; none of a folder or a pattern that has none. A path that is neither is returned as it is.
+    Raises:
+        MissingFileError: There is none.
     """
     if path.is_dir():
         inside = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
-        return [
+        files = [
             file
             for file, place in inside
-            if not any(part.startswith((".", "_")) for part in place.parts) and is_wanted(place)
+            if is_wanted(place) and not any(part.startswith((".", "_")) for part in place.parts)
         ]
-    if glob.has_magic(str(path)) and not path.exists():
-        return [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
-    return [path]
+        received = "a folder without any"
+    elif glob.has_magic(str(path)) and not path.exists():
+        files = [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
+        received = "none that match"
+    else:
+        check_source(path, expected=f"{what}, a folder of them, or a pattern")
+        return [path]
+    if not files:
+        raise MissingFileError(str(path), expected=what, received=received, hint="Check the path.")
+    return files
 
 
 @dataclass(frozen=True)
@@ -132,25 +141,12 @@ def unknown_column(path: Path, field: str, name: str, known: list[str], *, wide:
         known: Names of the columns that there are.
         wide: Whether the table looks as if it had a column for each series.
     """
-    suggestion = suggest_name(name, known)
+    suggestion, own = suggest_name(name, known), Option(f"columns.{field}", ...)
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
     names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")
     if wide and field == "y":
-        return DataError(
-            path=str(path),
-            expected=f"a column {name!r}",
-            received=f"the columns {names}, perhaps one for each series",
-            hint=Phrase(
-                "If so, read them as series: ",
-                Option("wide", True),
-                ". Else name yours with ",
-                Option("columns.y", ...),
-                ".",
-            ),
-        )
-    return DataError(
-        path=str(path),
-        expected=f"a column {name!r}",
-        received=f"the columns {names}",
-        hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
-    )
+        names += ", perhaps one for each series"
+        hint = Phrase("If so, read them as series: ", Option("wide", True), ". Else name yours with ", own, ".")
+    expected, received = f"a column {name!r}", f"the columns {names}"
+    return DataError(path=str(path), expected=expected, received=received, hint=hint)

@@ -1,4 +1,4 @@
-"""Files whose reader trusts what they claim, read by a process that may die of it.
+"""The content of files, within limits; a process that may die of it reads those whose reader trusts what they claim.
 
 A workbook, a Parquet or Feather file or a packed one can be small and let its reader ask for any amount of memory, or
 loop. So a fresh interpreter reads it, which imports the reader alone and has limits on its memory and its time. It
@@ -15,26 +15,35 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
-from seqcast.data.frames.excess import allow_more, too_large
-from seqcast.errors import DataError, Phrase, SeqcastError, unknown_name
-from seqcast.runtime import FileLimits
+from seqcast.data.frames.places import place_in_file
+from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
+from seqcast.runtime import FileLimits, require
 
 T = TypeVar("T")
 
+PACKED = (".gz", ".zst", ".zip")
+# The path that stands for standard input.
+STANDARD_INPUT = Path("-")
+
+# Text takes several times its size once it is a frame.
+_TEXT_SHARE = 4
+_SIGNS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_CELL_BYTES = 8
+_ALLOW_MORE = Phrase("If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes.")
 _SCRIPT = Path(__file__).with_name("reader_script.py")
 _CHUNK_BYTES = 1 << 20
 # What the interpreter and its imports take, and some more: 75 MiB where it was measured.
 _BASE_BYTES = 128 << 20
 # Seconds for the imports, which may come from a slow disk; then for reading: at least, and what is unpacked in one.
 _START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
-# The clock may run so many times longer than the processor works.
+# Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
-_IN_WORDS = {"parquet": "Parquet", "columns": "Parquet", "feather": "Feather", "excel": "Excel"}
 # One thread, and memory that is asked for when it is used.
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # How a process ends that gets no memory, by itself or by the system; and one whose time is over.
@@ -43,21 +52,62 @@ _NO_MEMORY, _NO_TIME = ("memory", "SIGABRT", "SIGKILL"), "SIGXCPU"
 _HAS_LIMIT = sys.platform.startswith("linux")
 
 
+# ---------------------------------------------------------------- limits
+
+
+def check_cells(path: Path, limits: FileLimits, packed: int, rows: int, columns: int) -> None:
+    """Refuse a table that has too many columns, or takes too much memory.
+
+    Args:
+        path: The file.
+        limits: What is allowed.
+        packed: The file's size.
+        rows: Its rows.
+        columns: Its columns.
+
+    Raises:
+        DataError: It has too many.
+    """
+    if columns > limits.columns:
+        expected, hint = f"at most {limits.columns:,} columns", _ALLOW_MORE
+        raise DataError(path=str(path), expected=expected, received=f"{columns:,}", hint=hint)
+    size = rows * columns * _CELL_BYTES
+    if size > limits.most(packed):
+        raise too_large(path, limits, packed, f"{rows:,} rows of {columns:,} columns, {size:,} bytes")
+
+
+def too_large(path: Path, limits: FileLimits, packed: int, received: str) -> DataError:
+    """Build the error for a file that unpacks to too much.
+
+    Args:
+        path: The file.
+        limits: What is allowed.
+        packed: The file's own size.
+        received: What it unpacks to, in words.
+    """
+    return DataError(path=str(path), expected=f"at most {limits.words(packed)}", received=received, hint=_ALLOW_MORE)
+
+
+# ---------------------------------------------------------------- the process
+
+
 @dataclass(frozen=True)
 class ReaderProcess:
     """The reading of one file in a process of its own.
 
     Args:
-        kind: What reads it, as in `reader_script`.
+        kind: What reads it, by its name in `reader_script`: `Parquet`, `.gz` and the like.
         path: The file.
         limits: To how much it may unpack; the process may take so much memory.
         sheet: Name of the sheet of a workbook; the first if `None`.
+        names_only: Whether only the names of columns are read.
     """
 
     kind: str
     path: Path
     limits: FileLimits
     sheet: str | None = None
+    names_only: bool = False
 
     def ask(self, take: Callable[[IO[bytes]], T]) -> T:
         """Read the file.
@@ -111,7 +161,7 @@ class ReaderProcess:
             )
         packages = [folder for folder in sys.path if os.path.isabs(folder)]
         task: dict[str, Any] = {"kind": self.kind, "file": str(self.path), "sheet": self.sheet, "packages": packages}
-        task |= {"memory": memory if _HAS_LIMIT else 0, "seconds": seconds}
+        task |= {"names_only": self.names_only, "memory": memory if _HAS_LIMIT else 0, "seconds": seconds}
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)],
             stdin=subprocess.DEVNULL,
@@ -133,11 +183,11 @@ class ReaderProcess:
         if kind in _NO_MEMORY:
             return self._excess()
         if kind == _NO_TIME:
-            return self._data_error(f"a file that is read in {seconds} s", "one that takes longer", allow_more())
+            return self._data_error(f"a file that is read in {seconds} s", "one that takes longer", _ALLOW_MORE)
         return self._something_else(words[0] if words else f"the process that read it ended with {ending}")
 
     def _something_else(self, reason: str) -> DataError:
-        expected = f"a table in {_IN_WORDS[self.kind]}" if self.kind in _IN_WORDS else f"a {self.kind} file"
+        expected = f"a {self.kind} file" if self.kind in PACKED else f"a table in {self.kind}"
         return self._data_error(expected, f"something else ({reason})", "Check the file.")
 
     def _data_error(self, expected: str, received: str, hint: str | Phrase) -> DataError:
@@ -163,7 +213,7 @@ class _Bounded:
         self._file, self._left, self._error = file, most, error
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, so many if there are."""
+        """Return up to `size` of the next bytes."""
         data = self._file.read(min(size, self._left + 1))
         self._left -= len(data)
         if self._left < 0:
@@ -210,3 +260,126 @@ def _resident_bytes(process: int) -> int:
         return 1024 * int(said.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError):
         return 0
+
+
+# ---------------------------------------------------------------- tables that are no text
+
+
+def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
+    """Read a table as a pandas frame. What is in a cell is a number, text, a time or a flag.
+
+    Args:
+        kind: `Parquet`, `Feather` or `Excel`.
+        path: The file.
+        limits: What is allowed.
+        sheet: Name of the sheet of a workbook; the first if `None`.
+
+    Raises:
+        DataError: It is too large or damaged, holds what is no table, or its reader dies.
+        SpecError: There is no such sheet.
+        MissingPackageError: A package is missing that reads such files.
+    """
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    if kind == "Excel":
+        require("fastexcel", extra="files")
+    packed = path.stat().st_size
+
+    def take(answer: IO[bytes]) -> Any:
+        with pyarrow.ipc.open_stream(answer) as stream:
+            _check_columns(path, stream.schema)
+            batches, rows, columns = [], 1, len(stream.schema)
+            check_cells(path, limits, packed, rows, columns)
+            for batch in stream:
+                rows += len(batch)
+                check_cells(path, limits, packed, rows, columns)
+                batches.append(batch)
+            table = pyarrow.Table.from_batches(batches, stream.schema)
+            # pandas writes an index without a name as such a column; what else it says of columns is not obeyed.
+            index = [name for name in table.column_names if name.startswith("__index_level_")]
+            return table.drop_columns(index).to_pandas(ignore_metadata=True)
+
+    return ReaderProcess(kind, path, limits, sheet).ask(take)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: It is damaged, or its reader dies.
+        MissingPackageError: pyarrow is not installed.
+    """
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    process = ReaderProcess("Parquet", path, FileLimits(), names_only=True)
+    return process.ask(lambda answer: list(pyarrow.ipc.open_stream(answer).schema.names))
+
+
+def _check_columns(path: Path, schema: Any) -> None:
+    """Refuse columns of lists, structures and the like, and names that stand twice."""
+    types: Any = require("pyarrow", extra="parquet").types
+    tests = ("primitive", "null", "decimal", "fixed_size_binary", "string", "large_string", "binary", "large_binary")
+    names = set()
+    for field in schema:
+        if field.name in names:
+            received, hint = f"{field.name!r} twice", "Rename one of them."
+            raise DataError(path=str(path), expected="each column once", received=received, hint=hint)
+        names.add(field.name)
+        if not any(getattr(types, f"is_{test}")(field.type) for test in tests):
+            raise DataError(
+                place_in_file(path, column=field.name),
+                path=str(path),
+                column=field.name,
+                expected="numbers, text, times or flags",
+                received=str(field.type)[:80],
+                hint="Leave the column out of the file.",
+            )
+
+
+# ---------------------------------------------------------------- text
+
+
+def read_bytes(path: Path, limits: FileLimits | None = None) -> bytes:
+    """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`; `-` is standard input.
+
+    A process of its own unpacks, which is ended at the limit, whatever sizes the file claims.
+
+    Args:
+        path: The file.
+        limits: To how much it may unpack; the defaults if `None`.
+
+    Raises:
+        DataError: It is too large, cannot be unpacked, holds an archive, or a zip holds several files.
+        MissingPackageError: It is a `.zst` file and pyarrow is not installed.
+    """
+    limits = limits or FileLimits()
+    if path == STANDARD_INPUT:
+        return _read(sys.stdin.buffer, path, limits)
+    suffix, size = path.suffix.lower(), path.stat().st_size
+    if suffix in PACKED:
+        return _unpack(path, suffix, replace(limits, small=limits.small // _TEXT_SHARE))
+    if size > limits.size:
+        raise too_large(path, limits, size, f"{size:,} bytes")
+    with path.open("rb") as file:
+        return _read(file, path, limits)
+
+
+def _unpack(path: Path, suffix: str, limits: FileLimits) -> bytes:
+    if suffix == ".zst":
+        require("pyarrow", extra="files")
+    data = ReaderProcess(suffix, path, limits).ask(lambda file: b"".join(iter(partial(file.read, _CHUNK_BYTES), b"")))
+    for sign, kind in _SIGNS.items():
+        if data.startswith(sign):
+            hint = "Unpack it once and give what is in it."
+            raise DataError(path=str(path), expected="text in it", received=f"a {kind} archive in it", hint=hint)
+    return data
+
+
+def _read(file: IO[bytes], path: Path, limits: FileLimits) -> bytes:
+    data = bytearray()
+    while chunk := file.read(_CHUNK_BYTES):
+        data += chunk
+        if len(data) > limits.size:
+            raise too_large(path, limits, limits.size, "more")
+    return bytes(data)

@@ -28,8 +28,8 @@ def main(task: dict[str, Any]) -> None:
     """Read a file and answer.
 
     Args:
-        task: `kind`, `file` and `sheet`; `packages`, the folders to import from; and `memory` (0 for no limit) and
-            `seconds`, its limits.
+        task: `kind`, `file`, `sheet` and `names_only`; `packages`, the folders to import from; and `memory` (0 for no
+            limit) and `seconds`, its limits.
     """
     answers, errors = _own(1), _own(2)
     sys.path += task["packages"]
@@ -76,11 +76,8 @@ def _limit(memory: int, seconds: int) -> None:
 
 def _read_parquet(parquet: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
     with parquet.ParquetFile(task["file"]) as file:
-        _answer(answers, file.schema_arrow, file.iter_batches(batch_size=_ROWS, use_threads=False))
-
-
-def _read_columns(parquet: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
-    _answer(answers, parquet.read_schema(task["file"]), [])
+        batches = [] if task["names_only"] else file.iter_batches(batch_size=_ROWS, use_threads=False)
+        _answer(answers, file.schema_arrow, batches)
 
 
 def _read_feather(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
@@ -146,10 +143,9 @@ def _copy(file: IO[bytes], answers: IO[bytes]) -> None:
 
 
 _READERS: dict[str, tuple[str, Callable[[Any, dict[str, Any], IO[bytes]], None]]] = {
-    "parquet": ("pyarrow.parquet", _read_parquet),
-    "columns": ("pyarrow.parquet", _read_columns),
-    "feather": ("pyarrow", _read_feather),
-    "excel": ("fastexcel", _read_workbook),
+    "Parquet": ("pyarrow.parquet", _read_parquet),
+    "Feather": ("pyarrow", _read_feather),
+    "Excel": ("fastexcel", _read_workbook),
     ".gz": ("gzip", _unpack_gzip),
     ".zst": ("pyarrow", _unpack_zstandard),
     ".zip": ("zipfile", _unpack_zip),

@@ -1,20 +1,18 @@
-"""Regular series: stamps are checked against a frequency's grid, and missing steps get rows of their own."""
+"""Regular series: stamps are checked against the grid of a frequency, and missing steps get rows of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.frequency import CLOCK, Frequency, infer
+from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, from_utc, from_wall_clock, wall_clock
-from seqcast.data.series import starts_of
+from seqcast.data.series import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
-from seqcast.specs import Columns
 
 Array = npt.NDArray[Any]
 
@@ -93,7 +91,12 @@ class Grid:
         return numbers, rests
 
     def stamps(self, numbers: Array, rests: Array) -> Stamps:
-        """Return the stamps of some numbers, with the rests given: the inverse of `numbers`."""
+        """Return the stamps of some numbers, with the rests given: the inverse of `numbers`.
+
+        Args:
+            numbers: Numbers of stamps.
+            rests: What each has beyond a whole number of steps.
+        """
         import pandas as pd
 
         if self.is_integer:
@@ -109,257 +112,195 @@ class Grid:
 _OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")
 
 # A series that would grow by more than this factor has another frequency, or a stamp of another century in it. Very
-# short ones may grow to so many times FEW_ROWS.
+# short ones may grow to that factor times FEW_ROWS.
 MOST_GROWTH, FEW_ROWS = 200, 50
 
 # Number of series that are tried for the frequency, longest first.
 SERIES_TRIED = 5
 
 
-@dataclass(frozen=True)
-class Completed:
-    """Series with a row for every step.
+def check_increasing(frame: LongFrame) -> None:
+    """Refuse duplicates and stamps that go back.
 
     Args:
-        places: New place of each row.
-        ends: New end of each series.
-        stamps: Stamp of every row, new ones too.
+        frame: Series whose rows are in the order in which they were given.
+
+    Raises:
+        DataError: A row's stamp does not come after the one before it.
     """
+    stamps, later = frame.stamps, _later(frame)
+    ticks = stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.asi8
+    back = ticks[later] <= ticks[later - 1]
+    if back.any():
+        raise frame.first_error(later[back], lambda place: _not_increasing(frame, place))
 
-    places: Array
-    ends: Array
-    stamps: Stamps
+
+def _later(frame: LongFrame) -> Array:
+    """Return the places of rows that have a row of the same series before them."""
+    later = np.ones(len(frame.stamps), dtype=bool)
+    later[frame.source.starts] = False
+    return np.flatnonzero(later)
 
 
-@dataclass(frozen=True)
-class SortedRows:
-    """Stamps of rows that are sorted by series and, within one, in their given order.
+def _not_increasing(frame: LongFrame, place: int) -> DataError:
+    """Build the error for a stamp that is not after the one before it."""
+    columns, stamp, last = frame.schema.columns, frame.stamps[place], frame.stamps[place - 1]
+    before = (f"{last} (", Row(int(frame.rows[place - 1])), ")")
+    key = f'["{columns.unique_id}", "{columns.ds}"]'
+    expected, received = Phrase("stamps that increase, after ", *before), str(stamp)
+    hint = Phrase(f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars.", remedy="sort")
+    if _may_be_twice(stamp, last):
+        received += ", perhaps in the hour that clocks show twice when summer time ends"
+        zone = Option("columns.tz", "Europe/Berlin")
+        hint = Phrase("Give the time zone, such as ", zone, ", or write times with their offset from UTC.")
+    elif stamp == last:
+        expected, received = Phrase("a stamp after ", *before), f"the duplicate {received}"
+        add = f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
+        hint = Phrase(f"{add}df.unique({key}) or df.group_by({key}) in Polars.", remedy="deduplicate")
+    return frame.error(columns.ds, place, expected=expected, received=received, hint=hint)
+
+
+def _may_be_twice(stamp: Any, before: Any) -> bool:
+    """Return whether a stamp that does not increase is in a night in which summer time may end.
+
+    That is a Sunday before four o'clock in autumn: September to November in the north, March or April in the south.
+    """
+    if getattr(stamp, "tz", "none") is not None:
+        return False
+    ends = stamp.weekday() == 6 and stamp.hour < 4 and stamp.month in (3, 4, 9, 10, 11)
+    after_midnight = (stamp.hour, stamp.minute) != (0, 0)
+    return bool(ends and after_midnight and (before - stamp).total_seconds() <= 3600)
+
+
+def infer_frequency(frame: LongFrame, *, gaps: bool) -> Frequency:
+    """Infer the frequency from the longest series.
 
     Args:
-        ids: Names of the series.
-        ends: End of each series, `[number of series]`.
-        stamps: Stamp of each row.
-        order: Place of each row in the frame; -1 for rows that were not in it.
-        columns: Names of the frame's columns.
-        option: The argument that the frame came in by, if errors about columns name it.
+        frame: Series whose stamps increase.
+        gaps: Whether steps may be missing, so that several series are tried.
+
+    Raises:
+        DataError: No frequency can be inferred.
     """
+    source = frame.source
+    longest = np.argsort(-source.lengths, kind="stable")[: SERIES_TRIED if gaps else 1]
+    errors = []
+    for series in longest.tolist():
+        stamps = frame.stamps[int(source.starts[series]) : int(source.ends[series])]
+        try:
+            return infer(stamps, frame.schema.columns.ds, gaps=gaps, series=source.ids[series], option=frame.option)
+        except DataError as error:
+            errors.append(error)
+    raise errors[0]
 
-    ids: tuple[Any, ...]
-    ends: Array
-    stamps: Stamps
-    order: Array
-    columns: Columns
-    option: str | None = None
 
-    @cached_property
-    def series(self) -> Array:
-        """Number of each row's series."""
-        return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
+def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
+    """Check that stamps keep to the frequency, and add rows for steps that are missing.
 
-    def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
-        """Build the error for a row.
+    Args:
+        frame: Series whose stamps increase.
+        fill: Whether steps may be missing.
 
-        Args:
-            column: The column that is at fault.
-            place: Position of the row.
-            expected: What was expected there.
-            received: What came instead.
-            hint: How to mend it.
-        """
-        row = int(self.order[place])
+    Returns:
+        The frame with a row for every step, as it is when irregular.
+
+    Raises:
+        DataError: A stamp is not on the grid, or a step is missing and may not be.
+    """
+    import pandas as pd
+
+    if frame.frequency is None:
+        return frame
+    # Series share their stamps, so each stamp that differs is computed once.
+    codes, unique = pd.factorize(frame.stamps)
+    _check_possible(frame, frame.frequency, frame.frequency.off_grid(unique)[codes])
+    grid = Grid(frame.frequency, unique)
+    numbers, rests = (part[codes] for part in grid.numbers(unique))
+    source, later = frame.source, _later(frame)
+    series = np.repeat(np.arange(len(source)), source.lengths)
+    steps = numbers[later] - numbers[later - 1]
+    off_grid = (steps % grid.step != 0) | _of_another_time(frame.stamps, grid, numbers, rests, source.starts[series])[
+        later
+    ]
+    gap = steps > grid.step
+    _check_steps(frame, frame.frequency, later[off_grid | gap & (not fill)], fill)
+    if not gap.any():
+        return frame
+    since = (numbers - numbers[source.starts][series]) // grid.step
+    counts = since[source.ends - 1] + 1
+    _check_growth(frame, frame.frequency, counts)
+    ends = np.cumsum(counts)
+    first = np.repeat(source.starts, counts)
+    stamps = grid.stamps(numbers[first] + grid.step * positions_of(ends), rests[first])
+    places = starts_of(ends)[series] + since
+    values, rows = np.full((len(stamps), source.width), np.nan), np.full(len(stamps), -1)
+    values[places], rows[places] = source.values, frame.rows
+    return replace(frame, source=InMemoryStore(source.ids, values, ends), stamps=stamps, rows=rows)
+
+
+def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, first: Array) -> Array:
+    """Return which rows are off the time of day of their first row, except where the clock is put forward."""
+    usual = rests[first]
+    differs = np.asarray(rests != usual)
+    odd = np.flatnonzero(differs)
+    if len(odd):
+        differs[odd] = np.asarray(grid.stamps(numbers[odd], usual[odd]) != stamps[odd])
+    return differs
+
+
+def _check_possible(frame: LongFrame, frequency: Frequency, off: Array) -> None:
+    column, stamps = frame.schema.columns.ds, frame.stamps
+    if off.any():
+        hint = Phrase("Give the series' own ", Option("freq"), ", or move the stamps.")
+        expected = f"a stamp of {_frequency_text(frequency)}"
+        raise frame.first_error(
+            np.flatnonzero(off),
+            lambda place: frame.error(column, place, expected=expected, received=str(stamps[place]), hint=hint),
+        )
+
+
+def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: bool) -> None:
+    column, stamps, freq = frame.schema.columns.ds, frame.stamps, _frequency_text(frequency)
+    later = ", or whole steps later" if fill else ""
+
+    def at(place: int) -> DataError:
+        following = frequency.after(stamps[place - 1 : place], 1)[0]
+        expected = f"{following}, a step after {stamps[place - 1]} at {freq}{later}"
+        hint = _step_hint(frame, fill)
+        return frame.error(column, place, expected=expected, received=str(stamps[place]), hint=hint)
+
+    if len(wrong):
+        raise frame.first_error(wrong, at)
+
+
+def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
+    if fill:
+        return Phrase("Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR)
+    targets = ", ".join(frame.schema.columns.targets)
+    adding = (
+        f"Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate {targets}), drop the "
+    )
+    fill_option, freq = Option("missing", "fill"), Option("freq")
+    return Phrase(f"{adding}row, or take ", fill_option, "; or give ", freq, ", if the step is another.", remedy="fill")
+
+
+def _check_growth(frame: LongFrame, frequency: Frequency, counts: Array) -> None:
+    rows = frame.source.lengths
+    most = MOST_GROWTH * np.maximum(rows, FEW_ROWS)
+
+    def at(series: int) -> DataError:
         return DataError(
-            option=self.option,
-            column=column,
-            row=row if row >= 0 else None,
-            series=self.ids[int(np.searchsorted(self.ends, place, side="right"))],
-            expected=expected,
-            received=received,
-            hint=hint,
+            option=frame.option,
+            column=frame.schema.columns.ds,
+            series=frame.source.ids[series],
+            expected=f"at most {most[series]} steps from its first row to its last",
+            received=f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}",
+            hint=Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR),
         )
 
-    def _later(self) -> Array:
-        """Return the places of rows that have a row of the same series before them."""
-        later = np.ones(len(self.stamps), dtype=bool)
-        later[starts_of(self.ends)] = False
-        return np.flatnonzero(later)
-
-    def check_increasing(self) -> None:
-        """Refuse duplicates and stamps that go back.
-
-        Raises:
-            DataError: A row's stamp does not come after the one before it.
-        """
-        ticks = self.stamps.to_numpy() if self.stamps.dtype.kind in "iu" else self.stamps.asi8
-        places = self._later()
-        back = ticks[places] <= ticks[places - 1]
-        if back.any():
-            raise self.first_error(places[back].tolist(), self._not_increasing)
-
-    def _not_increasing(self, place: int) -> DataError:
-        """Build the error for a stamp that is not after the one before it."""
-        before = (f"{self.stamps[place - 1]} (", Row(int(self.order[place - 1])), ")")
-        key = f'["{self.columns.unique_id}", "{self.columns.ds}"]'
-        expected = Phrase("stamps that increase, after ", *before)
-        received = str(self.stamps[place])
-        sort = f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars."
-        hint = Phrase(sort, remedy="sort")
-        if self._may_be_twice(place):
-            received += ", perhaps in the hour that clocks show twice when summer time ends"
-            zone = Option("columns.tz", "Europe/Berlin")
-            hint = Phrase("Give the time zone, such as ", zone, ", or write times with their offset from UTC.")
-        elif self.stamps[place] == self.stamps[place - 1]:
-            expected, received = Phrase("a stamp after ", *before), f"the duplicate {received}"
-            add = f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
-            hint = Phrase(f"{add}df.unique({key}) or df.group_by({key}) in Polars.", remedy="deduplicate")
-        return self.error(self.columns.ds, place, expected=expected, received=received, hint=hint)
-
-    def first_error(self, places: Sequence[int], at: Callable[[int], DataError]) -> DataError:
-        """Return the error for the first of some rows, which knows the first of each series.
-
-        Args:
-            places: Positions of the rows, in order.
-            at: Builds the error for a row.
-        """
-        owners = np.searchsorted(self.ends, places, side="right")
-        return DataError.first_of(places, [self.ids[owner] for owner in owners], at)
-
-    def _may_be_twice(self, place: int) -> bool:
-        """Return whether a stamp that does not increase is in a night in which summer time may end.
-
-        That is a Sunday before four o'clock in autumn: September to November in the north, March or April in the south.
-        """
-        if self.stamps.dtype.kind in "iu" or self.stamps.tz is not None:
-            return False
-        stamp, before = self.stamps[place], self.stamps[place - 1]
-        ends = stamp.weekday() == 6 and stamp.hour < 4 and stamp.month in (3, 4, 9, 10, 11)
-        after_midnight = (stamp.hour, stamp.minute) != (0, 0)
-        return bool(ends and after_midnight and (before - stamp).total_seconds() <= 3600)
-
-    def infer(self, *, gaps: bool) -> Frequency:
-        """Infer the frequency from the longest series.
-
-        Raises:
-            DataError: No frequency can be inferred.
-        """
-        starts = starts_of(self.ends)
-        longest = np.argsort(starts - self.ends, kind="stable")[: SERIES_TRIED if gaps else 1]
-        errors = []
-        for series in longest.tolist():
-            stretch = slice(int(starts[series]), int(self.ends[series]))
-            try:
-                return infer(
-                    self.stamps[stretch], self.columns.ds, gaps=gaps, series=self.ids[series], option=self.option
-                )
-            except DataError as error:
-                errors.append(error)
-        raise errors[0]
-
-    def completed(self, frequency: Frequency, *, fill: bool) -> Completed | None:
-        """Check each row against the row before it, and find the rows that are missing.
-
-        Args:
-            frequency: The step.
-            fill: Whether rows may be missing.
-
-        Returns:
-            The series with a row for every step; `None` when none is missing.
-
-        Raises:
-            DataError: A stamp is not on the frequency's grid, or a step is missing and may not be.
-        """
-        import pandas as pd
-
-        # Series share their stamps, so each stamp that differs is computed once.
-        codes, unique = pd.factorize(self.stamps)
-        self._check_possible(frequency, frequency.off_grid(unique)[codes])
-        grid = Grid(frequency, unique)
-        numbers, rests = (part[codes] for part in grid.numbers(unique))
-        starts, places = starts_of(self.ends), self._later()
-        steps = numbers[places] - numbers[places - 1]
-        off_grid = (steps % grid.step != 0) | self._of_another_time(grid, numbers, rests)[places]
-        gap = steps > grid.step
-        self._check_steps(frequency, places, off_grid | gap & (not fill), fill)
-        if not gap.any():
-            return None
-        series = self.series
-        since = (numbers - numbers[starts][series]) // grid.step
-        counts = since[self.ends - 1] + 1
-        self._check_growth(counts, frequency)
-        ends = np.cumsum(counts)
-        owner = np.repeat(np.arange(len(ends)), counts)
-        steps = np.arange(ends[-1]) - starts_of(ends)[owner]
-        stamps = grid.stamps(numbers[starts][owner] + grid.step * steps, rests[starts][owner])
-        return Completed(starts_of(ends)[series] + since, ends, stamps)
-
-    def _of_another_time(self, grid: Grid, numbers: Array, rests: Array) -> Array:
-        """Return which rows are off the time of day of their series, except where the clock is put forward."""
-        usual = rests[starts_of(self.ends)][self.series]
-        differs = np.asarray(rests != usual)
-        odd = np.flatnonzero(differs)
-        if len(odd):
-            differs[odd] = np.asarray(grid.stamps(numbers[odd], usual[odd]) != self.stamps[odd])
-        return differs
-
-    def _check_possible(self, frequency: Frequency, off: Array) -> None:
-        if off.any():
-            hint = Phrase("Give the series' own ", Option("freq"), ", or move the stamps.")
-            expected = f"a stamp of {_frequency_text(frequency)}"
-            raise self.first_error(
-                np.flatnonzero(off).tolist(),
-                lambda place: self.error(
-                    self.columns.ds, place, expected=expected, received=str(self.stamps[place]), hint=hint
-                ),
-            )
-
-    def _check_steps(self, frequency: Frequency, places: Array, invalid: Array, fill: bool) -> None:
-        if invalid.any():
-            later = ", or whole steps later" if fill else ""
-
-            def at(place: int) -> DataError:
-                last, at_freq = self.stamps[place - 1], _frequency_text(frequency)
-                expected = frequency.after(self.stamps[place - 1 : place], 1)[0]
-                return self.error(
-                    self.columns.ds,
-                    place,
-                    expected=f"{expected}, a step after {last} at {at_freq}{later}",
-                    received=str(self.stamps[place]),
-                    hint=self._step_hint(fill),
-                )
-
-            raise self.first_error(places[invalid].tolist(), at)
-
-    def _step_hint(self, fill: bool) -> Phrase:
-        if fill:
-            return Phrase("Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR)
-        return Phrase(
-            "Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate "
-            f"{', '.join(self.columns.targets)}), drop the row, or take ",
-            Option("missing", "fill"),
-            "; or give ",
-            Option("freq"),
-            ", if the step is another.",
-            remedy="fill",
-        )
-
-    def _check_growth(self, counts: Array, frequency: Frequency) -> None:
-        rows = np.diff(self.ends, prepend=0)
-        most = MOST_GROWTH * np.maximum(rows, FEW_ROWS)
+    if (counts > most).any():
         excess = np.flatnonzero(counts > most)
-        if not len(excess):
-            return
-
-        def at(series: int) -> DataError:
-            return DataError(
-                option=self.option,
-                column=self.columns.ds,
-                series=self.ids[series],
-                expected=f"at most {most[series]} steps from its first row to its last",
-                received=f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}",
-                hint=Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR),
-            )
-
-        worst = excess[np.argsort(-(counts / most)[excess], kind="stable")].tolist()
-        raise DataError.first_of(worst, [self.ids[series] for series in worst], at)
+        raise frame.first_error(excess[np.argsort(-(counts / most)[excess], kind="stable")], at, of_series=True)
 
 
 def _frequency_text(frequency: Frequency) -> str:

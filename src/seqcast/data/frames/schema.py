@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.forms import LONG, in_form
-from seqcast.data.frames.keys import IdColumn, StampColumn
-from seqcast.data.frames.stamp_formats import format_stamps
-from seqcast.data.frames.stamps import Stamps, from_utc
+from seqcast.data.frames.frame_columns import IdColumn, StampColumn
+from seqcast.data.frames.stamps import Stamps, format_stamps, from_utc
 from seqcast.runtime import require
 from seqcast.specs import Columns
 
@@ -67,7 +66,11 @@ class FrameSchema:
         return cls(kind, columns, ids.dtype, stamps.dtype, zone=name, id_categories=ids.categories, form=form)
 
     def stamps(self, values: Array) -> Stamps:
-        """Return an index of whole numbers, or of UTC times moved into the schema's time zone."""
+        """Return an index of whole numbers, or of UTC times moved into the schema's time zone.
+
+        Args:
+            values: Whole numbers, or times in UTC.
+        """
         import pandas as pd
 
         if values.dtype.kind in "iu":
@@ -203,6 +206,10 @@ class FrameSchema:
 
 
 def as_ids(ids: Any) -> Array:
-    """Return ids as an array; text stays Python's, whatever its length."""
+    """Return ids as an array; text stays Python's, whatever its length.
+
+    Args:
+        ids: Names of series.
+    """
     array = np.asarray(ids)
     return array if array.dtype.kind in "iu" else np.asarray(ids, dtype=object)

@@ -51,16 +51,17 @@ class Scratch:
             with path.open("wb") as file:
                 write(file)
         except OSError as error:
-            raise SaveError(
-                str(path),
-                expected="room for the rows of a fit, eight bytes a number",
-                received=error.strerror or str(error),
-                hint="Set TMPDIR to a folder with more room.",
-            ) from error
+            expected = "room for the rows of a fit, eight bytes a number"
+            hint = "Set TMPDIR to a folder with more room."
+            raise SaveError(str(path), expected=expected, received=error.strerror or str(error), hint=hint) from error
         return path
 
     def save(self, values: Array) -> Path:
-        """Write an array to a new file, as `numpy.save` does, and return its path; errors as for `write`."""
+        """Write an array to a new file, as `numpy.save` does, and return its path; errors as for `write`.
+
+        Args:
+            values: The array.
+        """
         return self.write(lambda file: np.save(file, np.ascontiguousarray(values)))
 
 
@@ -118,10 +119,6 @@ class _Shard:
         # A file of this process's own, in a folder that nobody else may write to.
         without: LongFrame = pickle.loads(self.rest.read_bytes())
         return replace(without, source=replace(without.source, values=np.load(self.values)))
-
-    def located(self, error: DataError) -> DataError:
-        """Return an error of this shard that names file and row, of each series that has one."""
-        return in_source(error, self.spans)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +192,11 @@ class ShardedFrame:
         return (self.part(number) for number in range(len(self.shards)))
 
     def part(self, number: int) -> tuple[Array, LongFrame]:
-        """Return the shard with a number: the numbers of its series, and its frame."""
+        """Return the shard with a number: the numbers of its series, and its frame.
+
+        Args:
+            number: Number of the shard, from 0.
+        """
         first = sum(len(shard.sizes) for shard in self.shards[:number])
         shard = self.shards[number]
         return np.arange(first, first + len(shard.sizes)), shard.frame()
@@ -214,7 +215,7 @@ class ShardedFrame:
             try:
                 check(shard.frame())
             except DataError as error:
-                located = shard.located(error)
+                located = in_source(error, shard.spans)
                 if not located.by_series:
                     raise located from error
                 first = first or located
@@ -233,7 +234,7 @@ class ShardedFrame:
             try:
                 frame = change(shard.frame())
             except DataError as error:
-                raise shard.located(error) from error
+                raise in_source(error, shard.spans) from error
             if len(frame.source):
                 shards.append(_Shard.of(frame, shard.spans, self.scratch))
         return replace(self, shards=tuple(shards))
@@ -268,19 +269,35 @@ class ShardedFrame:
         return self.mapped(lambda frame: frame.targets)
 
     def count_observed(self, stops: Array) -> Array:
-        """Count the observed values among the first `stops` rows of each series, `[series, D]`."""
+        """Count the observed values among the first `stops` rows of each series, `[series, D]`.
+
+        Args:
+            stops: Number of rows of each series.
+        """
         return np.concatenate([frame.count_observed(stops[series]) for series, frame in self.parts()])
 
     def until(self, stops: Array) -> Self:
-        """Return the frame with each series cut off after `stops` rows, see `LongFrame.until`."""
+        """Return the frame with each series cut off after `stops` rows, see `LongFrame.until`.
+
+        Args:
+            stops: Number of rows of each series.
+        """
         return self.changed(lambda frame: frame.until(stops[self.source.places(frame.source.ids)]))
 
     def tail(self, steps: int) -> LongFrame:
-        """Return the last `steps` rows of each series, in memory, sorted by id."""
+        """Return the last `steps` rows of each series, in memory, sorted by id.
+
+        Args:
+            steps: Most rows of each series.
+        """
         return LongFrame.concat([frame.tail(steps) for _, frame in self.parts()])
 
     def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
-        """Return which series are kept, and the frame without the others, see `LongFrame.without`."""
+        """Return which series are kept, and the frame without the others, see `LongFrame.without`.
+
+        Args:
+            errors: What is wrong with each series that is left out, by its name.
+        """
         kept = np.array([name not in errors for name in self.source.ids])
         rest = self.changed(lambda frame: frame.without(errors)[1])
         return kept, replace(rest, skipped={**self.skipped, **errors})
@@ -294,7 +311,11 @@ class ShardedFrame:
         self.shards[0].frame().check_frequency()
 
     def check_positive(self, scale: str) -> None:
-        """Refuse negative values, which have no logarithm, see `LongFrame.check_positive`."""
+        """Refuse negative values, which have no logarithm, see `LongFrame.check_positive`.
+
+        Args:
+            scale: The scaling that takes logarithms.
+        """
         self.check(lambda frame: frame.check_positive(scale))
 
 

@@ -1,20 +1,24 @@
-"""Tables that are read piece by piece: Parquet files, Arrow data sets, lazy Polars frames, DuckDB relations.
+"""Tables that are read piece by piece, some whole series at a time, whose rows have to be contiguous.
 
-`pieces` divides what they yield.
+A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB relation.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.places import files_at
-from seqcast.errors import DataError, MissingFileError, SpecError
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.places import Span, files_at, place_in_file
+from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.runtime import require
 
 # Rows of a record batch.
@@ -37,13 +41,17 @@ class TableSource:
 
     name: str
     columns: tuple[str, ...]
-    read: Callable[[list[str]], Iterator[tuple[str | None, Any]]]
+    read: Callable[[list[str]], Iterable[tuple[str | None, Any]]]
     kind: str = "pandas"
     version: str = ""
     files: tuple[str, ...] = ()
 
     def frame(self, table: Any) -> Any:
-        """Return rows as a frame of the source's kind."""
+        """Return rows as a frame of the source's kind.
+
+        Args:
+            table: The rows, an Arrow table.
+        """
         if self.kind == "polars":
             return require("polars", extra="polars").from_arrow(table)
         return table.to_pandas()
@@ -60,20 +68,15 @@ def is_source(df: Any) -> bool:
         >>> is_source("sales/*.parquet"), is_source([1.0])
         (True, False)
     """
-    if isinstance(df, str | os.PathLike):
-        return True
     if isinstance(df, list | tuple):
         return bool(df) and all(isinstance(path, str | os.PathLike) for path in df)
-    return _type_of(df) in _OPENERS
+    return isinstance(df, str | os.PathLike) or _type_of(df) in _OPENERS
 
 
 def _type_of(df: Any) -> str:
     """Return the name of the known type that something is of, or of none."""
-    for kind in type(df).__mro__:
-        name = f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}"
-        if name in _OPENERS:
-            return name
-    return ""
+    names = (f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(df).__mro__)
+    return next((name for name in names if name in _OPENERS), "")
 
 
 def open_source(df: Any) -> TableSource:
@@ -92,15 +95,13 @@ def open_source(df: Any) -> TableSource:
     return _OPENERS[_type_of(df)](df)
 
 
-# ---------------------------------------------------------------- files
-
-
 def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     pyarrow: Any = require("pyarrow", extra="parquet")
     datasets: Any = require("pyarrow.dataset", extra="parquet")
-    files: list[str] = []
-    for one in given:
-        files += _files_of(os.fspath(one))
+    found = [
+        file for one in given for file in files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files")
+    ]
+    files = list(map(str, found))
     name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
     keys = [part.split("=", 1)[0] for part in Path(files[0]).parts[:-1] if "=" in part]
     # The names of folders are text: 007 is not 7.
@@ -108,20 +109,9 @@ def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     try:
         dataset = datasets.dataset(files, format="parquet", partitioning=partitioning if keys else None)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(
-            path=name, expected="Parquet files", received=str(error).splitlines()[0], hint="Check the files."
-        ) from error
+        received = str(error).splitlines()[0]
+        raise DataError(path=name, expected="Parquet files", received=received, hint="Check the files.") from error
     return replace(_open_dataset(dataset, name), files=tuple(os.path.abspath(file) for file in files))
-
-
-def _files_of(path: str) -> list[str]:
-    """Return the Parquet files of a path, sorted."""
-    files = [str(file) for file in files_at(Path(path), lambda place: place.suffix in _PARQUET) if file.is_file()]
-    if not files:
-        received = "none that match" if glob.has_magic(path) else "nothing"
-        received = "a folder without any" if os.path.isdir(path) else received
-        raise MissingFileError(path, expected="Parquet files", received=received, hint="Check the path.")
-    return files
 
 
 def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
@@ -136,38 +126,26 @@ def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
                     if batch.num_rows:
                         yield path, batch
             except pyarrow.ArrowException as error:
-                raise DataError(
-                    path=path or name,
-                    expected=f"a table with the columns of the others: {', '.join(dataset.schema.names)}",
-                    received=str(error).splitlines()[0],
-                    hint="Check the file.",
-                ) from error
+                expected = f"a table with the columns of the others: {', '.join(dataset.schema.names)}"
+                received, hint = str(error).splitlines()[0], "Check the file."
+                raise DataError(path=path or name, expected=expected, received=received, hint=hint) from error
 
-    return TableSource(name, tuple(dataset.schema.names), read, version=_version(getattr(dataset, "files", ())))
-
-
-def _version(files: Sequence[str]) -> str:
-    """Return a text that differs when local files do."""
     whole = hashlib.blake2b(digest_size=8)
+    files = getattr(dataset, "files", ())
     for path in files:
         known = os.stat(path) if os.path.exists(path) else None
         whole.update(f"{path} {known and (known.st_size, known.st_mtime_ns)}\n".encode())
-    return whole.hexdigest() if files else ""
-
-
-# ---------------------------------------------------------------- lazy tables
+    return TableSource(name, tuple(dataset.schema.names), read, version=whole.hexdigest() if files else "")
 
 
 def _open_lazy_frame(lazy: Any) -> TableSource:
     polars: Any = require("polars", extra="polars")
     require("pyarrow", extra="parquet")
 
-    def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
-        for frame in lazy.select([polars.col(name) for name in columns]).collect_batches(
-            chunk_size=BATCH_ROWS, maintain_order=True
-        ):
-            for batch in frame.to_arrow().to_batches():
-                yield None, batch
+    def read(columns: list[str]) -> Iterator[tuple[None, Any]]:
+        chosen = lazy.select([polars.col(name) for name in columns])
+        for frame in chosen.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
+            yield from ((None, batch) for batch in frame.to_arrow().to_batches())
 
     return TableSource("the LazyFrame", tuple(lazy.collect_schema().names()), read, kind="polars")
 
@@ -176,12 +154,11 @@ def _open_relation(relation: Any) -> TableSource:
     require("pyarrow", extra="parquet")
     duckdb: Any = require("duckdb", extra="files")
 
-    def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
+    def read(columns: list[str]) -> Iterator[tuple[None, Any]]:
         chosen = relation.select(*map(duckdb.ColumnExpression, columns))
         # DuckDB 2 gave it this name.
         read_batches = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
-        for batch in read_batches(BATCH_ROWS):
-            yield None, batch
+        yield from ((None, batch) for batch in read_batches(BATCH_ROWS))
 
     return TableSource("the relation", tuple(relation.columns), read)
 
@@ -208,19 +185,14 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     Raises:
         SpecError: There are no files, or no ids.
     """
-    parquet: Any = require("pyarrow.parquet", extra="parquet")
     if source is None or not source.files or id_column not in source.columns:
-        raise SpecError(
-            "on",
-            expected="Parquet files with a column of ids, which workers can share out",
-            received="rows in memory" if source is None else source.name,
-            hint="Write the rows to files, or leave it out.",
-        )
+        expected = "Parquet files with a column of ids, which workers can share out"
+        received = "rows in memory" if source is None else source.name
+        raise SpecError("on", expected=expected, received=received, hint="Write the rows to files, or leave it out.")
     groups: list[list[str]] = []
     before: Any = None
     for path in source.files:
-        with parquet.ParquetFile(path) as file:
-            ends = _ends_of(file, path, id_column)
+        ends = _ends_of(path, id_column)
         if groups and ends and ends[0] == before:
             groups[-1].append(path)
         else:
@@ -229,11 +201,177 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     return groups
 
 
-def _ends_of(file: Any, path: str, id_column: str) -> list[Any]:
-    """Return the first and the last id of an open Parquet file; none of one without rows."""
-    if id_column not in file.schema_arrow.names:
-        return [Path(path).parent.name]  # the folder is named after it
-    if not file.metadata.num_rows:
-        return []
-    first, last = (file.read_row_group(number, [id_column]).column(0) for number in (0, file.num_row_groups - 1))
-    return [first[0].as_py(), last[-1].as_py()]
+def _ends_of(path: str, id_column: str) -> list[Any]:
+    """Return the first and the last id of a Parquet file; none of one without rows."""
+    parquet: Any = require("pyarrow.parquet", extra="parquet")
+    with parquet.ParquetFile(path) as file:
+        if id_column not in file.schema_arrow.names:
+            return [Path(path).parent.name]  # the folder is named after it
+        if not file.metadata.num_rows:
+            return []
+        first, last = (file.read_row_group(number, [id_column]).column(0) for number in (0, file.num_row_groups - 1))
+        return [first[0].as_py(), last[-1].as_py()]
+
+
+# ---------------------------------------------------------------- pieces
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of some whole series.
+
+    Args:
+        table: The rows, an Arrow table.
+        spans: Where they are from, in their order.
+    """
+
+    table: Any
+    spans: tuple[Span, ...]
+
+
+def pieces(
+    source: TableSource, columns: Sequence[str], keys: tuple[str, str], rows: int, most_rows: int
+) -> Iterator[Piece]:
+    """Yield the rows of a source, some whole series at a time.
+
+    Args:
+        source: The source.
+        columns: The columns that are read.
+        keys: The columns of ids and of times; where the source has no ids, its rows are one series.
+        rows: About how many rows a piece has, where series are shorter.
+        most_rows: Most rows of a series.
+
+    Raises:
+        DataError: Other series stand between the rows of a series, or a series has too many rows.
+    """
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    named, seen = keys[0] in source.columns, _SeenSeries(source, keys)
+    batches: list[Any] = []
+    spans: list[Span] = []
+    counts: dict[str | None, int] = {}
+    waiting = 0
+    for path, batch in source.read(list(columns)):
+        first = counts.get(path, 0)
+        counts[path] = first + batch.num_rows
+        batches.append(batch)
+        spans.append(Span(path, first, batch.num_rows))
+        waiting += batch.num_rows
+        if waiting < rows:
+            continue
+        table = pyarrow.Table.from_batches(batches)
+        *begins, whole = first_rows(table.column(keys[0])) if named else [0]
+        if begins:
+            ready, spans = _divided(spans, whole)
+            seen.add(table.column(keys[0]), begins, ready)
+            yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
+            # A copy, so that what was handed out can be freed.
+            batches = table.take(pyarrow.array(range(whole, len(table)), pyarrow.int64())).combine_chunks().to_batches()
+            waiting -= whole
+        if waiting > most_rows:
+            expected = f"room for the longest series; it has room for {most_rows:,} rows of one"
+            received = f"a series of {waiting:,} rows and more"
+            raise SpecError("memory_limit", expected=expected, received=received, hint="Choose a larger memory_limit.")
+    if not batches:
+        raise DataError(option="df", expected="at least one row", received=f"none in {source.name}", hint="Give some.")
+    table = pyarrow.Table.from_batches(batches)
+    if named:
+        seen.add(table.column(keys[0]), first_rows(table.column(keys[0])), spans)
+    yield Piece(table, tuple(spans))
+
+
+def first_rows(ids: Any) -> list[int]:
+    """Return at which rows a series begins: the first row, and those with another id than the row before.
+
+    Args:
+        ids: Ids of rows, a column of Arrow.
+    """
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    compute: Any = require("pyarrow.compute", extra="parquet")
+    whole = ids.combine_chunks()
+    if pyarrow.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    differs = compute.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
+    # A missing id is refused by the reader of frames.
+    return [0, *(np.flatnonzero(np.asarray(compute.fill_null(differs, True))) + 1).tolist()]
+
+
+def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
+    """Return the spans of the first rows, and those of the others."""
+    first, rest = [], []
+    for span in spans:
+        taken = min(rows, span.rows)
+        rows -= taken
+        if taken:
+            first.append(Span(span.path, span.first, taken))
+        if taken < span.rows:
+            rest.append(Span(span.path, span.first + taken, span.rows - taken))
+    return first, rest
+
+
+class _SeenSeries:
+    """The series that were read, by hashes of their ids in eight bytes each.
+
+    Ids that ascend are new without a look at the hashes, of which two may be the same by chance.
+    """
+
+    def __init__(self, source: TableSource, keys: tuple[str, str]) -> None:
+        self._source, self._keys = source, keys
+        # An array a piece: one that grows would be copied again and again, and leave holes in the memory.
+        self._hashes: list[npt.NDArray[np.uint64]] = []
+        self._largest: Any = None
+
+    def add(self, ids: Any, begins: Sequence[int], spans: Sequence[Span]) -> None:
+        """Add the series of a piece.
+
+        Args:
+            ids: Ids of its rows, and perhaps of others after them.
+            begins: The row at which each of its series begins.
+            spans: Where its rows are from.
+
+        Raises:
+            DataError: One of them was seen before.
+        """
+        import pandas as pd
+
+        names = ids.take(begins).to_pylist()
+        known = [name for name in names if name is not None]  # a missing one is refused by the reader of frames
+        if not known:
+            return
+        hashes = pd.util.hash_array(np.asarray(known, dtype=object))
+        ascending = all(one < other for one, other in itertools.pairwise(known))
+        if not ascending or (self._largest is not None and known[0] <= self._largest):
+            self._check_new(names, begins, spans)
+        self._hashes.append(hashes)
+        self._largest = max(known) if self._largest is None else max(self._largest, *known)
+
+    def _check_new(self, names: Sequence[Any], begins: Sequence[int], spans: Sequence[Span]) -> None:
+        """Refuse series that come again."""
+        import pandas as pd
+
+        first = {name: place for place, name in reversed(list(enumerate(names)))}
+        hashes = pd.util.hash_array(np.asarray(names, dtype=object))
+        again = np.array([first[name] != place for place, name in enumerate(names)])
+        for before in self._hashes:
+            again |= np.isin(hashes, before, kind="sort")  # a table of so large numbers fails in NumPy 2.0
+        for place in np.flatnonzero(again).tolist():
+            (*_, last), _ = _divided(spans, begins[place] + 1)
+            raise self._apart(names[place], last.path, last.first + last.rows - 1)
+
+    def _apart(self, name: Any, path: str | None, row: int) -> DataError:
+        """Return the error for a series with others between its rows."""
+        column, time = self._keys
+        named = f"--id {shlex.quote(column)} --time {shlex.quote(time)}"
+        where, data = compose_place(option="df", column=column, row=row, series=name), "DATA"
+        if path is not None:
+            where = place_in_file(Path(path), column=column, row=row + 1, series=name)
+            data = shlex.quote(self._source.name)
+        return DataError(
+            where,
+            path=path,
+            column=column,
+            row=row,
+            series=name,
+            expected="the rows of each series together, one series after another",
+            received="rows of a series that had others after it",
+            hint=f"Bring them together: seqcast partition {data} -o FOLDER {named}",
+        )

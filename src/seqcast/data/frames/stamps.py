@@ -1,4 +1,8 @@
-"""Time stamps as pandas indexes: their kinds, time zones and numbers."""
+"""Time stamps as pandas indexes: their kinds, time zones and numbers, and the formats in which they are written.
+
+A format is one of `strptime`'s, such as `%Y%m%d`; or a count of units since 1970, such as `unix_s`; or `integer`, whole
+numbers that are no dates.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,21 @@ Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported
 
 
 def plain_stamps(stamps: Stamps) -> Array:
-    """Return stamps as an array of whole numbers or of UTC times."""
+    """Return stamps as an array of whole numbers or of UTC times.
+
+    Args:
+        stamps: A pandas index of stamps.
+    """
     zoned = getattr(stamps, "tz", None) is not None
     return np.asarray((stamps.tz_convert(None) if zoned else stamps).to_numpy())
 
 
 def stamp_kind(stamps: Stamps) -> str:
-    """Return in words what stamps are: whole numbers, or times with or without a zone."""
+    """Return in words what stamps are: whole numbers, or times with or without a zone.
+
+    Args:
+        stamps: A pandas index of stamps.
+    """
     if stamps.dtype.kind in "iu":
         return "whole numbers"
     return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
@@ -27,6 +39,9 @@ def stamp_kind(stamps: Stamps) -> str:
 
 def stamp_text(stamp: Any) -> str:
     """Return one stamp as text; midnight is a date.
+
+    Args:
+        stamp: The stamp.
 
     Example:
         >>> import pandas as pd
@@ -37,18 +52,32 @@ def stamp_text(stamp: Any) -> str:
 
 
 def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:
-    """Return stamps in the zone of others."""
+    """Return stamps in the zone of others.
+
+    Args:
+        stamps: A pandas index of stamps.
+        others: The others.
+    """
     zone = getattr(others, "tz", None)
     return stamps if zone is None else stamps.tz_convert(zone)
 
 
 def from_utc(stamps: Stamps, zone: str | None) -> Stamps:
-    """Return UTC times without a zone as times of a zone; as they are for `None`."""
+    """Return UTC times without a zone as times of a zone; as they are for `None`.
+
+    Args:
+        stamps: Times in UTC, without a zone.
+        zone: Name of the zone; `None` is none.
+    """
     return stamps if zone is None else stamps.tz_localize("UTC").tz_convert(zone)
 
 
 def wall_clock(stamps: Stamps) -> Stamps:
-    """Return time stamps as their zone's clock shows them, without the zone."""
+    """Return time stamps as their zone's clock shows them, without the zone.
+
+    Args:
+        stamps: A pandas index of stamps.
+    """
     return stamps if stamps.tz is None else stamps.tz_localize(None)
 
 
@@ -56,6 +85,10 @@ def from_wall_clock(local: Stamps, zone: Any) -> Stamps:
     """Return what a zone's clock shows as time stamps of the zone; as they are for `None`.
 
     An hour that the clock skips is taken an hour later, one that it repeats the first time.
+
+    Args:
+        local: What the clock shows, without a zone.
+        zone: The zone.
 
     Example:
         >>> import pandas as pd
@@ -72,6 +105,9 @@ def seconds(stamps: Stamps) -> Array:
     """Return stamps as seconds since 1970, whole numbers as they are, in double precision.
 
     Differences of pandas's own would not reach over three centuries in nanoseconds.
+
+    Args:
+        stamps: A pandas index of stamps.
     """
     if stamps.dtype.kind in "iu":
         return np.asarray(stamps, dtype=np.float64)
@@ -79,6 +115,112 @@ def seconds(stamps: Stamps) -> Array:
 
 
 def by_series(steps: Sequence[Stamps]) -> Stamps:
-    """Return stamps of step after step, `H` of `[series]`, series after series, `[series · H]`."""
+    """Return stamps of step after step, `H` of `[series]`, series after series, `[series · H]`.
+
+    Args:
+        steps: The stamps of each step, one a series.
+    """
     joined = steps[0].append(list(steps[1:]))
     return joined[np.arange(len(joined)).reshape(len(steps), -1).T.ravel()]
+
+
+# ---------------------------------------------------------------- formats
+
+# Counts since 1970: the unit, how many of it a second has, and the shortest step that tells time from mere counting.
+_UNIX = {
+    "unix_s": ("s", 1, 60),
+    "unix_ms": ("ms", 10**3, 1_000),
+    "unix_us": ("us", 10**6, 1_000),
+    "unix_ns": ("ns", 10**9, 1_000),
+}
+# Dates that are written as one number: the format, and the smallest and the largest such number.
+_DIGITS = {
+    "%Y%m%d": (1900_01_01, 2200_12_31),
+    "%Y%m": (1900_01, 2200_12),
+    "%Y%m%d%H": (1900_01_01_00, 2200_12_31_23),
+    "%Y%m%d%H%M": (1900_01_01_00_00, 2200_12_31_23_59),
+    "%Y%m%d%H%M%S": (1900_01_01_00_00_00, 2200_12_31_23_59_59),
+}
+# Seconds since 1970 of the years that data is likely to come from.
+_FIRST, _LAST = 631_152_000, 4_102_444_800  # 1990 and 2100
+
+
+def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
+    """Return the format that whole numbers probably have, and which of them do not have it.
+
+    Numbers are dates where most of them are, such as 20240131, which hardly any other numbers are. They are counts of
+    seconds, or of fractions of a second, where they lie between 1990 and 2100 and their steps are multiples of a minute
+    (of seconds) or of a thousand units (of smaller ones).
+
+    Args:
+        numbers: Whole numbers, that differ, `[n]`.
+
+    Returns:
+        The format, `None` where they are probably no time; and which numbers are none of it, `[n]`: `None` where their
+        steps are too small to tell a time from a count.
+
+    Example:
+        >>> likely_format(np.array([20240131, 20240201, 20240202]))
+        ('%Y%m%d', array([False, False, False]))
+        >>> likely_format(np.arange(24))[0], likely_format(1_700_000_000 + 3600 * np.arange(24))[0]
+        (None, 'unix_s')
+    """
+    if not len(numbers):
+        return None, None
+    low, high = int(numbers.min()), int(numbers.max())
+    for format_, (least, most) in _DIGITS.items():
+        if least <= low and high <= most:
+            wrong = np.asarray(parse_stamps(numbers, format_).isna())
+            if 2 * np.count_nonzero(wrong) < len(numbers):
+                return format_, wrong
+    for format_, (_, size, coarsest) in _UNIX.items():
+        if _FIRST * size <= low and high < _LAST * size:
+            steps = np.diff(np.sort(numbers))
+            coarse = len(steps) and np.gcd.reduce(steps) % coarsest == 0
+            return format_, np.zeros(len(numbers), dtype=bool) if coarse else None
+    return None, None
+
+
+def parse_stamps(values: Any, format_: str) -> Stamps:
+    """Return stamps as times, not-a-time where a value has another format.
+
+    Args:
+        values: Whole numbers or text, `[n]`.
+        format_: A format other than `integer`.
+
+    Example:
+        >>> parse_stamps(np.array([20240229, 20240230]), "%Y%m%d").isna()
+        array([False,  True])
+        >>> parse_stamps(np.array([86400]), "unix_s")[0]
+        Timestamp('1970-01-02 00:00:00')
+    """
+    import pandas as pd
+
+    if format_ in _UNIX:
+        numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+        whole = numbers.notna() & (numbers % 1 == 0)
+        stamps = numbers.where(whole, 0).astype("int64").to_numpy().view(f"M8[{_UNIX[format_][0]}]").copy()
+        stamps[~whole.to_numpy()] = np.datetime64("NaT", "s")
+        return pd.DatetimeIndex(stamps)
+    codes, unique = pd.factorize(pd.Series(values))
+    text = pd.Series(unique).astype(str)
+    if format_ in _DIGITS and unique.dtype.kind in "iu":
+        text = text.str.zfill(len(str(_DIGITS[format_][1])))
+    return pd.DatetimeIndex(pd.to_datetime(text, format=format_, errors="coerce"))[codes]
+
+
+def format_stamps(stamps: Stamps, format_: str) -> Array:
+    """Return times as whole numbers or text of a format: the inverse of `parse_stamps`.
+
+    Args:
+        stamps: A pandas index of times.
+        format_: A format other than `integer`.
+
+    Example:
+        >>> import pandas as pd
+        >>> format_stamps(pd.DatetimeIndex(["2024-02-29"]), "%Y%m%d").tolist()
+        [20240229]
+    """
+    if format_ in _UNIX:
+        return np.asarray(stamps.as_unit(_UNIX[format_][0]).asi8)
+    return np.asarray(stamps.strftime(format_), dtype=np.int64 if format_ in _DIGITS else object)

@@ -14,15 +14,23 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import ColumnType, FrameColumn, read_covariate, read_numbers
 from seqcast.data.frames.forms import form_of, to_long
+from seqcast.data.frames.frame_columns import (
+    ColumnType,
+    FrameColumn,
+    IdColumn,
+    StampColumn,
+    read_covariate,
+    read_ids,
+    read_numbers,
+    read_stamps,
+)
 from seqcast.data.frames.frequency import resolve
-from seqcast.data.frames.keys import IdColumn, StampColumn, read_ids, read_stamps
-from seqcast.data.frames.long_frame import MISSING, LongFrame, complete
-from seqcast.data.frames.regular import SortedRows
+from seqcast.data.frames.long_frame import MISSING, LongFrame
+from seqcast.data.frames.regular import check_increasing, complete, infer_frequency
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series import InMemoryStore, starts_of
+from seqcast.data.series import InMemoryStore
 from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
 from seqcast.specs import Columns, Covariates, check_choice
 
@@ -48,9 +56,8 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
             frame = nw.from_native(frame.to_pandas(), eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
-        raise DataError(
-            option=argument, expected="column names that differ", received=str(error), hint="Rename one."
-        ) from error
+        expected = "column names that differ"
+        raise DataError(option=argument, expected=expected, received=str(error), hint="Rename one.") from error
     except TypeError as error:
         raise DataError(
             option=argument,
@@ -85,12 +92,9 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
         if option is not None:
             field = f"columns.{option}" if option in ("unique_id", "ds", "y") else option
             rename = ("Name yours with ", Option(field, ...), ", or add it")
-        raise DataError(
-            option=argument,
-            expected=f"a column {name!r}",
-            received=f"the columns {', '.join(map(repr, names))}",
-            hint=Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column)."),
-        )
+        received = f"the columns {', '.join(map(repr, names))}"
+        hint = Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column).")
+        raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,11 @@ class KeyedFrame:
         return self.stamp_column.stamps
 
     def column(self, name: str) -> FrameColumn:
-        """Return a column that is still to be read."""
+        """Return a column that is still to be read.
+
+        Args:
+            name: Its name.
+        """
         return FrameColumn(self.frame[name], name, self.option, self.ids, self.rows)
 
 
@@ -134,7 +142,7 @@ def read_keys(
     Args:
         frame: The result of `open_frame`.
         columns: Names of its columns.
-        needed: Names of the columns that it has to have beside the ids and stamps, each after the option that names it.
+        needed: Names of the other columns that it needs, each after the option that names it.
         argument: The argument that the frame came in by.
         rows: Number of each row in the user's frame, if some have been left out.
 
@@ -174,7 +182,7 @@ def read_frame(
         columns: Names of its columns.
         freq: A pandas alias, one of Polars' durations, or a whole number for integer stamps; `None` infers it
             from the longest series. Every row is checked against it.
-        covariates: Names of further columns.
+        covariates: Names of the columns of covariates.
         missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a row for every step.
         irregular: Whether stamps need not keep to a step.
         static_optional: Whether static covariates may be left out; they are NaN then.
@@ -205,19 +213,24 @@ def read_frame(
         columns = replace(columns, ds_format="integer")  # a step in whole numbers says what the stamps are
     form = form_of(df, columns)
     opened = open_frame(to_long(df, columns, form, series_name), argument)
-    absent = static_optional and not set(covariates.static) <= set(opened.columns)
-    reading = _Reading(
-        columns, freq, covariates, missing == "fill", irregular, absent=absent, zone=zone, argument=argument, form=form
-    )
-    rows = np.arange(len(opened))
-    skipped: dict[Any, DataError] = {}
+    gaps, static = missing == "fill", covariates.static
+    if static_optional and not set(static) <= set(opened.columns):
+        static = ()
+    needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
+    needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+    rows, skipped = np.arange(len(opened)), dict[Any, DataError]()
     while True:
         try:
-            return replace(reading.series(opened, rows), skipped=skipped)
+            table = read_keys(opened, columns, needed, argument, rows)
+            frame = _sorted_frame(table, columns, covariates, static, form, gaps=gaps, zone=zone)
+            if not irregular:
+                frequency = infer_frequency(frame, gaps=gaps) if freq is None else resolve(freq, frame.stamps)
+                frame = complete(replace(frame, frequency=frequency), fill=gaps)
+            return replace(frame, skipped=skipped)
         except DataError as error:
             bad = error.by_series
             if form == "single" and isinstance(error.hint, Phrase) and error.hint.remedy in ("deduplicate", "sort"):
-                raise _about_ids(error) from error
+                raise _about_ids(error, error.hint) from error
             if on_bad_series == "raise" or not bad:
                 raise
             ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
@@ -228,135 +241,94 @@ def read_frame(
             opened, rows = opened.filter(good.tolist()), rows[good]
 
 
-def _about_ids(error: DataError) -> DataError:
+def _about_ids(error: DataError, hint: Phrase) -> DataError:
     """Return the error for rows of one series that do not follow, which may be several without a column of ids."""
-    assert isinstance(error.hint, Phrase)
-    parts = (
-        " Or does it hold several series? Name the column that tells them apart: ",
-        Option("columns.unique_id", ...),
-    )
+    question = " Or does it hold several series? Name the column that tells them apart: "
     return DataError(
         option=error.option,
         column=error.column,
         row=error.row,
         expected=error.expected,
         received=error.received,
-        hint=Phrase(*error.hint.parts, *parts, ".", remedy=error.hint.remedy),
+        hint=Phrase(*hint.parts, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy),
     )
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How a frame is read; fields are the arguments of `read_frame`, and whether static covariates are absent."""
-
-    columns: Columns
-    freq: Any
-    covariates: Covariates
-    gaps: bool
-    irregular: bool
-    absent: bool
-    zone: str | None
-    argument: str
-    form: str
-
-    def series(self, opened: Any, numbers: Array) -> LongFrame:
-        """Check an open frame and return its series.
-
-        Args:
-            opened: The frame.
-            numbers: Number of each row in the user's frame.
-        """
-        columns, covariates, gaps = self.columns, self.covariates, self.gaps
-        static = () if self.absent else covariates.static
-        needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
-        needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
-        table = read_keys(opened, columns, needed, self.argument, numbers)
-        targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
-        varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
-        fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
-
-        stamps = table.stamps
-        if self.zone is not None and getattr(stamps, "tz", None) is not None:
-            stamps = stamps.tz_convert(self.zone)
-        # Frames that follow are written like this one.
-        columns = replace(columns, ds_format=table.stamp_column.ds_format)
-        order, rows = _sort_rows(table, stamps, columns)
-        rows.check_increasing()
-        frequency = None
-        if not self.irregular:
-            frequency = rows.infer(gaps=gaps) if self.freq is None else resolve(self.freq, rows.stamps)
-
-        constants = [
-            static_values(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)
-        ]
-        values = np.column_stack([*targets, *(covariate for covariate, _ in varying)])[order]
-        kind = "polars" if table.frame.implementation.is_polars() else "pandas"
-        static_kinds = tuple(kind for _, kind in fixed)
-        frame = LongFrame(
-            source=InMemoryStore(rows.ids, values, rows.ends),
-            stamps=rows.stamps,
-            frequency=frequency,
-            schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column, self.form),
-            covariates=covariates,
-            kinds=tuple(kind for _, kind in varying),
-            static=np.column_stack(constants)
-            if constants
-            else np.full((len(rows.ids), len(covariates.static)), np.nan),
-            static_kinds=(ColumnType("number"),) * len(covariates.static) if self.absent else static_kinds,
-            rows=rows.order,
-            static_given=not self.absent,
-        )
-        return complete(frame, fill=gaps, option=table.option)
-
-
-def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> tuple[Array, SortedRows]:
-    """Return the order of rows by series, and within a series as they are given, and the rows in that order."""
+def _sorted_frame(
+    table: KeyedFrame,
+    columns: Columns,
+    covariates: Covariates,
+    static: tuple[str, ...],
+    form: str,
+    *,
+    gaps: bool,
+    zone: str | None,
+) -> LongFrame:
+    """Return the rows of a frame by series, and within a series as they are given, whose stamps increase."""
     import pandas as pd
 
+    targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
+    varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
+    fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
     codes, names = pd.factorize(table.ids, sort=True)
     order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes))
-    ids = tuple(names.tolist())
-    return order, SortedRows(ids, ends, stamps[order], table.rows[order], columns=columns, option=table.option)
+    stamps = table.stamps
+    if zone is not None and getattr(stamps, "tz", None) is not None:
+        stamps = stamps.tz_convert(zone)
+    values = np.column_stack([*targets, *(values for values, _ in varying)])[order]
+    # Frames that follow are written like this one.
+    columns = replace(columns, ds_format=table.stamp_column.ds_format)
+    kind = "polars" if table.frame.implementation.is_polars() else "pandas"
+    frame = LongFrame(
+        source=InMemoryStore(tuple(names.tolist()), values, np.cumsum(np.bincount(codes))),
+        stamps=stamps[order],
+        frequency=None,
+        schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column, form),
+        covariates=covariates,
+        kinds=tuple(kind for _, kind in varying),
+        static=np.full((len(names), len(covariates.static)), np.nan),
+        static_kinds=(ColumnType("number"),) * len(covariates.static),
+        rows=table.rows[order],
+        static_given=static == covariates.static,
+        option=table.option,
+    )
+    check_increasing(frame)
+    if not static:
+        return frame
+    constants = [
+        _constants(frame, values[order], kind, name) for (values, kind), name in zip(fixed, static, strict=True)
+    ]
+    return replace(frame, static=np.column_stack(constants), static_kinds=tuple(kind for _, kind in fixed))
 
 
-def static_values(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> Array:
+def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> Array:
     """Return the value of a static covariate in each series, `[N]`, NaN where it is missing in all of its rows.
 
     Args:
-        values: The column, in the order of the rows.
+        frame: The series.
+        values: The column, in the order of their rows.
         kind: Its type.
-        rows: The rows.
         name: Name of the column.
 
     Raises:
         DataError: It changes within a series.
     """
-    starts, last = starts_of(rows.ends), len(values) - 1
+    source, last = frame.source, len(values) - 1
     observed = ~np.isnan(values)
-    first_observed = np.minimum.reduceat(np.where(observed, np.arange(len(values)), last + 1), starts)
-    constant = np.where(first_observed < rows.ends, values[np.minimum(first_observed, last)], np.nan)
-    differs = observed & (values != constant[rows.series])
+    first_observed = np.minimum.reduceat(np.where(observed, np.arange(len(values)), last + 1), source.starts)
+    constant = np.where(first_observed < source.ends, values[np.minimum(first_observed, last)], np.nan)
+    differs = observed & (values != np.repeat(constant, source.lengths))
+
+    def at(place: int) -> DataError:
+        before = int(first_observed[frame.owners(np.array([place]))[0]])
+        stands, is_constant = Row(int(frame.rows[before])), ": a static covariate is constant within a series"
+        expected = Phrase(f"{_value_text(values[before], kind)}, as in ", stands, is_constant)
+        others = (Option("past_covariates"), " or ", Option("future_covariates"))
+        hint = Phrase("Name the column among ", *others, ", or correct the row.")
+        return frame.error(name, place, expected=expected, received=_value_text(values[place], kind), hint=hint)
+
     if differs.any():
-        names = (Option("past_covariates"), " or ", Option("future_covariates"))
-        hint = Phrase("Name the column among ", *names, ", or correct the row.")
-
-        def at(place: int) -> DataError:
-            before = int(first_observed[rows.series[place]])
-            stands = Row(int(rows.order[before]))
-            return rows.error(
-                name,
-                place,
-                expected=Phrase(
-                    f"{_value_text(values[before], kind)}, as in ",
-                    stands,
-                    ": a static covariate is constant within a series",
-                ),
-                received=_value_text(values[place], kind),
-                hint=hint,
-            )
-
-        raise rows.first_error(np.flatnonzero(differs).tolist(), at)
+        raise frame.first_error(np.flatnonzero(differs), at)
     return constant
 
 

@@ -106,6 +106,5 @@ def _write_out(text: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):  # Python would write the rest when it ends, and fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SaveError(
-            "standard output", expected="room for the forecast", received=str(error.strerror), hint="Use -o FILE."
-        ) from error
+        expected, received = "room for the forecast", str(error.strerror)
+        raise SaveError("standard output", expected=expected, received=received, hint="Use -o FILE.") from error

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from seqcast.data.partition.keys import read_columns
-from seqcast.data.partition.sources import Source, find_source, identifier, table_error
+from seqcast.data.frames import first_rows
+from seqcast.data.partition.sql import Source, find_source, identifier, read_columns, table_error
 from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int
@@ -54,7 +52,7 @@ def partition(
     memory_limit: Any = "1 GiB",
     force: bool = False,
 ) -> Partition:
-    """Write a table anew as a folder of Parquet files in which the rows of each series lie together.
+    """Write a table as a folder of Parquet files in which the rows of each series are contiguous.
 
     Rows are sorted by id and time, and each series is in one file. The table may be larger than the memory: DuckDB
     sorts it, with what does not fit on the disk, beside the folder, for as long as it takes. The folder appears when
@@ -101,21 +99,11 @@ def partition(
     with folder_beside(folder) as place, _connected(place / ".spill", limit, found) as connection:
         rows, typed = read_columns(connection, found, columns)
         keys = [columns.unique_id, columns.ds]
-        sorted_rows = _sorted(connection, found, typed, keys)
-        schema = _with_zones(sorted_rows.schema, found.zones)
-        written = SeriesFiles(place, schema, keys, math.ceil(rows / files))
-        written.write(sorted_rows)
-        if written.twice:
-            series, time = written.first_twice
-            raise table_error(
-                found.where,
-                "each time of a series once",
-                f"{written.twice:,} row{'s' * (written.twice > 1)} with the time of another, "
-                f"the first at {time} of series {series!r}",
-                "Keep one of the rows of each time, or add them up.",
-                column=columns.ds,
-            )
-    return Partition(folder, written.files, written.series, written.rows, found.names)
+        batches = _sorted(connection, found, typed, keys)
+        series = _write(batches, place, keys, found.zones, math.ceil(rows / files))
+        written = sorted(place.glob("*.parquet"))
+        _check_doubles(connection, written, keys, found)
+    return Partition(folder, len(written), series, rows, found.names)
 
 
 @contextmanager
@@ -178,6 +166,34 @@ def _sorted(connection: Any, source: Source, typed: dict[str, str], keys: list[s
     return read(_BATCH_ROWS)
 
 
+def _write(batches: Any, folder: Path, keys: list[str], zones: dict[str, str], rows_per_file: int) -> int:
+    """Write sorted rows to files, each of which ends with the series that fills it; return the number of series."""
+    arrow: Any = require("pyarrow", extra="files")
+    parquet: Any = require("pyarrow.parquet", extra="files")
+    schema = _with_zones(batches.schema, zones)
+    order = parquet.SortingColumn.from_ordering(schema, [(name, "ascending") for name in keys])
+    files = series = left = 0
+    last: Any = None
+    writer: Any = None
+    with ExitStack() as opened:
+        for group in _groups(batches):
+            table = arrow.Table.from_batches(group).cast(schema)
+            ids, start = table.column(keys[0]), 0
+            begins = first_rows(ids)[int(files > 0 and ids[0] == last) :]
+            series, last = series + len(begins), ids[-1]
+            for begin in begins:
+                if begin - start >= left:
+                    if begin > start:
+                        writer.write_table(table[start:begin])
+                    opened.close()
+                    path = folder / f"part-{files:05}.parquet"
+                    writer = opened.enter_context(parquet.ParquetWriter(path, schema, sorting_columns=order))
+                    files, start, left = files + 1, begin, rows_per_file
+            writer.write_table(table[start:])
+            left -= len(table) - start
+    return series
+
+
 def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
     """Return a schema whose stamps are in the time zones of the source: DuckDB knows the moments alone."""
     arrow: Any = require("pyarrow", extra="files")
@@ -188,85 +204,30 @@ def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
     return schema
 
 
-class SeriesFiles:
-    """A folder of Parquet files that rows are written to, sorted by series and time.
-
-    Args:
-        folder: The folder.
-        schema: The schema of Arrow that the files have.
-        keys: Names of the columns of ids and times.
-        rows_per_file: After so many rows the next series begins a new file.
-
-    Attributes:
-        files: How many files were begun.
-        rows: How many rows came.
-        series: How many series they are of.
-        twice: How many rows have the id and time of the row before; from the first of them on nothing is written.
-        first_twice: Id and time of that first one.
-    """
-
-    def __init__(self, folder: Path, schema: Any, keys: list[str], rows_per_file: int) -> None:
-        self.folder, self.schema, self.keys, self.rows_per_file = folder, schema, keys, rows_per_file
-        self.files = self.rows = self.series = self.twice = self._full = 0
-        self.first_twice: tuple[Any, ...] = ()
-        self._last = schema.empty_table().select(keys)
-        self._open = ExitStack()
-        self._writer: Any = None
-
-    def write(self, batches: Iterable[Any]) -> None:
-        """Write batches of Arrow, and end the last file."""
-        arrow: Any = require("pyarrow", extra="files")
-        with self._open:
-            for group in _groups(batches):
-                table = arrow.Table.from_batches(group).cast(self.schema)
-                begins = self._look_at(arrow.concat_tables([self._last, table.select(self.keys)]))
-                if not self.twice:
-                    self._divide(table, begins)
-                self.rows += len(table)
-
-    def _look_at(self, keys: Any) -> list[int]:
-        """Return the rows at which a series begins; count those that stand twice.
-
-        Args:
-            keys: Ids and times of the last row before, if there is one, and of the rows.
-        """
-        compute: Any = require("pyarrow.compute", extra="files")
-        same, at_once = (compute.equal(column[1:], column[:-1]).to_numpy() for column in keys.columns)
-        twice = np.flatnonzero(same & at_once) + 1
-        if len(twice) and not self.twice:
-            self.first_twice = tuple(column[int(twice[0])].as_py() for column in keys.columns)
-        self.twice += len(twice)
-        begins = (np.flatnonzero(~same) + 1 - len(self._last)).tolist()
-        begins = begins if len(self._last) else [0, *begins]
-        self.series += len(begins)
-        self._last = keys[-1:]
-        return begins
-
-    def _divide(self, table: Any, begins: list[int]) -> None:
-        """Write rows, and begin files where series begin."""
-        parquet: Any = require("pyarrow.parquet", extra="files")
-        order = parquet.SortingColumn.from_ordering(self.schema, [(name, "ascending") for name in self.keys])
-        start = 0
-        for begin in begins:
-            if self.rows + begin >= self._full:
-                if begin > start:
-                    self._writer.write_table(table[start:begin])
-                self._open.close()
-                path = self.folder / f"part-{self.files:05}.parquet"
-                writer = parquet.ParquetWriter(path, self.schema, sorting_columns=order)
-                self._writer = self._open.enter_context(writer)
-                self.files += 1
-                start, self._full = begin, self.rows + begin + self.rows_per_file
-        self._writer.write_table(table[start:])
-
-
 def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
     """Put batches together, to as many rows as a row group has."""
     group: list[Any] = []
     for batch in batches:
         group.append(batch)
-        if sum(len(each) for each in group) >= _GROUP_ROWS or sum(each.nbytes for each in group) >= _GROUP_BYTES:
+        if sum(map(len, group)) >= _GROUP_ROWS or sum(each.nbytes for each in group) >= _GROUP_BYTES:
             yield group
             group = []
     if group:
         yield group
+
+
+def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], source: Source) -> None:
+    """Refuse a table in which a series has a time twice; its series lie whole in the files that were written."""
+    series, time = map(identifier, keys)
+    twice, first = 0, ("", "")
+    for file in files:
+        counts = f"SELECT {series} AS name, {time} AS moment, count(*) - 1 AS n FROM read_parquet(?) GROUP BY ALL"
+        names = "CAST(name AS VARCHAR), CAST(moment AS VARCHAR)"
+        query = f"SELECT sum(n) OVER (), {names} FROM ({counts}) WHERE n > 0 ORDER BY name, moment LIMIT 1"
+        for count, *names in connection.execute(query, [str(file)]).fetchall():
+            first = first if twice else tuple(names)
+            twice += int(count)
+    if twice:
+        more, hint = "s" * (twice > 1), "Keep one of the rows of each time, or add them up."
+        received = f"{twice:,} row{more} with the time of another, the first at {first[1]} of series {first[0]!r}"
+        raise table_error(source.where, "each time of a series once", received, hint, column=keys[1])

@@ -8,13 +8,13 @@ from .scalers import SCALES as SCALES
 from .scalers import SERIES_SCALES as SERIES_SCALES
 from .scalers import Scaler as Scaler
 from .scalers import SeriesScaler as SeriesScaler
-from .sharded import ArrayCache as ArrayCache
-from .sharded import ShardedStore as ShardedStore
 from .statistics import LevelSwings as LevelSwings
 from .statistics import Moments as Moments
 from .statistics import power_of_two as power_of_two
+from .store import ArrayCache as ArrayCache
 from .store import InMemoryStore as InMemoryStore
 from .store import SeriesLayout as SeriesLayout
 from .store import SeriesStore as SeriesStore
+from .store import ShardedStore as ShardedStore
 from .store import positions_of as positions_of
 from .store import starts_of as starts_of

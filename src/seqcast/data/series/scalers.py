@@ -61,27 +61,40 @@ class Scaler:
 
     @classmethod
     def of(cls, moments: Moments) -> Self:
-        """Return the scaler to zero mean and unit deviation of values with these moments."""
+        """Return the scaler to zero mean and unit deviation of values with these moments.
+
+        Args:
+            moments: The moments.
+        """
         rounding = moments.rounding * np.maximum(np.abs(moments.mean), np.finfo(np.float64).tiny)
         constant = moments.deviation <= rounding
         scale = np.where(constant, 1.0, moments.deviation * moments.magnitude)
         return cls(moments.mean * moments.magnitude, scale)
 
     def transform(self, values: Array) -> Array:
-        """Return the values in scaled units, in the values' own precision."""
-        return ((values - self.loc) / self.scale).astype(_floating(values), copy=False)
+        """Return the values in scaled units, in the values' own precision.
+
+        Args:
+            values: Values, `[..., F]`.
+        """
+        kind = values.dtype if values.dtype.kind == "f" else np.float64
+        return ((values - self.loc) / self.scale).astype(kind, copy=False)
 
     def inverse(self, values: Array) -> Array:
-        """Return scaled values in their original units, in double precision."""
+        """Return scaled values in their original units, in double precision.
+
+        Args:
+            values: Scaled values, `[..., F]`.
+        """
         return np.asarray(values, dtype=np.float64) * self.scale + self.loc
 
     def columns(self, indices: tuple[int, ...]) -> Self:
-        """Return the scaler of some of the features."""
+        """Return the scaler of some of the features.
+
+        Args:
+            indices: Numbers of the features.
+        """
         return type(self)(self.loc[list(indices)], self.scale[list(indices)])
-
-
-def _floating(values: Array) -> Any:
-    return values.dtype if np.issubdtype(values.dtype, np.floating) else np.float64
 
 
 # Scaled values beyond this are cut off, so that squares of them stay inside single precision.
@@ -164,24 +177,43 @@ class SeriesScaler:
 
     @classmethod
     def learn(cls, store: SeriesStore, stops: Array, method: str) -> Self:
-        """Learn from the first rows of each series of a store, some series at a time; arguments as for `fit`."""
+        """Learn from the first rows of each series of a store, some series at a time; arguments as for `fit`.
+
+        Args:
+            store: The series.
+            stops: Number of rows of each to learn from, `[N]`.
+            method: As for `fit`.
+        """
         parts = []
         for series, values in store.batches():
             parts.append(cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method))
         return cls.concat(parts)
 
     def take(self, places: Array) -> Self:
-        """Return the scaler of some of the series, in this order."""
+        """Return the scaler of some of the series, in this order.
+
+        Args:
+            places: Numbers of the series.
+        """
         return type(self)(*(None if each is None else each[places] for each in self._parts))  # type: ignore[arg-type]
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the scaler of the series of several ones, one after another."""
+        """Return the scaler of the series of several ones, one after another.
+
+        Args:
+            parts: The scalers, at least one.
+        """
         columns = zip(*(part._parts for part in parts), strict=True)
         return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))  # type: ignore
 
     def where(self, chosen: Array, other: Self) -> Self:
-        """Return a scaler of the same series: this one's where `chosen`, the other's elsewhere."""
+        """Return a scaler of the same series: this one's where `chosen`, the other's elsewhere.
+
+        Args:
+            chosen: A mask of the series, `[N]`.
+            other: The other scaler.
+        """
         pairs = zip(self._parts, other._parts, strict=True)
         return type(self)(*(None if a is None else np.where(chosen[:, None], a, b) for a, b in pairs))  # type: ignore
 
@@ -190,7 +222,11 @@ class SeriesScaler:
         return self.loc, self.scale, self.unit
 
     def transform(self, values: Array) -> Array:
-        """Return values in scaled units: `[N, ..., D]`, the first axis being the series."""
+        """Return values in scaled units: `[N, ..., D]`, the first axis being the series.
+
+        Args:
+            values: Values, `[N, ..., D]`.
+        """
         if self.unit is not None:
             values = _logarithm(values, _as_cube(self.unit, values))
         with np.errstate(over="ignore"):
@@ -198,7 +234,11 @@ class SeriesScaler:
         return np.clip(scaled, -LARGEST, LARGEST)
 
     def inverse(self, values: Array) -> Array:
-        """Return scaled values, `[N, ..., D]`, in their original units, in double precision."""
+        """Return scaled values, `[N, ..., D]`, in their original units, in double precision.
+
+        Args:
+            values: Scaled values, `[N, ..., D]`.
+        """
         values = np.asarray(values, dtype=np.float64)
         values = values * _as_cube(self.scale, values) + _as_cube(self.loc, values)
         if self.unit is None:

@@ -51,7 +51,11 @@ class Moments:
 
     @classmethod
     def of(cls, values: Array) -> Self:
-        """Return the moments over all axes but the last; NaN is left out."""
+        """Return the moments over all axes but the last; NaN is left out.
+
+        Args:
+            values: Values, `[..., F]`.
+        """
         flat = np.asarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
         rounding = 4 * float(np.finfo(flat.dtype).eps) if flat.dtype.kind == "f" else 0.0
         count = _sum(lambda block: ~np.isnan(block), flat)
@@ -66,6 +70,9 @@ class Moments:
 
     def merge(self, other: Self) -> Self:
         """Return the moments of both parts together.
+
+        Args:
+            other: The other ones.
 
         Source: Chan, Golub and LeVeque 1979, Updating formulae and a pairwise algorithm for computing sample variances.
         """
@@ -139,7 +146,11 @@ class LevelSwings:
         return cls(products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum()))
 
     def merge(self, other: Self) -> Self:
-        """Return the sums over both parts."""
+        """Return the sums over both parts.
+
+        Args:
+            other: The other ones.
+        """
         return type(self)(
             self.products + other.products,
             self.squares + other.squares,
@@ -156,6 +167,9 @@ class LevelSwings:
 
 def power_of_two(magnitudes: Array) -> Array:
     """Return the power of two at or below each magnitude, by which a division loses no digit.
+
+    Args:
+        magnitudes: Positive numbers.
 
     Example:
         >>> power_of_two(np.array([1.0, 7.0, 0.3])).tolist()

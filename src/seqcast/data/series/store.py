@@ -1,10 +1,13 @@
-"""Stores of the rows of series: the interface, and series in memory."""
+"""Stores of the rows of series: the interface, series in memory, and series in files with some of them in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -33,13 +36,21 @@ class SeriesStore(Protocol):
         """Number of columns, `C`."""
 
     def read(self, rows: Array) -> Array:
-        """Return the rows with these numbers, `[..., C]` for numbers of any shape `[...]`."""
+        """Return the rows with these numbers, `[..., C]` for numbers of any shape `[...]`.
+
+        Args:
+            rows: Numbers of the rows.
+        """
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Yield whole series: their numbers, and their rows one after another, `[rows, C]`."""
 
     def take(self, series: Array) -> Self:
-        """Return a store of some of the series, in this order."""
+        """Return a store of some of the series, in this order.
+
+        Args:
+            series: Numbers of the series.
+        """
 
 
 class SeriesLayout:
@@ -67,6 +78,9 @@ class SeriesLayout:
 
     def places(self, names: Iterable[Any]) -> Array:
         """Return the number of each series by name, -1 for names that are not there.
+
+        Args:
+            names: Names of series.
 
         Example:
             >>> InMemoryStore.of({"a": np.zeros(3), "b": np.zeros(2)}).places(["b", "x"])
@@ -98,7 +112,11 @@ class InMemoryStore(SeriesLayout):
 
     @classmethod
     def of(cls, series: dict[Any, Array]) -> Self:
-        """Return the series of a dict laid end to end, in the order of their ids."""
+        """Return the series of a dict laid end to end, in the order of their ids.
+
+        Args:
+            series: The rows of each series, by its name.
+        """
         ids = tuple(sorted(series))
         ends = np.cumsum([len(series[name]) for name in ids])
         return cls(ids, np.concatenate([series[name] for name in ids]), ends)
@@ -109,7 +127,11 @@ class InMemoryStore(SeriesLayout):
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
     def read(self, rows: Array) -> Array:
-        """Return the rows with these numbers."""
+        """Return the rows with these numbers.
+
+        Args:
+            rows: Numbers of the rows.
+        """
         return np.take(self.values, rows, axis=0)
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
@@ -117,25 +139,30 @@ class InMemoryStore(SeriesLayout):
         yield np.arange(len(self.ids)), self.values
 
     def series(self, number: int) -> Array:
-        """Return the rows of one series."""
+        """Return the rows of one series.
+
+        Args:
+            number: Number of the series.
+        """
         return self.values[int(self.starts[number]) : int(self.ends[number])]
 
     def take(self, series: Array) -> Self:
-        """Return a store of some of the series, in this order."""
+        """Return a store of some of the series, in this order.
+
+        Args:
+            series: Numbers of the series.
+        """
         lengths = self.lengths[series]
         ends = np.cumsum(lengths)
         rows = np.arange(int(lengths.sum())) + np.repeat(self.starts[series] - starts_of(ends), lengths)
         return type(self)(tuple(self.ids[place] for place in series), self.values[rows], ends)
 
-    def until(self, stops: Array) -> Self:
-        """Return a store with each series cut off after `stops` rows."""
-        lengths = self.lengths
-        inside = positions_of(self.ends) < np.repeat(stops, lengths)
-        return type(self)(self.ids, self.values[inside], np.cumsum(np.minimum(stops, lengths)))
-
 
 def starts_of(ends: Array) -> Array:
     """Return where each series begins, from where it ends.
+
+    Args:
+        ends: Where each series ends.
 
     Example:
         >>> starts_of(np.array([3, 5]))
@@ -147,9 +174,164 @@ def starts_of(ends: Array) -> Array:
 def positions_of(ends: Array) -> Array:
     """Return the position of each row in its series, from where the series end, `[rows]`.
 
+    Args:
+        ends: Where each series ends.
+
     Example:
         >>> positions_of(np.array([3, 5]))
         array([0, 1, 2, 0, 1])
     """
     starts = starts_of(ends)
     return np.asarray(np.arange(ends[-1]) - np.repeat(starts, ends - starts))
+
+
+# ---------------------------------------------------------------- series in files
+
+
+class ArrayCache:
+    """Arrays that were used last, up to a number of bytes; threads may share it.
+
+    Args:
+        most_bytes: How much is kept. One array alone may be larger.
+
+    Example:
+        >>> cache = ArrayCache(64)
+        >>> cache.get("a", lambda: np.zeros(4)).nbytes, cache.get("b", lambda: np.zeros(8)).nbytes, len(cache)
+        (32, 64, 1)
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._arrays: OrderedDict[Any, Array] = OrderedDict()
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def get(self, key: Any, make: Callable[[], Array]) -> Array:
+        """Return the array of a key, which is made if it is not kept.
+
+        Args:
+            key: What it is kept under.
+            make: Makes it.
+        """
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+        array = make()
+        with self._lock:
+            if key not in self._arrays:
+                self._arrays[key] = array
+                self._bytes += array.nbytes
+            while self._bytes > self.most_bytes and len(self._arrays) > 1:
+                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+        return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the size alone: another process reads what it needs."""
+        return {"most_bytes": self.most_bytes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedStore(SeriesLayout):
+    """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
+
+    A series lies wholly in one shard. What is read stays in memory as long as the cache has room.
+
+    Args:
+        ids: One name a series.
+        ends: Position after each series' last row among the rows of all series of this store, `[N]`.
+        paths: The shards, arrays that `numpy.save` wrote, `[rows, C]`.
+        shard_ends: Number of rows of each shard and of all before it.
+        first_rows: Where each series begins among the rows of all shards, `[N]`.
+        width: Number of columns.
+        cache: What is in memory.
+        complete: Whether no value is missing.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "0.npy")
+        ...     np.save(path, np.arange(5.0)[:, None])
+        ...     ends = np.array([3, 5])
+        ...     store = ShardedStore(("a", "b"), ends, (path,), ends[1:], starts_of(ends), 1, ArrayCache(2**20))
+        ...     store.read(np.array([0, 4])).ravel().tolist(), store.take(np.array([1])).read(np.array([0])).item()
+        ([0.0, 4.0], 3.0)
+    """
+
+    ids: tuple[Any, ...]
+    ends: Array
+    paths: tuple[Path, ...]
+    shard_ends: Array
+    first_rows: Array
+    width: int
+    cache: ArrayCache
+    complete: bool = True
+
+    @cached_property
+    def runs(self) -> Array:
+        """Number of the first series of each stretch of series that are in one shard, and at last `N`."""
+        changes = np.flatnonzero(np.diff(self._owner(self.first_rows))) + 1
+        return np.concatenate([[0], changes, [len(self.ids)]]).astype(np.int64)
+
+    @property
+    def shard_bytes(self) -> int:
+        """Bytes of the largest shard in memory."""
+        return max(int(path.stat().st_size) for path in self.paths)
+
+    def read(self, rows: Array) -> Array:
+        """Return the rows with these numbers.
+
+        Args:
+            rows: Numbers of the rows.
+        """
+        lines = rows.reshape(-1, rows.shape[-1]) if rows.ndim > 1 and rows.size else rows.reshape(-1, 1)
+        if not self._is_whole:
+            series = np.searchsorted(self.ends, lines, side="right")
+            lines = lines + (self.first_rows - self.starts)[series]
+        owner = self._owner(lines.min(axis=1, initial=np.iinfo(np.int64).max))
+        if lines.shape[1] > 1 and (owner != self._owner(lines.max(axis=1))).any():
+            return self.read(rows.reshape(-1)).reshape(*rows.shape, self.width)  # no window of one series
+        values = np.empty((*lines.shape, self.width), dtype=self._dtype)
+        first = starts_of(self.shard_ends)
+        for shard in np.flatnonzero(np.bincount(owner)).tolist():
+            places, path = np.flatnonzero(owner == shard), self.paths[shard]
+            rows_of_shard = self.cache.get(path, partial(np.load, path))
+            values[places] = np.take(rows_of_shard, lines[places] - first[shard], axis=0)
+        return values.reshape(*rows.shape, self.width)
+
+    def _owner(self, rows: Array) -> Array:
+        """Return the shard of each row of those of all shards."""
+        return np.searchsorted(self.shard_ends, rows, side="right")
+
+    def batches(self) -> Iterator[tuple[Array, Array]]:
+        """Yield the series shard by shard."""
+        for first, last in zip(self.runs[:-1].tolist(), self.runs[1:].tolist(), strict=True):
+            yield np.arange(first, last), self.read(np.arange(self.starts[first], self.ends[last - 1]))
+
+    def take(self, series: Array) -> Self:
+        """Return a store of some of the series, in this order.
+
+        Args:
+            series: Numbers of the series.
+        """
+        return replace(
+            self,
+            ids=tuple(self.ids[place] for place in series),
+            ends=np.cumsum(self.lengths[series]),
+            first_rows=self.first_rows[series],
+        )
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether rows are numbered as in the shards."""
+        return bool(np.array_equal(self.first_rows, self.starts))
+
+    @cached_property
+    def _dtype(self) -> Any:
+        return np.load(self.paths[0], mmap_mode="r").dtype

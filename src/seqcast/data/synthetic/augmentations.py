@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat, smoothed
-from seqcast.data.synthetic.states import autoregressed
+from seqcast.data.synthetic.patterns import Season, amounts, autoregressed, chance, pattern, repeat, smoothed
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
@@ -38,7 +37,12 @@ def mixed(rng: Generator, values: Array, share: float) -> Array:
 
 
 def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some series round, so that their last step is the first; arguments as for `mixed`.
+    """Turn some series round, so that their last step is the first.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
 
     Example:
         >>> reversed_in_time(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
@@ -48,7 +52,12 @@ def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
 
 
 def negated(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some series upside down, so that what rises is as frequent as what falls; arguments as for `mixed`.
+    """Turn some series upside down, so that what rises is as frequent as what falls.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
 
     Example:
         >>> negated(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
@@ -58,7 +67,13 @@ def negated(rng: Generator, values: Array, share: float) -> Array:
 
 
 def modulated(rng: Generator, values: Array, share: float) -> Array:
-    """Let the swings of some series grow and fade slowly, by up to a factor of four; arguments as for `mixed`."""
+    """Let the swings of some series grow and fade slowly, by up to a factor of four.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
+    """
     n, length = values.shape
     waves = np.arange(length) / length * rng.uniform(0.2, 3.0, (n, 1)) + rng.random((n, 1))
     envelope = np.exp(rng.uniform(0.1, 0.7, (n, 1)) * np.sin(2 * np.pi * waves))
@@ -67,11 +82,16 @@ def modulated(rng: Generator, values: Array, share: float) -> Array:
 
 
 def wandering(rng: Generator, values: Array, share: float) -> Array:
-    r"""Add a level that wanders and returns, slowly or fast, to some series; arguments as for `mixed`.
+    r"""Add a level that wanders and returns, slowly or fast, to some series.
 
     .. math:: x_t = φ x_{t-1} + ε_t, \quad \log(1 - φ) \sim U(\log 0.002, \log 0.5)
 
     Its deviation is .1 to 2 times that of the series.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
     """
     n, length = values.shape
     level = _standardised(autoregressed(rng.normal(size=(n, length)), 1.0 - amounts(rng, n, 0.002, 0.5)[:, 0]))
@@ -80,9 +100,14 @@ def wandering(rng: Generator, values: Array, share: float) -> Array:
 
 
 def rising(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some of the series upside down that end lower than they begin; arguments as for `mixed`.
+    """Turn some of the series upside down that end lower than they begin.
 
     Ends are the means of a quarter.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
 
     Example:
         >>> rising(np.random.default_rng(0), np.array([[4.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 4.0]]), 1.0).tolist()
@@ -95,7 +120,13 @@ def rising(rng: Generator, values: Array, share: float) -> Array:
 
 
 def growing(rng: Generator, values: Array, share: float) -> Array:
-    """Add a straight line to some series, which rises by .3 to 10 of their deviations; arguments as for `mixed`."""
+    """Add a straight line to some series, which rises by .3 to 10 of their deviations.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
+    """
     rise = amounts(rng, len(values), 0.3, 10.0) * values.std(axis=1, keepdims=True)
     line = np.linspace(0.0, 1.0, values.shape[1]) * rise
     return np.where(chance(rng, len(values), share)[:, None], values + line, values)
@@ -127,7 +158,12 @@ def with_longer_season(rng: Generator, values: Array, season: Season, share: flo
 def exponentiated(rng: Generator, values: Array, share: float) -> Array:
     """Put the exponentials of some series, standardised and multiplied by .03 to .8, in their place.
 
-    Their variation grows with their level, and they are positive. Arguments as for `mixed`.
+    Their variation grows with their level, and they are positive.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
     """
     size = amounts(rng, len(values), 0.03, 0.8)
     grown = np.exp(np.clip(_standardised(values) * size, -6.0, 6.0))
@@ -137,7 +173,10 @@ def exponentiated(rng: Generator, values: Array, share: float) -> Array:
 def censored(rng: Generator, values: Array, share: float) -> Array:
     """Cut some series off above or below one of their own quantiles, as full shelves and empty ones do.
 
-    Arguments as for `mixed`.
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
     """
     ranked = np.sort(values, axis=1)
 
@@ -152,7 +191,13 @@ def censored(rng: Generator, values: Array, share: float) -> Array:
 
 
 def quantised(rng: Generator, values: Array, share: float) -> Array:
-    """Round some series to multiples of a step, of which their range has 3 to 300; arguments as for `mixed`."""
+    """Round some series to multiples of a step, of which their range has 3 to 300.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
+    """
     spread = np.ptp(values, axis=1, keepdims=True)
     step = np.maximum(spread, 1e-9) / amounts(rng, len(values), 3.0, 300.0)
     return np.where(chance(rng, len(values), share)[:, None], np.round(values / step) * step, values)
@@ -171,17 +216,28 @@ def with_noise(rng: Generator, values: Array, errors: Array) -> Array:
 
 
 def with_outliers(rng: Generator, values: Array, share: float) -> Array:
-    """Move two in a hundred values of some series by several of their deviations; arguments as for `mixed`."""
+    """Move two in a hundred values of some series by several of their deviations.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
+    """
     hit = (rng.random(values.shape) < 0.02) & chance(rng, len(values), share)[:, None]
     sizes = rng.normal(size=values.shape) * 6 * values.std(axis=1, keepdims=True)
     return np.asarray(values + hit * sizes)
 
 
 def with_gaps(rng: Generator, values: Array, share: float) -> Array:
-    """Leave out values of some series; NaN is missing. Arguments as for `mixed`.
+    """Leave out values of some series; NaN is missing.
 
     Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as what is closed at
     night or on Sundays. At least half of each series stays.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of the series that are changed.
     """
     n, length = values.shape
     single = rng.random((n, length)) < rng.uniform(0.0, 0.25, (n, 1))

@@ -10,39 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic import augmentations as change
-from seqcast.data.synthetic.draws import Season, amounts
-from seqcast.data.synthetic.kernels import gaussian_process
-from seqcast.data.synthetic.processes import (
-    bounded,
-    clipped_season,
-    demand,
-    pulses,
-    random_poles,
-    seasonal_arima,
-    switching,
-    waves,
-)
-from seqcast.data.synthetic.shapes import (
-    calendar_effects,
-    level_shifts,
-    piecewise_trend,
-    saturating_growth,
-    several_seasons,
-    sines,
-)
-from seqcast.data.synthetic.states import (
-    arima,
-    autoregression,
-    exponential_smoothing,
-    heteroscedastic,
-    intermittent_counts,
-    persistent_noise,
-    random_walk,
-)
+from seqcast.data.synthetic import shapes, stochastic
+from seqcast.data.synthetic.patterns import Season, amounts, persistent_noise
 from seqcast.errors import SpecError, unknown_name
 from seqcast.specs import check_int
 
 Array = npt.NDArray[np.float64]
+
+
 Draw = Callable[[np.random.Generator, int, int, Season], Array]
 
 
@@ -62,38 +37,42 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "exponential_smoothing": Family(exponential_smoothing),
-    "arima": Family(arima),
-    "seasonal_arima": Family(seasonal_arima),
-    "autoregression": Family(autoregression),
-    "random_poles": Family(random_poles),
-    "random_walk": Family(random_walk),
-    "switching": Family(switching),
-    "heteroscedastic": Family(heteroscedastic),
-    "gaussian_process": Family(gaussian_process),
-    "several_seasons": Family(several_seasons, clean=True),
-    "calendar_effects": Family(calendar_effects, clean=True),
-    "clipped_season": Family(clipped_season, signed=False),
-    "sines": Family(sines, clean=True),
-    "piecewise_trend": Family(piecewise_trend, clean=True),
-    "level_shifts": Family(level_shifts, clean=True),
-    "pulses": Family(pulses, clean=True),
-    "saturating_growth": Family(saturating_growth, clean=True),
-    "waves": Family(waves, clean=True),
-    "bounded": Family(bounded),
-    "intermittent_counts": Family(intermittent_counts, signed=False),
-    "demand": Family(demand, signed=False),
+    "exponential_smoothing": Family(stochastic.exponential_smoothing),
+    "arima": Family(stochastic.arima),
+    "seasonal_arima": Family(stochastic.seasonal_arima),
+    "autoregression": Family(stochastic.autoregression),
+    "random_poles": Family(stochastic.random_poles),
+    "random_walk": Family(stochastic.random_walk),
+    "switching": Family(stochastic.switching),
+    "heteroscedastic": Family(stochastic.heteroscedastic),
+    "gaussian_process": Family(shapes.gaussian_process),
+    "several_seasons": Family(shapes.several_seasons, clean=True),
+    "calendar_effects": Family(shapes.calendar_effects, clean=True),
+    "clipped_season": Family(shapes.clipped_season, signed=False),
+    "sines": Family(shapes.sines, clean=True),
+    "piecewise_trend": Family(shapes.piecewise_trend, clean=True),
+    "level_shifts": Family(shapes.level_shifts, clean=True),
+    "pulses": Family(shapes.pulses, clean=True),
+    "saturating_growth": Family(shapes.saturating_growth, clean=True),
+    "waves": Family(shapes.waves, clean=True),
+    "bounded": Family(shapes.bounded),
+    "intermittent_counts": Family(stochastic.intermittent_counts, signed=False),
+    "demand": Family(stochastic.demand, signed=False),
 }
 """The families by name."""
 
 # Season lengths and how often a batch has each: none, quarters, a week of work, weeks, months, days, half-hours, years
 # of weeks, quarter-hours; and any others, 0.
 SEASONS = {1: 0.2, 4: 0.1, 5: 0.03, 7: 0.12, 12: 0.16, 24: 0.14, 48: 0.04, 52: 0.04, 96: 0.05, 0: 0.12}
+
+
 LONGEST_SEASON = 672
+
 
 # How often a batch is drawn at a finer step, of which every second, third or fourth value is taken; never of what is
 # slow, and of seasons that are longer than others then.
 THINNED = {1: 0.88, 2: 0.06, 3: 0.03, 4: 0.03}
+
 
 # Seasons of what is measured by years, quarters, months and weeks, which grows more often than it shrinks.
 SLOW = (1, 4, 12, 52)
@@ -124,11 +103,17 @@ def synthetic_series(
     """
     if family not in FAMILIES:
         raise unknown_name("family", family, FAMILIES)
-    rng = np.random.default_rng(seed)
-    values = FAMILIES[family].draw(
-        rng, check_int("n", n), check_int("length", length), Season.of(check_int("season_length", season_length))
-    )
-    if FAMILIES[family].clean and not clean:
+    check_int("n", n), check_int("length", length)
+    season = Season.of(check_int("season_length", season_length))
+    return _drawn(np.random.default_rng(seed), family, n, length, season, noise=not clean)
+
+
+def _drawn(
+    rng: np.random.Generator, family: str, n: int, length: int, season: Season, *, step: int = 1, noise: bool = True
+) -> Array:
+    """Draw series at a finer step, take every `step`-th value, and add noise to families without any."""
+    values = FAMILIES[family].draw(rng, n, length * step, season)[:, ::step]
+    if FAMILIES[family].clean and noise:
         values = change.with_noise(rng, values, persistent_noise(rng, n, length))
     return values
 
@@ -182,15 +167,12 @@ class SyntheticSeries:
                 raise unknown_name("weights", name, FAMILIES)
         for argument, shares in (("weights", self._weights), ("seasons", self.seasons)):
             if min(shares.values(), default=-1) < 0 or not sum(shares.values()) > 0:
-                raise SpecError(
-                    argument, expected="shares of 0 or more, one above 0", received=repr(shares), hint="Raise one."
-                )
+                expected = "shares of 0 or more, one above 0"
+                raise SpecError(argument, expected=expected, received=repr(shares), hint="Raise one.")
 
     @property
     def _weights(self) -> Mapping[str, float]:
-        if self.weights is not None:
-            return self.weights
-        return dict.fromkeys(FAMILIES, 1.0)
+        return dict.fromkeys(FAMILIES, 1.0) if self.weights is None else self.weights
 
     def batch(self, number: int, *, n: int) -> SyntheticBatch:
         """Return a batch.
@@ -209,10 +191,7 @@ class SyntheticSeries:
         values = np.empty((n, self.length))
         for name in np.unique(families):
             places = np.flatnonzero(families == name)
-            drawn = FAMILIES[name].draw(rng, len(places), self.length * step, finer)[:, ::step]
-            if FAMILIES[name].clean:
-                drawn = change.with_noise(rng, drawn, persistent_noise(rng, len(places), self.length))
-            values[places] = drawn
+            values[places] = _drawn(rng, name, len(places), self.length, finer, step=step)
         return SyntheticBatch(self._changed(rng, values, families, season), season, families)
 
     def _season(self, rng: np.random.Generator) -> Season:
@@ -221,7 +200,7 @@ class SyntheticSeries:
             length = int(np.exp(rng.uniform(np.log(2.0), np.log(LONGEST_SEASON + 1.0))))
             several = length * int(rng.integers(2, 13))
             return Season(length, several if several <= LONGEST_SEASON and rng.random() < 0.5 else None)
-        # Half of the series with a week or a year beside their season: the others are told of none.
+        # Of series whose season has a usual longer one, most get it.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 
     def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any], season: Season) -> Array:

@@ -1,14 +1,33 @@
-"""Families without noise of their own: waves, seasons, trends, shifts, growth, calendars."""
+"""Families of shapes: waves, seasons, trends, shifts, growth, calendars, bounds, pulses, and Gaussian processes."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat
+from seqcast.data.synthetic.patterns import (
+    BURN_IN,
+    Season,
+    amounts,
+    autoregressed,
+    chance,
+    half_with_season,
+    noise,
+    of_unit_deviation,
+    pattern,
+    repeat,
+)
+from seqcast.runtime import one_blas_thread
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
+
+
+# Series that share a kernel: to draw another one costs what a kernel's factor does.
+SERIES_A_KERNEL = 4
+
+
+MOST_KERNELS = 4
 
 
 def sines(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -197,3 +216,201 @@ def _some_season(rng: Generator, n: int, length: int, season: Season) -> Array:
     """Return a season for six series of ten, zeros for the others."""
     size = amounts(rng, n, 0.1, 2.0) * chance(rng, n, 0.6)[:, None]
     return repeat(rng, pattern(rng, n, season.length), length) * size
+
+
+def bounded(rng: Generator, n: int, length: int, season: Season) -> Array:
+    r"""Draw shares and fillings between two bounds: the logistic function of an autoregression around a season.
+
+    .. math:: y_t = \frac{1}{1 + e^{-g (x_t + c)}}
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season.
+
+    Returns:
+        The series, `[n, length]`, between 0 and 1.
+
+    Source: Wallis 1987, "Time series analysis of bounded economic variables".
+    """
+    persistence = 1 - amounts(rng, n, 0.005, 0.5)[:, 0]
+    values = of_unit_deviation(autoregressed(noise(rng, n, BURN_IN + length), persistence)[:, BURN_IN:])
+    values = values + repeat(rng, pattern(rng, n, season.length), length) * amounts(rng, n, 0.1, 3.0)
+    return np.asarray(
+        1 / (1 + np.exp(-np.clip(rng.uniform(0.5, 3.0, (n, 1)) * (values + rng.normal(size=(n, 1))), -30, 30)))
+    )
+
+
+def clipped_season(rng: Generator, n: int, length: int, season: Season) -> Array:
+    """Draw what is zero for a part of each season, as light is at night and rain in summer, under changing cover.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season; without one, one of 12 to 48 steps is drawn.
+
+    Returns:
+        The series, `[n, length]`, zero or above.
+
+    Source: clear-sky models of radiation, as in Boland 2008, "Time series modelling of solar radiation".
+    """
+    steps = season.length if season.length > 3 else int(rng.integers(12, 49))
+    turns = 2 * np.pi * np.arange(steps) / steps
+    bell = np.cos(turns) + 0.4 * pattern(rng, n, steps) * chance(rng, n, 0.5)[:, None]
+    height = np.maximum(repeat(rng, bell - rng.uniform(-0.7, 0.7, (n, 1)), length), 0.0)
+    year = 1 + rng.uniform(0, 0.6, (n, 1)) * np.sin(
+        2 * np.pi * (np.arange(length) / (365 * steps) + rng.random((n, 1)))
+    )
+    clouds = autoregressed(noise(rng, n, BURN_IN + length), 1 - amounts(rng, n, 0.01, 0.7)[:, 0])[:, BURN_IN:]
+    cover = np.clip(
+        rng.uniform(0.4, 1.1, (n, 1)) + rng.uniform(0.0, 0.5, (n, 1)) * of_unit_deviation(clouds), 0.05, 1.1
+    )
+    return height * year * cover
+
+
+def pulses(rng: Generator, n: int, length: int, season: Season) -> Array:
+    """Draw what is switched on and off: steps, ramps, trapezoids and spikes, at the season's pace or at any.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season.
+
+    Returns:
+        The series, `[n, length]`.
+
+    Source: load profiles of appliances, as in Kolter and Johnson 2011, "REDD: A Public Data Set for Energy
+    Disaggregation Research"; steps and spikes as in Moroshan et al. 2025, arXiv:2510.25502.
+    """
+    own = amounts(rng, n, 4.0, 256.0)
+    period = np.where(chance(rng, n, 0.6)[:, None] & (season.length > 3), max(season.length, 4), own)
+    # In half of the series cycles begin a little early or late.
+    late = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.001, 0.1) * chance(rng, n, 0.5)[:, None]
+    turns = np.maximum.accumulate(np.arange(length) / period + late / np.sqrt(period) + rng.random((n, 1)), axis=1)
+    place = turns % 1.0
+    on, ramp = rng.uniform(0.05, 0.8, (n, 1)), rng.uniform(0.0, 0.5, (n, 1)) + 1e-3
+    shape = np.clip(np.minimum(place, on - place) / (ramp * on), 0.0, 1.0)
+    saw = np.where(place < on, place / on, 0.0)
+    values = np.where(chance(rng, n, 0.25)[:, None], saw, shape)
+    # Cycles differ in height, some are left out.
+    cycle = np.minimum(turns.astype(int) - turns[:, :1].astype(int), length - 1)
+    heights = 1 + rng.uniform(0, 0.5, (n, 1)) * rng.normal(size=(n, length))
+    heights = heights * (rng.random((n, length)) > rng.uniform(0.0, 0.4, (n, 1)) * chance(rng, n, 0.4)[:, None])
+    values = values * np.take_along_axis(heights, cycle, axis=1)
+    spikes = (rng.random((n, length)) < 1 / amounts(rng, n, 10.0, 200.0)) * rng.exponential(size=(n, length))
+    return values + spikes * amounts(rng, n, 0.2, 3.0) * chance(rng, n, 0.4)[:, None]
+
+
+def waves(rng: Generator, n: int, length: int, season: Season) -> Array:
+    r"""Draw growth in waves: up to five outbreaks that rise and fall, or, for half of the series, all that there were.
+
+    .. math:: x_t = \sum_k h_k\, \operatorname{sech}^2 \frac{t - c_k}{w_k}
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season, in which half of the series are reported.
+
+    Returns:
+        The series, `[n, length]`.
+
+    Source: Kermack and McKendrick 1927, "A Contribution to the Mathematical Theory of Epidemics", whose approximate
+    solution has this form.
+    """
+    centres = rng.uniform(-0.1, 1.2, (n, 5, 1)) * length
+    widths = np.exp(rng.uniform(np.log(3.0), np.log(max(4.0, length / 6)), (n, 5, 1)))
+    there = np.arange(5) < rng.integers(1, 6, (n, 1))
+    heights = rng.exponential(size=(n, 5)) * there + 1e-3
+    distance = np.clip((np.arange(length) - centres) / widths, -30, 30)
+    values = np.einsum("nk,nkt->nt", heights, 1 / np.cosh(distance) ** 2)
+    everything = of_unit_deviation(values.cumsum(axis=1))
+    reported = 1 + rng.uniform(0.0, 0.5, (n, 1)) * half_with_season(rng, n, length, season)
+    return np.where(chance(rng, n, 0.5)[:, None], everything, values * np.maximum(reported, 0.0))
+
+
+def gaussian_process(rng: Generator, n: int, length: int, season: Season) -> Array:
+    """Draw from Gaussian processes with composed kernels, a new one for every four series.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season.
+
+    Returns:
+        The series, `[n, length]`, of about unit variance.
+
+    Source: KernelSynth, Ansari et al. 2024, "Chronos: Learning the Language of Time Series", arXiv:2403.07815, section
+    4.2; kernels as in Duvenaud et al. 2013, arXiv:1302.4922.
+    """
+    values = np.empty((n, length))
+    with one_blas_thread():
+        for first in range(0, n, SERIES_A_KERNEL):
+            count = min(SERIES_A_KERNEL, n - first)
+            factor = np.linalg.cholesky(composed_kernel(rng, length, season) + 1e-4 * np.eye(length))
+            values[first : first + count] = rng.normal(size=(count, length)) @ factor.T
+    return values
+
+
+def composed_kernel(rng: Generator, length: int, season: Season) -> Array:
+    """Return the covariance of one to four kernels, each added to those before it or multiplied with them.
+
+    Args:
+        rng: The generator.
+        length: Number of steps.
+        season: Season of most periodic kernels.
+
+    Returns:
+        The covariance, `[length, length]`, with a mean variance of 1.
+
+    Example:
+        >>> kernel = composed_kernel(np.random.default_rng(0), 20, Season(4))
+        >>> kernel.shape, bool(np.linalg.eigvalsh(kernel).min() > -1e-8)
+        ((20, 20), True)
+    """
+    kernel = _simple_kernel(rng, length, season)
+    for _ in range(int(rng.integers(0, MOST_KERNELS))):
+        other = _simple_kernel(rng, length, season)
+        kernel = kernel * other if rng.random() < 0.5 else kernel + other
+    return np.asarray(kernel / max(float(np.mean(np.diag(kernel))), 1e-9))
+
+
+def _simple_kernel(rng: Generator, length: int, season: Season) -> Array:
+    steps = np.arange(length) / length
+    name = str(rng.choice(["constant", "linear", "smooth", "rough", "quadratic", "season", "noise"], p=_SHARES))
+    if name == "linear":
+        centred = steps - rng.random()
+        return 4 * np.outer(centred, centred)
+    # The others depend on the distance of two steps alone.
+    lags = np.arange(length)
+    covariance = _covariance(rng, name, steps, season)
+    # Numbers near the smallest ones make arithmetic slow.
+    covariance[covariance < 1e-12] = 0.0
+    return np.asarray(covariance[np.abs(lags[:, None] - lags)])
+
+
+def _covariance(rng: Generator, name: str, distance: Array, season: Season) -> Array:
+    """Return the covariance of steps at some distances, in shares of the length."""
+    if name == "constant":
+        return np.ones(len(distance))
+    if name == "noise":
+        return np.asarray((distance == 0) * float(rng.choice([0.01, 0.1, 1.0])))
+    if name == "season":
+        known = [steps for steps in (season.length, season.longer) if steps is not None and steps > 1]
+        is_known = bool(known) and rng.random() < 0.8
+        period = float(rng.choice(known) if is_known else amounts(rng, 1, 2.0, 512.0)[0, 0])
+        return np.exp(-2 * (np.sin(np.pi * distance * len(distance) / period) / rng.uniform(0.4, 2.0)) ** 2)
+    scale = float(np.exp(rng.uniform(np.log(0.02), np.log(1.0))))
+    if name == "smooth":
+        return np.exp(-0.5 * (distance / scale) ** 2)
+    if name == "rough":
+        return np.exp(-distance / scale)
+    mixture = float(np.exp(rng.uniform(np.log(0.1), np.log(10.0))))
+    return (1 + (distance / scale) ** 2 / (2 * mixture)) ** -mixture
+
+
+_SHARES = (0.05, 0.15, 0.15, 0.1, 0.15, 0.3, 0.1)

@@ -1,6 +1,6 @@
 """Windows of series and arrays, batch by batch.
 
-In reading order: `order`, `index`, `gaps`, `reader`, `arrays`, `splits`, `origins`.
+In reading order: `order`, `gaps`, `batches`, `reader`, `origins`.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Filling of missing values in windows."""
+"""Gaps: filling of missing values, and the naive forecasts that repeat the newest values that are known."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames import LongFrame
+from seqcast.data.series import positions_of
+
 Array = npt.NDArray[Any]
 
 
 def forward_fill(values: Array) -> Array:
     """Return values with gaps filled by the last observed one, and by zeros before the first one, `[B, T, F]`.
+
+    Args:
+        values: Values, `[B, T, F]`; NaN is missing.
 
     Example:
         >>> forward_fill(np.array([[[np.nan], [2.0], [np.nan]]])).ravel().tolist()
@@ -46,6 +52,9 @@ def fill_both_ways(past: Array) -> Array:
     """Return values with gaps filled by the last observed one, or before it by the first one, `[B, T, F]`.
 
     It is for networks without an observed channel.
+
+    Args:
+        past: Values, `[B, T, F]`; NaN is missing.
 
     Example:
         >>> fill_both_ways(np.array([[[np.nan], [2.0], [np.nan]]])).ravel().tolist()
@@ -83,3 +92,47 @@ def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Ar
     newest = newest.reshape(count, season, targets)
     newest = np.where(np.isnan(newest), last, newest)
     return np.asarray(newest[:, np.arange(horizon) % season])
+
+
+def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int) -> Array:
+    """Return the forecast that repeats each series' last season; season length 1 repeats the last value.
+
+    Args:
+        values: Series laid end to end, `[rows]` or `[rows, D]`.
+        starts: Place of the series' first value in `values`, `[N]`.
+        stops: Number of values known, `[N]`; where they are fewer than a season, the last value is repeated.
+        season_length: Steps of a season.
+        horizon: Steps to forecast, `H`.
+
+    Returns:
+        The forecast, `[N, H]` or `[N, H, D]`.
+
+    Example:
+        >>> repeat_season(np.arange(6.0), np.array([0]), np.array([6]), season_length=4, horizon=5)
+        array([[2., 3., 4., 5., 2.]])
+    """
+    season = np.where(stops >= season_length, season_length, 1)[:, None]
+    repeated: Array = values[(starts + stops)[:, None] - season + np.arange(horizon) % season]
+    return repeated
+
+
+def filled_by_season(frame: LongFrame, season_length: int) -> Array:
+    """Return the targets with gaps filled by the value whole seasons before; NaN is left where there is none.
+
+    Args:
+        frame: The series.
+        season_length: Steps of a season.
+    """
+    targets, source = frame.targets, frame.source
+    if not np.isnan(targets).any():
+        return targets
+    phase = positions_of(source.ends) % season_length
+    stretch = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
+    order = np.argsort(stretch, kind="stable")
+    ordered, stretch = targets[order], stretch[order]
+    rows = np.arange(len(ordered))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(ordered), -1, rows), axis=0)
+    first_row = np.searchsorted(stretch, stretch)[:, None]
+    filled = np.empty_like(targets)
+    filled[order] = np.where(last >= first_row, np.take_along_axis(ordered, np.maximum(last, 0), axis=0), np.nan)
+    return filled

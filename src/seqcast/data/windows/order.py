@@ -1,23 +1,117 @@
-"""Batches of windows, in a seeded order.
-
-A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
-`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing, `target` `[B, H, D]`.
-"""
+"""The numbers of windows: where each is in its series, and which of them make batch `k` of a training."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.series import SeriesStore, starts_of
 from seqcast.errors import SpecError
-from seqcast.runtime import keras
 
 Array = npt.NDArray[Any]
-Batch = tuple[dict[str, Array], Array, Array]
+
+
+@dataclass(frozen=True)
+class WindowIndex:
+    """Windows that slide along series by single rows, numbered series after series.
+
+    Args:
+        first: Number of known rows of each series at its first window, `[N]`.
+        ends: Number of windows of this and all series before it, `[N]`.
+        without_target: Numbers of windows that are left out, since no target of theirs is known, ascending.
+
+    Example:
+        >>> index = WindowIndex.of(np.array([6, 4]), context_length=2, horizon=1)
+        >>> index.count, index.locate(np.array([0, 3, 4]))
+        (6, (array([0, 0, 1]), array([2, 5, 2])))
+    """
+
+    first: Array
+    ends: Array
+    without_target: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @classmethod
+    def of(
+        cls,
+        lengths: Array,
+        *,
+        context_length: int,
+        horizon: int,
+        first_target: Array | None = None,
+        stops: Array | None = None,
+        pad_short: bool = False,
+    ) -> Self:
+        """Number all windows of series.
+
+        Args:
+            lengths: Rows of each series, `[N]`.
+            context_length: Steps of past, `T`.
+            horizon: Steps of future, `H`.
+            first_target: The earliest position that a target may have in each series; windows whose targets begin
+                before it are left out. `None` leaves none out.
+            stops: How many rows of each series may be used; `None` is all.
+            pad_short: Whether contexts of series with fewer than `T + H` rows begin before their first row.
+        """
+        usable = lengths if stops is None else np.minimum(stops, lengths)
+        least = np.full(len(lengths), context_length)
+        if pad_short:
+            least = np.where(usable < context_length + horizon, 1, least)
+        first = least if first_target is None else np.maximum(first_target, least)
+        counts = np.maximum(usable - horizon - first + 1, 0)
+        return cls(first, np.cumsum(counts))
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return int(self.per_series.sum())
+
+    @property
+    def per_series(self) -> Array:
+        """Number of windows of each series, `[N]`."""
+        without = np.bincount(self._series(self.without_target), minlength=len(self.ends))
+        return np.diff(self.ends, prepend=0) - without
+
+    def with_target(self, store: SeriesStore, horizon: int) -> Self:
+        """Return the index without the windows of which no target is known.
+
+        Args:
+            store: The targets; NaN is missing.
+            horizon: Steps of future, `H`.
+        """
+        left_out = [self.without_target]
+        for series, rows in store.batches():
+            known = ~np.isnan(rows).all(axis=1)
+            if known.all():
+                continue
+            windows = np.arange(starts_of(self.ends)[series[0]], self.ends[series[-1]])
+            owner, stops = self.locate(windows)
+            target = starts_of(np.cumsum(store.lengths[series]))[owner - series[0]] + stops
+            before = np.concatenate([[0], np.cumsum(known)])
+            left_out.append(windows[before[target + horizon] == before[target]])
+        return replace(self, without_target=np.concatenate(left_out))
+
+    def locate(self, windows: Array) -> tuple[Array, Array]:
+        """Return the series of each window, and how many of its rows are known there.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+
+        Returns:
+            Number of the series and of its known rows, `[B]` each.
+        """
+        # Before window k of those that count there are as many others as are left out before it.
+        counting = self.without_target - np.arange(len(self.without_target))
+        numbers = windows + np.searchsorted(counting, windows, side="right")
+        series = self._series(numbers)
+        return series, self.first[series] + numbers - starts_of(self.ends)[series]
+
+    def _series(self, numbers: Array) -> Array:
+        return np.searchsorted(self.ends, numbers, side="right")
 
 
 class BatchOrder:
@@ -82,7 +176,11 @@ class BatchOrder:
         return windows[share], counts[share]
 
     def whole_batch(self, number: int) -> tuple[Array, Array]:
-        """Return the windows of a batch that all processes read together; see `batch`."""
+        """Return the windows of a batch that all processes read together; see `batch`.
+
+        Args:
+            number: Number of the batch, from 0.
+        """
         pass_number, place = divmod(number, self.batches_per_pass)
         low = place * self.count // self.batches_per_pass
         high = (place + 1) * self.count // self.batches_per_pass
@@ -112,13 +210,15 @@ def check_rank(rank: int, world_size: int) -> None:
         SpecError: It is not below `world_size`.
     """
     if not 0 <= rank < world_size:
-        raise SpecError(
-            "rank", expected=f"0 to {world_size - 1}", received=repr(rank), hint="Ranks are counted from 0."
-        )
+        expected = f"0 to {world_size - 1}"
+        raise SpecError("rank", expected=expected, received=repr(rank), hint="Ranks are counted from 0.")
 
 
 def rounded_size(size: int) -> int:
     """Return the number of rows of a batch: a power of two up to 8, then a multiple of 8.
+
+    Args:
+        size: The number of windows.
 
     Example:
         >>> [rounded_size(size) for size in (3, 8, 9)]
@@ -129,110 +229,198 @@ def rounded_size(size: int) -> int:
     return 1 << (size - 1).bit_length() if size <= 8 else -(-size // 8) * 8
 
 
-class NamedWindows(keras.utils.PyDataset):
-    """Batches whose windows and columns have names, for messages; here those of arrays."""
+# ---------------------------------------------------------------- series in shards
 
-    def counted(self, number: int) -> tuple[Array, Batch]:
-        """Return the numbers of the windows of a batch that count, and the batch of these alone.
-
-        Args:
-            number: Number of the batch, counted from the first one of the training.
-        """
-        raise NotImplementedError
-
-    def describe(self, window: int) -> str:
-        """Return what a window is called."""
-        return f"X[{window}]"
-
-    def series(self, windows: Array) -> list[Any]:
-        """Return the name of the series of each window; none for arrays."""
-        return []
-
-    def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
-        """Return the name of each column of the inputs and, under `y`, of the targets.
-
-        Args:
-            inputs: The inputs of a batch.
-            y: Its targets.
-        """
-        arrays = {"past": "X", "static": "static_covariates", "future": "future_covariates", "y": "y"}
-        widths = {name: values.shape[-1] for name, values in {**inputs, "y": y}.items() if name in arrays}
-        return {name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width)) for name, width in widths.items()}
+# So many batches are drawn from the shards that are in memory before others are read: reading them takes a small part
+# of the time, and an epoch that ends early has seen windows of many shards.
+BATCHES_A_VISIT = 32
 
 
-class NumberedBatches(NamedWindows):
-    """Batches that are numbered from the first one of a training on, so that where it stands is one number.
+@dataclass(frozen=True)
+class Shards:
+    """How windows lie in shards.
 
     Args:
-        steps: Batches an epoch.
+        counts: Number of windows of each shard, which are numbered shard after shard.
+        at_once: How many shards are in memory at a time.
     """
 
-    def __init__(self, steps: int) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self.steps = steps
-        # Where the training stands: number of the first batch of this epoch.
-        self.position = 0
-
-    def batch(self, number: int) -> Batch:
-        """Return a batch by its number, from 0."""
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, index: int) -> Batch:
-        return self.batch(self.position + index)
-
-    def on_epoch_end(self) -> None:
-        """Move on to the batches of the next epoch."""
-        self.position += len(self)
+    counts: Array
+    at_once: int
 
 
-class Windows(NumberedBatches):
-    """Batches of windows for Keras, in a `BatchOrder`, or in another order.
+class ShardOrder:
+    """The order of windows in shards: which of them make batch `k` of a training, counted from its first batch on.
 
-    Keras's own shuffling draws from global generators, so it is not used.
+    It is shuffled on two levels. A pass over all windows goes in rounds. In each round the shards, in a seeded order,
+    come into memory some at a time, and give an equal share of their windows, which are drawn without replacement and
+    mixed with those of the other shards in memory. So where a training stands is one number, `k`, and the windows of
+    a batch depend on the seed, on `k` and on the list of shards alone.
+
+    A batch consists of `parts`, each of which draws from shards of its own, or where there are fewer shards from a
+    stretch of one. Processes that share a batch take whole parts, so each reads its own shards, and batches are the
+    same whatever the number of processes.
 
     Args:
-        count: Number of windows.
-        teacher_forcing: Whether the inputs hold `target`.
-        make_order: Makes the order of so many windows.
-        **order: As for `BatchOrder`.
+        shards: How the windows lie in shards.
+        batch_size: Largest number of windows in a batch.
+        seed: Seed of the order.
+        steps: Batches an epoch; `None` is one pass.
+        parts: Number of parts of a batch, a multiple of `world_size`; `None` is one a process.
+        rank: Number of this process among those that share each batch, from 0.
+        world_size: How many processes share each batch.
+
+    Example:
+        >>> order = ShardOrder(Shards(np.array([3, 3]), at_once=1), batch_size=3, seed=0)
+        >>> batches = [windows[counts] for windows, counts in map(order.batch, range(2))]
+        >>> sorted(np.concatenate(batches).tolist())
+        [0, 1, 2, 3, 4, 5]
     """
 
     def __init__(
-        self, count: int, *, teacher_forcing: bool = False, make_order: Callable[..., Any] = BatchOrder, **order: Any
+        self,
+        shards: Shards,
+        *,
+        batch_size: int,
+        seed: int,
+        steps: int | None = None,
+        parts: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        self.order = make_order(count, **order)
-        super().__init__(self.order.steps)
-        self.teacher_forcing = teacher_forcing
+        check_rank(rank, world_size)
+        parts = parts or world_size
+        counts = _stretches(np.asarray(shards.counts, dtype=np.int64), parts)
+        self.count, self.rank, self.world_size = int(counts.sum()), rank, world_size
+        first, size = starts_of(np.cumsum(counts)), math.ceil(batch_size / parts)
+        # The same for any number of processes, since the order depends on it.
+        at_once = max(1, shards.at_once // parts)
+        owned = [np.arange(part, len(counts), parts) for part in range(parts)]
+        # A pass ends for all parts with the same batch.
+        largest = max(int(counts[own].sum()) for own in owned)
+        self.batches_per_pass = max(1, math.ceil(largest / size))
+        self.steps = steps or self.batches_per_pass
+        self._parts = [_Part(counts[own], first[own], at_once, size, [seed, part]) for part, own in enumerate(owned)]
+        self._own = slice(rank * parts // world_size, (rank + 1) * parts // world_size)
+        self._part_size = rounded_size(math.ceil(largest / self.batches_per_pass))
+        # This process's share of a batch.
+        self.batch_size = self._part_size * len(self._parts[self._own])
 
-    @property
-    def count(self) -> int:
-        """Number of windows."""
-        return int(self.order.count)
+    def batch(self, number: int) -> tuple[Array, Array]:
+        """Return the windows of a batch that this process reads.
 
-    def batch(self, number: int) -> Batch:
-        """Return a batch, filled up with copies of its windows that do not count."""
-        windows, counts = self.order.batch(number)
-        inputs, y, weight = self.gather(windows)
-        weight = np.where(counts, weight, 0.0).astype(np.float32)
-        if self.teacher_forcing:
-            inputs["target"] = self.teacher_targets(inputs, y)
-        return inputs, y, weight
+        Args:
+            number: `k`, from 0.
 
-    def counted(self, number: int) -> tuple[Array, Batch]:
-        """Return the numbers of the windows of a batch that count, and the batch of these alone."""
-        windows, counts = self.order.whole_batch(number)
-        inputs, y, weight = self.gather(windows[counts])
-        if self.teacher_forcing:
-            inputs["target"] = self.teacher_targets(inputs, y)
-        return windows[counts], (inputs, y, weight)
+        Returns:
+            Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
+        """
+        return self._of_parts(number, self._parts[self._own])
 
-    def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
-        """Return the targets that a decoder reads under teacher forcing, without gaps."""
-        return np.nan_to_num(y)
+    def whole_batch(self, number: int) -> tuple[Array, Array]:
+        """Return the windows of a batch that all processes read together; see `batch`.
 
-    def gather(self, windows: Array) -> Batch:
-        """Return the windows with these numbers as one batch."""
-        raise NotImplementedError
+        Args:
+            number: Number of the batch, from 0.
+        """
+        return self._of_parts(number, self._parts)
+
+    def _of_parts(self, number: int, parts: Sequence[_Part]) -> tuple[Array, Array]:
+        pass_number, place = divmod(number, self.batches_per_pass)
+        pieces = [part.windows(pass_number, place, self.batches_per_pass) for part in parts]
+        # A copy stands for what a part lacks, or a window of another part where it has none at all.
+        spare = next((piece for piece in pieces if len(piece)), np.zeros(1, dtype=np.int64))
+        filled = [np.resize(piece if len(piece) else spare, self._part_size) for piece in pieces]
+        counts = [np.arange(self._part_size) < len(piece) for piece in pieces]
+        return np.concatenate(filled), np.concatenate(counts)
+
+
+def _stretches(counts: Array, parts: int) -> Array:
+    """Return the numbers of windows of at least `parts` shards: where there are fewer, of stretches of equal size."""
+    each = -(-parts // len(counts))
+    if each == 1:
+        return counts
+    places = np.arange(each + 1)
+    return np.diff(counts[:, None] * places // each, axis=1).reshape(-1)
+
+
+class _Part:
+    """The windows of some shards, in the order of each pass.
+
+    Args:
+        counts: Number of windows of each shard.
+        first: Number of the first window of each.
+        at_once: How many shards are in memory at a time.
+        batch_size: Windows of a batch.
+        seed: Seed of the order.
+    """
+
+    def __init__(self, counts: Array, first: Array, at_once: int, batch_size: int, seed: list[int]) -> None:
+        self.counts, self.first, self.seed = counts, first, seed
+        self.count = int(counts.sum())
+        self.at_once = min(at_once, len(counts))
+        groups = math.ceil(len(counts) / self.at_once)
+        self.rounds = max(1, math.ceil(self.count / (groups * BATCHES_A_VISIT * batch_size)))
+        self._pass: tuple[int, list[tuple[int, Array]], Array] | None = None
+        self._visit: tuple[tuple[int, int], Array] | None = None
+
+    def windows(self, number: int, place: int, batches: int) -> Array:
+        """Return the windows of one of the batches of a pass."""
+        low, high = place * self.count // batches, (place + 1) * self.count // batches
+        visits, ends = self._visits(number)
+        pieces = []
+        while low < high:
+            visit = int(np.searchsorted(ends, low, side="right"))
+            start = int(ends[visit - 1]) if visit else 0
+            stop = min(high, int(ends[visit]))
+            pieces.append(self._drawn(number, visit, *visits[visit])[low - start : stop - start])
+            low = stop
+        return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
+
+    def _visits(self, number: int) -> tuple[list[tuple[int, Array]], Array]:
+        """Return the round and the shards of each visit of a pass, and the number of windows up to its end."""
+        if self._pass is None or self._pass[0] != number:
+            visits, sizes = [], []
+            for turn in range(self.rounds):
+                order = np.random.default_rng([*self.seed, number, turn]).permutation(len(self.counts))
+                for begin in range(0, len(order), self.at_once):
+                    shards = np.sort(order[begin : begin + self.at_once])
+                    low, high = self._share(shards, turn)
+                    visits.append((turn, shards))
+                    sizes.append(int((high - low).sum()))
+            self._pass = number, visits, np.cumsum(sizes)
+        return self._pass[1], self._pass[2]
+
+    def _share(self, shards: Array, turn: int) -> tuple[Array, Array]:
+        """Return from where to where the windows of shards, in the order of the pass, belong to a round."""
+        counts = self.counts[shards]
+        return turn * counts // self.rounds, (turn + 1) * counts // self.rounds
+
+    def _drawn(self, number: int, visit: int, turn: int, shards: Array) -> Array:
+        """Return the windows of a visit, mixed."""
+        if self._visit is None or self._visit[0] != (number, visit):
+            pieces = []
+            for shard, low, high in zip(shards.tolist(), *self._share(shards, turn), strict=True):
+                random = np.random.default_rng([*self.seed, number, self.rounds, shard])
+                pieces.append(self.first[shard] + _spread(int(self.counts[shard]), low, high, random))
+            drawn = np.concatenate(pieces)
+            mixed = np.random.default_rng([*self.seed, number, self.rounds + 1, visit]).permutation(len(drawn))
+            self._visit = (number, visit), drawn[mixed]
+        return self._visit[1]
+
+
+def _spread(count: int, low: int, high: int, random: np.random.Generator) -> Array:
+    r"""Return the places from `low` up to `high` of a seeded order of `count` numbers, without making all of it.
+
+    .. math:: x_i = (a i + b) \bmod n, \quad \gcd(a, n) = 1
+
+    Neighbours in it lie far apart, at about the golden section of all.
+
+    Source: Knuth 1997, The Art of Computer Programming, volume 2, section 3.3.3, on multiples of the golden ratio.
+    """
+    if count < 2:
+        return np.arange(low, high)
+    step = max(1, int(count * random.uniform(0.55, 0.68)))
+    while math.gcd(step, count) > 1:
+        step += 1
+    return np.asarray((np.arange(low, high) * step + int(random.integers(count))) % count)

@@ -1,8 +1,11 @@
-"""Forecast origins: at the ends of series, at rolling cutoffs, at every few rows; and the truth after them."""
+"""Where training, validation and forecasts begin and end: splits in time, cutoffs, and forecast origins.
+
+All positions are numbers of rows from the start of a series.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
-from seqcast.data.series import SeriesScaler, positions_of
-from seqcast.data.windows.reader import WindowReader
-from seqcast.errors import DataError
+from seqcast.data.series import SeriesScaler
+from seqcast.data.windows.batches import Windows
+from seqcast.data.windows.gaps import filled_by_season, repeat_season
+from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import check_choice, check_int
 
 Array = npt.NDArray[Any]
@@ -52,13 +57,9 @@ def known_at_cutoffs(
         known = _known_in_time(frame, horizon, n_windows, step_size)
     late = np.flatnonzero(known[0] < 1)
     if len(late) and (complete or len(late) == len(lengths)):
-        raise DataError(
-            option="df",
-            series=frame.source.ids[late[0]],
-            expected="rows up to the first cutoff",
-            received=f"a first row at {frame.first_stamps[late[0]]}",
-            hint="Leave the series out, or choose fewer windows or a smaller step_size.",
-        )
+        expected, received = "rows up to the first cutoff", f"a first row at {frame.first_stamps[late[0]]}"
+        hint = "Leave the series out, or choose fewer windows or a smaller step_size."
+        raise DataError(option="df", series=frame.source.ids[late[0]], expected=expected, received=received, hint=hint)
     return np.asarray(known)
 
 
@@ -126,12 +127,10 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
     step = horizon if step_size is None else check_int("step_size", step_size)
     known = length - horizon - step * np.arange(n_windows)[::-1]
     if known[0] < 1:
-        raise DataError(
-            "n_windows",
-            expected=f"cutoffs inside the longest series, which has {length} rows",
-            received=f"{n_windows} windows of {horizon} steps, {step} apart",
-            hint="Choose fewer windows, a smaller step_size or a shorter horizon.",
-        )
+        expected = f"cutoffs inside the longest series, which has {length} rows"
+        received = f"{n_windows} windows of {horizon} steps, {step} apart"
+        hint = "Choose fewer windows, a smaller step_size or a shorter horizon."
+        raise DataError("n_windows", expected=expected, received=received, hint=hint)
     return known
 
 
@@ -170,13 +169,25 @@ class Origins:
 
     @classmethod
     def at_ends(cls, frame: AnyFrame, horizon: int, future: Array | None = None) -> Self:
-        """Return one origin a series, after its last row."""
+        """Return one origin a series, after its last row.
+
+        Args:
+            frame: The series.
+            horizon: Steps of each forecast, `H`.
+            future: Features of the known future, `[N, H, F']`, if there are any.
+        """
         lengths = frame.source.lengths
         return cls(np.arange(len(lengths)), lengths, horizon, np.zeros_like(lengths), future=future)
 
     @classmethod
     def at_rows(cls, series: Array, stops: Array, horizon: int) -> Self:
-        """Return origins after given rows."""
+        """Return origins after given rows.
+
+        Args:
+            series: Number of the series of each origin, `[B]`.
+            stops: Number of its known rows, `[B]`.
+            horizon: Steps of each forecast, `H`.
+        """
         return cls(series, stops, horizon, stops)
 
     @classmethod
@@ -196,12 +207,8 @@ class Origins:
         least = np.where(lengths < context_length + horizon, 1, context_length)
         counts = np.maximum((lengths - horizon - least) // step_size + 1, 0)
         if not counts.any():
-            raise DataError(
-                "df",
-                expected=f"a series with at least 1 + {horizon} rows, one to read and the horizon",
-                received=f"at most {lengths.max()}",
-                hint="Give more rows.",
-            )
+            expected = f"a series with at least 1 + {horizon} rows, one to read and the horizon"
+            raise DataError("df", expected=expected, received=f"at most {lengths.max()}", hint="Give more rows.")
         return cls.at_rows(*counted_back(lengths - horizon, counts, step_size), horizon)
 
     @classmethod
@@ -222,7 +229,13 @@ class Origins:
 
     @classmethod
     def within(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
-        """Return the origins at cutoffs as `at_cutoffs` does, also where there are none."""
+        """Return the origins at cutoffs as `at_cutoffs` does, also where there are none.
+
+        Args:
+            frame: The series.
+            known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
+            horizon: Steps of each forecast, `H`.
+        """
         valid = (frame.count_observed(known) > 0).all(axis=-1) & (known < frame.source.lengths)
         cutoff, series = np.nonzero(valid)
         return cls(series, known[valid], horizon, cutoff)
@@ -231,7 +244,11 @@ class Origins:
         return len(self.series)
 
     def take(self, rows: Any) -> Self:
-        """Return some of the origins; `rows` is an index array, a mask or a slice."""
+        """Return some of the origins; `rows` is an index array, a mask or a slice.
+
+        Args:
+            rows: An index array, a mask or a slice.
+        """
         places = np.arange(len(self))[rows]
         return replace(
             self,
@@ -243,28 +260,52 @@ class Origins:
         )
 
     def blocks(self, size: int) -> Iterator[Self]:
-        """Yield so many origins at a time."""
+        """Yield some origins at a time.
+
+        Args:
+            size: How many.
+        """
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
     def inputs(self, reader: WindowReader) -> dict[str, Array]:
-        """Return what a network reads of the windows that end at these origins."""
+        """Return what a network reads of the windows that end at these origins.
+
+        Args:
+            reader: The window reader.
+        """
         return reader.inputs(self.series, self.stops, self.horizon, scaler=self.scaler, future=self.future)
 
     def truth(self, reader: WindowReader) -> Array:
-        """Return what came after these origins in scaled units, `[B, H, D]`; NaN is missing."""
+        """Return what came after these origins in scaled units, `[B, H, D]`; NaN is missing.
+
+        Args:
+            reader: The window reader.
+        """
         return reader.truth(self.series, self.stops, self.horizon, scaler=self.scaler)
 
     def scalers(self, reader: WindowReader) -> SeriesScaler:
-        """Return the scaling of each forecast."""
+        """Return the scaling of each forecast.
+
+        Args:
+            reader: The window reader.
+        """
         return reader.scaler_of(self.series, self.scaler)
 
     def rows(self, frame: LongFrame) -> Array:
-        """Return the row of each step among those of all series, `[B, H]`; steps beyond a series' end have none."""
+        """Return the row of each step among those of all series, `[B, H]`; steps beyond a series' end have none.
+
+        Args:
+            frame: The series.
+        """
         return np.asarray((frame.source.starts[self.series] + self.stops)[:, None] + np.arange(self.horizon))
 
     def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
         """Refuse forecasts of steps at or before a stamp, an index of one.
+
+        Args:
+            frame: The series.
+            stamp: The stamp.
 
         Raises:
             DataError: A forecast would begin at or before the stamp.
@@ -284,16 +325,20 @@ class Origins:
         """Return the seasonal naive forecast, `[B, H, D]`; season length 1 repeats the last value.
 
         A step that is missing in the last season is taken from the newest season that has it.
+
+        Args:
+            frame: The series.
+            season_length: Steps of a season.
         """
         last, season = (self._repeated(frame, steps) for steps in (1, season_length))
         return np.asarray(np.where(np.isnan(season), last, season))
 
     def _repeated(self, frame: LongFrame, season_length: int) -> Array:
-        values, starts = _filled_targets(frame, season_length), frame.source.starts[self.series]
+        values, starts = filled_by_season(frame, season_length), frame.source.starts[self.series]
         return repeat_season(values, starts, self.stops, season_length=season_length, horizon=self.horizon)
 
     def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> Any:
-        """Return a frame of forecasts beside the truth.
+        """Return a frame of forecasts and the truth.
 
         Args:
             frame: The series.
@@ -325,48 +370,110 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
         DataError: There are none.
     """
     if not any((part.cutoff == 0).any() for part in origins):
-        raise DataError(
-            "df",
-            expected="a known value before the first cutoff and rows after it",
-            received="none in any series",
-            hint="Choose fewer windows or a smaller step_size.",
-        )
+        expected, received = "a known value before the first cutoff and rows after it", "none in any series"
+        raise DataError("df", expected=expected, received=received, hint="Choose fewer windows or a smaller step_size.")
 
 
-def _filled_targets(frame: LongFrame, season_length: int) -> Array:
-    """Return the targets with gaps filled by the value whole seasons before; NaN is left where there is none."""
-    targets, source = frame.targets, frame.source
-    if not np.isnan(targets).any():
-        return targets
-    phase = positions_of(source.ends) % season_length
-    stretch = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
-    order = np.argsort(stretch, kind="stable")
-    ordered, stretch = targets[order], stretch[order]
-    rows = np.arange(len(ordered))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(ordered), -1, rows), axis=0)
-    first_row = np.searchsorted(stretch, stretch)[:, None]
-    filled = np.empty_like(targets)
-    filled[order] = np.where(last >= first_row, np.take_along_axis(ordered, np.maximum(last, 0), axis=0), np.nan)
-    return filled
+# ---------------------------------------------------------------- training and validation
+
+# More validation windows hardly change which epoch is best, and would cost more than the training.
+MOST_VALIDATION_WINDOWS = 20_000
 
 
-def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int) -> Array:
-    """Return the forecast that repeats each series' last season; season length 1 repeats the last value.
+def validation_starts(lengths: Array, *, context_length: int, horizon: int, fraction: float) -> Array:
+    """Return where each series is split in time: training targets end where validation targets start.
+
+    The validation tail has `max(horizon, fraction · length)` rows. A series that would be left without a
+    training window keeps all of its rows for training.
 
     Args:
-        values: Series laid end to end, `[rows]` or `[rows, D]`.
-        starts: Place of the series' first value in `values`, `[N]`.
-        stops: Number of values known, `[N]`; where they are fewer than a season, the last value is repeated.
-        season_length: Steps of a season.
-        horizon: Steps to forecast, `H`.
+        lengths: Rows of each series.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+        fraction: Share of each series for validation; 0 is none.
 
     Returns:
-        The forecast, `[N, H]` or `[N, H, D]`.
+        For each series the position of its first validation target; its length where it has none.
 
     Example:
-        >>> repeat_season(np.arange(6.0), np.array([0]), np.array([6]), season_length=4, horizon=5)
-        array([[2., 3., 4., 5., 2.]])
+        >>> validation_starts(np.array([100, 20]), context_length=10, horizon=6, fraction=0.1)
+        array([90, 20])
     """
-    season = np.where(stops >= season_length, season_length, 1)[:, None]
-    repeated: Array = values[(starts + stops)[:, None] - season + np.arange(horizon) % season]
-    return repeated
+    if fraction == 0:
+        return lengths.copy()
+    starts = lengths - np.maximum(horizon, np.round(fraction * lengths)).astype(lengths.dtype)
+    return np.where(starts >= context_length + horizon, starts, lengths)
+
+
+def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None:
+    """Refuse a frame with a series that gives no window of known steps only.
+
+    Args:
+        frame: The series.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+
+    Raises:
+        DataError: A series has fewer rows than `context_length + horizon`.
+    """
+    short = np.flatnonzero(frame.source.lengths < context_length + horizon).tolist()
+    more = f" ({len(short)} such series)" if len(short) > 1 else ""
+
+    def at(series: int) -> DataError:
+        return DataError(
+            option="df",
+            series=frame.source.ids[series],
+            expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
+            received=f"{frame.source.lengths[series]} rows up to {frame.last_stamps[series]}{more}",
+            hint=Phrase(
+                "Drop short series, choose a smaller context_length or horizon, or take ",
+                Option("missing", "fill"),
+                ".",
+            ),
+        )
+
+    if short:
+        raise DataError.first_of(short, [frame.source.ids[series] for series in short], at)
+
+
+def training_windows(
+    reader: WindowReader,
+    starts: Array,
+    horizon: int,
+    *,
+    batch_size: int,
+    weighting: str = "windows",
+    most_validation: int = MOST_VALIDATION_WINDOWS,
+    windows: Callable[..., Windows] = SeriesWindows,
+    share: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> tuple[Windows, Windows | None]:
+    """Return the windows to train and to validate on.
+
+    Args:
+        reader: The window reader.
+        starts: Position of each series' first validation target, its length where it has none.
+        horizon: Steps of future, `H`.
+        batch_size: Largest number of windows a training step.
+        weighting: As for `SeriesWindows`.
+        most_validation: Most windows to validate on.
+        windows: The kind of windows.
+        share: Which rows of each batch are read, as options of `BatchOrder`; `None` is all of them.
+        **options: Further options of the training windows.
+
+    Returns:
+        Both; no validation windows where no series has any. The last windows of each series' tail are taken when
+        there are more than `most_validation`, and of more series than that only a share.
+    """
+    share = share or {}
+    train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **share, **options)
+    divided = starts < reader.lengths
+    count = int(divided.sum())
+    each = max(1, most_validation // max(1, count))
+    first = np.where(divided, np.maximum(starts, reader.lengths - horizon - each + 1), starts)
+    if count > most_validation:
+        left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
+        first[left_out] = reader.lengths[left_out]
+    batch_size = max(batch_size, 1024)
+    validation = windows(reader, horizon, weighting=weighting, first_target=first, batch_size=batch_size, **share)
+    return train, validation if validation.count else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -14,29 +13,25 @@ import numpy.typing as npt
 from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import AnyFrame
 from seqcast.data.series import SeriesScaler, SeriesStore, ShardedStore, starts_of
+from seqcast.data.windows.batches import Batch, Windows
 from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
-from seqcast.data.windows.index import ShardedIndex, WindowIndex
-from seqcast.data.windows.order import Windows
-from seqcast.data.windows.shard_order import ShardOrder, Shards
+from seqcast.data.windows.order import BatchOrder, ShardOrder, Shards, WindowIndex
 
 Array = npt.NDArray[Any]
-Batch = tuple[dict[str, Array], Array, Array]
-# Numbers the windows of some series; a mask says which of their rows have a target.
-Numbering = Callable[[slice, Array | None], WindowIndex]
 
 WEIGHTINGS = ("windows", "series")
 
 
 @dataclass(frozen=True)
 class WindowReader:
-    """Cut windows out of series, scale their targets and lay their features beside them.
+    """Cut windows out of series, scale their targets and add their features.
 
     It knows arrays and scalers, not where they come from. A window is identified by its series and the number of known
     rows, `stops`; its past are the `T` rows before, NaN where the series has none.
 
     Args:
         targets: Targets in the data's units, `D` columns; NaN is missing.
-        features: Features beside the targets, `F - D` columns in single precision, those of the known future last;
+        features: Features other than the targets, `F - D` columns in single precision, those of the known future last;
             `None` for none.
         scaler: Scaling of each series.
         context_length: Steps of past, `T`.
@@ -66,15 +61,17 @@ class WindowReader:
 
     @classmethod
     def of_frame(
-        cls,
-        frame: AnyFrame,
-        builder: FeatureBuilder,
-        scaler: SeriesScaler,
-        *,
-        context_length: int,
-        observed: bool,
+        cls, frame: AnyFrame, builder: FeatureBuilder, scaler: SeriesScaler, *, context_length: int, observed: bool
     ) -> Self:
-        """Return the reader of a frame whose categories are numbered as the builder's."""
+        """Return the reader of a frame whose categories are numbered as the builder's.
+
+        Args:
+            frame: The series.
+            builder: The features that a fit has learnt.
+            scaler: Scaling of each series.
+            context_length: Steps of past, `T`.
+            observed: Whether the network has an observed channel.
+        """
         features = frame.mapped(builder.row_features) if builder.features > builder.targets else None
         by_part = [builder.static_features(part) for _, part in frame.parts()]
         static = np.concatenate([part for part in by_part if part is not None]) if by_part[0] is not None else None
@@ -90,13 +87,21 @@ class WindowReader:
         )
 
     def with_context(self, context_length: int | None) -> Self:
-        """Return a reader of the same series with another context length; `None` keeps it."""
+        """Return a reader of the same series with another context length; `None` keeps it.
+
+        Args:
+            context_length: Steps of past, `T`.
+        """
         if context_length is None or context_length == self.context_length:
             return self
         return replace(self, context_length=context_length)
 
     def take(self, series: Array) -> Self:
-        """Return a reader of some of the series, in this order."""
+        """Return a reader of some of the series, in this order.
+
+        Args:
+            series: Numbers of the series.
+        """
         features = None if self.features is None else self.features.take(series)
         static = None if self.static is None else self.static[series]
         scaler = self.scaler.take(series)
@@ -112,25 +117,24 @@ class WindowReader:
         """Number of rows of each series."""
         return self.targets.lengths
 
-    def index(
-        self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None
-    ) -> WindowIndex | ShardedIndex:
-        """Number the windows of these series that have a known target; arguments as for `WindowIndex.of`."""
+    def index(self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None) -> WindowIndex:
+        """Number the windows of these series that have a known target.
 
-        def of_series(series: slice, has_target: Array | None) -> WindowIndex:
-            return WindowIndex.of(
-                self.lengths[series],
-                context_length=self.context_length,
-                horizon=horizon,
-                first_target=None if first_target is None else first_target[series],
-                stops=None if stops is None else stops[series],
-                pad_short=self.observed,
-                has_target=has_target,
-            )
-
-        if isinstance(self.targets, ShardedStore) and not self.targets.complete:
-            return _sharded_index(self.targets, of_series)
-        return of_series(slice(None), self._has_target)
+        Args:
+            horizon: Steps of future, `H`.
+            first_target: As for `WindowIndex.of`.
+            stops: As for `WindowIndex.of`.
+        """
+        index = WindowIndex.of(
+            self.lengths,
+            context_length=self.context_length,
+            horizon=horizon,
+            first_target=first_target,
+            stops=stops,
+            pad_short=self.observed,
+        )
+        is_complete = isinstance(self.targets, ShardedStore) and self.targets.complete
+        return index if is_complete else index.with_target(self.targets, horizon)
 
     def shards(self, per_series: Array) -> Shards | None:
         """Return how windows lie in shards; `None` where all rows are in memory.
@@ -171,19 +175,43 @@ class WindowReader:
     def windows(
         self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
     ) -> tuple[dict[str, Array], Array]:
-        """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`."""
+        """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`.
+
+        Args:
+            series: The series of each window, `[B]`.
+            stops: Number of known rows of each window, `[B]`.
+            horizon: Number of steps, `H`.
+            scaler: Scaling of each window; `None` is that of its series.
+        """
         return self._read(series, stops, horizon, horizon, self.scaler_of(series, scaler), future=None)
 
     def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
-        """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`."""
+        """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`.
+
+        Args:
+            series: The series of each window, `[B]`.
+            stops: Number of known rows of each window, `[B]`.
+            horizon: Number of steps, `H`.
+            scaler: Scaling of each window; `None` is that of its series.
+        """
         return self.scaler_of(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
 
     def last_future(self, series: Array, stops: Array) -> Array:
-        """Return the last observed future features of each window, `[B, F']`; zero where there are none."""
+        """Return the last observed future features of each window, `[B, F']`; zero where there are none.
+
+        Args:
+            series: The series of each window, `[B]`.
+            stops: Number of known rows of each window, `[B]`.
+        """
         return forward_fill(self._future_columns(series, stops - self.context_length, stops))[:, -1]
 
     def scaler_of(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
-        """Return the scaling of each window: the one given, or that of its series."""
+        """Return the scaling of each window: the one given, or that of its series.
+
+        Args:
+            series: The series of each window, `[B]`.
+            scaler: The scaling that is given, if any.
+        """
         return self.scaler.take(series) if scaler is None else scaler
 
     def _read(
@@ -212,13 +240,6 @@ class WindowReader:
         return self._cut(self.features, series, starts, stops)[:, :, -self.future :]
 
     @cached_property
-    def _has_target(self) -> Array | None:
-        """Whether a target of each row is known, `[rows]`; to see it, all series are read. `None` if all are."""
-        if isinstance(self.targets, ShardedStore):
-            return None
-        return np.concatenate([~np.isnan(rows).all(axis=1) for _, rows in self.targets.batches()])
-
-    @cached_property
     def _first_rows(self) -> Array:
         return starts_of(np.cumsum(self.lengths))
 
@@ -244,7 +265,8 @@ class SeriesWindows(Windows):
         stops: As for `WindowIndex.of`.
         weighting: `windows` gives each window the same weight, `series` each series.
         each: Windows that are cut at each place.
-        **options: As for `Windows`.
+        teacher_forcing: As for `Windows`.
+        **order: As for `BatchOrder`, or for `ShardOrder` where there is a seed and series are in shards.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -265,26 +287,38 @@ class SeriesWindows(Windows):
         stops: Array | None = None,
         weighting: str = "windows",
         each: int = 1,
-        **options: Any,
+        teacher_forcing: bool = False,
+        **order: Any,
     ) -> None:
         self.reader, self.horizon, self.each = reader, horizon, each
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
         self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
-        shards = None if options.get("seed") is None else reader.shards(self.index.per_series * each)
-        if shards is not None:
-            options["make_order"] = functools.partial(_shard_order, shards)
-        super().__init__(self.index.count * each, **options)
+        shards = None if order.get("seed") is None else reader.shards(self.index.per_series * each)
+        made = BatchOrder(self.index.count * each, **order) if shards is None else ShardOrder(shards, **order)
+        super().__init__(made, teacher_forcing=teacher_forcing)
 
     def locate(self, windows: Array) -> tuple[Array, Array]:
-        """Return the series of windows and how many of its rows each knows, `[B]` each."""
+        """Return the series of windows and how many of its rows each knows, `[B]` each.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+        """
         return self.index.locate(windows // self.each)
 
     def weights(self, series: Array) -> Array:
-        """Return the weight of windows of these series, `[B]`."""
+        """Return the weight of windows of these series, `[B]`.
+
+        Args:
+            series: The series of each window, `[B]`.
+        """
         return np.ones(len(series)) if self._weight is None else self._weight[series]
 
     def gather(self, windows: Array) -> Batch:
-        """Return the windows with these numbers as one batch."""
+        """Return the windows with these numbers as one batch.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+        """
         series, stops = self.locate(windows)
         inputs, y = self.reader.windows(series, stops, self.horizon)
         if self.reader.observed:
@@ -292,50 +326,43 @@ class SeriesWindows(Windows):
         return inputs, y.astype(np.float32), self.weights(series)
 
     def describe(self, window: int) -> str:
-        """Return what a window is called."""
+        """Return what a window is called.
+
+        Args:
+            window: Number of the window.
+        """
         series, stops = self.locate(np.array([window]))
         first, last = stops[0] - self.reader.context_length, stops[0] + self.horizon - 1
         return f"series {self.reader.targets.ids[series[0]]!r}, rows {max(first, 0)} to {last} of it"
 
     def series(self, windows: Array) -> list[Any]:
-        """Return the name of the series of each window."""
+        """Return the name of the series of each window.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+        """
         return [self.reader.targets.ids[series] for series in self.locate(windows)[0]]
 
     def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
-        """Return the name of each column of the inputs and the targets."""
+        """Return the name of each column of the inputs and the targets.
+
+        Args:
+            inputs: The inputs of a batch.
+            y: Its targets.
+        """
         return dict(self.reader.names) or super().columns(inputs, y)
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
-        """Return the targets with gaps filled by the last value, from the past where needed."""
+        """Return the targets with gaps filled by the last value, from the past where needed.
+
+        Args:
+            inputs: The inputs of a batch.
+            y: Its targets.
+        """
         if not np.isnan(y).any():
             return y
         targets = np.concatenate([inputs["past"][:, :, : y.shape[2]], y], axis=1)
         return forward_fill(targets)[:, self.reader.context_length :]
-
-
-def _shard_order(shards: Shards, _count: int, **options: Any) -> ShardOrder:
-    """Return the order of windows in shards; their number is known."""
-    return ShardOrder(shards, **options)
-
-
-def _sharded_index(store: ShardedStore, of_series: Numbering) -> ShardedIndex:
-    """Return the index of windows of series in shards, some of whose targets are missing."""
-    key = object()
-
-    def of_run(run: int) -> WindowIndex:
-        series = slice(int(store.runs[run]), int(store.runs[run + 1]))
-        with_target = store.cache.get((key, run), lambda: _with_target(store, series, of_series))
-        return replace(of_series(series, None), with_target=with_target)
-
-    per_series = np.concatenate([of_run(run).per_series for run in range(len(store.runs) - 1)])
-    return ShardedIndex(of_run, store.runs[:-1], per_series)
-
-
-def _with_target(store: ShardedStore, series: slice, of_series: Numbering) -> Array:
-    """Return those windows of some series in one shard that have a known target."""
-    rows = np.arange(store.starts[series.start], store.ends[series.stop - 1])
-    index = of_series(series, np.asarray(~np.isnan(store.read(rows)).all(axis=1)))
-    return np.arange(index.count) if index.with_target is None else index.with_target
 
 
 def _series_weights(counts: Array) -> Array:

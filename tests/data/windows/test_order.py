@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.shard_order import BATCHES_A_VISIT, ShardOrder, Shards
+from seqcast.data.windows.order import BATCHES_A_VISIT, ShardOrder, Shards
 from seqcast.errors import SpecError
 
 few = settings(max_examples=80, deadline=None)

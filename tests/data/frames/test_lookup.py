@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.frames.mask import masked
+from seqcast.data.frames.lookup import masked
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
@@ -44,12 +44,6 @@ def test_of_anomalies_those_that_are(marks):
     df = table()
     rows = df.iloc[[0, 2]].assign(anomaly=marks)
     assert missing(masked(read_frame(df), rows)) == [("b", "2024-01-01", 0)]
-
-
-def test_both_spellings_of_true_count():
-    df = table()
-    rows = df.iloc[[0, 2, 3]].assign(anomaly=["True", "true", "FALSE"])
-    assert len(missing(masked(read_frame(df), rows))) == 2
 
 
 def test_of_several_targets_the_one_that_is_named():

@@ -7,7 +7,7 @@ import pytest
 
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.table import read_frame
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError
 from seqcast.runtime.payload import from_parts, to_parts
 from seqcast.specs.columns import Columns
 
@@ -94,12 +94,6 @@ def test_text_is_read_in_the_format_that_is_given():
         read_frame(long(ds))
 
 
-@pytest.mark.parametrize("ds_format", ["digits", "", 3])
-def test_a_format_has_codes_or_a_name(ds_format):
-    with pytest.raises(SpecError, match=r"columns.ds_format: expected a format such as '%Y%m%d'"):
-        Columns(ds_format=ds_format)
-
-
 # ---------------------------------------------------------------- zones
 
 AUTUMN = pd.date_range("2024-10-26 22:00", periods=12, freq="h", tz="UTC").tz_convert("Europe/Berlin")
@@ -129,11 +123,6 @@ def test_an_hour_that_clocks_skip_is_named():
     wrong = pd.date_range("2024-03-31", periods=5, freq="h")
     with pytest.raises(DataError, match=r"ds, row 2 \(series 'a'\): expected a time that clocks of Europe/Berlin show"):
         read_frame(long(wrong), Columns(tz="Europe/Berlin"))
-
-
-def test_a_zone_has_a_name():
-    with pytest.raises(SpecError, match=r"columns.tz: .*Did you mean 'Europe/Berlin'"):
-        Columns(tz="Europe/Berln")
 
 
 # ---------------------------------------------------------------- ids

@@ -3,9 +3,8 @@ import pytest
 
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
-from seqcast.data.windows.origins import cutoffs, repeat_season
+from seqcast.data.windows.origins import cutoffs, repeat_season, training_windows, validation_starts
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
-from seqcast.data.windows.splits import training_windows, validation_starts
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import context_rule
 

@@ -10,11 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seqcast.data.arrays.checks import (
+from seqcast.data.arrays.array_checks import (
     as_array,
     check_covariates,
     check_finite,
-    check_rows,
     check_support,
     check_targets,
     check_weight,
@@ -111,6 +110,7 @@ ARRAYS = {
     "dict": ([[{"a": 1}]], "X", NUMBERS, "dict", DataTypeError),
     "none": (None, "X", "2 axes or 3 axes", "0 axes, shape ()", DataError),
     "object": (object(), "X", NUMBERS, "object", DataTypeError),
+    "complex": ([[1 + 2j]], "Complex data not supported: X", "", "", DataError),
     "sparse": (scipy.sparse.csr_array(np.eye(2)), "X", "a dense array", "a sparse one", DataError),
     "no axes": (3.0, "X", "2 axes or 3 axes", "0 axes, shape ()", DataError),
     "one axis": ([1.0, 2.0], "X", "2 axes or 3 axes", "1 axes, shape (2,)", DataError),
@@ -130,32 +130,6 @@ def test_wrong_array(name):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("values", [[[1 + 2j]], np.zeros((2, 2), dtype=complex)])
-def test_complex_numbers(values):
-    with pytest.raises(DataError, match=re.escape("Complex data not supported: X. Give real numbers.")):
-        as_array("X", values, ranks=(2,))
-
-
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        (with_value((5,), 3, np.nan), "X, window 3: expected finite numbers, received NaN. Drop or fill it."),
-        (with_value((5, 4), (0, 2), np.inf), "X, window 0, step 2: expected finite numbers, received inf."),
-        (with_value((5, 4), (4, 3), -np.inf), "X, window 4, step 3: expected finite numbers, received -inf."),
-        (with_value((5, 4, 2), (1, 0, 1), np.nan), "X, window 1, step 0, feature 1: expected finite numbers"),
-    ],
-)
-def test_not_finite(array, message):
-    with pytest.raises(DataError, match=re.escape(message)):
-        check_finite("X", array)
-    check_finite("X", np.zeros_like(array))
-
-
-def test_none_is_missing():
-    with pytest.raises(DataError, match="X, window 0, step 1: expected finite numbers, received NaN"):
-        check_finite("X", as_array("X", [[1, None]], ranks=(2,)))
-
-
 @settings(max_examples=50, deadline=None)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)), st.data())
 def test_the_first_wrong_place_is_named(shape, data):
@@ -167,13 +141,6 @@ def test_the_first_wrong_place_is_named(shape, data):
         check_finite("X", array)
     window, step, feature = min(places)
     assert caught.value.where == f"X, window {window}, step {step}, feature {feature}"
-
-
-@pytest.mark.parametrize("rows", [0, 4, 6])
-def test_wrong_number_of_windows(rows):
-    with pytest.raises(DataError) as caught:
-        check_rows("y", np.zeros((5, 2)), rows)
-    assert str(caught.value) == f"y: expected as many windows as X, {rows}, received 5. Give one entry a window."
 
 
 TARGETS = {

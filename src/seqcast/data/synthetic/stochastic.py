@@ -1,21 +1,39 @@
-"""Families with a state that shocks change: exponential smoothing, ARIMA, walks, changing noise, counts."""
+"""Families with a state that shocks change: exponential smoothing, ARIMA, walks, regimes, changing noise, counts."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, of_half, pattern, repeat
+from seqcast.data.synthetic.patterns import (
+    BURN_IN,
+    Season,
+    amounts,
+    autoregressed,
+    chance,
+    half_with_season,
+    noise,
+    of_half,
+    of_unit_deviation,
+    pattern,
+    repeat,
+    smoothed,
+)
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
+
 # Relative errors beyond this would turn the sign of a multiplicative series.
 LARGEST_RELATIVE = 0.6
+
+
 # Seasons of years, quarters and months, whose levels do not return.
-SLOW = (1, 4, 12)
-# Steps that are left out before a stationary series.
-BURN_IN = 100
+WITHOUT_RETURN = (1, 4, 12)
+
+
+# The logarithm of a rate, or of a factor, stays within these bounds.
+LARGEST_LOG = 6.0
 
 
 def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -124,7 +142,7 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
     errors = noise(rng, n, BURN_IN + length)
     errors[:, 1:] += average[:, None] * errors[:, :-1]
     changes = of_unit_deviation(autoregressed(errors, persistence)[:, BURN_IN:])
-    returns = chance(rng, n, 0.0 if season.length in SLOW else 0.6)[:, None]
+    returns = chance(rng, n, 0.0 if season.length in WITHOUT_RETURN else 0.6)[:, None]
     changes += rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 2.0) * (chance(rng, n, 0.7)[:, None] & ~returns)
     kept = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
     values = autoregressed(changes, kept[:, 0])
@@ -132,6 +150,56 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
     seasonal *= amounts(rng, n, 0.3, 10.0) * chance(rng, n, 0.7)[:, None]
     observed = noise(rng, n, length) * amounts(rng, n, 0.05, 1.5) * chance(rng, n, 0.5)[:, None]
     return values + seasonal + observed
+
+
+def seasonal_arima(rng: Generator, n: int, length: int, season: Season) -> Array:
+    r"""Draw two seasons that interact: a slow one is added to a seasonal ARIMA model, or is the envelope of its swings.
+
+    .. math:: (1 - φ B)(1 - Φ B^m)\, x_t = (1 + θ B)(1 + Θ B^m)\, ε_t, \qquad
+        y_t = x_t + a\, s_t \quad \text{or} \quad y_t = x_t (1 + a\, s_t)
+
+    `s` repeats with the longer season, or with two to twelve times the season where there is none. A third of the
+    series are integrated, `(1 - B)`; a third have the result as the logarithm of the rate of gamma noise.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season, `m`.
+
+    Returns:
+        The series, `[n, length]`.
+
+    Source: Oreshkin et al. 2026, "Zero-shot Forecasting by Simulation Alone", arXiv:2601.00970, section 3.
+    """
+    steps = max(season.length, 2)
+    before = BURN_IN + steps
+    shocks = noise(rng, n, before + length)
+    gains = rng.uniform(-0.7, 0.95, (n, 1)), np.where(chance(rng, n, 0.5)[:, None], 0.0, rng.uniform(-0.6, 0.6, (n, 1)))
+    seasonal = (
+        1 - amounts(rng, n, 0.02, 1.0),
+        np.where(chance(rng, n, 0.5)[:, None], 0.0, rng.uniform(-0.8, 0.3, (n, 1))),
+    )
+    values = shocks.copy()
+    values[:, 1:] += gains[1] * shocks[:, :-1]
+    values[:, steps:] += seasonal[1] * values[:, :-steps].copy()
+    values = autoregressed(values, gains[0][:, 0])
+    # The first season has the variance that all have, since as many as die away would take long to draw.
+    values[:, :steps] /= np.sqrt(1 - seasonal[0] ** 2)
+    for step in range(steps, before + length):
+        values[:, step] += seasonal[0][:, 0] * values[:, step - steps]
+    values = of_unit_deviation(values[:, before:])
+    trending = chance(rng, n, 1 / 3)[:, None]
+    values = np.where(trending, of_unit_deviation(values.cumsum(axis=1)) * amounts(rng, n, 0.5, 3.0), values)
+    values = values + repeat(rng, pattern(rng, n, season.length), length) * amounts(rng, n, 0.1, 3.0)
+    seasons = int(rng.integers(2, 13)) if season.longer is None else season.longer // season.length
+    slow = repeat(rng, smoothed(np.repeat(pattern(rng, n, seasons), steps, axis=1), steps), length)
+    slow = slow / np.maximum(np.abs(slow).max(axis=1, keepdims=True), 1e-9)
+    size = rng.uniform(0.2, 1.0, (n, 1))
+    values = np.where(chance(rng, n, 0.5)[:, None], values * (1 + size * slow), values + 2 * size * slow)
+    logarithms = np.clip(values * rng.uniform(0.1, 0.8, (n, 1)), -LARGEST_LOG, LARGEST_LOG)
+    shape = np.broadcast_to(amounts(rng, n, 0.5, 200.0), logarithms.shape)
+    return np.where(chance(rng, n, 1 / 3)[:, None], rng.gamma(shape, np.exp(logarithms) / shape), values)
 
 
 def random_walk(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -157,6 +225,73 @@ def random_walk(rng: Generator, n: int, length: int, season: Season) -> Array:
     drift = rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 1.0) * chance(rng, n, 0.5)[:, None]
     start = rng.normal(size=(n, 1)) * amounts(rng, n, 1.0, 100.0)
     return start + np.cumsum(drift + noise(rng, n, length) * np.exp(np.clip(wander, -4.0, 4.0)), axis=1)
+
+
+def random_poles(rng: Generator, n: int, length: int, season: Season) -> Array:
+    """Draw autoregressions of order 2 to 6, whose poles are drawn near the unit circle at any frequency.
+
+    Resonances of machines, of weather and of heart beats have such poles; several at once make beats.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season, which half of the series have too.
+
+    Returns:
+        The series, `[n, length]`.
+
+    Source: Oreshkin et al. 2026, arXiv:2601.00970, section 3, which draws models by the roots of their polynomials.
+    """
+    # As long as the slowest of them needs to forget that it began with zeros.
+    before = 3 * BURN_IN
+    values = noise(rng, n, before + length)
+    for turn in range(3):
+        radius = 1 - amounts(rng, n, 0.01, 0.5)[:, 0]
+        angle = np.where(chance(rng, n, 0.3), 0.0, 2 * np.pi / amounts(rng, n, 2.5, 200.0)[:, 0])
+        # A pair of poles, one of which passes over the series where it has fewer.
+        there = chance(rng, n, 1.0 if turn == 0 else 0.5)
+        filtered = autoregressed(
+            values, np.where(there, 2 * radius * np.cos(angle), 0.0), np.where(there, -(radius**2), 0.0)
+        )
+        values = of_unit_deviation(filtered)
+    return values[:, before:] + half_with_season(rng, n, length, season)
+
+
+def switching(rng: Generator, n: int, length: int, season: Season) -> Array:
+    r"""Draw Ornstein-Uhlenbeck processes whose level, pull and variance are those of one of three regimes.
+
+    .. math:: x_t = x_{t-1} + θ_r (μ_r - x_{t-1}) + σ_r ε_t
+
+    Regimes last for 30 to 1,000 steps in the mean, and another one follows. A third of the series have no pull, half
+    have a season.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season.
+
+    Returns:
+        The series, `[n, length]`.
+
+    Source: Hamilton 1989, "A New Approach to the Economic Analysis of Nonstationary Time Series"; as synthetic series
+    in Moroshan et al. 2025, "TempoPFN", arXiv:2510.25502.
+    """
+    regimes, rows = 3, np.arange(n)
+    level, deviation = 2 * rng.normal(size=(n, regimes)), np.exp(rng.uniform(-3.5, 0.5, (n, regimes)))
+    pull = np.exp(rng.uniform(-5.5, -0.5, (n, regimes))) * ~chance(rng, n, 1 / 3)[:, None]
+    leaves = rng.random((n, length)) < 1 / amounts(rng, n, 30.0, 1000.0)
+    onward, errors = rng.integers(1, regimes, (n, length)), noise(rng, n, length)
+    regime = rng.integers(0, regimes, n)
+    state = level[rows, regime]
+    values = np.empty((n, length))
+    for step in range(length):
+        regime = np.where(leaves[:, step], (regime + onward[:, step]) % regimes, regime)
+        at = rows, regime
+        state = state + pull[at] * (level[at] - state) + deviation[at] * errors[:, step]
+        values[:, step] = state
+    return values + half_with_season(rng, n, length, season)
 
 
 def heteroscedastic(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -216,25 +351,37 @@ def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> 
     return demanded * (1.0 + rng.poisson(rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
 
 
-def persistent_noise(rng: Generator, n: int, length: int) -> Array:
-    r"""Return noise of variance 1, `[n, length]`: white in half of the series, autocorrelated in the others.
+def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
+    r"""Draw counts of demand that comes in clusters: zero while a hidden state is off, in half of a rate with a season.
 
-    .. math:: x_t = φ x_{t-1} + \sqrt{1 - φ^2}\, ε_t, \quad φ \sim U(0, 0.98)
+    .. math:: y_t = z_t\, n_t, \quad P(z_t = 1 \mid z_{t-1}) \in \{p, 1 - q\}, \quad
+        n_t \sim \text{Poisson or negative binomial}(λ_t)
+
+    Of a quarter of the series counts are amounts: gamma variables of the same mean.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season.
+
+    Returns:
+        The series, `[n, length]`, from 0 on.
+
+    Source: Willemain, Smart and Schwarz 2004, "A new approach to forecasting intermittent demand for service parts
+    inventories", for the chain of zeros; Snyder, Ord and Beaumont 2012 for the distributions.
     """
-    kept = rng.uniform(0.0, 0.98, n) * chance(rng, n, 0.5)
-    shocks = noise(rng, n, BURN_IN + length) * np.sqrt(1 - kept**2)[:, None]
-    return autoregressed(shocks, kept)[:, BURN_IN:]
-
-
-def autoregressed(shocks: Array, *gains: Array) -> Array:
-    """Return what goes on from zeros as `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`."""
-    from scipy.signal import lfilter  # takes a second to import, and who forecasts draws nothing
-
-    poles = np.stack([np.ones(len(shocks)), *(-gain for gain in gains)], axis=1)
-    filtered = [lfilter([1.0], own, line) for own, line in zip(poles, shocks, strict=True)]
-    return np.asarray(filtered).reshape(shocks.shape)
-
-
-def of_unit_deviation(values: Array) -> Array:
-    """Return series divided by their deviation."""
-    return np.asarray(values / np.maximum(values.std(axis=1, keepdims=True), 1e-9))
+    begins, ends = 1 / amounts(rng, n, 1.0, 30.0), 1 / amounts(rng, n, 1.0, 100.0)
+    draws = rng.random((n, length))
+    on = np.empty((n, length), dtype=bool)
+    state = chance(rng, n, 0.5)
+    for step in range(length):
+        state = np.where(state, draws[:, step] >= ends[:, 0], draws[:, step] < begins[:, 0])
+        on[:, step] = state
+    on |= chance(rng, n, 0.25)[:, None]
+    seasonal = repeat(rng, pattern(rng, n, season.length), length) * of_half(rng, n, 0.8)
+    wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.001, 0.05)
+    rate = amounts(rng, n, 0.1, 50.0) * np.exp(np.clip(seasonal + wander, -LARGEST_LOG, LARGEST_LOG))
+    shape = np.broadcast_to(amounts(rng, n, 0.5, 100.0), rate.shape)
+    amount = rng.gamma(shape, rate / shape)
+    return on * np.where(chance(rng, n, 0.25)[:, None], amount, rng.poisson(np.minimum(amount, 1e6)))

@@ -47,7 +47,11 @@ class CheckedWindows:
         return len(self.y)
 
     def rows(self, rows: slice) -> Self:
-        """Return some of the windows."""
+        """Return some of the windows.
+
+        Args:
+            rows: Which of them.
+        """
         inputs = {name: values[rows] for name, values in self.inputs.items()}
         return replace(self, inputs=inputs, y=self.y[rows], weight=None if self.weight is None else self.weight[rows])
 
@@ -74,32 +78,28 @@ def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
         raise DataError(where, expected="a dense array", received="a sparse one", hint="Call .toarray() first.")
     try:
         array = np.asarray(values)
-        if np.iscomplexobj(array):
-            raise DataError(f"Complex data not supported: {where}", hint="Give real numbers.")
-        if array.dtype != np.float32:
+        is_complex = np.iscomplexobj(array)
+        if array.dtype != np.float32 and not is_complex:
             array = array.astype(np.float64)
-    except DataError:
-        raise
     except (ValueError, TypeError) as error:
         kind = DataTypeError if isinstance(error, TypeError) else DataError
-        raise kind(
-            where,
-            expected="numbers in a regular array",
-            received=str(error),
-            hint="Every argument must be a string of digits or a real number, every row of the same length.",
-        ) from error
+        hint = "Every argument must be a string of digits or a real number, every row of the same length."
+        raise kind(where, expected="numbers in a regular array", received=str(error), hint=hint) from error
+    if is_complex:
+        raise DataError(f"Complex data not supported: {where}", hint="Give real numbers.")
     if array.ndim not in ranks:
-        raise DataError(
-            where,
-            expected=" or ".join(f"{rank} axes" for rank in ranks),
-            received=f"{array.ndim} axes, shape {array.shape}",
-            hint="Reshape your data: windows first, then steps, then features.",
-        )
+        expected = " or ".join(f"{rank} axes" for rank in ranks)
+        hint = "Reshape your data: windows first, then steps, then features."
+        raise DataError(where, expected=expected, received=f"{array.ndim} axes, shape {array.shape}", hint=hint)
     return array
 
 
 def rank(values: Any) -> int:
-    """Return the number of axes of an array, a frame or nested lists; -1 for ragged ones."""
+    """Return the number of axes of an array, a frame or nested lists; -1 for ragged ones.
+
+    Args:
+        values: The array.
+    """
     if hasattr(values, "ndim"):
         return int(values.ndim)
     try:
@@ -111,6 +111,10 @@ def rank(values: Any) -> int:
 def check_finite(where: str, array: Array) -> None:
     """Refuse NaN and infinite values, naming the first one.
 
+    Args:
+        where: The argument's name.
+        array: The array.
+
     Example:
         >>> check_finite("X", np.array([[1.0, np.nan]]))
         Traceback (most recent call last):
@@ -119,12 +123,17 @@ def check_finite(where: str, array: Array) -> None:
     # The extremes of an array with NaN are NaN; they need no array of their own.
     if max(float(array.max(initial=0.0)), -float(array.min(initial=0.0))) <= LARGEST_NUMBER:
         return
-    place = np.argwhere(~(np.abs(array.astype(np.float64)) <= LARGEST_NUMBER))[0]
-    value = array[tuple(place)]
-    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
+    place, value = _first_place(where, array, ~(np.abs(array.astype(np.float64)) <= LARGEST_NUMBER))
     received = "NaN" if np.isnan(value) else f"{value:g}"
     expected = f"numbers up to {LARGEST_NUMBER:g}" if np.isfinite(value) else "finite numbers"
-    raise DataError(f"{where}, {axes}", expected=expected, received=received, hint="Drop or fill it.")
+    raise DataError(place, expected=expected, received=received, hint="Drop or fill it.")
+
+
+def _first_place(where: str, array: Array, wrong: Array) -> tuple[str, Any]:
+    """Return the first wrong place of an array in words, and its value."""
+    place = np.argwhere(wrong)[0]
+    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
+    return f"{where}, {axes}", array[tuple(place)]
 
 
 def check_support(where: str, array: Array, head: str) -> None:
@@ -141,20 +150,18 @@ def check_support(where: str, array: Array, head: str) -> None:
         seqcast.errors.DataError: y, window 0, step 1, feature 0: expected whole numbers >= 0, received -2.0. ...
     """
     unsupported, expected = outside_support(array, head)
-    if not unsupported.any():
-        return
-    place = np.argwhere(unsupported)[0]
-    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
-    raise DataError(
-        f"{where}, {axes}",
-        expected=expected,
-        received=str(array[tuple(place)]),
-        hint=f"head={head!r} is for such data only; head='quantile' is for any.",
-    )
+    if unsupported.any():
+        place, value = _first_place(where, array, unsupported)
+        hint = f"head={head!r} is for such data only; head='quantile' is for any."
+        raise DataError(place, expected=expected, received=str(value), hint=hint)
 
 
 def outside_support(array: Array, head: str) -> tuple[Array, str]:
     """Return which values are outside the support of a head's distribution, and the support in words; NaN is missing.
+
+    Args:
+        array: The values.
+        head: Name of the head.
 
     Example:
         >>> outside_support(np.array([1.0, 0.5, np.nan]), "negative_binomial")
@@ -168,14 +175,16 @@ def outside_support(array: Array, head: str) -> tuple[Array, str]:
 
 
 def check_rows(where: str, array: Array, rows: int) -> None:
-    """Refuse an array of another number of windows than X."""
+    """Refuse an array of another number of windows than X.
+
+    Args:
+        where: The argument's name.
+        array: The array.
+        rows: Number of windows in X.
+    """
     if len(array) != rows:
-        raise DataError(
-            where,
-            expected=f"as many windows as X, {rows}",
-            received=str(len(array)),
-            hint="Give one entry a window.",
-        )
+        expected = f"as many windows as X, {rows}"
+        raise DataError(where, expected=expected, received=str(len(array)), hint="Give one entry a window.")
 
 
 def check_targets(y: Any, rows: int) -> tuple[Array, int]:
@@ -192,10 +201,8 @@ def check_targets(y: Any, rows: int) -> tuple[Array, int]:
         DataError: Shape, length or a value is wrong.
     """
     if y is None:
-        raise DataError(
-            "Seq2SeqRegressor requires y to be passed, but the target y is None",
-            hint="Give the future of each window.",
-        )
+        hint = "Give the future of each window."
+        raise DataError("Seq2SeqRegressor requires y to be passed, but the target y is None", hint=hint)
     array = as_array("y", y, ranks=(1, 2, 3))
     check_rows("y", array, rows)
     if 0 in array.shape:
@@ -231,36 +238,43 @@ def check_covariates(
     array = as_array(where, values, ranks=(2,) if horizon is None else (3,))
     check_rows(where, array, rows)
     if features is not None and array.shape[-1] != features:
-        raise DataError(
-            where,
-            expected=f"{features} features, as at fit",
-            received=str(array.shape[-1]),
-            hint="Give the same ones.",
-        )
+        expected = f"{features} features, as at fit"
+        raise DataError(where, expected=expected, received=str(array.shape[-1]), hint="Give the same ones.")
     if horizon is not None and array.shape[1] < horizon:
-        raise DataError(
-            where,
-            expected=f"at least {horizon} steps, the horizon",
-            received=str(array.shape[1]),
-            hint="Known-future covariates have to cover every step of the horizon.",
-        )
+        received, hint = str(array.shape[1]), "Known-future covariates have to cover every step of the horizon."
+        raise DataError(where, expected=f"at least {horizon} steps, the horizon", received=received, hint=hint)
     check_finite(where, array)
     return array if horizon is None else array[:, :horizon]
 
 
 def check_weight(sample_weight: Any, rows: int) -> Array | None:
-    """Check sample weights, `[N]`, and scale them to mean 1; a single number stands for equal weights."""
+    """Check sample weights, `[N]`, and scale them to mean 1; a single number stands for equal weights.
+
+    Args:
+        sample_weight: The user's weights.
+        rows: Number of windows in X.
+    """
     if sample_weight is None or rank(sample_weight) == 0:
         return None
-    weight = as_array("sample_weight", sample_weight, ranks=(1,))
-    check_rows("sample_weight", weight, rows)
-    check_finite("sample_weight", weight)
-    if (weight < 0).any() or not weight.any():
-        raise DataError(
-            "sample_weight",
-            expected="a weight >= 0 for each window, not zero for all",
-            received=f"weights from {weight.min():g} to {weight.max():g}",
-            hint="Drop the windows that should not count.",
-        )
+    weight = as_weights("sample_weight", sample_weight, rows, "a weight >= 0 for each window, not zero for all")
     weight = weight / power_of_two(weight.max())  # the mean of the smallest numbers would be 0
     return np.asarray(weight / weight.mean())
+
+
+def as_weights(where: str, values: Any, rows: int, expected: str, *, zeros: bool = False) -> Array:
+    """Check weights, `[N]`, and return them as they are.
+
+    Args:
+        where: The argument's name.
+        values: The user's weights.
+        rows: Number of windows in X.
+        expected: What weights have to be, in words.
+        zeros: Whether all may be zero.
+    """
+    weight = as_array(where, values, ranks=(1,))
+    check_rows(where, weight, rows)
+    check_finite(where, weight)
+    if (weight < 0).any() or not (zeros or weight.any()):
+        received, hint = f"weights from {weight.min():g} to {weight.max():g}", "Drop the windows that should not count."
+        raise DataError(where, expected=expected, received=received, hint=hint)
+    return weight

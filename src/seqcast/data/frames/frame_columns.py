@@ -1,0 +1,402 @@
+"""Columns of a user's frame as arrays, each checked by itself: ids, time stamps, numbers, flags and categories.
+
+Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's own order.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
+from seqcast.errors import DataError, Option, Phrase
+from seqcast.runtime import LARGEST_NUMBER
+from seqcast.specs import Columns
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """Type of a column: numbers, flags (0 and 1) or categories, as numbers of their labels.
+
+    Args:
+        name: `number`, `flag` or `category`.
+        labels: The categories, sorted.
+    """
+
+    name: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FrameColumn:
+    """A column of a user's frame that is still to be read, with its name in errors.
+
+    Args:
+        values: The column as Narwhals sees it.
+        name: Its name.
+        option: The argument that the frame came in by, if errors name it.
+        ids: Id of each row's series, `[rows]`, if they are known.
+        rows: Number of each row in the user's frame, if some have been left out.
+    """
+
+    values: Any
+    name: str
+    option: str | None = None
+    ids: Array | None = None
+    rows: Array | None = None
+
+    def error(self, *, expected: str, received: str, hint: str, row: int | None = None) -> DataError:
+        """Build the error for the column, or for one of its rows.
+
+        Args:
+            expected: What was expected.
+            received: What came instead.
+            hint: How to mend it.
+            row: Number of the row.
+        """
+        series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]
+        row = row if row is None or self.rows is None else int(self.rows[row])
+        texts = {"expected": expected, "received": received, "hint": hint}
+        return DataError(option=self.option, column=self.name, row=row, series=series, **texts)
+
+    def refuse(self, invalid: Array, found: Callable[[int], tuple[str, str]], hint: str) -> None:
+        """Refuse a column in which rows are invalid; the error knows the first of each series.
+
+        Args:
+            invalid: Which rows are invalid, `[rows]`.
+            found: Returns what was expected in a row, and what came instead.
+            hint: How to mend it.
+
+        Raises:
+            DataError: A row is invalid.
+        """
+
+        def at(row: int) -> DataError:
+            expected, received = found(row)
+            return self.error(row=row, expected=expected, received=received, hint=hint)
+
+        rows = np.flatnonzero(invalid).tolist()
+        if rows:
+            raise at(rows[0]) if self.ids is None else DataError.first_of(rows, self.ids[rows].tolist(), at)
+
+    def wrong_type(self, expected: str, *, polars: str, pandas: str) -> DataError:
+        """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
+
+        Args:
+            expected: What the column should hold.
+            polars: The method of a Polars column that converts it.
+            pandas: The expression that converts it in pandas, of a frame `df`.
+        """
+        code = self._conversion(polars=polars, pandas=pandas)
+        received = f"type {self.values.to_native().dtype}, such as {self.values.head(1).to_list()[0]!r}"
+        return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
+
+    def _conversion(self, *, polars: str, pandas: str) -> str:
+        """Return the line that converts the column."""
+        df = self.option or "df"
+        if self.values.implementation.is_polars():
+            return f'{df} = {df}.with_columns(pl.col("{self.name}").{polars})'
+        return f'{df}["{self.name}"] = {pandas.replace("df[", f"{df}[")}'
+
+    def no_text(self, expected: str) -> DataError:
+        """Build the error for a column that should hold text, and can be converted to it.
+
+        Args:
+            expected: What the column should hold.
+        """
+        return self.wrong_type(expected, polars="cast(pl.String)", pandas=f'df["{self.name}"].astype(str)')
+
+    def no_numbers(self) -> DataError:
+        """Build the error for a column that should hold numbers; one that does in some rows names the first other."""
+        methods = {"polars": "cast(pl.Float64)", "pandas": f'df["{self.name}"].astype(float)'}
+        values = self.values.to_list() if self.values.dtype == nw.Object else []
+        known = ~self.values.is_null().to_numpy()[: len(values)]
+        is_number = np.array([isinstance(value, numbers.Number) for value in values], dtype=bool)
+        if (known & is_number).any():
+            hint = f"Correct it, None where there is no number, then convert the column: {self._conversion(**methods)}."
+            others, phrase = known & ~is_number, Phrase(hint, remedy="correct")
+            self.refuse(others, lambda row: ("a number", f"{values[row]!r:.80}"), phrase)
+        return self.wrong_type("numbers", **methods)
+
+    def refuse_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
+        """Refuse a column in which a value is missing.
+
+        Args:
+            expected: What the column should hold.
+            hint: How to mend it.
+
+        Raises:
+            DataError: A value is missing.
+        """
+        self.refuse(self.values.is_null().to_numpy(), lambda _: (expected, "none"), hint)
+
+
+def first(mask: Array) -> int:
+    """Return the position of the first true value.
+
+    Args:
+        mask: Truth values, one of them true.
+    """
+    return int(np.flatnonzero(mask)[0])
+
+
+# ---------------------------------------------------------------- ids
+
+
+@dataclass(frozen=True)
+class IdColumn:
+    """Ids of a column.
+
+    Args:
+        ids: Each row's id, `[rows]`.
+        dtype: Name of the column's type.
+        categories: The names that a Polars `Enum` may hold, in its order; none for other types.
+    """
+
+    ids: Array
+    dtype: str
+    categories: tuple[str, ...] = ()
+
+
+def read_ids(column: FrameColumn) -> IdColumn:
+    """Read the ids of a column.
+
+    Args:
+        column: The column.
+
+    Raises:
+        DataError: They are neither text nor whole numbers, or one is missing.
+    """
+    series = column.values
+    native = series.to_native()
+    dtype = str(native.dtype)
+    column.refuse_null("a series' name")
+    names: tuple[str, ...] = ()
+    if series.dtype in (nw.Categorical, nw.Enum):
+        categories = getattr(getattr(native, "cat", None), "categories", None)
+        # pandas has categories of whole numbers too.
+        if getattr(getattr(categories, "dtype", None), "kind", "O") in "iu":
+            return IdColumn(np.asarray(native, dtype=np.int64), dtype)
+        if series.implementation.is_polars() and series.dtype == nw.Enum:
+            dtype, names = "Enum", tuple(native.dtype.categories.to_list())
+        series = series.cast(nw.String)
+    if series.dtype == nw.String:
+        return IdColumn(np.asarray(series.to_numpy(), dtype=object), dtype, names)
+    if series.dtype.is_integer():
+        return IdColumn(np.asarray(series.to_numpy(), dtype=np.int64), dtype)
+    raise column.no_text("text or whole numbers")
+
+
+# ---------------------------------------------------------------- time stamps
+
+
+@dataclass(frozen=True)
+class StampColumn:
+    """Time stamps of a column.
+
+    Args:
+        stamps: Stamp of each row, a pandas Index of times or of whole numbers.
+        dtype: Name of the column's type.
+        ds_format: How whole numbers or text are read as times; `None` for times.
+    """
+
+    stamps: Stamps
+    dtype: str
+    ds_format: str | None = None
+
+
+def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[str] = ("date",)) -> StampColumn:
+    """Read the time stamps of a column.
+
+    Args:
+        column: The column.
+        columns: Its format and its time zone.
+        objects: Which Python objects are stamps too, by the names that pandas infers for them.
+
+    Raises:
+        DataError: They are no time stamps, dates or whole numbers, one is missing, has another format, or is one that
+            the clock of the time zone skips.
+    """
+    read = _read_stamps(column, columns.ds_format, objects)
+    if columns.tz is None or read.stamps.dtype.kind in "iu" or read.dtype in ("Date", "object"):
+        return read
+    stamps = _in_zone(column, read.stamps, columns.tz)
+    zoned = read.ds_format is None and not column.values.implementation.is_polars()
+    return StampColumn(stamps, str(stamps.dtype) if zoned else read.dtype, read.ds_format)
+
+
+def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
+    """Return stamps on the clock of a zone; the second of two rows of a series with one stamp is after summer time."""
+    import pandas as pd
+
+    if stamps.tz is not None:
+        return stamps.tz_convert(tz)
+    keys = pd.DataFrame({"id": 0 if column.ids is None else column.ids, "stamp": stamps})
+    zoned = stamps.tz_localize(tz, ambiguous=~keys.duplicated().to_numpy(), nonexistent="NaT")
+    hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
+    expected, skipped = f"a time that clocks of {tz} show", "in the hour that they skip when summer time begins"
+    column.refuse(np.asarray(zoned.isna()), lambda row: (expected, f"{stamps[row]}, {skipped}"), hint)
+    return zoned
+
+
+def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection[str]) -> StampColumn:
+    import pandas as pd
+
+    series = column.values
+    native = series.to_native()
+    dtype = str(native.dtype)
+    column.refuse_null("a time stamp")
+    # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
+    if isinstance(native.dtype, pd.DatetimeTZDtype):
+        return StampColumn(pd.DatetimeIndex(native), dtype)
+    if series.dtype.is_integer():
+        return _whole_stamps(column, dtype, ds_format)
+    as_objects = series.dtype == nw.Object and pd.api.types.infer_dtype(native) in objects
+    if as_objects or isinstance(series.dtype, nw.Date | nw.Datetime):
+        index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
+        # Narwhals hands zoned stamps out in UTC, naive ones as they are.
+        return StampColumn(from_utc(index, getattr(series.dtype, "time_zone", None)), dtype)
+    if ds_format is not None and ds_format != "integer" and series.dtype == nw.String:
+        return StampColumn(_parsed_stamps(column, series.to_numpy(), ds_format), dtype, ds_format)
+    name = column.name
+    pandas = f'df["{name}"].dt.to_timestamp()' if "period" in dtype else f'pd.to_datetime(df["{name}"])'
+    raise column.wrong_type("time stamps, dates or whole numbers", polars="str.to_datetime()", pandas=pandas)
+
+
+# Whole numbers beyond these would leave no room for steps ahead of them.
+_MOST = 2**62
+
+
+def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> StampColumn:
+    import pandas as pd
+
+    given = column.values.to_numpy()
+    outside, expected = (given > _MOST) | (given < -_MOST), "whole numbers up to 2 ** 62"
+    hint = "Count in larger units, or from a later start."
+    column.refuse(outside, lambda row: (expected, str(given[row])), hint)
+    numbers = np.asarray(given, dtype=np.int64)
+    if ds_format is None:
+        ds_format = _recognised_format(column, numbers)
+    stamps = pd.Index(numbers) if ds_format == "integer" else _parsed_stamps(column, numbers, ds_format)
+    return StampColumn(stamps, dtype, ds_format)
+
+
+def _recognised_format(column: FrameColumn, numbers: Array) -> str:
+    """Return the format of whole numbers, and refuse those that can be taken in two ways.
+
+    Raises:
+        DataError: Most are dates, but not all; or they may be seconds or mere numbers.
+    """
+    unique = np.unique(numbers)
+    ds_format, wrong = likely_format(unique)
+    if ds_format is None:
+        return "integer"
+    what = f"{'dates' if ds_format.startswith('%') else 'times since 1970'} written as whole numbers"
+    times, whole = Option("columns.ds_format", ds_format), Option("columns.ds_format", "integer")
+    hint = Phrase("Say what they are: ", times, f" for {what}, ", whole, " for whole numbers.")
+    if wrong is None:
+        expected = "times, or whole numbers that cannot be taken for times"
+        raise column.error(expected=expected, received=f"numbers such as {unique[0]}, which may be either", hint=hint)
+    expected = f"a date in the format {ds_format}"
+    column.refuse(np.isin(numbers, unique[wrong]), lambda row: (expected, str(numbers[row])), hint)
+    return ds_format
+
+
+def _parsed_stamps(column: FrameColumn, values: Array, ds_format: str) -> Stamps:
+    stamps, given = parse_stamps(values, ds_format), np.asarray(values)
+    hint = Phrase("Correct it, or give another ", Option("columns.ds_format"), ".")
+    expected = f"a stamp in the format {ds_format}"
+    column.refuse(np.asarray(stamps.isna()), lambda row: (expected, repr(given[row : row + 1].tolist()[0])), hint)
+    return stamps
+
+
+# ---------------------------------------------------------------- numbers, flags and categories
+
+
+def as_numbers(column: FrameColumn) -> Array:
+    """Return each row's number in double precision, `[rows]`, NaN where it is missing.
+
+    Args:
+        column: The column.
+
+    Raises:
+        DataError: They are no numbers.
+    """
+    if not column.values.dtype.is_numeric():
+        raise column.no_numbers()
+    return np.asarray(column.values.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
+    """Return each row's finite number in double precision, `[rows]`.
+
+    Args:
+        column: The column.
+        gaps: Whether missing values, NaN, are legal.
+
+    Raises:
+        DataError: They are no numbers, are infinite, or are missing and may not be.
+    """
+    values = as_numbers(column)
+    invalid = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
+    how = "Fill such values series by series, e.g. by interpolation, or take "
+    hint = "Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), ".")
+    count = f"({int(invalid.sum())} such rows)"
+
+    def found(row: int) -> tuple[str, str]:
+        expected = f"a number up to {LARGEST_NUMBER:g}" if np.isfinite(values[row]) else "a finite number"
+        return expected, f"{values[row]} {count}"
+
+    column.refuse(invalid, found, hint)
+    return values
+
+
+def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnType]:
+    """Return a covariate as numbers, `[rows]`, and its type.
+
+    Args:
+        column: The column: numbers, booleans, or text and categories.
+        gaps: Whether missing values are legal; they become NaN.
+
+    Raises:
+        DataError: It holds something else, or something is missing and may not be.
+    """
+    if column.values.dtype.is_numeric():
+        return read_numbers(column, gaps=gaps), ColumnType("number")
+    if not gaps:
+        column.refuse_null("a value", Phrase("Fill it in, or take ", Option("missing", "fill"), "."))
+    series, missing = column.values, column.values.is_null().to_numpy()
+    if series.dtype == nw.Boolean and not missing.any():
+        return series.to_numpy().astype(np.float64), ColumnType("flag")
+    if series.dtype in (nw.Categorical, nw.Enum, nw.String):
+        return _labels(series.to_numpy() if series.dtype == nw.String else series.to_list())
+    if missing.all():
+        return np.full(len(series), np.nan), ColumnType("number")
+    values = np.asarray(series.to_list(), dtype=object)
+    if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
+        flags = np.full(len(values), np.nan)
+        flags[~missing] = values[~missing].astype(np.float64)
+        return flags, ColumnType("flag")
+    if all(isinstance(value, str) for value in values[~missing]):
+        return _labels(values)
+    raise column.no_text("numbers, booleans or text")
+
+
+def _labels(values: Any) -> tuple[Array, ColumnType]:
+    """Return text as numbers of its sorted labels, NaN where it is missing, and the labels."""
+    import pandas as pd
+
+    codes, labels = pd.factorize(np.asarray(values, dtype=object), sort=False)
+    names = np.array([str(label) for label in labels], dtype=object)
+    order = np.argsort(names)
+    numbers = np.empty(len(names) + 1)
+    numbers[order], numbers[-1] = np.arange(len(names)), np.nan
+    return numbers[codes], ColumnType("category", tuple(names[order].tolist()))

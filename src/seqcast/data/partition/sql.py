@@ -1,0 +1,375 @@
+"""The files of a large table, and the SQL by which DuckDB reads them, with what its columns become.
+
+Only the beginnings of text and the footers of Parquet are read to find columns. Then one pass of DuckDB over the table
+answers all questions about ids, times and text, and takes no memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqcast.data.frames import Dialect, decode, files_at, find_dialect, unknown_column
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, SpecError, unknown_name
+from seqcast.runtime import require
+from seqcast.specs import Columns
+
+# What is read, by the suffix; text may also be packed by gzip.
+_KINDS = {"parquet": "Parquet", **dict.fromkeys(("csv", "tsv", "txt"), "CSV")}
+# What types of Arrow hold: those of the same kind go together in a column.
+_CONTENTS = {
+    "nothing": re.compile("null"),
+    "numbers": re.compile("u?int[0-9]+|halffloat|float|double|decimal.*"),
+    "text": re.compile("string|large_string"),
+    "times": re.compile(r"date.*|timestamp\[[a-z]+\]"),
+    "times with a zone": re.compile("timestamp.*"),
+}
+# Bytes at the beginning of text by which its separator is found.
+_BEGINNING = 1 << 20
+
+# DuckDB's types of times, and of ids.
+_TIMES = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DATE|TIMESTAMP[A-Z_ ]*|VARCHAR")
+_IDS = re.compile(rf"{_TIMES.pattern}|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMAL\([0-9, ]+\)")
+
+# How text is written that becomes a type.
+_WHOLE = " *[+-]?[0-9]+ *"
+_ISO = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]*)?"
+_WRITTEN = {"BIGINT": _WHOLE, "TIMESTAMP": _ISO, "TIMESTAMPTZ": f"{_ISO} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"}
+_COMMA = " *[+-]?[0-9.]*,[0-9]+ *"
+# What stands for no value among the numbers of a text file, as pandas reads it.
+_NO_VALUE = ("NA", "N/A", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "n/a")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table in one file or several.
+
+    Args:
+        kind: `Parquet` or `CSV`.
+        files: The files.
+        names: Names of the columns, as they are written.
+        zones: Time zone of each column of stamps that has one, by name.
+        dialect: How text is written.
+    """
+
+    kind: str
+    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    zones: dict[str, str]
+    dialect: Dialect
+
+    @property
+    def where(self) -> str:
+        """The source in words: its file, or the first one and how many others."""
+        more = len(self.files) - 1
+        return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
+
+    def sql(self, file_column: str | None = None) -> str:
+        """Return the SQL that stands for the table.
+
+        Args:
+            file_column: Name of one more column, of the files that rows are from.
+        """
+        # A sign of patterns stands for itself in brackets.
+        listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in self.files)
+        options = "hive_partitioning=false" + (f", filename={literal(file_column)}" if file_column else "")
+        if self.kind == "Parquet":
+            return f"read_parquet([{listed}], union_by_name=true, {options})"
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
+        quote, sep = literal(self.dialect.quote), literal(self.dialect.sep or ",")
+        return (
+            f"read_csv([{listed}], auto_detect=false, header=true, skip={self.dialect.skip}, delim={sep}, "
+            f"quote={quote}, escape={quote}, nullstr='', {options}, columns={{{columns}}})"
+        )
+
+
+def identifier(name: str) -> str:
+    """Return a name as SQL quotes it.
+
+    Args:
+        name: The name.
+
+    Example:
+        >>> print(identifier('a "b" c'))
+        "a ""b"" c"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return text as SQL quotes it.
+
+    Args:
+        text: The text.
+
+    Example:
+        >>> print(literal("it's"))
+        'it''s'
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def table_error(
+    path: Path | str, expected: str, received: str, hint: str = "Check the file.", *, column: str | None = None
+) -> DataError:
+    """Return the error about a file, or about a column in it.
+
+    Args:
+        path: The file.
+        expected: What was expected there.
+        received: What came instead.
+        hint: How to mend it.
+        column: Name of the column that the error is about, if it is about one.
+    """
+    where = "" if column is None else f"{path}, column {column!r}"
+    return DataError(where, path=str(path), expected=expected, received=received, hint=hint)
+
+
+def find_source(source: Any, columns: Columns) -> Source:
+    """Find the files of a table, and their columns.
+
+    Args:
+        source: A file, a folder, a pattern such as `data/*.parquet`, or a sequence of these. A folder stands for all
+            Parquet files, or all CSV files, in it and below.
+        columns: The columns of ids and times, which have to be there.
+
+    Raises:
+        MissingFileError: There is no such file, or none in the folder.
+        DataError: The files do not go together, a column is missing or stands twice, or text is not UTF-8.
+        SpecError: A file is neither Parquet nor CSV.
+    """
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    files = tuple(
+        dict.fromkeys(file for each in given for file in files_at(Path(each), _is_table, "Parquet or CSV files"))
+    )
+    if not files:
+        raise MissingFileError("source", expected="files with a table", received="none", hint="Name one or more.")
+    kind = _kind(files[0])
+    for file in files:
+        if _kind(file) != kind:
+            hint = "Name files of one kind, as in 'data/*.parquet'."
+            raise table_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
+    found = _parquet(files) if kind == "Parquet" else _text(files, columns)
+    for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
+        if name not in found.names:
+            raise unknown_column(files[0], field, name, list(found.names))
+    return found
+
+
+def _is_table(file: Path) -> bool:
+    return _suffix(file) in _KINDS
+
+
+def _suffix(file: Path) -> str:
+    inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    suffix = inner.suffix.lower().removeprefix(".")
+    return f"{suffix}.gz" if suffix == "parquet" and inner is not file else suffix
+
+
+def _kind(file: Path) -> str:
+    if _suffix(file) not in _KINDS:
+        raise unknown_name(f"{file}, suffix", _suffix(file), _KINDS)
+    return _KINDS[_suffix(file)]
+
+
+def _check_names(file: Path, names: Sequence[str]) -> None:
+    """Refuse names that stand twice, also in other letters: DuckDB would give one of them another name."""
+    twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
+    if twice:
+        alike = [name for name in names if name.casefold() == twice[0]]
+        received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
+        raise table_error(file, "names that differ by more than capital letters", received, "Rename one of them.")
+
+
+def _parquet(files: tuple[Path, ...]) -> Source:
+    parquet: Any = require("pyarrow.parquet", extra="files")
+    zones: dict[str, str] = {}
+    kinds: dict[str, tuple[str, Path]] = {}
+    for file in files:
+        try:
+            schema = parquet.read_schema(file)
+        except Exception as error:  # whatever a damaged file provokes
+            received = f"something else ({str(error).strip().splitlines()[0][:200]})"
+            raise table_error(file, "a table in Parquet", received) from error
+        _check_names(file, schema.names)
+        for field in schema:
+            kind = _kind_of(field.type)
+            before, first = kinds.setdefault(field.name, (kind, file))
+            if before == "nothing":
+                kinds[field.name] = kind, file
+            elif kind not in (before, "nothing"):
+                hint = "Write the column in one type, or leave it out."
+                raise table_error(file, f"{before}, as in {first}", kind, hint, column=field.name)
+            if getattr(field.type, "tz", None):
+                zones.setdefault(field.name, field.type.tz)
+    _check_names(files[0], list(kinds))
+    return Source("Parquet", files, tuple(kinds), zones, Dialect())
+
+
+def _kind_of(kind: Any) -> str:
+    """Return what a type of Arrow holds."""
+    name = str(getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind)
+    return next((words for words, types in _CONTENTS.items() if types.fullmatch(name)), name[:80])
+
+
+def _text(files: tuple[Path, ...], columns: Columns) -> Source:
+    dialect, names = Dialect(), tuple[str, ...]()
+    for file in files:
+        text, encoding = decode(_beginning(file), file)
+        if encoding != "utf-8":
+            raise table_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
+        if file == files[0]:
+            dialect = find_dialect(text, Dialect(), file, (columns.ds, columns.unique_id))
+        own = tuple(name.strip() for name in dialect.header(text))
+        _check_names(file, own)
+        names = names or own
+        if own != names:
+            expected = f"the columns {', '.join(map(repr, names))}, as in {files[0]}"
+            raise table_error(file, expected, ", ".join(map(repr, own)), "Files of text have the same header.")
+    return Source("CSV", files, names, {}, dialect)
+
+
+def _beginning(file: Path) -> bytes:
+    """Return the first lines of a file of text."""
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
+            data: bytes = opened.read(_BEGINNING)
+    except (OSError, EOFError) as error:
+        raise table_error(file, "text", f"something else ({error})") from error
+    if not data.strip():
+        raise table_error(file, "a table", "no text")
+    return data[: data.rfind(b"\n") + 1] or data if len(data) == _BEGINNING else data
+
+
+# ---------------------------------------------------------------- what columns become
+
+
+def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int, dict[str, str]]:
+    """Return the number of rows, and the SQL of each column: times that are text become times, and so do numbers.
+
+    Args:
+        connection: A connection of DuckDB.
+        source: The table; its numbers become numbers where it is text.
+        columns: The columns of ids and times, and how times are written.
+
+    Raises:
+        DataError: There is no row; an id or a time is missing, or is of a type that is none; times are no times, or
+            numbers have a decimal comma.
+        SpecError: The format of the times does not exist.
+    """
+    unique_id, ds = columns.unique_id, columns.ds
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql()}").fetchall()
+    types = {name: str(kind) for name, kind, *_ in described}
+    missing = {name: _missing(name, types[name]) for name in (unique_id, ds)}
+    texts = [name for name in source.names if source.kind == "CSV" and name not in missing]
+    times = _times(connection, columns) if types[ds] == "VARCHAR" else {}
+    asked: dict[Any, str] = {"rows": "count(*)", **missing}
+    for name in texts:
+        asked["type", name], asked["comma", name] = _number_type(name)
+    for sql, check in times.items():
+        asked["count", sql], asked["other", sql] = f"count({check})", f"min({_text_of(ds)}) FILTER ({check} IS NULL)"
+    # Not `fetchone`, after which DuckDB 2 waits for the next row.
+    (row,) = connection.execute(f"SELECT {', '.join(asked.values())} FROM {source.sql()}").fetchall()
+    found = dict(zip(asked, row, strict=True))
+    for name in missing:
+        if found[name]:
+            raise _no_key(connection, source, columns, name, missing[name])
+    ids, stamps = "text, numbers or times, by which rows are sorted", "times or whole numbers"
+    for name, fitting, expected in ((unique_id, _IDS, ids), (ds, _TIMES, stamps)):
+        if not fitting.fullmatch(types[name]):
+            raise table_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
+    if not found["rows"]:
+        raise table_error(source.where, "at least one row", "none")
+    typed = {name: identifier(name) for name in source.names}
+    if types[unique_id] == "UUID":  # Arrow has no such type
+        typed[unique_id] = f"CAST({typed[unique_id]} AS VARCHAR)"
+    for name in texts:
+        if found["comma", name] is not None:
+            received, hint = f"{found['comma', name]!r:.80}", "Write a point, or save the table as Parquet."
+            raise table_error(source.where, "numbers with a decimal point", received, hint, column=name)
+        if found["type", name] != "VARCHAR":
+            typed[name] = f"CAST({_number_text(name)} AS {found['type', name]})"
+    if times:
+        typed[ds] = max(times, key=lambda sql: int(found["count", sql]))
+        others = found["rows"] - found["count", typed[ds]]
+        if others:
+            raise _no_time(source, columns, others, found["other", typed[ds]])
+    return int(found["rows"]), typed
+
+
+def _missing(name: str, kind: str) -> str:
+    """Return the SQL that counts the rows without a value."""
+    column = identifier(name)
+    return f"count(*) FILTER ({column} IS NULL{f' OR isnan({column})' if kind in ('FLOAT', 'DOUBLE') else ''})"
+
+
+def _no_key(connection: Any, source: Source, columns: Columns, name: str, missing: str) -> DataError:
+    """Return the error that names the first file with rows without an id, or a time."""
+    place = "".join((*source.names, "file"))  # longer than the name of any column, so that it is none of them
+    query = f"SELECT {identifier(place)}, {missing} FROM {source.sql(place)} GROUP BY ALL"
+    by_file = {Path(file): count for file, count in connection.execute(query).fetchall()}
+    file, *others = (file for file in source.files if by_file.get(file))
+    received = f"{by_file[file]:,} row{'s' * (by_file[file] > 1)} without one"
+    if others:
+        more = sum(by_file[other] for other in others)
+        received += f", and {more:,} in {len(others):,} other file{'s' * (len(others) > 1)}"
+    expected = f"{'a name of a series' if name == columns.unique_id else 'a time'} in every row"
+    return table_error(file, expected, received, "Fill them in, or leave the rows out.", column=name)
+
+
+def _text_of(name: str) -> str:
+    return f"trim({identifier(name)})"
+
+
+def _reading(text: str, kind: str) -> str:
+    """Return the SQL of text as a type, which is missing where the text is written otherwise."""
+    cast = f"TRY_CAST({text} AS {kind})"
+    written = _WRITTEN.get(kind)
+    return f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END" if written else cast
+
+
+def _times(connection: Any, columns: Columns) -> dict[str, str]:
+    """Return the SQL of what a text of times may become, each with a check of it."""
+    text = _text_of(columns.ds)
+    if columns.ds_format is None or "%" not in columns.ds_format:
+        return {f"CAST({text} AS {kind})": _reading(text, kind) for kind in _WRITTEN}
+    time = f"try_strptime({text}, {literal(columns.ds_format)})"
+    try:
+        connection.execute(f"SELECT try_strptime('', {literal(columns.ds_format)})")
+    except Exception as error:
+        received, hint = repr(columns.ds_format), "Codes such as %Y and %m are those of strptime."
+        raise SpecError("columns.ds_format", expected="a format", received=received, hint=hint) from error
+    return {time: time}
+
+
+def _no_time(source: Source, columns: Columns, others: int, example: str) -> DataError:
+    """Return the error for text that is no time as most others are."""
+    given = columns.ds_format is not None and "%" in columns.ds_format
+    expected = f"times written as {columns.ds_format}" if given else "times such as 2024-01-31 12:00, or whole numbers"
+    received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
+    name = Option("columns.ds_format", "%d.%m.%Y")
+    hint = Phrase("Name how all are written with ", name, ", or convert the column.")
+    return table_error(source.where, expected, received, hint, column=columns.ds)
+
+
+def _number_text(name: str) -> str:
+    """Return the SQL of a column of text without its marks for no value."""
+    column = identifier(name)
+    return f"CASE WHEN {column} NOT IN ({', '.join(map(literal, _NO_VALUE))}) THEN {column} END"
+
+
+def _number_type(name: str) -> tuple[str, str]:
+    """Return the SQL of the type that all text of a column is, and of an example where it has decimal commas."""
+    text = _number_text(name)
+    whole, number = _reading(text, "BIGINT"), _reading(text, "DOUBLE")
+    comma = f"regexp_full_match({text}, {literal(_COMMA)})"
+    known, commas = f"count({text})", f"count(*) FILTER ({comma})"
+    kind = f"CASE {known} WHEN 0 THEN 'DOUBLE' WHEN count({whole}) THEN 'BIGINT' WHEN count({number}) THEN 'DOUBLE' "
+    with_commas = f"{commas} > 0 AND {known} = count(*) FILTER ({comma} OR {number} IS NOT NULL)"
+    return kind + "ELSE 'VARCHAR' END", f"CASE WHEN {with_commas} THEN min({text}) FILTER ({comma}) END"

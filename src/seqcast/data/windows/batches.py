@@ -1,0 +1,206 @@
+"""Batches of windows for Keras, of arrays or in any seeded order.
+
+A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
+`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing, `target` `[B, H, D]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.series import Scaler
+from seqcast.data.windows.gaps import fill_gaps
+from seqcast.data.windows.order import BatchOrder, ShardOrder
+from seqcast.runtime import keras
+
+Array = npt.NDArray[Any]
+Batch = tuple[dict[str, Array], Array, Array]
+
+
+class NamedWindows(keras.utils.PyDataset):
+    """Batches whose windows and columns have names, for messages; here those of arrays."""
+
+    def counted(self, number: int) -> tuple[Array, Batch]:
+        """Return the numbers of the windows of a batch that count, and the batch of these alone.
+
+        Args:
+            number: Number of the batch, counted from the first one of the training.
+        """
+        raise NotImplementedError
+
+    def describe(self, window: int) -> str:
+        """Return what a window is called.
+
+        Args:
+            window: Number of the window.
+        """
+        return f"X[{window}]"
+
+    def series(self, windows: Array) -> list[Any]:
+        """Return the name of the series of each window; none for arrays.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+        """
+        return []
+
+    def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
+        """Return the name of each column of the inputs and, under `y`, of the targets.
+
+        Args:
+            inputs: The inputs of a batch.
+            y: Its targets.
+        """
+        arrays = {"past": "X", "static": "static_covariates", "future": "future_covariates", "y": "y"}
+        widths = {name: values.shape[-1] for name, values in {**inputs, "y": y}.items() if name in arrays}
+        return {name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width)) for name, width in widths.items()}
+
+
+class NumberedBatches(NamedWindows):
+    """Batches that are numbered from the first one of a training on, so that where it stands is one number.
+
+    Args:
+        steps: Batches an epoch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.steps = steps
+        # Where the training stands: number of the first batch of this epoch.
+        self.position = 0
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch by its number, from 0.
+
+        Args:
+            number: Number of the batch, from 0.
+        """
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.batch(self.position + index)
+
+    def on_epoch_end(self) -> None:
+        """Move on to the batches of the next epoch."""
+        self.position += len(self)
+
+
+class Windows(NumberedBatches):
+    """Batches of windows for Keras in a seeded order; Keras's own shuffling draws from global generators.
+
+    Args:
+        order: Which windows make each batch.
+        teacher_forcing: Whether the inputs hold `target`.
+    """
+
+    def __init__(self, order: BatchOrder | ShardOrder, *, teacher_forcing: bool = False) -> None:
+        super().__init__(order.steps)
+        self.order, self.teacher_forcing = order, teacher_forcing
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return self.order.count
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch, filled up with copies of its windows that do not count.
+
+        Args:
+            number: Number of the batch, from 0.
+        """
+        windows, counts = self.order.batch(number)
+        inputs, y, weight = self._taught(windows)
+        return inputs, y, np.where(counts, weight, 0.0).astype(np.float32)
+
+    def counted(self, number: int) -> tuple[Array, Batch]:
+        """Return the numbers of the windows of a batch that count, and the batch of these alone.
+
+        Args:
+            number: Number of the batch, from 0.
+        """
+        windows, counts = self.order.whole_batch(number)
+        return windows[counts], self._taught(windows[counts])
+
+    def _taught(self, windows: Array) -> Batch:
+        """Return windows as one batch, with what a decoder reads under teacher forcing."""
+        inputs, y, weight = self.gather(windows)
+        if self.teacher_forcing:
+            inputs["target"] = self.teacher_targets(inputs, y)
+        return inputs, y, weight
+
+    def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
+        """Return the targets that a decoder reads under teacher forcing, without gaps.
+
+        Args:
+            inputs: The inputs of a batch.
+            y: Its targets.
+        """
+        return np.nan_to_num(y)
+
+    def gather(self, windows: Array) -> Batch:
+        """Return the windows with these numbers as one batch.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+        """
+        raise NotImplementedError
+
+
+class ArrayWindows(Windows):
+    """Windows of arrays, scaled batch by batch.
+
+    Args:
+        inputs: Arrays by name, first axis the windows.
+        y: Targets, `[N, H, D]`; NaN is missing.
+        sample_weight: Weights, `[N]`; their mean is taken to be 1.
+        observed: Whether the inputs get an observed-indicator channel and have their gaps filled.
+        teacher_forcing: As for `Windows`.
+        scalers: Scalers of the inputs and, under `y`, of the targets; they scale batch by batch, since scaling all at
+            once would take as much memory again. `None` for arrays that are scaled already.
+        **order: As for `BatchOrder`.
+
+    Example:
+        >>> windows = ArrayWindows({"past": np.zeros((5, 4, 1))}, np.zeros((5, 2, 1)), batch_size=2)
+        >>> inputs, y, weight = windows[0]
+        >>> len(windows), inputs["past"].shape, weight
+        (3, (2, 4, 1), array([1., 0.], dtype=float32))
+    """
+
+    def __init__(
+        self,
+        inputs: dict[str, Array],
+        y: Array,
+        sample_weight: Array | None = None,
+        *,
+        observed: bool = False,
+        teacher_forcing: bool = False,
+        scalers: Mapping[str, Scaler] | None = None,
+        **order: Any,
+    ) -> None:
+        super().__init__(BatchOrder(len(y), **order), teacher_forcing=teacher_forcing)
+        self.inputs, self.y, self.observed, self.scalers = inputs, y, observed, scalers or {}
+        self.sample_weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+
+    def gather(self, windows: Array) -> Batch:
+        """Return the windows with these numbers as one batch.
+
+        Args:
+            windows: Numbers of the windows, `[B]`.
+        """
+        inputs = {name: self._scaled(name, values, windows) for name, values in self.inputs.items()}
+        if self.observed:
+            inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
+        return inputs, self._scaled("y", self.y, windows), self.sample_weight[windows]
+
+    def _scaled(self, name: str, values: Array, windows: Array) -> Array:
+        chosen = np.take(values, windows, axis=0)
+        if name in self.scalers:
+            chosen = self.scalers[name].transform(chosen)
+        return chosen.astype(np.float32, copy=False)

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "accuracy"))
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import numpy as np
-from reporting import first_run, machine_line, peak_mib, table
+from reporting import first_run, library_code, machine_line, peak_mib, table
 from yardsticks import (
     DECILE_LEVELS,
     Competition,
@@ -39,7 +39,7 @@ from yardsticks import (
 )
 
 from seqcast import Forecaster
-from seqcast.studies.cache import cached, code_key
+from seqcast.studies.cache import cached
 from seqcast.tune import tune
 
 DECILES = tuple(place / 10 for place in range(1, 10))
@@ -132,7 +132,7 @@ def main() -> None:
 def _result(arguments: argparse.Namespace, task: str, method: str, seed: int) -> dict[str, Any]:
     """Return a result from its file, or from a process of its own."""
     described: dict[str, Any] = {"task": task, "method": method, "held_back": arguments.held_back}
-    described["code"] = code_key()
+    described["code"] = library_code()
     described |= {"minutes": arguments.minutes} if method == "tuned" else {}
     flags = ["--held-back"] * arguments.held_back + ["--minutes", str(arguments.minutes)]
     command = [sys.executable, sys.argv[0], str(arguments.folder), *flags, "--one", task, method, str(seed)]

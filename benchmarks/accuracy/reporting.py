@@ -16,8 +16,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import seqcast
 from rounds import run_process
-from seqcast.studies.cache import code_key
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 # The interpreter of the other libraries, which have an environment of their own.
@@ -36,14 +36,17 @@ def options(description: str | None, results: str) -> argparse.ArgumentParser:
     return parser
 
 
-# Whatever the files: all of seqcast is read once.
-_library_code = functools.cache(code_key)
+@functools.cache
+def library_code() -> str:
+    """Return a digest of seqcast's sources, which are read once."""
+    sources = sorted(Path(seqcast.__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def code(files: tuple[str, ...] = ("yardsticks.py", "competitions.py")) -> str:
     """Return a digest of the code that results depend on, a part of their key: seqcast's, and files of ours."""
     ours = [(BENCHMARKS / "accuracy" / name).read_bytes() for name in files]
-    return hashlib.sha256(b"".join([_library_code().encode(), *ours])).hexdigest()[:10]
+    return hashlib.sha256(b"".join([library_code().encode(), *ours])).hexdigest()[:10]
 
 
 def table(headings: list[str], rows: list[list[Any]]) -> str:

@@ -65,8 +65,7 @@ class SeasonalNaive(LearningEstimator[int]):
         Returns:
             The fitted baseline.
         """
-        past = self._past(X)
-        self._learnt = check_targets(y, len(past))[0].shape[1]
+        self._learnt = check_targets(y, len(self._past(X)))[0].shape[1]
         return self
 
     def predict(self, X: Any, horizon: int | None = None) -> Array:
@@ -86,21 +85,17 @@ class SeasonalNaive(LearningEstimator[int]):
         steps = self._learnt if horizon is None else check_int("horizon", horizon)
         if steps is None:
             raise NotFittedError("horizon", expected="a number", received="None before fit", hint="Give it, or fit.")
-        past = self._past(X)
-        forecast = repeat_newest_season(past, season_length=self.season_length, horizon=steps)
+        forecast = repeat_newest_season(self._past(X), season_length=self.season_length, horizon=steps)
         return forecast[:, :, 0] if np.ndim(X) == 2 else forecast
 
     def _past(self, X: Any) -> Array:
-        check_int("season_length", self.season_length)
+        season = check_int("season_length", self.season_length)
         array = as_array("X", X, ranks=(2, 3))
         check_finite("X", array)
-        if array.shape[1] < self.season_length:
-            raise DataError(
-                "X",
-                expected=f"at least {self.season_length} steps, a season",
-                received=str(array.shape[1]),
-                hint="Give a longer past.",
-            )
+        steps = array.shape[1]
+        if steps < season:
+            expected = f"at least {season} steps, a season"
+            raise DataError("X", expected=expected, received=str(steps), hint="Give a longer past.")
         array = array.reshape((*array.shape, 1)[:3])
         return array if self.target_features is None else array[:, :, list(self.target_features)]
 
@@ -121,7 +116,7 @@ class LastValue(SeasonalNaive):
 
 
 class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
-    """The many-to-one network: it forecasts one step, and further steps from its own forecasts.
+    """The many-to-one network: it forecasts one step, and later steps from its own forecasts.
 
     Args:
         units: Width of each recurrent layer.
@@ -184,25 +179,17 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
             The fitted baseline.
         """
         check_choice("cell", self.cell, tuple(CELLS))
-        past = as_array("X", X, ranks=(3,))
-        check_finite("X", past)
+        past = self._past(X)
         future, _ = check_targets(y, len(past))
-        if future.shape[2] != past.shape[2]:
-            raise DataError(
-                "y",
-                expected=f"the {past.shape[2]} features of X, since forecasts are read as inputs",
-                received=str(future.shape[2]),
-            )
-        spec = self.training or TrainingSpec()
-        seed = draw_seed(self.random_state)
+        features = past.shape[2]
+        if future.shape[2] != features:
+            expected = f"the {features} features of X, since forecasts are read as inputs"
+            raise DataError("y", expected=expected, received=str(future.shape[2]))
+        spec, seed = self.training or TrainingSpec(), draw_seed(self.random_state)
         network_seed, order_seed = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
-        model = ManyToOne(tuple(self.units), features=past.shape[2], cell=self.cell, seed=network_seed)
+        model = ManyToOne(tuple(self.units), features=features, cell=self.cell, seed=network_seed)
         windows = ArrayWindows(
-            {"past": past},
-            future[:, :1],
-            batch_size=spec.batch_size,
-            seed=order_seed,
-            steps=spec.steps_per_epoch,
+            {"past": past}, future[:, :1], batch_size=spec.batch_size, seed=order_seed, steps=spec.steps_per_epoch
         )
         rate = learning_rate(spec, spec.epochs * len(windows))
         model.compile(optimizer=optimizer(spec, rate), loss=model.head.loss(spec.loss))
@@ -225,9 +212,13 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         """
         fitted = self.fitted_
         steps = fitted.horizon if horizon is None else check_int("horizon", horizon)
-        past = as_array("X", X, ranks=(3,)).astype(np.float32)
+        return to_numpy(fitted.roll(self._past(X).astype(np.float32), horizon=steps))  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _past(X: Any) -> Array:
+        past = as_array("X", X, ranks=(3,))
         check_finite("X", past)
-        return to_numpy(fitted.roll(past, horizon=steps))  # type: ignore[no-any-return]
+        return past
 
 
 @dataclass(frozen=True)
@@ -266,32 +257,46 @@ class ManyToOne(keras.Model):
         seed: Seed of the initial weights.
     """
 
-    def __init__(self, units: tuple[int, ...], *, features: int, cell: str = "gru", seed: int = 0) -> None:
+    def __init__(self, units: tuple[int, ...], *, features: int, cell: str, seed: int = 0) -> None:
         super().__init__()
-        self.units, self.features, self.cell = units, features, cell
+        # An optimiser cannot be pickled: a copy is built again and gets the weights.
+        self.rebuilt = partial(ManyToOne, units, features=features, cell=cell)
         stack_seed, head_seed = child_seeds(seed, 2)
         self.stack = RecurrentStack(units, features, cell=cell, seed=stack_seed)
         self.head = PointHead(self.stack.output_width, features, seed=head_seed)
         self.built = True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An optimiser cannot be pickled; weights travel as arrays.
-        return partial(ManyToOne, self.units, features=self.features, cell=self.cell), (), weights_of(self)
+        return self.rebuilt, (), weights_of(self)
 
     def __setstate__(self, weights: list[Array]) -> None:
         self.set_weights(weights)
 
     def build(self, input_shape: Any = None) -> None:
-        """Do nothing: all sizes are known, and weights exist from the start."""
+        """Do nothing: all sizes are known, and weights exist from the start.
+
+        Args:
+            input_shape: Not read.
+        """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the next value, `[B, 1, F]`, of windows `[B, T, F]`."""
+        """Return the next value, `[B, 1, F]`.
+
+        Args:
+            inputs: The window, `[B, T, F]`, alone or under the name `past`.
+            training: Whether dropout is at work.
+        """
         past = inputs["past"] if isinstance(inputs, dict) else inputs
         outputs, _ = self.stack.sequence(past, training=training)
         return self.head(outputs[:, -1:])
 
     def roll(self, past: Any, *, horizon: int) -> Any:
-        """Return a forecast, `[B, H, F]`, fed with its own values."""
+        """Return a forecast, `[B, H, F]`, fed with its own values.
+
+        Args:
+            past: The window, `[B, T, F]`.
+            horizon: Number of steps.
+        """
 
         def advance(window: Any, _: Any) -> tuple[Any, Any]:
             value = self(window)

@@ -72,7 +72,7 @@ def test_results_that_are_there_are_not_measured_again(competition, naive, monke
         return json.loads(json.dumps(tuning.measure(competition, command[-2], int(command[-1]), 1.0)))
 
     monkeypatch.setattr(tuning, "first_run", first_run)
-    monkeypatch.setattr(tuning, "code_key", lambda: "code")  # reading all of seqcast takes seconds
+    monkeypatch.setattr(tuning, "library_code", lambda: "code")
     arguments = ["tuning.py", str(tmp_path), "--out", str(tmp_path / "out"), "--tasks", "m3_quarterly", "--seeds", "2"]
     monkeypatch.setattr(sys, "argv", arguments)
     for _ in range(2):

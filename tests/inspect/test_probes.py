@@ -6,7 +6,7 @@ import pytest
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import circular, probe, states, unit_r2
-from seqcast.studies.tasks import sine_windows as sines
+from seqcast.studies import sine_windows as sines
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,11 +58,6 @@ def test_the_same_seed_gives_the_same_scores():
     values = RANDOM.normal(size=(100, 3))
     first, second = (probe(values, {"x": values[:, 0]}, seed=3, folds=2) for _ in range(2))
     assert first.equals(second)
-
-
-def test_angles_meet_at_their_end():
-    angles = np.array([0.0, 2 * np.pi])
-    np.testing.assert_allclose(circular(angles)[0], circular(angles)[1], atol=1e-12)
 
 
 def test_single_units_tell_by_their_correlation():

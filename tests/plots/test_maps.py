@@ -1,11 +1,13 @@
-"""Tables of numbers as colours show the numbers."""
+"""Tables of numbers as colours, and states by two components, show the numbers."""
 
 import numpy as np
 import pytest
 
 from seqcast.errors import DataError
 from seqcast.inspect import Sensitivity
-from seqcast.plots import attention_map, heat_map, sensitivity_map
+from seqcast.plots import attention_map, heat_map, sensitivity_map, state_map, state_paths
+
+POINTS = np.random.default_rng(0).normal(size=(12, 2))
 
 
 def test_all_panels_of_a_heat_map_have_one_scale():
@@ -22,10 +24,8 @@ def test_sensitivity_is_drawn_from_the_past_into_what_is_ahead():
     past[:, 2, 0, 1, 0], future[:, 0, 0, 2, 0] = 2.0, 1.0
     figure = sensitivity_map(Sensitivity(past, future, ("y", "f"), ("f",), ("y",)).frame(), step_name="hour")
     y, f = (ax.images[0].get_array() for ax in figure.axes[:2])
-    assert y.shape == (3, 4)
-    assert y[2, 1] == 2.0
-    assert f.shape == (3, 7)
-    assert f[0, 6] == 1.0
+    assert (y.shape, f.shape) == ((3, 4), (3, 7))
+    assert (y[2, 1], f[0, 6]) == (2.0, 1.0)
     assert figure.axes[0].get_xlabel() == "hour that was read (0 is now)"
 
 
@@ -37,6 +37,27 @@ def test_attention_is_the_mean_over_windows():
     assert ticks == ["-6", "-4", "-2", "0"]
 
 
+def test_states_are_coloured_by_their_property(legend):
+    numbers, groups = np.arange(12.0), np.array(["even", "odd"] * 6)
+    figure = state_map(POINTS, {"frequency": numbers, "kind": groups, "hour": numbers}, circular=["hour"], columns=2)
+    first, second, third = figure.axes[:3]
+    np.testing.assert_array_equal(first.collections[0].get_offsets(), POINTS)
+    np.testing.assert_array_equal(first.collections[0].get_array(), numbers)
+    np.testing.assert_array_equal(second.collections[1].get_offsets(), POINTS[1::2])
+    assert first.collections[0].get_cmap().name != third.collections[0].get_cmap().name
+    assert legend(figure) == ["even", "odd"]
+    figure.canvas.draw()
+
+
+def test_paths_go_on_where_the_past_ends(lines):
+    read, written = np.random.default_rng(1).normal(size=(2, 2, 5, 2))
+    figure = state_paths(read, written, names=["a", "b"], explained=[0.5, 0.25])
+    drawn = lines(figure.axes[0])
+    np.testing.assert_array_equal(drawn["b, read"].get_xydata(), read[1])
+    np.testing.assert_array_equal(drawn["b, written"].get_xydata(), [read[1, -1], *written[1]])
+    assert figure.axes[0].get_ylabel() == "second component (25 % of variance)"
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -45,6 +66,12 @@ def test_attention_is_the_mean_over_windows():
         lambda: sensitivity_map(
             Sensitivity(np.zeros((1, 1, 1, 1, 1)), None, ("y",), (), ("y",)).frame(), features=["z"]
         ),
+        lambda: state_map(POINTS[:, :1], {"x": np.zeros(12)}),
+        lambda: state_map(POINTS, {}),
+        lambda: state_map(POINTS, {"x": np.zeros(3)}),
+        lambda: state_map(POINTS, {"x": np.array([str(k) for k in range(12)])}),
+        lambda: state_paths(np.zeros((7, 3, 2))),
+        lambda: state_paths(np.zeros((2, 3, 2)), np.zeros((3, 3, 2))),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw):

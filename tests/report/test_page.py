@@ -1,7 +1,5 @@
 """A page escapes what it is given, is well-formed, and needs nothing but itself."""
 
-from html.parser import HTMLParser
-
 import pytest
 from jinja2 import UndefinedError
 from matplotlib.figure import Figure
@@ -9,36 +7,12 @@ from matplotlib.figure import Figure
 from seqcast.report.page import Facts, Note, Picture, Section, Table, page
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
-VOID = {"img", "meta", "br"}
 
 
-class Reader(HTMLParser):
-    """Reads a page, refuses tags that do not match, keeps what it met."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.text, self.cells = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, name):
-        return [attributes for tag, attributes in self.tags if tag == name]
-
-
-def read(*parts):
-    return Reader(page("t", "l", [Section("One", parts)]))
+@pytest.fixture
+def read(read_page):
+    """Return a function that reads a page of some blocks."""
+    return lambda *blocks: read_page(page("t", "l", [Section("One", blocks)]))
 
 
 def figure_of(width=3.0):
@@ -48,29 +22,29 @@ def figure_of(width=3.0):
 
 
 @pytest.mark.parametrize(
-    "part",
+    "block",
     [
         Note(EVIL),
         Table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
         Facts({EVIL: [EVIL, {EVIL: EVIL}]}),
         Picture.of(figure_of(), EVIL, EVIL),
     ],
-    ids=lambda part: part.kind,
+    ids=lambda block: block.kind,
 )
-def test_text_comes_out_as_text(part):
-    reader = Reader(page(EVIL, EVIL, [Section(EVIL, [part], name=EVIL), Section(EVIL, [part])]))
+def test_text_comes_out_as_text(block, read_page):
+    reader = read_page(page(EVIL, EVIL, [Section(EVIL, [block], name=EVIL), Section(EVIL, [block])]))
     assert "script" not in [tag for tag, _ in reader.tags]
-    texts = {"note": 2, "table": 10, "facts": 4, "picture": 2}[part.kind]
+    texts = {"note": 2, "table": 10, "facts": 4, "picture": 2}[block.kind]
     assert sum(EVIL in text for text in reader.text) == 3 + 4 + texts  # title, heading, lead; names and headings
     assert all(image["alt"] == EVIL for image in reader.all("img"))
 
 
-def test_an_attribute_cannot_be_closed_by_its_text():
+def test_an_attribute_cannot_be_closed_by_its_text(read):
     (image,) = read(Picture("data:,", '" onerror="alert(1)', "", 1)).all("img")
     assert image == {"src": "data:,", "alt": '" onerror="alert(1)', "width": "1"}
 
 
-def test_tables_have_headings_and_marks():
+def test_tables_have_headings_and_marks(read):
     table = Table(["model", "MAE", "is"], [["a", "1", "x"], ["b", "2", "y"]], "Scores", words=["is"], best={(0, 1)})
     reader = read(table)
     assert [each["scope"] for each in reader.all("th")] == ["col"] * 3 + ["row"] * 2
@@ -79,7 +53,7 @@ def test_tables_have_headings_and_marks():
     assert cells[cells.index("Scores") :] == ["Scores", "model", "MAE", "is", "a", "1", "x", "b", "2", "y"]
 
 
-def test_pictures_are_inside_and_described():
+def test_pictures_are_inside_and_described(read):
     (image,) = read(Picture.of(figure_of(width=5.0), "alt", "caption")).all("img")
     assert image["src"].startswith("data:image/png;base64,iVBOR")
     assert image["alt"] == "alt"
@@ -92,17 +66,17 @@ def test_values_are_written_for_readers():
     assert Facts(values).pairs() == list(zip(values, expected, strict=True))
 
 
-def test_the_page_fetches_and_runs_nothing():
+def test_the_page_fetches_and_runs_nothing(read_page):
     text = page("t", "l", [Section("One", []), Section("Two", [], name="2")])
-    reader = Reader(text)
+    reader = read_page(text)
     policy = next(each["content"] for each in reader.all("meta") if "http-equiv" in each)
     assert policy.startswith("default-src 'none'")
     assert "url(" not in text
     assert "http://" not in text
     assert "https://" not in text
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in reader.tags}
-    assert [each["href"] for each in reader.all("a")] == ["#part-1", "#part-2"]
-    assert [each["id"] for each in reader.all("section")] == ["part-1", "part-2"]
+    assert [each["href"] for each in reader.all("a")] == ["#section-1", "#section-2"]
+    assert [each["id"] for each in reader.all("section")] == ["section-1", "section-2"]
     assert reader.all("html") == [{"lang": "en"}]
     assert not any(sign in text for sign in ("{{", "{%", "{#"))
 

@@ -10,32 +10,48 @@ from typer.testing import CliRunner
 from seqcast.cli.main import app
 from seqcast.errors import SaveError
 from seqcast.runtime.executors import SerialExecutor
-from seqcast.studies import find_study, runner
-from seqcast.studies.cache import cached_path
+from seqcast.studies import cache, find_study, runner
+from seqcast.studies.cache import cached, cached_path, library_versions
+from seqcast.studies.experiments import sine_windows
 from seqcast.studies.runner import make_run, run_study
-from seqcast.studies.tasks import network, sine_windows
 from seqcast.training.callbacks import KeepBest
 
-
-@pytest.fixture
-def few_test_windows(monkeypatch):
-    """Return a function that lets a study be measured on 600 windows: the path is that of 5,000."""
-
-    def at_most(draw):
-        return lambda count, **options: draw(min(count, 600), **options)
-
-    def limit(name):
-        module = importlib.import_module(f"seqcast.studies.{name}")
-        for draw in {"sines", "noisy_past"} & {*vars(module)}:
-            monkeypatch.setattr(module, draw, at_most(getattr(module, draw)))
-
-    return limit
+QUICK = {"quick": True, "say": lambda line: None}
 
 
-@pytest.mark.parametrize("name", ["horizon", "noise", "sines"])
-def test_a_study_runs_draws_and_says_what_it_found(name, tmp_path, few_test_windows):
-    few_test_windows(name)
+def test_results_are_measured_once(tmp_path):
+    calls, lines = [], []
+
+    def measure():
+        calls.append(1)
+        return {"value": 7}
+
+    first = cached(tmp_path, "Some thing", 1, {"width": 3}, measure, lines.append)
+    assert first == {"setting": "Some thing", "seed": 1, "width": 3, "value": 7}
+    assert cached(tmp_path, "Some thing", 1, {"width": 3}, measure, lines.append) == first
+    assert lines == ["Some thing, seed 1"]
+    cached(tmp_path, "Some thing", 1, {"width": 4}, measure)
+    cached(tmp_path, "Some thing", 2, {"width": 3}, measure)
+    assert len(calls) == 3
+    assert json.loads(cached_path(tmp_path, "Some thing", 1, {"width": 3}).read_text()) == first
+
+
+def test_another_version_of_seqcast_or_of_a_library_is_another_key(monkeypatch, tmp_path):
+    before, path = library_versions(), cached_path(tmp_path, "x", 0, {})
+    assert {"keras", "jax", "numpy", "scikit-learn"} <= set(before)
+    monkeypatch.setattr(cache.metadata, "version", lambda name: "0.0" if name == "jax" else before[name])
+    assert library_versions() == {**before, "jax": "0.0"}
+    monkeypatch.setattr(cache, "__version__", "another")
+    assert cached_path(tmp_path, "x", 0, {}) != path
+
+
+@pytest.mark.parametrize(("name", "draw"), [("horizon", "plain_sines"), ("noise", "noisy_past")])
+def test_a_study_runs_draws_and_says_what_it_found(name, draw, tmp_path, monkeypatch):
     study = find_study(name)
+    module = importlib.import_module(type(study).__module__)
+    whole = getattr(module, draw)
+    # The path is that of 5,000 windows.
+    monkeypatch.setattr(module, draw, lambda count, **options: whole(min(count, 600), **options))
     done = CliRunner().invoke(app, ["study", name, "--quick", "-o", str(tmp_path)])
     assert done.exit_code == 0, done.output
     folder = tmp_path / f"{name}-quick"
@@ -50,71 +66,51 @@ def test_a_study_runs_draws_and_says_what_it_found(name, tmp_path, few_test_wind
     again = run_study(name, tmp_path, quick=True, say=said.append)
     assert again.new_runs == 0
     assert again.finding == table["finding"]
-    assert "0 of them to be made" in said[0]
+    assert "0 of them to compute" in said[0]
 
 
-def test_only_missing_runs_are_made(tmp_path, monkeypatch):
+@pytest.fixture
+def measured(monkeypatch):
+    """Let `horizon` measure without a training; return the settings and seeds that were measured."""
     made = []
 
-    def run(self, setting, seed, trainings):
-        made.append((setting["decoder_input"], seed))
-        return {"mse": [0.1 + seed] * 150, "variance": 0.4}
+    def measure(self, run):
+        made.append((run.setting["decoder_input"], run.seed))
+        return {"mse": [0.1 + run.seed] * 150, "variance": 0.4}
 
-    monkeypatch.setattr(type(find_study("horizon")), "run", run)
-    run_study("horizon", tmp_path, quick=True, seeds=2, say=lambda line: None)
-    assert made == [("zeros", 0), ("position", 0), ("zeros", 1), ("position", 1)]
+    monkeypatch.setattr(type(find_study("horizon")), "measure", measure)
+    return made
+
+
+def test_only_missing_runs_are_made(tmp_path, measured):
+    run_study("horizon", tmp_path, seeds=2, **QUICK)
+    assert measured == [("zeros", 0), ("position", 0), ("zeros", 1), ("position", 1)]
     next((tmp_path / "horizon-quick" / "runs").glob("*position*-epochs-1-1-*")).unlink()
-    made.clear()
-    outcome = run_study("horizon", tmp_path, quick=True, seeds=2, say=lambda line: None)
-    assert made == [("position", 1)]
+    measured.clear()
+    outcome = run_study("horizon", tmp_path, seeds=2, **QUICK)
+    assert measured == [("position", 1)]
     assert outcome.new_runs == 1
     assert "2 seeds" in outcome.finding
 
 
-def test_other_code_and_other_libraries_make_runs_anew(tmp_path, monkeypatch):
-    study = find_study("horizon")
-    monkeypatch.setattr(
-        type(study), "run", lambda self, setting, seed, trainings: {"mse": [0.1] * 150, "variance": 0.4}
-    )
-    options = {"quick": True, "say": lambda line: None}
-    assert run_study("horizon", tmp_path, **options).new_runs == 2
-    assert run_study("horizon", tmp_path, **options).new_runs == 0
-    monkeypatch.setattr(type(study), "code", lambda self: "another")
-    assert run_study("horizon", tmp_path, **options).new_runs == 2
-    monkeypatch.setattr(runner, "library_versions", lambda: {"keras": "another"})
-    assert run_study("horizon", tmp_path, **options).new_runs == 2
-    table = json.loads((tmp_path / "horizon-quick" / "horizon.json").read_text())
-    assert (table["code"], table["libraries"]) == ("another", {"keras": "another"})
-
-
-def test_runs_go_to_the_executor_that_is_given(tmp_path, monkeypatch):
+def test_other_libraries_make_other_runs_which_go_to_the_executor_that_is_given(tmp_path, measured, monkeypatch):
     class Counting(SerialExecutor):
         def map(self, function, jobs, **options):
             self.count = len(jobs)
             return super().map(function, jobs, **options)
 
-    study = type(find_study("horizon"))
-    monkeypatch.setattr(study, "run", lambda self, setting, seed, trainings: {"mse": [0.1] * 150, "variance": 0.4})
     executor = Counting()
-    outcome = run_study("horizon", tmp_path, quick=True, executor=executor, say=lambda line: None)
-    assert executor.count == outcome.new_runs == 2
+    assert run_study("horizon", tmp_path, executor=executor, **QUICK).new_runs == executor.count == len(measured) == 2
+    assert run_study("horizon", tmp_path, executor=executor, **QUICK).new_runs == executor.count == 0
+    monkeypatch.setattr(runner, "library_versions", lambda: {"keras": "another"})
+    assert run_study("horizon", tmp_path, **QUICK).new_runs == 2
+    assert json.loads((tmp_path / "horizon-quick" / "horizon.json").read_text())["libraries"] == {"keras": "another"}
 
 
 def test_a_folder_that_takes_no_files_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SaveError, match="a folder to write to"):
         run_study("horizon", tmp_path / "file", quick=True)
-
-
-def test_a_run_leaves_its_file(tmp_path, monkeypatch):
-    study = find_study("horizon")
-    monkeypatch.setattr(type(study), "run", lambda self, setting, seed, trainings: {"mse": seed})
-    make_run("horizon", str(tmp_path), {"x": 1}, 4, {"code": "c"})
-    [path] = tmp_path.iterdir()
-    result = json.loads(path.read_text())
-    assert path == cached_path(tmp_path, "x 1", 4, {"of": {"x": 1}, "code": "c"})
-    assert (result["of"], result["seed"], result["mse"], result["code"]) == ({"x": 1}, 4, 4, "c")
-    assert result["seconds"] >= 0
 
 
 @pytest.fixture
@@ -135,14 +131,14 @@ def epochs(monkeypatch):
         if len(trained) == trained.killed_after:
             raise MemoryError("killed")
 
-    def run(self, setting, seed, trainings):
-        past, future, _ = sine_windows(200, past=6, future=2, seed=seed)
-        options = {"epochs": 3, "encoder_units": (3,), "decoder_units": (3,), "dropout": 0.2}
-        first, second = (trainings.fit(network(seed + more, **options), past, future) for more in (0, 10))
+    def measure(self, run):
+        past, future, _ = sine_windows(200, past=6, future=2, seed=run.seed)
+        options = {"encoder_units": (3,), "decoder_units": (3,)}
+        first, second = (run.fit(past, future, **options, dropout=dropout) for dropout in (0.2, 0.3))
         return {"mse": np.square(first.predict(past) - second.predict(past)).mean(axis=(0, 2)).tolist()}
 
     monkeypatch.setattr(KeepBest, "on_epoch_end", on_epoch_end)
-    monkeypatch.setattr(type(find_study("horizon")), "run", run)
+    monkeypatch.setattr(type(find_study("horizon")), "measure", measure)
     # Else the end of an epoch that takes next to nothing is left out.
     monkeypatch.setattr("seqcast.training.checkpoints.MOST_SHARE", 1e9)
     return trained
@@ -150,7 +146,7 @@ def epochs(monkeypatch):
 
 @pytest.mark.parametrize(("killed_after", "left"), [(2, [1, 2, 0, 1, 2]), (5, [1, 2])])
 def test_a_run_that_was_killed_goes_on_from_its_checkpoints(killed_after, left, epochs, tmp_path):
-    job = {"name": "horizon", "setting": {"x": 1}, "seed": 4, "described": {"code": "c"}}
+    job = {"name": "horizon", "setting": {"x": 1, "epochs": 3}, "seed": 4, "libraries": {"keras": "c"}}
     make_run(**job, folder=str(tmp_path / "unbroken" / "runs"))
     assert epochs == [0, 1, 2, 0, 1, 2]
     epochs.clear()
@@ -169,11 +165,11 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoints(killed_after, left, 
     assert [path.name for path in runs.parent.iterdir()] == ["runs"]
 
 
-def test_a_killed_run_of_other_code_is_not_gone_on_with(epochs, tmp_path):
+def test_a_killed_run_of_other_libraries_is_not_gone_on_with(epochs, tmp_path):
     epochs.killed_after = 5
     with pytest.raises(MemoryError):
-        make_run("horizon", str(tmp_path / "runs"), {"x": 1}, 4, {"code": "before"})
+        make_run("horizon", str(tmp_path / "runs"), {"x": 1, "epochs": 3}, 4, {"keras": "before"})
     epochs.clear()
     epochs.killed_after = None
-    make_run("horizon", str(tmp_path / "runs"), {"x": 1}, 4, {"code": "after"})
+    make_run("horizon", str(tmp_path / "runs"), {"x": 1, "epochs": 3}, 4, {"keras": "after"})
     assert len(epochs) == 6

@@ -1,6 +1,6 @@
 """Evaluation of backtests: scores, a leaderboard, significance tests, and joining other models' forecasts.
 
-All functions take long frames of forecasts beside the truth, pandas or Polars, and return frames of the same kind. In
+All functions take long frames of forecasts and truth, pandas or Polars, and return frames of the same kind. In
 reading order: `backtest` (the checked frame), `metrics` (losses by name), `scores`, `significance`; `frame_view` reads
 columns and keys of such frames.
 

@@ -1,4 +1,4 @@
-"""Backtests: frames of forecasts beside the truth, checked, their steps counted, other models' forecasts joined."""
+"""Backtests: frames of forecasts and truth, checked, their steps counted, other models' forecasts joined."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
+from seqcast.data.frames import first
 from seqcast.errors import DataError, Phrase, Row, SpecError
-from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
-from seqcast.intervals import check_levels
+from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, chosen_levels
 from seqcast.specs import Columns, check_choice
 
 Array = npt.NDArray[Any]
@@ -22,7 +22,7 @@ MISSING = ("raise", "drop")
 
 
 class Backtest:
-    """Forecasts beside the truth: the rows of a backtest frame whose truth is known.
+    """Forecasts and truth: the rows of a backtest frame whose truth is known.
 
     Args:
         df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step` and `target`, and one column a model.
@@ -55,13 +55,8 @@ class Backtest:
         _check_once(rows)
         truth = rows.numbers(rows.columns.value)
         if np.isinf(truth).any():
-            raise DataError(
-                option="df",
-                column=rows.columns.value,
-                row=int(np.flatnonzero(np.isinf(truth))[0]),
-                expected="a finite number, or none",
-                received="inf",
-                hint="Drop or fill it.",
+            raise rows.column(rows.columns.value).error(
+                row=first(np.isinf(truth)), expected="a finite number, or none", received="inf", hint="Drop or fill it."
             )
         observed = np.flatnonzero(~np.isnan(truth))
         if not len(observed):
@@ -74,42 +69,41 @@ class Backtest:
         self.forecasts = np.stack([self.forecast(name) for name in self.models], axis=1)
 
     def forecast(self, name: str) -> Array:
-        """Return a column of forecasts or bounds, `[rows]`, none of them missing."""
+        """Return a column of forecasts or bounds, `[rows]`, none of them missing.
+
+        Args:
+            name: The column.
+        """
         values = self.rows.numbers(name)
-        missing = np.flatnonzero(np.isnan(values))
-        if len(missing):
-            raise DataError(
-                option="df",
-                column=name,
-                row=int(self._places[missing[0]]),
+        missing = np.isnan(values)
+        if missing.any():
+            raise self.rows.column(name).error(
+                row=int(self._places[first(missing)]),
                 expected="a forecast wherever the truth is known",
-                received=f"none ({len(missing)} such rows)",
+                received=f"none ({missing.sum()} such rows)",
                 hint="Leave the model out with models=[...], or drop such rows for all models.",
             )
         return values
 
     def levels(self, level: Sequence[float] | float | None = None) -> tuple[float, ...]:
-        """Return the interval levels, in per cent: the requested ones, or by default those of any model.
+        """Return the interval levels, in per cent.
+
+        Args:
+            level: The levels; `None` takes those of any model.
 
         Raises:
             SpecError: No model has intervals of a level.
         """
-        known = sorted({each_level for name in self.models for each_level in self.rows.bounds(name)})
-        if level is None:
-            return tuple(known)
-        levels = check_levels(sorted(set(np.atleast_1d(level).tolist())))
-        for each_level in levels:
-            if each_level not in known:
-                raise SpecError(
-                    "level",
-                    expected=f"one of {', '.join(f'{each:g}' for each in known) or 'the levels, but there are none'}",
-                    received=f"{each_level:g}",
-                    hint=f"Such a level needs columns like {self.models[0]}-lo-{each_level:g}.",
-                )
-        return levels
+        known = {each for name in self.models for each in self.rows.bounds(name)}
+        return chosen_levels(level, known, self.models[0])
 
     def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
-        """Return a model's lower and upper bounds, `[rows]` each; `None` when it has none of that level."""
+        """Return a model's lower and upper bounds, `[rows]` each; `None` when it has none of that level.
+
+        Args:
+            model: The model.
+            level: The level in per cent.
+        """
         names = self.rows.bounds(model).get(level)
         return None if names is None else (self.forecast(names[0]), self.forecast(names[1]))
 
@@ -156,15 +150,11 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
         steps[reached == times] = step
         if not ((steps == 0) & (times > reached)).any():
             break
-    off = np.flatnonzero(steps == 0)
-    if len(off):
-        raise DataError(
-            option="df",
-            column=rows.columns.ds,
-            row=int(off[0]),
-            expected=f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[off[0]]}",
-            received=str(times[off[0]]),
-            hint="Give the frequency of the series.",
+    if (steps == 0).any():
+        place = first(steps == 0)
+        expected = f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[place]}"
+        raise rows.column(rows.columns.ds).error(
+            row=place, expected=expected, received=str(times[place]), hint="Give the frequency of the series."
         )
     column = nw.new_series(STEP, steps, backend=rows.frame.implementation)
     result: IntoDataFrameT = rows.frame.with_columns(column).to_native()
@@ -194,7 +184,7 @@ def join_forecasts(
         columns: Names of the columns, of both frames.
 
     Returns:
-        The backtest, its rows in their order, with further columns.
+        The backtest, its rows in their order, with more columns.
 
     Raises:
         DataError: A column or row is missing, a row is there twice, or the truths differ.
@@ -214,25 +204,20 @@ def join_forecasts(
         _check_once(each)
     added = other_rows.models(models)
     added += [name for model in list(added) for pair in other_rows.bounds(model).values() for name in pair]
-    for name in added:
-        if rows.has(name):
-            raise SpecError(
-                "models",
-                expected="models that the backtest does not have",
-                received=repr(name),
-                hint="Rename it in one of the frames, or leave it out.",
-            )
+    for name in filter(rows.has, added):
+        expected, hint = "models that the backtest does not have", "Rename it in one of the frames, or leave it out."
+        raise SpecError("models", expected=expected, received=repr(name), hint=hint)
     places = _matched(rows, other_rows)
     matched = np.flatnonzero(places >= 0)
-    if len(matched) < len(rows) and (missing == "raise" or not len(matched)):
-        raise _unmatched(rows, int(np.flatnonzero(places < 0)[0]), len(rows) - len(matched))
-    further: dict[str, Array] = {}
+    new: dict[str, Array] = {}
     if len(matched) < len(rows):
-        further = {} if rows.has(STEP) else {STEP: rows.steps[matched]}
+        if missing == "raise" or not len(matched):
+            raise _unmatched(rows, first(places < 0), len(rows) - len(matched))
+        new = {} if rows.has(STEP) else {STEP: rows.steps[matched]}
         rows, places = rows.take(matched), places[matched]
     _check_same_truth(rows, other_rows, places)
-    further |= {name: other_rows.numbers(name)[places] for name in added}
-    series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in further.items()]
+    new |= {name: other_rows.numbers(name)[places] for name in added}
+    series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in new.items()]
     result: IntoDataFrameT = nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
     return result
 
@@ -240,16 +225,14 @@ def join_forecasts(
 def _check_once(rows: FrameRows) -> None:
     groups = rows.groups(*rows.window, rows.columns.ds)
     if len(groups) < len(rows):
-        repeated = np.ones(len(rows), dtype=bool)
-        repeated[groups.first] = False
-        place = int(np.flatnonzero(repeated)[0])
-        first = int(groups.first[groups.codes[place]])
+        leaders = groups.first[groups.codes]
+        place = first(leaders != np.arange(len(rows)))
         raise DataError(
             option=rows.where,
             row=place,
             expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
-            received=Phrase("the same as in ", Row(first)),
-            hint="Drop one of the two, or add the column that tells them apart.",
+            received=Phrase("the same as in ", Row(int(leaders[place]))),
+            hint="Drop one of the two, or add the column in which they differ.",
         )
 
 
@@ -281,13 +264,12 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
     known = ~(np.isnan(ours) | np.isnan(theirs))
     # Values may have passed through single precision.
     size = float(np.abs(ours[known]).max(initial=0.0))
-    differ = np.flatnonzero(known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size))
-    if len(differ):
-        raise DataError(
-            option="other",
-            column=name,
-            row=int(places[differ[0]]),
-            expected=f"the same truth as in df, {ours[differ[0]]:g}",
-            received=f"{theirs[differ[0]]:g} ({len(differ)} such rows)",
+    differ = known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size)
+    if differ.any():
+        place = first(differ)
+        raise others.column(name).error(
+            row=int(places[place]),
+            expected=f"the same truth as in df, {ours[place]:g}",
+            received=f"{theirs[place]:g} ({differ.sum()} such rows)",
             hint="Forecast the same data, or drop the column from one of the frames.",
         )

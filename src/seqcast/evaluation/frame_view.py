@@ -8,7 +8,7 @@ that was known), `step` (of the forecast, from 1) and `target` (of several, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,13 +18,35 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames import FrameColumn, as_numbers, check_columns, first, form_of, open_frame, read_stamps, to_long
-from seqcast.errors import DataError, Phrase, unknown_name
+from seqcast.errors import DataError, Phrase, SpecError, unknown_name
+from seqcast.intervals import check_levels, level_text
 from seqcast.specs import Columns
 
 Array = npt.NDArray[Any]
 
 CUTOFF, STEP, TARGET = "cutoff", "step", "target"
 _BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")
+
+
+def chosen_levels(level: Sequence[float] | float | None, known: Collection[float], model: str) -> tuple[float, ...]:
+    """Return interval levels, in per cent, the narrowest first.
+
+    Args:
+        level: The levels; `None` takes all.
+        known: Levels that there are.
+        model: A model, for the error.
+
+    Raises:
+        SpecError: There are no intervals of a level.
+    """
+    levels = sorted(known) if level is None else check_levels(sorted(set(np.atleast_1d(level).tolist())))
+    for each in levels:
+        if each not in known:
+            words = ", ".join(map(level_text, sorted(known)))
+            expected = f"one of {words}" if known else f"no level, since {model!r} has no intervals"
+            hint = f"Such a level needs columns like {model}-lo-{level_text(each)}."
+            raise SpecError("level", expected=expected, received=level_text(each), hint=hint)
+    return tuple(levels)
 
 
 @dataclass(frozen=True)
@@ -43,13 +65,17 @@ class Groups:
         return len(self.first)
 
     def mean(self, values: Array) -> Array:
-        """Return each group's mean of values `[rows, ...]`, NaN left out, `[groups, ...]`."""
+        """Return each group's mean, `[groups, ...]`, NaN left out.
+
+        Args:
+            values: Numbers, `[rows, ...]`.
+        """
         flat = values.reshape(len(values), -1)
         known = ~np.isnan(flat)
         means = np.full((len(self), flat.shape[1]), np.nan)
-        for column, (part, there) in enumerate(zip(flat.T, known.T, strict=True)):
+        for column, there in enumerate(known.T):
             counts = np.bincount(self.codes[there], minlength=len(self))
-            sums = np.bincount(self.codes[there], part[there], minlength=len(self))
+            sums = np.bincount(self.codes[there], flat[there, column], minlength=len(self))
             np.divide(sums, counts, out=means[:, column], where=counts > 0)
         return means.reshape(len(self), *values.shape[1:])
 
@@ -89,36 +115,57 @@ class FrameRows:
             return
         self.need(*columns.targets)
         keys = (columns.unique_id, columns.ds)
-        parts = [
+        long = [
             self.frame.select(*keys, nw.lit(name).alias(TARGET), nw.col(name).alias(columns.value))
             for name in columns.targets
         ]
-        self.frame = nw.maybe_reset_index(nw.concat(parts))
+        self.frame = nw.maybe_reset_index(nw.concat(long))
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def has(self, name: str) -> bool:
-        """Return whether there is such a column."""
+        """Return whether there is such a column.
+
+        Args:
+            name: The column.
+        """
         return name in self.frame.columns
 
     def need(self, *names: str) -> None:
-        """Refuse a frame that lacks one of the columns."""
+        """Refuse a frame that lacks one of the columns.
+
+        Args:
+            names: The columns.
+        """
         fields = {name: field for field, name in self.user_columns.named()}
         check_columns(self.frame, [(fields.get(name), name) for name in names], self.where)
 
     def take(self, places: Array) -> FrameRows:
-        """Return some of the rows, at least one."""
+        """Return some of the rows, at least one.
+
+        Args:
+            places: Their places, `[n]`.
+        """
         return FrameRows(self.where, nw.to_native(self.frame[places]), self.user_columns)
 
     def wrong_type(self, name: str, expected: str) -> DataError:
-        """Build the error for a column's type."""
+        """Return the error for a column's type.
+
+        Args:
+            name: The column.
+            expected: What was expected.
+        """
         dtype = self.frame[name].to_native().dtype
         hint = Phrase("Convert it.", remedy="convert")
         return DataError(option=self.where, column=name, expected=expected, received=f"type {dtype}", hint=hint)
 
     def column(self, name: str) -> FrameColumn:
-        """Return a column that is still to be read."""
+        """Return a column that is still to be read.
+
+        Args:
+            name: The column.
+        """
         return FrameColumn(self.frame[name], name, self.where)
 
     # ---------------------------------------------------------------- columns
@@ -138,13 +185,21 @@ class FrameRows:
         return np.asarray(plain, dtype="datetime64[us]")
 
     def zone(self, name: str) -> str | None:
-        """Return the time zone of a column of stamps."""
+        """Return the time zone of a column of stamps.
+
+        Args:
+            name: The column.
+        """
         dtype = self.frame[name].to_native().dtype
         zone = getattr(dtype, "tz", None) or getattr(dtype, "time_zone", None)
         return None if zone is None else str(zone)
 
     def numbers(self, name: str) -> Array:
-        """Return a column of numbers in double precision, NaN where one is missing."""
+        """Return a column of numbers in double precision, NaN where one is missing.
+
+        Args:
+            name: The column.
+        """
         return as_numbers(self.column(name))
 
     # ---------------------------------------------------------------- keys
@@ -169,7 +224,11 @@ class FrameRows:
         return names
 
     def labels(self, name: str) -> Array:
-        """Return a key column's values, `[rows]`."""
+        """Return a key column's values, `[rows]`.
+
+        Args:
+            name: The column; `step` is counted if it is none.
+        """
         if name in (self.columns.ds, CUTOFF):
             return self.times(name)
         if name == STEP:
@@ -179,7 +238,11 @@ class FrameRows:
         return values
 
     def groups(self, *names: str) -> Groups:
-        """Group the rows by key columns; `step` need not be a column. No name makes one group."""
+        """Return the rows' groups by key columns.
+
+        Args:
+            names: The columns; `step` need not be one, and no name makes one group.
+        """
         import pandas as pd
 
         codes = np.zeros(len(self), dtype=np.int64)
@@ -199,26 +262,24 @@ class FrameRows:
             steps = self.numbers(STEP)
             invalid = ~((steps >= 1) & (steps == np.round(steps)))
             if invalid.any():
-                place = int(np.flatnonzero(invalid)[0])
-                raise self.column(STEP).error(
-                    row=place,
-                    expected="the step of the forecast, a whole number from 1",
-                    received=f"{steps[place]:g}",
-                    hint="Rename the column if it is something else.",
-                )
+                place, expected = first(invalid), "the step of the forecast, a whole number from 1"
+                hint = "Rename the column if it is something else."
+                raise self.column(STEP).error(row=place, expected=expected, received=f"{steps[place]:g}", hint=hint)
             return steps.astype(np.int64)
         codes = self.groups(*self.window).codes
         order = np.lexsort((self.times(self.columns.ds), codes))
-        places = np.arange(len(self))
-        starts = np.diff(codes[order], prepend=-1) != 0
         steps = np.empty(len(self), dtype=np.int64)
-        steps[order] = places - np.maximum.accumulate(np.where(starts, places, 0)) + 1
+        steps[order] = np.arange(1, len(self) + 1) - np.searchsorted(codes[order], codes[order])
         return steps
 
     # ---------------------------------------------------------------- forecasts
 
     def models(self, models: Sequence[str] | None) -> list[str]:
-        """Return the columns of forecasts: `models`, or by default all that are neither keys nor interval bounds."""
+        """Return the columns of forecasts.
+
+        Args:
+            models: The columns; `None` takes all numbers that are neither keys nor interval bounds.
+        """
         keys = (*self.columns.to_dict().values(), CUTOFF, STEP, TARGET)
         values = [name for name in self.frame.columns if name not in keys and self.frame[name].dtype.is_numeric()]
         forecasts = [name for name in values if not _BOUND.match(name)]
@@ -226,22 +287,24 @@ class FrameRows:
             if name not in values:
                 raise unknown_name("models", name, forecasts)
         if not forecasts and not models:
-            raise DataError(
-                self.where,
-                expected="a column of forecasts",
-                received=f"the columns {', '.join(map(repr, self.frame.columns))}",
-                hint="Add one a model.",
-            )
+            received = f"the columns {', '.join(map(repr, self.frame.columns))}"
+            raise DataError(self.where, expected="a column of forecasts", received=received, hint="Add one a model.")
         return list(models or forecasts)
 
-    def bounds(self, model: str) -> dict[float, tuple[str, str]]:
-        """Return the columns of a model's intervals by level in per cent, the narrowest first."""
+    def bounds(self, model: str, level: Sequence[float] | None = None) -> dict[float, tuple[str, str]]:
+        """Return the columns of a model's intervals by level in per cent, the narrowest first.
+
+        Args:
+            model: The model.
+            level: The levels; `None` takes all.
+        """
         bounds: dict[float, dict[str, str]] = {}
         for name in self.frame.columns:
             match = _BOUND.match(name)
             if match and match[1] == model:
                 bounds.setdefault(float(match[3]), {})[match[2]] = name
-        return {level: (pair["lo"], pair["hi"]) for level, pair in sorted(bounds.items()) if len(pair) == 2}
+        whole = {each: (pair["lo"], pair["hi"]) for each, pair in bounds.items() if len(pair) == 2}
+        return {each: whole[each] for each in chosen_levels(level, whole, model)}
 
     # ---------------------------------------------------------------- results
 
@@ -251,13 +314,13 @@ class FrameRows:
         Args:
             keys: Columns whose values are taken from the rows at `places`, as they are.
             places: A row for each row of the result.
-            values: Further columns by name.
+            values: Other columns by name.
         """
         backend = self.frame.implementation
         present = [name for name in keys if self.has(name)]
-        labels = {name: self.labels(name)[places] for name in keys if name not in present}
+        new = {**{name: self.labels(name)[places] for name in keys if name not in present}, **values}
         if not present:
-            return nw.from_dict({**labels, **values}, backend=backend).to_native()
+            return nw.from_dict(new, backend=backend).to_native()
         frame = nw.maybe_reset_index(self.frame.select(*present)[places])
-        further = [nw.new_series(name, column, backend=backend) for name, column in {**labels, **values}.items()]
-        return frame.with_columns(*further).select(*keys, *values).to_native()
+        series = [nw.new_series(name, column, backend=backend) for name, column in new.items()]
+        return frame.with_columns(*series).select(*keys, *values).to_native()

@@ -95,49 +95,33 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
     loss: Loss = getattr(losses, metric.loss) if isinstance(metric.loss, str) else metric.loss
     call = partial(loss, id_col="part", target_col="y")
     if metric.of == "point":
-        return {"": ((), lambda table, models: call(table, models=models))}
+        return {"": ((), call)}
     if metric.of == "interval":
-        return {f"_level{level_text(level)}": ((level,), _Interval(call, level)) for level in levels}
-    # The lower bound of the level 80 is the quantile 0.1.
-    bounds = [
-        (bound_probability(level, -1), f"-lo-{level_text(level)}", level) for level in sorted(levels, reverse=True)
-    ]
-    bounds += [(bound_probability(level, 1), f"-hi-{level_text(level)}", level) for level in sorted(levels)]
-    if metric.of == "quantiles":
-        return {"": (tuple(levels), _Quantiles(call, tuple(bound[:2] for bound in bounds)))}
-    return {f"_q{quantile:g}": ((level,), _Quantile(call, quantile, ending)) for quantile, ending, level in bounds}
-
-
-@dataclass(frozen=True)
-class _Interval:
-    call: Loss
-    level: float
-
-    def __call__(self, table: Any, models: list[str]) -> Any:
         # utilsforecast writes the level into the column's name.
-        level = int(self.level) if self.level == int(self.level) else self.level
-        return self.call(table, models=models, level=level)
+        whole = {level: int(level) if level == int(level) else level for level in levels}
+        return {f"_level{level_text(level)}": ((level,), partial(call, level=whole[level])) for level in levels}
+    # The lower bound of the level 80 is the quantile 0.1.
+    bounds = [(level, -1, "lo") for level in sorted(levels, reverse=True)]
+    bounds += [(level, 1, "hi") for level in sorted(levels)]
+    quantiles = [bound_probability(level, sign) for level, sign, _ in bounds]
+    endings = [f"-{side}-{level_text(level)}" for level, _, side in bounds]
+    if metric.of == "quantiles":
+        return {"": (tuple(levels), _of_bounds(call, endings, quantiles=np.array(quantiles)))}
+    return {
+        f"_q{quantile:g}": ((level,), _of_bounds(call, ending, q=quantile))
+        for quantile, ending, (level, _, _) in zip(quantiles, endings, bounds, strict=True)
+    }
 
 
-@dataclass(frozen=True)
-class _Quantile:
-    call: Loss
-    quantile: float
-    bound: str
+def _of_bounds(call: Loss, endings: str | list[str], **options: Any) -> Loss:
+    """Return a loss that reads each model's bound, or its list of bounds, by the endings of their columns' names."""
 
-    def __call__(self, table: Any, models: list[str]) -> Any:
-        return self.call(table, models={model: model + self.bound for model in models}, q=self.quantile)
+    def score(table: Any, models: list[str]) -> Any:
+        if isinstance(endings, str):
+            return call(table, models={model: model + endings for model in models}, **options)
+        return call(table, models={model: [model + ending for ending in endings] for model in models}, **options)
 
-
-@dataclass(frozen=True)
-class _Quantiles:
-    call: Loss
-    bounds: tuple[tuple[float, str], ...]
-
-    def __call__(self, table: Any, models: list[str]) -> Any:
-        quantiles = np.array([quantile for quantile, _ in self.bounds])
-        columns = {model: [model + bound for _, bound in self.bounds] for model in models}
-        return self.call(table, models=columns, quantiles=quantiles)
+    return score
 
 
 _SPOKEN = {"smape": "sMAPE", "scaled_crps": "scaled CRPS"}
@@ -145,6 +129,9 @@ _SPOKEN = {"smape": "sMAPE", "scaled_crps": "scaled CRPS"}
 
 def spoken_metric(name: str) -> str:
     """Return the name of a score of `evaluate` or `leaderboard`, written for people.
+
+    Args:
+        name: The score's name.
 
     Example:
         >>> [spoken_metric(name) for name in ("mae", "coverage_level80", "relative_mae", "scaled_crps")]

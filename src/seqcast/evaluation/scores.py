@@ -146,12 +146,10 @@ class Scorer:
     def _check_intervals(self) -> None:
         of_intervals = [name for name, metric in self.metrics.items() if metric.of != "point"]
         if of_intervals and not self.levels:
-            raise DataError(
-                "df",
-                expected=f"intervals, which {of_intervals[0]!r} looks at",
-                received=f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}",
-                hint=f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80.",
-            )
+            received = f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}"
+            hint = f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80."
+            expected = f"intervals, which {of_intervals[0]!r} looks at"
+            raise DataError("df", expected=expected, received=received, hint=hint)
 
     def _naive_scales(self, train_df: Any, season: Callable[[], int]) -> dict[str | None, Array | float]:
         """Return the divisors of truth and forecasts, by the name of the metric's scale."""
@@ -159,12 +157,8 @@ class Scorer:
         scales: dict[str | None, Array | float] = {None: 1.0}
         for scale, name in scaled.items():
             if train_df is None:
-                raise DataError(
-                    "train_df",
-                    expected=f"the training rows, which {name!r} takes its scale from",
-                    received="None",
-                    hint=_TRAINING_ROWS,
-                )
+                expected = f"the training rows, which {name!r} takes its scale from"
+                raise DataError("train_df", expected=expected, received="None", hint=_TRAINING_ROWS)
             scales[scale] = naive_scale(self.backtest, train_df, season(), scale)
             if self._requested and np.isnan(scales[scale]).all():
                 raise DataError(
@@ -176,7 +170,11 @@ class Scorer:
         return scales
 
     def keys(self, by: Sequence[str] | str) -> list[str]:
-        """Check and return the keys by which scores are grouped."""
+        """Return the keys by which scores are grouped, checked.
+
+        Args:
+            by: One or several of the id's column, `target`, `cutoff` and `step`.
+        """
         rows = self.backtest.rows
         known = [*rows.series, *([CUTOFF] if rows.has(CUTOFF) else []), STEP]
         keys = list(dict.fromkeys([by] if isinstance(by, str) else by))
@@ -185,16 +183,12 @@ class Scorer:
                 raise unknown_name("by", key, known)
         return keys
 
-    def score_metrics(self) -> dict[str, Metric]:
-        """Return the metric behind each score, by the score's name."""
-        return {
-            name + ending: metric
-            for name, metric in self.metrics.items()
-            for ending in loss_functions(metric, self.levels)
-        }
-
     def scores(self, keys: Sequence[str]) -> tuple[Groups, dict[str, Array]]:
-        """Return the groups of the keys, and each score by its name, `[groups, models]`."""
+        """Return the groups of the keys, and each score by its name, `[groups, models]`.
+
+        Args:
+            keys: Columns by which rows are grouped.
+        """
         rows = self.backtest.rows
         # By step a score pools the cutoffs, otherwise the steps.
         pooled = STEP in keys and CUTOFF not in keys
@@ -247,6 +241,10 @@ class Scorer:
 def usual_season(backtest: Backtest, train_df: Any) -> int:
     """Return the steps of the usual season of the training rows' frequency, read from the longest series.
 
+    Args:
+        backtest: The backtest, for the names of columns.
+        train_df: The training rows.
+
     Raises:
         DataError: The stamps have no frequency that can be read.
     """
@@ -260,12 +258,8 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
     try:
         return infer(Index(stamps), "train_df").season_length
     except DataError as error:
-        raise DataError(
-            "train_df",
-            expected="stamps from which the frequency, and so the season, can be read",
-            received=error.received,
-            hint="Give season_length.",
-        ) from error
+        expected = "stamps from which the frequency, and so the season, can be read"
+        raise DataError("train_df", expected=expected, received=error.received, hint="Give season_length.") from error
 
 
 def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: str) -> Array:
@@ -315,10 +309,8 @@ def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Ar
     for window, row in enumerate(windows.first):
         place = places.get(rows.names[row])
         if place is None:
-            name = repr(rows.names[row])
-            raise DataError(
-                "train_df", expected=f"rows of each series, such as {name}", received="none", hint=_TRAINING_ROWS
-            )
+            expected = f"rows of each series, such as {rows.names[row]!r}"
+            raise DataError("train_df", expected=expected, received="none", hint=_TRAINING_ROWS)
         starts[window], stops[window] = edges[place], edges[place + 1]
         if cutoffs is not None:
             known = times[edges[place] : edges[place + 1]]
@@ -390,7 +382,7 @@ def leaderboard(
     if baseline is not None and baseline not in backtest.models:
         raise unknown_name("baseline", baseline, backtest.models)
     baseline = baseline or (BASELINE if BASELINE in backtest.models else None)
-    ranked = _ranking(scorer.score_metrics(), sort_by)
+    ranked = _ranking(scorer, sort_by)
     series, by_series = scorer.scores(rows.series)
     every = Groups(np.zeros(len(series), dtype=np.int64), np.zeros(1, dtype=np.int64))
     overall = {name: every.mean(values) for name, values in by_series.items()}
@@ -404,19 +396,20 @@ def leaderboard(
     return result
 
 
-def _ranking(scores: dict[str, Metric], sort_by: str | None) -> str:
+def _ranking(scorer: Scorer, sort_by: str | None) -> str:
     """Return the name of the score by which models are ranked."""
-    if sort_by is not None and sort_by not in scores:
-        raise unknown_name("sort_by", sort_by, scores)
-    chosen = sort_by or next(iter(scores))
-    if not scores[chosen].lower_is_better:
-        raise SpecError(
-            "sort_by",
-            expected="a score of which less is better",
-            received=repr(chosen),
-            hint="Bias is best at 0 and coverage at its level: choose another, such as 'mae'.",
-        )
-    return chosen
+    scores = {
+        name + ending: metric
+        for name, metric in scorer.metrics.items()
+        for ending in loss_functions(metric, scorer.levels)
+    }
+    ranked = next(iter(scores)) if sort_by is None else sort_by
+    if ranked not in scores:
+        raise unknown_name("sort_by", ranked, scores)
+    if not scores[ranked].lower_is_better:
+        hint = "Bias is best at 0 and coverage at its level: choose another, such as 'mae'."
+        raise SpecError("sort_by", expected="a score of which less is better", received=repr(ranked), hint=hint)
+    return ranked
 
 
 def _relative(scores: Array, baseline: int) -> Array:

@@ -62,10 +62,9 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
     check_int("horizon", horizon)
     check_choice("alternative", alternative, ALTERNATIVES)
     values = as_array("differences", differences, (1,)).astype(np.float64)
-    invalid = np.flatnonzero(~np.isfinite(values))
-    if len(invalid):
-        received = str(values[invalid[0]])
-        raise DataError(f"differences, {invalid[0]}", expected="finite numbers", received=received, hint="Drop it.")
+    for place in np.flatnonzero(~np.isfinite(values)):
+        received = str(values[place])
+        raise DataError(f"differences, {place}", expected="finite numbers", received=received, hint="Drop it.")
     count = len(values)
     if count <= horizon:
         return math.nan, math.nan
@@ -161,13 +160,13 @@ def diebold_mariano(
     pairs = _pairs(backtest.models, baseline)
     draws = _Draws(backtest, over)
     losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
-    table: dict[str, list[Any]] = {name: [] for name in ("model_a", "model_b", "step", "statistic", "p_value", "n")}
-    for model, rival in pairs:
-        for step, differences, horizon in draws.of(losses[model], losses[rival]):
-            statistic, p_value = dm_test(differences, horizon, alternative=alternative)
-            row = (model, rival, step, statistic, p_value, len(differences))
-            for name, value in zip(table, row, strict=True):
-                table[name].append(value)
+    rows = [
+        (model, rival, step, *dm_test(differences, horizon, alternative=alternative), len(differences))
+        for model, rival in pairs
+        for step, differences, horizon in draws.of(losses[model], losses[rival])
+    ]
+    names = ("model_a", "model_b", "step", "statistic", "p_value", "n")
+    table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     if np.isnan(table["statistic"]).all():
         raise DataError(
             "df",
@@ -213,7 +212,6 @@ class _Draws:
         self.steps = rows.steps
         self.series = rows.groups(*rows.series)
         self.draws = rows.groups(CUTOFF) if over == "cutoffs" else self.series
-        self.step_groups = rows.groups("step")
         self.spacing = _spacing(backtest, self.draws) if over == "cutoffs" else int(self.steps.max())
 
     def of(self, ours: Array, theirs: Array) -> list[tuple[int, Array, int]]:
@@ -222,16 +220,12 @@ class _Draws:
         size[size == 0] = 1.0
         differences = (ours - theirs) / size[self.series.codes]
         tests = []
-        for place, row in enumerate(self.step_groups.first):
-            step = int(self.steps[row])
-            of_step = self.step_groups.codes == place
-            tests.append((step, self._averaged(differences, of_step), math.ceil(step / self.spacing)))
-        longest = math.ceil(int(self.steps.max()) / self.spacing)
-        return [*tests, (0, self._averaged(differences, np.ones(len(differences), dtype=bool)), longest)]
-
-    def _averaged(self, differences: Array, rows: Array) -> Array:
-        means = Groups(self.draws.codes[rows], self.draws.first).mean(differences[rows])
-        return means[~np.isnan(means)]
+        for step in [*np.unique(self.steps).tolist(), 0]:
+            chosen = self.steps == step if step else slice(None)
+            means = Groups(self.draws.codes[chosen], self.draws.first).mean(differences[chosen])
+            overlap = math.ceil((step or int(self.steps.max())) / self.spacing)
+            tests.append((step, means[~np.isnan(means)], overlap))
+        return tests
 
 
 def _spacing(backtest: Backtest, cutoffs: Groups) -> int:

@@ -8,42 +8,12 @@ return NumPy arrays or data frames; plots of them are in `seqcast.plots`.
     sensitivity(model_inputs).by_step()             # what does each step of the forecast depend on?
     trajectories(model_inputs).frame("encoder", 1)  # the states while it reads
 
-In reading order: `trajectories` (states and gates), `geometry` (components, neighbours), `probes`, `influence`
-(sensitivities and attention), `importance` (covariates permuted, units removed).
+In reading order: `state_space` (states and gates, components, neighbours), `probes`, `influence` (sensitivities,
+attention, units removed), `importance` (covariates permuted).
 
 Stability: experimental.
 """
 
-from seqcast.inspect.geometry import Components as Components
-from seqcast.inspect.geometry import nearest as nearest
-from seqcast.inspect.geometry import principal_components as principal_components
-from seqcast.inspect.importance import covariate_importance as covariate_importance
-from seqcast.inspect.importance import remove_units as remove_units
-from seqcast.inspect.influence import Sensitivity as Sensitivity
-from seqcast.inspect.influence import attention as attention
-from seqcast.inspect.influence import sensitivity as sensitivity
-from seqcast.inspect.probes import circular as circular
-from seqcast.inspect.probes import probe as probe
-from seqcast.inspect.probes import unit_r2 as unit_r2
-from seqcast.inspect.trajectories import Trajectories as Trajectories
-from seqcast.inspect.trajectories import gate_statistics as gate_statistics
-from seqcast.inspect.trajectories import states as states
-from seqcast.inspect.trajectories import trajectories as trajectories
+import lazy_loader
 
-__all__ = [
-    "Components",
-    "Sensitivity",
-    "Trajectories",
-    "attention",
-    "circular",
-    "covariate_importance",
-    "gate_statistics",
-    "nearest",
-    "principal_components",
-    "probe",
-    "remove_units",
-    "sensitivity",
-    "states",
-    "trajectories",
-    "unit_r2",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

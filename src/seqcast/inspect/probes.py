@@ -47,7 +47,7 @@ def probe(
 ) -> Any:
     """Return how well properties of windows can be predicted from their states.
 
-    A linear probe is ridge regression whose strength is chosen within each training part, the other a network with one
+    A linear probe is ridge regression whose strength is chosen within each training fold, the other a network with one
     layer of 32 units that stops early. The score is the R² of forecasts of windows that the probe was not fitted on.
     The control fits the same probe to permuted values: its score is chance, so only the difference to it is due
     to the states.
@@ -56,14 +56,14 @@ def probe(
         values: States, `[N, width]`, as `states` returns them, or anything else that may hold the property.
         properties: Numbers by name, `[N]`, or several that belong together, `[N, q]`, such as `circular` returns.
         probes: Some of `linear` and `small network`.
-        folds: Parts of the cross-validation.
+        folds: Folds of the cross-validation.
         permutations: How often the control is fitted.
         groups: For each window what it belongs to, such as its series, `[N]`: windows of a group are never on both
             sides. `None` divides at random.
         seed: Seed of everything random.
 
     Returns:
-        A pandas frame with a row a property and probe: `r2`, its smallest and largest over the parts, `r2_low` and
+        A pandas frame with a row a property and probe: `r2`, its smallest and largest over the folds, `r2_low` and
         `r2_high`, and that of the control, `r2_permuted`.
 
     Raises:
@@ -87,29 +87,18 @@ def probe(
     check_int("permutations", permutations)
     if len(states) < 2 * folds:
         raise DataError("values", expected=f"at least {2 * folds} windows", received=str(len(states)))
-    if groups is None:
-        divided = list(KFold(folds, shuffle=True, random_state=seed).split(states))
-    else:
-        divided = list(GroupKFold(folds).split(states, groups=np.asarray(groups)))
+    splitter = KFold(folds, shuffle=True, random_state=seed) if groups is None else GroupKFold(folds)
+    divided = list(splitter.split(states, groups=None if groups is None else np.asarray(groups)))
     rows = []
     for name, numbers in _checked(properties, len(states)).items():
         random = np.random.default_rng(seed)
         shuffled = [random.permutation(numbers) for _ in range(permutations)]
         for kind in probes:
             check_choice("probes", kind, PROBES)
-            overall, parts = _score(kind, states, numbers, divided, seed)
-            control = [_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled]
-            rows.append(
-                {
-                    "property": name,
-                    "probe": kind,
-                    "r2": overall,
-                    "r2_low": min(parts),
-                    "r2_high": max(parts),
-                    "r2_permuted": float(np.mean(control)),
-                }
-            )
-    return pd.DataFrame(rows)
+            r2, by_fold = _score(kind, states, numbers, divided, seed)
+            control = float(np.mean([_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled]))
+            rows.append((name, kind, r2, min(by_fold), max(by_fold), control))
+    return pd.DataFrame(rows, columns=["property", "probe", "r2", "r2_low", "r2_high", "r2_permuted"])
 
 
 def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
@@ -147,47 +136,35 @@ def _standardised(values: Array) -> Array:
 def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
     checked = {}
     for name, numbers in properties.items():
-        array = as_array(f"properties[{name!r}]", numbers, (1, 2)).astype(np.float64)
-        check_finite(f"properties[{name!r}]", array)
+        where = f"properties[{name!r}]"
+        array = as_array(where, numbers, (1, 2)).astype(np.float64)
+        check_finite(where, array)
         if len(array) != rows:
-            raise DataError(
-                f"properties[{name!r}]",
-                expected=f"a number for each of the {rows} windows",
-                received=str(len(array)),
-                hint="Give one row a window.",
-            )
+            expected, received = f"a number for each of the {rows} windows", str(len(array))
+            raise DataError(where, expected=expected, received=received, hint="Give one row a window.")
         checked[name] = array.reshape(rows, -1)
     return checked
 
 
 def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[float, list[float]]:
-    """Return the R² over all windows, each predicted by a probe that was not fitted on it, and that of each part."""
+    """Return the R² over all windows, each predicted by a probe that was not fitted on it, and that of each fold."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import RidgeCV
     from sklearn.metrics import r2_score
+    from sklearn.model_selection import cross_val_predict
     from sklearn.neural_network import MLPRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    predicted, parts = np.empty_like(y), []
-    for training, held_out in divided:
-        model = RidgeCV(_ALPHAS)
-        if kind != "linear":
-            model = MLPRegressor(
-                hidden_layer_sizes=(_WIDTH,),
-                early_stopping=True,
-                n_iter_no_change=20,
-                max_iter=500,
-                tol=1e-5,
-                random_state=seed,
-            )
-        scaled = make_pipeline(StandardScaler(), model)
-        fitted = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
-        with warnings.catch_warnings():
-            # So many passes are enough for a probe, whether or not the last still gained.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted.fit(x[training], y[training] if y.shape[1] > 1 else y[training, 0])
-        predicted[held_out] = fitted.predict(x[held_out]).reshape(len(held_out), -1)
-        parts.append(float(r2_score(y[held_out], predicted[held_out])))
-    return float(r2_score(y, predicted)), parts
+    model = RidgeCV(_ALPHAS)
+    if kind != "linear":
+        stopping = {"early_stopping": True, "n_iter_no_change": 20, "max_iter": 500, "tol": 1e-5}
+        model = MLPRegressor(hidden_layer_sizes=(_WIDTH,), random_state=seed, **stopping)
+    scaled = make_pipeline(StandardScaler(), model)
+    whole = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
+    with warnings.catch_warnings():
+        # So many passes are enough for a probe, whether or not the last still gained.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        predicted = cross_val_predict(whole, x, y if y.shape[1] > 1 else y[:, 0], cv=divided).reshape(y.shape)
+    return float(r2_score(y, predicted)), [float(r2_score(y[fold], predicted[fold])) for _, fold in divided]

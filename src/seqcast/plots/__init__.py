@@ -1,12 +1,12 @@
 """Plots of forecasts, of training and of errors, as matplotlib figures.
 
-Figures are made without pyplot, so they are freed with their last reference and need no window system.
-Colours are from the palette of Okabe and Ito, which colour-blind readers can tell apart; markers and line styles
+Figures do without pyplot, so they are freed with their last reference and need no window system.
+Colours are from the palette of Okabe and Ito, which colour-blind readers can distinguish; markers and line styles
 differ too, for print without colour.
 
-In reading order: `style` (colours, lines, legends), `series` and `fans` (frames), `windows`
-(forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
-(inside a network), `importance` (covariates).
+In reading order: `style` (colours, lines, legends, grids of panels), `small_multiples` (series, a panel each),
+`window_panels`, `curves` (training, errors by step, calibration), `rankings` (a row for each series, covariate or
+property), `residuals`, `maps` (colours, states by two components).
 
 Stability: stable.
 """

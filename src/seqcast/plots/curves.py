@@ -1,4 +1,4 @@
-"""Plots of curves: the loss by epoch, the error by step."""
+"""Curves: the loss by epoch, errors by step, repeated runs, and the coverage of intervals by their level."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import PercentFormatter
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
+from seqcast.evaluation import STEP, Scorer
 from seqcast.plots import style
-from seqcast.specs import check_int
+from seqcast.plots.rankings import counted, only_score, score_label
+from seqcast.specs import Columns, check_int
+
+Array = npt.NDArray[Any]
+Curves = Mapping[str, tuple[Any, Any]]
+
+_MOST_NAMED = 6  # places of a logarithmic x axis that are named one by one
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -29,7 +37,7 @@ def learning_curve(
 
     Args:
         history: `loss` and, if there was validation, `val_loss`: one number an epoch. Others are not drawn.
-        best_epoch: The epoch, from 1, whose weights were kept; marked.
+        best_epoch: The epoch, from 1, whose weights the fit returned; marked.
         ylabel: What the loss is.
         title: Title of the figure.
 
@@ -54,8 +62,7 @@ def learning_curve(
         raise SpecError(
             "best_epoch", expected=f"at most {len(curves['loss'])}", received=str(best_epoch), hint="Count from 1."
         )
-    figure = style.new_figure(6.4, 4.0)
-    ax = figure.subplots()
+    figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
     styles = {
         "loss": ("training", (style.PAST, "o", "-")),
         "val_loss": ("validation", (style.MODELS[0], style.MARKERS[0], "--")),
@@ -68,7 +75,8 @@ def learning_curve(
     every = every[np.isfinite(every)]
     if len(every) and every.min() > 0 and every.max() > 10 * every.min():
         ax.set_yscale("log")
-    _label(ax, "epoch", ylabel)
+    ax.set(xlabel="epoch", ylabel=style.axis_label(ylabel))
+    style.step_axis(ax)
     style.finish(figure, title)
     return figure
 
@@ -100,23 +108,224 @@ def error_by_step(
         >>> [line.get_label() for line in figure.axes[0].lines]
         ['seqcast', 'last value']
     """
-    if not errors:
-        raise DataError("errors", expected="at least one model", received="none", hint="Give a dict of arrays.")
-    figure = style.new_figure(6.4, 4.0)
-    ax = figure.subplots()
-    for number, (name, values) in enumerate(errors.items()):
-        array = as_array(f"errors[{name!r}]", values, (1,))
-        style.line(ax, np.arange(1, len(array) + 1), array, name, style.model_style(number))
+    arrays = style.named_arrays("errors", errors, 1)
+    figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
+    for number, (name, values) in enumerate(arrays.items()):
+        style.line(ax, np.arange(1, len(values) + 1), values, name, style.model_style(number))
     if trained_horizon is not None:
         style.guide(ax, check_int("trained_horizon", trained_horizon), "trained horizon")
-    if all(np.nanmin(drawn.get_ydata()) >= 0 for drawn in ax.lines):
-        ax.set_ylim(bottom=0)
-    _label(ax, "step of the forecast", ylabel)
+    _start_at_zero(ax)
+    ax.set(xlabel="step of the forecast", ylabel=style.axis_label(ylabel))
+    style.step_axis(ax)
     style.finish(figure, title)
     return figure
 
 
-def _label(ax: Axes, xlabel: str, ylabel: str) -> None:
-    ax.set_xlabel(style.axis_label(xlabel))
-    ax.set_ylabel(style.axis_label(ylabel))
-    ax.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+def _start_at_zero(ax: Axes) -> None:
+    """Let the y axis begin at 0, unless a value is below."""
+    if all(np.nanmin(np.asarray(drawn.get_ydata(), dtype=float)) >= 0 for drawn in ax.lines):
+        ax.set_ylim(bottom=0)
+
+
+@matplotlib.rc_context(style.STYLE)
+def score_by_step(
+    df: Any,
+    metric: str = "mae",
+    *,
+    models: Sequence[str] | None = None,
+    train_df: Any = None,
+    season_length: int | None = None,
+    trained_horizon: int | None = None,
+    columns: Columns | None = None,
+    unit: str = "",
+    title: str | None = None,
+) -> Figure:
+    """Draw how a backtest's error grows with the step of the forecast.
+
+    Args:
+        df: The backtest, as `evaluate` takes it.
+        metric: A metric with one score, such as `mae`.
+        models: Columns to draw; `None` draws all.
+        train_df: Rows for scaled metrics.
+        season_length: Season of scaled metrics.
+        trained_horizon: Steps that the networks were trained to forecast; marked.
+        columns: Names of the columns.
+        unit: Unit of the values, for metrics that have one.
+        title: Title of the figure; `None` says how many series and windows there are.
+
+    Returns:
+        The figure.
+
+    Raises:
+        SpecError: There is no such metric, model or option.
+        DataError: The frame lacks something.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.5, 4.0]})
+        >>> score_by_step(df).axes[0].lines[0].get_ydata().tolist()
+        [0.5, 2.0]
+    """
+    scorer = Scorer(df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns)
+    groups, scores = scorer.scores([STEP])
+    values, steps = only_score(scores, metric), scorer.backtest.rows.steps[groups.first]
+    by_step = np.full((int(steps.max()), values.shape[1]), np.nan)
+    by_step[steps - 1] = values
+    return error_by_step(
+        {style.spoken(name): by_step[:, i] for i, name in enumerate(scorer.backtest.models)},
+        trained_horizon=trained_horizon,
+        ylabel=score_label(metric, unit),
+        title=title or f"Error by step of the forecast ({counted(scorer.backtest)})",
+    )
+
+
+@matplotlib.rc_context(style.STYLE)
+def calibration_curve(
+    df: Any,
+    *,
+    models: Sequence[str] | None = None,
+    level: Sequence[float] | float | None = None,
+    columns: Columns | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw the coverage of intervals against their level.
+
+    The grey band holds 95 % of the coverages that intervals of exactly their level would have in as many independent
+    draws as there are windows (series times cutoffs): steps of one window err together, so more rows prove little.
+
+    Args:
+        df: The backtest, with intervals of at least one model.
+        models: Columns to draw; `None` draws all that have intervals.
+        level: Levels to draw; `None` draws all.
+        columns: Names of the columns.
+        title: Title of the figure; `None` says how many windows there are.
+
+    Returns:
+        The figure.
+
+    Raises:
+        SpecError: There is no such model or level.
+        DataError: The frame lacks something.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [0.0, 3.0], "model": 0.0})
+        >>> figure = calibration_curve(df.assign(**{"model-lo-80": -1.0, "model-hi-80": 1.0}))
+        >>> figure.axes[0].lines[1].get_ydata().tolist()
+        [50.0]
+    """
+    from scipy.stats import binom
+
+    scorer = Scorer(df, ["coverage"], models=models, level=level, columns=columns)
+    backtest = scorer.backtest
+    windows = len(backtest.rows.groups(*backtest.rows.window))
+    figure, _, (ax,) = style.new_panels(1, 1, 5.5, 4.8, margins=(0.0, 0.0))
+    shares = np.linspace(0.01, 0.99, 99)
+    low, high = (100 * binom.ppf(side, windows, shares) / windows for side in (0.025, 0.975))
+    label = f"95 % of {windows} independent windows"
+    ax.fill_between(100 * shares, low, high, color="#DDDDDD", linewidth=0, zorder=0, label=label)
+    ax.plot([0, 100], [0, 100], color=style.GUIDE, linewidth=1.0, linestyle="-", label="as promised", zorder=1)
+    for number, model in enumerate(backtest.models):
+        covered = {}
+        for each in scorer.levels:
+            interval = backtest.interval(model, each)
+            if interval is not None:
+                covered[each] = 100 * float(np.mean((backtest.truth >= interval[0]) & (backtest.truth <= interval[1])))
+        if covered:
+            levels, shown = np.array([*covered]), np.array([*covered.values()])
+            style.line(ax, levels, shown, style.spoken(model), style.model_style(number))
+    ax.set(xlim=(0, 101), ylim=(0, 101), aspect="equal")
+    ax.set(xlabel="level of the interval", ylabel="truth inside the interval")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(decimals=0))
+    style.finish(figure, title or f"Calibration ({counted(backtest)})")
+    return figure
+
+
+@matplotlib.rc_context(style.STYLE)
+def repeated_runs(
+    panels: Mapping[str, Curves],
+    *,
+    xlabel: str | Mapping[str, str],
+    ylabel: str | Mapping[str, str],
+    title: str | None = None,
+    logx: bool = False,
+    logy: bool = False,
+    guides: Mapping[float, str] | None = None,
+    lowest: float | None = None,
+    columns: int = 2,
+) -> Figure:
+    """Draw curves that were measured several times, with a band from the smallest to the largest run.
+
+    Args:
+        panels: For each panel its name (`""` for none) and its curves: by name `x`, `[n]`, and `y`, `[runs, n]` or
+            `[n]`.
+        xlabel: Name of the x axis, with its unit; a mapping gives each panel its own.
+        ylabel: Name of the y axis, with its unit; a mapping gives each panel its own.
+        title: Title of the figure.
+        logx: Whether x is logarithmic.
+        logy: Whether y is.
+        guides: Places on the x axis to mark, and what they are.
+        lowest: Where a logarithmic y axis begins, so that what is all but zero does not squash the rest.
+        columns: Most panels side by side.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: A curve's arrays do not fit together.
+
+    Example:
+        >>> figure = repeated_runs({"": {"seqcast": ([1, 2], [[3.0, 4.0], [5.0, 6.0]])}}, xlabel="step", ylabel="error")
+        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        [4.0, 5.0]
+    """
+    if not panels:
+        raise DataError("panels", expected="at least one", received="none", hint="Give a dict of curves.")
+    separate = isinstance(xlabel, Mapping) or isinstance(ylabel, Mapping)
+    width, height = (4.3 if len(panels) > 1 else 6.4), (3.1 if len(panels) > columns else 3.9)
+    figure, _, axes = style.new_panels(len(panels), columns, width, height, margins=(0.0, 0.2), sharey=not separate)
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    for number, (ax, (panel, curves)) in enumerate(zip(axes, panels.items(), strict=True)):
+        for name, (x, y) in curves.items():
+            _curve(ax, name, names.index(name), x, y)
+        for place, label in (guides or {}).items():
+            style.guide(ax, place, label)
+        ax.set_title(style.plain(panel))
+        ax.set_xlabel(style.plain(xlabel[panel] if isinstance(xlabel, Mapping) else xlabel))
+        if separate or number % columns == 0:
+            ax.set_ylabel(style.plain(ylabel[panel] if isinstance(ylabel, Mapping) else ylabel))
+    for ax in axes:  # when all is drawn: panels share an axis
+        _scale(ax, logx=logx, logy=logy, lowest=lowest)
+    style.finish(figure, title)
+    return figure
+
+
+def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:
+    places = as_array(f"x of {name!r}", x, (1,))
+    runs = np.atleast_2d(as_array(f"y of {name!r}", y, (1, 2)))
+    if runs.shape[1] != len(places):
+        raise DataError(f"y of {name!r}", expected=f"{len(places)} numbers a run", received=f"shape {runs.shape}")
+    style.line(ax, places, runs.mean(axis=0), name, style.model_style(number))
+    if len(runs) > 1:
+        colour = style.model_style(number)[0]
+        ax.fill_between(places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+        ax.fill_between([], [], [], color=style.GUIDE, alpha=0.3, linewidth=0, label="smallest to largest run")
+
+
+def _scale(ax: Axes, *, logx: bool, logy: bool, lowest: float | None) -> None:
+    places = np.unique(np.concatenate([np.asarray(drawn.get_xdata(), dtype=float) for drawn in ax.lines]))
+    if logx:
+        ax.set_xscale("log")
+        style.name_decades(ax.xaxis, few=100)
+        if len(places) <= _MOST_NAMED:
+            ax.set_xticks(places)
+            ax.set_xticks([], minor=True)
+    elif (places % 1 == 0).all():
+        style.step_axis(ax, 8)
+    if logy:
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=lowest)
+        style.name_decades(ax.yaxis)
+    else:
+        _start_at_zero(ax)

@@ -1,4 +1,4 @@
-"""Heat maps: of any table, of sensitivities, of attention."""
+"""Maps: tables of numbers as colours, sensitivities and attention among them, and states by two components."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import Any
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
-from seqcast.plots.style import COLOURS, STYLE, finish, new_figure, plain
+from seqcast.plots import style
 
 Array = npt.NDArray[Any]
 
+_MOST_GROUPS = 6
 
-@matplotlib.rc_context(STYLE)
+
+@matplotlib.rc_context(style.STYLE)
 def heat_map(
     maps: Mapping[str, Any],
     *,
@@ -29,7 +34,7 @@ def heat_map(
     value: str,
     title: str | None = None,
     columns: int = 3,
-    colours: str = COLOURS,
+    colours: str = style.COLOURS,
     low: float | None = None,
     high: float | None = None,
 ) -> Figure:
@@ -61,54 +66,41 @@ def heat_map(
         >>> figure.axes[0].get_title()
         'all'
     """
-    if not maps:
-        raise DataError("maps", expected="at least one panel", received="none", hint="Give a dict of arrays.")
+    arrays = style.named_arrays("maps", maps, 2)
+    numbers = np.ma.masked_invalid(np.concatenate([array.ravel() for array in arrays.values()]))
+    scale = Normalize(low, high)
+    scale.autoscale_None(numbers)
     rows = list(y)
-    across = min(columns, len(maps))
-    down = math.ceil(len(maps) / across)
-    figure = new_figure(max(3.2 * across, 5.5) + 1.0, max(2.4, min(3.4, 1.0 + 0.18 * len(rows))) * down + 0.6)
-    axes = figure.subplots(down, across, squeeze=False, sharey=True)
-    arrays = {name: as_array(f"maps[{name!r}]", values, (2,)) for name, values in maps.items()}
-    ends = {
-        "vmin": min(np.nanmin(array) for array in arrays.values()) if low is None else low,
-        "vmax": max(np.nanmax(array) for array in arrays.values()) if high is None else high,
-    }
-    mesh: Any = None
-    for number, (name, array) in enumerate(arrays.items()):
-        ax = axes.flat[number]
+    height = max(2.4, min(3.4, 1.0 + 0.18 * len(rows)))
+    figure, grid, axes = style.new_panels(len(arrays), columns, 3.2, height, margins=(1.0, 0.6), sharey=True)
+    for number, (ax, (name, array)) in enumerate(zip(axes, arrays.items(), strict=True)):
         places = list(x[name] if isinstance(x, Mapping) else x)
         if array.shape != (len(rows), len(places)):
-            raise DataError(
-                f"maps[{name!r}]", expected=f"shape {(len(rows), len(places))}", received=f"shape {array.shape}"
-            )
+            expected = f"shape {(len(rows), len(places))}"
+            raise DataError(f"maps[{name!r}]", expected=expected, received=f"shape {array.shape}")
         ax.grid(visible=False)
-        mesh = ax.imshow(array, aspect="auto", origin="lower", cmap=colours, interpolation="nearest", **ends)
+        ax.imshow(array, aspect="auto", origin="lower", cmap=colours, interpolation="nearest", norm=scale)
         _tick(ax.xaxis, places)
         _tick(ax.yaxis, rows)
-        ax.set_title(plain(name))
-        ax.set_xlabel(plain(xlabel))
-        if number % across == 0:
-            ax.set_ylabel(plain(ylabel))
-    for ax in axes.flat[len(arrays) :]:
-        ax.remove()
-    beyond = any(np.nanmax(array) > ends["vmax"] for array in arrays.values())
-    ends_with = "max" if beyond else "neither"  # an arrow says that there is more
-    bar = figure.colorbar(mesh, ax=list(figure.axes), fraction=0.04, pad=0.02, extend=ends_with)
-    bar.set_label("\n".join(map(plain, value.split("\n"))))
-    finish(figure, title)
+        ax.set(title=style.plain(name), xlabel=style.plain(xlabel))
+        if number % columns == 0:
+            ax.set_ylabel(style.plain(ylabel))
+    beyond: Any = "max" if high is not None and numbers.max() > high else "neither"  # an arrow says that there is more
+    bar = grid.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond)
+    bar.set_label("\n".join(map(style.plain, value.split("\n"))))
+    style.finish(figure, title)
     return figure
 
 
 def _tick(axis: Any, names: list[Any]) -> None:
     """Label rows or columns: all texts, or some of many numbers."""
     if all(isinstance(name, str) for name in names):
-        axis.set_ticks(range(len(names)), [plain(name) for name in names])
+        axis.set_ticks(range(len(names)), [style.plain(name) for name in names])
         if axis.axis_name == "x" and max(map(len, names)) > 6:
             axis.set_tick_params(labelrotation=30)
         return
-    every = max(1, math.ceil(len(names) / 8))
     # The last one, which is now or the horizon, is always named.
-    chosen = list(range(len(names) - 1, -1, -every))[::-1]
+    chosen = list(range(len(names) - 1, -1, -math.ceil(len(names) / 8)))[::-1]
     axis.set_ticks(chosen, [f"{names[place]:g}" for place in chosen])
 
 
@@ -118,7 +110,7 @@ def sensitivity_map(
     """Draw how each step of a forecast depends on the inputs, a panel a feature.
 
     Args:
-        table: The result of `Sensitivity.frame`, or a part of it; of several targets the root mean square is drawn.
+        table: The result of `Sensitivity.frame`, or some of its rows; of several targets the root mean square is drawn.
         features: Which features to draw, in this order; `None` draws all. The known future stands to the right of 0.
         step_name: What a step is, such as `half-hour`.
         title: Title of the figure.
@@ -137,25 +129,20 @@ def sensitivity_map(
         >>> sensitivity_map(table).axes[0].get_title()
         'y'
     """
-    names = list(dict.fromkeys(table["feature"])) if features is None else list(features)
+    known = list(dict.fromkeys(table["feature"]))
     maps, inputs = {}, {}
-    for name in names:
-        of_feature = table[table["feature"] == name]
-        if of_feature.empty:
-            known = ", ".join(dict.fromkeys(table["feature"]))
-            raise DataError("features", expected=f"some of {known}", received=repr(name))
-        squares = of_feature.assign(square=np.square(of_feature["sensitivity"])).pivot_table(
-            "square", "step", "input_step"
-        )
-        maps[name] = np.sqrt(squares.to_numpy())
-        inputs[name] = squares.columns.tolist()
-    steps = sorted(set(table["step"]))
+    for name in known if features is None else features:
+        if name not in known:
+            raise DataError("features", expected=f"some of {', '.join(known)}", received=repr(name))
+        of_feature = table[table["feature"] == name].assign(square=lambda rows: np.square(rows["sensitivity"]))
+        squares = of_feature.pivot_table("square", "step", "input_step")
+        maps[name], inputs[name] = np.sqrt(squares.to_numpy()), squares.columns.tolist()
     # The last value often outshines all others.
     brightest = float(np.quantile(np.concatenate([values.ravel() for values in maps.values()]), 0.99))
     return heat_map(
         maps,
         x=inputs,
-        y=steps,
+        y=sorted(set(table["step"])),
         xlabel=f"{step_name} that was read (0 is now)",
         ylabel=f"{step_name} of the forecast",
         value="change of the forecast by a change of\nthe input (standard deviations each)",
@@ -185,13 +172,138 @@ def attention_map(
     """
     array = as_array("weights", weights, (2, 3))
     mean_weights = array if array.ndim == 2 else array.mean(axis=0)
+    horizon, tokens = mean_weights.shape
     return heat_map(
         {"": mean_weights},
-        x=[segment * (place + 1 - mean_weights.shape[1]) for place in range(mean_weights.shape[1])],
-        y=range(1, mean_weights.shape[0] + 1),
+        x=[segment * (place + 1 - tokens) for place in range(tokens)],
+        y=range(1, horizon + 1),
         xlabel=f"{step_name} that was read (0 is now)",
         ylabel=f"{step_name} of the forecast",
         value="share of the attention",
         title=title,
         low=0.0,
     )
+
+
+@matplotlib.rc_context(style.STYLE)
+def state_map(
+    points: Any,
+    properties: Mapping[str, Any],
+    *,
+    explained: Sequence[float] | None = None,
+    circular: Sequence[str] = (),
+    title: str | None = "States by their principal components",
+    columns: int = 3,
+) -> Figure:
+    """Draw states by two components, a panel a property, coloured by it.
+
+    Args:
+        points: Where each window's state lies, `[N, 2]`.
+        properties: Properties by name, with their unit in the name: numbers, or up to six different texts, `[N]`.
+        explained: Share of the variance in each direction, for the axes' names.
+        circular: Names of properties whose end meets their beginning, such as an hour of the day.
+        title: Title of the figure.
+        columns: Most panels side by side.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: Arrays do not fit together.
+
+    Example:
+        >>> figure = state_map(np.zeros((4, 2)), {"frequency": np.arange(4.0)}, explained=[0.7, 0.2])
+        >>> figure.axes[0].get_xlabel()
+        'first component (70 % of variance)'
+    """
+    where = as_array("points", points, (2,))
+    if where.shape[1] != 2 or not properties:
+        raise DataError(
+            "points", expected="[N, 2], and a property", received=f"shape {where.shape}, {len(properties)} properties"
+        )
+    figure, _, axes = style.new_panels(len(properties), columns, 3.3, 3.0, margins=(0.6, 0.5), sharex=True, sharey=True)
+    for number, (ax, (name, numbers_or_texts)) in enumerate(zip(axes, properties.items(), strict=True)):
+        values = np.asarray(numbers_or_texts)
+        if len(values) != len(where):
+            raise DataError(f"properties[{name!r}]", expected=f"{len(where)} values", received=str(len(values)))
+        ax.set_title(style.plain(name))
+        if values.dtype.kind in "OUTSb":
+            _coloured_groups(ax, where, values, name)
+        else:
+            colours = style.CIRCLE if name in circular else style.COLOURS
+            marks = ax.scatter(where[:, 0], where[:, 1], c=values, cmap=colours, s=6, linewidths=0)
+            figure.colorbar(marks, ax=ax, fraction=0.05, pad=0.02)
+        _name_components(ax, explained, x=number + columns >= len(axes), y=number % columns == 0)
+    style.finish(figure, title)
+    return figure
+
+
+def _name_components(ax: Axes, explained: Sequence[float] | None, *, x: bool = True, y: bool = True) -> None:
+    shares = ["", ""] if explained is None else [f" ({100 * share:.0f} % of variance)" for share in explained[:2]]
+    if x:
+        ax.set_xlabel(f"first component{shares[0]}")
+    if y:
+        ax.set_ylabel(f"second component{shares[1]}")
+
+
+def _coloured_groups(ax: Axes, where: Array, values: Array, name: str) -> None:
+    groups = list(dict.fromkeys(values.tolist()))
+    if len(groups) > _MOST_GROUPS:
+        expected = f"numbers, or at most {_MOST_GROUPS} texts"
+        raise DataError(f"properties[{name!r}]", expected=expected, received=f"{len(groups)} texts")
+    for number, group in enumerate(groups):
+        colour, marker, _ = style.model_style(number)
+        x, y = where[values == group].T
+        ax.scatter(x, y, s=10, color=colour, marker=marker, linewidths=0, label=style.plain(str(group)))
+
+
+@matplotlib.rc_context(style.STYLE)
+def state_paths(
+    encoder: Any,
+    decoder: Any = None,
+    *,
+    names: Sequence[str] | None = None,
+    explained: Sequence[float] | None = None,
+    title: str | None = "The way of the state",
+) -> Figure:
+    """Draw how the state of some windows moves while the encoder reads and while the decoder writes.
+
+    Args:
+        encoder: Where the state lies after each token of the past, `[N, tokens, 2]`.
+        decoder: Where it lies after each token of the forecast, `[N, tokens, 2]`, if the two are comparable.
+        names: A name a window.
+        explained: Share of the variance in each direction.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: Arrays do not fit together, or there are more than six windows.
+
+    Example:
+        >>> len(state_paths(np.zeros((2, 5, 2)), np.ones((2, 3, 2))).axes)
+        1
+    """
+    read = as_array("encoder", encoder, (3,))
+    written = read[:, :0] if decoder is None else as_array("decoder", decoder, (3,))
+    if read.shape[2] != 2 or len(read) > _MOST_GROUPS or len(written) != len(read):
+        raise DataError(
+            "encoder",
+            expected=f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, as many as decoder",
+            received=f"shape {read.shape}",
+            hint="Choose windows and two components.",
+        )
+    figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))
+    for number in range(len(read)):
+        colour, marker, _ = style.model_style(number)
+        name = style.plain(f"window {number + 1}" if names is None else str(names[number]))
+        ax.plot(*read[number].T, color=colour, linewidth=1.2, alpha=0.7, label=f"{name}, read")
+        ax.plot(*read[number, -1], marker=marker, color=colour, markersize=8)
+        if decoder is not None:
+            path = np.concatenate([read[number, -1:], written[number]])
+            ax.plot(*path.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=f"{name}, written")
+    ax.plot([], [], linestyle="none", marker="^", color=style.GUIDE, markersize=8, label="now: the end of the past")
+    _name_components(ax, explained)
+    style.finish(figure, title)
+    return figure

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from seqcast.errors import DataError
 from seqcast.evaluation import Backtest
-from seqcast.plots.style import GUIDE, MODELS, STYLE, TRUTH, finish, new_figure, plain, spoken, time_axis, tint
+from seqcast.plots import style
 from seqcast.specs import Columns
 
 Array = npt.NDArray[Any]
@@ -22,7 +22,7 @@ _MOST_LAGS = 48
 _MOST_POINTS = 5_000  # of the scatter; more would be one smear and a heavy file
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def residual_diagnostics(
     df: Any,
     model: str | None = None,
@@ -69,13 +69,14 @@ def residual_diagnostics(
         size = np.sqrt(series.mean(residuals**2))
         residuals = residuals / np.where(size > 0, size, 1.0)[series.codes]
         what = "truth − forecast, by series' RMS"
-    figure = new_figure(9.6, 6.4)
-    axes = figure.subplots(2, 2)
-    _over_time(axes[0, 0], rows.times(rows.columns.ds, local=True), residuals, what)
-    _distribution(axes[0, 1], residuals, what)
-    _by_step(axes[1, 0], steps, residuals, what)
-    _autocorrelation(axes[1, 1], residuals, steps, rows.groups(*rows.window).codes)
-    finish(figure, title or f"Errors of {spoken(backtest.models[0])} ({len(residuals):,} forecasts)")
+    what = style.plain(what)
+    figure, _, axes = style.new_panels(4, 2, 4.8, 3.2, margins=(0.0, 0.0))
+    _over_time(axes[0], rows.times(rows.columns.ds, local=True), residuals, what)
+    _distribution(axes[1], residuals, what)
+    _by_step(axes[2], steps, residuals, what)
+    _autocorrelation(axes[3], residuals, steps, rows.groups(*rows.window).codes)
+    name = style.spoken(backtest.models[0])
+    style.finish(figure, title or f"Errors of {name} ({len(residuals):,} forecasts)")
     return figure
 
 
@@ -83,47 +84,46 @@ def _over_time(ax: Axes, stamps: Array, residuals: Array, what: str) -> None:
     # Every n-th in the order of time, the same ones each time.
     order = np.argsort(stamps, kind="stable")
     order = order[:: -(-len(order) // _MOST_POINTS)]
-    ax.plot(stamps[order], residuals[order], ".", color=MODELS[0], markersize=3, alpha=0.5)
-    ax.axhline(0, color=GUIDE, linewidth=1.0)
-    time_axis(ax, stamps, most=6)
-    ax.set(title="over time", xlabel="time", ylabel=plain(what))
+    ax.plot(stamps[order], residuals[order], ".", color=style.MODELS[0], markersize=3, alpha=0.5)
+    ax.axhline(0, color=style.GUIDE, linewidth=1.0)
+    style.time_axis(ax, stamps, most=6)
+    ax.set(title="over time", xlabel="time", ylabel=what)
 
 
 def _distribution(ax: Axes, residuals: Array, what: str) -> None:
     low, high = np.quantile(residuals, [0.005, 0.995]) if len(residuals) > 200 else (residuals.min(), residuals.max())
     # The outermost bins take what lies beyond, so that a few outliers do not hide the rest.
-    bins = min(40, max(5, round(len(residuals) ** 0.5)))
-    if high > low:
-        ax.hist(np.clip(residuals, low, high), bins=bins, range=(low, high), color=tint(MODELS[0], 0.6))
-    else:
-        ax.hist(residuals, bins=1, color=tint(MODELS[0], 0.6))
-    ax.axvline(0, color=GUIDE, linewidth=1.0)
-    ax.axvline(float(residuals.mean()), color=TRUTH, linewidth=1.4, linestyle="--", label="mean error")
-    ax.set(title="distribution", xlabel=plain(what), ylabel="forecasts")
+    bins = min(40, max(5, round(len(residuals) ** 0.5))) if high > low else 1
+    ax.hist(np.clip(residuals, low, high), bins=bins, color=style.tint(style.MODELS[0], 0.6))
+    ax.axvline(0, color=style.GUIDE, linewidth=1.0)
+    ax.axvline(float(residuals.mean()), color=style.TRUTH, linewidth=1.4, linestyle="--", label="mean error")
+    ax.set(title="distribution", xlabel=what, ylabel="forecasts")
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def _by_step(ax: Axes, steps: Array, residuals: Array, what: str) -> None:
-    unique, codes = np.unique(steps, return_inverse=True)
-    parts = np.split(residuals[np.argsort(codes, kind="stable")], np.cumsum(np.bincount(codes))[:-1])
-    low, middle, high = np.array([np.quantile(part, [0.1, 0.5, 0.9]) for part in parts]).T
-    single: dict[str, Any] = {"marker": "o", "markersize": 3} if len(unique) <= 60 else {}
-    ax.fill_between(unique, low, high, color=tint(MODELS[0], 0.3), linewidth=0, label="middle 80 % of errors")
-    ax.plot(unique, middle, color=MODELS[0], linewidth=1.4, label="median error", **single)
-    ax.axhline(0, color=GUIDE, linewidth=1.0)
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    ax.set(title="by step", xlabel="step of the forecast", ylabel=plain(what))
+    from pandas import Series
+
+    by_step = Series(residuals).groupby(steps).quantile(np.array([0.1, 0.5, 0.9])).unstack()
+    unique, (low, middle, high) = by_step.index.to_numpy(), by_step.to_numpy().T
+    ax.fill_between(
+        unique, low, high, color=style.tint(style.MODELS[0], 0.3), linewidth=0, label="middle 80 % of errors"
+    )
+    style.line(ax, unique, middle, "median error", (style.MODELS[0], ".", "-"))
+    ax.axhline(0, color=style.GUIDE, linewidth=1.0)
+    style.step_axis(ax, 8)
+    ax.set(title="by step", xlabel="step of the forecast", ylabel=what)
 
 
 def _autocorrelation(ax: Axes, residuals: Array, steps: Array, windows: Array) -> None:
     values = autocorrelation(residuals, steps, windows)
     lags = np.arange(1, len(values) + 1)
-    ax.vlines(lags, 0, values, color=MODELS[0], linewidth=2.0)
-    ax.plot(lags, values, "o", color=MODELS[0], markersize=4)
-    ax.axhline(0, color=GUIDE, linewidth=1.0)
+    ax.vlines(lags, 0, values, color=style.MODELS[0], linewidth=2.0)
+    ax.plot(lags, values, "o", color=style.MODELS[0], markersize=4)
+    ax.axhline(0, color=style.GUIDE, linewidth=1.0)
     ax.set_ylim(min(-0.3, np.nanmin(values, initial=0.0) - 0.05), 1.05)
     ax.set_xlim(0.4, max(len(values), 2) + 0.6)
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    style.step_axis(ax, 8)
     ax.set(title="autocorrelation within a window", xlabel="steps apart", ylabel="correlation of errors")
 
 

@@ -1,4 +1,4 @@
-"""Shared by all plots: colours, lines, legends, an empty figure, writing to a file."""
+"""Shared by all plots: colours, lines, legends, grids of panels, writing to a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import math
 import os
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from seqcast.errors import unknown_name
+from seqcast.data.arrays import as_array
+from seqcast.errors import DataError, unknown_name
 from seqcast.runtime import write_beside
 from seqcast.specs import check_number
 
@@ -32,13 +34,14 @@ DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the tru
 LineStyle = tuple[str, str, Any]
 PAST_LINE: LineStyle = (PAST, ".", "-")
 TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
-# Colours of numbers; both can be told apart by colour-blind readers, and the second ends where it begins.
+# Colours of numbers; colour-blind readers can tell both, and the second ends where it begins.
 COLOURS, CIRCLE = "viridis", "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 
 _LONGEST = 200  # letters of a text; matplotlib needs seconds for thousands
 _MOST_MARKERS = 60  # points of a line; more than that would be one smear
-# Ticks are made when they are drawn, when the user's style is back.
+_NARROWEST = 5.5  # inches of a figure: a legend needs room
+# Ticks are created when they are drawn, when the user's style is back.
 _TICKS: Any = {"labelsize": 9, "color": GUIDE, "labelcolor": "black", "grid_color": "#DDDDDD", "grid_linewidth": 0.6}
 STYLE: Any = {
     "font.size": 10,
@@ -62,7 +65,7 @@ STYLE: Any = {
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None:
-    """Write a figure to a file, whose suffix chooses the format; no half of a file is ever there.
+    """Write a figure to a file, whose suffix chooses the format; the file appears whole or not at all.
 
     Args:
         figure: The figure.
@@ -91,34 +94,104 @@ class _ShownFigure(Figure):
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure; sizes in inches."""
+    """Return an empty figure.
+
+    Args:
+        width: Its width in inches.
+        height: Its height in inches; a legend adds to it.
+    """
     figure = _ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
+def new_panels(
+    count: int, across: int, width: float, height: float, *, margins: tuple[float, float] = (0.5, 0.6), **options: Any
+) -> tuple[Figure, Any, list[Axes]]:
+    """Return a figure of several panels, the subfigure that holds them, and their axes.
+
+    Labels of the subfigure keep clear of the figure's legend.
+
+    Args:
+        count: Number of panels.
+        across: Most panels side by side.
+        width: Width of a panel in inches.
+        height: Height of a panel in inches.
+        margins: Inches that are added to the width and the height.
+        options: Options of matplotlib's `subplots`, such as `sharex`.
+    """
+    across = min(across, count)
+    down = math.ceil(count / across)
+    figure = new_figure(max(width * across, _NARROWEST) + margins[0], height * down + margins[1])
+    grid: Any = figure.subfigures()
+    axes = list(grid.subplots(down, across, squeeze=False, **options).flat)
+    for ax in axes[count:]:
+        ax.remove()
+    for ax in axes[max(0, count - across) : count]:  # the last of each column, though there may be room below
+        ax.tick_params(labelbottom=True)
+    return figure, grid, axes[:count]
+
+
+def named_arrays(where: str, values: Mapping[str, Any], rank: int) -> dict[str, Array]:
+    """Return arrays by their names.
+
+    Args:
+        where: The argument's name, for errors.
+        values: The arrays, one at least.
+        rank: Number of axes of each.
+
+    Raises:
+        DataError: There is none, or one has other axes.
+    """
+    if not values:
+        raise DataError(where, expected="at least one array, by name", received="none", hint="Give a dict of arrays.")
+    return {name: as_array(f"{where}[{name!r}]", each, (rank,)) for name, each in values.items()}
+
+
 def line(ax: Axes, x: Array, y: Array, label: str, style: LineStyle, *, crowd: int | None = None) -> None:
-    """Draw a line, with markers unless its points, or the `crowd` of points of its panel, are too many."""
+    """Draw a line, with markers unless there are too many points.
+
+    Args:
+        ax: The panel.
+        x: Places, `[n]`.
+        y: Heights, `[n]`.
+        label: Its name in the legend.
+        style: Colour, marker and dash.
+        crowd: Number of points of the panel; `None` counts those of the line.
+    """
     colour, marker, dash = style
     markers = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
-    ax.plot(
-        x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=markers, markersize=4
-    )  # fmt: skip
+    ax.plot(x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=markers, markersize=4)
 
 
 def guide(ax: Axes, x: float, label: str) -> None:
-    """Mark a place on the x axis."""
+    """Mark a place on the x axis.
+
+    Args:
+        ax: The panel.
+        x: The place.
+        label: What it is, for the legend.
+    """
     ax.axvline(x, color=GUIDE, linewidth=1.0, linestyle=":", label=label, zorder=1)
 
 
 def model_style(number: int) -> LineStyle:
-    """Return colour, marker and line style of the models, by their place; none of the first 24 are the same."""
+    """Return colour, marker and dash of a model; none of the first 24 are the same.
+
+    Args:
+        number: The model's place, from 0.
+    """
     turn = number // len(MODELS)
     return MODELS[number % len(MODELS)], MARKERS[(number + turn) % len(MARKERS)], DASHES[(number + turn) % len(DASHES)]
 
 
 def finish(figure: Figure, title: str | None) -> None:
-    """Add the title and one legend for all panels, below them."""
+    """Add the title and one legend for all panels, below them.
+
+    Args:
+        figure: The figure.
+        title: Its title, or none.
+    """
     if title:
         figure.suptitle(plain(title), fontsize=12)
     legend: dict[str, Any] = {}
@@ -135,12 +208,20 @@ def finish(figure: Figure, title: str | None) -> None:
 
 
 def axis_label(text: str) -> str:
-    """Return a text as the label of an axis: a longer line is cut off beside a small picture."""
+    """Return a text as the label of an axis; a line that is too long for a small picture is broken.
+
+    Args:
+        text: The text.
+    """
     return textwrap.fill(plain(text), 48, break_long_words=False)
 
 
 def plain(text: str) -> str:
-    """Return a text that matplotlib shows as it is: one line, no mathematics, not hidden from legends."""
+    """Return a text that matplotlib shows as it is: one line, no mathematics, not hidden from legends.
+
+    Args:
+        text: The text.
+    """
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in short(text, _LONGEST))
     escaped = shown.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
@@ -148,6 +229,10 @@ def plain(text: str) -> str:
 
 def short(text: str, most: int = 30) -> str:
     """Return a title with the middle cut out where it is long.
+
+    Args:
+        text: The title.
+        most: Most letters.
 
     Example:
         >>> short("a very long name of a series", 15)
@@ -159,6 +244,9 @@ def short(text: str, most: int = 30) -> str:
 def spoken(model: str) -> str:
     """Return a column's name as words.
 
+    Args:
+        model: The name.
+
     Example:
         >>> spoken("seasonal_naive")
         'seasonal naive'
@@ -169,6 +257,10 @@ def spoken(model: str) -> str:
 def tint(colour: str, share: float) -> str:
     """Mix a share of a colour with white, so that overlapping areas keep the shade of the legend.
 
+    Args:
+        colour: The colour.
+        share: Its share, between 0 and 1.
+
     Example:
         >>> tint("#000000", 0.5)
         '#808080'
@@ -178,10 +270,39 @@ def tint(colour: str, share: float) -> str:
 
 
 def time_axis(ax: Axes, stamps: Array, most: int = 8) -> None:
-    """Put dates or whole numbers on the x axis."""
+    """Put dates or whole numbers on the x axis.
+
+    Args:
+        ax: The panel.
+        stamps: Stamps of the kind that is drawn.
+        most: Most ticks.
+    """
     if stamps.dtype.kind == "M":
         locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(max(3, most - 2), integer=True))
+        step_axis(ax, max(3, most - 2))
+
+
+def step_axis(ax: Axes, most: int = 10) -> None:
+    """Put whole numbers on the x axis.
+
+    Args:
+        ax: The panel.
+        most: Most intervals between ticks.
+    """
+    ax.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
+
+
+def name_decades(axis: Any, few: float = 1e5) -> None:
+    """Label 1, 2 and 5 of each decade of a logarithmic axis, or 1 alone where there are many decades.
+
+    Args:
+        axis: The axis.
+        few: The factor between its ends up to which 2 and 5 are labelled.
+    """
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high < few * low else (1.0,)))
+    axis.set_major_formatter("{x:,.10g}")
+    axis.set_minor_formatter(NullFormatter())

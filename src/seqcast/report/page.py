@@ -1,4 +1,4 @@
-"""A self-contained HTML page: its parts as values, and a template that renders them.
+"""A self-contained HTML page: its sections as values, and a template that renders them.
 
 Pictures are embedded. The template is `page.html.j2`; it escapes every text.
 """
@@ -41,7 +41,13 @@ class Picture:
 
     @classmethod
     def of(cls, figure: Figure, alt: str, caption: str) -> Self:
-        """Return a figure as a picture."""
+        """Return a figure as a picture.
+
+        Args:
+            figure: The figure.
+            alt: What it shows, for those who cannot see it.
+            caption: Its caption.
+        """
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
         source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
@@ -72,7 +78,12 @@ class Table:
     best: set[tuple[int, int]] | frozenset[tuple[int, int]] = frozenset()
 
     def style(self, row: int, column: int) -> str:
-        """Return the HTML classes of a cell."""
+        """Return the HTML classes of a cell.
+
+        Args:
+            row: The cell's row, from 0.
+            column: The cell's column, from 0.
+        """
         return " ".join(["text"] * (self.header[column] in self.words) + ["best"] * ((row, column) in self.best))
 
 
@@ -108,21 +119,21 @@ class Note:
     text: str
 
 
-Part = Picture | Table | Facts | Note
+Block = Picture | Table | Facts | Note
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with its heading.
+    """A section of the page.
 
     Args:
         heading: Its heading.
-        parts: Its parts.
+        blocks: What stands in it.
         name: Its name in the list of contents; the heading if absent.
     """
 
     heading: str
-    parts: Sequence[Part]
+    blocks: Sequence[Block]
     name: str = ""
 
 

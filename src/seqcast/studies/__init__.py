@@ -3,11 +3,11 @@
     seqcast study periods            # one of them
     seqcast study all --quick        # proves the path of each
 
-A study (`study.Study`) is a grid of settings, a `run` of one setting and seed, pictures of all results and a finding.
-`runner` computes runs in parallel. Each run is a file (`cache`), keyed by its setting, the code that it can
-execute and the versions of the libraries, so that an interrupted study goes on where it stopped and a finished one
-draws at once. A run trains its networks through `study.Trainings`, with checkpoints from which it goes on. `tasks` and
-`oracle` are shared by studies; `demo` is the post's job and a real series.
+A study (`experiments.Study`) is a grid of settings, a measurement of one setting and seed, pictures of all results and
+a finding. `runner` measures in parallel. Each result is a file (`cache`), keyed by its setting and seed and by the
+versions of seqcast and of the libraries, so that an interrupted study goes on where it stopped and a finished one draws
+at once. The studies are in `representation`, `identifiability`, `teacher_forcing`, `generalisation` and `sizes`;
+`demo` is the post's job and a real series.
 
 Stability: experimental.
 """

@@ -10,11 +10,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from seqcast.baselines import LastValue, ManyToOneRegressor
 from seqcast.data import random_sines
@@ -25,6 +27,7 @@ from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learni
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import check_target, make_folder, write_beside
 from seqcast.specs import TrainingSpec
+from seqcast.studies.experiments import mse_by_step
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +46,7 @@ class DemoSize:
         epochs: Passes over the training windows.
         baseline_epochs: Passes of the many-to-one network.
         test: Test windows.
-        series_epochs: Passes over the real series.
+        series_epochs: Passes over the real series; `None` takes the preset's.
         series_horizon: Horizon of the real series, in weeks.
         n_windows: Cutoffs of the backtest.
     """
@@ -53,21 +56,12 @@ class DemoSize:
     epochs: int = 15
     baseline_epochs: int = 5
     test: int = 10_000
-    series_epochs: int = 30
+    series_epochs: int | None = None
     series_horizon: int = 52
     n_windows: int = 4
 
 
-QUICK = DemoSize(
-    windows=6_400,
-    batch_size=128,
-    epochs=6,
-    baseline_epochs=2,
-    test=1_000,
-    series_epochs=8,
-    series_horizon=26,
-    n_windows=2,
-)
+QUICK = DemoSize(6_400, 128, epochs=6, baseline_epochs=2, test=1_000, series_epochs=8, series_horizon=26, n_windows=2)
 
 
 def run_demo(
@@ -76,17 +70,17 @@ def run_demo(
     """Run both jobs and write their results.
 
     Args:
-        folder: Where the files go; it is made.
+        folder: Where the files go; created if missing.
         size: How much is computed.
         seed: Seed of everything random.
         verbose: 0 hides the progress of training.
-        say: Called with a line before each part.
+        say: Called with a line before each job.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
-        SaveError: The folder cannot be made, or takes no files.
+        SaveError: The folder cannot be created, or takes no files.
     """
     make_folder(folder)
     check_target(folder / FILES[0])
@@ -95,8 +89,7 @@ def run_demo(
     metrics: dict[str, Any] = {"seed": seed, "sines": _sines(folder, size, seed, verbose, say)}
     say(f"A real series: {describe(SERIES).title}; {size.series_horizon} weeks ahead")
     metrics["series"] = _series(folder, size, seed, verbose)
-    metrics["files"] = list(FILES)
-    metrics["seconds"] = time.perf_counter() - began
+    metrics |= {"files": list(FILES), "seconds": time.perf_counter() - began}
     text = json.dumps(metrics, indent=1)
     write_beside(folder / "metrics.json", lambda file: file.write(text.encode()))
     return metrics
@@ -104,8 +97,8 @@ def run_demo(
 
 def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Train on sums of two sines, as the post's published code draws them, and forecast past the trained horizon."""
-    past, future = random_sines(size.windows, past=PAST, future=LONGER, offset=(0, 0), seed=1969 + seed)
-    test_past, test_future = random_sines(size.test, past=PAST, future=LONGER, offset=(0, 0), seed=2000 + seed)
+    draw = partial(random_sines, past=PAST, future=LONGER, offset=(0, 0))
+    (past, future), (test, truth) = draw(size.windows, seed=1969 + seed), draw(size.test, seed=2000 + seed)
     model = Seq2SeqRegressor(
         encoder_units=(35, 35),
         decoder_units=(35, 35),
@@ -117,74 +110,57 @@ def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[
         verbose=verbose,
     ).fit(past, future[:, :FUTURE])
     say("The many-to-one network, fed with its own forecasts, for comparison")
-    training = TrainingSpec(epochs=size.baseline_epochs, batch_size=size.batch_size)
-    many_to_one = ManyToOneRegressor((35, 35), training=training, random_state=seed, verbose=verbose)
+    spec = TrainingSpec(epochs=size.baseline_epochs, batch_size=size.batch_size)
+    many_to_one = ManyToOneRegressor((35, 35), training=spec, random_state=seed, verbose=verbose)
     many_to_one.fit(past, future[:, :FUTURE])
     forecasts = {
-        "seqcast": model.predict(test_past, LONGER),
-        "many-to-one network": many_to_one.predict(test_past, LONGER),
-        "last value": LastValue().fit(past, future).predict(test_past, LONGER),
-        "zero": np.zeros_like(test_future),
+        "seqcast": model.predict(test, LONGER),
+        "many-to-one network": many_to_one.predict(test, LONGER),
+        "last value": LastValue().predict(test, LONGER),
+        "zero": np.zeros_like(truth),
     }
-    by_step = {name: _mse_by_step(forecast, test_future) for name, forecast in forecasts.items()}
+    by_step = {name: mse_by_step(forecast, truth) for name, forecast in forecasts.items()}
+    shown = zip((test, truth, forecasts["seqcast"]), (past, future, model.predict(past[:5], LONGER)), strict=True)
+    figures = {
+        "forecasts": _ten_windows(*(np.concatenate([unseen[:5], seen[:5]]) for unseen, seen in shown)),
+        "learning_curve": learning_curve(model.history_.epochs, ylabel="mean squared error (scaled units)"),
+        "error_by_step": error_by_step(by_step, trained_horizon=FUTURE, ylabel="mean squared error"),
+    }
+    for name, figure in figures.items():
+        save_figure(figure, folder / f"{name}.png")
+    model.save(folder / "sines.seqcast")
     scores = {
-        name: {
-            "mse_15": float(np.mean(steps[:FUTURE])),
-            "mse_20": float(np.mean(steps)),
-            "mse_by_step": [float(step) for step in steps],
-        }
+        name: {"mse_15": float(np.mean(steps[:FUTURE])), "mse_20": float(np.mean(steps)), "mse_by_step": steps}
         for name, steps in by_step.items()
     }
-    shown = [(test_past, test_future, forecasts["seqcast"]), (past, future, model.predict(past[:5], LONGER))]
-    figure = forecast_panels(
-        *(np.concatenate([array[:5] for array in arrays]) for arrays in zip(*shown, strict=True)),
+    history, weights = model.history_, model.engine_.weight_count
+    training = {"training_loss": history["loss"], "training_seconds": history.seconds}
+    return {**training, "weights": weights, "scores": scores}
+
+
+def _ten_windows(past: Array, truth: Array, forecast: Array) -> Figure:
+    return forecast_panels(
+        past,
+        truth,
+        forecast,
         titles=["test window"] * 5 + ["training window"] * 5,
         trained_horizon=FUTURE,
         suptitle=f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}",
     )
-    save_figure(figure, folder / "forecasts.png")
-    save_figure(
-        learning_curve(model.history_.epochs, ylabel="mean squared error (scaled units)"),
-        folder / "learning_curve.png",
-    )
-    save_figure(
-        error_by_step(by_step, trained_horizon=FUTURE, ylabel="mean squared error"), folder / "error_by_step.png"
-    )
-    model.save(folder / "sines.seqcast")
-    return {
-        "training_loss": model.history_["loss"],
-        "training_seconds": model.history_.seconds,
-        "weights": model.engine_.weight_count,
-        "scores": scores,
-    }
 
 
 def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, Any]:
     """Backtest on the real series: trained up to the first cutoff, forecast from each."""
-    frame = load(SERIES)
-    training = None if size.series_epochs == DemoSize().series_epochs else TrainingSpec(epochs=size.series_epochs)
+    frame, about = load(SERIES), describe(SERIES)
+    training = None if size.series_epochs is None else TrainingSpec(epochs=size.series_epochs)
     forecaster = Forecaster(size.series_horizon, training=training, random_state=seed, verbose=verbose)
     result = forecaster.backtest(frame, n_windows=size.n_windows)
     table = evaluate(result, ["mae", "rmse"])
-    title = describe(SERIES).title.split(",")[0]
-    figure = forecast_frame(
-        frame,
-        result,
-        models=["seqcast", BASELINE],
-        last=size.series_horizon * 2,
-        ylabel=describe(SERIES).units,
-    )
+    title = about.title.split(",")[0]
+    models = ["seqcast", BASELINE]
+    figure = forecast_frame(frame, result, models=models, last=size.series_horizon * 2, ylabel=about.units)
     figure.suptitle(f"{title}: {size.series_horizon} weeks ahead from {size.n_windows} cutoffs")
     save_figure(figure, folder / "series.png")
     scores = {name: dict(zip(table["metric"], map(float, table[name]), strict=True)) for name in table.columns[1:]}
-    return {
-        "name": SERIES,
-        "title": title,
-        "horizon": size.series_horizon,
-        "n_windows": size.n_windows,
-        "scores": scores,
-    }
-
-
-def _mse_by_step(forecast: Array, truth: Array) -> Array:
-    return np.asarray(np.mean((forecast - truth) ** 2, axis=(0, 2)))
+    sizes = {"horizon": size.series_horizon, "n_windows": size.n_windows}
+    return {"name": SERIES, "title": title, **sizes, "scores": scores}

@@ -14,9 +14,10 @@ from typing import Any
 from seqcast.plots import save_figure
 from seqcast.runtime import Executor, choose_executor, make_folder, threads, write_beside
 from seqcast.specs import check_int
-from seqcast.studies import find_study
 from seqcast.studies.cache import cached, cached_path, library_versions
-from seqcast.studies.study import SEEDS, Results, Setting, Study, Trainings
+from seqcast.studies.experiments import Results, Run, Setting, Study, find_study
+
+SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def run_study(
 
     Args:
         name: Its name.
-        folder: Where the files go, in a folder of the study's name; it is made.
+        folder: Where the files go, in a folder of the study's name; created if missing.
         quick: Whether to run a small grid with one seed, to prove the path.
         seeds: Number of seeds; `None` is 5, or 1 with `quick`.
         workers: Number of processes; `None` is one a core, or with `quick` this one alone.
@@ -72,14 +73,10 @@ def run_study(
     target = folder / (f"{name}-quick" if quick else name)
     runs = target / "runs"
     make_folder(runs)
-    jobs = [(setting, seed) for seed in range(count) for setting in study.grid(quick)]
-    described = {"code": study.code(), "libraries": library_versions()}
-    missing = [
-        (name, str(runs), setting, seed, described)
-        for setting, seed in jobs
-        if not _path(runs, setting, seed, described).exists()
-    ]
-    say(f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to be made")
+    libraries = library_versions()
+    jobs = [(name, str(runs), setting, seed, libraries) for seed in range(count) for setting in study.grid(quick)]
+    missing = [job for job in jobs if not _path(runs, *job[2:]).exists()]
+    say(f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to compute")
     began, done = time.perf_counter(), 0
 
     def finished(place: int, _: Any) -> None:
@@ -92,55 +89,60 @@ def run_study(
     if executor is None:
         executor = choose_executor(len(missing), workers=1 if quick and workers is None else workers)
     executor.map(make_run, missing, finished=finished)
-    results = Results([_read(runs, setting, seed, described) for setting, seed in jobs])
-    seconds = float(sum(row["seconds"] for row in results))
-    about = {"quick": quick, "seeds": count, "seconds": seconds, **described}
+    results = Results([{**(row := make_run(*job)), "setting": row.pop("of")} for job in jobs])
+    seconds = float(sum(row["seconds"] for row in results.rows))
+    about = {"quick": quick, "seeds": count, "seconds": seconds, "libraries": libraries, "cores": threads()}
     finding = study.finding(results)
-    files = _write(study, results, finding, target, about)
-    return Outcome(name, finding, files, len(missing), seconds)
+    return Outcome(name, finding, _write(study, results, finding, target, about), len(missing), seconds)
 
 
-def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:
-    """Compute one run and cache it; called in a worker.
+def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dict[str, str]) -> dict[str, Any]:
+    """Return the result of a run, from its file or by computing it; called in a worker.
 
-    Until its result is there, the states of its trainings are in `checkpoints/`, beside the folder of the results: a
-    run that was killed goes on from them. They are of the same code and libraries, as the result's name says.
+    Until its result is there, the states of its trainings are in `checkpoints/`, next to the folder of the results: a
+    run that was killed goes on from them. They are of the same versions, as the result's name says.
+
+    Args:
+        name: The study.
+        folder: Where the results go.
+        setting: The setting.
+        seed: The seed.
+        libraries: Versions of the libraries.
     """
-    study, runs = find_study(name), Path(folder)
-    checkpoints = runs.parent / "checkpoints" / _path(runs, setting, seed, described).stem
+    runs = Path(folder)
+    checkpoints = runs.parent / "checkpoints" / _path(runs, setting, seed, libraries).stem
 
     def measure() -> dict[str, Any]:
         began = time.perf_counter()
-        outcome = study.run(setting, seed, Trainings(checkpoints))
+        outcome = find_study(name).measure(Run(setting, seed, checkpoints))
         return {**outcome, "seconds": round(time.perf_counter() - began, 2)}
 
-    cached(runs, label(setting), seed, {"of": setting, **described}, measure)
+    result = cached(runs, label(setting), seed, _described(setting, libraries), measure)
     shutil.rmtree(checkpoints, ignore_errors=True)
     with contextlib.suppress(OSError):  # other runs have theirs in it
         checkpoints.parent.rmdir()
+    return result
 
 
 def label(setting: Setting) -> str:
     """Return a setting in words.
 
+    Args:
+        setting: The setting.
+
     Example:
-        >>> label({"context": 15, "frequency": [0.1, 10.0]})
-        'context 15, frequency 0.1 10.0'
+        >>> label({"context": 15, "decoder_input": "zeros"})
+        'context 15, decoder_input zeros'
     """
-
-    def word(value: Any) -> str:
-        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-    return ", ".join(f"{name} {word(value)}" for name, value in setting.items())
+    return ", ".join(f"{name} {value}" for name, value in setting.items())
 
 
-def _path(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) -> Path:
-    return cached_path(folder, label(setting), seed, {"of": setting, **described})
+def _described(setting: Setting, libraries: dict[str, str]) -> dict[str, Any]:
+    return {"of": setting, "libraries": libraries}
 
 
-def _read(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) -> dict[str, Any]:
-    row = json.loads(_path(folder, setting, seed, described).read_text())
-    return {**row, "setting": row.pop("of")}
+def _path(folder: Path, setting: Setting, seed: int, libraries: dict[str, str]) -> Path:
+    return cached_path(folder, label(setting), seed, _described(setting, libraries))
 
 
 def _write(study: Study, results: Results, finding: str, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
@@ -148,7 +150,7 @@ def _write(study: Study, results: Results, finding: str, folder: Path, about: di
     for suffix, figure in study.figures(results).items():
         files.append(folder / f"{study.name}{f'_{suffix}' if suffix else ''}.png")
         save_figure(figure, files[-1], dpi=110)
-    table = {"study": study.name, **about, "cores": threads(), "finding": finding, "results": results.rows}
+    table = {"study": study.name, **about, "finding": finding, "results": results.rows}
     texts = {
         f"{study.name}.json": json.dumps(table, indent=1),
         f"{study.name}.md": f"# {study.title}\n\n{study.question}\n\n{finding}\n",

@@ -1,8 +1,5 @@
 """A report is one whole page with everything in it, whatever the data are called."""
 
-import re
-from html.parser import HTMLParser
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,37 +10,27 @@ from seqcast.report import report
 EVIL = "<script>alert(1)</script>"
 
 
-class Words(HTMLParser):
-    """Reads the headings, tags and text of a page."""
+@pytest.fixture
+def written(read_page, tmp_path):
+    """Return a function that writes a report and reads it; `path` is another file's name."""
 
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.text = [], []
-        self.feed(text)
-        self.text = re.sub(r"\s+", " ", " ".join(self.text))
+    def write(path="report.html", **options):
+        report(tmp_path / path, title="Load", **options)
+        return read_page((tmp_path / path).read_text("utf-8"))
 
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def alts(self):
-        return [attributes["alt"] for tag, attributes in self.tags if tag == "img"]
+    return write
 
 
-def written(path, **options):
-    report(path, title="Load", **options)
-    return Words(path.read_text("utf-8"))
+def alts(page):
+    return [attributes["alt"] for attributes in page.all("img")]
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
-def test_all_parts(make_backtest, tmp_path, kind):
+def test_all_parts(make_backtest, written, kind):
     history, backtest = make_backtest(series=3, cutoffs=6, kind=kind)
     ahead = backtest.drop(columns=["y", "cutoff"]) if kind == "pandas" else backtest.drop("y", "cutoff")
     ahead = ahead[-4:]
-    words = written(
-        tmp_path / "report.html",
+    page = written(
         history=history,
         forecast=ahead,
         backtest=backtest,
@@ -54,66 +41,65 @@ def test_all_parts(make_backtest, tmp_path, kind):
         trained_horizon=4,
         unit="MW",
     )
-    alts = words.alts()
-    assert len(alts) == 8
+    assert len(alts(page)) == 8
     for part, alt in zip(
         ("History and forecast by good", "Forecasts by good and seasonal naive", "Share of the truth", "by step",
-         "by series", "Errors of good", "the most important is price", "Loss over 2 epochs"), alts, strict=True
+         "by series", "Errors of good", "the most important is price", "Loss over 2 epochs"), alts(page), strict=True
     ):  # fmt: skip
         assert part in alt
     for expected in ("MASE", "coverage 80 %", "relative MAE", "Diebold-Mariano", "epochs 20", "horizon 4", "seed 7"):
-        assert expected in words.text
-    assert "Forecasts of 3 series by good." in words.text
-    headings = [tag for tag, _ in words.tags].count("h2")
+        assert expected in page.words
+    assert "Forecasts of 3 series by good." in page.words
+    headings = [tag for tag, _ in page.tags].count("h2")
     assert headings == 8
-    assert "2024-01-01" in words.text
-    assert not [each for tag, each in words.tags if tag in ("script", "link", "iframe")]
+    assert "2024-01-01" in page.words
+    assert not [each for tag, each in page.tags if tag in ("script", "link", "iframe")]
 
 
-def test_names_from_the_data_come_out_as_text(make_backtest, tmp_path):
+def test_names_from_the_data_come_out_as_text(make_backtest, written):
     history, backtest = make_backtest(series=2, cutoffs=4)
     history, backtest = (df.replace({"s00": EVIL}) for df in (history, backtest))
     backtest.columns = [name.replace("good", EVIL) for name in backtest.columns]
-    words = written(tmp_path / "report.html", history=history, backtest=backtest, metadata={EVIL: EVIL})
-    assert "script" not in [tag for tag, _ in words.tags]
-    assert "alert(1)" in words.text
-    assert any(EVIL in alt for alt in words.alts())
+    page = written(history=history, backtest=backtest, metadata={EVIL: EVIL})
+    assert "script" not in [tag for tag, _ in page.tags]
+    assert "alert(1)" in page.words
+    assert any(EVIL in alt for alt in alts(page))
     forecast = backtest.drop(columns=["y", "cutoff"])[-4:].assign(unique_id=EVIL)
-    words = written(tmp_path / "other.html", history=history, forecast=forecast)
-    assert "script" not in [tag for tag, _ in words.tags]
-    assert EVIL in words.alts()[0]
+    page = written(history=history, forecast=forecast)
+    assert "script" not in [tag for tag, _ in page.tags]
+    assert EVIL in alts(page)[0]
 
 
-def test_a_forecast_alone(make_backtest, tmp_path):
+def test_a_forecast_alone(make_backtest, written):
     history, backtest = make_backtest(series=1)
-    words = written(tmp_path / "r.html", history=history, forecast=backtest[-4:][["unique_id", "ds", "good"]])
-    assert len(words.alts()) == 1
-    assert "A point forecast." in words.text
+    page = written(history=history, forecast=backtest[-4:][["unique_id", "ds", "good"]])
+    assert len(alts(page)) == 1
+    assert "A point forecast." in page.words
 
 
-def test_the_same_page_from_the_same_frames(make_backtest, tmp_path):
+def test_the_same_page_from_the_same_frames(make_backtest, written, tmp_path):
     history, backtest = make_backtest(series=2)
     for name in ("one", "two"):
-        written(tmp_path / name, history=history, backtest=backtest)
+        written(name, history=history, backtest=backtest)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_what_cannot_be_told_is_said(make_backtest, tmp_path):
+def test_what_cannot_be_told_is_said(make_backtest, written):
     history, backtest = make_backtest(series=1, cutoffs=1, gaps=True)
-    words = written(tmp_path / "r.html", history=history, backtest=backtest)
-    assert "There is too little to test." in words.text
+    page = written(history=history, backtest=backtest)
+    assert "There is too little to test." in page.words
     alone = backtest[["unique_id", "ds", "cutoff", "y", "good"]]
-    assert "only one model" in written(tmp_path / "r.html", history=history, backtest=alone).text
+    assert "only one model" in written(history=history, backtest=alone).words
     flat = history.assign(y=1.0)
-    words = written(tmp_path / "r.html", history=flat, backtest=backtest.assign(y=1.0, good=1.0))
-    assert "–" in words.text
+    page = written(history=flat, backtest=backtest.assign(y=1.0, good=1.0))
+    assert "–" in page.words
 
 
-def test_metrics_are_chosen(make_backtest, tmp_path):
+def test_metrics_are_chosen(make_backtest, written):
     history, backtest = make_backtest()
-    words = written(tmp_path / "r.html", history=history, backtest=backtest, metrics=["rmsse", "bias"], season_length=7)
-    assert "RMSSE" in words.text
-    assert "relative RMSSE" in words.text
+    page = written(history=history, backtest=backtest, metrics=["rmsse", "bias"], season_length=7)
+    assert "RMSSE" in page.words
+    assert "relative RMSSE" in page.words
 
 
 def test_nothing_is_written_when_something_is_wrong(make_backtest, tmp_path):
@@ -137,9 +123,9 @@ def test_nothing_is_written_when_something_is_wrong(make_backtest, tmp_path):
         report(tmp_path / "missing" / "r.html", title="t", history=history, backtest=backtest)
 
 
-def test_targets(make_backtest, tmp_path):
+def test_targets(make_backtest, written):
     history, backtest = (
         pd.concat([df.assign(target="price"), df.assign(target="volume")]) for df in make_backtest(series=1, cutoffs=4)
     )
-    words = written(tmp_path / "r.html", history=history, backtest=backtest)
-    assert "series 2" in words.text
+    page = written(history=history, backtest=backtest)
+    assert "series 2" in page.words

@@ -1,4 +1,4 @@
-"""Trajectories: states and gates of encoder and decoder, token by token, and how long gates keep what they hold."""
+"""The state space: states and gates of encoder and decoder, token by token, principal components, nearest windows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.engine import Labels, ModelInputs
-from seqcast.errors import SpecError
+from seqcast.errors import DataError, SpecError
 from seqcast.network import CELLS
-from seqcast.specs import check_choice
+from seqcast.specs import check_choice, check_int
 
 Array = npt.NDArray[Any]
 PARTS = ("encoder", "decoder")
@@ -39,7 +39,7 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
     A decoder that reads its own outputs reads points here.
 
     Args:
-        model_inputs: The windows; all their tokens are held at once.
+        model_inputs: The windows; all their tokens are in memory at once.
         horizon: Steps to write; `None` is that of the inputs.
 
     Returns:
@@ -91,15 +91,23 @@ class Trajectories:
         return np.concatenate(self._layer(part, layer)["states"], axis=-1)
 
     def gates(self, part: str, layer: int) -> dict[str, Array]:
-        """Return the values of a layer's gates at each token by name, `[N, tokens, n]`; arguments as for `states`.
+        """Return the values of a layer's gates at each token by name, `[N, tokens, n]`.
 
         A GRU has `update` (how much stays), `reset` and `candidate`; an LSTM `input`, `forget` (how much stays),
         `candidate` and `output`; a simple recurrent layer its `candidate` alone, which is its state.
+
+        Args:
+            part: `encoder` or `decoder`.
+            layer: The layer, from 1.
         """
         return dict(self._layer(part, layer)["gates"])
 
     def tokens(self, part: str) -> Array:
-        """Return the last step of each token: up to 0 in the past, from 1 in the forecast."""
+        """Return the last step of each token: up to 0 in the past, from 1 in the forecast.
+
+        Args:
+            part: `encoder` or `decoder`.
+        """
         count = self.layers[part][0]["states"][0].shape[1]
         places = np.arange(count) * self.segment
         return places - places[-1] if part == "encoder" else places + self.segment
@@ -116,10 +124,8 @@ class Trajectories:
             past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
         """
         values, steps = self.states(part, layer), self.tokens(part)
-        counted = np.ones(values.shape[:2], dtype=bool)
-        if part == "encoder" and self.valid is not None:
-            counted = np.asarray(self.valid, dtype=bool)
-        windows, places = np.nonzero(counted)
+        valid = self.valid if part == "encoder" else None
+        windows, places = np.nonzero(np.ones(values.shape[:2]) if valid is None else np.asarray(valid))
         columns = {f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])}
         return self.labels.frame(windows, {"step": steps[places], **columns})
 
@@ -171,30 +177,119 @@ def gate_statistics(trajectories: Trajectories) -> Any:
     """
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
+    tables = []
     for part in PARTS:
         valid = trajectories.valid if part == "encoder" else None
         for layer in range(1, len(trajectories.layers[part]) + 1):
             for gate, values in trajectories.gates(part, layer).items():
-                flat = (
-                    values[np.asarray(valid, dtype=bool)] if valid is not None else values.reshape(-1, values.shape[2])
-                )
-                is_gate = gate != "candidate"
-                means = flat.mean(axis=0)
-                shut, opened = (flat < SHUT).mean(axis=0), (flat > OPEN).mean(axis=0)
-                with np.errstate(divide="ignore"):
-                    lifetime = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
-                rows += [
-                    {
-                        "part": part,
-                        "layer": layer,
-                        "gate": gate,
-                        "unit": unit + 1,
-                        "mean": float(means[unit]),
-                        "shut": float(shut[unit]) if is_gate else np.nan,
-                        "open": float(opened[unit]) if is_gate else np.nan,
-                        "memory": float(lifetime[unit]) if gate in _KEEPING else np.nan,
-                    }
-                    for unit in range(flat.shape[1])
-                ]
-    return pd.DataFrame(rows)
+                units = np.arange(1, values.shape[2] + 1)
+                flat = values.reshape(-1, len(units)) if valid is None else values[np.asarray(valid, dtype=bool)]
+                columns = {"part": part, "layer": layer, "gate": gate, "unit": units, "mean": flat.mean(axis=0)}
+                if gate != "candidate":
+                    columns |= {"shut": (flat < SHUT).mean(axis=0), "open": (flat > OPEN).mean(axis=0)}
+                if gate in _KEEPING:
+                    with np.errstate(divide="ignore"):
+                        columns["memory"] = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
+                tables.append(pd.DataFrame(columns))
+    names = ["part", "layer", "gate", "unit", "mean", "shut", "open", "memory"]
+    return pd.concat(tables, ignore_index=True).reindex(columns=names).astype(dict.fromkeys(names[4:], float))
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components of states.
+
+    Args:
+        points: Where each window lies, `[N, count]`.
+        directions: The directions, `[count, width]`, of length 1.
+        explained: Share of the variance that lies in each, `[count]`.
+        loc: The mean state, `[width]`.
+    """
+
+    points: Array
+    directions: Array
+    explained: Array
+    loc: Array
+
+    def project(self, values: Array) -> Array:
+        """Return the coordinates of other states, `[..., count]`.
+
+        Args:
+            values: The states, `[..., width]`, such as a trajectory's.
+        """
+        return np.asarray((values - self.loc) @ self.directions.T)
+
+
+def principal_components(values: Array, count: int = 2) -> Components:
+    """Return the principal components of states: the directions in which they differ most.
+
+    Args:
+        values: States, `[N, width]`, as `states` returns them.
+        count: Number of directions.
+
+    Returns:
+        The components.
+
+    Raises:
+        DataError: There are fewer windows or units than directions.
+
+    Example:
+        >>> line = np.outer(np.arange(5.0), [3.0, 4.0])
+        >>> components = principal_components(line, 1)
+        >>> components.explained.round(3).tolist(), np.diff(components.points[:, 0]).round(3).tolist()
+        ([1.0], [5.0, 5.0, 5.0, 5.0])
+    """
+    from sklearn.decomposition import PCA
+
+    if check_int("count", count) > min(values.shape):
+        expected, hint = (
+            f"at least {count} windows and {count} units",
+            "Ask for fewer directions, or give more windows.",
+        )
+        raise DataError("values", expected=expected, received=f"shape {values.shape}", hint=hint)
+    pca = PCA(count, svd_solver="full").fit(values)
+    # The sign is free; the largest coordinate of a direction is positive, so that pictures do not flip.
+    largest = np.abs(pca.components_).argmax(axis=1)
+    signs = np.sign(pca.components_[np.arange(count), largest])[:, None]
+    directions = pca.components_ * signs
+    return Components((values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_)
+
+
+def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
+    """Return the nearest neighbours of windows in the space of states.
+
+    Each unit counts in its own standard deviations over all windows.
+
+    Args:
+        model_inputs: The windows.
+        k: Neighbours of each.
+        query: Which windows to find neighbours of, a slice, indices or a mask; `None` is all.
+        layer: One layer of the encoder, from 1; `None` is all.
+
+    Returns:
+        A frame with `k` rows a window, nearest first: the window's labels, those of the neighbour, called `near_…`,
+        `rank` from 1, and the `distance`: the root mean square over units, in standard deviations.
+
+    Raises:
+        DataError: There are not more windows than neighbours.
+
+    Example:
+        >>> list(nearest(model_inputs, k=2).columns), len(nearest(model_inputs, k=2, query=slice(3)))
+        (['window', 'near_window', 'rank', 'distance'], 6)
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if check_int("k", k) >= len(model_inputs):
+        expected, received = f"more than {k} windows", str(len(model_inputs))
+        raise DataError("model_inputs", expected=expected, received=received, hint="Ask for fewer neighbours.")
+    values = states(model_inputs, layer).astype(np.float64)
+    deviation = values.std(axis=0)
+    values = values / np.where(deviation > 0, deviation, 1.0) / np.sqrt(values.shape[1])
+    queried = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
+    all_distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
+    # A window is its own neighbour; of several that are equal it may not be the first.
+    itself = places == queried[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    neighbours, distances = places[~itself], all_distances[~itself]
+    columns = {"rank": np.tile(np.arange(1, k + 1), len(queried)), "distance": distances}
+    return model_inputs.labels.frame(np.repeat(queried, k), columns, near=neighbours)

@@ -1,0 +1,15 @@
+from .importance import covariate_importance as covariate_importance
+from .influence import Sensitivity as Sensitivity
+from .influence import attention as attention
+from .influence import remove_units as remove_units
+from .influence import sensitivity as sensitivity
+from .probes import circular as circular
+from .probes import probe as probe
+from .probes import unit_r2 as unit_r2
+from .state_space import Components as Components
+from .state_space import Trajectories as Trajectories
+from .state_space import gate_statistics as gate_statistics
+from .state_space import nearest as nearest
+from .state_space import principal_components as principal_components
+from .state_space import states as states
+from .state_space import trajectories as trajectories

@@ -1,0 +1,296 @@
+"""Rankings: series, networks, covariates, properties and units by a number each, the largest or the best on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqcast.data.frames import check_columns, open_frame
+from seqcast.errors import DataError
+from seqcast.evaluation import Backtest, Scorer
+from seqcast.plots import style
+from seqcast.specs import Columns, check_int
+
+Array = npt.NDArray[Any]
+
+_SPOKEN = {
+    "mae": "mean absolute error",
+    "mse": "mean squared error",
+    "rmse": "root mean squared error",
+    "mape": "mean absolute percentage error (as a fraction)",
+    "smape": "symmetric mean absolute percentage error (as a fraction)",
+    "mase": "mean absolute scaled error (1 is the naive forecast in training)",
+    "rmsse": "root mean squared scaled error (1 is the naive forecast in training)",
+    "nd": "normalised deviation",
+    "bias": "mean error (above 0 is too high)",
+    "mqloss": "mean quantile loss",
+    "scaled_crps": "scaled CRPS",
+}
+
+
+def score_label(metric: str, unit: str) -> str:
+    """Return the name of an axis of scores.
+
+    Args:
+        metric: The metric.
+        unit: Unit of the values, or nothing.
+    """
+    return _SPOKEN.get(metric, metric.replace("_", " ")) + (f" [{unit}]" if unit else "")
+
+
+def only_score(scores: dict[str, Array], metric: str) -> Array:
+    """Return the score of a metric that has only one.
+
+    Args:
+        scores: Its scores by name.
+        metric: The metric.
+    """
+    if len(scores) != 1:
+        raise DataError(
+            "metric",
+            expected="a metric with one score",
+            received=f"{metric!r}, which gives {', '.join(scores)}",
+            hint="Choose another, such as 'mae' or 'scaled_crps'.",
+        )
+    return next(iter(scores.values()))
+
+
+def counted(backtest: Backtest) -> str:
+    """Return how many series and windows a backtest has, in words.
+
+    Args:
+        backtest: The backtest.
+    """
+    series, windows = (len(backtest.rows.groups(*keys)) for keys in (backtest.rows.series, backtest.rows.window))
+    return f"{series:,} series, {windows:,} window{'s' * (windows > 1)}"
+
+
+def _rows(names: Iterable[Any], xlabel: str, height: float = 0.34) -> tuple[Figure, Axes]:
+    """Return a figure with a row for each name, the first at the bottom."""
+    words = [style.plain(style.short(str(name), 60)).strip() for name in names]
+    width = max(6.8, 5.2 + 0.065 * max(map(len, words)))
+    figure, _, (ax,) = style.new_panels(1, 1, width, height * len(words) + 1.3, margins=(0.0, 0.0))
+    ax.set_yticks(range(len(words)), words)
+    ax.set_xlabel(style.plain(xlabel))
+    return figure, ax
+
+
+@matplotlib.rc_context(style.STYLE)
+def score_by_series(
+    df: Any,
+    metric: str = "mae",
+    *,
+    models: Sequence[str] | None = None,
+    max_series: int = 20,
+    train_df: Any = None,
+    season_length: int | None = None,
+    columns: Columns | None = None,
+    unit: str = "",
+    title: str | None = None,
+) -> Figure:
+    """Draw each series' error, one line a series and one mark a model, the hardest series of the first model on top.
+
+    Args:
+        df: The backtest, as `evaluate` takes it.
+        metric: A metric with one score, such as `mae`.
+        models: Columns to draw; `None` draws all.
+        max_series: Most lines: the series with the largest errors.
+        train_df: Rows for scaled metrics.
+        season_length: Season of scaled metrics.
+        columns: Names of the columns.
+        unit: Unit of the values, for metrics that have one.
+        title: Title of the figure; `None` says which series are shown.
+
+    Returns:
+        The figure.
+
+    Raises:
+        SpecError: There is no such metric, model or option.
+        DataError: The frame lacks something.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": [1.0, 2.0], "model": [1.5, 4.0]})
+        >>> [label.get_text() for label in score_by_series(df).axes[0].get_yticklabels()]
+        ['a', 'b']
+    """
+    check_int("max_series", max_series)
+    scorer = Scorer(df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns)
+    rows = scorer.backtest.rows
+    groups, scores = scorer.scores(rows.series)
+    values = only_score(scores, metric)
+    order = np.argsort(-np.nan_to_num(np.abs(values[:, 0]), nan=-np.inf), kind="stable")[:max_series][::-1]
+    figure, ax = _rows(rows.names[groups.first[order]], score_label(metric, unit), height=0.26)
+    for number, model in enumerate(scorer.backtest.models):
+        colour, marker, _ = style.model_style(number)
+        label = style.plain(style.spoken(model))
+        ax.plot(values[order, number], np.arange(len(order)), marker, color=colour, markersize=6, label=label)
+    drawn = values[order][np.isfinite(values[order])]
+    if len(drawn) and drawn.min() > 0 and drawn.max() > 100 * drawn.min():
+        ax.set_xscale("log")
+    elif len(drawn) and drawn.min() >= 0:
+        ax.set_xlim(left=0)
+    else:
+        ax.axvline(0, color=style.GUIDE, linewidth=1.0, zorder=1)
+    few = f"the {len(order)} hardest of {len(groups)}" if len(order) < len(groups) else f"all {len(groups)}"
+    style.finish(figure, title or f"Error by series ({few})")
+    return figure
+
+
+@matplotlib.rc_context(style.STYLE)
+def dot_chart(
+    rows: Mapping[str, Any], *, xlabel: str, title: str | None = None, logx: bool = False, runs: str = "a run"
+) -> Figure:
+    """Draw one number of each of several things, all runs as dots and their mean as a mark, the smallest mean on top.
+
+    Args:
+        rows: For each thing its name and a number a run, `[runs]`.
+        xlabel: What the numbers are, with their unit.
+        title: Title of the figure.
+        logx: Whether the axis is logarithmic.
+        runs: What a dot is, for the legend.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: There is nothing to draw.
+
+    Example:
+        >>> figure = dot_chart({"deep": [2.0, 3.0], "wide": [1.0]}, xlabel="error")
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['deep', 'wide']
+    """
+    arrays = style.named_arrays("rows", rows, 1)
+    ordered = sorted(arrays, key=lambda name: float(-arrays[name].mean()))
+    figure, ax = _rows(ordered, xlabel)
+    for place, name in enumerate(ordered):
+        places = np.full(len(arrays[name]), place)
+        ax.plot(arrays[name], places, "o", markersize=4, color=style.PAST, alpha=0.5, label=runs)
+        ax.plot(arrays[name].mean(), place, "D", markersize=6, color=style.MODELS[0], label="mean")
+    if logx:
+        ax.set_xscale("log")
+        style.name_decades(ax.xaxis)
+    style.finish(figure, title)
+    return figure
+
+
+@matplotlib.rc_context(style.STYLE)
+def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | None = None) -> Figure:
+    """Draw by how much the error grows without each covariate, the most important one on top.
+
+    Args:
+        importance: The result of `covariate_importance`, of a forecaster or of `seqcast.inspect`.
+        max_covariates: Most covariates that are drawn.
+        title: Title of the figure.
+
+    Returns:
+        The figure; lines reach one standard deviation over the permutations to either side.
+
+    Raises:
+        DataError: A column is missing, or there are no covariates.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"covariate": ["price", "day"], "importance": [0.3, 0.0], "spread": 0.1, "error": 1})
+        >>> figure = importance_chart(table)
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['day', 'price']
+    """
+    check_int("max_covariates", max_covariates)
+    frame = open_frame(importance, "importance", hint="Give what covariate_importance returns.")
+    check_columns(frame, [(None, name) for name in ("covariate", "importance", "spread", "error")], "importance")
+    values, spread, errors = (frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error"))
+    if not np.isfinite(values).all():
+        raise DataError(option="importance", expected="finite numbers", received="others", hint="Compute it again.")
+    order = np.argsort(-values, kind="stable")[:max_covariates][::-1]
+    label = f"growth of the error, which is {errors[0]:.3g} with all as they are (scaled units)"
+    figure, ax = _rows(frame["covariate"].to_numpy()[order], label)
+    reach = {"ecolor": style.GUIDE, "capsize": 3, "label": "spread of permutations"}
+    label, places = "growth of the error", np.arange(len(order))
+    ax.barh(places, values[order], 0.6, xerr=spread[order], color=style.MODELS[4], label=label, error_kw=reach)
+    ax.axvline(0.0, color=style.GUIDE, linewidth=1.0)
+    if len(order) < len(values):
+        title = title or f"{len(order)} of {len(values)} covariates, the most important"
+    style.finish(figure, title)
+    return figure
+
+
+@matplotlib.rc_context(style.STYLE)
+def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
+    """Draw how well properties can be predicted from states, and the control.
+
+    Args:
+        table: The result of `seqcast.inspect.probe`.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> import pandas as pd
+        >>> row = {"property": "frequency", "probe": "linear", "r2": 0.9, "r2_low": 0.8, "r2_high": 0.95}
+        >>> figure = probe_scores(pd.DataFrame([{**row, "r2_permuted": -0.01}]))
+        >>> figure.axes[0].get_xlabel()
+        'R² on windows that the probe has not seen'
+    """
+    properties = list(dict.fromkeys(table["property"]))[::-1]
+    probes = list(dict.fromkeys(table["probe"]))
+    figure, ax = _rows(properties, "R² on windows that the probe has not seen", height=0.5)
+    for number, kind in enumerate(probes):
+        rows = table[table["probe"] == kind].set_index("property").reindex(properties)
+        # A control may be much below zero; what counts is that it is not above.
+        shown = rows[["r2", "r2_low", "r2_high", "r2_permuted"]].clip(-0.2, 1)
+        colour, marker, _ = style.model_style(number)
+        places = np.arange(len(properties)) + 0.16 * ((len(probes) - 1) / 2 - number)
+        ax.hlines(places, shown["r2_low"], shown["r2_high"], color=colour, linewidth=1.2)
+        ax.plot(shown["r2"], places, marker, color=colour, label=f"{kind} probe")
+        control = f"{kind} probe, values permuted"
+        ax.plot(shown["r2_permuted"], places, marker, color=colour, markerfacecolor="white", label=control)
+    ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
+    ax.set_xlim(-0.24, 1.04)
+    style.finish(figure, title)
+    return figure
+
+
+@matplotlib.rc_context(style.STYLE)
+def unit_chart(
+    values: Mapping[str, Any], *, ylabel: str, title: str | None = None, guide_at: float | None = None
+) -> Figure:
+    """Draw one number a unit, a panel a layer, the largest first.
+
+    Args:
+        values: For each layer its name and a number a unit, `[n]`.
+        ylabel: What the numbers are, with their unit.
+        title: Title of the figure.
+        guide_at: A number to compare with; marked.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: There is no layer.
+
+    Example:
+        >>> figure = unit_chart({"layer 1": [0.1, 0.5]}, ylabel="memory [steps]")
+        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
+        [0.5, 0.1]
+    """
+    layers = style.named_arrays("values", values, 1)
+    figure, _, axes = style.new_panels(len(layers), len(layers), 3.2, 3.0, margins=(0.5, 0.0), sharey=True)
+    for number, (ax, (name, numbers)) in enumerate(zip(axes, layers.items(), strict=True)):
+        colour = (style.PAST, *style.MODELS)[number % 7]
+        ax.bar(np.arange(1, len(numbers) + 1), np.sort(numbers)[::-1], color=colour, width=0.8)
+        if guide_at is not None:
+            ax.axhline(guide_at, color=style.GUIDE, linewidth=1.0, linestyle=":")
+        ax.set(title=style.plain(name), xlabel="unit, the largest first")
+        style.step_axis(ax, 6)
+    axes[0].set_ylabel(style.plain(ylabel))
+    style.finish(figure, title)
+    return figure

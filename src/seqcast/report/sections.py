@@ -1,0 +1,310 @@
+"""A report: one HTML page with the forecasts, their scores in a backtest, the training and the settings."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from seqcast import plots
+from seqcast.data.frames import open_frame
+from seqcast.errors import DataError, SpecError
+from seqcast.evaluation import BASELINE, CUTOFF, Backtest, FrameRows, diebold_mariano, leaderboard, spoken_metric
+from seqcast.intervals import level_text
+from seqcast.plots import spoken
+from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
+from seqcast.runtime import write_beside
+from seqcast.specs import Columns, check_int
+
+_OVERLAYS = 4  # series whose backtest is drawn
+_ALPHA = 0.05
+
+
+def report(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    history: Any,
+    forecast: Any = None,
+    backtest: Any = None,
+    model: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    learning: Mapping[str, Sequence[float]] | None = None,
+    importance: Any = None,
+    metrics: Sequence[str] | None = None,
+    season_length: int | None = None,
+    trained_horizon: int | None = None,
+    max_series: int = 12,
+    unit: str = "",
+    columns: Columns | None = None,
+) -> None:
+    """Write a report to a file: one page that needs no other file and no network.
+
+    Args:
+        path: Where to; it appears whole or not at all.
+        title: Title of the page.
+        history: The series, as a long frame.
+        forecast: Forecasts from their ends; `None` leaves them out.
+        backtest: Forecasts of one or more models from earlier cutoffs, with the truth; `None` leaves them out.
+        model: The model that the report is about; `None` takes the first of the backtest or the forecast.
+        metadata: Facts to show: `{"Training": {"epochs": 20}, …}`; values that are no dicts stand under Settings.
+        learning: Loss by epoch, `loss` and perhaps `val_loss`, to be drawn.
+        importance: By how much the error grows without each covariate, as `covariate_importance` returns it.
+        metrics: Metrics of the leaderboard; `None` takes the usual, see `evaluate`.
+        season_length: Season of scaled metrics; `None` takes the usual one of the frequency.
+        trained_horizon: Steps that the network was trained to forecast.
+        max_series: Most series that are drawn.
+        unit: Unit of the values.
+        columns: Names of the columns, of all frames.
+
+    Raises:
+        SpecError: There is no such model or metric, or there is nothing to report.
+        DataError: A frame lacks something; nothing was written.
+        SaveError: The file could not be written.
+
+    Example:
+        >>> import pandas as pd, pathlib, tempfile
+        >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
+        >>> future = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
+        >>> file = pathlib.Path(tempfile.mkdtemp(), "report.html")
+        >>> report(file, title="Sales", history=past, forecast=future)
+        >>> "<title>Sales</title>" in file.read_text("utf-8")
+        True
+    """
+    if forecast is None and backtest is None:
+        raise SpecError("forecast", expected="a forecast or a backtest", received="neither", hint="Give one.")
+    check_int("max_series", max_series)
+    rows = FrameRows("history", history, columns)
+    rows.need(rows.columns.value)
+    sections = [Section("The data", [Facts(_data(rows))])]
+    if forecast is not None:
+        _, future = plots.read_pair(history, forecast, columns)
+        main = plots.main_model(future, model)
+        figure = plots.forecast_fans(
+            history, forecast, model=main, max_series=max_series, columns=columns, ylabel=unit or None
+        )
+        sections.append(Section("Forecast", [_forecast_picture(figure, future, main)]))
+    if backtest is not None:
+        scored = _Scored(history, backtest, columns, model, max_series, unit)
+        accuracy = [scored.leaderboard(metrics, season_length), *scored.overlays()]
+        sections += [
+            Section("Accuracy in the backtest", accuracy, name="Accuracy"),
+            Section("Errors", scored.errors(trained_horizon)),
+            Section("Is the difference more than chance?", [scored.tests()], name="Significance"),
+        ]
+    if importance is not None:
+        sections.append(Section("What forecasts rest on", [_importance_picture(importance)], name="Covariates"))
+    sections += _fit_sections(metadata or {}, learning)
+    by_model = f" by {spoken(model)}" if model else ""
+    text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
+    write_beside(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def _data(rows: FrameRows) -> dict[str, Any]:
+    groups = rows.groups(*rows.series)
+    lengths = np.bincount(groups.codes)
+    times = rows.times(rows.columns.ds, local=True)
+    return {
+        "series": len(groups),
+        "rows": len(rows),
+        "rows a series": str(lengths[0]) if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}",
+        "first stamp": _stamp(times.min()),
+        "last stamp": _stamp(times.max()),
+        "missing values": int(np.isnan(rows.numbers(rows.columns.value)).sum()),
+    }
+
+
+def _stamp(time: Any) -> str:
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    day, _, clock = str(np.datetime_as_string(time, unit="s")).partition("T")
+    return day if clock == "00:00:00" else f"{day} {clock}"
+
+
+def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
+    names = list(dict.fromkeys(forecast.names))
+    listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
+    alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
+    bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
+    caption = f"The shaded bands are intervals meant to hold {bounds} of what comes." if bounds else "A point forecast."
+    return Picture.of(figure, alt, caption)
+
+
+def _importance_picture(importance: Any) -> Picture:
+    names = open_frame(importance, "importance")["covariate"].to_list()
+    alt = f"Growth of the error without each of {len(names)} covariates; the most important is {names[0]}"
+    caption = (
+        "By how much the mean absolute error grows when a covariate is taken from another window, on rows that were "
+        "not trained on; lines reach one standard deviation to either side. Covariates that say the same share it."
+    )
+    return Picture.of(plots.importance_chart(importance), alt, caption)
+
+
+def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:
+    """Return the sections about training and settings."""
+    groups = {str(name): dict(values) for name, values in metadata.items() if isinstance(values, Mapping)}
+    loose = {str(name): value for name, value in metadata.items() if not isinstance(value, Mapping)}
+    if loose:
+        groups["Settings"] = {**loose, **groups.get("Settings", {})}
+    sections = []
+    if learning is not None:
+        alt = f"Loss over {len(learning['loss'])} epochs of training" if "loss" in learning else "Loss by epoch"
+        caption = (
+            "Training should fall and level off; validation that rises again says that training went on for too long."
+        )
+        curve = Picture.of(plots.learning_curve(learning, ylabel="loss"), alt, caption)
+        facts = groups.pop("Training", {})
+        sections.append(Section("Training", [curve, Facts(facts)] if facts else [curve]))
+    return [*sections, *(Section(name, [Facts(values)]) for name, values in groups.items())]
+
+
+@dataclass
+class _Scored:
+    """A backtest that the report shows: tables and pictures of its scores."""
+
+    history: Any
+    backtest: Any
+    columns: Columns | None
+    model: str | None
+    max_series: int
+    unit: str
+
+    def __post_init__(self) -> None:
+        checked = Backtest(self.backtest, self.columns)
+        rows = checked.rows
+        rows.models(None if self.model is None else [self.model])  # refuses a model that is not there
+        main = self.model or checked.models[0]
+        self.models = [main, *(name for name in checked.models if name != main)]
+        self.levels = checked.levels()
+        self.series, self.windows = len(rows.groups(*rows.series)), len(rows.groups(*rows.window))
+        self.cutoffs = len(rows.groups(CUTOFF)) if rows.has(CUTOFF) else 1
+
+    def leaderboard(self, metrics: Sequence[str] | None, season_length: int | None) -> Table:
+        """Return the table of scores."""
+        frame = leaderboard(
+            self.backtest,
+            metrics,
+            train_df=self.history,
+            season_length=season_length,
+            models=self.models,
+            columns=self.columns,
+        )
+        columns = nw.from_native(frame).to_dict(as_series=False)
+        names, points = columns.pop("model"), columns.pop("points")[0]
+        columns.pop("series")
+        best = {
+            (min(range(len(names)), key=lambda row: (math.isnan(values[row]), values[row])), column)
+            for column, (name, values) in enumerate(columns.items(), start=1)
+            if not name.startswith(("bias", "coverage"))
+        }
+        rows = [
+            [spoken(model), *(_number(values[row]) for values in columns.values())] for row, model in enumerate(names)
+        ]
+        caption = (
+            f"Means over {_count(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
+            f"best of a column is bold. {_GLOSSARY}"
+        )
+        return Table(["model", *map(spoken_metric, columns)], rows, caption, best=best)
+
+    def overlays(self) -> list[Block]:
+        """Return pictures of forecasts and intervals over the truth."""
+        drawn = self.models[:1] + [name for name in self.models[1:] if name == BASELINE]
+        figure = plots.forecast_frame(
+            self.history,
+            self.backtest,
+            columns=self.columns,
+            models=drawn,
+            max_series=min(_OVERLAYS, self.max_series),
+            ylabel=self.unit or None,
+        )
+        alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {_count(self.cutoffs, 'cutoff')}, over the truth"
+        pictures: list[Block] = [Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")]
+        if self.levels:
+            alt = "Share of the truth inside the intervals against their level, with the band of chance"
+            caption = (
+                "Below the line intervals are too narrow, above it too wide. Within the grey band the difference may "
+                "be chance."
+            )
+            pictures.append(Picture.of(plots.calibration_curve(self.backtest, columns=self.columns), alt, caption))
+        return pictures
+
+    def errors(self, trained_horizon: int | None) -> list[Block]:
+        """Return pictures of the errors by step and by series, and of their distribution."""
+        models, columns, unit = self.models, self.columns, self.unit
+        listed = ", ".join(map(spoken, models))
+        figure = plots.score_by_step(
+            self.backtest, models=models, trained_horizon=trained_horizon, columns=columns, unit=unit
+        )
+        caption = "How fast a forecast loses its worth with each step ahead; the lowest line is the best."
+        pictures: list[Block] = [Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)]
+        if self.series > 1:
+            figure = plots.score_by_series(
+                self.backtest, models=models, max_series=self.max_series, columns=columns, unit=unit
+            )
+            caption = "A mark a model on each series' line; left is better."
+            pictures.append(Picture.of(figure, f"Mean absolute error by series, of {listed}", caption))
+        figure = plots.residual_diagnostics(self.backtest, models[0], columns=columns, unit=unit)
+        caption = (
+            "Errors of a good forecast lie around 0 at all times and steps. That those of one window resemble each "
+            "other is usual beyond the first step."
+        )
+        alt = f"Errors of {spoken(models[0])}: over time, as a histogram, by step, and their autocorrelation"
+        return [*pictures, Picture.of(figure, alt, caption)]
+
+    def tests(self) -> Table | Note:
+        """Return the Diebold-Mariano tests of the model against each other one."""
+        if len(self.models) < 2:
+            return Note("There is only one model, and nothing to compare it with.")
+        over = "cutoffs" if self.cutoffs >= self.series else "series"
+        try:
+            frame = diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
+        except DataError as error:
+            return Note(f"There is too little to test. {error}")
+        tests = nw.from_native(frame).filter(nw.col("model_a") == self.models[0])
+        rows = []
+        for rival in self.models[1:]:
+            against = tests.filter(nw.col("model_b") == rival)
+            overall = against.filter(nw.col("step") == 0).row(0)
+            _, _, _, statistic, p_value, count = overall
+            steps = against.filter(nw.col("step") > 0)["p_value"].to_numpy()
+            cells = [_verdict(statistic, p_value), _number(statistic), _p_value(p_value)]
+            rows.append([spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"])
+        caption = (
+            f"Diebold-Mariano test of absolute errors over {over}, two-sided, with the correction of Harvey, Leybourne "
+            f"and Newbold; all steps together, and at how many single steps the p-value is below {_ALPHA}. Many tests "
+            "find something by chance: one in twenty where there is nothing."
+        )
+        header = ["against", f"{spoken(self.models[0])} is", "statistic", "p-value", "single steps", over]
+        return Table(header, rows, caption, words=header[1:2])
+
+
+_GLOSSARY = (
+    "MAE is the mean absolute error, RMSE the root mean squared one, sMAPE the error as a share of forecast plus "
+    "truth, MASE the error over that of the seasonal naive forecast in training, scaled CRPS the error of all "
+    "intervals together. A relative score below 1 beats the baseline."
+)
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.3e}"
+
+
+def _p_value(value: float) -> str:
+    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _verdict(statistic: float, p_value: float) -> str:
+    if math.isnan(p_value):
+        return "unknown"
+    if p_value >= _ALPHA:
+        return "not clearly different"
+    return "better" if statistic < 0 else "worse"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"

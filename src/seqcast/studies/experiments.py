@@ -1,0 +1,344 @@
+"""What studies share: the base of a study, its runs and results, tables, the signals and the network."""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data import SineParameters, sine_parameters
+from seqcast.errors import unknown_name
+from seqcast.regressor import Seq2SeqRegressor
+from seqcast.specs import CheckpointSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = npt.NDArray[Any]
+Setting = dict[str, Any]
+
+# Where each study is, by its name.
+_STUDIES = {
+    "states": "representation:States",
+    "periods": "identifiability:Periods",
+    "sines": "generalisation:Sines",
+    "horizon": "teacher_forcing:Horizon",
+    "teacher": "teacher_forcing:Teacher",
+    "sizes": "sizes:Sizes",
+    "static": "generalisation:Static",
+    "learning": "generalisation:Learning",
+    "noise": "identifiability:Noise",
+}
+NAMES = tuple(_STUDIES)
+
+# Added to a study's seed, so that no window of training is one of the test.
+TRAIN, TEST = 10_000, 50_000
+FREQUENCY = (0.1, 10.0)
+
+
+def sine_windows(
+    n: int,
+    *,
+    past: int = 15,
+    future: int = 15,
+    seed: int,
+    noise: float = 0.0,
+    frequency: Any = FREQUENCY,
+    **options: Any,
+) -> tuple[Array, Array, SineParameters]:
+    """Draw windows of sums of sines, and their parameters.
+
+    The offsets are drawn and added, `[-0.5, 0.5]` for each sine, unless an option says otherwise.
+
+    Args:
+        n: Number of windows.
+        past: Steps of the past.
+        future: Steps of the future.
+        seed: The seed.
+        noise: Standard deviation of noise on the past; the future stays clean.
+        frequency: Range in turns per 30 steps.
+        options: Others of `sine_parameters`.
+
+    Returns:
+        The past, `[N, T, 1]`, the future, `[N, H, 1]`, and the parameters.
+
+    Example:
+        >>> past, future, parameters = sine_windows(3, seed=0)
+        >>> past.shape, future.shape, parameters.frequency.shape
+        ((3, 15, 1), (3, 15, 1), (3, 2))
+    """
+    parameters = sine_parameters(n, seed=seed, frequency=frequency, **options)
+    values = parameters.values(np.arange(past + future))[:, :, None].astype(np.float32)
+    before, after = values[:, :past], values[:, past:]
+    if noise:
+        before = before + np.random.default_rng([seed, 1]).normal(scale=noise, size=before.shape).astype(np.float32)
+    return before, after, parameters
+
+
+# Most studies have signals without offsets.
+plain_sines = partial(sine_windows, offset=(0.0, 0.0))
+
+
+def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
+    """Return the post's network, two layers of 35 in encoder and decoder, with the recipe for signals without noise.
+
+    Muon at a rate of 0.02, warm-up and cosine decay, batches of 128 (docs/benchmarks.md, The post's job); no
+    validation, since nothing is chosen.
+
+    Args:
+        seed: Seed of everything random.
+        epochs: Passes over the windows.
+        options: Others of `Seq2SeqRegressor`.
+
+    Example:
+        >>> network(0, epochs=3, decoder_input="position").learning_rate
+        0.02
+    """
+    model = Seq2SeqRegressor(encoder_units=(35, 35), decoder_units=(35, 35), learning_rate=0.02, batch_size=128)
+    model.set_params(epochs=epochs, validation_fraction=0.0, random_state=seed, verbose=0, **options)
+    return model
+
+
+@dataclass
+class Run:
+    """A run of a study: one setting and seed. Its trainings have checkpoints, from which they go on.
+
+    Args:
+        setting: The setting.
+        seed: The seed.
+        folder: Where the checkpoints go, in a folder for each training; `None` for none.
+
+    Example:
+        >>> run = Run({"windows": 8, "epochs": 1}, seed=0)
+        >>> run.train(plain_sines, encoder_units=(2,), decoder_units=(2,)).predict(np.zeros((8, 5, 1))).shape
+        (8, 15, 1)
+    """
+
+    setting: Setting
+    seed: int
+    folder: Path | None = None
+    _trainings: int = 0
+
+    def train(self, draw: Callable[..., Any], **options: Any) -> Seq2SeqRegressor:
+        """Train the post's network on as many windows as the setting says.
+
+        Args:
+            draw: Draws past and future for a number of windows and a `seed`.
+            options: Other options of the network than the post's.
+        """
+        past, future, *_ = draw(self.setting["windows"], seed=TRAIN + self.seed)
+        return self.fit(past, future, **options)
+
+    def fit(self, past: Any, future: Any, *, static_covariates: Any = None, **options: Any) -> Seq2SeqRegressor:
+        """Train the post's network for as many epochs as the setting says, or go on from the newest checkpoint.
+
+        Args:
+            past: The past, `[N, T, F]`.
+            future: The future, `[N, H, D]`.
+            static_covariates: Static covariates, `[N, S]`.
+            options: Other options of the network than the post's.
+        """
+        self._trainings += 1
+        checkpoint = None if self.folder is None else CheckpointSpec(self.folder / f"training-{self._trainings}")
+        model = network(self.seed, **{"epochs": self.setting["epochs"], **options})
+        return model.fit(
+            past, future, static_covariates=static_covariates, checkpoint=checkpoint, resume=checkpoint is not None
+        )
+
+
+class Study(ABC):
+    """A study: a question and the experiment that answers it.
+
+    Settings and outcomes are JSON types: they are the key of a result and the result. `settings` are what is compared,
+    to each of which `size` is added. A quick run measures the settings of the slice `quick` at `quick_size`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    settings: ClassVar[Sequence[Setting]]
+    size: ClassVar[Setting] = {"windows": 25_600, "epochs": 12}
+    quick: ClassVar[slice] = slice(2)
+    quick_size: ClassVar[Setting] = {"windows": 640, "epochs": 1}
+
+    def grid(self, quick: bool) -> list[Setting]:
+        """Return all settings, or a few small ones that prove the path.
+
+        Args:
+            quick: Whether to return those.
+        """
+        chosen, size = (self.settings[self.quick], self.quick_size) if quick else (self.settings, {})
+        return [{**setting, **self.size, **size} for setting in chosen]
+
+    @abstractmethod
+    def measure(self, run: Run) -> dict[str, Any]:
+        """Train and measure.
+
+        Args:
+            run: The setting and the seed; it trains.
+        """
+
+    @abstractmethod
+    def figures(self, results: Results) -> dict[str, Figure]:
+        """Draw the results.
+
+        Args:
+            results: All of them.
+
+        Returns:
+            The study's picture under the key `""`; other keys are added to the name of its file.
+        """
+
+    @abstractmethod
+    def finding(self, results: Results) -> str:
+        """Return the finding in Markdown, with means, ranges and the number of seeds.
+
+        Args:
+            results: All results.
+        """
+
+
+def find_study(name: str) -> Study:
+    """Return a study by its name.
+
+    Args:
+        name: One of `NAMES`.
+
+    Raises:
+        SpecError: There is no such study.
+
+    Example:
+        >>> find_study("horizon").title
+        'Beyond the horizon'
+    """
+    if name not in NAMES:
+        raise unknown_name("study NAME", name, NAMES)
+    study: Study = pkgutil.resolve_name(f"seqcast.studies.{_STUDIES[name]}")()
+    return study
+
+
+class Results:
+    """The results of a study.
+
+    Args:
+        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and what `measure` returned.
+
+    Example:
+        >>> rows = [{"setting": {"width": w}, "seed": s, "mse": w + s} for w in (1, 2) for s in (0, 1)]
+        >>> Results(rows).where(width=2).array("mse").tolist()
+        [2.0, 3.0]
+    """
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        self.rows = sorted(rows, key=lambda row: row["seed"])
+
+    @property
+    def seeds(self) -> str:
+        """The number of seeds, in words."""
+        count = len({row["seed"] for row in self.rows})
+        return f"{count} seed{'s' * (count != 1)}"
+
+    def where(self, **conditions: Any) -> Results:
+        """Return the results whose settings have these values.
+
+        Args:
+            conditions: Values by the name of the setting.
+        """
+        return Results([row for row in self.rows if conditions.items() <= row["setting"].items()])
+
+    def by(self, name: str) -> dict[Any, Results]:
+        """Return the results by the value of a setting, in the order of the grid.
+
+        Args:
+            name: The setting.
+        """
+        return {
+            value: self.where(**{name: value}) for value in dict.fromkeys(row["setting"][name] for row in self.rows)
+        }
+
+    def curve(self, name: str, key: str) -> tuple[list[Any], Array]:
+        """Return the values of a setting, `[n]`, and one outcome of each run at each of them, `[runs, n]`.
+
+        Args:
+            name: The setting.
+            key: The outcome.
+        """
+        groups = self.by(name)
+        return list(groups), np.stack([rows.array(key) for rows in groups.values()], axis=1)
+
+    def array(self, key: str) -> Array:
+        """Return one outcome of all results, `[results, ...]`; NaN where there is none.
+
+        Args:
+            key: The outcome.
+        """
+        return np.array([row[key] for row in self.rows], dtype=np.float64)
+
+
+def mse_by_step(forecast: Array, truth: Array) -> list[float]:
+    """Return the mean squared error of each step, `[H]`.
+
+    Args:
+        forecast: The forecast, `[N, H, D]`.
+        truth: What came, `[N, H, D]`.
+
+    Example:
+        >>> mse_by_step(np.zeros((2, 2, 1)), np.array([[[1.0], [2.0]], [[1.0], [0.0]]]))
+        [1.0, 2.0]
+    """
+    return [float(value) for value in np.square(forecast - truth).mean(axis=(0, 2))]
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return a number as text with `digits` decimals, or with two digits where these would be zero.
+
+    Args:
+        value: The number.
+        digits: Number of decimals.
+
+    Example:
+        >>> number(0.01234), number(0.000012), number(12.3456, 1)
+        ('0.0123', '1.2e-05', '12.3')
+    """
+    if value and abs(value) < 0.5 * 10.0**-digits:
+        return f"{value:.1e}"
+    return f"{value:.{digits}f}"
+
+
+def spread(values: Any, digits: int = 4) -> str:
+    """Return as text the mean and, in brackets, the smallest and the largest of several runs.
+
+    Args:
+        values: A number a run.
+        digits: Number of decimals.
+
+    Example:
+        >>> spread([0.1, 0.2, 0.3], 1)
+        '0.2 (0.1-0.3)'
+    """
+    mean, low, high = (number(float(of(values)), digits) for of in (np.mean, np.min, np.max))
+    return f"{mean} ({low}-{high})" if len(values) > 1 else mean
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells, as text.
+
+    Example:
+        >>> print(markdown(["network", "error"], [["deep", "0.1"]]))
+        | network | error |
+        |---|---|
+        | deep | 0.1 |
+    """
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])

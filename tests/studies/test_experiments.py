@@ -1,0 +1,109 @@
+"""Grids of studies can be keys, results are chosen by settings, signals and networks are those of the question."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from seqcast.cli.main import app
+from seqcast.errors import SpecError
+from seqcast.studies import NAMES, find_study
+from seqcast.studies.experiments import TEST, TRAIN, Results, sine_windows
+from seqcast.studies.generalisation import GROUPS, grouped
+from seqcast.studies.identifiability import SineFit
+from seqcast.studies.sizes import SHAPES, WEIGHTS, Sizes, units_of, weights_of
+
+
+def test_the_command_lists_studies_and_refuses_others():
+    listed = CliRunner().invoke(app, ["study", "list"]).output
+    assert all(name in listed for name in NAMES)
+    with pytest.raises(SpecError, match="horizon"):
+        find_study("horizn")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_grids_are_json_and_no_setting_comes_twice(name):
+    study = find_study(name)
+    assert study.name == name
+    for quick in (False, True):
+        settings = study.grid(quick)
+        assert json.loads(json.dumps(settings)) == settings
+        assert len({json.dumps(setting) for setting in settings}) == len(settings)
+    assert 0 < len(study.grid(quick=True)) < 4
+
+
+def test_results_are_chosen_by_settings():
+    rows = [{"setting": {"a": a, "b": b}, "seed": s, "v": [a, None]} for a in (2, 1) for b in "yx" for s in (1, 0)]
+    results = Results(rows)
+    assert results.seeds == "2 seeds"
+    assert [*results.by("a")] == [2, 1]
+    assert [*results.by("b")] == ["y", "x"]
+    chosen = results.where(a=2, b="x")
+    assert [row["seed"] for row in chosen.rows] == [0, 1]
+    np.testing.assert_array_equal(chosen.array("v"), [[2, np.nan]] * 2)
+    values, runs = results.where(b="x").curve("a", "v")
+    assert values == [2, 1]
+    np.testing.assert_array_equal(runs[:, :, 0], [[2, 1]] * 2)
+
+
+# ---------------------------------------------------------------- signals
+
+
+def test_test_windows_are_never_training_windows():
+    drawn = [sine_windows(50, seed=start + seed)[0] for start in (TRAIN, TEST) for seed in range(5)]
+    assert len(np.unique(np.concatenate(drawn), axis=0)) == 500
+
+
+def test_noise_is_on_the_past_alone():
+    clean, noisy = (sine_windows(2_000, seed=3, noise=level) for level in (0.0, 0.2))
+    np.testing.assert_array_equal(clean[1], noisy[1])
+    assert np.std(noisy[0] - clean[0]) == pytest.approx(0.2, rel=0.05)
+
+
+def test_groups_have_frequencies_of_their_own():
+    past, future, group = grouped(300, 40, 1)
+    assert (past.shape, future.shape) == ((300, 40, 1), (300, 15, 1))
+    assert set(group) <= set(range(GROUPS))
+    # Two windows of a group are sums of the same four waves.
+    steps = np.arange(40, 55)
+    for own in range(3):
+        chosen = future[group == own][:, :, 0]
+        frequencies = np.random.default_rng(5).uniform(0.1, 10.0, size=(GROUPS, 2))[own]
+        angles = 2 * np.pi * np.outer(steps, frequencies) / 30
+        waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+        left = chosen.T - waves @ np.linalg.lstsq(waves, chosen.T, rcond=None)[0]
+        assert np.abs(left).max() < 1e-5
+
+
+# ---------------------------------------------------------------- the fit of the formula, and sizes
+
+
+def test_the_fit_continues_what_it_knows_the_formula_of():
+    past, future, _ = sine_windows(30, seed=4, frequency=(1.0, 9.0))
+    forecast = SineFit(15, frequency=(1.0, 9.0))(past[:, :, 0], 15)
+    assert np.median(np.square(forecast - future[:, :, 0]).mean(axis=1)) < 1e-4
+
+
+def test_a_penalty_keeps_a_fit_of_noise_small():
+    noise = np.random.default_rng(0).normal(size=(10, 12))
+    free, penalised = (SineFit(12, penalty=penalty)(noise, 12) for penalty in (0.0, 5.0))
+    assert np.abs(penalised).mean() < 0.5 * np.abs(free).mean()
+
+
+def test_a_fit_may_be_without_a_constant():
+    flat = np.ones((1, 20))
+    with_constant = SineFit(20, frequency=(2.0, 9.0))(flat, 5)
+    without = SineFit(20, frequency=(2.0, 9.0), offset=False)(flat, 5)
+    np.testing.assert_allclose(with_constant, 1.0, atol=1e-3)
+    assert np.abs(without - 1).max() > 0.1
+
+
+def test_networks_have_as_many_weights_as_the_posts():
+    assert WEIGHTS == 23_031
+    for shape, setting in zip(SHAPES, Sizes.settings, strict=True):
+        encoder, decoder = units_of(setting)
+        assert (len(encoder), len(decoder)) == shape[:2]
+        assert abs(weights_of(setting, encoder, decoder) / WEIGHTS - 1) < 0.05
+        if shape == (2, 2, 1.0, "none"):
+            assert (encoder, decoder) == ((35, 35), (35, 35))

@@ -76,15 +76,14 @@ def parameters(body, of_class=None):
 
 def sizes(root):
     """Return all figures of a checkout by their names."""
-    found = collections.Counter()
-    imports, stems, told = 0, collections.Counter[str](), list[bool]()
+    found, stems, imports, marks = collections.Counter(), collections.Counter(), 0, []
     for folder, depth in FOLDERS.items():
         for path in sorted((root / folder).rglob("*.py")):
             text = path.read_text("utf-8")
             lines, inside = code_lines(text), path.relative_to(root / folder).parts[:-1]
             room = "/".join((folder, *inside[:depth]))
             found[room] += lines
-            if folder not in ("src/seqcast",):
+            if folder != "src/seqcast":
                 continue
             found["lines of src"] += lines
             found["modules of src"] += 1
@@ -93,10 +92,10 @@ def sizes(root):
             imports += import_lines(tree)
             stems[path.stem] += path.stem not in ("__init__", "__main__")
             if not path.name.startswith("_") or path.name == "__init__.py":
-                told += parameters(tree.body)
+                marks += parameters(tree.body)
     whole = dict(found)
     whole["imports and __all__ of src, %"] = round(100 * imports / found["lines of src"], 1)
-    whole["described parameters of src, %"] = round(100 * sum(told) / len(told), 1)
+    whole["described parameters of src, %"] = round(100 * sum(marks) / len(marks), 1)
     whole["file names of src that occur twice"] = sum(count > 1 for count in stems.values())
     whole["words of docs"] = sum(len(path.read_text("utf-8").split()) for path in (root / "docs").rglob("*.md"))
     return whole

@@ -1,4 +1,4 @@
-"""What a method tells the forecaster, and how results are kept."""
+"""Options that a method gives the forecaster, and result files."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from harness import first_run, run_process
 
 
 @pytest.fixture
-def told(monkeypatch):
+def given_options(monkeypatch):
     """Return the arguments of forecasters, one dict a forecaster; none is made."""
     calls = []
     monkeypatch.setattr(methods, "Forecaster", lambda horizon, **given: calls.append({"horizon": horizon, **given}))
@@ -25,12 +25,12 @@ def task_of(length, horizon=12, season=12):
     return Task("made up", [np.arange(length + horizon) % 9.0] * 3, horizon, season, season, "D")
 
 
-def test_a_method_is_what_the_public_forecaster_receives(told):
+def test_a_method_is_what_the_public_forecaster_receives(given_options):
     for method in METHODS:
         forecaster(method, task_of(100), seed=4, level=(20,))
     common = {"horizon": 12, "season_length": 12, "random_state": 4, "verbose": 0, "level": (20,)}
     presets = {"pretrained": {"preset": "pretrained"}, "scratch": {"preset": "segment"}}
-    for method, given in zip(METHODS, told, strict=True):
+    for method, given in zip(METHODS, given_options, strict=True):
         assert given == {**common, **presets.get(method, {"preset": "auto", "effort": method})}
 
 

@@ -45,11 +45,11 @@ class Watched(jax_steps.TrainFunction):
         self.began = time.perf_counter()
         return super().__call__(state, iter([data]))
 
-    def watched_update(self, state, batch, parts):
+    def watched_update(self, *given):
         """Do the second half, when the first one is over."""
-        jax.block_until_ready(parts)
+        jax.block_until_ready(given)
         middle = time.perf_counter()
-        result = jax.block_until_ready(self.plain_update(state, batch, parts))
+        result = jax.block_until_ready(self.plain_update(*given))
         self.noted.append((middle - self.began, time.perf_counter() - middle))
         return result
 

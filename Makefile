@@ -5,8 +5,8 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
-	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
+.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
+	bench-coverage docs-peers bench-frames bench-speed bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -191,9 +191,6 @@ soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loa
 soak-page: .venv/.installed  ## The page stays as large as it is while 200 visitors come, upload 5 MB and leave (half an hour)
 	$(BIN)/python benchmarks/page_visitors.py $(ARGS)
 
-bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (about a quarter of an hour; nothing else may run)
-	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)
-
 bench-export: .venv/.installed  ## Files in ONNX: size, time of a window, difference from predict (two minutes)
 	$(BIN)/python benchmarks/onnx_export.py
 
@@ -205,10 +202,7 @@ bench-scale: .venv/.installed  ## Rows beyond memory: reading, training, forecas
 	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
-	$(BIN)/python benchmarks/seed_job.py
-
-bench-series: .venv/.installed  ## The Forecaster's defaults on the series that ship, over three seeds
-	$(BIN)/python benchmarks/series_backtest.py
+	$(BIN)/python benchmarks/seed_job.py $(ARGS)
 
 bench-coverage: .venv/.installed  ## Coverage of intervals and the worth of covariates; DATA=folder of the public data
 	$(BIN)/python benchmarks/interval_coverage.py --data '$(DATA)'
@@ -219,18 +213,15 @@ bench-frames: .venv/.installed .venv-peers-libraries/.installed  ## Frames of ma
 bench-speed: .venv/.installed .venv-peers/.installed  ## Speed against tf_keras, Keras 3 and torch, in their own environment (about an hour)
 	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write
 
-bench-speed-all: .venv/.installed .venv-peers/.installed .venv-peers-libraries/.installed  ## The same, and forecasting libraries
-	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write --all
-
 # ARGS=--quick proves the path.
 bench-accuracy: .venv/.installed  ## Accuracy at public yardsticks; DATA=folder of the public data (about two and a half hours)
-	for name in nn5 tourism m4_hourly etth; do \
-		$(BIN)/python benchmarks/accuracy/$$name.py --data '$(DATA)' $(ARGS) || exit 1; done
+	for name in competitions etth; do \
+		$(BIN)/python benchmarks/accuracy/$$name.py '$(DATA)' $(ARGS) || exit 1; done
 
 bench-accuracy-peers: .venv/.installed .venv-peers-libraries/.installed  ## The same on two of them beside other libraries (about an hour)
-	$(BIN)/python benchmarks/accuracy/side_by_side.py --data '$(DATA)' $(ARGS)
+	$(BIN)/python benchmarks/accuracy/competitions.py '$(DATA)' --peers $(ARGS)
 
-# Test parts are scored by the program alone, without --held-back: at most three releases of the weights may be.
+# The program alone, without --held-back, scores test parts; it refuses a sixth release of the weights.
 bench-zero-shot: .venv/.installed  ## The pretrained network and each effort on training parts of zero-shot tasks; DATA=folder
 	$(BIN)/python benchmarks/accuracy/zero_shot.py '$(DATA)' --held-back $(ARGS)
 

@@ -9,41 +9,27 @@ import socket
 import threading
 import time
 import urllib.parse
-import urllib.request
 import zipfile
 
 CONNECTIONS, RATE = 4, 10
 HEAD = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-_SHEET = (
-    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
-    '<row r="1" x="&gt;>"><c r="A1"><v>1</v></c></row>'
-    '<row r="1048576"><c r="XFD1048576" x=">"><v>1</v></c></row></sheetData></worksheet>'
+CORNERS = (  # two cells in opposite corners of a sheet
+    '<row r="1" x="&gt;>"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576" x=">"><v>1</v></c></row>'
 )
-_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-_PARTS = {
-    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-    f'<Override PartName="/xl/workbook.xml" ContentType="{_MAIN}.sheet.main+xml"/>'
-    f'<Override PartName="/xl/sheet.xml" ContentType="{_MAIN}.worksheet+xml"/></Types>',
-    "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}">'
-    f'<Relationship Id="r1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-    "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
-    f'xmlns:r="{_OFFICE}"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
-    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_RELATIONS}">'
-    f'<Relationship Id="r1" Type="{_OFFICE}/worksheet" Target="sheet.xml"/></Relationships>',
-    "xl/sheet.xml": _SHEET,
-}
 
 
 def workbook():
-    """A workbook of two cells in opposite corners, in a part where no check of names looks."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in _PARTS.items():
-            archive.writestr(name, text)
-    return file.getvalue()
+    """Return a workbook of two cells in opposite corners, in a part of the archive where no check of names looks."""
+    import openpyxl
+
+    plain, hostile = io.BytesIO(), io.BytesIO()
+    openpyxl.Workbook().save(plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(hostile, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in source.namelist():
+            text = source.read(name).decode().replace("worksheets/sheet1.xml", "sheet.xml")
+            sheet = re.sub("<sheetData ?/>", f"<sheetData>{CORNERS}</sheetData>", text)
+            archive.writestr(name.replace("worksheets/sheet1.xml", "sheet.xml"), sheet)
+    return hostile.getvalue()
 
 
 def said(address, *parts):
@@ -68,31 +54,25 @@ class Attacker:
         self.server, self.page = server, page
         self.halves = collections.deque(maxlen=100)
         self.visit = None
+        digits = b"unique_id,ds,y\na,2024-01-01," + b"1" * 80_000 + b"x\n"  # a cell that is a numeral but for its end
+        of_digits = b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(digits)
+        chunk, chunked = b"100000\r\n" + b"1" * (1 << 20) + b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+        of_json = b"Content-Type: application/json\r\n"
         self.kinds = {
-            "digits": self.digits,
+            "digits": lambda: said(self.server, HEAD, of_digits, digits),
             "many headers": lambda: said(self.server, HEAD, b"x: y\r\n" * 10_000, b"\r\n"),
             "long header": lambda: said(self.server, HEAD, b"x: ", b"y" * 1_000_000, b"\r\n\r\n"),
             "half a head": self.half,
-            "long body": self.long_body,
+            # A body that says nothing of its length, which is more than a server takes.
+            "long body": lambda: said(self.server, HEAD, of_json, chunked, *itertools.repeat(chunk, 17), b"0\r\n\r\n"),
             "workbook": self.upload,
         }
-
-    def digits(self):
-        """Send a table whose cell is a numeral but for its end."""
-        body = b"unique_id,ds,y\na,2024-01-01," + b"1" * 80_000 + b"x\n"
-        return said(self.server, HEAD, b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(body), body)
 
     def half(self):
         """Begin a request and leave it; a hundred of them are open."""
         self.halves.append(socket.create_connection(self.server, timeout=30))
         self.halves[-1].sendall(HEAD)
         return "left"
-
-    def long_body(self):
-        """Send a body that says nothing of its length, which is more than a server takes."""
-        chunk = b"100000\r\n" + b"1" * (1 << 20) + b"\r\n"
-        kind = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        return said(self.server, HEAD, kind, *itertools.repeat(chunk, 17), b"0\r\n\r\n")
 
     def upload(self):
         """Upload the workbook as a visitor whose page is open."""

@@ -3,37 +3,28 @@
     python benchmarks/far_horizons.py FOLDER    # a minute
 
 By parts of the horizon: squared errors, absolute errors and quantile losses over the squared and the absolute error of
-the last season, and the share of values that intervals of 80 % hold. Windows are those before the test parts: ETTh1 and
-ETTh2 (720 hours; rows 8,640 to 11,520), electricity of Victoria (672 half-hours) and tourism by months (72 months, the
-test part of 24 left out).
+the last season, and the share of values in intervals of 80 %. Windows are those before the test parts: ETTh1 and ETTh2
+(720 hours; rows 8,640 to 11,520), electricity of Victoria (672 half-hours) and tourism by months (72 months, the test
+part of 24 left out).
 """
 
-from __future__ import annotations
-
-import argparse
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from public_data import read_competition, read_vic_elec
+from harness import machine, options, parse, table
+from public_data import ETT_VALIDATION, read_competition, read_ett, read_vic_elec
 from seqcast.data.synthetic import Season
 from seqcast.forecaster.choice import pinball
 from seqcast.pretrained import ZeroShotWindows, load_pretrained
 
-sys.path.append(str(Path(__file__).parent / "accuracy"))
-from reporting import machine_line, table
-from yardsticks import ETT_VALIDATION, read_ett
-
 # Where parts of the horizon end.
 ENDS = (64, 192, 720)
 PROBABILITIES = (0.025, 0.1, 0.5, 0.9, 0.975)
-MEDIAN, LOW, HIGH = (PROBABILITIES.index(each) for each in (0.5, 0.1, 0.9))
+LOW, MEDIAN, HIGH = 1, 2, 3
 
 
-def windows(folder: Path) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+def windows(folder):
     """Yield for each kind of windows its name, its season, what is known and what comes."""
     for name in ("ETTh1", "ETTh2"):
         wide = read_ett(folder, name).pivot(index="ds", columns="unique_id", values="y").to_numpy()
@@ -44,14 +35,12 @@ def windows(folder: Path) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
     demand = read_vic_elec(folder)["y"].to_numpy()
     cut = np.stack([demand[end - 2048 : end + 672] for end in range(20_000, 40_000, 701)])
     yield "electricity, half-hours", 48, cut[:, :2048], cut[:, 2048:]
-    months = [
-        rows["y"].to_numpy()[:-24] for _, rows in read_competition(folder, "tcomp", "MONTHLY").groupby("unique_id")
-    ]
+    months = [values[:-24] for _, values in sorted(read_competition(folder, "tcomp", "MONTHLY").items())]
     cut = np.stack([values[-132:] / np.abs(values[-132:-72]).mean() for values in months if len(values) >= 132])
     yield "tourism, months", 12, cut[:, :60], cut[:, 60:]
 
 
-def scores(season: int, past: np.ndarray, truth: np.ndarray) -> Iterator[list[str]]:
+def scores(season, past, truth):
     """Yield for each part of the horizon its steps, the errors over those of the last season, and the coverage."""
     steps, longer = truth.shape[1], Season.of(season).longer or 0
     known = ZeroShotWindows(past, np.full(len(past), season), np.full(len(past), longer))
@@ -62,23 +51,18 @@ def scores(season: int, past: np.ndarray, truth: np.ndarray) -> Iterator[list[st
             return
         y, ours, theirs = (each[:, first:end] for each in (truth, quantiles, naive))
         off, of_season, loss = ours[:, :, MEDIAN] - y, theirs - y, pinball(y, ours, PROBABILITIES)
-        size = np.abs(of_season).mean()
-        held = (ours[:, :, LOW] <= y) & (y <= ours[:, :, HIGH])
-        found = (np.mean(off**2) / np.mean(of_season**2), np.abs(off).mean() / size, loss.mean() / size, held.mean())
+        size, inside = np.abs(of_season).mean(), (ours[:, :, LOW] <= y) & (y <= ours[:, :, HIGH])
+        found = (np.mean(off**2) / np.mean(of_season**2), np.abs(off).mean() / size, loss.mean() / size, inside.mean())
         yield [f"{first + 1} to {min(end, steps)}", *(f"{value:.3f}" for value in found)]
 
 
-def main() -> None:
+def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder of the public data sets")
-    arguments = parser.parse_args()
-    headings = ["windows", "number", "steps", "squared error", "absolute error", "quantile loss", "in 80 %"]
-    rows, began = [], time.perf_counter()
-    for name, season, past, truth in windows(arguments.folder):
+    folder, rows, began = parse(options(__doc__, data=True)).data, [], time.perf_counter()
+    for name, season, past, truth in windows(folder):
         rows += [[name, len(past), *found] for found in scores(season, past, truth)]
-    print(table(headings, rows))
-    print(f"{time.perf_counter() - began:.0f} seconds. {machine_line()}")
+    print(table(["windows", "number", "steps", "squared error", "absolute error", "quantile loss", "in 80 %"], rows))
+    print(f"{time.perf_counter() - began:.0f} seconds. {machine()}")
 
 
 if __name__ == "__main__":

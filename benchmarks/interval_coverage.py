@@ -1,160 +1,95 @@
 """Do calibrated intervals hold what they promise, and do covariates known ahead help? Backtests on public data.
 
     python benchmarks/interval_coverage.py --data FOLDER             # all settings, three seeds
-    python benchmarks/interval_coverage.py --data FOLDER --explore   # the candidates, on rows before the test rows
+    python benchmarks/interval_coverage.py --data FOLDER --explore   # on rows before the test rows
     python benchmarks/interval_coverage.py --data FOLDER --quick     # few rows, one seed: proves the path
 
-FOLDER is laid out as `public_data` says. The last rows of each data set are the test rows: a network is trained once,
-on what comes before, of which the last part is for choosing the epoch and for calibration; it then forecasts the test
-rows, a horizon at a time. --explore does the same on a frame that ends where the test rows begin, for each candidate,
-so that settings can be chosen without looking at test rows.
-
-Each (setting, seed) writes a file of its own into --results, so an interrupted run goes on where it stopped.
+The last rows of each data set are the test rows: a network is trained once, on what comes before, of which the last
+part is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. --explore does
+the same on a frame that ends where the test rows begin, so that settings can be chosen without looking at test rows.
 """
 
-from __future__ import annotations
-
-import argparse
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
-
-import pandas as pd
-
-from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
+from harness import kept, machine, options, parse, spread, table
+from public_data import before, read_m4_hourly, read_nn5, read_vic_elec, stepped
 from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
-from seqcast.intervals.quantiles import level_quantiles
-from seqcast.specs.presets import segment_rule
-from seqcast.studies.cache import cached
 
 LEVELS = (80, 95)
+QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 QUICK = {"epochs": 1, "steps_per_epoch": 2}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A data set, how it is cut, and what is given to the forecaster.
+    """A data set, how it is cut, and what the forecaster is given.
 
     Args:
         read: Reads the frame from the folder of the data.
         horizon: Steps ahead.
         n_windows: Cutoffs, a horizon apart; the test rows are those after the first.
         season_length: Steps of a season, for the naive forecast.
-        options: Of the `Forecaster`, as `--explore` chose them.
-        candidates: Other options by name, for `--explore`.
-        quick_rows: Rows of a series for `--quick`.
+        context_length: Steps of past.
+        segment: Steps of a segment of the network.
+        validation: Share of the training rows for choosing the epoch and for calibration.
+        boxes: Other fields of the network.
+        more: Other options of the forecaster.
     """
 
-    read: Callable[[Path], pd.DataFrame]
+    read: Callable[[Any], Any]
     horizon: int
     n_windows: int
     season_length: int
-    options: dict[str, Any]
-    candidates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    quick_rows: int = 400
+    context_length: int
+    segment: int
+    validation: float
+    boxes: dict[str, Any]
+    more: dict[str, Any]
 
 
-def segments(context_length: int, horizon: int, season_length: int, **boxes: Any) -> NetworkSpec:
-    """Return a network that reads and writes segments of a season; forecaster's defaults have moved on since."""
-    network: dict[str, Any] = {"encoder_units": (64,), "decoder_units": (64,), "normalise": "last", "dropout": 0.1}
-    network |= {"decoder_input": "position", "decoding": "parallel", "head": "quantile"}
-    segment = segment_rule(season_length, context_length, horizon)
-    return NetworkSpec(**{**network, "segment": segment, "quantiles": level_quantiles(LEVELS), **boxes})
+def nn5_days(folder):
+    """Return NN5 as a long frame, missing values kept."""
+    return read_nn5(folder).reset_index().melt("ds", var_name="unique_id", value_name="y")
 
 
-def learning(validation_fraction: float) -> dict[str, Any]:
-    """Return its training."""
-    return {"learning_rate": 0.003, "validation_fraction": validation_fraction}
-
-
-WEEK = {
-    "context_length": 336,
-    "preset": segments(336, 48, 48),
-    "calendar": ("day_of_year",),
-    "training": learning(0.4),
-}
-AHEAD = {"future_covariates": ("temperature", "holiday")}
+YEAR, AHEAD = {"calendar": ("day_of_year",)}, {"future_covariates": ("temperature", "holiday")}
+OWN_UNITS = {"normalise": "instance", "residual": "seasonal"}
 SETTINGS = {
-    "vic_elec": Setting(
-        read_vic_elec,
-        horizon=48,
-        n_windows=184,
-        season_length=48,
-        options={**WEEK, **AHEAD},
-        candidates={
-            "two days": {
-                "context_length": 96,
-                "preset": segments(96, 48, 48),
-                "calendar": ("day_of_week", "day_of_year"),
-            },
-            "instance": {"preset": segments(336, 48, 48, normalise="instance"), "training": learning(0.4)},
-        },
-        quick_rows=60 * 48,
-    ),
-    "vic_elec, no covariates": Setting(
-        read_vic_elec, horizon=48, n_windows=184, season_length=48, options=WEEK, quick_rows=60 * 48
-    ),
-    "m4_hourly": Setting(
-        read_m4_hourly,
-        horizon=48,
-        n_windows=2,
-        season_length=24,
-        options={
-            "context_length": 168,
-            "preset": segments(168, 48, 24, normalise="instance", residual="seasonal"),
-            "training": learning(0.2),
-        },
-        candidates={
-            "last": {"preset": segments(168, 48, 24)},
-            "last, less validation": {"preset": segments(168, 48, 24), "training": learning(0.1)},
-            "instance": {"preset": segments(168, 48, 24, normalise="instance")},
-            "last, seasonal": {"preset": segments(168, 48, 24, normalise="last", residual="seasonal")},
-            "instance, two weeks": {
-                "preset": segments(336, 48, 24, normalise="instance"),
-                "context_length": 336,
-            },
-        },
-    ),
-    "nn5": Setting(
-        read_nn5,
-        horizon=56,
-        n_windows=2,
-        season_length=7,
-        options={"context_length": 112, "preset": segments(112, 56, 7), "training": learning(0.4)},
-        candidates={
-            "less validation": {"training": learning(0.25)},
-            "instance": {"preset": segments(112, 56, 7, normalise="instance"), "training": learning(0.4)},
-            "instance, seasonal": {
-                "preset": segments(112, 56, 7, normalise="instance", residual="seasonal"),
-                "training": learning(0.4),
-            },
-        },
-    ),
+    "vic_elec": Setting(read_vic_elec, 48, 184, 48, 336, 48, 0.4, {}, {**YEAR, **AHEAD}),
+    "vic_elec, no covariates": Setting(read_vic_elec, 48, 184, 48, 336, 48, 0.4, {}, YEAR),
+    "m4_hourly": Setting(lambda folder: stepped(read_m4_hourly(folder)), 48, 2, 24, 168, 24, 0.2, OWN_UNITS, {}),
+    "nn5": Setting(nn5_days, 56, 2, 7, 112, 7, 0.4, {}, {}),
 }
 
 
-def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -> dict[str, Any]:
+def network(setting):
+    """Return a network that reads and writes segments of a season; the forecaster's defaults have moved on since."""
+    boxes = {"encoder_units": (64,), "decoder_units": (64,), "normalise": "last", "dropout": 0.1}
+    boxes |= {"decoder_input": "position", "decoding": "parallel", "head": "quantile", "quantiles": QUANTILES}
+    return NetworkSpec(**{**boxes, "segment": setting.segment, **setting.boxes})
+
+
+def measured(setting, frame, seed, *, quick):
     """Train on the rows before the test rows, forecast these, and score with and without calibration."""
     began = time.perf_counter()
     n_windows = 2 if quick else setting.n_windows
-    options = {**setting.options, "training": {**setting.options["training"], **(QUICK if quick else {})}}
     model = Forecaster(
         setting.horizon,
         season_length=setting.season_length,
+        context_length=setting.context_length,
+        preset=network(setting),
+        training={"learning_rate": 0.003, "validation_fraction": setting.validation, **(QUICK if quick else {})},
         level=LEVELS,
         calibrate=True,
         scale="standard",
         random_state=seed,
-        **options,
+        **setting.more,
     )
     model.fit(before(frame, setting.horizon * n_windows))
     seconds = time.perf_counter() - began
@@ -167,78 +102,55 @@ def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -
     return {**found, "naive": scores(calibrated, ["mae"], "seasonal_naive"), "windows": windows, "seconds": seconds}
 
 
-def scores(backtest: pd.DataFrame, metrics: list[str], model: str = "seqcast") -> dict[str, float]:
-    table = evaluate(backtest, metrics, models=[model])
-    return dict(zip(table["metric"], map(float, table[model]), strict=True))
+def scores(backtest, metrics, model="seqcast"):
+    """Return the scores of a backtest by their names."""
+    found = evaluate(backtest, metrics, models=[model])
+    return dict(zip(found["metric"], map(float, found[model]), strict=True))
 
 
-def few(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+def few(frame, setting):
     """Return the last rows of a few series."""
-    kept = frame[frame["unique_id"].isin(frame["unique_id"].unique()[:4])]
-    return kept.groupby("unique_id").tail(rows)
+    rows = frame[frame["unique_id"].isin(frame["unique_id"].unique()[:4])]
+    return rows.groupby("unique_id").tail(60 * 48 if setting.read is read_vic_elec else 400)
 
 
-def spread(runs: list[dict[str, Any]], of: Callable[[dict[str, Any]], float], form: str) -> str:
-    """Write the mean over seeds, and the least and largest."""
-    values = [of(run) for run in runs]
-    mean = format(statistics.fmean(values), form)
-    return mean if len(values) == 1 else f"{mean} ({min(values):{form}}-{max(values):{form}})"
+def row(name, runs):
+    """Return a row of the table: means over seeds, and the least and largest."""
+    cells = [name, runs[0]["windows"]]
+    for level in LEVELS:
+        for kind in ("calibrated", "raw"):
+            values = [100 * run[kind][f"coverage_level{level}"] for run in runs]
+            cells.append(spread(values, 1, statistics.fmean))
+    for key, digits in (("scaled_crps", 4), ("mae", 3)):
+        cells.append(spread([run["calibrated"][key] for run in runs], digits, statistics.fmean))
+    return [*cells, f"{runs[0]['naive']['mae']:.4g}", spread([run["seconds"] for run in runs], 0, statistics.fmean)]
 
 
-def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
-    header = ["setting", "windows"]
-    header += [f"inside {level} %" + how for level in LEVELS for how in ("", ", not calibrated")]
-    header += ["scaled CRPS", "mean absolute error", "seasonal naive", "seconds"]
-    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
-    for name, runs in results.items():
-        cells = [name, str(runs[0]["windows"])]
-        for level in LEVELS:
-            for kind in ("calibrated", "raw"):
-                key = f"coverage_level{level}"
-                cells.append(spread(runs, lambda run, kind=kind, key=key: 100 * run[kind][key], ".1f"))
-        cells.append(spread(runs, lambda run: run["calibrated"]["scaled_crps"], ".4f"))
-        cells.append(spread(runs, lambda run: run["calibrated"]["mae"], ".4g"))
-        cells += [f"{runs[0]['naive']['mae']:.4g}", spread(runs, lambda run: run["seconds"], ".0f")]
-        print("| " + " | ".join(cells) + " |", flush=True)
-
-
-def print_gain(results: dict[str, list[dict[str, Any]]]) -> None:
-    """Say by how much covariates lower the error."""
-    pair = [results.get(name) for name in ("vic_elec", "vic_elec, no covariates")]
-    if all(pair):
-        told, blind = (statistics.fmean(run["calibrated"]["mae"] for run in runs) for runs in pair)
-        print(f"\nTemperature and holidays known ahead lower the mean absolute error by {1 - told / blind:.1%}.")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--results", type=Path, default=Path("results/coverage"), help="folder of result files")
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default 3)")
+def main():
+    """Measure what has no result file yet, and print the table."""
+    parser = options(__doc__, "coverage", data=True, seeds=3, quick="few rows, one seed, hardly any training")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="some of the settings")
-    parser.add_argument("--explore", action="store_true", help="all candidates, on rows before the test rows")
-    parser.add_argument("--quick", action="store_true", help="few rows, one seed, hardly any training: proves the path")
-    options = parser.parse_args()
-    results: dict[str, list[dict[str, Any]]] = {}
-    for name in options.settings:
+    parser.add_argument("--explore", action="store_true", help="on rows before the test rows")
+    arguments = parse(parser)
+    quick, results = arguments.quick, {}
+    for name in arguments.settings:
         setting = SETTINGS[name]
-        frame = setting.read(options.data)
-        frame = few(frame, setting.quick_rows) if options.quick else frame
-        frame = before(frame, setting.horizon * setting.n_windows) if options.explore and not options.quick else frame
-        for candidate, changes in {"": {}, **(setting.candidates if options.explore else {})}.items():
-            chosen = replace(setting, options={**setting.options, **changes})
-            label = f"{name}, {candidate}" if candidate else name
-            described = {"options": chosen.options, "explore": options.explore, "quick": options.quick}
-            results[label] = [
-                cached(
-                    options.results, label, seed, described,
-                    partial(measured, chosen, frame, seed, quick=options.quick), say=print,
-                )
-                for seed in range(1 if options.quick else options.seeds)
-            ]  # fmt: skip
-    print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
-    print_table(results)
-    print_gain(results)
+        frame = setting.read(arguments.data)
+        frame = few(frame, setting) if quick else frame
+        frame = before(frame, setting.horizon * setting.n_windows) if arguments.explore and not quick else frame
+        described = {"options": replace(setting, read=None), "explore": arguments.explore, "quick": quick}
+        results[name] = [
+            kept(arguments.results, name, seed, described, partial(measured, setting, frame, seed, quick=quick))
+            for seed in range(1 if quick else arguments.seeds)
+        ]
+    head = ["setting", "windows", *(f"inside {level} %{how}" for level in LEVELS for how in ("", ", not calibrated"))]
+    head += ["scaled CRPS", "mean absolute error", "seasonal naive", "seconds"]
+    print(machine(), table(head, [row(*each) for each in results.items()]), sep="\n\n")
+    if set(SETTINGS) >= set(results) >= {"vic_elec", "vic_elec, no covariates"}:
+        errors = [statistics.fmean(run["calibrated"]["mae"] for run in runs) for runs in results.values()][:2]
+        print(
+            f"\nTemperature and holidays known ahead lower the mean absolute error by {1 - errors[0] / errors[1]:.1%}."
+        )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ the sessions, pandas frames and jobs that it still holds when all visitors have 
 session remains, or if the memory after the last quarter is more than a tenth above that after the first.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import gc
@@ -22,11 +20,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
-
-os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
-os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import numpy as np
 import pandas as pd
@@ -37,9 +31,9 @@ PATIENCE_SECONDS = 120.0
 LARGEST_GROWTH = 1.10
 
 
-def main() -> int:
+def main():
     """Run the visitors, and return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visitors", type=int, default=200)
     parser.add_argument("--megabytes", type=float, default=5.0, help="size of each visitor's table")
     parser.add_argument("--serve", action="store_true", help="be the server (the program starts it itself)")
@@ -48,18 +42,16 @@ def main() -> int:
         serve()
         return 0
     with subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
         try:
-            url = re.search(r"http://\S+", server.stdout.readline())
-            assert url is not None
-            held = asyncio.run(visit(url[0].rstrip("/"), arguments.visitors, table(arguments.megabytes)))
+            url = re.search(r"http://\S+", server.stdout.readline())[0].rstrip("/")
+            held = asyncio.run(visit(url, arguments.visitors, table(arguments.megabytes)))
         finally:
             server.terminate()
     grown = held[-1]["rss_mib"] / held[0]["rss_mib"]
     return int(held[-1]["sessions"] > 0 or grown > LARGEST_GROWTH)
 
 
-def serve() -> None:
+def serve():
     """Serve the page, and say at `/held` what the process holds."""
     from seqcast.app import run
     from seqcast.app.jobs import JobQueue
@@ -68,11 +60,11 @@ def serve() -> None:
 
     create = run.create_page_app
 
-    def create_with_counts(*arguments: Any) -> Any:
+    def create_with_counts(*arguments):
         application = create(*arguments)
 
         @application.get("/held")
-        def held() -> dict[str, float]:
+        def held():
             gc.collect()
             kinds = [type(each) for each in gc.get_objects()]
             rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -89,7 +81,7 @@ def serve() -> None:
     run.run_page(AppSettings(port=0, max_sessions=2 * AT_A_TIME), browse=False)
 
 
-def table(megabytes: float) -> bytes:
+def table(megabytes):
     """Return hourly series as CSV, of about that size."""
     hours = pd.date_range("2024-01-01", periods=2000, freq="h").astype(str)
     rows = pd.DataFrame({"ds": hours, "y": np.round(np.sin(np.arange(2000) * np.pi / 12) + 2, 4)})
@@ -98,7 +90,7 @@ def table(megabytes: float) -> bytes:
     return pd.concat([rows.assign(unique_id=f"shop-{k:03d}") for k in range(count)]).to_csv(index=False).encode()
 
 
-async def visit(url: str, visitors: int, content: bytes) -> list[dict[str, float]]:
+async def visit(url, visitors, content):
     """Let visitors come and go; return what the server holds after each quarter of them."""
     import aiohttp
 
@@ -115,14 +107,13 @@ async def visit(url: str, visitors: int, content: bytes) -> list[dict[str, float
     return held
 
 
-async def one_visit(web: Any, url: str, content: bytes) -> None:
+async def one_visit(web, url, content):
     """Open the page, upload a table, wait for its series, and leave."""
     import aiohttp
     import socketio
 
     page = await (await web.get(url)).text()
     client = re.search(r"'client_id': '([0-9a-f-]{36})'|\"client_id\": ?\"([0-9a-f-]{36})\"", page)
-    assert client is not None
     name = client[1] or client[2]
     seen = asyncio.Queue[str]()
     seen.put_nowait(page)
@@ -148,7 +139,7 @@ async def one_visit(web: Any, url: str, content: bytes) -> None:
         await socket.disconnect()
 
 
-async def heard(seen: asyncio.Queue[str], pattern: str) -> str:
+async def heard(seen, pattern):
     """Return the text of the next message that a pattern is in."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:

@@ -7,21 +7,16 @@ The notebook itself is kept without outputs. A picture is called like its cell, 
 cell's metadata, as `alt`.
 """
 
-from __future__ import annotations
-
 import ast
 import copy
-from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
-from pictures import small
+from harness import DOCS, small_picture
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTEBOOK = DOCS.parent / "examples" / "post.ipynb"
 PAGE, PICTURES = DOCS / "post.md", DOCS / "images" / "post"
 LARGEST_PICTURE = 60_000  # bytes
@@ -47,7 +42,7 @@ NOTE = """<!-- Written by `make post` from examples/post.ipynb: change that, and
 """
 
 
-def main() -> None:
+def main():
     notebook = executed(nbformat.read(NOTEBOOK, as_version=4))
     text, pictures = page(notebook)
     PICTURES.mkdir(exist_ok=True)
@@ -59,7 +54,7 @@ def main() -> None:
     print(f"{PAGE}, {len(pictures)} pictures, {sum(map(len, pictures.values())) // 1000} KB")
 
 
-def executed(notebook: Any, **parameters: Any) -> Any:
+def executed(notebook, **parameters):
     """Return the notebook with the outputs of a run.
 
     Args:
@@ -79,7 +74,7 @@ def executed(notebook: Any, **parameters: Any) -> Any:
     return notebook
 
 
-def with_values(source: str, values: dict[str, Any]) -> str:
+def with_values(source, values):
     """Return code that assigns names, with other values for some of them; comments are lost."""
     tree = ast.parse(source)
     left = dict(values)
@@ -91,7 +86,7 @@ def with_values(source: str, values: dict[str, Any]) -> str:
     return ast.unparse(tree)
 
 
-def page(notebook: Any) -> tuple[str, dict[str, bytes]]:
+def page(notebook):
     """Return the page of a notebook that has been run, and its pictures by their path in docs/."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
@@ -110,9 +105,9 @@ def page(notebook: Any) -> tuple[str, dict[str, bytes]]:
     return NOTE + text.strip() + "\n", pictures
 
 
-def packed(content: bytes, name: str) -> bytes:
+def packed(content, name):
     """Return a picture in few colours; refuse one that is too large all the same."""
-    content = small(content)
+    content = small_picture(content)
     if len(content) > LARGEST_PICTURE:
         raise SystemExit(f"{name} has {len(content):,} bytes, more than {LARGEST_PICTURE:,}: draw less")
     return content

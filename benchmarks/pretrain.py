@@ -16,30 +16,22 @@ In the end it learns how the steps of sample paths depend on each other. No real
 scores the network and its base on the windows of `accuracy/held_back.py`.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
 
-import keras
 from held_back import all_windows, base_deciles, compared, deciles_of
-from reporting import machine_line
 
-from seqcast.engine.engine import Engine
+from harness import machine, options
+from seqcast import Engine, NetworkSpec, TrainingSpec
 from seqcast.pretrained import PretrainedNetwork
-from seqcast.specs.network import NetworkSpec, WindowSpec
-from seqcast.specs.training import CheckpointSpec, TrainingSpec
+from seqcast.runtime import keras
+from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import CheckpointFolder, fingerprint
 from step_dependence import learnt_dependence
 from synthetic_windows import SyntheticBatches, SyntheticWindows
@@ -65,23 +57,23 @@ class StableRate(keras.optimizers.schedules.LearningRateSchedule):
     Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395, section 4; Hägele et al. 2024, arXiv:2405.18392.
     """
 
-    def __init__(self, rate: float, rising: int, until: int, falling: int) -> None:
+    def __init__(self, rate, rising, until, falling):
         super().__init__()
         self.rate, self.rising, self.until, self.falling = rate, rising, until, falling
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step):
         """Return the rate of a step."""
         place = keras.ops.cast(step, "float32")
         falling = max(1, self.falling)
         rises, falls = (place + 1) / self.rising, (self.until + falling - place) / falling
         return self.rate * keras.ops.clip(keras.ops.minimum(rises, falls), 0.0, 1.0)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self):
         """Return the arguments."""
         return {"rate": self.rate, "rising": self.rising, "until": self.until, "falling": self.falling}
 
 
-def network(arguments: argparse.Namespace) -> NetworkSpec:
+def network(arguments):
     """Return the network."""
     return NetworkSpec(
         encoder_units=(arguments.width,) * 2,
@@ -93,7 +85,7 @@ def network(arguments: argparse.Namespace) -> NetworkSpec:
     )
 
 
-def check_rate(folder: Path, rate: StableRate) -> None:
+def check_rate(folder, rate):
     """Refuse to go on with a training at another rate, once its own has begun to fall or the other one would have.
 
     Args:
@@ -110,7 +102,7 @@ def check_rate(folder: Path, rate: StableRate) -> None:
         )
 
 
-def branch_off(stable: Path, folder: Path) -> None:
+def branch_off(stable, folder):
     """Copy the state of a training, for another one that decays from later on.
 
     Args:
@@ -123,9 +115,7 @@ def branch_off(stable: Path, folder: Path) -> None:
         copied.rename(folder / "checkpoints")
 
 
-def train(
-    arguments: argparse.Namespace, *, window: WindowSpec, batches: Callable[..., SyntheticBatches] = SyntheticBatches
-) -> tuple[Engine, dict[str, Any]]:
+def train(arguments, *, window, batches=SyntheticBatches):
     """Train the network, or go on with it.
 
     Args:
@@ -161,7 +151,6 @@ def train(
     engine = Engine(spec, training, seed=arguments.seed)
     spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
     with CheckpointFolder.opened(spec_of_folder, resume=True) as folder:
-        assert folder is not None
         # What the rate does later and how long it goes on change nothing of the steps that a state is after.
         lasting = replace(training, learning_rate_schedule="constant", learning_rate=arguments.learning_rate, epochs=1)
         mark = fingerprint([], spec, lasting, windows={"seed": arguments.seed, **window.to_dict()})
@@ -174,14 +163,14 @@ def train(
     # Whoever reads the file of the network does not know this program's rate.
     engine.training = replace(lasting, epochs=training.epochs)
     specs = {"network": spec.to_dict(), "training": engine.training.to_dict(), "rate": rate.get_config()}
-    log = {**history.to_dict(), **specs, "machine": machine_line()}
+    log = {**history.to_dict(), **specs, "machine": machine()}
     (arguments.out / "log.json").write_text(json.dumps(log, indent=1))
     return engine, log
 
 
-def parser() -> argparse.ArgumentParser:
+def parser():
     """Return the parser of the options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/pretrained"), help="folder of checkpoints and weights")
     parser.add_argument("--steps", type=int, default=4_000)
     parser.add_argument("--width", type=int, default=128)
@@ -197,7 +186,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
+def main():
     """Train and score."""
     arguments = parser().parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

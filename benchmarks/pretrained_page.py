@@ -5,36 +5,23 @@
 The signals are made up here, by other means than those that the network has learnt from. Nothing is trained.
 """
 
-from __future__ import annotations
-
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
-os.environ.setdefault("KERAS_BACKEND", "jax")
-sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
-
 import numpy as np
 import pandas as pd
-from reporting import table
 
-from pictures import small
-from rounds import DOCS, machine, write_section
+from harness import DOCS, machine, small_picture, table, write_section
 from seqcast import Forecaster, inspect
 from seqcast.plots import family_chart, forecast_fans, probe_scores, save_figure
 
 LENGTH, HORIZON, DRAWS = 448, 64, 40
 STEPS = np.arange(LENGTH + HORIZON)
-Draw = Callable[[np.random.Generator], np.ndarray]
 
 
-def sine(rng: np.random.Generator, period: float) -> np.ndarray:
+def sine(rng, period):
     """Return a sine of a random phase."""
     return np.sin(2 * np.pi * (STEPS / period + rng.random()))
 
 
-def chaos(rng: np.random.Generator) -> np.ndarray:
+def chaos(rng):
     """Return the logistic map, whose next value is a parabola of the last one."""
     values = [rng.uniform(0.2, 0.8)]
     while len(values) < len(STEPS):
@@ -42,13 +29,13 @@ def chaos(rng: np.random.Generator) -> np.ndarray:
     return np.array(values)
 
 
-def week(rng: np.random.Generator) -> np.ndarray:
+def week(rng):
     """Return seven random levels, again and again, with noise of a third of their deviation."""
     return np.resize(rng.normal(size=7), len(STEPS)) + rng.normal(0, 0.33, len(STEPS))
 
 
 # Each with the season that the network is told; 1 is none.
-SIGNALS: dict[str, tuple[int, Draw]] = {
+SIGNALS = {
     "a sine, its period told": (24, lambda rng: sine(rng, 24)),
     "a sine of 24 steps, nothing told": (1, lambda rng: sine(rng, 24)),
     "two sines, one period told": (24, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
@@ -64,7 +51,7 @@ SIGNALS: dict[str, tuple[int, Draw]] = {
 }
 
 
-def continued() -> tuple[str, pd.DataFrame, pd.DataFrame]:
+def continued():
     """Return a table of scores, and rows and forecasts of the first draw of each signal."""
     lines, shown, forecasts = [], [], []
     for name, (season, draw) in SIGNALS.items():
@@ -85,7 +72,7 @@ def continued() -> tuple[str, pd.DataFrame, pd.DataFrame]:
     return table(head, lines), pd.concat(shown), pd.concat(forecasts)
 
 
-def held() -> pd.DataFrame:
+def held():
     """Return how well what made a series can be told from the state after it."""
     rng = np.random.default_rng(11)
     count, length, season = 1_200, 120, 12
@@ -117,7 +104,7 @@ def held() -> pd.DataFrame:
     return inspect.probe(states, properties, probes=["linear"], seed=0)
 
 
-def main() -> None:
+def main():
     """Ask, draw and write."""
     scores, shown, forecasts = continued()
     figure = forecast_fans(shown, forecasts, last=128, ylabel="value", title="Signals that it never saw, continued")
@@ -129,7 +116,7 @@ def main() -> None:
     for name, each in figures.items():
         path = DOCS / "images" / f"{name}.png"
         save_figure(each, path, dpi=110)
-        path.write_bytes(small(path.read_bytes()))
+        path.write_bytes(small_picture(path.read_bytes()))
     write_section("signals", f"{scores}\n\n{machine()}.", "pretrained.md")
 
 

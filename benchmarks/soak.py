@@ -11,9 +11,6 @@ compared with that of the first fifth after the warm-up. The exit status is 1 if
 there were ever more threads or descriptors in the last fifth than before.
 """
 
-from __future__ import annotations
-
-import argparse
 import gc
 import json
 import os
@@ -22,17 +19,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
-os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import jax
 import numpy as np
 import pandas as pd
 
+from harness import RESULTS, options
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.errors import SeqcastError
 
@@ -41,17 +34,17 @@ COUNTS = ("threads", "descriptors")
 # XLA starts each of its pools, of one thread a core, when it first needs it, which may be after hours: not counted.
 XLA_POOLS = ("tf_", "llvm-")
 PROC = Path("/proc/self")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 # More horizons than a network keeps programs.
-HORIZON, MOST_ROWS = 80, 400
+HORIZON, MOST_ROWS, DAYS = 80, 400, 120
 
 
-def measured() -> dict[str, float]:
+def measured():
     """Return what this process and its children hold."""
-    names = [_text(name) for name in (PROC / "task").glob("*/comm")]
+    names = [text(name) for name in (PROC / "task").glob("*/comm")]
+    children = [child for path in (PROC / "task").glob("*/children") for child in text(path).split()]
     return {
-        "rss_mib": int((PROC / "statm").read_text().split()[1]) * PAGE / 2**20,
-        "workers_mib": sum(map(_memory, _children())) / 2**20,
+        "rss_mib": resident(PROC),
+        "workers_mib": sum(resident(Path("/proc", child)) for child in children),
         "threads": sum(not name.startswith(XLA_POOLS) for name in names),
         "descriptors": len(os.listdir(PROC / "fd")),
         "programs": len(jax.devices()[0].client.live_executables()),
@@ -60,18 +53,16 @@ def measured() -> dict[str, float]:
     }
 
 
-def _children() -> list[int]:
-    return [int(child) for path in (PROC / "task").glob("*/children") for child in _text(path).split()]
+def resident(process):
+    """Return the memory of a process, in MiB."""
+    return int((text(process / "statm") or "0 0").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _memory(process: int) -> int:
-    return int((_text(Path(f"/proc/{process}/statm")) or "0 0").split()[1]) * PAGE
-
-
-def _text(path: Path) -> str:
+def text(path):
+    """Return the text of a file of /proc; nothing where the thread or process has ended meanwhile."""
     try:
         return path.read_text()
-    except OSError:  # the thread or process has ended meanwhile
+    except OSError:
         return ""
 
 
@@ -80,66 +71,49 @@ class Work:
 
     Args:
         seed: The seed.
-        folder: Where models are saved.
-        members: Networks of the ensembles that worker processes train; 1 for no ensembles.
+        folder: Folder of saved models.
     """
 
-    def __init__(self, seed: int, folder: Path, members: int = 2) -> None:
-        self.random = random.Random(seed)
-        self.folder, self.members = folder, members
+    def __init__(self, seed, folder):
+        self.random, self.folder = random.Random(seed), folder
         generator = np.random.default_rng(seed)
         phase, turns = generator.uniform(0, 6, (MOST_ROWS, 1)), generator.uniform(0.2, 0.8, (MOST_ROWS, 1))
         self.waves = np.sin(phase + turns * np.arange(30 + HORIZON))[:, :, None].astype(np.float32)
-        # Models that live as long as the process, and are asked for ever other things.
+        # Models that live as long as the process.
         self.regressor = self._regressor(16).fit(self.waves[:, :30], self.waves[:, 30:])
-        self.forecaster = self._forecaster().fit(self._frame(3, 120))
-        self.days = 120
-        actions = {
-            self.fit_regressor: 2,
-            self.fit_forecaster: 2,
-            self.fit_ensemble: 1 if members > 1 else 0,
-            self.fail: 1,
-            self.forecast: 8,
-            self.forecast_frames: 8,
-            self.states: 3,
-            self.partial_fit: 2,
-            self.update: 3,
-            self.save_and_load: 3,
-        }
-        self.actions = [action for action, weight in actions.items() for _ in range(weight)]
+        self.forecaster, self.days = self._forecaster().fit(frame(3, DAYS)), DAYS
+        often, more = (self.forecast, self.forecast_frames), (self.states, self.update, self.save_and_load)
+        seldom = (self.fit_regressor, self.fit_forecaster, self.partial_fit)
+        self.actions = [*8 * often, *3 * more, *2 * seldom, self.fit_ensemble, self.fail]
 
-    def round(self) -> str:
-        """Do one thing and return its name."""
-        action: Callable[[], None] = self.random.choice(self.actions)
-        action()
-        return action.__name__
+    def round(self):
+        """Do one thing."""
+        self.random.choice(self.actions)()
 
-    def fit_regressor(self) -> None:
+    def fit_regressor(self):
         """Train a regressor of drawn sizes, and forecast with it."""
         rows, past = self.random.randint(60, MOST_ROWS), self.random.choice([10, 20, 30])
         model = self._regressor(self.random.choice([5, 10, 20]), cell=self.random.choice(["gru", "lstm"]))
         model.fit(self.waves[:rows, :past], self.waves[:rows, past : past + 10])
         model.predict(self.waves[:5, :past])
 
-    def fit_forecaster(self) -> None:
+    def fit_forecaster(self):
         """Train a forecaster of drawn sizes, and forecast with it."""
-        frame = self._frame(self.random.randint(1, 5), self.random.randint(100, 200))
-        self._forecaster(level=self.random.choice([(80,), (80, 95), ()])).fit(frame).predict()
+        rows = frame(self.random.randint(1, 5), self.random.randint(100, 200))
+        self._forecaster(level=self.random.choice([(80,), (80, 95), ()])).fit(rows).predict()
 
-    def fit_ensemble(self) -> None:
+    def fit_ensemble(self):
         """Train an ensemble in worker processes."""
-        self._forecaster(members=self.members).fit(self._frame(3, 120)).predict(self.random.randint(1, 12))
+        self._forecaster(members=2).fit(frame(3, DAYS)).predict(self.random.randint(1, 12))
 
-    def fail(self) -> None:
+    def fail(self):
         """Begin fits that cannot end: bad data, an impossible option, a loss that is not finite."""
-        frame = self._frame(2, 120)
-        broken = frame.assign(ds=frame["ds"].where(frame.index != 7))
-        fits: list[Callable[[], Any]] = [
-            lambda: self._forecaster().fit(broken),
-            lambda: self._regressor(5, cell="no such cell").fit(self.waves[:, :30], self.waves[:, 30:35]),
-            lambda: self._regressor(5, learning_rate=1e30, clip_norm="none").fit(
-                self.waves[:, :30], self.waves[:, 30:35]
-            ),
+        rows = frame(2, DAYS)
+        X, y = self.waves[:, :30], self.waves[:, 30:35]
+        fits = [
+            lambda: self._forecaster().fit(rows.assign(ds=rows["ds"].where(rows.index != 7))),
+            lambda: self._regressor(5, cell="no such cell").fit(X, y),
+            lambda: self._regressor(5, learning_rate=1e30, clip_norm="none").fit(X, y),
         ]
         try:
             self.random.choice(fits)()
@@ -147,12 +121,12 @@ class Work:
             return
         raise SystemExit("a fit that had to fail did not")
 
-    def forecast(self) -> None:
-        """Forecast windows, as many, as long and as far as is drawn."""
+    def forecast(self):
+        """Forecast windows: their number, length and horizon are drawn."""
         rows, past = self.random.randint(1, MOST_ROWS), self.random.choice([10, 20, 30])
         self.regressor.predict(self.waves[:rows, :past], self.random.randint(1, HORIZON))
 
-    def forecast_frames(self) -> None:
+    def forecast_frames(self):
         """Forecast series with intervals of drawn levels, or sample paths."""
         horizon, levels = self.random.randint(1, 24), sorted(self.random.sample([50, 68, 80, 90, 95, 99], 2))
         if self.random.random() < 0.3:
@@ -160,146 +134,116 @@ class Work:
         else:
             self.forecaster.predict(horizon, level=levels)
 
-    def states(self) -> None:
+    def states(self):
         """Encode windows, read on and decode."""
-        states = self.regressor.encode(self.waves[: self.random.randint(1, 50), :20])
-        rows = len(states.layers[0][0])
+        rows = self.random.randint(1, 50)
+        states = self.regressor.encode(self.waves[:rows, :20])
         states = self.regressor.update(states, self.waves[:rows, 20 : 20 + self.random.randint(1, 10)])
         self.regressor.decode(states, self.random.randint(1, HORIZON))
 
-    def partial_fit(self) -> None:
-        """Go on training with as many new windows as are drawn: each number ends with a batch of another size."""
+    def partial_fit(self):
+        """Go on training with some new windows: each number ends with a batch of another size."""
         rows = self.random.randint(1, MOST_ROWS)
         self.regressor.partial_fit(self.waves[:rows, :30], self.waves[:rows, 30:])
 
-    def update(self) -> None:
-        """Remember new rows; now and then the history begins anew, since it is what grows for good."""
+    def update(self):
+        """Remember new rows; a long history is replaced by a short one, since it is what grows for good."""
         if self.days > 300:
-            self.forecaster = self._forecaster().fit(self._frame(3, 120))
-            self.days = 120
+            self.forecaster, self.days = self._forecaster().fit(frame(3, DAYS)), DAYS
         new = self.random.randint(1, 7)
-        self.forecaster.update(self._frame(3, new, first=self.days)).predict()
+        self.forecaster.update(frame(3, new, first=self.days)).predict()
         self.days += new
 
-    def save_and_load(self) -> None:
-        """Write both models to files and go on with what is read back."""
-        self.regressor.save(self.folder / "regressor.seqcast")
-        self.forecaster.save(self.folder / "forecaster.seqcast")
+    def save_and_load(self):
+        """Write both models to files and read them; one time in five the process continues with these."""
+        paths = [self.folder / f"{name}.seqcast" for name in ("regressor", "forecaster")]
+        self.regressor.save(paths[0])
+        self.forecaster.save(paths[1])
+        read = Seq2SeqRegressor.load(paths[0]), Forecaster.load(paths[1])
+        read[0].predict(self.waves[:3, :30])
+        read[1].predict(self.random.randint(1, 12))
         if self.random.random() < 0.2:
-            self.regressor = Seq2SeqRegressor.load(self.folder / "regressor.seqcast")
-            self.forecaster = Forecaster.load(self.folder / "forecaster.seqcast")
-        else:
-            Seq2SeqRegressor.load(self.folder / "regressor.seqcast").predict(self.waves[:3, :30])
-            Forecaster.load(self.folder / "forecaster.seqcast").predict(self.random.randint(1, 12))
+            self.regressor, self.forecaster = read
 
-    def _regressor(self, units: int, **options: Any) -> Seq2SeqRegressor:
-        options = {"encoder_units": (units,), "decoder_units": (units,), "epochs": 2, "batch_size": 64, **options}
-        return Seq2SeqRegressor(random_state=self.random.randrange(1000), verbose=0, **options)
+    def _regressor(self, units, **given):
+        given = {"encoder_units": (units,), "decoder_units": (units,), "epochs": 2, "batch_size": 64, **given}
+        return Seq2SeqRegressor(random_state=self.random.randrange(1000), verbose=0, **given)
 
-    def _forecaster(self, **options: Any) -> Forecaster:
+    def _forecaster(self, **given):
         network = NetworkSpec(encoder_units=(8,), decoder_units=(8,), head="normal")
-        options = {"preset": network, "training": {"epochs": 2}, "context_length": 14, **options}
-        return Forecaster(12, freq="D", random_state=self.random.randrange(1000), verbose=0, **options)
-
-    def _frame(self, series: int, days: int, first: int = 0) -> pd.DataFrame:
-        stamps = pd.date_range("2020-01-01", periods=first + days)[first:]
-        places = np.arange(first, first + days)
-        values = [10 + np.sin(2 * np.pi * places / 7 + one) + 0.1 * np.cos(places * 1.7 + one) for one in range(series)]
-        return pd.DataFrame(
-            {
-                "unique_id": np.repeat([f"series {one}" for one in range(series)], days),
-                "ds": np.tile(stamps, series),
-                "y": np.concatenate(values),
-            }
-        )
+        given = {"preset": network, "training": {"epochs": 2}, "context_length": 14, **given}
+        return Forecaster(12, freq="D", random_state=self.random.randrange(1000), verbose=0, **given)
 
 
-class Table:
-    """Medians of what was measured, a line a minute, in a file that later runs continue.
-
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def line(self, text: str) -> None:
-        """Add a line, here and there."""
-        print(text, flush=True)
-        with self.path.open("a") as file:
-            file.write(text + "\n")
-
-    def head(self, names: list[str]) -> None:
-        """Begin a table."""
-        self.line("\n| minute | rounds | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 2))
-
-    def row(self, minute: float, samples: list[dict[str, float]]) -> None:
-        """Add the medians of the last minute."""
-        values = [f"{statistics.median(sample[name] for sample in samples):.0f}" for name in samples[0]]
-        self.line(f"| {minute:.0f} | {len(samples)} | " + " | ".join(values) + " |")
+def frame(series, days, first=0):
+    """Return some days of some series."""
+    stamps, places = pd.date_range("2020-01-01", periods=first + days)[first:], np.arange(first, first + days)
+    waves = [10 + np.sin(2 * np.pi * places / 7 + one) + 0.1 * np.cos(places * 1.7 + one) for one in range(series)]
+    parts = [pd.DataFrame({"unique_id": f"series {one}", "ds": stamps, "y": y}) for one, y in enumerate(waves)]
+    return pd.concat(parts, ignore_index=True)
 
 
-def drift(samples: list[dict[str, float]]) -> dict[str, tuple[float, float]]:
+def drift(samples):
     """Return of each figure the medians of the first and of the last fifth of the samples.
 
     Of threads and descriptors the largest number before the last fifth and within it: they come and go with worker
     processes.
     """
-    fifth = max(1, len(samples) // 5)
-
-    def of(part: list[dict[str, float]], name: str) -> float:
-        values = [sample[name] for sample in part]
-        return max(values) if name in COUNTS else statistics.median(values)
-
-    return {
-        name: (of(samples[:-fifth] if name in COUNTS else samples[:fifth], name), of(samples[-fifth:], name))
-        for name in samples[0]
-    }
+    fifth, found = max(1, len(samples) // 5), {}
+    for name in samples[0]:
+        values = [sample[name] for sample in samples]
+        if name in COUNTS:
+            found[name] = max(values[:-fifth]), max(values[-fifth:])
+        else:
+            found[name] = statistics.median(values[:fifth]), statistics.median(values[-fifth:])
+    return found
 
 
-def soak(work: Work, minutes: float, warm_up: float, table: Table) -> list[dict[str, float]]:
+def soak(work, minutes, warm_up, say):
     """Work until the time is up, and return what was measured after the warm-up."""
-    table.head(list(measured()))
-    began, last = time.monotonic(), time.monotonic()
-    of_minute: list[dict[str, float]] = []
-    after: list[dict[str, float]] = []
+    names = list(measured())
+    say("\n| minute | rounds | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 2))
+    began = last = time.monotonic()
+    of_minute, after = [], []
     while (now := time.monotonic()) - began < 60 * minutes:
         work.round()
         of_minute.append(measured())
         if now - began >= 60 * warm_up:
             after.append(of_minute[-1])
         if now - last >= 60:
-            table.row((now - began) / 60, of_minute)
+            medians = [f"{statistics.median(sample[name] for sample in of_minute):.0f}" for name in names]
+            say(f"| {(now - began) / 60:.0f} | {len(of_minute)} | " + " | ".join(medians) + " |")
             of_minute, last = [], now
     return after
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main():
+    """Work, and say what has grown."""
+    parser = options(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default 30)")
     parser.add_argument("--warm-up", type=float, default=None, help="minutes that do not count (default a third)")
-    parser.add_argument(
-        "--members", type=int, default=2, help="networks of an ensemble in worker processes (default 2)"
-    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("results/soak.md"), help="the result file")
-    arguments = parser.parse_args()
-    warm_up = arguments.minutes / 3 if arguments.warm_up is None else arguments.warm_up
-    table = Table(arguments.output)
+    parser.add_argument("--output", type=Path, default=RESULTS / "soak.md", help="the result file")
+    given = parser.parse_args()
+    warm_up = given.minutes / 3 if given.warm_up is None else given.warm_up
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+
+    def say(line):
+        print(line, flush=True)
+        with given.output.open("a") as file:
+            file.write(line + "\n")
+
     with tempfile.TemporaryDirectory() as folder:
-        after = soak(Work(arguments.seed, Path(folder), arguments.members), arguments.minutes, warm_up, table)
-    changes = drift(after)
-    table.line(
+        after = soak(Work(given.seed, Path(folder)), given.minutes, warm_up, say)
+    changes, memory = drift(after), drift(after)["rss_mib"]
+    say(
         f"\nAfter {warm_up:g} min, medians of the first and of the last fifth; of counts the largest, before and in it:"
     )
     for name, (first, last) in changes.items():
-        table.line(f"- {name}: {first:.0f}, {last:.0f}, {last / max(first, 1e-9) - 1:+.2%}")
-    memory = changes["rss_mib"]
+        say(f"- {name}: {first:.0f}, {last:.0f}, {last / max(first, 1e-9) - 1:+.2%}")
     failed = [name for name in COUNTS if changes[name][1] > changes[name][0]]
     failed += ["rss_mib"] if memory[1] > (1 + LARGEST_DRIFT) * memory[0] else []
-    table.line(json.dumps({"minutes": arguments.minutes, "rounds after warm-up": len(after), "grew": failed}))
+    say(json.dumps({"minutes": given.minutes, "rounds after warm-up": len(after), "grew": failed}))
     sys.exit(1 if failed else 0)
 
 

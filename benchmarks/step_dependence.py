@@ -7,25 +7,19 @@ are likeliest. They are learnt with a network, by `pretrain.py`; this program sh
 horizon the intervals of 80 % hold, with these numbers and with steps that are drawn one by one.
 """
 
-from __future__ import annotations
-
-import argparse
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
 
 import numpy as np
 from held_back import SOURCES, all_windows, read_windows
-from reporting import machine_line, table
 from scipy import optimize, special
-from zero_shot_tasks import Task
 
+from harness import machine, options, parse, table
 from seqcast.forecaster.candidates.candidate import DRAWN_QUANTILES
 from seqcast.intervals import Dependence
-from seqcast.pretrained import PretrainedNetwork, load_pretrained
+from seqcast.pretrained import load_pretrained
 from synthetic_windows import SyntheticBatches
 
 SUMMED, BATCHES, SEED = (2, 4, 8, 16, 32, 64), 60, 2 * 10**6
@@ -34,7 +28,7 @@ PATHS = 200
 LEAST_RANK = 0.001
 
 
-def learnt_dependence(network: PretrainedNetwork, context_lengths: tuple[int, ...], batch_size: int) -> Dependence:
+def learnt_dependence(network, context_lengths, batch_size):
     """Return the numbers that the forecasts of a network have on synthetic series that no training draws.
 
     Args:
@@ -52,9 +46,7 @@ def learnt_dependence(network: PretrainedNetwork, context_lengths: tuple[int, ..
     return likeliest(np.concatenate(scores))
 
 
-def normal_scores(
-    truth: np.ndarray, quantiles: np.ndarray, probabilities: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def normal_scores(truth, quantiles, probabilities, rng):
     """Return what came as normal scores of its forecast, `[B, H]`; where quantiles are equal, one of theirs by chance.
 
     Args:
@@ -78,14 +70,14 @@ def normal_scores(
     return np.asarray(special.ndtri(np.clip(low + share * (high - low), LEAST_RANK, 1 - LEAST_RANK)))
 
 
-def variance_of_sum(dependence: Dependence, steps: int) -> float:
+def variance_of_sum(dependence, steps):
     """Return the variance of the sum of the normal scores of so many steps."""
     apart = np.arange(1, steps)
     of_rest = steps + 2 * float(np.sum((steps - apart) * dependence.persistence**apart))
     return dependence.shared * steps**2 + (1 - dependence.shared) * of_rest
 
 
-def likeliest(scores: np.ndarray) -> Dependence:
+def likeliest(scores):
     """Return the dependence under which sums of normal scores, `[B, H]`, are likeliest; all lengths count alike."""
     squares = {
         steps: float(np.mean(scores.reshape(len(scores), -1, steps).sum(axis=2) ** 2))
@@ -93,7 +85,7 @@ def likeliest(scores: np.ndarray) -> Dependence:
         if scores.shape[1] % steps == 0
     }
 
-    def unlikeliness(numbers: np.ndarray) -> float:
+    def unlikeliness(numbers):
         variances = {steps: variance_of_sum(Dependence(*numbers), steps) for steps in squares}
         return sum(squares[steps] / variance + np.log(variance) for steps, variance in variances.items())
 
@@ -103,9 +95,9 @@ def likeliest(scores: np.ndarray) -> Dependence:
     return Dependence(shared, persistence)
 
 
-def coverages(network: PretrainedNetwork, tasks: list[Task], dependences: dict[str, Dependence]) -> list[float]:
+def coverages(network, tasks, dependences):
     """Return for each dependence the share of totals over the known steps that intervals of 80 % hold."""
-    hit: dict[str, list[np.ndarray]] = {name: [] for name in dependences}
+    hit = {name: [] for name in dependences}
     for task in tasks:
         future = np.stack([values[-task.horizon :] for values in task.series])
         is_known = ~np.isnan(future)
@@ -121,21 +113,15 @@ def coverages(network: PretrainedNetwork, tasks: list[Task], dependences: dict[s
     return [float(np.concatenate(each).mean()) for each in hit.values()]
 
 
-def main() -> None:
-    """Show how many totals intervals hold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the public data sets")
-    arguments = parser.parse_args()
+def main():
+    """Show the share of totals in intervals of 80 %."""
     network, rows = load_pretrained(), []
     shown = {"drawn one by one": Dependence(), "depending": network.dependence}
-    for name, tasks in all_windows(arguments.data, list(SOURCES)).items():
-        found = coverages(network, tasks, shown)
-        rows.append(
-            [name, sum(len(task.series) for task in tasks), tasks[0].horizon, *(f"{each:.2f}" for each in found)]
-        )
+    for name, tasks in all_windows(parse(options(__doc__, data=True)).data, list(SOURCES)).items():
+        found = [f"{each:.2f}" for each in coverages(network, tasks, shown)]
+        rows.append([name, sum(len(task.series) for task in tasks), tasks[0].horizon, *found])
     print(table(["task", "windows", "steps", *shown], rows))
-    print(network.dependence)
-    print(machine_line())
+    print(network.dependence, machine(), sep="\n")
 
 
 if __name__ == "__main__":

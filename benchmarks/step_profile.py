@@ -8,17 +8,14 @@ update, taken apart. The products are those of one recurrent step of one part, i
 repeated in a loop of their own; their share of a step is their number times that. Medians, milliseconds.
 """
 
-from __future__ import annotations
-
-import argparse
 import statistics
 import time
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from harness import options
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
 from seqcast.network import jax_steps
@@ -37,38 +34,36 @@ class Watched(jax_steps.TrainFunction):
 
     noted: ClassVar[list[tuple[float, float]]] = []
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model):
         super().__init__(model)
         self.plain_update, self.update = self.update, self.watched_update
 
-    def __call__(self, state: Any, iterator: Any) -> Any:
+    def __call__(self, state, iterator):
         """Do the step, one half after the other."""
         data = next(iterator)
         jax.block_until_ready((tuple(state), data))
         self.began = time.perf_counter()
         return super().__call__(state, iter([data]))
 
-    def watched_update(self, state: Any, batch: Any, parts: Any) -> Any:
+    def watched_update(self, *given):
         """Do the second half, when the first one is over."""
-        jax.block_until_ready(parts)
+        jax.block_until_ready(given)
         middle = time.perf_counter()
-        result = jax.block_until_ready(self.plain_update(state, batch, parts))
+        result = jax.block_until_ready(self.plain_update(*given))
         self.noted.append((middle - self.began, time.perf_counter() - middle))
         return result
 
 
-def fit_step(cell: str, watched: bool, epochs: int) -> float:
+def fit_step(cell, watched, epochs):
     """Return the milliseconds of a step inside Keras's fit, the first epoch left out."""
     past, future = random_sines(100 * BATCH, past=STEPS, future=STEPS, offset=(0, 0), seed=0)
-    ends: list[float] = []
+    ends = []
 
     from keras.callbacks import LambdaCallback
 
     marks = LambdaCallback(on_epoch_begin=lambda *_: ends.append(time.perf_counter()))
-    model = Seq2SeqRegressor(
-        encoder_units=(WIDTH,) * LAYERS, cell=cell, batch_size=BATCH, epochs=epochs + 2,
-        validation_fraction=0.0, random_state=0, verbose=0, **POST,
-    )  # fmt: skip
+    given = {"encoder_units": (WIDTH,) * LAYERS, "cell": cell, "batch_size": BATCH, "epochs": epochs + 2, **POST}
+    model = Seq2SeqRegressor(**given, validation_fraction=0.0, random_state=0, verbose=0)
     plain = jax_steps.TrainFunction
     jax_steps.TrainFunction = Watched if watched else plain
     try:
@@ -78,13 +73,13 @@ def fit_step(cell: str, watched: bool, epochs: int) -> float:
     return statistics.median(b - a for a, b in pairwise(ends[1:])) * 10
 
 
-def product(left: tuple[int, int], right: tuple[int, int], axis: int, repeats: int = 200) -> float:
+def product(left, right, axis, repeats=200):
     """Return the microseconds of a product whose operands change from turn to turn."""
     generator = np.random.default_rng(0)
     a, b = (generator.normal(size=shape).astype("float32") for shape in (left, right))
 
-    def loop(a: Any, b: Any) -> Any:
-        def turn(carry: Any, _: Any) -> Any:
+    def loop(a, b):
+        def turn(carry, _):
             made = jax.lax.dot_general(a, b + carry, (((1,), (axis,)), ((), ())))
             return made[0, 0] * 1e-9, None
 
@@ -93,7 +88,7 @@ def product(left: tuple[int, int], right: tuple[int, int], axis: int, repeats: i
     return _median(jax_jit(loop, one_thread=True), a, b) / repeats * 1e6
 
 
-def _median(function: Callable[..., Any], *given: Any, turns: int = 15) -> float:
+def _median(function, *given, turns=15):
     seconds = []
     for _ in range(turns + 1):
         began = time.perf_counter()
@@ -102,8 +97,9 @@ def _median(function: Callable[..., Any], *given: Any, turns: int = 15) -> float
     return statistics.median(seconds[1:])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main():
+    """Print where a step goes."""
+    parser = options(__doc__)
     parser.add_argument("--cell", choices=list(GATES), default="gru")
     parser.add_argument("--epochs", type=int, default=6, help="epochs of 100 steps that are timed")
     arguments = parser.parse_args()

@@ -8,42 +8,20 @@ Nothing is imported: the figures are counted in the syntax trees of the files. A
 root of `seqcast`. Its door is its `__init__`; the inner packages of `data` and that of candidates are doors too.
 """
 
-from __future__ import annotations
-
-import argparse
 import ast
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "seqcast"
-ROOT = "seqcast"
+from harness import ROOT, options
+
+SOURCE = ROOT / "src" / "seqcast"
+PACKAGE = "seqcast"
 CANDIDATE_NAMES = ("seasonal_naive", "finetuned", "trained")
 CANDIDATES = "seqcast.forecaster.candidates"
 MOST_POSITIONAL = 5
-# Libraries that modules of the package hand on.
-_HANDED_ON = ("keras", "ops")
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place that a measure counts.
-
-    Args:
-        module: Dotted name of the module.
-        line: Its line, from 1.
-        text: What stands there.
-    """
-
-    module: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.module}:{self.line} {' '.join(self.text.split())[:100]}"
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -58,104 +36,70 @@ class Module:
 
     name: str
     source: str
-    package: bool = False
-
-    @property
-    def room(self) -> str:
-        """The room that it belongs to."""
-        return room_of(self.name)
+    package: bool
 
     @cached_property
-    def tree(self) -> ast.Module:
-        """Its syntax tree."""
-        return ast.parse(self.source)
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        """All nodes of the tree."""
-        return list(ast.walk(self.tree))
-
-    def place(self, node: ast.AST) -> Place:
-        """Return the place of a node."""
-        return Place(self.name, getattr(node, "lineno", 1), ast.unparse(node))
+    def nodes(self):
+        """All nodes of its syntax tree."""
+        return list(ast.walk(ast.parse(self.source)))
 
 
-@dataclass(frozen=True)
 class House:
-    """All modules of the package.
+    """All modules of the package, by their dotted names.
 
     Args:
-        modules: The modules, by their dotted names.
-        stubs: Stubs of packages that import what they offer when it is used.
+        sources: The texts of the files, by their paths below the package's root; stubs too, which say what packages
+            offer that import it when it is used.
     """
 
-    modules: dict[str, Module]
-    stubs: dict[str, Module]
-
-    @classmethod
-    def read(cls, folder: Path) -> House:
-        """Read the source files below a folder, the package's root."""
-        paths = sorted([*folder.rglob("*.py"), *folder.rglob("*.pyi")])
-        return cls.of({str(path.relative_to(folder)): path.read_text("utf-8") for path in paths})
-
-    @classmethod
-    def of(cls, sources: dict[str, str]) -> House:
-        """Return the modules with these texts, by their paths below the package's root."""
-        modules: dict[str, Module] = {}
-        stubs: dict[str, Module] = {}
+    def __init__(self, sources):
+        self.modules, self.offered, self.private = {}, {}, {}
         for path, text in sources.items():
-            kind = stubs if path.endswith(".pyi") else modules
             parts = Path(path).with_suffix("").parts
             package = parts[-1] == "__init__"
-            name = ".".join((ROOT, *parts[: -1 if package else None]))
-            kind[name] = Module(name, text, package)
-        return cls(modules, stubs)
+            module = Module(".".join((PACKAGE, *parts[: -1 if package else None])), text, package)
+            imports = (node for node in module.nodes if isinstance(node, ast.ImportFrom) and package)
+            names = self.offered.setdefault(module.name, set())
+            names.update(alias.name for node in imports for alias in node.names)
+            if not path.endswith(".pyi"):
+                self.modules[module.name] = module
+                private = self.private.setdefault(room_of(module.name), set())
+                private.update(name for name in defined_names(module.nodes) if is_private(name))
 
-    def is_door(self, name: str) -> bool:
+    def places(self, kind):
+        """Yield the nodes of a kind with their modules."""
+        return ((module, node) for module in self.modules.values() for node in module.nodes if isinstance(node, kind))
+
+    def is_door(self, name):
         """Whether other rooms may import from a module."""
         depth = name.count(".")
-        inner = depth == 2 and name.startswith(f"{ROOT}.data.") and self.modules[name].package
+        inner = depth == 2 and name.startswith(f"{PACKAGE}.data.") and self.modules[name].package
         return depth < 2 or inner or name == CANDIDATES
 
-    @cached_property
-    def offered(self) -> dict[str, set[str]]:
-        """The names that each package offers, in its `__init__` or the stub beside it."""
-        names: dict[str, set[str]] = {}
-        for module in (*self.modules.values(), *self.stubs.values()):
-            imports = (node for node in module.nodes if isinstance(node, ast.ImportFrom) and module.package)
-            names.setdefault(module.name, set()).update(alias.name for node in imports for alias in node.names)
-        return names
-
-    @cached_property
-    def private_names(self) -> dict[str, set[str]]:
-        """The private names that each room defines."""
-        names: dict[str, set[str]] = {}
-        for module in self.modules.values():
-            names.setdefault(module.room, set()).update(filter(is_private, defined_names(module.nodes)))
-        return names
-
-    @cached_property
-    def methods(self) -> set[str]:
-        """Names of the methods of all classes."""
-        nodes = (node for module in self.modules.values() for node in module.nodes)
-        bodies = (node.body for node in nodes if isinstance(node, ast.ClassDef))
-        return {node.name for body in bodies for node in body if isinstance(node, _FUNCTIONS)}
+    def imported(self, node):
+        """Yield the modules of the package that a statement imports, or imports names from."""
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in self.modules)
+        elif node.module in self.modules:
+            offered = self.offered[node.module]
+            inner = (node.module if alias.name in offered else f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in self.modules else node.module for name in inner)
 
 
-def room_of(module: str) -> str:
+def room_of(module):
     """Return the room of a module: the first name below the root, or the root itself."""
     return ".".join(module.split(".")[:2])
 
 
-def is_private(name: str) -> bool:
+def is_private(name):
     """Whether a name is private: one underscore in front."""
     return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
-def defined_names(nodes: list[ast.AST]) -> Iterator[str]:
+def defined_names(nodes):
     """Yield the names that a module defines: functions, classes, variables, fields, and attributes of `self`."""
     for node in nodes:
-        if isinstance(node, _FUNCTIONS | ast.ClassDef):
+        if isinstance(node, FUNCTIONS | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
@@ -163,203 +107,113 @@ def defined_names(nodes: list[ast.AST]) -> Iterator[str]:
             yield node.attr
 
 
-def is_own(node: ast.expr) -> bool:
+def is_own(node):
     """Whether an expression is the object whose method it stands in, or its class."""
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "super"
     return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
 
-def candidate_literals(house: House) -> Iterator[Place]:
+def candidate_literals(house):
     """Yield the names of candidates that are written outside their package, docstrings left out."""
-    for module in house.modules.values():
-        if f"{module.name}.".startswith(f"{CANDIDATES}."):
-            continue
-        prose = {id(node.value) for node in module.nodes if isinstance(node, ast.Expr)}
-        for node in module.nodes:
-            if isinstance(node, ast.Constant) and node.value in CANDIDATE_NAMES and id(node) not in prose:
-                yield module.place(node)
+    for module, node in house.places(ast.Constant):
+        elsewhere = node.value in CANDIDATE_NAMES and not f"{module.name}.".startswith(f"{CANDIDATES}.")
+        if elsewhere and not any(isinstance(each, ast.Expr) and each.value is node for each in module.nodes):
+            yield module, node
 
 
-def private_uses(house: House) -> Iterator[Place]:
+def private_uses(house):
     """Yield uses of private names of another room.
 
     A private name that the own room defines too is taken for the own one: no types are known here.
     """
-    names = house.private_names
-    for module in house.modules.values():
-        others = set().union(*(private for room, private in names.items() if room != module.room))
-        foreign = others - names[module.room]
-        for node in module.nodes:
-            if isinstance(node, ast.Attribute):
-                used = [] if is_own(node.value) else [node.attr]
-            elif isinstance(node, ast.ImportFrom) and room_of(node.module or "") != module.room:
-                used = [alias.name for alias in node.names]
-            else:
-                continue
-            if foreign.intersection(used):
-                yield module.place(node)
+    for module, node in house.places(ast.Attribute | ast.ImportFrom):
+        if isinstance(node, ast.Attribute):
+            used = [] if is_own(node.value) else [node.attr]
+        else:
+            used = [alias.name for alias in node.names if room_of(node.module or "") != room_of(module.name)]
+        others = (names for room, names in house.private.items() if room != room_of(module.name))
+        used = set(used) - house.private[room_of(module.name)]
+        if any(used & names for names in others):
+            yield module, node
 
 
-def imports_between(house: House) -> Iterator[tuple[Place, bool]]:
+def imports_between(house):
     """Yield each import of one room from another, those for type checkers too, and whether it goes past a door."""
-    for module in house.modules.values():
-        for node in module.nodes:
-            targets = [target for target in _imported(house, node) if room_of(target) not in (module.room, ROOT)]
-            if targets:
-                yield module.place(node), not all(map(house.is_door, targets))
+    for module, node in house.places(ast.Import | ast.ImportFrom):
+        own = (room_of(module.name), PACKAGE)
+        targets = [target for target in house.imported(node) if room_of(target) not in own]
+        if targets:
+            yield module, node, not all(map(house.is_door, targets))
 
 
-def _imported(house: House, node: ast.AST) -> Iterator[str]:
-    """Yield the modules of the package that a statement imports, or imports names from."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names if alias.name in house.modules)
-    elif isinstance(node, ast.ImportFrom) and node.module in house.modules:
-        offered = house.offered[node.module]
-        inner = (node.module if alias.name in offered else f"{node.module}.{alias.name}" for alias in node.names)
-        yield from (name if name in house.modules else node.module for name in inner)
-
-
-def past_doors(house: House) -> Iterator[Place]:
+def past_doors(house):
     """Yield the imports of one room from another that go past a door."""
-    return (place for place, past in imports_between(house) if past)
+    return ((module, node) for module, node, past in imports_between(house) if past)
 
 
-def argument_bundles(house: House) -> Iterator[Place]:
-    """Yield local dictionaries of anything that go into a call of a function of the package."""
-    for module in house.modules.values():
-        own = _own_callables(house, module)
-        for function in module.nodes:
-            if isinstance(function, _FUNCTIONS):
-                calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
-                passed = {name for call in calls if own(_called(call)) for name in _passed_names(call)}
-                bundles = (node for node in _inside(function) if _is_bundle(node))
-                yield from (module.place(node) for node in bundles if node.target.id in passed)
+def argument_bundles(house):
+    """Yield local dictionaries of anything that are unpacked into a call."""
+    for module, function in house.places(FUNCTIONS):
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+        unpacked = {ast.unparse(each.value) for call in calls for each in call.keywords if each.arg is None}
+        for node in inside(function):
+            is_loose = isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) in ("Any", "dict[str, Any]")
+            if is_loose and node.value and ast.unparse(node.target) in unpacked:
+                yield module, node
 
 
-def _is_bundle(node: ast.AST) -> bool:
-    """Whether a statement makes a dictionary whose values have no type."""
-    if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-        return False
-    values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
-    made = any(isinstance(value, ast.Dict | ast.DictComp) for value in values)
-    made |= any(isinstance(value, ast.Call) and ast.unparse(value.func) == "dict" for value in values)
-    return made and ast.unparse(node.annotation) in ("Any", "dict[str, Any]")
-
-
-def _called(call: ast.Call) -> ast.expr:
-    """Return what a call calls, or what `partial` is to call later."""
-    later = ast.unparse(call.func) in ("partial", "functools.partial") and call.args
-    return call.args[0] if later else call.func
-
-
-def _passed_names(call: ast.Call) -> Iterator[str]:
-    """Yield the names that a call passes on, whole or by `**`."""
-    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return (node.id for node in arguments if isinstance(node, ast.Name))
-
-
-def _own_callables(house: House, module: Module) -> Callable[[ast.expr], bool]:
-    """Return a function that says whether what is called is the package's own, as far as names show it.
-
-    A method of an object of unknown type counts where a class of the package has one of that name and `dict` has none.
-    """
-    own, foreign = {node.name for node in module.tree.body if isinstance(node, _FUNCTIONS | ast.ClassDef)}, set()
-    for node in module.nodes:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                source = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
-                ours = source.partition(".")[0] == ROOT and alias.name not in _HANDED_ON
-                (own if ours else foreign).add(alias.asname or alias.name.partition(".")[0])
-
-    def is_ours(function: ast.expr) -> bool:
-        if not isinstance(function, ast.Attribute):
-            return isinstance(function, ast.Name) and function.id in {*own, "cls"}
-        base = function.value
-        while isinstance(base, ast.Attribute | ast.Call | ast.Subscript):
-            base = base.func if isinstance(base, ast.Call) else base.value
-        known = base.id if isinstance(base, ast.Name) else ""
-        is_method = function.attr in house.methods and not hasattr(dict, function.attr)
-        return known not in foreign and (known in own or is_method)
-
-    return is_ours
-
-
-def _inside(function: ast.AST) -> Iterator[ast.AST]:
+def inside(function):
     """Yield the nodes of a function without those of functions in it."""
     for child in ast.iter_child_nodes(function):
-        if not isinstance(child, _FUNCTIONS):
+        if not isinstance(child, FUNCTIONS):
             yield child
-            yield from _inside(child)
+            yield from inside(child)
 
 
-def long_calls(house: House) -> Iterator[Place]:
+def long_calls(house):
     """Yield calls with more than five positional arguments; a tuple unpacked on the spot counts its elements."""
-    for module in house.modules.values():
-        calls = (node for node in module.nodes if isinstance(node, ast.Call))
-        yield from (module.place(call) for call in calls if _positional(call) > MOST_POSITIONAL)
+    for module, call in house.places(ast.Call):
+        starred = (node.value if isinstance(node, ast.Starred) else None for node in call.args)
+        count = sum(len(node.elts) if isinstance(node, ast.Tuple | ast.List) else 1 for node in starred)
+        if count > MOST_POSITIONAL:
+            yield module, call
 
 
-def _positional(call: ast.Call) -> int:
-    starred = (node.value if isinstance(node, ast.Starred) else None for node in call.args)
-    return sum(len(node.elts) if isinstance(node, ast.Tuple | ast.List) else 1 for node in starred)
-
-
-def none_assertions(house: House) -> Iterator[Place]:
+def none_assertions(house):
     """Yield assertions that something is not `None`, which a type could say."""
-    for module in house.modules.values():
-        for node in module.nodes:
-            if isinstance(node, ast.Assert):
-                compared = (part for part in ast.walk(node.test) if isinstance(part, ast.Compare))
-                if any(isinstance(operator, ast.IsNot) for part in compared for operator in part.ops):
-                    yield module.place(node)
+    for module, node in house.places(ast.Assert):
+        compared = (part for part in ast.walk(node.test) if isinstance(part, ast.Compare))
+        if any(isinstance(operator, ast.IsNot) for part in compared for operator in part.ops):
+            yield module, node
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A figure and its limit.
-
-    Args:
-        words: What is counted.
-        places: Yields the places.
-        most: The limit: a number, or per cent of the imports between rooms.
-        share: Whether it is per cent.
-    """
-
-    words: str
-    places: Callable[[House], Iterator[Place]]
-    most: int
-    share: bool = False
-
-    def limit(self, house: House) -> int:
-        """Return the limit as a number of places."""
-        return self.most * sum(1 for _ in imports_between(house)) // 100 if self.share else self.most
-
-
+# What is counted, what yields the places, and the limit; below 1 it is a share of the imports between rooms.
 MEASURES = (
-    Measure("names of candidates written outside their package", candidate_literals, 3),
-    Measure("uses of another room's private names", private_uses, 0),
-    Measure("imports past a door", past_doors, 5, share=True),
-    Measure("dictionaries of arguments", argument_bundles, 3),
-    Measure("calls with more than five positional arguments", long_calls, 5),
-    Measure("assertions that something is not None", none_assertions, 20),
+    ("names of candidates written outside their package", candidate_literals, 3),
+    ("uses of another room's private names", private_uses, 0),
+    ("imports past a door", past_doors, 0.05),
+    ("dictionaries of anything unpacked into a call", argument_bundles, 10),
+    ("calls with more than five positional arguments", long_calls, 5),
+    ("assertions that something is not None", none_assertions, 20),
 )
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv=None):
     """Print the figures; return 1 where one is over its limit, else 0."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--list", action="store_true", help="print each place")
     parser.add_argument("--source", type=Path, default=SOURCE, help="the package's root; this checkout's if not given")
-    options = parser.parse_args(argv)
-    house, broken = House.read(options.source), 0
-    for measure in MEASURES:
-        places, limit = list(measure.places(house)), measure.limit(house)
-        over = len(places) > limit
-        broken += over
-        print(f"{len(places):5} of at most {limit:3}  {measure.words}{'  OVER' if over else ''}")
-        if options.list:
-            print(*(f"        {place}" for place in places), sep="\n")
+    given, broken = parser.parse_args(argv), 0
+    paths = sorted([*given.source.rglob("*.py"), *given.source.rglob("*.pyi")])
+    house = House({str(path.relative_to(given.source)): path.read_text("utf-8") for path in paths})
+    for words, measure, most in MEASURES:
+        places = list(measure(house))
+        limit = int(most * sum(1 for _ in imports_between(house))) if 0 < most < 1 else most
+        broken += len(places) > limit
+        print(f"{len(places):5} of at most {limit:3}  {words}{'  OVER' if len(places) > limit else ''}")
+        for module, node in places if given.list else ():
+            print(f"        {module.name}:{node.lineno} {' '.join(ast.unparse(node).split())[:100]}")
     return int(broken > 0)
 
 

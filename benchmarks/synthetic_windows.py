@@ -1,26 +1,17 @@
 """Windows of endless synthetic series, as a network reads them that is told the season of each."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.synthetic import FAMILIES, SyntheticBatch, SyntheticSeries
+from seqcast.data.synthetic import FAMILIES, SyntheticSeries
 from seqcast.data.synthetic.generator import SEASONS, SLOW
-from seqcast.data.windows import Batch, NumberedBatches
+from seqcast.data.windows import NumberedBatches
 from seqcast.pretrained.inputs import SeasonalInputs, column_names, seasonal_inputs
-
-# Returns what a network reads of known values, their seasons, the longer ones, and a horizon.
-Reading = Callable[
-    [npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], int],
-    SeasonalInputs,
-]
 
 # Share of the windows that know as much of the past as the batch has; others know less, down to half of it.
 FULL = 0.35
@@ -52,7 +43,7 @@ class SyntheticBatches:
         context_lengths: Numbers of past steps that batches have, equally often; one that stands there twice, twice as
             often.
         gaps: Share of the windows with missing values.
-        read: Returns what the network reads of them.
+        read: Returns what the network reads of known values, seasons, longer seasons and a horizon.
         without: A family of series that does not count, but where it is part of a mixture.
         borrowed: Share of the windows that have the errors of another one in place of their own, with either sign.
 
@@ -68,11 +59,11 @@ class SyntheticBatches:
     batch_size: int
     context_lengths: tuple[int, ...]
     gaps: float = 0.1
-    read: Reading = seasonal_inputs
+    read: Callable[..., SeasonalInputs] = seasonal_inputs
     without: str | None = None
     borrowed: float = 0.2
 
-    def batch(self, number: int) -> Batch:
+    def batch(self, number):
         """Return a batch by its number, from 0."""
         windows, future, families = self.windows(number)
         errors = windows.scaled(future)
@@ -84,7 +75,7 @@ class SyntheticBatches:
         y = np.where(borrows, others, errors)[..., None].astype(np.float32)
         return windows.inputs, y, (families != self.without).astype(np.float32)
 
-    def windows(self, number: int) -> tuple[SeasonalInputs, npt.NDArray[np.float64], npt.NDArray[np.str_]]:
+    def windows(self, number):
         """Return a batch.
 
         Args:
@@ -106,7 +97,7 @@ class SyntheticBatches:
         longer = np.full(self.batch_size, drawn.season.longer or 0)
         return self.read(past, season, longer, horizon), future, drawn.families
 
-    def drawn(self, number: int, length: int, horizon: int) -> SyntheticBatch:
+    def drawn(self, number, length, horizon):
         """Return the series of a batch, of so many known steps and so many more."""
         seasons = {
             season: share
@@ -140,23 +131,23 @@ class SyntheticWindows(NumberedBatches):
         (10, (4, 8, 1))
     """
 
-    def __init__(self, batches: SyntheticBatches, *, steps: int, repeated: bool = False, processes: int = 0) -> None:
+    def __init__(self, batches, *, steps, repeated=False, processes=0):
         super().__init__(steps)
         self.batches, self.repeated = batches, repeated
-        self._kept: dict[int, Batch] = {}
-        self._asked: dict[int, Future[Batch]] = {}
-        self._pool: ProcessPoolExecutor | None = None
+        self._kept = {}
+        self._asked = {}
+        self._pool = None
         if processes:
             # What is begun in new processes reads this when it loads its libraries.
             os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
             self._pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
 
-    def on_epoch_end(self) -> None:
+    def on_epoch_end(self):
         """Move on to the batches of the next epoch, or stay."""
         if not self.repeated:
             super().on_epoch_end()
 
-    def batch(self, number: int) -> Batch:
+    def batch(self, number):
         """Return a batch by its number, from 0."""
         if self.repeated:
             if number not in self._kept:
@@ -169,14 +160,14 @@ class SyntheticWindows(NumberedBatches):
                 self._asked[asked] = self._pool.submit(self.batches.batch, asked)
         return self._asked.pop(number).result()
 
-    def counted(self, number: int) -> tuple[npt.NDArray[np.int64], Batch]:
+    def counted(self, number):
         """Return the rows of a batch, and the batch."""
         return np.arange(self.batches.batch_size), self.batches.batch(number)
 
-    def describe(self, window: int) -> str:
+    def describe(self, window):
         """Return what a window is called."""
         return f"synthetic series {window} of the batch"
 
-    def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
+    def columns(self, inputs, y):
         """Return the name of each column of the inputs and the targets."""
         return column_names({})

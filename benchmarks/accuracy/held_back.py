@@ -12,24 +12,16 @@ its hours, quarter-hours and days overlap with one another. Those of the taxi's 
 2,688 rows before the last one.
 """
 
-from __future__ import annotations
-
-import argparse
 import itertools
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from reporting import machine_line, table
-from version_two import CONTEXT, base_of_version_two
-from zero_shot_tasks import DECILES, TASKS, Task, read_task, taxi, validation_scores, windows_before
+from zero_shot_tasks import DECILES, PROTOCOLS, Task, read_task, taxi, windows_before
 
+from harness import machine, options, table
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
 from seqcast.pretrained.inputs import seasonal_inputs
@@ -45,10 +37,6 @@ SYNTHETIC_SEED = 10**7
 REACH = 2048
 # Series of a task at most, evenly taken.
 MOST_SERIES = 400
-
-
-def _of(name: str) -> Callable[[Path], Series]:
-    return lambda folder: read_task(folder, name).series
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class Source:
     protocol_season: int | None = None
     hourly: bool = False
 
-    def tasks(self, folder: Path) -> list[Task]:
+    def tasks(self, folder):
         """Return the windows, the latest first."""
         # `windows_before` leaves a horizon out, which here is none of the values that may be seen.
         unseen, found = np.full(self.horizon, np.nan), self.read(folder)
@@ -88,35 +76,36 @@ class Source:
         return windows_before(Task(self.name, series, self.horizon, season, self.season, self.freq), self.windows)
 
 
-def _chronos(name: str, source: str, windows: int) -> Source:
-    """Return the source of one of the seven tasks."""
-    cut = TASKS[name]
-    return Source(source, _of(name), -cut.horizon, windows, cut.horizon, cut.season, cut.freq, cut.protocol_season)
+def _of(source, task, kept, windows, *, hourly=False):
+    """Return the source of a task as its protocol cuts it."""
+    cut = PROTOCOLS[task]
+    steps = (cut.horizon, cut.season, cut.freq, cut.protocol_season)
+    return Source(source, lambda folder: read_task(folder, task).series, kept, windows, *steps, hourly)
 
 
-SOURCES: Mapping[str, Source] = {
-    "ETTh": Source("ETT", _of("ETTh"), 24 * ETT_DAYS, 10, 24, 24, "h", hourly=True),
-    "ETT_1H": Source("ETT", _of("ETT_1H"), 24 * ETT_DAYS, 8, 168, 24, "h", hourly=True),
-    "ETT_15T": Source("ETT", _of("ETT_15T"), 96 * ETT_DAYS, 10, 96, 96, "15min", hourly=True),
-    "uci_air_quality_1H": Source("air quality", _of("uci_air_quality_1H"), -20 * 168, 8, 168, 24, "h", hourly=True),
-    "vic_elec": Source("demand", _of("vic_elec"), -8 * 336, 8, 336, 48, "30min", hourly=True),
+SOURCES = {
+    "ETTh": _of("ETT", "ETTh", 24 * ETT_DAYS, 10, hourly=True),
+    "ETT_1H": _of("ETT", "ETT_1H", 24 * ETT_DAYS, 8, hourly=True),
+    "ETT_15T": _of("ETT", "ETT_15T", 96 * ETT_DAYS, 10, hourly=True),
+    "uci_air_quality_1H": _of("air quality", "uci_air_quality_1H", -20 * 168, 8, hourly=True),
+    "vic_elec": _of("demand", "vic_elec", -8 * 336, 8, hourly=True),
     "taxi": Source("taxi", taxi, -8 * 336, 8, 336, 48, "30min", hourly=True),
-    "M4 Hourly": Source("M4", _of("M4 Hourly"), -48, 2, 48, 24, "h", hourly=True),
-    "ETT_1D": Source("ETT", _of("ETT_1D"), ETT_DAYS, 3, 28, 7, "D"),
-    "nn5": _chronos("nn5", "nn5", 4),
-    "tourism_monthly": _chronos("tourism_monthly", "tourism", 2),
-    "tourism_quarterly": _chronos("tourism_quarterly", "tourism", 2),
-    "m3_monthly": _chronos("m3_monthly", "M3", 2),
-    "m3_quarterly": _chronos("m3_quarterly", "M3", 2),
-    "m3_yearly": _chronos("m3_yearly", "M3", 1),
-    "car parts": Source("car parts", _of("car parts"), -12, 1, 12, 12, "MS"),
+    "M4 Hourly": _of("M4", "M4 Hourly", -48, 2, hourly=True),
+    "ETT_1D": _of("ETT", "ETT_1D", ETT_DAYS, 3),
+    "nn5": _of("nn5", "nn5", -56, 4),
+    "tourism_monthly": _of("tourism", "tourism_monthly", -24, 2),
+    "tourism_quarterly": _of("tourism", "tourism_quarterly", -8, 2),
+    "m3_monthly": _of("M3", "m3_monthly", -18, 2),
+    "m3_quarterly": _of("M3", "m3_quarterly", -8, 2),
+    "m3_yearly": _of("M3", "m3_yearly", -6, 1),
+    "car parts": _of("car parts", "car parts", -12, 1),
 }
 
 Deciles = Callable[[Task], np.ndarray]
-Scores = Mapping[str, tuple[float, float]]
+Scores = Mapping[str, tuple[float, ...]]
 
 
-def weights(sources: Mapping[str, Source] = SOURCES) -> dict[str, float]:
+def weights(sources=SOURCES):
     """Return how much each task counts; they sum to 1.
 
     Args:
@@ -124,7 +113,7 @@ def weights(sources: Mapping[str, Source] = SOURCES) -> dict[str, float]:
     """
     of_half = {half: {s.name for s in sources.values() if s.hourly is half} for half in (True, False)}
 
-    def of_source(source: Source) -> float:
+    def of_source(source):
         return 0.5 if source.name in of_half[not source.hourly] else 1.0
 
     total = {
@@ -138,7 +127,7 @@ def weights(sources: Mapping[str, Source] = SOURCES) -> dict[str, float]:
     return found
 
 
-def number(scores: Scores, naive: Scores, counts: Mapping[str, float]) -> float:
+def number(scores, naive, counts):
     """Return the weighted geometric mean of both scores over those of the seasonal naive forecast.
 
     Args:
@@ -150,33 +139,27 @@ def number(scores: Scores, naive: Scores, counts: Mapping[str, float]) -> float:
     return float(np.exp(sum(logarithms) / sum(counts[task] for task in scores)))
 
 
-def read_windows(task: Task, length: int) -> ZeroShotWindows:
+def read_windows(task, length):
     """Return what a network reads of a task: the last known values of each series, NaN before the first."""
     past = task.known(length)
     longer = np.full(len(past), Season.of(task.season).longer or 0)
     return ZeroShotWindows(past, np.full(len(past), task.season), longer)
 
 
-def deciles_of(network: PretrainedNetwork) -> Deciles:
+def deciles_of(network):
     """Return what forecasts the deciles of a task."""
     length = network.context_lengths[-1]
     return lambda task: network.forecast(read_windows(task, length), task.horizon, DECILES.tolist())
 
 
-def base_deciles(task: Task) -> np.ndarray:
+def base_deciles(task):
     """Return today's base as if it were each decile, `[series, H, 9]`."""
     windows = read_windows(task, REACH)
     read = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon)
     return np.repeat(read.base[:, :, None], len(DECILES), axis=2)
 
 
-def deciles_of_version_two(task: Task) -> np.ndarray:
-    """Return the same of the base that version 2 corrected."""
-    base = base_of_version_two(task.known(CONTEXT), task.season, task.horizon)
-    return np.repeat(base[:, :, None], len(DECILES), axis=2)
-
-
-def synthetic_tasks(family: str) -> list[Task]:
+def synthetic_tasks(family):
     """Return windows of a family of synthetic series, which no training draws, each batch with a season of its own.
 
     Those of which a forecaster is not told the longer season that they have are passed over, and so are series whose
@@ -199,17 +182,18 @@ def synthetic_tasks(family: str) -> list[Task]:
     return tasks
 
 
-def scores(windows: Mapping[str, Sequence[Task]], deciles: Deciles) -> dict[str, tuple[float, float]]:
+def scores(windows, deciles):
     """Return MASE and WQL of each task.
 
     Args:
         windows: The windows of each task.
         deciles: Forecasts the deciles of one.
     """
-    return {task: validation_scores(each, deciles) for task, each in windows.items()}
+    by_window = {task: [window.scores(deciles(window)) for window in each] for task, each in windows.items()}
+    return {task: tuple(np.mean(each, axis=0).tolist()) for task, each in by_window.items()}
 
 
-def compared(contestants: Mapping[str, Deciles], windows: Mapping[str, Sequence[Task]]) -> str:
+def compared(contestants, windows):
     """Return a table of both scores by task over those of the seasonal naive forecast, with the numbers.
 
     Args:
@@ -222,7 +206,7 @@ def compared(contestants: Mapping[str, Deciles], windows: Mapping[str, Sequence[
         began = time.perf_counter()
         found[name] = scores(windows, deciles)
         seconds[name] = time.perf_counter() - began
-    rows: list[list[Any]] = []
+    rows = []
     for task, each in windows.items():
         cells = ["{:.3f} / {:.3f}".format(*np.divide(own[task], naive[task])) for own in found.values()]
         rows.append([task, sum(len(window.series) for window in each), f"{100 * counts[task]:.1f} %", *cells])
@@ -233,7 +217,7 @@ def compared(contestants: Mapping[str, Deciles], windows: Mapping[str, Sequence[
     return table(["task", "windows", "counts", *found], rows)
 
 
-def halves(tasks: Iterable[str]) -> dict[str, set[str]]:
+def halves(tasks):
     """Return which tasks are of hours and shorter steps, and which of longer ones, where there are both."""
     real = [task for task in tasks if task in SOURCES]
     found = {
@@ -243,7 +227,7 @@ def halves(tasks: Iterable[str]) -> dict[str, set[str]]:
     return found if all(found.values()) else {}
 
 
-def all_windows(folder: Path | None, tasks: Sequence[str] = ()) -> dict[str, list[Task]]:
+def all_windows(folder, tasks=()):
     """Return the windows of each task; of synthetic series without a folder.
 
     Args:
@@ -255,16 +239,16 @@ def all_windows(folder: Path | None, tasks: Sequence[str] = ()) -> dict[str, lis
     return {task: SOURCES[task].tasks(folder) for task in tasks or SOURCES}
 
 
-def counts_of(windows: Mapping[str, Sequence[Task]]) -> dict[str, float]:
+def counts_of(windows):
     """Return how much each of some tasks counts; families of synthetic series count alike."""
     if set(windows) <= set(SOURCES):
         return weights({task: SOURCES[task] for task in windows})
     return dict.fromkeys(windows, 1 / len(windows))
 
 
-def main() -> None:
+def main():
     """Score networks."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder of the public data sets")
     parser.add_argument("--families", action="store_true", help="score on synthetic series, family by family")
     parser.add_argument("--tasks", nargs="+", choices=[*SOURCES, *FAMILIES], default=[], help="(default all)")
@@ -275,9 +259,8 @@ def main() -> None:
     windows = all_windows(arguments.data, arguments.tasks)
     networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network} or {"ours": load_pretrained()}
     deciles = {name: deciles_of(network) for name, network in networks.items()}
-    bases = {"the base": base_deciles, "base of version 2": deciles_of_version_two}
-    print(compared({**deciles, **bases}, windows))
-    print(machine_line())
+    print(compared({**deciles, "the base": base_deciles}, windows))
+    print(machine())
 
 
 if __name__ == "__main__":

@@ -1,57 +1,47 @@
-"""The ways of forecasting that `zero_shot.py` and `classics.py` compare, each by the public `Forecaster`.
+"""The ways of forecasting that programs here compare, each by the public `Forecaster`.
 
     pretrained               the network that has seen only synthetic series
     quick, balanced, best    `preset="auto"` with that effort
     scratch                  the network of `preset="auto"` without one: it learns from the task alone
 
 A task, method and seed is run in a process of its own, in which nothing is compiled yet, and leaves a result file, so
-that seconds are those of a fresh interpreter up to the forecast, and an interrupted program goes on where it stopped.
+that seconds are those of a fresh interpreter up to the forecast, and an interrupted program continues.
 """
-
-from __future__ import annotations
 
 import argparse
 import functools
 import hashlib
-import os
+import json
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
 import numpy as np
-import pandas as pd
-from reporting import code, first_run, machine_line, peak_mib
-from yardsticks import DECILE_LEVELS, forecast_column
-from zero_shot_tasks import DECILES, Task, mean_scores
+from zero_shot_tasks import DECILE_LEVELS, mean_scores
 
-from peers.common import process_began
+import harness
+from harness import first_run, kept, machine, peak_mib, process_began
 from seqcast import Forecaster, __version__
 from seqcast.forecaster.defaults import EFFORTS as ALL_EFFORTS
 from seqcast.forecaster.defaults import Sizes, auto_preset, context_rule, middle_length
 from seqcast.pretrained import DEFAULT_MODEL, load_pretrained
-from seqcast.studies.cache import cached, library_versions
 
 EFFORTS = tuple(effort for effort in ALL_EFFORTS if effort != "auto")
 METHODS = (DEFAULT_MODEL, *EFFORTS, "scratch")
 # The pretrained network forecasts the same with any seed.
 SEEDLESS = (DEFAULT_MODEL,)
 SHOWN_OF_NETWORKS = ("cell", "encoder_units", "decoder_units", "segment", "normalise", "residual", "head")
+Results = dict[str, dict[str, list[dict[str, Any]]]]
 
 
-def forecaster(method: str, horizon: int, season: int, lengths: Sequence[int], seed: int, **options: Any) -> Forecaster:
+def forecaster(method, task, seed, **options):
     """Return the forecaster of a method.
 
     Args:
         method: One of `METHODS`.
-        horizon: Steps to forecast.
-        season: Steps of a season.
-        lengths: Number of known values of each series.
+        task: What it is to forecast.
         seed: Seed of everything random.
         options: Further arguments.
     """
@@ -59,12 +49,13 @@ def forecaster(method: str, horizon: int, season: int, lengths: Sequence[int], s
     if method in EFFORTS:
         preset, options["effort"] = "auto", method
     elif method == "scratch":
-        context = context_rule(middle_length(np.asarray(lengths)), horizon, season)
-        preset = auto_preset(Sizes(context_length=context, horizon=horizon, season_length=season))
-    return Forecaster(horizon, preset=preset, season_length=season, random_state=seed, verbose=0, **options)
+        lengths = np.array([len(values) for values in task.past])
+        context = context_rule(middle_length(lengths), task.horizon, task.season)
+        preset = auto_preset(Sizes(context_length=context, horizon=task.horizon, season_length=task.season))
+    return Forecaster(task.horizon, preset=preset, season_length=task.season, random_state=seed, verbose=0, **options)
 
 
-def forecast_windows(windows: Sequence[Task], method: str, seed: int) -> tuple[list[np.ndarray], Forecaster]:
+def forecast_windows(windows, method, seed):
     """Forecast the windows of a task by a forecaster that is fitted once, on what is known before the first.
 
     Args:
@@ -75,23 +66,13 @@ def forecast_windows(windows: Sequence[Task], method: str, seed: int) -> tuple[l
     Returns:
         The nine deciles of each window, `[series, H, 9]`, and the fitted forecaster.
     """
-    first = windows[0]
-    lengths = [len(values) for values in first.past]
-    model = forecaster(method, first.horizon, first.season, lengths, seed, level=DECILE_LEVELS)
-    model.fit(first.frame())
+    model = forecaster(method, windows[0], seed, level=DECILE_LEVELS).fit(windows[0].frame())
     newer = [window.frame().groupby("unique_id").tail(window.later) for window in windows[1:]]
     forecasts = [model.predict(df=df) for df in (None, *newer)]
-    return [deciles(forecast, len(lengths), first.horizon) for forecast in forecasts], model
+    return [window.deciles(forecast) for window, forecast in zip(windows, forecasts, strict=True)], model
 
 
-def deciles(forecast: pd.DataFrame, series: int, horizon: int) -> np.ndarray:
-    """Return the nine deciles of a forecast, `[series, H, 9]`, in the order of the series' names."""
-    columns = [forecast_column(probability) for probability in DECILES]
-    ordered = forecast.sort_values(["unique_id", "ds"])
-    return ordered[columns].to_numpy(dtype=float).reshape(series, horizon, len(columns))
-
-
-def chosen(model: Forecaster) -> dict[str, Any]:
+def chosen(model):
     """Return what a fitted forecaster has chosen; without networks it repeats the last season."""
     return {
         "preset": model.preset,
@@ -104,7 +85,7 @@ def chosen(model: Forecaster) -> dict[str, Any]:
     }
 
 
-def record(scores: Mapping[str, Any], seconds: float, models: Sequence[Forecaster]) -> dict[str, Any]:
+def record(scores, seconds, models):
     """Return the result of a process.
 
     Args:
@@ -113,17 +94,16 @@ def record(scores: Mapping[str, Any], seconds: float, models: Sequence[Forecaste
         models: The fitted forecasters.
     """
     versions = {"seqcast": __version__, "pretrained": load_pretrained().version, "python": platform.python_version()}
-    versions |= library_versions()
-    facts = {"seconds": round(seconds, 1), "peak_mib": peak_mib(), "versions": versions, "machine": machine_line()}
+    facts = {"seconds": round(seconds, 1), "peak_mib": peak_mib(), "versions": versions, "machine": machine()}
     return {**scores, **facts, "chosen": [chosen(model) for model in models]}
 
 
-def seconds_so_far() -> float:
+def seconds_so_far():
     """Return the seconds since this process was started."""
     return time.time() - process_began()
 
 
-def scored(windows: Sequence[Task], method: str, seed: int) -> dict[str, Any]:
+def scored(windows, method, seed):
     """Forecast the windows of a task in this process, and return the result: means of the scores over windows.
 
     Args:
@@ -137,58 +117,70 @@ def scored(windows: Sequence[Task], method: str, seed: int) -> dict[str, Any]:
 
 
 @functools.cache
-def weights_key() -> str:
+def weights_key():
     """Return a digest of the pretrained network's file: other weights are another result."""
     file = resources.files("seqcast.pretrained") / "weights.seqcast"
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
-def options(description: str | None, out: str, methods: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of the options that both programs have.
+def options(description, results, methods, tasks, usual=()):
+    """Return a parser of the options of a contest.
 
     Args:
         description: The program's documentation.
-        out: Default folder of the result files.
+        results: Folder of the result files, in `results/`.
         methods: What can be compared.
+        tasks: What can be forecast.
+        usual: The default tasks, if these are not all.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder of the public data sets")
-    parser.add_argument("--out", type=Path, default=Path(out), help=f"folder of the result files (default {out})")
+    parser = harness.options(description, results, data=True, seeds=1)
     parser.add_argument("--method", nargs="+", choices=methods, default=list(methods), help="methods (default all)")
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds (default 1)")
+    default = list(usual or tasks)
+    parser.add_argument("--tasks", "--series", nargs="+", choices=list(tasks), default=default, help="(default all)")
     parser.add_argument("--one", nargs=3, metavar=("TASK", "METHOD", "SEED"), help=argparse.SUPPRESS)
     return parser
 
 
-def results(
-    arguments: argparse.Namespace,
-    task: str,
-    method: str,
-    *,
-    described: Mapping[str, Any],
-    files: tuple[str, ...],
-    flags: Sequence[str] = (),
-) -> list[dict[str, Any]]:
-    """Return the results of a task and method, one a seed, from their files or from processes of their own.
+def contest(arguments, measure, *, described=None, flags=(), files=(), others=None):
+    """Return the results by method and task, one a seed, from their files or from processes of their own.
+
+    With `--one` this is such a process: it prints its result and ends.
 
     Args:
         arguments: The program's arguments.
-        task: The task.
-        method: One of `METHODS`.
-        described: What else they depend on.
-        files: Files of this folder that they depend on.
+        measure: Returns the result of a task, method and seed.
+        described: What else results depend on.
         flags: Further arguments of the processes.
+        files: Files that results depend on, besides those of tasks and methods.
+        others: Methods of other libraries, which have no seeds: from a task to its result.
     """
-    weights = None if method == "scratch" else weights_key()
-    whole = {"task": task, "method": method, **described, "weights": weights, "code": code(("methods.py", *files))}
-    found = []
-    for seed in range(1 if method in SEEDLESS else arguments.seeds):
-        command = [sys.executable, sys.argv[0], str(arguments.folder), *flags, "--one", task, method, str(seed)]
-        measure = functools.partial(first_run, command)
-        found.append(cached(arguments.out, f"{task} {method}", seed, whole, measure, print))
-    return found
+    if arguments.one:
+        task, method, seed = arguments.one
+        print(json.dumps(measure(task, method, int(seed))))
+        sys.exit()
+    others = others or {}
+    digest = harness.code("public_data.py", "accuracy/zero_shot_tasks.py", "accuracy/methods.py", *files)
+
+    def results(task, method):
+        weights = None if method == "scratch" or method in others else weights_key()
+        whole = {"task": task, "method": method, **(described or {}), "weights": weights, "code": digest}
+        found = []
+        for seed in range(1 if method in (*SEEDLESS, *others) else arguments.seeds):
+            command = [sys.executable, sys.argv[0], str(arguments.data), *flags, "--one", task, method, str(seed)]
+            run = functools.partial(first_run, command) if method not in others else lambda: others[method](task)
+            found.append(kept(arguments.results, f"{task} {method}", seed, whole, run))
+        return found
+
+    return {method: {task: results(task, method) for task in arguments.tasks} for method in arguments.method}
 
 
-def mean(records: Sequence[Mapping[str, Any]], key: str) -> float:
+def mean(records, key):
     """Return the mean of a figure over seeds."""
     return float(np.mean([record[key] for record in records]))
+
+
+def seconds_table(found):
+    """Return a table of the seconds of the processes."""
+    tasks = next(iter(found.values()))
+    rows = [[task, *(f"{mean(by_task[task], 'seconds'):.0f}" for by_task in found.values())] for task in tasks]
+    return harness.table(["seconds of the process", *found], rows)

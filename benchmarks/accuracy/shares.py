@@ -9,28 +9,23 @@ network), and with shares of the candidates that follow the validation windows m
 the seasonal naive forecast.
 """
 
-from __future__ import annotations
-
-import argparse
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from methods import deciles, forecaster
-from reporting import machine_line, table
-from yardsticks import DECILE_LEVELS
-from zero_shot_tasks import Task, naive_scores, read_task
+from methods import forecaster
+from zero_shot_tasks import DECILE_LEVELS, read_task
 
+from harness import machine, options, parse, table
 from seqcast.engine.jobs import Outcome
 from seqcast.forecaster import choice as choices
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
-from seqcast.forecaster.choice import Choice, HoldOut, count_disjoint
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.choice import count_disjoint
 from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.network import load_pretrained
 
@@ -40,11 +35,9 @@ WEIGHTS = (0.0, 0.5, 1.0)
 CAUTIONS = (10.0, 1_000.0, 1e9)
 
 
-def candidates(task: Task, seed: int) -> tuple[HoldOut, dict[str, Any], dict[str, np.ndarray]]:
+def candidates(task, seed):
     """Fit a task; return the hold-out windows, and for each candidate its forecasts of them and of the task."""
-    model = forecaster(
-        "balanced", task.horizon, task.season, [len(past) for past in task.past], seed, level=DECILE_LEVELS
-    )
+    model = forecaster("balanced", task, seed, level=DECILE_LEVELS)
     options = FitOptions.resolve(model.get_params(deep=False), seed)
     plan = make_plan(read_rows(options.rows, task.frame()), options)
     outcomes = {}
@@ -72,43 +65,42 @@ def candidates(task: Task, seed: int) -> tuple[HoldOut, dict[str, Any], dict[str
             rows=options.rows,
             output=options.output,
         )
-        test[name] = deciles(alone.predict(), len(task.series), task.horizon)
+        test[name] = task.deciles(alone.predict())
     return hold_out, validation, test
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder of the public data sets")
+def main():
+    """Fit, work out and print a table."""
+    parser = options(__doc__, data=True)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     scores, headings = defaultdict(list), []
-    for name in arguments.tasks:
-        for back in range(1, TASKS[name] + 1):
-            task = read_task(arguments.folder, name).held_back(back)
-            windows, validation, test = candidates(task, arguments.seed)
-            naive = np.array(naive_scores(task))
-            headings.append(f"{name}, {back}")
-            count, probabilities = count_disjoint(windows.origins), windows.request.probabilities_with_point
-            for one, forecast in test.items():
-                scores[one].append(np.array(task.scores(forecast)) / naive)
-            for share in WEIGHTS:
-                names = {"seasonal_naive": "seasonal_naive", "finetuned": f"finetuned {share:g}", "trained": "trained"}
-                for caution in CAUTIONS:
-                    choices.CAUTIOUS_WINDOWS = caution
-                    given = {one: validation[other] for one, other in names.items()}
-                    shares = choices.choose(windows.truth, given, probabilities, windows=count).shares
-                    blend = sum(part * test[names[one]] for one, part in shares.items())
-                    scores[f"shares with {share:g} of the fine-tuning, {caution:g} windows"].append(
-                        np.array(task.scores(blend)) / naive
-                    )
-            print(f"{headings[-1]}: {shares}", flush=True)
+    cuts = [(name, back) for name in arguments.tasks for back in range(1, TASKS[name] + 1)]
+    for name, back in cuts:
+        task = read_task(arguments.data, name).held_back(back)
+        windows, validation, test = candidates(task, arguments.seed)
+        naive = np.array(task.scores(task.naive_deciles()))
+        headings.append(f"{name}, {back}")
+        count, probabilities = count_disjoint(windows.origins), windows.request.probabilities_with_point
+        for one, forecast in test.items():
+            scores[one].append(np.array(task.scores(forecast)) / naive)
+        for share in WEIGHTS:
+            names = {"seasonal_naive": "seasonal_naive", "finetuned": f"finetuned {share:g}", "trained": "trained"}
+            given = {one: validation[other] for one, other in names.items()}
+            for caution in CAUTIONS:
+                choices.CAUTIOUS_WINDOWS = caution
+                shares = choices.choose(windows.truth, given, probabilities, windows=count).shares
+                blend = sum(part * test[names[one]] for one, part in shares.items())
+                label = f"shares with {share:g} of the fine-tuning, {caution:g} windows"
+                scores[label].append(np.array(task.scores(blend)) / naive)
+        print(f"{headings[-1]}: {shares}", flush=True)
     rows = []
     for label, found in scores.items():
         whole = np.exp(np.mean(np.log(found), axis=0))
         rows.append([label, *("{:.3f} / {:.3f}".format(*pair) for pair in (whole, *found))])
     print(table(["MASE / WQL", "geometric mean", *headings], rows))
-    print(machine_line())
+    print(machine())
 
 
 if __name__ == "__main__":

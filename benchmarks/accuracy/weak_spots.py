@@ -1,7 +1,7 @@
 """Kinds of data that networks find hard, beside the last season and the last value.
 
-python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods: two minutes
-python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method pretrained
+    python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods: two minutes
+    python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method pretrained
 
 | kind | data | windows |
 |---|---|---|
@@ -18,64 +18,55 @@ last season (of the last value, where there is none). A median of intermittent d
 rewards: there WQL is the score.
 """
 
-from __future__ import annotations
-
-import json
 import zlib
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from methods import METHODS, mean, options, results, scored
-from reporting import machine_line, table
-from yardsticks import checked
-from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, naive_mean_scores, read_task
+from methods import METHODS, contest, mean, options, scored
+from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, naive_scores, read_task
+
+from harness import machine, parse, table
+from public_data import checked
 
 ROWS_OF_DEMAND, SERIES_OF_DEMAND = 140, 200
 
 
-def two_seasons(folder: Path) -> list[Task]:
+def two_seasons(folder):
     """Return M4 Hourly without its test values."""
     return [Task("two seasons", read_task(folder, "M4 Hourly").past, 48, 24, 24, "h")]
 
 
-def half_hours(folder: Path) -> list[Task]:
+def half_hours(folder):
     """Return windows of electricity demand."""
     return Task("half-hours", read_task(folder, "vic_elec").series, 96, 48, 48, "30min").windows(10)
 
 
-def days_of_ett(folder: Path) -> list[Task]:
+def days_of_ett(folder):
     """Return windows of daily means."""
     hours = read_task(folder, "ETT_1H").held_back(ROLLING_WINDOWS).series
     days = [values[len(values) % 24 :].reshape(-1, 24).mean(axis=1) for values in hours]
     return Task("days of ETT", days, 14, 7, 7, "D").windows(8)
 
 
-def short(folder: Path) -> list[Task]:
-    """Return sixteen quarters of each series."""
-    return [_last(read_task(folder, "m3_quarterly").held_back(), 16)]
+def few_known(name, known):
+    """Return what reads a task whose series know their last values alone."""
+
+    def read(folder):
+        task = read_task(folder, name).held_back()
+        enough = [values for values in task.series if len(values) >= known + task.horizon]
+        return [replace(task, series=[values[-known - task.horizon :] for values in enough])]
+
+    return read
 
 
-def shorter(folder: Path) -> list[Task]:
-    """Return ten years of each series."""
-    return [_last(read_task(folder, "m3_yearly").held_back(), 10)]
-
-
-def _last(task: Task, known: int) -> Task:
-    enough = [values for values in task.series if len(values) >= known + task.horizon]
-    return replace(task, series=[values[-known - task.horizon :] for values in enough])
-
-
-def walk(folder: Path) -> list[Task]:
+def walk(folder):
     """Return windows of prices."""
     newest_first = pd.read_csv(checked(folder, "bitcoin/bitcoin_price.csv"))["Close"].to_numpy(dtype=float)
     return Task("walk", [np.log(newest_first[::-1])], 14, 1, 1, "D").windows(20)
 
 
-def demand(folder: Path) -> list[Task]:
+def demand(folder):
     """Return made-up demand: in most days none, otherwise negative binomial, more at the end of the week."""
     del folder
     rng = np.random.default_rng(zlib.crc32(b"demand"))
@@ -86,45 +77,35 @@ def demand(folder: Path) -> list[Task]:
     return [Task("demand", list(sold.astype(float)), 14, 7, 7, "D")]
 
 
-KINDS: dict[str, Callable[[Path], list[Task]]] = {
+KINDS = {
     "two_seasons": two_seasons,
     "half_hours": half_hours,
     "days_of_ett": days_of_ett,
-    "short": short,
-    "shorter": shorter,
+    "short": few_known("m3_quarterly", 16),
+    "shorter": few_known("m3_yearly", 10),
     "walk": walk,
     "demand": demand,
 }
-SHOWN = ("pretrained", "quick")
 
 
-def naive(windows: Sequence[Task]) -> tuple[float, float]:
-    """Return MASE and WQL of the last season."""
-    scores = naive_mean_scores(windows)
-    return scores["mase"], scores["wql"]
-
-
-def main() -> None:
+def main():
     """Run what has not been run yet, each in a process of its own, and print a table."""
-    parser = options(__doc__, "results/accuracy/weak_spots", METHODS)
-    parser.set_defaults(method=list(SHOWN))
-    parser.add_argument("--tasks", nargs="+", choices=list(KINDS), default=list(KINDS), help="kinds (default all)")
-    arguments = parser.parse_args()
-    if arguments.one:
-        name, method, seed = arguments.one
-        print(json.dumps(scored(KINDS[name](arguments.folder), method, int(seed))))
-        return
-    files = ("weak_spots.py", "zero_shot_tasks.py", "yardsticks.py")
-    found = {
-        method: {name: results(arguments, name, method, described={}, files=files) for name in arguments.tasks}
-        for method in arguments.method
-    }
-    base = {name: naive(KINDS[name](arguments.folder)) for name in arguments.tasks}
+    parser = options(__doc__, "accuracy/weak_spots", METHODS, KINDS)
+    parser.set_defaults(method=["pretrained", "quick"])
+    arguments = parse(parser)
+
+    def measure(task, method, seed):
+        return scored(KINDS[task](arguments.data), method, seed)
+
+    found = contest(arguments, measure, files=("accuracy/weak_spots.py",))
+    naive = {name: naive_scores(KINDS[name](arguments.data)) for name in arguments.tasks}
+    keys = ("mase", "wql")
+    base = {name: tuple(naive[name][key] for key in keys) for name in arguments.tasks}
     scores = {
-        method: {name: (mean(by_name[name], "mase"), mean(by_name[name], "wql")) for name in arguments.tasks}
+        method: {name: tuple(mean(by_name[name], key) for key in keys) for name in arguments.tasks}
         for method, by_name in found.items()
     }
-    rows: list[list[Any]] = []
+    rows = []
     for name in arguments.tasks:
         ratios = [np.divide(scores[method][name], base[name]) for method in scores]
         seconds = " / ".join(f"{mean(found[method][name], 'seconds'):.0f}" for method in scores)
@@ -133,7 +114,7 @@ def main() -> None:
     rows.append(["geometric mean", *(f"{mase:.3f} / {wql:.3f}" for mase, wql in means), ""])
     print("\nMASE / WQL over those of the last season\n")
     print(table(["kind", *scores, "seconds"], rows))
-    print(machine_line())
+    print(machine())
 
 
 if __name__ == "__main__":

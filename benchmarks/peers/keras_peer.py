@@ -1,52 +1,72 @@
-"""The post's network on Keras 3, whose backend KERAS_BACKEND chooses: jax (if it is unset) or tensorflow.
+"""The post's network on Keras 3 or tf_keras, which KERAS_BACKEND chooses: jax (if it is unset), tensorflow, tf_keras.
 
     KERAS_BACKEND=jax python benchmarks/peers/keras_peer.py step
-    KERAS_BACKEND=tensorflow python benchmarks/peers/keras_peer.py latency --variant layers
+    KERAS_BACKEND=tf_keras python benchmarks/peers/keras_peer.py latency
 
-Tasks and options are those of common.py; `--variant layers` stacks GRU layers where the post stacks GRU cells.
+tf_keras is the Keras 2 for which the post was written, on the newest TensorFlow. Tasks and options are those of
+common.py.
 """
 
-from __future__ import annotations
-
-import argparse
+import functools
+import importlib
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
-from common import KerasPeer, main
+from common import Peer, main
+
+BACKEND = os.environ["KERAS_BACKEND"]
+keras = importlib.import_module("tf_keras" if BACKEND == "tf_keras" else "keras")
 
 
-class TensorFlowPeer(KerasPeer):
-    """The post's network on Keras 3 and TensorFlow."""
+class KerasPeer(Peer):
+    """The post's network under the layers and the `fit` of Keras 2 or Keras 3."""
 
-    keras = keras
+    def __init__(self, arguments):
+        self.batch = arguments.batch
+        keras.utils.set_random_seed(arguments.seed)
+        self.model = encoder_decoder(arguments)
+        self.model.compile(optimizer=keras.optimizers.Adam(arguments.learning_rate), loss="mse")
+        if BACKEND == "jax":
+            import jax
 
-    def forecast(self, past: np.ndarray) -> np.ndarray:
-        """Return forecasts by a traced function."""
-        return self.tensorflow_forecast(past)
+            self.compiled = jax.jit(lambda *states_and_past: self.model.stateless_call(*states_and_past)[0])
 
+    def train(self, past, future, epochs, after_epoch):
+        """Train with `model.fit` on arrays."""
+        callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: after_epoch(logs["loss"]))
+        given = {"batch_size": self.batch, "epochs": epochs, "shuffle": True, "verbose": 0, "callbacks": [callback]}
+        self.model.fit(past, future, **given)
 
-class JaxPeer(KerasPeer):
-    """The post's network on Keras 3 and JAX."""
-
-    keras = keras
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        import jax
-
-        super().__init__(arguments)
-        self.compiled = jax.jit(lambda *states_and_past: self.model.stateless_call(*states_and_past)[0])
-
-    def forecast(self, past: np.ndarray) -> np.ndarray:
-        """Return forecasts by a compiled function of the weights, which `fit` holds back until they are asked for."""
-        self.model.jax_state_sync()
+    def forecast(self, past):
+        """Return forecasts by a compiled function of the weights, or by a traced one on TensorFlow."""
+        if BACKEND != "jax":
+            return self.traced(len(past) == 1, past.shape[1:])(past).numpy()
+        self.model.jax_state_sync()  # `fit` holds the weights back until someone asks for them
         trainable = [variable.value for variable in self.model.trainable_variables]
         others = [variable.value for variable in self.model.non_trainable_variables]
         return np.asarray(self.compiled(trainable, others, past))
 
+    @functools.cache  # noqa: B019
+    def traced(self, alone, shape):
+        """Return a traced function; XLA makes one window five times as fast, many windows slower."""
+        import tensorflow as tf
+
+        call = functools.partial(self.model, training=False)
+        return tf.function(call, input_signature=[tf.TensorSpec([None, *shape], tf.float32)], jit_compile=alone)
+
+
+def encoder_decoder(arguments):
+    """Return the post's network: stacked cells; the decoder starts from the encoder's states and reads zeros."""
+    layers, cell = keras.layers, getattr(keras.layers, f"{arguments.cell.upper()}Cell")
+    widths, past = [arguments.width] * arguments.depth, keras.Input((arguments.context, 1))
+    zeros = layers.RepeatVector(arguments.horizon)(past[:, 0] * 0.0)
+    _, *states = layers.RNN([cell(width) for width in widths], return_state=True)(past)
+    decoded = layers.RNN([cell(width) for width in widths], return_sequences=True)(zeros, initial_state=states)
+    return keras.Model(past, layers.Dense(1)(decoded))
+
 
 if __name__ == "__main__":
-    main({"jax": JaxPeer, "tensorflow": TensorFlowPeer}[keras.backend.backend()], __doc__)
+    main(KerasPeer, __doc__)

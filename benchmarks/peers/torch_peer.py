@@ -1,25 +1,20 @@
 """The post's network written by hand in PyTorch: `nn.GRU` or `nn.LSTM`, two layers in encoder and decoder.
 
     python benchmarks/peers/torch_peer.py step
-    python benchmarks/peers/torch_peer.py learn --data train.npz --validation validation.npz --cell lstm
+    python benchmarks/peers/torch_peer.py latency --cell lstm
 
 Tasks and options are those of common.py.
 """
 
-from __future__ import annotations
-
-import argparse
-
-import numpy as np
 import torch
-from common import AfterEpoch, Peer, main
-from torch import Tensor, nn
+from common import Peer, main
+from torch import nn
 
 
 class EncoderDecoder(nn.Module):
     """A decoder that starts from the encoder's states and reads zeros."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments):
         super().__init__()
         layer = {"gru": nn.GRU, "lstm": nn.LSTM}[arguments.cell]
         self.horizon = arguments.horizon
@@ -27,7 +22,7 @@ class EncoderDecoder(nn.Module):
         self.decoder = layer(1, arguments.width, arguments.depth, batch_first=True)
         self.head = nn.Linear(arguments.width, 1)
 
-    def forward(self, past: Tensor) -> Tensor:
+    def forward(self, past):
         """Return forecasts `[B, H, 1]` of `[B, T, 1]`."""
         _, states = self.encoder(past)
         decoded, _ = self.decoder(past.new_zeros(len(past), self.horizon, 1), states)
@@ -37,22 +32,20 @@ class EncoderDecoder(nn.Module):
 class TorchPeer(Peer):
     """The post's network in PyTorch, with a training loop of its own."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        if arguments.threads:
-            torch.set_num_threads(arguments.threads)
+    def __init__(self, arguments):
         torch.manual_seed(arguments.seed)
         self.batch = arguments.batch
         self.model = EncoderDecoder(arguments)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=arguments.learning_rate)
 
-    def train(self, past: np.ndarray, future: np.ndarray, epochs: int, after_epoch: AfterEpoch) -> None:
+    def train(self, past, future, epochs, after_epoch):
         """Train on data put into a new order each epoch."""
         inputs, targets = torch.from_numpy(past), torch.from_numpy(future)
         for _ in range(epochs):
             order = torch.randperm(len(inputs))
             after_epoch(self.epoch(inputs[order], targets[order]))
 
-    def epoch(self, past: Tensor, future: Tensor) -> float:
+    def epoch(self, past, future):
         """Take a step with each batch and return the mean loss."""
         total = torch.zeros(())
         for inputs, targets in zip(past.split(self.batch), future.split(self.batch), strict=True):
@@ -64,7 +57,7 @@ class TorchPeer(Peer):
         return total.item() / len(past)
 
     @torch.inference_mode()
-    def forecast(self, past: np.ndarray) -> np.ndarray:
+    def forecast(self, past):
         """Return forecasts without a tape of gradients."""
         return self.model(torch.from_numpy(past)).numpy()
 

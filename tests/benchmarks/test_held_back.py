@@ -1,12 +1,8 @@
 """Windows by which the pretrained network is chosen end before test parts, and count as the module says."""
 
-import held_back
 import numpy as np
 import pytest
-from held_back import SOURCES, Source, compared, counts_of, halves, number, scores, synthetic_tasks, weights
-from zero_shot_tasks import DECILES, Task
-
-from seqcast.data.synthetic import FAMILIES
+from held_back import SOURCES, Source, halves, number, weights
 
 VALUES = np.random.default_rng(0).normal(size=100)
 
@@ -16,9 +12,7 @@ def made_up(name, *, hourly, kept=-10, windows=2):
 
 
 def test_windows_end_before_what_may_not_be_seen():
-    tasks = made_up("one", hourly=False).tasks(None)
-    assert len(tasks) == 2
-    latest, before = tasks
+    latest, before = made_up("one", hourly=False).tasks(None)
     np.testing.assert_array_equal(latest.truth[0], VALUES[85:90])
     np.testing.assert_array_equal(before.truth[0], VALUES[80:85])
     np.testing.assert_array_equal(latest.truth[1], VALUES[45:50])
@@ -45,30 +39,3 @@ def test_the_number_is_a_geometric_mean():
     assert number(found, naive, {"a": 0.5, "b": 0.5}) == pytest.approx(1)
     assert number(found, naive, {"a": 3.0, "b": 1.0}) == pytest.approx(2 ** (-3 / 8 + 1 / 8))
     assert number({"a": (1.0, 1.0)}, naive, {"a": 0.2, "b": 0.8}) == pytest.approx(2**-0.5)
-
-
-def test_tasks_are_compared(monkeypatch):
-    monkeypatch.setattr(held_back, "SOURCES", {"x": made_up("x", hourly=True), "y": made_up("y", hourly=False)})
-    windows = held_back.all_windows("folder")
-
-    def worse(task):
-        return task.naive_deciles() + 1
-
-    shown = compared({"naive": Task.naive_deciles, "worse": worse}, windows)
-    rows = {line.split("|")[1].strip(): line for line in shown.splitlines()}
-    assert {"x", "y", "all", "hours and shorter", "longer steps", "seconds"} <= set(rows)
-    assert "1.0000" in rows["all"]
-    assert scores(windows, worse)["x"][0] > scores(windows, Task.naive_deciles)["x"][0]
-    assert set(counts_of(windows).values()) == {0.5}
-
-
-@pytest.mark.parametrize("family", ["switching", "demand"])
-def test_synthetic_windows_have_one_scale_and_many_seasons(family):
-    assert family in FAMILIES
-    tasks = synthetic_tasks(family)
-    assert len(tasks) == held_back.SYNTHETIC_BATCHES
-    assert len({task.season for task in tasks}) > 4
-    for task in tasks:
-        np.testing.assert_allclose(np.stack(task.past).std(axis=1), 1)
-        assert task.truth.shape[1] == held_back.SYNTHETIC_HORIZON
-        assert task.naive_deciles().shape[-1] == len(DECILES)

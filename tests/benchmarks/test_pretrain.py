@@ -1,8 +1,5 @@
 """The training of the pretrained network: its learning rate, and budgets that branch off one training."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -51,15 +48,3 @@ def test_a_budget_that_branches_off_is_the_one_that_was_trained_at_once(train, t
         train("late", 6, "--decay", "0.34", "--branch", str(tmp_path / "stable"))
     with pytest.raises(SystemExit, match="another learning rate"):
         train("whole", 8, "--decay", "0.34")
-
-
-def test_a_network_is_read_by_programs_that_do_not_know_its_rate(train, tmp_path):
-    engine, log = train("small", 2)
-    assert engine.training.learning_rate == log["training"]["learning_rate"] == 0.0025
-    network = PretrainedNetwork(engine, "small", pretrain.CONTEXTS)
-    network.save(tmp_path / "small.seqcast", log)
-    program = "import sys; from seqcast.pretrained import PretrainedNetwork as N; print(N.load(sys.argv[1]).version)"
-    found = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "small.seqcast")], capture_output=True, text=True, check=True
-    )
-    assert found.stdout == "small\n"

@@ -16,9 +16,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks" / "peers"))
 
-pages, table_names = importlib.import_module("coming_from"), importlib.import_module("table_names")
-PAGES, PEERS, OURS, read_page = pages.PAGES, pages.PEERS, pages.OURS.split(), pages.read_page
-found, wrong = table_names.found, table_names.wrong
+coming_from = importlib.import_module("coming_from")
+PAGES, PEERS, OURS = coming_from.PAGES, coming_from.PEERS, coming_from.OURS.split()
+found, names_of, programs_of, wrong = (
+    coming_from.found,
+    coming_from.names_of,
+    coming_from.programs_of,
+    coming_from.wrong,
+)
 
 pytestmark = pytest.mark.documents
 
@@ -28,8 +33,8 @@ BRIEFLY = {
     "epochs=5, verbose=0": "epochs=1, verbose=0",
 }
 # Of the peers only Keras is here.
-RUNS_HERE = {peer: [name for name in read_page(peer).programs if name != f"with_{peer}.py"] for peer in PEERS}
-RUNS_HERE["keras"] = list(read_page("keras").programs)
+RUNS_HERE = {peer: [name for name in programs_of(peer) if name != f"with_{peer}.py"] for peer in PEERS}
+RUNS_HERE["keras"] = list(programs_of("keras"))
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +55,9 @@ def briefly(code):
 def test_our_programs_run_and_print_what_the_page_says(peer, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_BACKEND", "jax")  # with_keras.py sets it
-    page = read_page(peer)
+    programs = programs_of(peer)
     for name in RUNS_HERE[peer]:
-        code = page.programs[name]
+        code = programs[name]
         Path(name).write_text(briefly(code))
         runpy.run_path(name)
         said = re.findall(r"^print\(.*\)  # (\([\d, ]+\)|True)", code, flags=re.MULTILINE)
@@ -62,7 +67,7 @@ def test_our_programs_run_and_print_what_the_page_says(peer, tmp_path, monkeypat
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_both_programs_print_the_same_shape(peer):
-    programs = read_page(peer).programs
+    programs = programs_of(peer)
     shapes = [
         re.findall(r"^print\(forecast\.shape\)  # (\(.*?\))|^print\(bounds\.shape\)  # (\(.*?\))", code, re.MULTILINE)
         for code in (programs[f"with_{peer}.py"], programs["with_seqcast.py"])
@@ -72,12 +77,12 @@ def test_both_programs_print_the_same_shape(peer):
 
 
 def test_the_data_of_all_pages_about_frames_are_the_same():
-    assert len({read_page(peer).programs["make_data.py"] for peer in PEERS if peer != "keras"}) == 1
+    assert len({programs_of(peer)["make_data.py"] for peer in PEERS if peer != "keras"}) == 1
 
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_names_of_ours_are_there(peer):
-    names = read_page(peer).ours
+    names = names_of(peer)[1]
     assert len(names) > 15
     assert [error for name in names if (error := wrong(name, OURS)) is not None] == []
 
@@ -89,7 +94,7 @@ def test_options_of_ours_are_taken(peer):
     from seqcast.forecaster.options import check_options
     from seqcast.regressor.arguments import resolve_options
 
-    for name in read_page(peer).ours:
+    for name in names_of(peer)[1]:
         node = ast.parse(name, mode="eval").body
         if not isinstance(node, ast.Call) or not inspect.isclass(found(node.func, OURS)):
             continue
@@ -116,7 +121,7 @@ def test_columns_of_ours_are_those_of_a_forecast_or_a_backtest():
     training = {"epochs": 1, "steps_per_epoch": 1}
     forecaster = Forecaster(12, preset=tiny, training=training, level=80, verbose=0).fit(load("elnino"))
     columns = {*forecaster.predict().columns, *forecaster.backtest(load("elnino")).columns}
-    named = {name.strip('"') for peer in PEERS for name in read_page(peer).ours if name.startswith('"')}
+    named = {name.strip('"') for peer in PEERS for name in names_of(peer)[1] if name.startswith('"')}
     options = {"scheduled", "autoregressive"}  # values of an option, on the page about Keras
     assert named - options
     assert named - options <= columns
@@ -131,7 +136,7 @@ def test_a_name_that_is_not_there_is_found(name):
 
 
 def words(peer, column):
-    return {word for name in getattr(read_page(peer), column) for word in re.findall(r"\w+", name)}
+    return {word for name in names_of(peer)[column] for word in re.findall(r"\w+", name)}
 
 
 def test_names_of_the_overview_are_those_of_the_pages():
@@ -140,10 +145,10 @@ def test_names_of_the_overview_are_those_of_the_pages():
     rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("|")][2:]
     assert len(rows) > 10
     for what, ours, elsewhere in rows:
-        assert set(re.findall(r"`(\w+)`", ours)) <= set().union(*(words(peer, "ours") for peer in PEERS)), what
+        assert set(re.findall(r"`(\w+)`", ours)) <= set().union(*(words(peer, 1) for peer in PEERS)), what
         for part in elsewhere.split(","):
             peer, *names = re.findall(r"\w+", part)
-            assert set(names) - {"and"} <= words(peer.lower(), "theirs"), (what, part)
+            assert set(names) - {"and"} <= words(peer.lower(), 0), (what, part)
 
 
 def test_versions_are_those_that_are_installed():

@@ -45,10 +45,10 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 
 # Named networks and those of segments, whose steps are quick, take more of them: with fewer the gate of a residual
 # stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
-# (`benchmarks/accuracy/classic_training.py`).
+# (docs/history.md).
 LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
 # Where an epoch has this number of steps, networks of segments have learnt what there is after eight, in which the
-# learning rate comes down (`benchmarks/accuracy/training_length.py`). Who changes a field on which that depends has all
+# learning rate comes down (docs/history.md). Who changes a field on which that depends has all
 # epochs.
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
 SHORTER_UNLESS = (
@@ -64,7 +64,7 @@ SHORTER_UNLESS = (
 MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 100_000, 300, 12
 
 # A network of segments is chosen where segments have at least this number of steps: there it was better, and mostly
-# several times faster, in 17 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
+# several times faster, in 17 of 20 cases (docs/history.md), however few the windows.
 SEGMENT_STEPS = 4
 
 

@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 # Steps in all for few windows and for many; in between, each window is seen about three times.
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
-# Beside a network of its own half as many do: the loss is .5 % larger (`benchmarks/accuracy/training_length.py`).
+# Beside a network of its own half as many do: the loss is .5 % larger (docs/history.md).
 MOST_STEPS_SHARED, EPOCHS_SHARED = 120, 3
 # Training windows hold so many seasons, where series do.
 SEASONS_READ = 3

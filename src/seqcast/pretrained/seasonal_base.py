@@ -35,7 +35,7 @@ class Sharpness(NamedTuple):
 
 # Gains of level, trend and season, and damping: from a series that keeps its level to one that walks, with seasons
 # that stay or change, and trends that last or end. Nine of 100 that are good on training parts of public data
-# (`benchmarks/smoothing_gains.py`), and two without a season, for windows whose season is none.
+# (docs/history.md), and two without a season, for windows whose season is none.
 GAINS = (
     (0.02, 0.0, 0.02, 0.9),
     (0.02, 0.0, 0.02, 0.98),

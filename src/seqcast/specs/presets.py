@@ -99,7 +99,7 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
 
 
 PRESETS: dict[str, Preset] = {
-    # The post's network; the recipe is what `benchmarks/seed_job.py --explore` showed to be best for its job, at a rate
+    # The post's network; the recipe is what docs/history.md shows to be best for its job, at a rate
     # that noisy data bear too.
     "classic": Preset(NetworkSpec(), TrainingSpec(optimizer="muon", learning_rate=0.005)),
     # SegRNN: Lin et al. 2023, arXiv:2308.11200.

@@ -98,19 +98,16 @@ def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
     assert ahead["price"].max() < 9  # what was given is left alone
 
 
-def test_estimates_grow_with_what_is_done():
-    sessions = Sessions(AppSettings(port=0))
-    small = take(sessions.open(), pd.DataFrame({"ds": DAYS, "y": wave(5)})).frame
-    large = take(sessions.open(), with_price()).frame
-    for frame in (small, large):
-        quick, balanced, best = (estimate_seconds(frame, 7, effort) for effort in ("quick", "balanced", "best"))
-        assert quick < balanced < best
-    assert estimate_seconds(small, 7, "balanced") < estimate_seconds(large, 7, "balanced")
+def test_estimates_grow_with_what_is_done(session):
+    small = take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)})).frame
+    large = take(session, with_price()).frame
+    seconds = {effort: estimate_seconds(small, 7, effort) for effort in ("quick", "balanced", "best")}
+    assert list(seconds.values()) == sorted(set(seconds.values()))
+    assert seconds["balanced"] < estimate_seconds(large, 7, "balanced")
     pace = Pace()
     for _ in range(20):
         pace.learn(estimated=10.0, measured=10.0 * 3)
     assert pace.factor == pytest.approx(3.0, rel=1e-3)
-    sessions.close_all()
 
 
 @pytest.mark.processes

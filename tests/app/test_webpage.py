@@ -100,7 +100,9 @@ def check_accessibility(page):
     assert not told, json.dumps(told, indent=1)
 
 
-def test_a_wide_table_from_file_to_forecast_in_every_format(open_page):
+def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_page, tmp_path):
+    from seqcast import Forecaster
+
     page = open_page()
     give(page, "absatz.csv", wide_file())
     page.get_by_role("heading", name="The series").wait_for()
@@ -120,16 +122,6 @@ def test_a_wide_table_from_file_to_forecast_in_every_format(open_page):
     assert download(page, "Picture").startswith(b"\x89PNG")
     assert b"</html>" in download(page, "Report")
     assert "horizon=14" in download(page, "Script").decode()
-
-
-def test_the_model_that_is_taken_away_forecasts_the_same(open_page, tmp_path):
-    from seqcast import Forecaster
-
-    page = open_page()
-    take_example(page)
-    forecast(page)
-    go(page, "Take away")
-    table = pd.read_csv(io.BytesIO(download(page, "Forecast as CSV")))
     (tmp_path / "model.seqcast").write_bytes(download(page, "Model"))
     again = Forecaster.load(tmp_path / "model.seqcast").predict()
     np.testing.assert_allclose(again["seqcast"], table["seqcast"], rtol=1e-5)
@@ -240,14 +232,9 @@ def test_two_visitors_have_work_of_their_own(open_page):
     for page, mine, other in ((first, "absatz.csv", "shops.csv"), (second, "shops.csv", "absatz.csv")):
         assert mine in page.content()
         assert other not in page.content()
-    go(first, "Forecast")
-    go(second, "Forecast")
-    second.get_by_role("button", name="Forecast", exact=True).click()
-    second.get_by_role("button", name="Stop and keep the best so far").wait_for()
-    first.get_by_role("button", name="Forecast", exact=True).click()
-    first.get_by_text("Waiting: 1 computation come").or_(
-        first.get_by_text(re.compile("Waiting|Computing"))
-    ).first.wait_for()
+    begin(second, "Balanced")
+    begin(first, "Quick")
+    first.get_by_text(re.compile("Waiting: 1 computation|Computing")).wait_for()
     for page, there, elsewhere in ((first, "Nord", "north"), (second, "north", "Nord")):
         page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
         page.get_by_text("The numbers").click()
@@ -274,29 +261,19 @@ def test_by_keyboard_alone(open_page):
     page.keyboard.press("Tab")  # the link past the header
     assert "Skip" in page.evaluate("document.activeElement.innerText")
 
-    def tab_to(text, most=60):
-        for _ in range(most):
+    def press(text):
+        for _ in range(60):
             page.keyboard.press("Tab")
-            now = page.evaluate("document.activeElement.innerText + '|' + (document.activeElement.ariaLabel || '')")
-            if text in now:
-                return
-        pytest.fail(f"{text} was not reached")
+            now = page.evaluate("document.activeElement.tagName + document.activeElement.innerText.trim()")
+            if now.startswith("BUTTON") and now.endswith(text):
+                return page.keyboard.press("Enter")
+        return pytest.fail(f"{text} was not reached")
 
-    tab_to("Take this example")
-    page.keyboard.press("Enter")
+    press("Take this example")
     page.get_by_role("heading", name="The series").wait_for()
-    tab_to("Go on to the forecast")
-    page.keyboard.press("Enter")
+    press("Go on to the forecast")
     page.get_by_role("button", name="Forecast", exact=True).wait_for()
-    tab_to("Forecast")
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if (
-            page.evaluate("document.activeElement.innerText").strip().endswith("Forecast")
-            and page.evaluate("document.activeElement.tagName") == "BUTTON"
-        ):
-            break
-    page.keyboard.press("Enter")
+    press("Forecast")
     page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
 
 

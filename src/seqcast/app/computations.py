@@ -205,7 +205,7 @@ DECODERS = {
 }
 WINDOWS, EPOCHS = 12_800, 10
 HORIZON = 15
-# The signal goes on for so many horizons.
+# Horizons for which the signal goes on.
 BEYOND = 4
 TEST_SEED = 50_000
 

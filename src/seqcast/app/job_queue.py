@@ -1,7 +1,7 @@
 """Jobs of the page: they run in turn in a process of their own, tell how far they are, and can be stopped.
 
 `concurrent.futures` starts the process (spawned, since JAX's threads would not survive a fork) and sends jobs there and
-results back. A pipe beside it takes stops there and events back. A stop raises `KeyboardInterrupt` in the function, as
+results back. A pipe takes stops there and events back. A stop raises `KeyboardInterrupt` in the function, as
 Ctrl-C does, so that a training keeps the best weights so far.
 """
 
@@ -78,7 +78,7 @@ class JobQueue:
     """The jobs of one process, which the first of them starts, and the first one after it has died starts again.
 
     Args:
-        max_waiting: Most jobs that wait beside the one that runs.
+        max_waiting: Most jobs that wait for the one that runs.
 
     Attributes:
         jobs: Those that run or wait, in their order.
@@ -111,10 +111,8 @@ class JobQueue:
             QueueFullError: Too many wait.
         """
         if len(self.jobs) > self.max_waiting:
-            expected, received = (
-                f"at most {self.max_waiting} computations that wait",
-                f"{len(self.jobs)} that run or wait",
-            )
+            expected = f"at most {self.max_waiting} computations that wait"
+            received = f"{len(self.jobs)} that run or wait"
             raise QueueFullError("the queue", expected=expected, received=received, hint="Try again in a minute.")
         number = next(self._numbers)
         if hear is not None:

@@ -28,7 +28,7 @@ LONGEST_NAME = 60
 BALANCED_SECONDS, SECONDS_A_WINDOW = 20.0, 0.0015
 # Three networks and more, measured on the first two of these.
 BEST_FACTOR = 5.0
-# The pretrained network forecasts so many series a second; to be ready takes it some seconds.
+# Seconds until the pretrained network is ready, and the series that it forecasts in one.
 QUICK_SECONDS, SERIES_A_SECOND = 4.0, 400.0
 
 
@@ -221,10 +221,8 @@ class Sessions:
             SessionLimitError: There are too many.
         """
         if len(self._open) >= self.settings.max_sessions:
-            expected, hint = (
-                f"at most {self.settings.max_sessions} at a time",
-                "Close another page, or try again later.",
-            )
+            expected = f"at most {self.settings.max_sessions} at a time"
+            hint = "Close another page of this address, or try again later."
             raise SessionLimitError("visitors", expected=expected, received=str(len(self._open)), hint=hint)
         self._open.append(Session(Path(tempfile.mkdtemp(prefix="seqcast-app-"))))
         return self._open[-1]

@@ -2,7 +2,7 @@
 
 In reading order: `space` (what is searched), `objective` (how a setting is judged, and what a study depends on),
 `trials` (where they are stored, and what a worker does), `script` (Python that makes a forecaster), `result` (with its
-figures), `search` (the search, and the fit of what it has found).
+figures), `search` (the search, and the fit of the forecaster).
 
 Stability: experimental.
 """

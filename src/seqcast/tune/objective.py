@@ -40,8 +40,8 @@ Array = npt.NDArray[Any]
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained once, or the pretrained one trained further, on rows before the first origin, and forecasts
-    from each origin with the rows before it. The loss is the quantile loss of each window in units of the seasonal
+    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin, and forecasts from
+    each origin with the rows before it. The loss is the quantile loss of each window in units of the seasonal
     naive error before the first origin, so that neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
@@ -184,8 +184,8 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
         >>> windows_rule(700, 56), windows_rule(44, 8), windows_rule(1000, 12)
         (2, 1, 3)
     """
-    further = int((0.2 * rows - horizon) // (step_size or horizon))
-    return max(1, min(3, 1 + further))
+    more = int((0.2 * rows - horizon) // (step_size or horizon))
+    return max(1, min(3, 1 + more))
 
 
 def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:

@@ -106,7 +106,7 @@ class TuningResult:
         return DataFrame(rows, columns=list(dict.fromkeys([*shown, *(name for row in rows for name in row)])))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was found as JSON types, without the trials."""
+        """Return the result as JSON types, without the trials."""
         best = self.best
         return {
             "best": None if best is None else {"number": best.number, "loss": best.loss, **dict(best.parameters)},

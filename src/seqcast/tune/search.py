@@ -117,15 +117,10 @@ def tune(
     """
     optuna()
     began = time.time()
-    for name, value in {"n_windows": n_windows, "ensemble": ensemble, "trials": trials, "workers": workers}.items():
-        if value is not None:
-            check_int(name, value)
+    _check_counts(n_windows=n_windows, ensemble=ensemble, trials=trials, workers=workers)
     on = check_cluster(on)
     deadline = None if time_limit is None else Deadline.of(time_limit)
-    if resume and storage is None:
-        expected = Phrase(Option("storage"), " beside it")
-        raise SpecError("resume", expected=expected, received="None", hint="Name the study's.")
-    url = None if storage is None else storage_url(storage)
+    url = _url(storage, resume)
     ensemble = _networks(preset, ensemble)
     arguments = _arguments(horizon, preset, random_state, options)
     if space is not None:
@@ -163,6 +158,20 @@ def tune(
     )
 
 
+def _check_counts(**counts: int | None) -> None:
+    for name, value in counts.items():
+        if value is not None:
+            check_int(name, value)
+
+
+def _url(storage: Any, resume: bool) -> str | None:
+    """Return where trials are stored; `None` for as long as the call takes."""
+    if resume and storage is None:
+        expected = Phrase(Option("storage"), " beside it")
+        raise SpecError("resume", expected=expected, received="None", hint="Name the study's.")
+    return None if storage is None else storage_url(storage)
+
+
 @contextmanager
 def _lasting(url: str | None, on: Cluster | None) -> Iterator[str]:
     """Yield the URL of a storage: the one that is given, or that of a file which lasts as long as the block."""
@@ -188,10 +197,8 @@ def _networks(preset: Any, ensemble: int | None) -> int:
     if not is_zero_shot(preset):
         return USUAL_NETWORKS if ensemble is None else ensemble
     if ensemble not in (None, 1):
-        expected, hint = (
-            "1 with preset='pretrained', one network that is fine-tuned",
-            "Leave it out, or name another preset.",
-        )
+        expected = "1 with preset='pretrained', one network that is fine-tuned"
+        hint = "Leave it out, or name another preset."
         raise SpecError("ensemble", expected=expected, received=repr(ensemble), hint=hint)
     return 1
 

@@ -38,11 +38,11 @@ UNITS_OF_LOSS = ("loss", "horizon_decay")
 
 # The search gets at least this share of the time limit.
 LEAST_SEARCH = 0.5
-# What is held in reserve, as a share of the limit and in seconds at most: reading, choosing shares, writing.
+# The reserve for reading, choosing shares and writing: a share of the limit, and seconds at most.
 RESERVE, MOST_RESERVE = 0.03, 10.0
 # A network of the final fit learns from more rows than that of a trial.
 GROWTH = 1.15
-# The fine-tuning beside it takes so long, over a trial (see the histories that `benchmarks/tuning.py` keeps).
+# How long the fine-tuning takes, over a trial (see the histories that `benchmarks/tuning.py` writes).
 FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
@@ -194,7 +194,7 @@ class Clock:
         deadline: When all has to be done; `None` is never.
         workers: Processes that train side by side.
         members: Networks of the final fit.
-        compared: Whether the pretrained network is fine-tuned beside them.
+        compared: Whether the pretrained network is fine-tuned too.
 
     Example:
         >>> clock = Clock(Deadline.of(600), workers=2, members=5, compared=True)
@@ -209,7 +209,7 @@ class Clock:
 
     @property
     def reserve(self) -> float:
-        """Seconds that are held in reserve."""
+        """Seconds of the limit that neither the search nor the fit may use."""
         return 0.0 if self.deadline is None else min(RESERVE * (self.deadline.ends - self.deadline.began), MOST_RESERVE)
 
     def final_seconds(self, trial: float, members: int) -> float:

@@ -96,14 +96,14 @@ class ForecastPanel(JobPanel):
         asked, pace = self.session.asked, self.context.sessions.pace.factor
         efforts = list(EFFORTS)
         if frame.covariates:
-            note("The pretrained network does not read further columns: one has to be trained.")
+            note("The pretrained network reads no other columns: a network has to be trained.")
             efforts.remove("quick")
         times = {effort: in_words(pace * estimate_seconds(frame, asked.horizon, effort)) for effort in efforts}
         choices = {effort: f"{EFFORTS[effort]} ({times[effort]})" for effort in efforts}
         effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
         effort.props('aria-label="How much is tried"')
         minutes = None if asked.time_limit is None else float(asked.time_limit.split()[0])
-        label = "Be done in so many minutes (empty: no limit)"
+        label = "Minutes at most (empty: no limit)"
         limit = ui.number(label, value=minutes, min=0.2, max=600, on_change=ask_limit)
         limit.props("clearable").classes("w-full max-w-80")
 
@@ -147,7 +147,7 @@ class ForecastPanel(JobPanel):
     def _loss_chart(self) -> Options:
         losses = [loss for loss, _ in self.losses.values()]
         validation = [loss for _, loss in self.losses.values() if loss is not None]
-        lines = {"on rows that it learns from": losses, "on rows held back": validation}
+        lines = {"on rows that it learns from": losses, "on hold-out rows": validation}
         return line_chart(lines, x=range(1, len(losses) + 1), x_name="epoch", y_name="loss")
 
     @refreshable
@@ -161,7 +161,7 @@ class ForecastPanel(JobPanel):
             season = f"a season of {outcome.season_length} steps" if outcome.season_length > 1 else "no season"
             ui.label(f"The forecast is made with {outcome.choice}.")
             note(f"{len(frame.ids):,} series with {spoken_step(frame.facts.frequency)} and {season}.")
-            note("The quantile loss is the error of the whole fan on held-back rows; smaller is better.")
+            note("The quantile loss is the error of the whole fan on hold-out rows; smaller is better.")
             if outcome.interrupted:
                 ui.label("It was stopped: this is the best so far.").classes("font-medium")
         with panel_card():

@@ -53,12 +53,11 @@ def main():
 
 def serve():
     """Serve the page, and say at `/held` what the process holds."""
-    from seqcast.app import run
-    from seqcast.app.jobs import JobQueue
-    from seqcast.app.session import Session
-    from seqcast.app.settings import AppSettings
+    from seqcast.app import startup
+    from seqcast.app.job_queue import JobQueue
+    from seqcast.app.visitors import AppSettings, Session
 
-    create = run.create_page_app
+    create = startup.create_page_app
 
     def create_with_counts(*arguments):
         application = create(*arguments)
@@ -68,7 +67,7 @@ def serve():
             gc.collect()
             kinds = [type(each) for each in gc.get_objects()]
             rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-            jobs = sum(each.length for each in gc.get_objects() if type(each) is JobQueue)
+            jobs = sum(len(each.jobs) for each in gc.get_objects() if type(each) is JobQueue)
             counts = {"sessions": kinds.count(Session), "frames": kinds.count(pd.DataFrame), "jobs": jobs}
             return {"rss_mib": round(rss), **counts}
 
@@ -76,9 +75,9 @@ def serve():
         routes.insert(0, routes.pop())  # before the page, which answers everything
         return application
 
-    run.RECONNECT_SECONDS = AWAY_SECONDS
-    run.create_page_app = create_with_counts
-    run.run_page(AppSettings(port=0, max_sessions=2 * AT_A_TIME), browse=False)
+    startup.RECONNECT_SECONDS = AWAY_SECONDS
+    startup.create_page_app = create_with_counts
+    startup.run_page(AppSettings(port=0, max_sessions=2 * AT_A_TIME), browse=False)
 
 
 def table(megabytes):

@@ -20,12 +20,11 @@ from harness import machine, options, parse, table
 from seqcast.engine.jobs import Outcome
 from seqcast.forecaster import choice as choices
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
-from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.choice import Choice, count_disjoint
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
-from seqcast.forecaster.choice import count_disjoint
 from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.network import load_pretrained
 

@@ -1,10 +1,15 @@
 """A page in a process of its own, and visitors who look at it with a browser."""
 
+import importlib.util
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx
 import pytest
+
+PROGRAM = Path(__file__).parents[2] / "benchmarks" / "page_visitors.py"
 
 
 class Page:
@@ -16,6 +21,10 @@ class Page:
 
     def __init__(self, url):
         self.url = url
+
+    def held(self):
+        """Return what the process holds, where it tells."""
+        return httpx.get(f"{self.url}/held", timeout=60).json()
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +68,20 @@ def open_page(chromium, served):
 
 def _leaves(url, ours):
     return not url.startswith((ours, ours.replace("http", "ws"), "data:", "blob:", "about:"))
+
+
+@pytest.fixture(scope="session")
+def visitors():
+    """The program that lets visitors come and go."""
+    spec = importlib.util.spec_from_file_location("page_visitors", PROGRAM)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def counting():
+    """A page for eight visitors that says what it holds; each is forgotten two seconds after leaving."""
+    with subprocess.Popen([sys.executable, str(PROGRAM), "--serve"], stdout=subprocess.PIPE, text=True) as server:
+        yield Page(re.search(r"http://\S+", server.stdout.readline())[0].rstrip("/"))
+        server.terminate()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seqcast.app.charts import bar_chart, fan_chart, line_chart, loss_chart, map_chart, series_chart, thinned
+from seqcast.app.charts import bar_chart, fan_chart, line_chart, map_chart, series_chart, thinned
 
 STAMPS = np.datetime64("2024-01-01") + np.arange(12)
 
@@ -26,10 +26,10 @@ def test_thinning_keeps_the_extremes_in_order(values, most):
 @given(hnp.arrays(float, 50, elements=st.one_of(st.just(math.nan), st.floats(-9, 9))))
 def test_missing_values_are_gaps_and_all_is_json(values):
     stamps = np.datetime64("2024-01-01") + np.arange(50)
-    chart = series_chart({"a": (stamps, values)}, marks={"a": values > 5}, unit="kg")
+    chart = series_chart({"a": (stamps, values)}, {"a": values > 5}, unit="kg")
     line = chart["series"][0]
     assert [pair[1] is None for pair in line["data"]] == np.isnan(values).tolist()
-    assert not line["connectNulls"]
+    assert not line.get("connectNulls")
     marked = chart["series"][1]["data"] if len(chart["series"]) > 1 else []
     assert len(marked) == (values > 5).sum()
     json.dumps(chart, allow_nan=False)
@@ -38,7 +38,7 @@ def test_missing_values_are_gaps_and_all_is_json(values):
 def test_a_fan_joins_its_past_and_stacks_its_bounds():
     past, ahead = (STAMPS[:8], np.arange(8.0)), (STAMPS[8:], np.arange(8.0, 12.0))
     low, high = ahead[1] - 2, ahead[1] + 3
-    chart = fan_chart("a", past, ahead, {"80 % interval": (low, high)})
+    chart = fan_chart("a", past, ahead, {"80 % interval": (low, high)}, unit="kg")
     lines = {each["name"]: each for each in chart["series"]}
     assert lines["forecast"]["data"][0] == ["2024-01-08T00:00:00", 7.0]
     assert len(lines["forecast"]["data"]) == 5
@@ -46,15 +46,13 @@ def test_a_fan_joins_its_past_and_stacks_its_bounds():
     floors = [pair[1] for pair in lines["80 % interval from"]["data"]]
     assert np.add(floors, heights).tolist() == high.tolist()
     assert "80 % interval from" not in chart["legend"]["data"]
-
-
-def test_a_fan_over_what_came_is_not_joined():
-    chart = fan_chart("a", (STAMPS, np.arange(12.0)), (STAMPS[8:], np.arange(4.0)), {})
+    # One that is drawn over what came is not joined.
+    chart = fan_chart("a", (STAMPS, np.arange(12.0)), (STAMPS[8:], np.arange(4.0)), {}, unit="kg")
     assert len(chart["series"][-1]["data"]) == 4
 
 
 def test_counted_steps_have_a_counted_axis():
-    chart = series_chart({"a": (np.arange(5), np.arange(5.0))})
+    chart = series_chart({"a": (np.arange(5), np.arange(5.0))}, {"a": np.zeros(5, bool)}, unit="kg")
     assert chart["xAxis"]["type"] == "value"
     assert chart["series"][0]["data"][-1] == [4, 4.0]
 
@@ -62,12 +60,11 @@ def test_counted_steps_have_a_counted_axis():
 @pytest.mark.parametrize(
     "chart",
     [
-        loss_chart([1.0, 0.5], [1.2]),
-        line_chart({"a": [1.0, math.nan]}, x=[1, 2], x_name="x", y_name="y", zoom=True),
+        line_chart({"a": [1.0, math.nan]}, x=[1, 2], x_name="x", y_name="y"),
         bar_chart({"a": 1.0, "b": 3.0}, y_name="share"),
-        map_chart([(0.0, 1.0, 0.5, "now")], names=("x", "y"), low="early", high="late", lines=True),
+        map_chart([(0.0, 1.0, 0.5, "now")], low="early", high="late", lines=True),
     ],
-    ids=["loss", "line", "bar", "map"],
+    ids=["line", "bar", "map"],
 )
 def test_axes_have_names_and_all_is_json(chart):
     json.dumps(chart, allow_nan=False)

@@ -1,73 +1,235 @@
-"""Visitors who come and go, without a browser: who counts as one, and what stays of those who have left."""
+"""A visitor's work, without a browser: sessions and their files, assumptions, estimates, recipes, computations."""
 
-import asyncio
-import importlib.util
-import json
-import re
+import shlex
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "benchmarks" / "page_visitors.py"
+from seqcast.app import computations, recipes
+from seqcast.app.panels.scores_panel import coverage, error_by_step, scores_by_series
+from seqcast.app.panels.take_panel import picture_of
+from seqcast.app.panels.why_panel import nearest_rows, state_points
+from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
+from seqcast.app.visitors import AppSettings, Pace, SessionLimitError, Sessions, estimate_seconds
+from seqcast.data.frames.writing import table_bytes
+from seqcast.errors import SpecError
+from seqcast.specs.columns import Columns
+
+DAYS = pd.date_range("2024-01-01", periods=84)
 
 
-@pytest.fixture(scope="module")
-def visitors():
-    """The program that lets visitors come and go."""
-    spec = importlib.util.spec_from_file_location("page_visitors", PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def wave(level):
+    return np.round(level + 3 * np.sin(2 * np.pi * np.arange(84) / 7) + np.cos(np.arange(84) ** 2) / 5, 2)
 
 
-@pytest.fixture(scope="module")
-def url(visitors):
-    """The address of a page for eight visitors that says what it holds; each is forgotten two seconds after leaving."""
-    with subprocess.Popen([sys.executable, str(PROGRAM), "--serve"], stdout=subprocess.PIPE, text=True) as server:
-        yield re.search(r"http://\S+", server.stdout.readline())[0].rstrip("/")
-        server.terminate()
+def with_price(ahead=4):
+    parts = []
+    for place, shop in enumerate(("north", "south")):
+        sold = wave(20 + place)
+        sold[84 - ahead :] = np.nan
+        parts.append(pd.DataFrame({"Store": shop, "Date": DAYS, "Sold": sold, "price": np.arange(84) % 5 + 1.5}))
+    return pd.concat(parts)
 
 
-def held(url):
-    return json.load(urllib.request.urlopen(f"{url}/held", timeout=60))
+@pytest.fixture
+def sessions():
+    sessions = Sessions(AppSettings(port=0, max_sessions=2))
+    yield sessions
+    sessions.close_all()
 
 
-@pytest.mark.processes
-def test_who_only_asks_for_the_page_takes_nobodys_place(visitors, url):
+@pytest.fixture
+def session(sessions):
+    return sessions.open()
+
+
+def take(session, table, name="sales.csv", **options):
+    session.take(Table.read(session.store(name, table.to_csv(index=False, **options).encode())))
+    return session
+
+
+def silent(_):
+    """Hear nothing."""
+
+
+def fitted(session, **asked):
+    session.ask(**{"horizon": 7, **asked})
+    frame, asked = session.frame, session.asked
+    ahead = assumed_ahead(frame, asked.horizon)
+    outcome = computations.fit(silent, frame.df, ahead, asked.options(frame), session.model_file, asked.time_limit)
+    session.take_outcome(asked, outcome)
+    return session
+
+
+def test_sessions_are_bounded_and_leave_nothing(sessions):
+    first, second = sessions.open(), sessions.open()
+    with pytest.raises(SessionLimitError, match="at most 2 at a time, received 2"):
+        sessions.open()
+    path = first.store("../../etc/passwd.csv", b"x")
+    assert path.parent.parent == first.folder
+    assert first.folder != second.folder
+    sessions.close(first)
+    assert not path.exists()
+    assert sessions.open().folder.exists()
+
+
+def test_another_table_takes_all_that_came_of_the_one_before(session):
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
+    fitted(session)
+    assert session.outcome is not None
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(9)}), "other.csv")
+    assert session.outcome is session.backtest is session.explanation is session.fitted is None
+
+
+def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
+    frame = take(session, with_price()).frame
+    ahead = assumed_ahead(frame, 7)
+    assert len(ahead) == 14
+    north = ahead[ahead["Store"] == "north"]
+    price = np.arange(84) % 5 + 1.5
+    assert north["price"].tolist() == [*price[80:], *price[77:80]]
+    changed = changed_ahead(ahead, frame, "south", step=2, column="price", value=9.5)
+    different = changed["price"].to_numpy() != ahead["price"].to_numpy()
+    assert np.flatnonzero(different).tolist() == [9]
+    assert ahead["price"].max() < 9  # what was given is left alone
+
+
+def test_estimates_grow_with_what_is_done(session):
+    small = take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)})).frame
+    large = take(session, with_price()).frame
+    seconds = {effort: estimate_seconds(small, 7, effort) for effort in ("quick", "balanced", "best")}
+    assert list(seconds.values()) == sorted(set(seconds.values()))
+    assert seconds["balanced"] < estimate_seconds(large, 7, "balanced")
+    pace = Pace()
     for _ in range(20):
-        assert urllib.request.urlopen(url, timeout=60).status == 200
-    assert held(url)["sessions"] == 0
-    # A visitor comes all the same: the count after the visit says that the table was read, and let go.
-    assert asyncio.run(visitors.visit(url, 4, visitors.table(0.1)))[-1]["sessions"] == 0
+        pace.learn(estimated=10.0, measured=10.0 * 3)
+    assert pace.factor == pytest.approx(3.0, rel=1e-3)
 
 
 @pytest.mark.processes
-def test_nothing_stays_of_visitors_who_have_left(visitors, url):
-    for counts in asyncio.run(visitors.visit(url, 8, visitors.table(0.1))):
-        assert counts["sessions"] == 0
-        assert counts["frames"] == 0
+def test_recipes_make_the_same_forecast(session, tmp_path):
+    """The script and the command line, of a wide table that is written unusually, of which a series is left out."""
+    wide = pd.DataFrame({"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": wave(1000), "West": wave(9), "Süd": wave(20)})
+    take(session, wide, "absatz.csv", sep=";", decimal=",")
+    session.take(replace(session.table, roles=session.table.roles.changed("West", "ignore")))
+    fitted(session)
+    (tmp_path / recipes.file_name(session.table)).write_bytes(table_bytes(session.frame.df, "csv"))
+    (tmp_path / "script.py").write_text(recipes.script_of(session.table, session.frame, session.fitted))
+    words = shlex.split(recipes.command_of(session.table, session.frame, session.fitted))
+    assert words[:2] == ["seqcast", "forecast"]
+    for command in ([sys.executable, "script.py"], [sys.executable, "-m", "seqcast.cli.start", *words[1:]]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        again = pd.read_csv(tmp_path / "forecast.csv")
+        np.testing.assert_allclose(again["seqcast"], session.outcome.forecast["seqcast"], rtol=1e-5)
+        (tmp_path / "forecast.csv").unlink()
 
 
-@pytest.mark.browser
-def test_the_training_of_a_visitor_who_leaves_is_stopped(chromium, url):
-    context = chromium.new_context()
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.goto(url)
-    page.get_by_role("button", name="Take this example").click()
-    page.get_by_role("heading", name="The series").wait_for()
-    page.get_by_role("tab", name="Forecast").click()
-    page.get_by_role("radio", name=re.compile("Best")).click()
-    page.get_by_role("button", name="Forecast", exact=True).click()
-    page.get_by_role("button", name="Stop and keep the best so far").wait_for()
-    assert held(url)["jobs"] == 1
-    context.close()
-    # Its networks would take minutes; the job is stopped as the session ends.
-    end = time.monotonic() + 90
-    while (left := (held(url)["sessions"], held(url)["jobs"])) != (0, 0) and time.monotonic() < end:
-        pass
-    assert left == (0, 0)
+def test_recipes_name_all_that_was_said(session):
+    take(session, with_price())
+    session.ask(horizon=3, effort="balanced", time_limit="2 min", level=(80.0,))
+    made = session.table, session.frame, session.asked
+    script, command = recipes.script_of(*made), recipes.command_of(*made)
+    for said in (
+        "Columns(unique_id='Store', ds='Date', y='Sold')",
+        "future_covariates=('price',)",
+        "time_limit='2 min'",
+        "random_state=0",
+    ):
+        assert said in script
+    compile(script, "script.py", "exec")
+    for said in (
+        "--future price --future-file future.csv",
+        "--time-limit '2 min'",
+        "--seed 0",
+        "--level 80",
+        "--id Store",
+    ):
+        assert said in command
+
+
+def test_a_fit_is_saved_forecasts_and_can_be_looked_into(session):
+    fitted(take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)})))
+    outcome = session.outcome
+    assert len(outcome.forecast) == 7
+    assert not outcome.interrupted
+    same = computations.forecast(session.model_file, session.frame.df, None, (80.0, 95.0))
+    np.testing.assert_allclose(same["seqcast"], outcome.forecast["seqcast"], rtol=1e-6)
+    seen = computations.explain(session.model_file, session.frame.df)
+    assert len(seen.memory) == 7
+    assert sum(seen.covariates.values()) == pytest.approx(1.0)
+    columns = session.frame.columns
+    assert 1 <= len(nearest_rows(seen, columns)) <= 5
+    shades = [shade for _, _, shade, _ in state_points(seen, columns)]
+    assert min(shades) == 0.0
+    assert max(shades) == 1.0
+    assert picture_of(session.frame, outcome.forecast).startswith(b"\x89PNG")
+    page = session.folder / "report.html"
+    computations.write_report(session.model_file, page, session.frame.df, None, None, "A title")
+    assert "A title" in page.read_text()
+
+
+def test_scores_are_those_of_the_rows(session):
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
+    session.ask(horizon=7)
+    frame, asked = session.frame, session.used
+    tested = computations.backtest(silent, frame.df, asked.options(frame), 2, asked.time_limit)
+    columns = session.frame.columns
+    error = (tested["seqcast"] - tested["y"]).abs()
+    steps = error_by_step(tested, columns)["seqcast"]
+    assert len(steps) == 7
+    assert np.mean(steps) == pytest.approx(error.mean())
+    assert scores_by_series(tested, columns)["seqcast"].tolist() == pytest.approx([error.mean()])
+    within = ((tested["y"] >= tested["seqcast-lo-80"]) & (tested["y"] <= tested["seqcast-hi-80"])).mean()
+    assert coverage(tested, columns) == {
+        80.0: pytest.approx(within),
+        95.0: pytest.approx(coverage(tested, columns)[95.0]),
+    }
+    assert coverage(tested, columns)[80.0] <= coverage(tested, columns)[95.0]
+
+
+def test_the_worst_series_comes_first():
+    tested = pd.DataFrame(
+        {
+            "unique_id": ["a", "a", "b", "b", "c", "c"],
+            "ds": [1, 2] * 3,
+            "cutoff": 0,
+            "y": 0.0,
+            "seqcast": [1.0, 1.0, 3.0, 3.0, 2.0, 2.0],
+            "seasonal_naive": [1.0, 1.0, 1.0, 1.0, 4.0, 4.0],
+        }
+    )
+    table = scores_by_series(tested, Columns())
+    assert table["series"].tolist() == ["b", "a", "c"]
+    assert table["ratio"].tolist() == [3.0, 1.0, 0.5]
+
+
+def test_the_post_learns(monkeypatch):
+    monkeypatch.setattr("seqcast.app.computations.WINDOWS", 640)
+    monkeypatch.setattr("seqcast.app.computations.EPOCHS", 2)
+    heard = []
+    signals = {"num_signals": 2, "frequency": (0.1, 10.0), "noise": 0.1, "past": 15}
+    outcome = computations.learn_sines(heard.append, signals, ("zeros", "autoregressive"))
+    assert [(each.decoder, each.epoch) for each in heard] == [
+        (decoder, epoch) for decoder in ("zeros", "autoregressive") for epoch in (1, 2)
+    ]
+    assert len(outcome.truth) == len(outcome.forecasts["zeros"]) == 60
+    assert len(outcome.tokens) == 15 + 60
+    # The last thing that was heard is what the network forecasts.
+    np.testing.assert_allclose(heard[1].forecast, outcome.forecasts["zeros"][:15], atol=1e-4)
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(SpecError, match="frequencies: expected a slow one above 0"):
+        computations.learn_sines(silent, {"frequency": (3.0, 2.0)}, ("zeros",))
+    with pytest.raises(SpecError, match="max_sessions: expected at least 1"):
+        AppSettings(max_sessions=0)
+    with pytest.raises(SpecError, match="port: expected 0 to 65535"):
+        AppSettings(port=70000)
+    with pytest.raises(SpecError, match="the page knows no passwords"):
+        AppSettings(host="0.0.0.0")
+    assert AppSettings(host="0.0.0.0", allow_open=True).of_api.allow_open

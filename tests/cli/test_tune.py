@@ -60,7 +60,7 @@ def test_a_model_a_script_and_pictures_are_written(run, narrow, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite) or study.log (journal)"),
+        (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite), or the URL of a database"),
         (("--pruner", "sharp"), "--pruner: expected one of 'median', 'hyperband', 'none', received 'sharp'"),
         (("--resume",), "--resume: expected --storage beside it"),
         (("--members", 3), "--members: expected 1 in a search"),
@@ -78,6 +78,6 @@ def test_what_is_refused(run, tmp_path, arguments, message):
 
 
 def test_a_script_of_ours_begins_so(run, narrow):
-    from seqcast.tune.choosing import script_of
+    from seqcast.tune.script import searched_script
 
-    assert script_of({"horizon": 3}).startswith(tune_command.SCRIPT_BEGINS)
+    assert searched_script({"horizon": 3}).startswith(tune_command.SCRIPT_BEGINS)

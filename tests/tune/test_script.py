@@ -12,7 +12,7 @@ from seqcast.forecaster.estimator import Forecaster
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune.choosing import script_of
+from seqcast.tune.script import searched_script
 
 
 @pytest.mark.processes
@@ -42,6 +42,6 @@ def test_specs_that_hold_more_than_literals_are_written_too():
     training = TrainingSpec(optimizer={"class_name": "AdamW", "config": {"weight_decay": 0.1}})
     ensemble = EnsembleSpec((MemberSpec(network, training),))
     names = {"__name__": "script"}
-    exec(script_of({"horizon": 3, "preset": ensemble, "level": np.float64(80)}, 12.4), names)
+    exec(searched_script({"horizon": 3, "preset": ensemble, "level": np.float64(80)}, 12.4), names)
     assert names["make_forecaster"]().preset == ensemble
-    assert "fit(frame, time_limit=12)" in script_of({"horizon": 3}, 12.4)
+    assert "fit(frame, time_limit=12)" in searched_script({"horizon": 3}, 12.4)

@@ -77,9 +77,9 @@ def test_a_space_holds_the_untuned_setting(untuned):
     for space in spaces:
         chosen = {}
         for name, parameter in widened(space, untuned).items():
-            value = parameter.parameter_of(name, given)
+            value = parameter.value_of(name, given)
             assert value is not None
-            chosen |= parameter.fields_of(name, value) if isinstance(parameter, Choice) else {name: value}
+            chosen |= parameter.fields_of(name, value)
         assert untuned.changed(chosen) == untuned
 
 
@@ -89,7 +89,7 @@ def test_the_ends_of_the_default_space_can_be_built(untuned, last):
     space = widened(default_space(untuned, sizes(untuned)), untuned)
     chosen = {}
     for name, parameter in space.items():
-        chosen |= parameter.suggest(Recorded(last), name)
+        chosen |= parameter.fields_of(name, parameter.suggest(Recorded(last), name))
     changed = untuned.changed(chosen)
     assert changed != untuned
     before, after = untuned.values, changed.values
@@ -106,7 +106,7 @@ def test_short_series_get_no_contexts_that_they_cannot_fill():
 
 def test_lists_and_tuples_are_the_same_widths():
     bundle = Choice({"35": {"encoder_units": [35, 35]}})
-    assert bundle.label_of("units", CLASSIC.values) == "35"
+    assert bundle.value_of("units", CLASSIC.values) == "35"
 
 
 @pytest.mark.parametrize("untuned", SETTINGS)

@@ -1,8 +1,8 @@
 """The page of `seqcast app`, for those who would rather look than program; built on NiceGUI, beside the server's API.
 
-In reading order: `settings`, `worker` and `jobs` (what computes, and how it is waited for), `tasks` and `post` (what is
-computed), `table`, `session`, `assumptions`, `estimates`, `recipes` (a visitor's work, without a browser), `charts`,
-`theme`, `context`, `panels` and `page` (what is seen), `run`.
+In reading order: `job_queue` (how functions run in other processes), `computations` (what runs there), `visitor_table`,
+`visitors`, `recipes` (a visitor's work, without a browser), `charts`, `theme`, `panels` and `webpage` (what is seen),
+`startup`.
 
 Stability: experimental.
 """

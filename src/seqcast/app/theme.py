@@ -1,11 +1,10 @@
-"""What the panels of the page share: headings, charts that can be read aloud, problems in plain words, tables."""
+"""How the page looks: its colours, headings, charts that can be read aloud, tables, and problems in plain words."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
 # Lines that a dark page would swallow.
 ON_DARK = {GUIDE: "#b4b4b4", TRUTH: "#56B4E9"}
 DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
-# Units of frequencies, by pandas' names of them.
+# Units of frequencies, by pandas' names of them; S and E, for the start or the end of a period, are left out.
 STEPS = {
     "s": "second",
     "min": "minute",
@@ -30,12 +29,9 @@ STEPS = {
     "D": "day",
     "B": "working day",
     "W": "week",
-    "MS": "month",
-    "ME": "month",
-    "QS": "quarter",
-    "QE": "quarter",
-    "YS": "year",
-    "YE": "year",
+    "M": "month",
+    "Q": "quarter",
+    "Y": "year",
 }
 STYLE = """
 .seqcast-page { max-width: 1200px; margin: 0 auto; width: 100%; }
@@ -46,20 +42,22 @@ STYLE = """
 .body--light .q-field__label, .body--light .q-field__messages { color: #444444; }
 .body--dark .q-radio, .body--dark .q-checkbox, .body--dark .q-linear-progress { --q-primary: #8cc8f2; }
 .body--dark .q-btn--outline { --q-primary: #8cc8f2; --q-negative: #ffb4ab; }
-.seqcast-wrong { outline: 3px solid #b3261e; font-weight: bold; }
+.seqcast-wrong { outline: 3px solid #b3261e; outline-offset: -3px; font-weight: bold; }
 :focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
-.seqcast-table { border-collapse: collapse; width: 100%; }
-.seqcast-table th, .seqcast-table td { border: 1px solid #8a8a8a; padding: 2px 8px; }
-.seqcast-table th, .seqcast-table td { text-align: left; white-space: nowrap; }
+.seqcast-table { max-width: 100%; width: fit-content; }
+.seqcast-table th { font-size: 0.9rem; font-weight: bold; }
+.seqcast-table td { font-size: 0.9rem; }
 .seqcast-code { white-space: pre; overflow-x: auto; font-family: monospace; padding: 8px; border: 1px solid #8a8a8a; }
-.seqcast-scroll { overflow-x: auto; max-width: 100%; }
 """
 
 
-def page_colours() -> None:
-    """Set the colours and styles of the page."""
+def set_style() -> None:
+    """Set the colours and styles of the page, and how its buttons and fields look."""
     ui.colors(primary=PRIMARY, negative=NEGATIVE, positive=POSITIVE)
     ui.add_css(STYLE)
+    ui.button.default_props("no-caps")
+    ui.select.default_props("outlined dense")
+    ui.number.default_props("outlined dense")
 
 
 def heading(text: str, level: int = 2) -> None:
@@ -96,29 +94,9 @@ def named(element: Named, said: str) -> Named:
     return element
 
 
-@contextlib.contextmanager
-def panel_card() -> Iterator[None]:
-    """Lay out a part of a panel."""
-    with ui.card().props("flat bordered").classes("w-full gap-3"):
-        yield
-
-
-def choose_series(names: list[str], chosen: str | None, choose: Callable[[str], Any]) -> None:
-    """Let one of several series be chosen.
-
-    Args:
-        names: Their names.
-        chosen: The one that is shown.
-        choose: Called with the name of another.
-    """
-    if len(names) > 1:
-        ui.select(
-            names,
-            value=chosen,
-            with_input=True,
-            label=f"Series, of {len(names):,}; type to search",
-            on_change=lambda event: None if event.value is None else choose(event.value),
-        ).props("outlined dense").classes("w-full")
+def panel_card() -> ui.card:
+    """Return a card, in which a section of a panel is written."""
+    return ui.card().props("flat bordered").classes("w-full gap-3")
 
 
 def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem") -> ui.echart:
@@ -136,7 +114,7 @@ def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = 
 
 
 def redraw(chart: ui.echart, options: dict[str, Any], *, dark: bool) -> None:
-    """Draw a chart anew.
+    """Draw a chart again.
 
     Args:
         chart: The chart.
@@ -157,61 +135,38 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
             text = text.replace(colour, lighter)
         options = json.loads(text)
     inked = {**options, "textStyle": {"color": ink}, "backgroundColor": "transparent"}
-    inked["legend"] = {**options.get("legend", {}), "textStyle": {"color": ink}, "pageTextStyle": {"color": ink}}
+    inked["legend"] = {**options["legend"], "textStyle": {"color": ink}, "pageTextStyle": {"color": ink}}
+    lines = {"axisLine": {"lineStyle": {"color": ink}, "onZero": False}, "splitLine": {"lineStyle": {"color": faint}}}
     for axis in ("xAxis", "yAxis"):
-        inked[axis] = {
-            **options.get(axis, {}),
-            "axisLabel": {**options.get(axis, {}).get("axisLabel", {}), "color": ink, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": ink}, "onZero": False},
-            "splitLine": {"lineStyle": {"color": faint}},
-        }
+        inked[axis] = {**options[axis], "axisLabel": {"color": ink, "hideOverlap": True}, **lines}
     if "visualMap" in options:
         inked["visualMap"] = {**options["visualMap"], "textStyle": {"color": ink}}
     return inked
 
 
-@contextlib.contextmanager
-def html_table(names: Iterable[str], said: str) -> Iterator[None]:
-    """Lay out a table of HTML, whose rows follow; it is moved sideways where it is wider than the page.
+def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], said: str, wrong: Any = None) -> None:
+    """Write a table; where it is wider than the page it is moved sideways, also by the keyboard.
 
     Args:
         names: Names of the columns.
-        said: What the table holds.
-    """
-    scroll = ui.element("div").classes("seqcast-scroll").props("tabindex=0 role=region")
-    with named(scroll, said), ui.element("table").classes("seqcast-table"):
-        with ui.element("thead"), ui.element("tr"):
-            for name in names:
-                with ui.element("th").props("scope=col"):
-                    ui.label(name)
-        with ui.element("tbody"):
-            yield
-
-
-def show_table(
-    names: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    *,
-    said: str,
-    wrong: tuple[int, int] | None = None,
-) -> None:
-    """Write a table as HTML, which screen readers can walk through.
-
-    Args:
-        names: Names of the columns.
-        rows: The cells.
+        rows: The cells: values, or functions that write what is in a cell.
         said: What the table holds.
         wrong: Row and column of the cell that something is wrong with.
     """
-    with html_table(names, said):
+    columns = [{"name": str(place), "label": name, "field": "", "align": "left"} for place, name in enumerate(names)]
+    table = ui.table(columns=columns, rows=[]).classes("seqcast-table")
+    table.props("flat bordered dense separator=cell hide-bottom tabindex=0 role=region")
+    with named(table, said), table.add_slot("top-row"):
         for place, row in enumerate(rows):
-            with ui.element("tr"):
+            with ui.table.row():
                 for column, value in enumerate(row):
-                    cell = ui.element("td")
+                    with ui.table.cell() as cell:
+                        if callable(value):
+                            value()
+                        else:
+                            ui.label(_text(value))
                     if wrong == (place, column):
                         cell.classes("seqcast-wrong")
-                    with cell:
-                        ui.label(_text(value))
 
 
 def _text(value: Any) -> str:
@@ -221,21 +176,21 @@ def _text(value: Any) -> str:
 
 
 def spoken_step(frequency: str | int | None) -> str:
-    """Return how far the rows of a series are apart, as people say it.
+    """Return how far the rows of a series are from each other, as people say it.
 
     Args:
         frequency: A pandas alias, a whole number of steps, or `None`.
 
     Example:
-        >>> spoken_step("W-SAT"), spoken_step("15min"), spoken_step(1), spoken_step(None)
-        ('a value a week', 'a value each 15 minutes', 'counted steps', 'no regular step')
+        >>> spoken_step("W-SAT"), spoken_step("15min"), spoken_step("QS-OCT"), spoken_step(1), spoken_step(None)
+        ('a value a week', 'a value each 15 minutes', 'a value a quarter', 'counted steps', 'no regular step')
     """
     if frequency is None:
         return "no regular step"
     if isinstance(frequency, int):
         return "counted steps" if frequency == 1 else f"counted steps of {frequency}"
     count, unit = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-.*)?", frequency).groups()  # type: ignore[union-attr]
-    name = STEPS.get(unit, unit)
+    name = STEPS.get(unit.rstrip("SE"), unit)
     return f"a value a{'n' * (name == 'hour')} {name}" if count in ("", "1") else f"a value each {count} {name}s"
 
 
@@ -249,16 +204,17 @@ def explain_problem(error: BaseException) -> str:
         >>> explain_problem(ValueError("no such thing"))
         'Something went wrong that should not: ValueError: no such thing'
     """
-    if isinstance(error, SeqcastError):
-        parts = [f"{error.where}: " if error.where else ""]
-        parts += [f"expected {error.expected}, received {error.received}." if error.expected else ""]
-        told = "".join(parts).strip() if error.expected else str(error)
-        path = getattr(error, "path", None)
-        told = told if path is None else told.replace(path, Path(path).name)  # where it is kept is no news
-        return told[:1].upper() + told[1:]
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
-    return f"Something went wrong that should not: {type(error).__name__}: {error}"
+    if not isinstance(error, SeqcastError):
+        return f"Something went wrong that should not: {type(error).__name__}: {error}"
+    text = str(error)
+    if error.expected:
+        where = f"{error.where}: " if error.where else ""
+        text = f"{where}expected {error.expected}, received {error.received}."
+    path = getattr(error, "path", None)
+    text = text if path is None else text.replace(path, Path(path).name)  # the folder is nothing to a visitor
+    return text[:1].upper() + text[1:]
 
 
 def problem_card(error: BaseException, more: Callable[[], Any] | None = None) -> None:
@@ -266,13 +222,14 @@ def problem_card(error: BaseException, more: Callable[[], Any] | None = None) ->
 
     Args:
         error: The error.
-        more: Writes what belongs to it below.
+        more: Writes what belongs to it below; its hint if `None`.
     """
-    with (
-        ui.card().props("flat bordered role=alert").classes("w-full border-2").style("border-color: var(--q-negative)")
-    ):
+    with panel_card().props("role=alert").classes("border-2").style("border-color: var(--q-negative)"):
         with ui.row().classes("items-center no-wrap"):
             ui.icon("error", color="negative", size="md").props("aria-hidden=true")
             ui.label(explain_problem(error)).classes("font-medium")
+        hint = getattr(error, "hint", "")
         if more is not None:
             more()
+        elif hint:
+            note(hint)

@@ -39,7 +39,7 @@ def tune(
         typer.Option(
             "--storage",
             metavar="STORAGE",
-            help="Where trials are kept: study.db, study.log or a URL, such as postgresql://user@host/name.",
+            help="Where trials are stored: study.db, or a URL, such as postgresql://user@host/name.",
         ),
     ] = None,
     resume: Annotated[
@@ -76,7 +76,7 @@ def tune(
     """Search for the settings of networks, and write the best model; needs the extra `tune`.
 
     Each trial is judged by forecasts of rows that it has not seen. With `--storage` a search that was interrupted goes
-    on with `--resume`; several machines share a journal on a common disk, or a database.
+    on with `--resume`; several machines share a database.
 
     For example:
 

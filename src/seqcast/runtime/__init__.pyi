@@ -12,7 +12,6 @@ from .environment import require as require
 from .executors import ALL_MEMORY as ALL_MEMORY
 from .executors import Executor as Executor
 from .executors import choose_executor as choose_executor
-from .executors import end_with_parent as end_with_parent
 from .executors import inherited_environment as inherited_environment
 from .executors import kill_workers as kill_workers
 from .executors import run_job as run_job

@@ -77,7 +77,13 @@ class SerialExecutor:
         *,
         finished: Callable[[int, Any], None] | None = None,
     ) -> list[Any]:
-        """Call `function(*job)` for each job; see `Executor.map`."""
+        """Call `function(*job)` for each job; see `Executor.map`.
+
+        Args:
+            function: The function.
+            jobs: The arguments of each call.
+            finished: Called as `finished(place, result)` whenever a job ends.
+        """
         results = []
         for place, job in enumerate(jobs):
             results.append(function(*job))
@@ -120,7 +126,13 @@ class LokyExecutor:
         *,
         finished: Callable[[int, Any], None] | None = None,
     ) -> list[Any]:
-        """Call `function(*job)` for each job; see `Executor.map`."""
+        """Call `function(*job)` for each job; see `Executor.map`.
+
+        Args:
+            function: The function.
+            jobs: The arguments of each call.
+            finished: Called as `finished(place, result)` whenever a job ends.
+        """
         jobs = list(jobs)
         if not jobs:
             return []
@@ -130,7 +142,7 @@ class LokyExecutor:
 
 
 def choose_executor(jobs: int, workers: int | None = None) -> Executor:
-    """Return the executor for so many jobs on this machine.
+    """Return the executor for some jobs on this machine.
 
     One job, or one worker, needs no other process; a daemonic process may have none. On a GPU jobs run one after
     another in this process, which holds the device: workers would take its memory from each other.
@@ -174,7 +186,13 @@ def kill_workers() -> None:
 
 
 def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequence[Any]) -> Any:
-    """Call a function in a worker, with the number types of the calling process."""
+    """Call a function in a worker.
+
+    Args:
+        number_types: Those of the calling process.
+        function: The function.
+        job: Its arguments.
+    """
     number_types.apply()
     return function(*job)
 
@@ -210,7 +228,7 @@ class _WorkerPool:
         jobs: list[Sequence[Any]],
         finished: Callable[[int, Any], None] | None,
     ) -> list[Any]:
-        """Run jobs in so many workers; see `Executor.map`."""
+        """Run jobs in workers; see `Executor.map`."""
         number_types = NumberTypes.current()
         with warnings.catch_warnings():
             # loky warns of workers that it replaces or cannot kill with their children; it recovers by itself.

@@ -23,6 +23,7 @@ from seqcast.forecaster import (
     TrainingRun,
     fit_plan,
     make_plan,
+    middle_length,
     pinball,
     plan_finetuning,
     untrained,
@@ -30,7 +31,7 @@ from seqcast.forecaster import (
 from seqcast.pretrained import is_zero_shot
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, TrainingSpec
 from seqcast.training import check_same, digest
-from seqcast.tune.space import Choice, Range, Setting
+from seqcast.tune.space import Setting, Space
 
 Array = npt.NDArray[Any]
 
@@ -39,8 +40,8 @@ Array = npt.NDArray[Any]
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained once, or the pretrained one trained further, on rows before the first origin, and forecasts
-    from each origin with the rows before it. The loss is the quantile loss of each window in units of the seasonal
+    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin, and forecasts from
+    each origin with the rows before it. The loss is the quantile loss of each window in units of the seasonal
     naive error before the first origin, so that neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
@@ -59,6 +60,7 @@ class Objective:
         seed: Seed of everything random.
         untuned: The setting as it is without tuning.
         season_length: Steps of a season.
+        step_size: Steps from one origin to the next, if they are given.
     """
 
     frame: LongFrame
@@ -68,10 +70,11 @@ class Objective:
     seed: int
     untuned: Setting
     season_length: int
+    step_size: int | None = None
 
     @classmethod
     def of(
-        cls, frame: LongFrame, options: Mapping[str, Any], seed: int, *, n_windows: int, step_size: int | None
+        cls, frame: LongFrame, options: Mapping[str, Any], seed: int, *, n_windows: int | None, step_size: int | None
     ) -> Self:
         """Return the objective of a search.
 
@@ -79,7 +82,7 @@ class Objective:
             frame: All rows that the user gave.
             options: Options of the forecaster, by name.
             seed: Seed of everything random.
-            n_windows: Number of origins.
+            n_windows: Number of origins; `None` is that of `windows_rule`.
             step_size: Steps from one origin to the next; `None` is the horizon.
 
         Raises:
@@ -88,10 +91,12 @@ class Objective:
         """
         frame.check_observed()
         horizon, complete = int(options["horizon"]), options["missing"] == "raise"
+        if n_windows is None:
+            n_windows = windows_rule(middle_length(frame.source.lengths), horizon, step_size)
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
         origins = Origins.at_cutoffs(frame, known, horizon)
         untuned, season_length = untuned_setting(frame.until(known[0]), options, seed)
-        return cls(frame, options, known, origins, seed, untuned, season_length)
+        return cls(frame, options, known, origins, seed, untuned, season_length, step_size)
 
     @property
     def sizes(self) -> Sizes:
@@ -114,11 +119,27 @@ class Objective:
         return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
     def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedForecaster:
-        """Return what a setting learns from the rows before the first origin; arguments as for `score`."""
-        return learn(setting, self.frame.until(self.known[0]), self.options, self.seed, callbacks)
+        """Return what a setting learns from the rows before the first origin.
+
+        Args:
+            setting: The setting.
+            callbacks: Keras callbacks of its training.
+        """
+        frame = self.frame.until(self.known[0])
+        if isinstance(setting, FinetuneSpec):
+            plan = _finetuning_plan(frame, self.options, self.seed, setting.training, setting.freeze)
+        else:
+            own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
+            options = {**self.options, **own, "preset": EnsembleSpec((setting,), alone=True)}
+            plan = make_plan(frame, FitOptions.resolve(options, self.seed))
+        return fit_plan(plan, TrainingRun(callbacks=callbacks))
 
     def forecast(self, fitted: FittedForecaster) -> tuple[Array, tuple[float, ...]]:
-        """Return the forecasts from all origins, `[B, H, D, parts]`, and the probability of each part."""
+        """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
+
+        Args:
+            fitted: What `fit` returned.
+        """
         request, series = fitted.request(), fitted.series
         frame = series.checked(self.frame)
         origins = series.scaled_at_cutoffs(frame, self.known, self.origins)
@@ -129,7 +150,7 @@ class Objective:
         """Return the loss of forecasts from all origins.
 
         Args:
-            forecast: Quantiles in the data's units, `[B, H, D, parts]`.
+            forecast: Quantiles in the data's units, `[B, H, D, quantiles]`.
             probabilities: The probability of each.
 
         Raises:
@@ -144,12 +165,8 @@ class Objective:
         counts = known.sum(axis=1)
         windows = np.where(known, losses, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
         if not len(windows):
-            raise DataError(
-                "df",
-                expected="known values after the first origin, of series that change before it",
-                received="none",
-                hint="Give more rows, or fewer windows.",
-            )
+            expected = "known values after the first origin, of series that change before it"
+            raise DataError("df", expected=expected, received="none", hint="Give more rows, or fewer windows.")
         return float(windows.mean())
 
 
@@ -167,8 +184,8 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
         >>> windows_rule(700, 56), windows_rule(44, 8), windows_rule(1000, 12)
         (2, 1, 3)
     """
-    further = int((0.2 * rows - horizon) // (step_size or horizon))
-    return max(1, min(3, 1 + further))
+    more = int((0.2 * rows - horizon) // (step_size or horizon))
+    return max(1, min(3, 1 + more))
 
 
 def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
@@ -206,7 +223,7 @@ def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> 
         DataError: The rows give nothing to train on.
     """
     if is_zero_shot(options["preset"]):
-        plan = _further(frame, options, seed, options["training"])
+        plan = _finetuning_plan(frame, options, seed, options["training"])
         return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
     resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
     plan = make_plan(frame, resolved)
@@ -214,33 +231,7 @@ def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> 
     return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
 
 
-def learn(
-    setting: Setting, frame: LongFrame, options: Mapping[str, Any], seed: int, callbacks: Sequence[Any] = ()
-) -> FittedForecaster:
-    """Return what a setting learns from some rows.
-
-    Args:
-        setting: The setting.
-        frame: The rows.
-        options: Options of the forecaster, by name.
-        seed: Seed of everything random.
-        callbacks: Keras callbacks of the training.
-
-    Raises:
-        DataError: The rows give nothing to train on.
-        SpecError: The setting is impossible for these rows.
-        TrainingError: Training diverged.
-    """
-    if isinstance(setting, FinetuneSpec):
-        return fit_plan(
-            _further(frame, options, seed, setting.training, setting.freeze), TrainingRun(callbacks=callbacks)
-        )
-    own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
-    resolved = FitOptions.resolve({**options, **own, "preset": EnsembleSpec((setting,), alone=True)}, seed)
-    return fit_plan(make_plan(frame, resolved), TrainingRun(callbacks=callbacks))
-
-
-def _further(
+def _finetuning_plan(
     frame: LongFrame,
     options: Mapping[str, Any],
     seed: int,
@@ -265,64 +256,43 @@ FINGERPRINT, SEED = "seqcast fingerprint", "seqcast seed"
 _FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")
 
 
-def study_fingerprint(
-    objective: Objective, space: Mapping[str, Choice | Range], *, n_windows: int, step_size: int | None
-) -> dict[str, Any]:
-    """Return what a study depends on, JSON types by name.
-
-    Args:
-        objective: How a setting is judged.
-        space: What is searched.
-        n_windows: Number of origins.
-        step_size: Steps from one origin to the next.
-    """
-    frame = objective.frame
-    stamps = np.array([str(stamp) for stamp in (*frame.first_stamps, *frame.last_stamps)]).astype("U")
-    names = np.array([repr(name) for name in frame.source.ids]).astype("U")
-    data = digest([frame.source.values, frame.source.lengths, frame.static, _bytes(stamps), _bytes(names)])
-    options = {name: _plain(value) for name, value in objective.options.items() if name not in _FREE}
-    return {
-        "data": data,
-        "horizon": int(objective.options["horizon"]),
-        "windows": {"n_windows": n_windows, "step_size": step_size},
-        "space": {name: parameter.to_dict() for name, parameter in space.items()},
-        "untuned network": objective.untuned.to_dict(),
-        "options": options,
-    }
-
-
-def _bytes(texts: Any) -> Any:
-    return np.frombuffer("\n".join(texts.tolist()).encode(), dtype=np.uint8)
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if isinstance(value, Spec) else repr(value)
-
-
-def check_fingerprint(study: Any, described: Mapping[str, Any], seed: int, *, resume: bool, drawn: bool) -> int:
-    """Refuse a study that is another one, and return its seed.
+def check_study(study: Any, objective: Objective, space: Space, *, resume: bool, drawn: bool) -> int:
+    """Refuse a study of something else, and return its seed; a new study gets the fingerprint of what it depends on.
 
     Args:
         study: Optuna's study.
-        described: The result of `study_fingerprint`.
-        seed: The seed of this call.
+        objective: How a setting is judged, with the seed of this call.
+        space: What is searched.
         resume: Whether the study may be there already.
         drawn: Whether the seed was drawn, and not given.
 
     Raises:
         SpecError: There is a study and `resume` is false, or it differs.
     """
-    before = study.user_attrs
+    before, now = study.user_attrs, _fingerprint(objective, space)
     if FINGERPRINT not in before:
-        study.set_user_attr(FINGERPRINT, json.loads(json.dumps(dict(described))))
-        study.set_user_attr(SEED, seed)
-        return seed
+        study.set_user_attr(FINGERPRINT, json.loads(json.dumps(now)))
+        study.set_user_attr(SEED, objective.seed)
+        return objective.seed
     if not resume:
-        raise SpecError(
-            "storage",
-            expected=Phrase("one without a study, or ", Option("resume", True)),
-            received=f"a study with {len(study.get_trials(deepcopy=False))} trials",
-            hint="Go on with it, or name another storage.",
-        )
-    check_same(before[FINGERPRINT], described, "the study of this search; that in the storage", "name another storage")
-    return int(before[SEED]) if drawn else seed
+        expected = Phrase("one without a study, or ", Option("resume", True))
+        received = f"a study with {len(study.get_trials(deepcopy=False))} trials"
+        raise SpecError("storage", expected=expected, received=received, hint="Go on with it, or name another storage.")
+    check_same(before[FINGERPRINT], now, "the study of this search; that in the storage", "name another storage")
+    return int(before[SEED]) if drawn else objective.seed
+
+
+def _fingerprint(objective: Objective, space: Space) -> dict[str, Any]:
+    """Return what a study depends on, JSON types by name."""
+    frame, given = objective.frame, objective.options
+    stamps = np.array([str(stamp) for stamp in (*frame.first_stamps, *frame.last_stamps)])
+    names = np.array([repr(name) for name in frame.source.ids])
+    options = {name: value for name, value in given.items() if name not in _FREE}
+    return {
+        "data": digest([frame.source.values, frame.source.lengths, frame.static, stamps, names]),
+        "horizon": int(given["horizon"]),
+        "windows": {"n_windows": len(objective.known), "step_size": objective.step_size},
+        "space": {name: repr(parameter) for name, parameter in space.items()},
+        "untuned network": objective.untuned.to_dict(),
+        "options": {name: each.to_dict() if isinstance(each, Spec) else repr(each) for name, each in options.items()},
+    }

@@ -1,4 +1,4 @@
-"""What a search gives: a fitted forecaster, the trials, and the script that makes the forecaster."""
+"""The result of a search: a fitted forecaster, the trials with their figures, and the script of the forecaster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import matplotlib
 import numpy as np
@@ -19,6 +19,7 @@ from seqcast.forecaster import Forecaster
 from seqcast.plots import COLOURS, GUIDE, MODELS, STYLE, finish, new_figure, plain, short, spoken
 from seqcast.runtime import write_beside
 from seqcast.tune.space import Setting
+from seqcast.tune.trials import is_untuned
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,19 @@ class Trial:
     epochs: int | None = None
     untuned: bool = False
     reason: str | None = None
+
+    @classmethod
+    def of(cls, trial: Any) -> Self:
+        """Return a trial that has ended.
+
+        Args:
+            trial: Optuna's trial.
+        """
+        state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
+        loss = trial.value if state == "complete" else None
+        seconds = trial.duration.total_seconds() if state == "complete" else None
+        how = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
+        return cls(trial.number, state, loss, dict(trial.params), seconds, **how)
 
 
 @dataclass(frozen=True)
@@ -88,12 +102,11 @@ class TuningResult:
         from pandas import DataFrame
 
         shown = ("number", "state", "loss", "seconds", "epochs", "untuned", "reason")
-        rows = [{**{name: getattr(trial, name) for name in shown}, **trial.parameters} for trial in self.trials]
-        names = dict.fromkeys(name for trial in self.trials for name in trial.parameters)
-        return DataFrame(rows, columns=[*shown, *names])
+        rows = [{name: getattr(trial, name) for name in shown} | dict(trial.parameters) for trial in self.trials]
+        return DataFrame(rows, columns=list(dict.fromkeys([*shown, *(name for row in rows for name in row)])))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was found as JSON types, without the trials."""
+        """Return the result as JSON types, without the trials."""
         best = self.best
         return {
             "best": None if best is None else {"number": best.number, "loss": best.loss, **dict(best.parameters)},
@@ -116,18 +129,71 @@ class TuningResult:
         """
         write_beside(Path(path), lambda file: file.write(self.script.encode()))
 
+    @matplotlib.rc_context(STYLE)
     def importance_figure(self, title: str | None = None) -> Figure:
-        """Draw the importance of each parameter; see `seqcast.tune.result.importance_bars`."""
-        return importance_bars(self.importance, title=title)
+        """Draw the share of each parameter in the variance of losses, the largest on top.
 
+        Args:
+            title: Title of the figure.
+
+        Raises:
+            DataError: There are none, since too few trials are complete.
+        """
+        importance = self.importance
+        if not importance:
+            _refuse_few(0)
+        names = sorted(importance, key=lambda name: importance[name])
+        figure = new_figure(6.5, 0.36 * len(names) + 1.4)
+        ax = figure.subplots()
+        bars = ax.barh(range(len(names)), [importance[name] for name in names], height=0.6, color=MODELS[4])
+        ax.bar_label(bars, fmt=" {:.0%}", fontsize=9)
+        ax.set_yticks(range(len(names)), [plain(spoken(name)) for name in names])
+        ax.set_xlim(0.0, 1.12 * importance[names[-1]])
+        ax.set_xlabel("share in the variance of the loss")
+        finish(figure, title or "Importance of what was searched")
+        return figure
+
+    @matplotlib.rc_context(STYLE)
     def parallel_figure(self, title: str | None = None) -> Figure:
-        """Draw the complete trials; see `seqcast.tune.result.parallel_coordinates`."""
-        return parallel_coordinates([(trial.parameters, trial.loss) for trial in self.complete], title=title)
+        """Draw a line a complete trial over what it took, coloured by its loss, the best one bold.
+
+        Args:
+            title: Title of the figure.
+
+        Raises:
+            DataError: Fewer than two are complete.
+        """
+        trials = self.complete
+        _refuse_few(len(trials))
+        losses = np.array([trial.loss for trial in trials], dtype=float)
+        names = [*dict.fromkeys(name for trial in trials for name in trial.parameters)]
+        columns = [[trial.parameters.get(name) for trial in trials] for name in names]
+        heights, ticks = zip(*map(_on_axis, [*columns, losses.tolist()]), strict=True)
+        lines = np.stack(heights, axis=1)
+        figure = new_figure(max(6.0, 1.35 * len(ticks) + 1.0), 4.2)
+        ax = figure.subplots()
+        scale = Normalize(float(losses.min()), float(losses.max()))
+        colours = matplotlib.colormaps[COLOURS](scale(losses))
+        for line, colour in zip(lines[:0:-1], colours[:0:-1], strict=True):
+            ax.plot(line, color=colour, linewidth=1.0, alpha=0.8)
+        best: Any = {"label": f"best, loss {losses[0]:.3g}", "marker": "o", "markersize": 4, "zorder": 3}
+        ax.plot(lines[0], color=MODELS[0], linewidth=2.4, **best)
+        for column, marks in enumerate(ticks):
+            ax.axvline(column, color=GUIDE, linewidth=0.8, zorder=1)
+            for height, text in marks:
+                box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
+                ax.text(column + 0.04, height, plain(short(text, 14)), fontsize=8, va="center", bbox=box, zorder=4)
+        ax.set_xticks(range(len(ticks)), [plain(spoken(name)) for name in [*names, "loss"]])
+        ax.set_yticks([])
+        ax.set_xlim(-0.1, len(ticks) - 0.4)
+        ax.grid(visible=False)
+        ax.spines["left"].set_visible(False)
+        figure.colorbar(ScalarMappable(scale, COLOURS), ax=ax, label="loss", pad=0.01)
+        finish(figure, title or f"{len(trials)} complete trials, a line each")
+        return figure
 
 
 STATES = ("complete", "pruned", "failed")
-
-
 # A number that spans more than this factor is drawn by its order of magnitude.
 WIDE_SPAN = 8.0
 
@@ -139,114 +205,21 @@ def _refuse_few(trials: int) -> None:
         )
 
 
-@matplotlib.rc_context(STYLE)
-def importance_bars(importance: Mapping[str, float], *, title: str | None = None) -> Figure:
-    """Draw the share of each parameter in the variance of losses, the largest on top.
-
-    Args:
-        importance: The share of each, by name.
-        title: Title of the figure.
-
-    Raises:
-        DataError: There are none, since too few trials are complete.
-
-    Example:
-        >>> figure = importance_bars({"learning_rate": 0.7, "units": 0.3})
-        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
-        ['units', 'learning rate']
-    """
-    if not importance:
-        _refuse_few(0)
-    ranked = sorted(importance.items(), key=lambda item: item[1])
-    figure = new_figure(6.5, 0.36 * len(ranked) + 1.4)
-    ax = figure.subplots()
-    places, values = np.arange(len(ranked)), [value for _, value in ranked]
-    ax.barh(places, values, height=0.6, color=MODELS[4])
-    for place, value in zip(places, values, strict=True):
-        ax.text(value, float(place), f" {value:.0%}", va="center", fontsize=9)
-    ax.set_yticks(places, [plain(spoken(name)) for name, _ in ranked])
-    ax.set_xlim(0.0, 1.12 * max(values))
-    ax.set_xlabel("share in the variance of the loss")
-    finish(figure, title or "Importance of what was searched")
-    return figure
-
-
-@matplotlib.rc_context(STYLE)
-def parallel_coordinates(trials: Sequence[tuple[Mapping[str, Any], Any]], *, title: str | None = None) -> Figure:
-    """Draw a line a trial over what it took, coloured by its loss, the best one bold.
-
-    Args:
-        trials: Parameters and loss of each, the best first.
-        title: Title of the figure.
-
-    Raises:
-        DataError: There are fewer than two.
-
-    Example:
-        >>> figure = parallel_coordinates([({"dropout": 0.1}, 0.5), ({"dropout": 0.3}, 0.7)])
-        >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
-        ['dropout', 'loss']
-    """
-    _refuse_few(len(trials))
-    losses = np.array([float(loss) for _, loss in trials])
-    names = [*dict.fromkeys(name for parameters, _ in trials for name in parameters)]
-    axes = [_Axis.of([parameters.get(name) for parameters, _ in trials]) for name in names]
-    axes.append(_Axis.of(losses.tolist()))
-    heights = np.stack([axis.heights for axis in axes], axis=1)
-    figure = new_figure(max(6.0, 1.35 * len(axes) + 1.0), 4.2)
-    ax = figure.subplots()
-    scale = Normalize(float(losses.min()), float(losses.max()))
-    colours = matplotlib.colormaps[COLOURS](scale(losses))
-    for place in reversed(range(len(trials))):
-        best = place == 0
-        ax.plot(
-            heights[place],
-            color=MODELS[0] if best else colours[place],
-            linewidth=2.4 if best else 1.0,
-            alpha=1.0 if best else 0.8,
-            marker="o" if best else None,
-            markersize=4,
-            label=f"best, loss {losses[0]:.3g}" if best else None,
-            zorder=3 if best else 2,
-        )
-    for column, axis in enumerate(axes):
-        ax.axvline(column, color=GUIDE, linewidth=0.8, zorder=1)
-        for height, text in axis.ticks:
-            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-            ax.text(column + 0.04, height, plain(short(text, 14)), fontsize=8, va="center", bbox=box, zorder=4)
-    ax.set_xticks(range(len(axes)), [plain(spoken(name)) for name in [*names, "loss"]])
-    ax.set_yticks([])
-    ax.set_xlim(-0.1, len(axes) - 0.4)
-    ax.grid(visible=False)
-    ax.spines["left"].set_visible(False)
-    figure.colorbar(ScalarMappable(scale, COLOURS), ax=ax, label="loss", pad=0.01)
-    finish(figure, title or f"{len(trials)} complete trials, a line each")
-    return figure
-
-
-class _Axis:
-    """One axis: where each trial is on it, between 0 and 1, and what stands beside it."""
-
-    def __init__(self, heights: Any, ticks: list[tuple[float, str]]) -> None:
-        self.heights, self.ticks = heights, ticks
-
-    @classmethod
-    def of(cls, values: Sequence[Any]) -> _Axis:
-        """Return the axis of some values: numbers by their size, all else in steps."""
-        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        if not numbers:
-            labels = sorted({str(value) for value in values}, key=_by_number)
-            steps = {label: place / max(1, len(labels) - 1) for place, label in enumerate(labels)}
-            return cls(np.array([steps[str(value)] for value in values]), [(steps[label], label) for label in labels])
-        found = np.array(values, dtype=float)
-        low, high = found.min(), found.max()
-        if high == low:
-            return cls(np.full(len(found), 0.5), [(0.5, f"{low:.3g}")])
-        wide = low > 0 and high / low > WIDE_SPAN
-        change = np.log if wide else np.asarray
-        heights = (change(found) - change(low)) / (change(high) - change(low))
-        middle = np.sqrt(low * high) if wide else (low + high) / 2
-        return cls(heights, [(0.0, f"{low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{high:.3g}")])
+def _on_axis(values: Sequence[Any]) -> tuple[Any, list[tuple[float, str]]]:
+    """Return where values are on an axis, between 0 and 1: numbers by their size, others in steps; and its ticks."""
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        labels = sorted({str(value) for value in values}, key=_by_number)
+        steps = {label: place / max(1, len(labels) - 1) for place, label in enumerate(labels)}
+        return np.array([steps[str(value)] for value in values]), [(steps[label], label) for label in labels]
+    numbers = np.array(values, dtype=float)
+    low, high = numbers.min(), numbers.max()
+    if high == low:
+        return np.full(len(numbers), 0.5), [(0.5, f"{low:.3g}")]
+    wide = low > 0 and high / low > WIDE_SPAN
+    change = np.log if wide else np.asarray
+    middle = np.sqrt(low * high) if wide else (low + high) / 2
+    heights = (change(numbers) - change(low)) / (change(high) - change(low))
+    return heights, [(0.0, f"{low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{high:.3g}")]
 
 
 def _by_number(text: str) -> tuple[float, str]:

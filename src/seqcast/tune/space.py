@@ -47,65 +47,83 @@ class Choice:
     values: Sequence[Any] | Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
-        known = isinstance(self.values, Sequence | Mapping) and not isinstance(self.values, str)
-        if not known or not len(self.values):
-            raise SpecError("space", expected="a list of values", received=repr(self.values), hint="Give one or more.")
-        bundles = self.values.values() if isinstance(self.values, Mapping) else ()
-        if not all(isinstance(bundle, Mapping) for bundle in bundles):
+        values = self.values
+        if isinstance(values, str) or not isinstance(values, Sequence | Mapping) or not len(values):
+            raise SpecError("space", expected="a list of values", received=repr(values), hint="Give one or more.")
+        if isinstance(values, Mapping) and not all(isinstance(fields, Mapping) for fields in values.values()):
             hint = "Choice({'wide': {'encoder_units': (64,), 'decoder_units': (64,)}}), or a list of values."
-            raise SpecError("space", expected="fields for each label", received=repr(self.values), hint=hint)
-
-    @property
-    def bundles(self) -> bool:
-        """Whether its values are fields that are set together."""
-        return isinstance(self.values, Mapping)
+            raise SpecError("space", expected="fields for each label", received=repr(values), hint=hint)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The name of each value."""
         return tuple(str(value) for value in self.values)
 
+    def names(self, name: str) -> set[str]:
+        """Return the fields that it sets.
+
+        Args:
+            name: Its own name in the space.
+        """
+        return (
+            {name} if not isinstance(self.values, Mapping) else {key for each in self.values.values() for key in each}
+        )
+
     def fields_of(self, name: str, label: str) -> dict[str, Any]:
-        """Return the fields that a label sets."""
+        """Return the fields that a label sets.
+
+        Args:
+            name: Its own name in the space.
+            label: The label.
+        """
         if isinstance(self.values, Mapping):
             return dict(self.values[label])
         return {name: self.values[self.labels.index(label)]}
 
-    def label_of(self, name: str, given: Mapping[str, Any]) -> str | None:
-        """Return the label whose fields are as they are given; `None` where there is none."""
+    def value_of(self, name: str, given: Mapping[str, Any]) -> str | None:
+        """Return the label whose fields are as they are given; `None` where there is none.
+
+        Args:
+            name: Its own name in the space.
+            given: Fields, by name.
+        """
         for label in self.labels:
             if all(_same(given.get(key), value) for key, value in self.fields_of(name, label).items()):
                 return label
         return None
 
     def widened(self, name: str, given: Mapping[str, Any]) -> Choice:
-        """Return it with the given fields among its values."""
-        if self.label_of(name, given) is not None:
+        """Return it with the given fields among its values.
+
+        Args:
+            name: Its own name in the space.
+            given: Fields, by name.
+        """
+        if self.value_of(name, given) is not None:
             return self
-        if isinstance(self.values, Mapping):
-            return Choice({UNTUNED: {}, **self.values})
-        return Choice([given[name], *self.values])
+        return Choice({UNTUNED: {}, **self.values} if isinstance(self.values, Mapping) else [given[name], *self.values])
 
     def others_than(self, label: Any) -> list[Any]:
-        """Return the labels but one."""
+        """Return the labels but one.
+
+        Args:
+            label: That one.
+        """
         return [each for each in self.labels if each != label]
 
-    def suggest(self, trial: Any, name: str) -> dict[str, Any]:
-        """Return the fields that a trial of Optuna's takes."""
-        return self.fields_of(name, trial.suggest_categorical(name, self.labels))
+    def suggest(self, trial: Any, name: str) -> Any:
+        """Return the label that a trial takes.
 
-    def parameter_of(self, name: str, given: Mapping[str, Any]) -> str | None:
-        """Return the parameter of Optuna's that stands for the given fields."""
-        return self.label_of(name, given)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"choice": {label: repr(self.fields_of("value", label)) for label in self.labels}}
+        Args:
+            trial: Optuna's trial.
+            name: Its own name in the space.
+        """
+        return trial.suggest_categorical(name, self.labels)
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two others.
+    """A number between two others; its methods are those of `Choice`, with a number in place of a label.
 
     Args:
         low: The smallest.
@@ -127,55 +145,72 @@ class Range:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        numbers = (self.low, self.high)
-        good = all(isinstance(each, int | float) and math.isfinite(each) for each in numbers)
+        good = all(isinstance(each, int | float) and math.isfinite(each) for each in (self.low, self.high))
         if not good or self.low > self.high or (self.log and self.low <= 0):
-            least = " above 0" if self.log else ""
-            raise SpecError(
-                "space", expected=f"numbers{least}, the smaller first", received=repr(self), hint="Range(a, b)"
-            )
+            expected = f"numbers{' above 0' if self.log else ''}, the smaller first"
+            raise SpecError("space", expected=expected, received=repr(self), hint="Range(a, b)")
 
-    @property
-    def bundles(self) -> bool:
-        """Whether its values are fields that are set together."""
-        return False
+    def names(self, name: str) -> set[str]:
+        """Return the field that it sets.
+
+        Args:
+            name: That field.
+        """
+        return {name}
+
+    def fields_of(self, name: str, value: float) -> dict[str, Any]:
+        """Return the field that a number sets.
+
+        Args:
+            name: The field.
+            value: The number.
+        """
+        return {name: value}
+
+    def value_of(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Return the number that is given.
+
+        Args:
+            name: The field.
+            given: Fields, by name.
+        """
+        return given[name]
 
     def widened(self, name: str, given: Mapping[str, Any]) -> Range:
         """Return it with the given number in it.
+
+        Args:
+            name: The field.
+            given: Fields, by name.
 
         Raises:
             SpecError: What is given is no number.
         """
         value = given[name]
         if isinstance(value, bool) or not isinstance(value, int | float):
-            hint = "Give a Choice."
-            raise SpecError(
-                "space", expected=f"a Choice for {name}, which is {value!r}", received=repr(self), hint=hint
-            )
+            expected = f"a Choice for {name}, which is {value!r}"
+            raise SpecError("space", expected=expected, received=repr(self), hint="Give a Choice.")
         return replace(self, low=min(self.low, value), high=max(self.high, value))
 
     def others_than(self, value: Any) -> list[Any]:
-        """Return numbers half-way from one to both ends, by the order of magnitude where that is what matters."""
+        """Return numbers half-way from one to both ends, by the order of magnitude where that is what matters.
+
+        Args:
+            value: That number.
+        """
         ends = [end for end in (self.low, self.high) if end != value]
         middles = [math.sqrt(value * end) if self.log else (value + end) / 2 for end in ends]
         return [round(middle) if self.whole else middle for middle in middles]
 
-    def suggest(self, trial: Any, name: str) -> dict[str, Any]:
-        """Return the fields that a trial of Optuna's takes."""
+    def suggest(self, trial: Any, name: str) -> Any:
+        """Return the number that a trial takes.
+
+        Args:
+            trial: Optuna's trial.
+            name: The field.
+        """
         suggest = trial.suggest_int if self.whole else trial.suggest_float
-        return {name: suggest(name, self.low, self.high, log=self.log)}
-
-    def fields_of(self, name: str, value: float) -> dict[str, Any]:
-        """Return the field that a number sets."""
-        return {name: value}
-
-    def parameter_of(self, name: str, given: Mapping[str, Any]) -> Any:
-        """Return the parameter of Optuna's that stands for the given fields."""
-        return given[name]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types."""
-        return {"range": [self.low, self.high, self.log, self.whole]}
+        return suggest(name, self.low, self.high, log=self.log)
 
 
 # By name: a field of a network or a training, or a name of the user's for a bundle.
@@ -203,23 +238,14 @@ def check_space(space: Any, known: Sequence[str] = FIELDS) -> Space:
     if not isinstance(space, Mapping) or not space:
         hint = "{'learning_rate': Range(1e-3, 1e-2, log=True), 'dropout': [0.0, 0.2]}"
         raise SpecError("space", expected="values by the name of a field", received=repr(space), hint=hint)
-    checked: dict[str, Choice | Range] = {}
-    for name, values in space.items():
-        checked[name] = values if isinstance(values, Choice | Range) else Choice(values)
-        parameter = checked[name]
-        named = [name]
-        if isinstance(parameter, Choice) and parameter.bundles:
-            named = [key for label in parameter.labels for key in parameter.fields_of(name, label)]
-        for each in named:
-            if each in _FIXED:
-                raise SpecError(
-                    "space",
-                    expected="fields that members of an ensemble may have for themselves",
-                    received=repr(each),
-                    hint="Give it as an option of the forecaster, such as level or training.",
-                )
-            if each not in known:
-                raise unknown_name("field of space", each, known)
+    checked = {name: each if isinstance(each, Choice | Range) else Choice(each) for name, each in space.items()}
+    for each in (field for name, parameter in checked.items() for field in parameter.names(name)):
+        if each in _FIXED:
+            expected = "fields that members of an ensemble may have for themselves"
+            hint = "Give it as an option of the forecaster, such as level or training."
+            raise SpecError("space", expected=expected, received=repr(each), hint=hint)
+        if each not in known:
+            raise unknown_name("field of space", each, known)
     return checked
 
 
@@ -237,7 +263,7 @@ def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
 def neighbours(space: Space, untuned: Setting, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
 
-    Defaults that are good on many data are mostly near what is best on one: so a search begins beside them.
+    Defaults that are good on many data are mostly near what is best on one: so a search begins near them.
 
     Args:
         space: The space, which holds the untuned setting.
@@ -251,7 +277,7 @@ def neighbours(space: Space, untuned: Setting, seed: int) -> tuple[dict[str, Any
         ({'cell': 'gru'}, [{'cell': 'lstm'}])
     """
     given = untuned.values
-    first = {name: parameter.parameter_of(name, given) for name, parameter in space.items()}
+    first = {name: parameter.value_of(name, given) for name, parameter in space.items()}
     others = [
         {**first, name: value}
         for name, parameter in space.items()
@@ -269,7 +295,7 @@ RATES = (0.2, 5.0)
 # Fewest and most steps an epoch of a fine-tuning, over the untuned ones.
 STEPS = (0.25, 4.0)
 # Parts that a fine-tuning leaves as they are: with fewer weights to learn, little data says more about each.
-FROZEN = ("none", "encoder", "encoder-decoder", "decoder")
+FROZEN = ("encoder", "encoder-decoder", "decoder")
 
 
 def _widths(*widths: tuple[int, ...]) -> Choice:
@@ -298,61 +324,48 @@ def default_space(
         >>> sorted(default_space(member, Sizes(windows=200, context_length=24, horizon=12, season_length=12)))[:4]
         ['batch_size', 'context_length', 'decoder', 'dropout']
     """
+    rate = untuned.training.learning_rate
+    space: dict[str, Choice | Range] = {"learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)}
     if isinstance(untuned, FinetuneSpec):
-        return _finetuning(untuned, parts=not covariates)
-    return _network(untuned, sizes, contexts=contexts)
+        return space | _finetuning(untuned, parts=not covariates)
+    return space | _network(untuned, sizes, contexts=contexts)
 
 
 def _finetuning(untuned: FinetuneSpec, *, parts: bool) -> dict[str, Choice | Range]:
-    """Return the space of a fine-tuning; `parts` is whether some of the network may stay as they are."""
-    rate, steps = untuned.training.learning_rate, untuned.training.steps_per_epoch
-    space: dict[str, Choice | Range] = {
-        "learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True),
-        "batch_size": Choice([32, 64, 128]),
-    }
+    """Return the space of a fine-tuning but its rate; `parts` is whether some of the network may stay as they are."""
+    space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
+    steps = untuned.training.steps_per_epoch
     if steps is not None:
         least, most = (max(1, round(share * steps)) for share in STEPS)
         space["steps_per_epoch"] = Range(least, most, log=True, whole=True)
     if parts:
-        space["freeze"] = Choice(
-            {name: {"freeze": tuple(name.split("-")) if name != "none" else ()} for name in FROZEN}
-        )
+        frozen = {name: {"freeze": tuple(name.split("-"))} for name in FROZEN}
+        space["freeze"] = Choice({"none": {"freeze": ()}, **frozen})
     return space
 
 
 def _network(untuned: MemberSpec, sizes: Sizes, *, contexts: bool) -> dict[str, Choice | Range]:
-    """Return the space of a network that is trained."""
-    rate, context, season = untuned.training.learning_rate, sizes.context_length, sizes.season_length
-    space: dict[str, Choice | Range] = {
-        "learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True),
-        "batch_size": Choice([64, 128, 256]),
-    }
-    if untuned.network.segment > 1:
+    """Return the space of a network that is trained, but its rate."""
+    context, season, segment = sizes.context_length, sizes.season_length, untuned.network.segment
+    space: dict[str, Choice | Range] = {"batch_size": Choice([64, 128, 256])}
+    if segment > 1:
         tokens = (steps for steps in {season, 2 * season, season // 2} if 1 < steps <= min(sizes.horizon, context // 2))
-        space |= {
-            "units": _widths((64,), (128,), (64, 64), (128, 128)),
-            "segment": Choice(sorted({untuned.network.segment, *tokens})),
-            "normalise": Choice(["instance", "recent", "last"]),
-            "dropout": Range(0.0, 0.5),
-        }
+        space["units"] = _widths((64,), (128,), (64, 64), (128, 128))
+        space["segment"] = Choice(sorted({segment, *tokens}))
+        space["normalise"] = Choice(["instance", "recent", "last"])
     else:
-        space |= {
-            "units": _widths((35, 35), (64,), (64, 64), (128,)),
-            "decoder": Choice(
-                {
-                    "zeros": {"decoder_input": "zeros", "decoding": "recurrent"},
-                    "parallel": {"decoder_input": "position", "decoding": "parallel"},
-                }
-            ),
-            "normalise": Choice(["last", "recent", "instance"]),
-            "dropout": Range(0.0, 0.4),
-        }
+        zeros = {"decoder_input": "zeros", "decoding": "recurrent"}
+        parallel = {"decoder_input": "position", "decoding": "parallel"}
+        space["units"] = _widths((35, 35), (64,), (64, 64), (128,))
+        space["decoder"] = Choice({"zeros": zeros, "parallel": parallel})
+        space["normalise"] = Choice(["last", "recent", "instance"])
+    space["dropout"] = Range(0.0, 0.5 if segment > 1 else 0.4)
     if 1 < season <= context:
         space["residual"] = Choice(["none", "seasonal", "gated"])
     longest = max(context, sizes.windows - sizes.horizon)
     lengths = {context, *(round(share * context) for share in CONTEXTS)}
     # A residual needs a season in the context.
-    least = max(2, untuned.network.segment, season if season <= context else 2)
+    least = max(2, segment, season if season <= context else 2)
     lengths = {length for length in lengths if least <= length <= longest}
     if contexts and len(lengths) > 1:
         space["context_length"] = Choice(sorted(lengths))

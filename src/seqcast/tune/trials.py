@@ -1,207 +1,430 @@
-"""What a worker does: ask for a setting, train and judge it, tell the result, until nothing is left to do."""
+"""Trials: where they are stored, which setting is next, when one has to end, and what a worker does in turn."""
 
 from __future__ import annotations
 
 import contextlib
-import platform
+import os
+import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import say
-from seqcast.tune.clock import Clock
-from seqcast.tune.objective import Objective
-from seqcast.tune.space import Choice, Range, neighbours
-from seqcast.tune.storage import Storage, optuna, quiet
-from seqcast.tune.watch import TrialWatch, pruner_of
+import numpy as np
 
-# Trials after the untuned one that change one field of it, before others are learnt from.
+from seqcast.errors import DataError, SpecError, TrainingError
+from seqcast.runtime import keras, require, say
+from seqcast.specs import check_choice
+from seqcast.training import Deadline
+from seqcast.tune.objective import Objective
+from seqcast.tune.space import Setting, Space, neighbours
+
+STUDY_NAME = "seqcast"
+SUFFIXES = (".db", ".sqlite", ".sqlite3")
+# Seconds between two heartbeats of a running trial, and without one after which it is tried again, and how often.
+HEARTBEAT_SECONDS, GRACE_SECONDS, MOST_RETRIES = 10, 60, 3
+# Seconds that a process waits for another one that writes to SQLite.
+LOCK_SECONDS = 120
+
+# Trials after the untuned one that change one field of it, before the sampler learns from them.
 FIRST_TRIALS = 8
+PRUNERS = ("median", "hyperband", "none")
+# The first trials are not pruned, nor is one in its first epochs.
+STARTUP_TRIALS, WARMUP_EPOCHS = 4, 2
+# Fields on which the unit of a validation loss depends: trials that differ in them cannot be compared by it.
+UNITS_OF_LOSS = ("loss", "horizon_decay")
+
+# The search gets at least this share of the time limit.
+LEAST_SEARCH = 0.5
+# The reserve for reading, choosing shares and writing: a share of the limit, and seconds at most.
+RESERVE, MOST_RESERVE = 0.03, 10.0
+# A network of the final fit learns from more rows than that of a trial.
+GROWTH = 1.15
+# How long the fine-tuning takes, over a trial (see the histories that `benchmarks/tuning.py` writes).
+FINETUNING = 1.3
+# Seconds between two looks at the trials of other workers.
+WAITING_SECONDS = 0.5
+
+UNTUNED = "untuned"
+
+
+def optuna() -> Any:
+    """Return Optuna.
+
+    Raises:
+        MissingPackageError: It is not installed.
+    """
+    return require("optuna", extra="tune")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Optuna's log and its warnings of experimental features for a `with` block."""
+    logging, level = optuna().logging, optuna().logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+            yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def storage_url(storage: str | os.PathLike[str]) -> str:
+    """Return the URL of a storage, which each process opens for itself.
+
+    Args:
+        storage: An SQLite file, or the URL of a database.
+
+    Raises:
+        SpecError: It is neither.
+
+    Example:
+        >>> storage_url("/runs/study.db"), storage_url("postgresql://host/name")
+        ('sqlite:////runs/study.db', 'postgresql://host/name')
+    """
+    text = os.fspath(storage) if isinstance(storage, str | os.PathLike) else ""
+    if "://" in text:
+        return text
+    if Path(text).suffix.lower() in SUFFIXES:
+        return f"sqlite:///{Path(text).absolute()}"
+    expected = "a file study.db (SQLite), or the URL of a database"
+    hint = "Several machines share a database, such as postgresql://user@host/name."
+    raise SpecError("storage", expected=expected, received=repr(storage), hint=hint)
+
+
+@contextlib.contextmanager
+def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
+    """Yield a study, a new one if there is none, for a `with` block; no connection is left open afterwards.
+
+    Running trials send heartbeats. A trial without them is tried again, since its process has died.
+
+    Args:
+        url: Where it is, from `storage_url`.
+        pruner: Optuna's pruner.
+
+    Raises:
+        MissingPackageError: Optuna is not installed.
+        SpecError: The storage cannot be opened.
+    """
+    storages = optuna().storages
+    try:
+        storage = storages.RDBStorage(
+            url,
+            engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite:") else {},
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
+        )
+    except Exception as error:  # whatever the driver raises
+        received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
+        if isinstance(error, ImportError):
+            hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
+        raise SpecError("storage", expected="a storage that can be opened", received=received, hint=hint) from error
+    try:
+        yield optuna().create_study(storage=storage, study_name=STUDY_NAME, load_if_exists=True, pruner=pruner)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _without_password(url: str) -> str:
+    """Return a URL as it may be shown.
+
+    Example:
+        >>> _without_password("postgresql://me:secret@host/name")
+        'postgresql://me:***@host/name'
+    """
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
 
 
 def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: bool) -> Any:
-    """Return Optuna's sampler.
+    """Return Optuna's sampler, a tree-structured Parzen estimator.
 
     Args:
-        neighbours: Parameters of settings beside the untuned one: trial `k` takes those at place `k - 1`.
+        neighbours: Parameters of settings that differ from the untuned one in one of them: trial `k` takes those at
+            place `k - 1`.
         seed: Its seed.
         several: Whether several workers ask at once; then running trials count as bad ones, lest two try the same.
     """
     parzen: Any = optuna().samplers.TPESampler
 
-    class _BesideFirst(parzen):
-        """A tree-structured Parzen estimator that tries neighbours of the untuned setting first."""
-
+    class _NeighboursFirst(parzen):
         def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-            """Return a parameter of a trial."""
             place = trial.number - 1
             if 0 <= place < min(FIRST_TRIALS, len(neighbours)):
                 return neighbours[place][param_name]
             return super().sample_independent(study, trial, param_name, param_distribution)
 
-    return _BesideFirst(n_startup_trials=FIRST_TRIALS, constant_liar=several, seed=seed)
+    return _NeighboursFirst(n_startup_trials=FIRST_TRIALS, constant_liar=several, seed=seed)
 
 
-UNTUNED = "untuned"
+def pruner_of(name: str, epochs: int, searched: Sequence[str]) -> Any:
+    """Return Optuna's pruner.
+
+    Args:
+        name: One of `PRUNERS`.
+        epochs: Most epochs of a trial.
+        searched: Names of the fields that are searched.
+
+    Raises:
+        SpecError: There is no such pruner, or validation losses cannot be compared.
+    """
+    check_choice("pruner", name, PRUNERS)
+    different = [each for each in UNITS_OF_LOSS if each in searched]
+    if name != "none" and different:
+        expected = f"'none' where {different[0]} is searched, on which the unit of the validation loss depends"
+        hint = "Leave it out of the space, or prune nothing."
+        raise SpecError("pruner", expected=expected, received=repr(name), hint=hint)
+    pruners = optuna().pruners
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(min_resource=1 + WARMUP_EPOCHS, max_resource=max(epochs, 2 + WARMUP_EPOCHS))
+    return pruners.NopPruner()
 
 
-class _SurplusTrialError(Exception):
-    """As many trials as are wanted are finished or running."""
+@dataclass(frozen=True)
+class Clock:
+    """How a time limit is shared between the search and the final fit.
+
+    Args:
+        deadline: When all has to be done; `None` is never.
+        workers: Processes that train side by side.
+        members: Networks of the final fit.
+        compared: Whether the pretrained network is fine-tuned too.
+
+    Example:
+        >>> clock = Clock(Deadline.of(600), workers=2, members=5, compared=True)
+        >>> round(clock.final_seconds(20.0, 5)), round(clock.final_seconds(20.0, 1)), clock.affordable(20.0)
+        (86, 40, 5)
+    """
+
+    deadline: Deadline | None
+    workers: int
+    members: int
+    compared: bool
+
+    @property
+    def reserve(self) -> float:
+        """Seconds of the limit that neither the search nor the fit may use."""
+        return 0.0 if self.deadline is None else min(RESERVE * (self.deadline.ends - self.deadline.began), MOST_RESERVE)
+
+    def final_seconds(self, trial: float, members: int) -> float:
+        """Return about how long the final fit takes.
+
+        Args:
+            trial: Seconds of a usual trial.
+            members: Networks of the fit.
+        """
+        # Besides the members, the network that judges their share and the fine-tuning are trained.
+        jobs = [GROWTH * trial] * (members + self.compared) + [FINETUNING * GROWTH * trial] * self.compared
+        return max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
+
+    def search_ends(self, seconds: Sequence[float]) -> float:
+        """Return when no further trial may run, seconds since 1970.
+
+        The final fit gets what it needs, but at most half of the limit, and half as long as no trial is complete.
+
+        Args:
+            seconds: Seconds of the trials that are complete.
+        """
+        if self.deadline is None:
+            return float("inf")
+        needed = (1 - LEAST_SEARCH) * (self.deadline.ends - self.deadline.began)
+        if seconds:
+            needed = min(needed, self.final_seconds(float(np.median(seconds)), self.members))
+        return self.deadline.ends - needed - self.reserve
+
+    def fits_another(self, seconds: Sequence[float]) -> bool:
+        """Return whether another trial would be done in time.
+
+        Args:
+            seconds: Seconds of the trials that are complete.
+        """
+        usual = float(np.median(seconds)) if seconds else 0.0
+        return time.time() + usual < self.search_ends(seconds)
+
+    def affordable(self, trial: float) -> int:
+        """Return how many networks the final fit has time for; 0 where one is too many.
+
+        Args:
+            trial: Seconds of a usual trial.
+        """
+        if self.deadline is None:
+            return self.members
+        left = self.deadline.left() - self.reserve
+        counts = range(self.members, 0, -1)
+        return next((count for count in counts if self.final_seconds(trial, count) <= left), 0)
 
 
-class _LateTrialError(Exception):
+class LateTrialError(Exception):
     """The time was over before the trial was."""
+
+
+class TrialWatch(keras.callbacks.Callback):
+    """Report the validation loss of each epoch to a trial, and end it when it is of no more use.
+
+    The validation loss is that of the training: of rows before the first origin of the objective.
+
+    Args:
+        trial: Optuna's trial.
+        ends: When it has to be done, seconds since 1970.
+
+    Raises:
+        TrialPruned: Other trials had a smaller validation loss.
+        LateTrialError: The time is over.
+    """
+
+    def __init__(self, trial: Any, ends: float) -> None:
+        super().__init__()
+        self.trial, self.ends = trial, ends
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """End the trial when the time is over."""
+        if time.time() >= self.ends:
+            raise LateTrialError("the time was over")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report the epoch; end the trial when the pruner says so."""
+        loss = (logs or {}).get("val_loss")
+        if loss is None:
+            return
+        self.trial.report(float(loss), epoch + 1)
+        if self.trial.should_prune():
+            raise optuna().TrialPruned("others had a smaller validation loss")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What all workers of a study have in common.
+    """What all workers of a search have in common.
 
     Args:
-        storage: Where the study is.
-        objective: How a setting is judged.
+        url: Where the study is.
+        objective: How a setting is judged; the sampler has its seed.
         space: What is searched.
         trials: Number of trials to finish; `None` for as many as there is time for.
         clock: The time that there is.
-        pruner: One of `seqcast.tune.watch.PRUNERS`.
-        run: Name of this call of `tune`.
-        seed: Seed of the sampler.
+        pruner: One of `seqcast.tune.trials.PRUNERS`.
         verbose: 0 is silent, 1 prints a line a trial, to standard error.
     """
 
-    storage: Storage
+    url: str
     objective: Objective
-    space: Mapping[str, Choice | Range]
+    space: Space
     trials: int | None
     clock: Clock
     pruner: str
-    run: str
-    seed: int
     verbose: int = 0
 
     @contextlib.contextmanager
     def study(self, worker: int = 0) -> Iterator[Any]:
-        """Yield the study, with a sampler whose seed depends on the worker and on the trials that there are."""
+        """Yield the study, with a sampler whose seed depends on the worker and on the trials that there are.
+
+        Args:
+            worker: Number of the worker.
+        """
         epochs = self.objective.untuned.training.epochs
-        with self.storage.study(pruner=pruner_of(self.pruner, epochs, list(self.space))) as study:
-            seed = (self.seed + 7_919 * worker + 104_729 * len(study.get_trials(deepcopy=False))) % 2**32
-            _, others = neighbours(self.space, self.objective.untuned, self.seed)
+        with open_study(self.url, pruner=pruner_of(self.pruner, epochs, list(self.space))) as study:
+            seed, begun = self.objective.seed, len(study.get_trials(deepcopy=False))
+            _, others = neighbours(self.space, self.objective.untuned, seed)
+            seed = (seed + 7_919 * worker + 104_729 * begun) % 2**32
             study.sampler = sampler_of(others, seed, several=self.clock.workers > 1)
             yield study
 
+    def setting(self, parameters: dict[str, Any]) -> Setting:
+        """Return the setting of a trial.
 
-def finished(trials: list[Any]) -> list[Any]:
-    """Return the trials that are complete or were pruned."""
-    return [trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]
+        Args:
+            parameters: Its parameters, by name.
+        """
+        changed: dict[str, Any] = {}
+        for name, parameter in self.space.items():
+            changed |= parameter.fields_of(name, parameters[name])
+        return self.objective.untuned.changed(changed)
+
+    def tell(self, text: str) -> None:
+        """Print a line, unless the search is silent.
+
+        Args:
+            text: The line.
+        """
+        if self.verbose:
+            say(f"seqcast: {text}")
 
 
 def is_untuned(trial: Any) -> bool:
-    """Return whether a trial of Optuna's is that of the untuned setting."""
+    """Return whether a trial is that of the untuned setting.
+
+    Args:
+        trial: Optuna's trial.
+    """
     return bool(trial.user_attrs.get(UNTUNED))
 
 
-def seconds_of(trials: list[Any]) -> list[float]:
-    """Return the seconds of the trials that are complete."""
-    return [trial.user_attrs["seconds"] for trial in trials if trial.state.name == "COMPLETE"]
+def seconds_of(trials: Sequence[Any]) -> list[float]:
+    """Return the seconds of the trials that are complete.
+
+    Args:
+        trials: Optuna's trials.
+    """
+    return [trial.duration.total_seconds() for trial in trials if trial.state.name == "COMPLETE"]
 
 
-def settings_of(space: Mapping[str, Choice | Range], trial: Any) -> dict[str, Any]:
-    """Return the fields that a trial takes: those that it was given, or what the sampler suggests."""
-    chosen: dict[str, Any] = {}
-    for name, parameter in space.items():
-        chosen |= parameter.suggest(trial, name)
-    return chosen
-
-
-def run_trials(task: Task, worker: int) -> int:
-    """Run trials until there are enough, or the time is over.
+def run_trials(task: Task, worker: int) -> None:
+    """Run trials until enough are finished or the time is over.
 
     Args:
         task: What all workers have in common.
         worker: Number of this one.
-
-    Returns:
-        Number of trials that it has finished.
     """
     with quiet(), task.study(worker) as study:
-        before = 0
-        while _is_one_left(task, study.get_trials(deepcopy=False)):
-            study.optimize(
-                lambda trial: _run(task, study, trial), n_trials=1, catch=(_SurplusTrialError, _LateTrialError)
-            )
-            before += 1
-        return before
+        while True:
+            optuna().storages.fail_stale_trials(study)
+            trials = study.get_trials(deepcopy=False)
+            states = [trial.state.name for trial in trials]
+            done = states.count("COMPLETE") + states.count("PRUNED")
+            enough = float("inf") if task.trials is None else task.trials
+            if done >= enough or not task.clock.fits_another(seconds_of(trials)):
+                return
+            if done + states.count("RUNNING") >= enough:
+                time.sleep(WAITING_SECONDS)  # the process of a running trial may die
+            else:
+                _run_next(task, study)
 
 
-def _is_one_left(task: Task, trials: list[Any]) -> bool:
-    running = [trial for trial in trials if trial.state.name == "RUNNING"]
-    enough = task.trials is not None and len(finished(trials)) + len(running) >= task.trials
-    return not enough and task.clock.fits_another(seconds_of(trials))
+def _run_next(task: Task, study: Any) -> None:
+    """Run a trial, unless another process takes it for dead, as after a sleep of the machine, and tries it again."""
+    try:
+        study.optimize(lambda trial: _run(task, study, trial), n_trials=1, catch=(LateTrialError,))
+    except ValueError as error:
+        if not str(error).startswith("Cannot tell a FAIL trial"):
+            raise
 
 
 def _run(task: Task, study: Any, trial: Any) -> float:
     """Return the loss of a trial.
 
     Raises:
-        TrialPruned: It was stopped since others were better, or its setting cannot be trained.
-        _SurplusTrialError: There are enough.
-        _LateTrialError: The time was over; it is the next to be tried when the study goes on.
+        TrialPruned: Others were better, or its setting cannot be trained.
+        LateTrialError: The time was over; its setting is the next to be tried when the study goes on.
     """
-    trial.set_user_attr("run", task.run)
-    trial.set_user_attr("host", platform.node())
-    _refuse_surplus(task, study.get_trials(deepcopy=False), trial.number)
-    began = time.time()
-    chosen = settings_of(task.space, trial)
+    parameters = {name: parameter.suggest(trial, name) for name, parameter in task.space.items()}
     watch = TrialWatch(trial, task.clock.search_ends(seconds_of(study.get_trials(deepcopy=False))))
+    pruned = optuna().TrialPruned
     try:
-        state = task.objective.fit(task.objective.untuned.changed(chosen), [watch])
-        if watch.pruned or watch.late:
-            return _stopped(task, study, trial, watch)
-        loss = task.objective.loss_of(*task.objective.forecast(state))
-    except KeyboardInterrupt:
-        _try_again(study, trial)
+        loss = task.objective.score(task.setting(parameters), [watch])
+    except (LateTrialError, KeyboardInterrupt) as error:
+        trial.set_user_attr("reason", str(error) or "it was interrupted")
+        study.enqueue_trial(trial.params, user_attrs={UNTUNED: is_untuned(trial)})
         raise
-    except (DataError, SpecError, TrainingError) as error:
-        if is_untuned(trial):
+    except (DataError, SpecError, TrainingError, pruned) as error:
+        if is_untuned(trial) and not isinstance(error, pruned):
             raise  # so would all others
         trial.set_user_attr("reason", str(error))
-        _tell(task, f"trial {trial.number} left out: {error}")
-        raise optuna().TrialPruned(str(error)) from None
-    seconds = time.time() - began
-    trial.set_user_attr("seconds", seconds)
-    trial.set_user_attr("epochs", watch.epochs)
-    _tell(task, f"trial {trial.number}, loss {loss:.4f}, {watch.epochs} epochs, {seconds:.0f} s")
+        task.tell(f"trial {trial.number} ended early: {error}")
+        raise pruned(str(error)) from None
+    task.tell(f"trial {trial.number}, loss {loss:.4f}")
     return loss
-
-
-def _refuse_surplus(task: Task, trials: list[Any], number: int) -> None:
-    """Give up a trial where the ones before it are enough: two workers may have asked for the last one at once."""
-    if task.trials is None:
-        return
-    before = [each for each in trials if each.number < number and each.state.name in ("COMPLETE", "PRUNED", "RUNNING")]
-    later = [each for each in trials if each.number > number and each.state.name in ("COMPLETE", "PRUNED")]
-    if len(before) + len(later) >= task.trials:
-        raise _SurplusTrialError
-
-
-def _try_again(study: Any, trial: Any) -> None:
-    """Let the setting of a trial that is given up be the next to be tried."""
-    study.enqueue_trial(trial.params, user_attrs={UNTUNED: is_untuned(trial)})
-
-
-def _stopped(task: Task, study: Any, trial: Any, watch: TrialWatch) -> float:
-    trial.set_user_attr("epochs", watch.epochs)
-    if watch.late:
-        _try_again(study, trial)
-        trial.set_user_attr("reason", "the time was over")
-        raise _LateTrialError
-    trial.set_user_attr("reason", "others had a smaller validation loss")
-    _tell(task, f"trial {trial.number} pruned after {watch.epochs} epochs")
-    raise optuna().TrialPruned
-
-
-def _tell(task: Task, text: str) -> None:
-    if task.verbose:
-        say(f"seqcast: {text}")

@@ -18,7 +18,7 @@ import pytest
 import zstandard
 
 import seqcast
-from seqcast.app.table import Table
+from seqcast.app.visitor_table import Table
 from seqcast.data.frames import reader_process
 from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import DataError, SeqcastError

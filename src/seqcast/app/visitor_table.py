@@ -1,4 +1,4 @@
-"""A visitor's table: the file, how it is written, what its columns are, and the frame and facts that come of it."""
+"""A visitor's table: its file, what its columns are, the series that they give, and what is known of their future."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ ROLES: Mapping[str, str] = {
     "future": "known in advance",
     "ignore": "leave out",
 }
+# Rows of a table that is taken.
+MOST_ROWS = 5_000_000
+# The roles of covariates.
+COVARIATES = ("static", "past", "future")
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,16 @@ class Roles:
 
     @classmethod
     def of_guess(cls, guess: ColumnGuess, names: Any) -> Self:
-        """Return the roles that a guess gives."""
+        """Return the roles that a guess gives.
+
+        Args:
+            guess: The guess.
+            names: All columns.
+        """
         roles = dict.fromkeys(map(str, names), "value" if guess.wide else "ignore")
         single = {"time": guess.time, "unique_id": guess.unique_id, "value": guess.value}
         roles |= {name: role for role, name in single.items() if name is not None}
-        for role in ("static", "past", "future"):
+        for role in COVARIATES:
             roles |= dict.fromkeys(getattr(guess, role), role)
         return cls(roles, guess.wide)
 
@@ -83,9 +92,8 @@ class Roles:
         """
         for role in ("time", "value"):
             if not self.names(role):
-                raise DataError(
-                    "columns", expected=f"one for {ROLES[role]}", received="none", hint="Choose it in the table."
-                )
+                expected, hint = f"one for {ROLES[role]}", "Choose it in the table."
+                raise DataError("columns", expected=expected, received="none", hint=hint)
         time = self.names("time")[0]
         if self.wide:
             return Columns(ds=time)
@@ -99,44 +107,34 @@ class Table:
 
     Args:
         path: Its file.
-        name: What it is called on the page.
         raw: Its columns as they are.
         roles: What they are taken for.
         dialect: How its file is written, as far as a person has said so.
-        shipped: Name of the data set that comes with seqcast; empty for a file.
     """
 
     path: Path
-    name: str
     raw: Any
     roles: Roles
     dialect: Dialect = field(default_factory=Dialect)
-    shipped: str = ""
 
     @classmethod
-    def read(cls, path: Path, *, dialect: Dialect | None = None, shipped: str = "", max_rows: int = 0) -> Self:
+    def read(cls, path: Path, dialect: Dialect | None = None) -> Self:
         """Read a file and guess its columns.
 
         Args:
             path: The file.
             dialect: How it is written, as far as is known.
-            shipped: Name of the data set that it holds.
-            max_rows: Most rows; 0 for any number.
 
         Raises:
             DataError: It is no table, or too long.
             MissingFileError: There is no such file.
         """
         raw = read_raw(path, dialect=dialect)
-        if max_rows and len(raw) > max_rows:
-            raise DataError(
-                path=path.name,
-                expected=f"at most {max_rows:,} rows",
-                received=f"{len(raw):,}",
-                hint="Forecast tables of this size with the command line or the library.",
-            )
-        roles = Roles.of_guess(guess_columns(raw), raw.columns)
-        return cls(path, path.name, raw, roles, dialect=dialect or Dialect(), shipped=shipped)
+        if len(raw) > MOST_ROWS:
+            expected, received = f"at most {MOST_ROWS:,} rows", f"{len(raw):,}"
+            hint = "Forecast tables of this size with the command line or the library."
+            raise DataError(path=path.name, expected=expected, received=received, hint=hint)
+        return cls(path, raw, Roles.of_guess(guess_columns(raw), raw.columns), dialect or Dialect())
 
     @property
     def understood(self) -> str:
@@ -151,12 +149,11 @@ class Table:
         """
         columns, roles = self.roles.columns, self.roles
         frame = read_table(self.path, columns, dialect=self.dialect, sort=not roles.wide, wide=roles.wide)
+        ahead = None
         if roles.wide:
             frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
-        known_ahead = None
-        future = roles.names("future")
-        if future and not roles.wide:
-            frame, known_ahead = _split_ahead(frame, columns, future)
+        elif roles.names("future"):
+            frame, ahead = _split_ahead(frame, columns, roles.names("future"))
         try:
             facts = describe(frame, columns)
         except DataError as error:
@@ -164,7 +161,7 @@ class Table:
             error.row = None if error.row is None else int(frame.index[error.row])
             raise
         problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
-        return VisitorFrame(frame, known_ahead, columns, roles, facts=facts, problems=problems)
+        return VisitorFrame(frame, ahead, columns, roles, facts, problems)
 
     def _problem(self, series: Any, error: DataError, frame: Any) -> str:
         """Return what is wrong with a series, in words, with its place in the file."""
@@ -199,9 +196,9 @@ class VisitorFrame:
         return [str(each) for each in self.facts.frame.source.ids]
 
     @property
-    def has_covariates(self) -> bool:
-        """Whether there are columns beside time, name and value that are read."""
-        return any(self.roles.names(role) for role in ("static", "past", "future"))
+    def covariates(self) -> dict[str, tuple[str, ...]]:
+        """The columns besides time, name and value that are read, by their role."""
+        return {role: self.roles.names(role) for role in COVARIATES if self.roles.names(role)}
 
     @cached_property
     def _places(self) -> dict[str, Any]:
@@ -209,33 +206,28 @@ class VisitorFrame:
         groups = self.df.groupby(self.columns.unique_id, sort=False, observed=True).indices
         return {str(name): places for name, places in groups.items()}
 
-    def series(self, name: str) -> Any:
-        """Return the rows of a series, in order of time.
+    def series(self, name: str) -> tuple[Any, Any]:
+        """Return the stamps and values of a series, in order of time.
 
         Args:
             name: Its name.
         """
-        return self.df.iloc[self._places[name]].sort_values(self.columns.ds)
+        rows = self.df.iloc[self._places[name]].sort_values(self.columns.ds)
+        return rows[self.columns.ds].to_numpy(), rows[self.columns.value].to_numpy(float)
 
-    def marks(self, name: str) -> tuple[Any, Any]:
-        """Return where a series has outliers and where values are missing, as two masks over its rows.
+    def outliers(self, name: str) -> Any:
+        """Return which values of a series are outliers, as a mask.
 
         Args:
             name: Its name.
         """
-        values = self.series(name)[self.columns.value].to_numpy(dtype=float)
-        return is_outlier(values), np.isnan(values)
+        return is_outlier(self.series(name)[1])
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of a `Forecaster` that say what the columns are."""
-        skipping = {"on_bad_series": "skip"} if self.facts.problems else {}
-        return {
-            **skipping,
-            "columns": self.columns,
-            "static_covariates": self.roles.names("static"),
-            "past_covariates": self.roles.names("past"),
-            "future_covariates": self.roles.names("future"),
-        }
+        covariates = {f"{role}_covariates": names for role, names in self.covariates.items()}
+        skipping = {"on_bad_series": "skip"} if self.problems else {}
+        return {**skipping, "columns": self.columns, **covariates}
 
 
 def rows_of(table: Any, columns: Columns, name: str) -> Any:
@@ -258,3 +250,54 @@ def _split_ahead(frame: Any, columns: Columns, future: tuple[str, ...]) -> tuple
     rows = ordered[until]
     rows.attrs.update(frame.attrs)
     return rows, ahead if len(ahead) else None
+
+
+def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
+    """Return a row for each step ahead: what the table says of it, and else what was a season before.
+
+    Args:
+        frame: The series.
+        horizon: Number of steps, `H`.
+
+    Returns:
+        A pandas frame with the columns that are known in advance; `None` where there are none.
+    """
+    import pandas as pd
+
+    names, columns = frame.roles.names("future"), frame.columns
+    frequency = frame.facts.frame.frequency
+    if not names or frequency is None:
+        return None
+    parts = []
+    for name, rows in frame.df.groupby(columns.unique_id, sort=False):
+        rows = rows.sort_values(columns.ds)
+        # Where a series is shorter than a season, its last value goes on.
+        season = min(max(1, frame.facts.season_length), len(rows))
+        places = len(rows) - season + np.arange(horizon) % season
+        part = rows[list(names)].ffill().iloc[places].reset_index(drop=True)
+        part.insert(0, columns.ds, frequency.following(pd.Index(rows[columns.ds].iloc[-1:]), horizon))
+        part.insert(0, columns.unique_id, name)
+        parts.append(part)
+    assumed = pd.concat(parts, ignore_index=True)
+    if frame.ahead is None:
+        return assumed
+    keys = [columns.unique_id, columns.ds]
+    known = frame.ahead.drop_duplicates(keys).set_index(keys)[list(names)]
+    return known.reindex(assumed.set_index(keys).index).combine_first(assumed.set_index(keys)).reset_index()
+
+
+def changed_ahead(ahead: Any, frame: VisitorFrame, series: str, *, step: int, column: str, value: Any) -> Any:
+    """Return the steps ahead with one value changed.
+
+    Args:
+        ahead: The steps ahead.
+        frame: The series.
+        series: Name of the series.
+        step: Which of its steps, from 0.
+        column: The column.
+        value: The new value.
+    """
+    changed = ahead.copy()
+    rows = np.flatnonzero((changed[frame.columns.unique_id].astype(str) == series).to_numpy())
+    changed.iloc[rows[step], changed.columns.get_loc(column)] = value
+    return changed

@@ -10,17 +10,16 @@ from typing import Any
 from nicegui import Client, app, ui
 from nicegui.functions.refreshable import RefreshableTarget
 
-from seqcast.app.context import Context
-from seqcast.app.panels.data import DataPanel
-from seqcast.app.panels.forecast import ForecastPanel
-from seqcast.app.panels.post import PostPanel
-from seqcast.app.panels.progress import JobPanel
-from seqcast.app.panels.scores import ScoresPanel
-from seqcast.app.panels.take import TakePanel
-from seqcast.app.panels.what_if import WhatIfPanel
-from seqcast.app.panels.why import WhyPanel
-from seqcast.app.session import Sessions
-from seqcast.app.theme import heading, page_colours, problem_card
+from seqcast.app.panels.data_panel import DataPanel
+from seqcast.app.panels.forecast_panel import ForecastPanel
+from seqcast.app.panels.panel import Context, JobPanel
+from seqcast.app.panels.post_panel import PostPanel
+from seqcast.app.panels.scores_panel import ScoresPanel
+from seqcast.app.panels.take_panel import TakePanel
+from seqcast.app.panels.what_if_panel import WhatIfPanel
+from seqcast.app.panels.why_panel import WhyPanel
+from seqcast.app.theme import heading, problem_card, set_style
+from seqcast.app.visitors import Sessions
 from seqcast.errors import SeqcastError
 
 # The panels by name, with what their tabs say and the icon of each.
@@ -49,7 +48,7 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
     @ui.page("/", title="seqcast", language="en-US")
     async def page(client: Client) -> None:
         """Build the page of a visitor, once the browser has connected: who asks for it and never does costs nothing."""
-        page_colours()
+        set_style()
         dark = ui.dark_mode(value=None)
         await client.connected(CONNECTING_SECONDS)
         if client.is_deleted:
@@ -82,36 +81,36 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
 def _leave(context: Context, panels: dict[str, Any]) -> None:
     """End a visitor's session and what is computed for it."""
     for panel in panels.values():
-        if isinstance(panel, JobPanel) and panel.view.job is not None:
-            panel.view.job.stop()
+        if isinstance(panel, JobPanel) and panel.job is not None:
+            panel.job.stop()
     context.sessions.close(context.session)
-    RefreshableTarget.current_target = None  # the part of a page that was written last
+    RefreshableTarget.current_target = None  # the section of a page that was written last
 
 
 def _build(context: Context, panels: dict[str, Any]) -> ui.switch:
     """Write the header, the tabs and the panels; return the switch between light and dark."""
+
+    def darken(event: Any) -> None:
+        context.dark_mode.set_value(bool(event.value))
+        context.changed()
+
     with ui.header().classes("items-center justify-between py-1 px-4"):
         with ui.row().classes("items-center no-wrap"):
             heading("seqcast", 1)
             ui.label("Forecast time series").classes("max-sm:hidden")
-        switch = ui.switch("Dark", on_change=lambda event: _darken(context, bool(event.value))).props('color="grey-4"')
-    with (
-        ui.tabs()
-        .props('align=left outside-arrows mobile-arrows aria-label="Panels"')
-        .classes("w-full seqcast-page") as tabs
-    ):
+        switch = ui.switch("Dark", on_change=darken).props('color="grey-4"')
+    context.tabs = ui.tabs().props('align=left outside-arrows mobile-arrows aria-label="Panels"')
+    with context.tabs.classes("w-full seqcast-page"):
         for name, (text, icon, _) in PANELS.items():
             ui.tab(name, label=text, icon=icon).props("no-caps")
     main = ui.element("main").classes("seqcast-page p-2")
     ui.skip_link("Skip to the panel", target=main)
-    with main, ui.tab_panels(tabs, value="data", animated=False, keep_alive=True).classes("w-full bg-transparent"):
+    with (
+        main,
+        ui.tab_panels(context.tabs, value="data", animated=False, keep_alive=True).classes("w-full bg-transparent"),
+    ):
         for name, panel in panels.items():
             with ui.tab_panel(name).classes("w-full gap-4 p-2"):
                 panel.build()
-    context.tabs = tabs
+                context.refreshers.append(panel.refresh)
     return switch
-
-
-def _darken(context: Context, dark: bool) -> None:
-    context.dark_mode.set_value(dark)
-    context.changed()

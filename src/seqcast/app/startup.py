@@ -1,4 +1,4 @@
-"""Start the page: one FastAPI application with the server's API and the page, beside two processes that compute."""
+"""How the page starts: one FastAPI application with the page and the server's API, and its server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from seqcast.app.settings import MEBIBYTE, AppSettings
+from seqcast.app.visitors import MEBIBYTE, AppSettings, Sessions
 from seqcast.runtime import require
 
 # How long a visitor may be away, as when a laptop sleeps, before the session goes.
@@ -33,9 +33,8 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
     require("nicegui", extra="app")
     from nicegui import ui
 
-    from seqcast.app import tasks
-    from seqcast.app.page import add_page
-    from seqcast.app.session import Sessions
+    from seqcast.app.computations import warm_up
+    from seqcast.app.webpage import add_page
     from seqcast.serve import create_app
 
     settings = settings or AppSettings()
@@ -53,8 +52,8 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
         show_welcome_message=False,
     )
     # The first forecast then waits neither for a process nor for imports.
-    for queue in (sessions.trainings, sessions.answers):
-        queue.worker.run(tasks.warm_up, ())
+    sessions.trainings.run(warm_up)
+    sessions.answers.run(warm_up)
     return application
 
 
@@ -76,8 +75,7 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
     listener = listen(settings.host, settings.port)
     # A browser of this machine cannot go to "all addresses".
     url = address_of(listener).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
-    application = create_page_app(settings, first)
-    server = server_of(application, settings.of_api)
+    server = server_of(create_page_app(settings, first), settings.of_api)
     print(f"The page is at {url} (Ctrl-C ends it)", flush=True)
     if browse:
         threading.Timer(1.0, webbrowser.open, (url,)).start()

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +47,39 @@ def go(page, tab):
     page.get_by_role("tab", name=tab).click()
 
 
-def forecast(page, effort=None):
+def take_example(page):
+    page.get_by_role("button", name="Take this example").click()
+    page.get_by_role("heading", name="The series").wait_for()
+
+
+def begin(page, effort):
     go(page, "Forecast")
-    if effort:
-        page.get_by_role("radio", name=re.compile(effort)).click()
+    page.get_by_role("radio", name=re.compile(effort)).click()
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_role("button", name="Stop and keep the best so far").wait_for()
+
+
+def forecast(page, steps=None):
+    go(page, "Forecast")
+    if steps is not None:
+        page.get_by_label("Steps to forecast").fill(steps)
+        page.get_by_label("Steps to forecast").blur()
     page.get_by_role("button", name="Forecast", exact=True).click()
     page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+
+
+def backtest(page, moments):
+    go(page, "How good")
+    page.get_by_label("Moments to forecast from").fill(moments)
+    page.get_by_role("button", name="Test on the past").click()
+    page.get_by_role("heading", name="Series, the worst first").wait_for(timeout=LONG)
+
+
+def look_inside(page):
+    go(page, "Why")
+    page.get_by_role("button", name="Look inside").click()
+    nothing = page.get_by_text("there is no network")
+    page.get_by_role("heading", name="The map of its states").or_(nothing).first.wait_for(timeout=LONG)
 
 
 def download(page, button):
@@ -72,7 +100,9 @@ def check_accessibility(page):
     assert not told, json.dumps(told, indent=1)
 
 
-def test_a_wide_table_from_file_to_forecast_in_every_format(open_page):
+def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_page, tmp_path):
+    from seqcast import Forecaster
+
     page = open_page()
     give(page, "absatz.csv", wide_file())
     page.get_by_role("heading", name="The series").wait_for()
@@ -91,19 +121,7 @@ def test_a_wide_table_from_file_to_forecast_in_every_format(open_page):
         np.testing.assert_allclose(same["seqcast"], table["seqcast"])
     assert download(page, "Picture").startswith(b"\x89PNG")
     assert b"</html>" in download(page, "Report")
-    assert "Forecaster(14" in download(page, "Script").decode()
-
-
-def test_the_model_that_is_taken_away_forecasts_the_same(open_page, tmp_path):
-    from seqcast import Forecaster
-
-    page = open_page()
-    go(page, "Data")
-    page.get_by_role("button", name="Take this example").click()
-    page.get_by_role("heading", name="The series").wait_for()
-    forecast(page)
-    go(page, "Take away")
-    table = pd.read_csv(io.BytesIO(download(page, "Forecast as CSV")))
+    assert "horizon=14" in download(page, "Script").decode()
     (tmp_path / "model.seqcast").write_bytes(download(page, "Model"))
     again = Forecaster.load(tmp_path / "model.seqcast").predict()
     np.testing.assert_allclose(again["seqcast"], table["seqcast"], rtol=1e-5)
@@ -174,11 +192,7 @@ def test_covariates_what_if_backtest_and_why(open_page):
     go(page, "Forecast")
     page.get_by_role("radio").nth(1).wait_for()
     assert page.get_by_role("radio").count() == 2  # quick reads no covariates
-    page.get_by_label("Steps to forecast").fill("10")
-    page.get_by_label("Steps to forecast").blur()
-    page.get_by_role("button", name="Forecast", exact=True).click()
-    page.get_by_role("button", name="Stop and keep the best so far").wait_for()
-    page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+    forecast(page, "10")
 
     go(page, "What if")
     cell = page.get_by_label("price on 2024-04-20")
@@ -189,26 +203,15 @@ def test_covariates_what_if_backtest_and_why(open_page):
     assert download(page, "future.csv").count(b"\n") == 21
     assert download(page, "rows.csv").count(b"\n") == 221
 
-    go(page, "How good")
-    page.get_by_label("Moments to forecast from").fill("2")
-    page.get_by_role("button", name="Test on the past").click()
-    page.get_by_role("heading", name="Series, the worst first").wait_for(timeout=LONG)
+    backtest(page, "2")
     assert page.get_by_text("mean error of the forecast is").is_visible()
-
-    go(page, "Why")
-    page.get_by_role("button", name="Look inside").click()
-    page.get_by_role("heading", name="The map of its states").or_(
-        page.get_by_text("there is no network")
-    ).first.wait_for(timeout=LONG)
+    look_inside(page)
 
 
 def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
     page = open_page()
-    page.get_by_role("button", name="Take this example").click()
-    page.get_by_role("heading", name="The series").wait_for()
-    go(page, "Forecast")
-    page.get_by_role("radio", name=re.compile("Best")).click()
-    page.get_by_role("button", name="Forecast", exact=True).click()
+    take_example(page)
+    begin(page, "Best")
     page.get_by_text(re.compile(r"Computing, [5-9] s|Training.*: \d+ s")).wait_for(timeout=LONG)
     page.get_by_role("button", name="Stop and keep the best so far").click()
     kept = page.get_by_text("this is the best so far")
@@ -216,7 +219,8 @@ def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
     kept.or_(nothing).first.wait_for(timeout=LONG)
     assert not page.get_by_role("button", name="Stop and keep the best so far").is_visible()
     # The page goes on working.
-    forecast(page, "Quick")
+    page.get_by_role("radio", name=re.compile("Quick")).click()
+    forecast(page)
 
 
 def test_two_visitors_have_work_of_their_own(open_page):
@@ -228,14 +232,9 @@ def test_two_visitors_have_work_of_their_own(open_page):
     for page, mine, other in ((first, "absatz.csv", "shops.csv"), (second, "shops.csv", "absatz.csv")):
         assert mine in page.content()
         assert other not in page.content()
-    go(first, "Forecast")
-    go(second, "Forecast")
-    second.get_by_role("button", name="Forecast", exact=True).click()
-    second.get_by_role("button", name="Stop and keep the best so far").wait_for()
-    first.get_by_role("button", name="Forecast", exact=True).click()
-    first.get_by_text("Waiting: 1 computation come").or_(
-        first.get_by_text(re.compile("Waiting|Computing"))
-    ).first.wait_for()
+    begin(second, "Balanced")
+    begin(first, "Quick")
+    first.get_by_text(re.compile("Waiting: 1 computation|Computing")).wait_for()
     for page, there, elsewhere in ((first, "Nord", "north"), (second, "north", "Nord")):
         page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
         page.get_by_text("The numbers").click()
@@ -262,36 +261,25 @@ def test_by_keyboard_alone(open_page):
     page.keyboard.press("Tab")  # the link past the header
     assert "Skip" in page.evaluate("document.activeElement.innerText")
 
-    def tab_to(text, most=60):
-        for _ in range(most):
+    def press(text):
+        for _ in range(60):
             page.keyboard.press("Tab")
-            now = page.evaluate("document.activeElement.innerText + '|' + (document.activeElement.ariaLabel || '')")
-            if text in now:
-                return
-        pytest.fail(f"{text} was not reached")
+            now = page.evaluate("document.activeElement.tagName + document.activeElement.innerText.trim()")
+            if now.startswith("BUTTON") and now.endswith(text):
+                return page.keyboard.press("Enter")
+        return pytest.fail(f"{text} was not reached")
 
-    tab_to("Take this example")
-    page.keyboard.press("Enter")
+    press("Take this example")
     page.get_by_role("heading", name="The series").wait_for()
-    tab_to("Go on to the forecast")
-    page.keyboard.press("Enter")
+    press("Go on to the forecast")
     page.get_by_role("button", name="Forecast", exact=True).wait_for()
-    tab_to("Forecast")
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if (
-            page.evaluate("document.activeElement.innerText").strip().endswith("Forecast")
-            and page.evaluate("document.activeElement.tagName") == "BUTTON"
-        ):
-            break
-    page.keyboard.press("Enter")
+    press("Forecast")
     page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
 
 
 def test_at_a_phones_width_nothing_is_cut_off(open_page):
     page = open_page(width=390, height=844, has_touch=True, is_mobile=True)
-    page.get_by_role("button", name="Take this example").click()
-    page.get_by_role("heading", name="The series").wait_for()
+    take_example(page)
     for tab in ("Data", "Forecast"):
         go(page, tab)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -312,3 +300,18 @@ def test_axe_finds_nothing_serious(open_page, scheme):
     for tab in ("How good", "Why", "What if", "The post, live", "Take away"):
         go(page, tab)
         check_accessibility(page)
+
+
+def test_the_training_of_a_visitor_who_leaves_is_stopped(chromium, counting):
+    context = chromium.new_context()
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(counting.url)
+    take_example(page)
+    begin(page, "Best")
+    assert counting.held()["jobs"] == 1
+    context.close()
+    # Its networks would take minutes; the job is stopped as the session ends.
+    end = time.monotonic() + 90
+    while ((left := counting.held())["sessions"], left["jobs"]) != (0, 0):
+        assert time.monotonic() < end

@@ -1,5 +1,6 @@
-"""What the page's own paths refuse, without a browser."""
+"""The page's process: what its own paths refuse, who counts as a visitor, and what stays of those who have left."""
 
+import asyncio
 import json
 import re
 from urllib.parse import urlencode
@@ -8,7 +9,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from seqcast.app.settings import AppSettings
+from seqcast.app.visitors import AppSettings
 
 pytestmark = pytest.mark.processes
 SOCKET = "/_nicegui_ws/socket.io/"
@@ -83,3 +84,20 @@ def test_no_page_of_the_server_loads_a_foreign_script(visitor):
     assert visitor.get("/docs").status_code == 404
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", visitor.get("/").text)
     assert "paths" in json.loads(visitor.get("/openapi.json").text)
+
+
+# ---------------------------------------------------------------- visitors who come and go
+
+
+def test_who_only_asks_for_the_page_takes_nobodys_place(visitors, counting):
+    for _ in range(20):
+        assert httpx.get(counting.url, timeout=60).status_code == 200
+    assert counting.held()["sessions"] == 0
+    # A visitor comes all the same: the count after the visit says that the table was read, and let go.
+    assert asyncio.run(visitors.visit(counting.url, 4, visitors.table(0.1)))[-1]["sessions"] == 0
+
+
+def test_nothing_stays_of_visitors_who_have_left(visitors, counting):
+    for counts in asyncio.run(visitors.visit(counting.url, 8, visitors.table(0.1))):
+        assert counts["sessions"] == 0
+        assert counts["frames"] == 0

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 from nicegui import ui
 
-from seqcast.app import tasks
 from seqcast.app.charts import fan_chart, line_chart
-from seqcast.app.context import Context, refreshable
-from seqcast.app.panels.forecast import bounds_of
-from seqcast.app.panels.progress import JobPanel
-from seqcast.app.table import VisitorFrame, rows_of
-from seqcast.app.theme import choose_series, heading, note, panel_card, show_chart, show_table
+from seqcast.app.computations import backtest
+from seqcast.app.panels.forecast_panel import bounds_of
+from seqcast.app.panels.panel import Context, JobPanel, refreshable
+from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
+from seqcast.app.visitor_table import VisitorFrame, rows_of
 from seqcast.evaluation import BASELINE, evaluate
 
 FORECASTS = {"seqcast": "the forecast", BASELINE: "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
 # Ratios of two errors between which they are called the same.
 SAME = (0.995, 1.005)
+# Steps of past that are drawn with a forecast of the past, over its own.
+DRAWN = 9
 
 
 class ScoresPanel(JobPanel):
@@ -33,8 +34,7 @@ class ScoresPanel(JobPanel):
     def __init__(self, context: Context) -> None:
         super().__init__(context, "Stop the test")
         self.known: Any = None
-        self.windows = 3
-        self.series = ""
+        self.windows: float | None = 3
 
     def build(self) -> None:
         """Write the panel."""
@@ -44,30 +44,26 @@ class ScoresPanel(JobPanel):
             " trained is trained on the rows before the first of these moments."
         )
         self._ask()
-        self.view.build()
+        self.build_progress()
         self._show()
-        self.context.on_change(self._refresh)
 
-    def _refresh(self) -> None:
-        if self.context.session.outcome is not self.known:
-            self.known, self.problem, self.series = self.context.session.outcome, None, ""
+    def refresh(self) -> None:
+        """Show what has changed."""
+        if self.session.outcome is not self.known:
+            self.known, self.problem = self.session.outcome, None
         self._ask.refresh()
         self._show.refresh()
 
     @refreshable
     def _ask(self) -> None:
-        frame = self.context.session.frame
+        frame = self.session.frame
         if frame is None:
             note("Choose a table in the panel Data first.")
             return
         with ui.row().classes("items-center"):
-            ui.number(
-                "Moments to forecast from", value=self.windows, min=1, max=50, precision=0, on_change=self._set_windows
-            ).props("outlined dense").classes("w-56")
+            windows = ui.number("Moments to forecast from", min=1, max=50, precision=0)
+            windows.classes("w-56").bind_value(self, "windows")
             self.start_button("Test on the past", "fact_check", partial(self.test, frame))
-
-    def _set_windows(self, event: Any) -> None:
-        self.windows = max(1, int(event.value or 1))
 
     async def test(self, frame: VisitorFrame) -> None:
         """Backtest, and show what comes of it.
@@ -75,64 +71,54 @@ class ScoresPanel(JobPanel):
         Args:
             frame: The series.
         """
-        session = self.context.session
-        request = session.backtest_request(frame, self.windows)
-        tested = await self.compute(self.context.sessions.trainings, tasks.backtest, request)
-        if tested is not None and session.frame is frame:
-            session.backtest = tested
+        asked, trainings = self.session.used, self.context.sessions.trainings
+        windows = max(1, int(self.windows or 1))
+        job = backtest, frame.df, asked.options(frame), windows, asked.time_limit
+        tested = await self.compute(trainings, *job, hear=self.hear)
+        if tested is not None and self.session.frame is frame:
+            self.session.backtest = tested
         self.context.changed()
 
     @refreshable
     def _show(self) -> None:
-        session = self.context.session
         self.show_problem()
-        frame, tested, dark = session.frame, session.backtest, self.context.dark
+        frame, tested = self.session.frame, self.session.backtest
         if tested is None or frame is None:
             return
         columns = frame.columns
-        by_step = error_by_step(tested, columns)
         with panel_card():
             heading("Mean error by step", 3)
             ui.label(_verdict(tested, columns))
-            lines = {FORECASTS[name]: values for name, values in by_step.items()}
-            steps = range(1, len(next(iter(lines.values()))) + 1)
+            lines = {FORECASTS[name]: values for name, values in error_by_step(tested, columns).items()}
+            steps = range(1, len(lines[FORECASTS["seqcast"]]) + 1)
             chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name="mean absolute error")
-            show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=dark)
+            show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=self.dark)
         with panel_card():
             heading("How often the intervals held", 3)
             rows = [[f"{level:g} %", f"{share:.0%}"] for level, share in coverage(tested, columns).items()]
-            show_table(["interval", "share of values within"], rows, said="Coverage of the intervals")
+            show_table(["interval", "share of values within"], rows, "Coverage of the intervals")
+        table = scores_by_series(tested, columns)
         with panel_card():
             heading("Series, the worst first", 3)
-            table = scores_by_series(tested, columns)
-            if self.series not in table["series"].tolist():
-                self.series = str(table["series"].iloc[0])
-            show_table(
-                ["series", "error of the forecast", "of the last season", "forecast / last season"],
-                table.head(WORST_SHOWN).values.tolist(),
-                said="Errors by series, the worst first",
-            )
+            names = ["series", "error of the forecast", "of the last season", "forecast / last season"]
+            show_table(names, table.head(WORST_SHOWN).values.tolist(), "Errors by series, the worst first")
             if len(table) > WORST_SHOWN:
                 note(f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's")
         with panel_card():
-            choose_series(table["series"].tolist(), self.series, self._choose)
-            self._window(frame, tested, dark)
+            self.choose_series(table["series"].tolist(), self._show.refresh)
+            self._window(frame, tested)
 
-    def _window(self, frame: VisitorFrame, tested: Any, dark: bool) -> None:
+    def _window(self, frame: VisitorFrame, tested: Any) -> None:
         columns = frame.columns
-        part = rows_of(tested, columns, self.series)
-        last = part[part["cutoff"] == part["cutoff"].max()]
-        rows = frame.series(self.series)
-        shown = rows[rows[columns.ds] <= last[columns.ds].max()].tail(9 * len(last))
-        past = shown[columns.ds].to_numpy(), shown[columns.value].to_numpy(float)
+        rows = rows_of(tested, columns, self.series)
+        last = rows[rows["cutoff"] == rows["cutoff"].max()]
         ahead = last[columns.ds].to_numpy(), last["seqcast"].to_numpy(float)
+        stamps, values = frame.series(self.series)
+        end = int((stamps <= ahead[0].max()).sum())
+        shown = slice(max(0, end - DRAWN * len(last)), end)
         heading(f"{self.series}: the last of these forecasts, and what came", 3)
-        chart = fan_chart(self.series, past, ahead, bounds_of(last), unit=columns.value)
-        show_chart(chart, f"Forecast of the past of {self.series} beside what came", dark=dark)
-
-    def _choose(self, name: str) -> None:
-        self.series = name
-        self._show.refresh()
+        chart = fan_chart(self.series, (stamps[shown], values[shown]), ahead, bounds_of(last), unit=columns.value)
+        show_chart(chart, f"Forecast of the past of {self.series} beside what came", dark=self.dark)
 
 
 def _verdict(tested: Any, columns: Any) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from seqcast.errors import DataError
 from seqcast.plots.style import MODELS, save_figure
-from seqcast.tune.result import importance_bars, parallel_coordinates
+from seqcast.tune.result import Trial, TuningResult
 
 TRIALS = [
     ({"units": "64-64", "rate": 0.001, "dropout": 0.1}, 0.5),
@@ -13,8 +13,14 @@ TRIALS = [
 ]
 
 
+def result(trials=(), importance=None):
+    trials = [Trial(place, "complete", loss, parameters) for place, (parameters, loss) in enumerate(trials)]
+    return TuningResult(None, (), tuple(trials), "", importance or {})
+
+
 def test_the_best_trial_is_bold_and_named(tmp_path):
-    figure = parallel_coordinates(TRIALS)
+    figure = result(TRIALS).parallel_figure(title="A search")
+    assert figure.get_suptitle() == "A search"
     lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 4]
     bold = [line for line in lines if line.get_linewidth() > 2]
     assert len(lines) == 3
@@ -27,17 +33,14 @@ def test_the_best_trial_is_bold_and_named(tmp_path):
 
 
 def test_the_most_important_is_on_top():
-    figure = importance_bars({"a": 0.1, "learning_rate": 0.6, "b": 0.3})
+    figure = result(importance={"a": 0.1, "learning_rate": 0.6, "b": 0.3}).importance_figure()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "learning rate"]
     widths = [bar.get_width() for bar in figure.axes[0].patches]
     assert widths == sorted(widths)
 
 
 def test_too_few_trials():
-    for draw in (lambda: importance_bars({}), lambda: parallel_coordinates(TRIALS[:1])):
+    few = result(TRIALS[:1])
+    for draw in (few.importance_figure, few.parallel_figure):
         with pytest.raises(DataError, match="expected at least two complete trials"):
             draw()
-
-
-def test_figures_of_a_search(found):
-    assert found.parallel_figure(title="A search").get_suptitle() == "A search"

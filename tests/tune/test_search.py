@@ -2,27 +2,39 @@
 
 import json
 import math
-import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
-from seqcast.errors import MissingPackageError, SpecError
+from seqcast.errors import SpecError
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune import Range
-from seqcast.tune.choosing import Recipe
 from seqcast.tune.objective import Objective
-from seqcast.tune.storage import Storage, quiet
+from seqcast.tune.search import final_options
 
 from .conftest import TINY, waves
 
 
 def parameters(found):
     return [(trial.number, dict(trial.parameters), trial.loss) for trial in found.trials]
+
+
+def test_a_trial_that_is_taken_for_dead_does_not_end_the_search(search, frame, monkeypatch):
+    score, taken = Objective.score, []
+
+    def take_the_first(self, setting, callbacks):
+        (watch,) = callbacks
+        if not taken:
+            taken.append(watch.trial.number)
+            watch.trial.study.tell(watch.trial.number, state=TrialState.FAIL)
+        return score(self, setting, callbacks)
+
+    monkeypatch.setattr(Objective, "score", take_the_first)
+    again = search(frame, trials=2)
+    assert [trial.state for trial in again.trials] == ["failed", "complete", "complete"]
 
 
 def test_the_first_trial_is_untuned_and_the_best_is_never_worse(found):
@@ -49,9 +61,8 @@ def test_where_the_others_are_worse_the_best_is_trained_with_several_seeds(searc
     assert not all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("name", ["study.db", "study.log"])
-def test_a_study_goes_on_with_the_trials_that_are_left(search, frame, found, tmp_path, name):
-    place = tmp_path / name
+def test_a_study_goes_on_with_the_trials_that_are_left(search, frame, found, tmp_path):
+    place = tmp_path / "study.db"
     search(frame, trials=2, storage=place)
     with pytest.raises(SpecError, match="expected one without a study, or resume=True, received a study with 2 trials"):
         search(frame, trials=4, storage=place)
@@ -68,8 +79,8 @@ def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(search, fra
     with monkeypatch.context() as patch:
         patch.setattr(Objective, "fit", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            search(frame, trials=1, storage=tmp_path / "study.log")
-    again = search(frame, trials=1, storage=tmp_path / "study.log", resume=True)
+            search(frame, trials=1, storage=tmp_path / "study.db")
+    again = search(frame, trials=1, storage=tmp_path / "study.db", resume=True)
     assert [(trial.state, trial.untuned) for trial in again.trials] == [("failed", True), ("complete", True)]
     assert again.untuned_loss == found.untuned_loss
 
@@ -102,6 +113,7 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
         ({"n_windows": 1.5}, "n_windows: expected a whole number"),
         ({"time_limit": "soon"}, "time_limit: expected seconds, or a text such as '10 min'"),
         ({"storage": "study.txt"}, "storage: expected a file study.db"),
+        ({"storage": "no/study.db"}, "storage: expected a storage that can be opened"),
         ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
         ({"resume": True}, "resume: expected storage beside it"),
         ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
@@ -130,12 +142,6 @@ def test_options_that_are_refused(search, frame, changes, message, tmp_path, mon
     with pytest.raises(SpecError, match=message):
         search(frame, **changes)
     assert not list(tmp_path.iterdir())
-
-
-def test_without_optuna(search, frame, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[tune\]'"):
-        search(frame)
 
 
 def test_settings_that_cannot_be_trained_are_left_out(search, frame):
@@ -180,7 +186,7 @@ def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
     untuned, other = MemberSpec(TINY, TrainingSpec()), MemberSpec(TINY, TrainingSpec(epochs=3))
     for preset, members, judge in (("auto", [other], untuned), ("auto", [untuned], None), ("classic", [other], None)):
         arguments = {"preset": preset, "training": {"epochs": 2, "learning_rate": 0.1}, "verbose": 0, "level": 80}
-        final = Recipe.of(arguments, members, untuned, 3).options
+        final = final_options(arguments, members, untuned, 3)
         expected = EnsembleSpec(members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge)
         assert final == {"preset": expected, "training": None, "context_length": None, "random_state": 3, "level": 80}
 
@@ -190,23 +196,3 @@ def test_without_a_named_preset_the_last_season_may_share_the_forecast(search, f
     found = search(frame, preset="auto", trials=1, level=(80,), point="mean", space={"dropout": Range(0.0, 0.1)})
     assert set(found.forecaster.choice_.losses) >= {"seasonal_naive", "trained"}
     assert not found.forecaster.preset.alone
-
-
-def open_files():
-    """Return the paths of the files that this process holds open, where the system tells."""
-    return {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
-
-
-@pytest.mark.parametrize("name", ["a.db", "a.log"])
-def test_a_storage_is_opened_by_its_address_and_closed(tmp_path, name):
-    with quiet(), Storage.of(tmp_path / name).study() as study:
-        study.enqueue_trial({"x": 1.0})
-        with Storage.of(tmp_path / name).study() as again:
-            assert len(again.get_trials()) == 1
-    # The study is still there, as a user's variable may keep it.
-    assert not [path for path in open_files() if path.startswith(str(tmp_path))]
-
-
-def test_a_folder_that_is_not_there(search, frame, tmp_path):
-    with pytest.raises(SpecError, match="storage: expected a storage that can be opened"):
-        search(frame, storage=tmp_path / "no" / "study.db")

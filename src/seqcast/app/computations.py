@@ -1,0 +1,308 @@
+"""What the page has computed in its processes: fits, backtests, forecasts, looks inside, and the post's experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqcast.app.job_queue import Hear
+from seqcast.errors import SpecError
+
+# Models that a process has loaded at a time.
+LOADED_MODELS = 8
+# Windows that a look inside reads, the last of them whose sensitivities it takes, and neighbours of each.
+LOOKED_AT, SENSITIVE, NEIGHBOURS = 300, 32, 5
+
+
+@dataclass(frozen=True)
+class FitOutcome:
+    """What came of a fit.
+
+    Args:
+        forecast: The forecast, as from `Forecaster.predict`.
+        choice: What forecasts, and why, in words.
+        season_length: Steps of a season.
+        interrupted: Whether it was stopped, and forecasts with the best so far.
+    """
+
+    forecast: Any
+    choice: str
+    season_length: int
+    interrupted: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a network looks at.
+
+    Args:
+        network: What it is, in words.
+        memory: For each step of the forecast, within how many of the last steps 95 % of the influence lies.
+        by_step: The influence of each step of the past, the root mean square over the steps of the forecast.
+        covariates: How much of the influence each input has, as a share.
+        nearest: The windows whose states are nearest to those of each window, nearest first.
+        states: The first two principal components of the states, with series, cutoff and the value there.
+        explained: Which shares of the variance they hold.
+    """
+
+    network: str
+    memory: list[int]
+    by_step: list[float]
+    covariates: dict[str, float]
+    nearest: Any
+    states: Any
+    explained: list[float]
+
+
+def warm_up() -> None:
+    """Import what a fit needs, so that the first visitor does not wait for it."""
+    from seqcast.pretrained import load_pretrained  # noqa: F401
+
+
+def fit(tell: Hear, df: Any, ahead: Any, options: Mapping[str, Any], model_file: Path, time_limit: Any) -> FitOutcome:
+    """Fit a forecaster, save it and forecast; whatever the training tells is handed on.
+
+    Args:
+        tell: Hears `TrainingEvent`s.
+        df: The rows.
+        ahead: The rows behind them, with what is known in advance; `None` without.
+        options: Arguments of the `Forecaster`.
+        model_file: Where the fitted one is saved.
+        time_limit: As for `Forecaster.fit`.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        KeyboardInterrupt: It was stopped before there was anything to keep.
+    """
+    from seqcast.forecaster import Forecaster, check_future_given
+    from seqcast.training import listen
+
+    model = Forecaster(**options, verbose=0)
+    names = tuple(model.future_covariates)
+    check_future_given(ahead, options["columns"], names, needed=bool(names))
+    interrupted = False
+    try:
+        with listen(tell):
+            model.fit(df, time_limit=time_limit)
+    except KeyboardInterrupt:
+        if not model.__sklearn_is_fitted__():
+            raise
+        interrupted = True
+    model.save(model_file)
+    return FitOutcome(model.predict(future=ahead), str(model.choice_), model.season_length_, interrupted)
+
+
+def backtest(tell: Hear, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any) -> Any:
+    """Forecast the rows' own past.
+
+    Args:
+        tell: Hears `TrainingEvent`s.
+        df: The rows.
+        options: Arguments of the `Forecaster`.
+        windows: Number of cutoffs.
+        time_limit: As for `Forecaster.backtest`.
+
+    Returns:
+        A frame as from `Forecaster.backtest`.
+    """
+    from seqcast.forecaster import Forecaster
+    from seqcast.training import listen
+
+    with listen(tell):
+        return Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)
+
+
+def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> Any:
+    """Forecast with a fitted model.
+
+    Args:
+        model_file: The model.
+        df: The rows to forecast from.
+        ahead: What is known in advance.
+        level: Levels of the intervals.
+    """
+    return _loaded(model_file).predict(df=df, future=ahead, level=level)
+
+
+def write_report(model_file: Path, path: Path, df: Any, ahead: Any, backtested: Any, title: str) -> None:
+    """Write the report of a fitted model as an HTML page.
+
+    Args:
+        model_file: The model.
+        path: The page.
+        df: The rows to forecast from.
+        ahead: What is known in advance.
+        backtested: A frame from `backtest`, or `None`.
+        title: Title of the page.
+    """
+    _loaded(model_file).report(path, df, future=ahead, backtest=backtested, n_windows=0, title=title)
+
+
+def explain(model_file: Path, df: Any) -> Explanation | None:
+    """Look inside the first network of a model.
+
+    Args:
+        model_file: The model.
+        df: The rows that its windows are taken from.
+
+    Returns:
+        What it looks at; `None` where there is no network.
+    """
+    from seqcast.inspect import nearest, principal_components, sensitivity, states
+
+    model = _loaded(model_file)
+    if not model.engines_:
+        return None
+    windows = model.model_inputs(df, step_size=1)
+    if len(windows) > LOOKED_AT:
+        windows = windows[np.linspace(0, len(windows) - 1, LOOKED_AT).astype(int)]
+    depends = sensitivity(windows[-min(len(windows), SENSITIVE) :])
+    influence = {name: float(np.square(depends.by_step(name)).sum()) for name in depends.features}
+    for name in depends.future_features:
+        future = float(np.square(depends.by_step(name, future=True)).sum())
+        influence[name] = influence.get(name, 0.0) + future
+    total = sum(influence.values()) or 1.0
+    seen = states(windows)
+    components = principal_components(seen, 2)
+    first, second = components.points.T
+    return Explanation(
+        network="network trained on this table" if model.fitted_.trainings else "pretrained network",
+        memory=depends.memory_length().tolist(),
+        by_step=np.sqrt(np.square(depends.by_step()).mean(axis=0)).tolist(),
+        covariates={name: share / total for name, share in influence.items()},
+        nearest=nearest(windows, k=min(NEIGHBOURS, len(windows) - 1)) if len(windows) > 1 else None,
+        states=windows.labels.frame(np.arange(len(windows)), {"first": first, "second": second}),
+        explained=components.explained.tolist(),
+    )
+
+
+def _loaded(path: Path) -> Any:
+    """Return the model of a file, which is read again when the file has changed."""
+    return _load(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(LOADED_MODELS)
+def _load(path: Path, written: int) -> Any:  # noqa: ARG001
+    from seqcast.forecaster import Forecaster
+
+    return Forecaster.load(path)
+
+
+# ---------------------------------------------------------------- the experiment of the post
+
+# What the decoder reads, as the page names it, by its name in `NetworkSpec`.
+DECODERS = {
+    "zeros": "zeros, as in the post",
+    "teacher": "the truth while it learns (teacher forcing)",
+    "autoregressive": "its own last value (feeding back)",
+}
+WINDOWS, EPOCHS = 12_800, 10
+HORIZON = 15
+# Horizons for which the signal goes on.
+BEYOND = 4
+TEST_SEED = 50_000
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a network makes of the signal after an epoch.
+
+    Args:
+        decoder: What its decoder reads.
+        epoch: Epochs that are over.
+        forecast: Its forecast of the trained horizon, `[H]`.
+    """
+
+    decoder: str
+    epoch: int
+    forecast: list[float]
+
+
+@dataclass
+class SineOutcome:
+    """What the networks made of a signal that none of them saw.
+
+    Args:
+        past: The signal's past, `[T]`.
+        truth: How it goes on, `[4 H]`.
+        forecasts: Each network's forecast of that, by what its decoder reads.
+        errors: The mean squared error of the trained horizon over many signals, over their variance.
+        tokens: For the first network, the first two principal components of its last layer's states, step by step,
+            `[steps, 2]`: while it reads the past, then while it writes.
+    """
+
+    past: list[float]
+    truth: list[float]
+    forecasts: dict[str, list[float]] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+    tokens: list[list[float]] = field(default_factory=list)
+
+
+def learn_sines(tell: Hear, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0) -> SineOutcome:
+    """Let a small network for each kind of decoder learn random sines, and continue a signal that none of them saw.
+
+    A training that is stopped keeps the best so far; networks that were not begun are left out.
+
+    Args:
+        tell: Hears a `Snapshot` after each epoch.
+        signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise` and `past`.
+        decoders: What the decoder reads, a network each.
+        seed: Seed of everything random.
+
+    Raises:
+        SpecError: The frequencies are no range.
+        KeyboardInterrupt: It was stopped before there was a network.
+    """
+    from seqcast.inspect import principal_components, trajectories
+    from seqcast.studies import network, sine_windows
+
+    slowest, fastest = signals["frequency"]
+    if not 0 < slowest < fastest:
+        received = f"{slowest:g} to {fastest:g}"
+        raise SpecError("frequencies", expected="a slow one above 0 and a faster one", received=received)
+    signals = {**signals, "offset": (0.0, 0.0)}
+    past, future, _ = sine_windows(WINDOWS, future=HORIZON, seed=seed, **signals)
+    unseen, beyond, _ = sine_windows(500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals)
+    near = beyond[:, :HORIZON]
+    outcome = SineOutcome(unseen[0, :, 0].tolist(), beyond[0, :, 0].tolist())
+    stopped = False
+    for decoder in decoders:
+        model = network(seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
+        try:
+            model.fit(past, future, callbacks=[_snapshots(tell, decoder, unseen[:1])])
+        except KeyboardInterrupt:
+            stopped = True
+        if hasattr(model, "engine_"):
+            forecast = model.predict(unseen[:1], horizon=BEYOND * HORIZON)
+            outcome.forecasts[decoder] = forecast[0, :, 0].tolist()
+            outcome.errors[decoder] = float(np.square(model.predict(unseen) - near).mean() / np.square(near).mean())
+        if not outcome.tokens and outcome.forecasts:
+            traced = trajectories(model.model_inputs(unseen[:1]), horizon=BEYOND * HORIZON)
+            states = np.concatenate([traced.states(part, 2)[0] for part in ("encoder", "decoder")])
+            outcome.tokens = principal_components(states, 2).points.tolist()
+        if stopped:
+            break
+    if not outcome.forecasts:
+        raise KeyboardInterrupt
+    return outcome
+
+
+def _snapshots(tell: Hear, decoder: str, past: Any) -> Any:
+    """Return a callback that tells what the network makes of a signal, epoch by epoch."""
+    from seqcast.runtime import keras, to_numpy
+
+    class Snapshots(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if hasattr(self.model, "jax_state_sync"):
+                self.model.jax_state_sync()
+            forecast = to_numpy(self.model({"past": past}, training=False))[0, :, 0]
+            tell(Snapshot(decoder, epoch + 1, forecast.tolist()))
+
+    return Snapshots()

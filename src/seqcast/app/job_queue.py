@@ -1,0 +1,245 @@
+"""Jobs of the page: they run in turn in a process of their own, tell how far they are, and can be stopped.
+
+`concurrent.futures` starts the process (spawned, since JAX's threads would not survive a fork) and sends jobs there and
+results back. A pipe takes stops there and events back. A stop raises `KeyboardInterrupt` in the function, as
+Ctrl-C does, so that a training keeps the best weights so far.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import contextlib
+import itertools
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, ClassVar
+
+from seqcast.errors import SeqcastError, WorkerDiedError
+from seqcast.runtime import ALL_MEMORY, kill_workers
+
+# Takes what a job tells of how far it is.
+Hear = Callable[[Any], None]
+
+
+class QueueFullError(SeqcastError):
+    """Too many jobs wait already."""
+
+
+class StoppedError(SeqcastError):
+    """A job was stopped before it had any result."""
+
+
+class Job:
+    """A job that waits or runs; `JobQueue.submit` makes it.
+
+    Args:
+        queue: Where it waits.
+        number: Its number there.
+        future: Its result.
+    """
+
+    def __init__(self, queue: JobQueue, number: int, future: Future[Any]) -> None:
+        self.queue, self.number, self.future = queue, number, future
+
+    @property
+    def before(self) -> int:
+        """How many jobs run or wait before it."""
+        return self.queue.jobs.index(self) if self in self.queue.jobs else 0
+
+    def stop(self) -> None:
+        """Ask it to stop: a training keeps the best so far, and a job that waits is dropped at its turn."""
+        if self in self.queue.jobs:
+            self.queue.send(self.number)
+
+    async def result(self) -> Any:
+        """Wait for its result.
+
+        Raises:
+            StoppedError: It was stopped before there was any.
+            WorkerDiedError: The process has died.
+            Exception: Whatever it raised.
+        """
+        try:
+            # A page that is closed while it waits does not take the job from its queue.
+            return await asyncio.shield(asyncio.wrap_future(self.future))
+        except BrokenExecutor as error:
+            raise WorkerDiedError.with_advice() from error
+
+
+class JobQueue:
+    """The jobs of one process, which the first of them starts, and the first one after it has died starts again.
+
+    Args:
+        max_waiting: Most jobs that wait for the one that runs.
+
+    Attributes:
+        jobs: Those that run or wait, in their order.
+
+    Example:
+        >>> JobQueue(max_waiting=2).jobs
+        []
+    """
+
+    def __init__(self, *, max_waiting: int) -> None:
+        self.max_waiting = max_waiting
+        self.jobs: list[Job] = []
+        self._hear: dict[int, tuple[asyncio.AbstractEventLoop, Hear]] = {}
+        self._numbers = itertools.count()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, hear: Hear | None = None) -> Job:
+        """Take a job.
+
+        Args:
+            function: A function of a module, called in the process as `function(*arguments)`.
+            arguments: Its arguments.
+            hear: Called in the event loop with whatever the job tells. The function then gets one more argument, the
+                first: what it tells by.
+
+        Returns:
+            The job.
+
+        Raises:
+            QueueFullError: Too many wait.
+        """
+        if len(self.jobs) > self.max_waiting:
+            expected = f"at most {self.max_waiting} computations that wait"
+            received = f"{len(self.jobs)} that run or wait"
+            raise QueueFullError("the queue", expected=expected, received=received, hint="Try again in a minute.")
+        number = next(self._numbers)
+        if hear is not None:
+            self._hear[number] = asyncio.get_running_loop(), hear
+        job = Job(self, number, self.run(_run, number, hear is not None, function, *arguments))
+        self.jobs.append(job)
+        job.future.add_done_callback(lambda _: self._end(job))
+        return job
+
+    def send(self, message: int | None) -> None:
+        """Tell the process which job to stop.
+
+        Args:
+            message: Its number; `None` ends the process.
+        """
+        with contextlib.suppress(OSError):  # it has died
+            self._pipe.send(message)
+
+    def close(self) -> None:
+        """End the process; what waits fails."""
+        if self._pool is not None:
+            self.send(None)
+            self._pool.shutdown()
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Run a function in the process, or in a new one where there is none that lives; it is no job to wait for.
+
+        Args:
+            function: A function of a module.
+            arguments: Its arguments.
+        """
+        with contextlib.suppress(BrokenExecutor):
+            if self._pool is not None:
+                return self._pool.submit(function, *arguments)
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(theirs,))
+        future = self._pool.submit(function, *arguments)
+        theirs.close()
+        threading.Thread(target=self._read, args=(self._pipe,), name="seqcast-events", daemon=True).start()
+        return future
+
+    def _read(self, pipe: Connection) -> None:
+        """Hand on what the jobs of a process tell, until it ends."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                number, event = pipe.recv()
+                with contextlib.suppress(KeyError, RuntimeError):  # the job has ended, or the event loop
+                    loop, hear = self._hear[number]
+                    loop.call_soon_threadsafe(hear, event)
+
+    def _end(self, job: Job) -> None:
+        self.jobs.remove(job)
+        self._hear.pop(job.number, None)
+
+
+# ---------------------------------------------------------------- in the process
+
+
+class _Process:
+    """What the process knows of its jobs."""
+
+    pipe: Connection
+    running: int | None = None
+    stopped: ClassVar[set[int]] = set()
+    sending = threading.Lock()
+
+
+def _begin(pipe: Connection) -> None:
+    """Listen for stops, and drop signals that come between two jobs."""
+    _Process.pipe = pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The page's processes share a GPU, where there is one; JAX reads this when it starts.
+    os.environ.setdefault(ALL_MEMORY, "false")
+    threading.Thread(target=_listen, name="seqcast-stops", daemon=True).start()
+
+
+def _listen() -> None:
+    """Stop the jobs that are to stop; end with the page's process, however that ends."""
+    with contextlib.suppress(EOFError, OSError):
+        while (number := _Process.pipe.recv()) is not None:
+            _Process.stopped.add(number)
+            if _Process.running == number:
+                _interrupt()
+    kill_workers()
+    os._exit(0)
+
+
+def _interrupt() -> None:
+    """Raise `KeyboardInterrupt` in the main thread.
+
+    Where that waits for other processes, only a signal that is sent to that very thread wakes it.
+    """
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:  # Windows
+        _thread.interrupt_main()
+
+
+def _run(number: int, tells: bool, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a job; what it raises can be sent."""
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            # It is set before the look at the stops, which are added before they look at it: none is missed.
+            _Process.running = number
+            if number in _Process.stopped:
+                raise KeyboardInterrupt
+            return function(partial(_tell, number), *arguments) if tells else function(*arguments)
+        finally:
+            _Process.running = None
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        raise StoppedError("it was stopped before there was anything to keep") from None
+    except Exception as error:
+        raise _sendable(error) from error
+
+
+def _tell(number: int, event: Any) -> None:
+    with _Process.sending, contextlib.suppress(OSError):  # the page's process may have gone
+        _Process.pipe.send((number, event))
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error as it is, or in words where pickle cannot make it again."""
+    try:
+        return pickle.loads(pickle.dumps(error))  # type: ignore[no-any-return]
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,252 @@
+"""*Data*: a file, a paste or a shipped series; what its columns are; what the series look like; what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from weakref import proxy
+
+from nicegui import events, ui
+
+from seqcast.app.charts import series_chart
+from seqcast.app.panels.panel import Panel, refreshable
+from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_chart, show_table, spoken_step
+from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
+from seqcast.data import datasets
+from seqcast.data.frames import Dialect
+from seqcast.errors import DataError, SeqcastError
+
+KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
+ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
+# Quasar's own button has no name for screen readers, and holds the input: two things to press, one in the other.
+UPLOAD_HEADER = """
+<div class="row items-center no-wrap q-pa-sm q-gutter-sm">
+  <q-btn no-caps unelevated color="white" text-color="primary" label="Choose a file" @click="props.pickFiles" />
+  <span>or drop one here</span>
+  <div style="display: none"><q-uploader-add-trigger /></div>
+</div>
+"""
+ROWS_SHOWN = 6
+# A table with more columns than these is shown by its first ones.
+COLUMNS_SHOWN = 40
+PROBLEMS_SHOWN = 10
+# Series that are drawn at a time.
+MOST_DRAWN = 6
+# Rows before and after one that something is wrong with.
+ROWS_AROUND = 2
+FOUND_OUT = "found out"
+SEPARATORS = {FOUND_OUT: None, "comma ,": ",", "semicolon ;": ";", "tab": "\t", "bar |": "|"}
+MARKS = {FOUND_OUT: None, "point .": ".", "comma ,": ","}
+ORDERS = {FOUND_OUT: None, "day first, 31/12/2024": True, "month first, 12/31/2024": False}
+
+
+class DataPanel(Panel):
+    """The panel; arguments as for `Panel`."""
+
+    shown: tuple[str, ...] = ()
+
+    def build(self) -> None:
+        """Write the panel."""
+        heading("Data")
+        with ui.row().classes("w-full items-stretch"):
+            with ui.column().classes("grow min-w-64 gap-1"):
+                heading("A file", 3)
+                note(f"{KINDS}: one row a time, or a column for each series.")
+                self._upload()
+            with ui.column().classes("grow min-w-64 gap-1"):
+                heading("Copied from a spreadsheet", 3)
+                self.pasted = ui.textarea(label="Paste rows here, the header first").classes("w-full")
+                self.pasted.props("outlined rows=3")
+                ui.button("Read what was pasted", on_click=self._read_pasted).props("outline")
+            with ui.column().classes("grow min-w-64 gap-1"):
+                heading("An example", 3)
+                titles = {name: datasets.describe(name).title for name in datasets.names()}
+                label = "Series that comes along"
+                self.example = ui.select(titles, value=next(iter(titles)), label=label).classes("w-full")
+                ui.button("Take this example", on_click=self._take_example).props("outline")
+        self._show()
+
+    def _upload(self) -> None:
+        # FastAPI's caches hold the route of each upload, and the route holds this function.
+        panel, size = proxy(self), self.context.settings.max_upload
+        refused = f"Expected one table: a {KINDS} file of at most {size // 2**20} MiB."
+        self.upload = ui.upload(
+            auto_upload=True,
+            max_file_size=size,
+            on_upload=lambda event: panel._uploaded(event),
+            on_rejected=lambda: ui.notify(refused, type="negative"),
+        )
+        self.upload.props("bordered flat hide-upload-btn").classes("w-full").props["accept"] = ACCEPTED
+        self.upload.add_slot("header", UPLOAD_HEADER)
+
+    async def open(self, path: Path, dialect: Dialect | None = None, roles: Roles | None = None) -> None:
+        """Read a table and show it; what is wrong with it is shown too.
+
+        Args:
+            path: Its file.
+            dialect: How it is written, as far as a person has said.
+            roles: What its columns are, if a person has said so.
+        """
+        self.problem, self.shown = None, ()
+        try:
+            async with self.context.sessions.reading:
+                table = await asyncio.to_thread(Table.read, path, dialect)
+            if roles is not None and set(roles.of) == set(table.roles.of):
+                table = replace(table, roles=roles)
+            await asyncio.to_thread(self.session.take, table)
+        except Exception as error:  # a file can provoke anything in what reads it
+            self.problem = error
+            if not isinstance(error, SeqcastError):
+                self.context.tell(error)
+            elif self.session.table is None or self.session.table.path != path:
+                self.session.table = self.session.frame = None
+        self.context.changed()
+
+    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+        path = self.session.store(event.file.name, await event.file.read())
+        self.upload.reset()
+        await self.open(path)
+
+    async def _read_pasted(self) -> None:
+        text = self.pasted.value or ""
+        if not text.strip():
+            ui.notify("Paste some rows first.", type="warning")
+            return
+        await self.open(self.session.store("pasted.csv", text.encode()))
+
+    async def _take_example(self) -> None:
+        name = str(self.example.value)
+        frame = await asyncio.to_thread(datasets.load, name)
+        await self.open(self.session.store(f"{name}.csv", frame.to_csv(index=False).encode()))
+
+    async def _change(self, table: Table, roles: Roles) -> None:
+        self.problem = None
+        try:
+            await asyncio.to_thread(self.session.take, replace(table, roles=roles))
+        except SeqcastError as error:
+            self.problem = error
+        self.context.changed()
+
+    @refreshable
+    def _show(self) -> None:
+        table, frame = self.session.table, self.session.frame
+        if self.problem is not None:
+            problem_card(self.problem, self._around)
+        elif table is None:
+            note("No table yet.")
+        if table is not None:
+            with panel_card():
+                self._columns(table)
+            if frame is not None:
+                with panel_card():
+                    self._series(frame)
+
+    def _around(self) -> None:
+        """Show the rows around the one that something is wrong with, or what to do."""
+        error, table = self.problem, self.session.table
+        if isinstance(error, SeqcastError) and error.hint and not isinstance(error, DataError):
+            note(error.hint)
+        if not isinstance(error, DataError) or table is None or error.row is None or not len(table.raw):
+            note("Correct the columns or the way in which the file is written below, or the file itself.")
+            return
+        names = [str(name) for name in table.raw.columns][:COLUMNS_SHOWN]
+        first = max(0, min(error.row, len(table.raw) - 1) - ROWS_AROUND)
+        rows = table.raw[names].iloc[first : error.row + ROWS_AROUND + 1].itertuples(index=False)
+        cells = [[first + place + 2, *row] for place, row in enumerate(rows)]
+        column = names.index(error.column) if error.column in names else -1
+        show_table(["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1))
+
+    def _columns(self, table: Table) -> None:
+        heading("What the columns are", 3)
+        raw = table.raw
+        names = [str(name) for name in raw.columns]
+        understood = f" Read with {table.understood}." if table.understood else ""
+        facts = f"{table.path.name}: {len(raw):,} rows, {len(names)} columns."
+        note(f"{facts}{understood} These are guesses. Correct what is wrong.")
+        wide = "Each column of values is a series"
+        ui.switch(wide, value=table.roles.wide, on_change=lambda event: self._set_wide(table, bool(event.value)))
+        rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]
+        first = [f"row {row + 2}" for row in range(min(ROWS_SHOWN, len(raw)))]
+        show_table(["column", "is", *first], rows, "Columns of the table")
+        if len(names) > COLUMNS_SHOWN:
+            note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")
+        with ui.expansion("How the file is written").classes("w-full").props('header-class="font-medium"'), ui.row():
+            self._writing(table, "Between columns", SEPARATORS, "sep")
+            self._writing(table, "Decimal mark", MARKS, "decimal")
+            self._writing(table, "Dates", ORDERS, "day_first")
+
+    def _role(self, table: Table, name: str) -> None:
+        wide = {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]}
+
+        async def change(event: Any) -> None:
+            await self._change(table, table.roles.changed(name, str(event.value)))
+
+        roles = wide if table.roles.wide else dict(ROLES)
+        chosen = ui.select(roles, value=table.roles.of[name], on_change=change)
+        named(chosen.props("options-dense").classes("w-52"), f"What the column {name} is")
+
+    async def _set_wide(self, table: Table, wide: bool) -> None:
+        from pandas.api.types import is_numeric_dtype
+
+        values = table.roles.names("value")
+        of = dict(table.roles.of)
+        for name, role in of.items():
+            if wide and role != "time":
+                of[name] = "value" if is_numeric_dtype(table.raw[name]) else "ignore"
+            elif role == "value" and name != values[0]:
+                of[name] = "ignore"
+        await self._change(table, Roles(of, wide))
+
+    def _writing(self, table: Table, label: str, known: Mapping[str, Any], field: str) -> None:
+        """Let be chosen how one thing is written in the file."""
+
+        async def change(event: Any) -> None:
+            dialect = replace(table.dialect, **{field: known[str(event.value)]})
+            await self.open(table.path, dialect, table.roles if field == "day_first" else None)
+
+        chosen = next(text for text, each in known.items() if each == getattr(table.dialect, field))
+        ui.select(list(known), value=chosen, label=label, on_change=change).classes("w-56")
+
+    def _series(self, frame: VisitorFrame) -> None:
+        heading("The series", 3)
+        ids = frame.ids
+        known = set(ids)  # other columns may name other series
+        self.shown = tuple(name for name in self.shown if name in known) or tuple(ids[:3])
+        if len(ids) > 1:
+            drawn = ui.select(
+                ids,
+                value=list(self.shown),
+                multiple=True,
+                with_input=len(ids) > 8,
+                label=f"Series that are drawn, of {len(ids):,}; at most {MOST_DRAWN}",
+                on_change=self._draw,
+            )
+            drawn.props("use-chips").classes("w-full").props["max-values"] = MOST_DRAWN
+        lines = {name: frame.series(name) for name in self.shown}
+        chart = series_chart(lines, {name: frame.outliers(name) for name in lines}, unit=frame.columns.value)
+        said = f"Values of {', '.join(self.shown)} over time; gaps are left open, outliers have diamonds."
+        show_chart(chart, said, dark=self.dark)
+        facts = frame.facts.to_dict()
+        season = f"{facts['season_length']} steps" if facts["season_length"] > 1 else "none"
+        size = [facts["series_count"], f"{facts['rows']:,}", spoken_step(facts["frequency"]), season]
+        wrong = [facts[name] for name in ("missing_steps", "missing_values", "outliers")]
+        names = ["series", "rows", "step", "season", "missing steps", "missing values", "far from the rest"]
+        show_table(names, [size + wrong], "Facts about the series")
+        note("Gaps are left open in the chart. Diamonds are values far from the rest of their series.")
+        for text in frame.problems[:PROBLEMS_SHOWN]:
+            with ui.row().classes("items-center no-wrap"):
+                ui.icon("warning", color="negative").props("aria-hidden=true")
+                ui.label(text)
+        if frame.problems:
+            more = len(frame.problems) - PROBLEMS_SHOWN
+            others = f"and {more:,} more. " if more > 0 else ""
+            note(f"{others}Series in which something is wrong are left out of the forecast.")
+        ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
+
+    def _draw(self, event: Any) -> None:
+        self.shown = tuple(event.value)
+        self._show.refresh()

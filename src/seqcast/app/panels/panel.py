@@ -1,0 +1,229 @@
+"""What all panels share: the visitor's page, a choice of the series, and the progress of what is computed for them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cached_property
+from types import MethodType
+from typing import Any
+
+from nicegui import ui
+
+from seqcast.app.job_queue import Hear, Job, JobQueue
+from seqcast.app.theme import explain_problem, problem_card
+from seqcast.app.visitors import Session, Sessions
+from seqcast.errors import SeqcastError
+
+logger = logging.getLogger("seqcast.app")
+
+SECONDS_BETWEEN_LOOKS = 0.3
+
+
+def refreshable(method: Callable[[Any], None]) -> cached_property[ui.refreshable[[], None]]:
+    """Let a method of a panel be run again by its `refresh`.
+
+    `ui.refreshable_method` is one for all visitors, and holds the panels and tables of those who have left.
+
+    Args:
+        method: Writes a section of the panel.
+    """
+    return cached_property(lambda panel: ui.refreshable(MethodType(method, panel)))
+
+
+class Context:
+    """The page of a visitor.
+
+    Args:
+        sessions: All visitors.
+        session: This one's work.
+        dark: The switch between light and dark.
+    """
+
+    def __init__(self, sessions: Sessions, session: Session, dark: ui.dark_mode) -> None:
+        self.sessions, self.session, self.dark_mode = sessions, session, dark
+        self.settings = sessions.settings
+        self.tabs: ui.tabs | None = None
+        self.refreshers: list[Callable[[], Any]] = []
+
+    def go_to(self, panel: str) -> None:
+        """Show a panel.
+
+        Args:
+            panel: Its name in `seqcast.app.webpage.PANELS`.
+        """
+        if self.tabs is not None:
+            self.tabs.set_value(panel)
+
+    def changed(self) -> None:
+        """Refresh all panels: the session, or what it is drawn on, has changed."""
+        for refresh in self.refreshers:
+            refresh()
+
+    def tell(self, error: BaseException) -> None:
+        """Tell the visitor of a problem that has no place of its own.
+
+        Args:
+            error: The error.
+        """
+        if not isinstance(error, SeqcastError):
+            logger.error("unexpected", exc_info=error)
+        ui.notify(explain_problem(error), type="negative", multi_line=True, timeout=10_000, close_button="Close")
+
+
+class Panel:
+    """A panel of a visitor's page.
+
+    Args:
+        context: The page.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.session = context, context.session
+        self.series = ""
+        self.problem: BaseException | None = None
+
+    @property
+    def dark(self) -> bool:
+        """Whether the page is dark."""
+        return bool(self.context.dark_mode.value)
+
+    def choose_series(self, names: list[str], refresh: Callable[[], Any]) -> None:
+        """Let one of several series be chosen, `series`.
+
+        Args:
+            names: Their names.
+            refresh: Called when another one is chosen.
+        """
+
+        def choose(event: Any) -> None:
+            if event.value is not None:
+                self.series = event.value
+                refresh()
+
+        if self.series not in names:
+            self.series = names[0]
+        if len(names) > 1:
+            label = f"Series, of {len(names):,}; type to search"
+            ui.select(names, value=self.series, with_input=True, label=label, on_change=choose).classes("w-full")
+
+    def refresh(self) -> None:
+        """Show what has changed."""
+        self._show.refresh()
+
+    @refreshable
+    def _show(self) -> None:
+        """Write what depends on the session."""
+
+    def show_problem(self) -> None:
+        """Show what went wrong, if something did."""
+        if self.problem is not None:
+            problem_card(self.problem)
+
+
+class JobPanel(Panel):
+    """A panel with a button that has something computed; it shows the place in the queue, the share, and a stop button.
+
+    Args:
+        context: The visitor's page.
+        stop_text: What the stop button says.
+    """
+
+    def __init__(self, context: Context, stop_text: str) -> None:
+        super().__init__(context)
+        self.stop_text = stop_text
+        self.job: Job | None = None
+        self.event: Any = None
+        self.start: ui.button | None = None
+
+    def build_progress(self) -> None:
+        """Write the progress, hidden until something is computed."""
+        with ui.row().classes("w-full items-center sm:flex-nowrap") as self.row:
+            ui.spinner(size="md").props('aria-hidden="true"')
+            self.text = ui.label().props("role=status").classes("shrink-0 max-sm:shrink")
+            self.bar = ui.linear_progress(0, show_value=False, size="0.8rem").classes("grow")
+            self.bar.props('aria-label="Share that is done" instant-feedback')
+            self.button = ui.button(self.stop_text, icon="stop", on_click=self.stop)
+            self.button.props("outline no-wrap color=negative")
+        self.row.visible = False
+        self.timer = ui.timer(SECONDS_BETWEEN_LOOKS, self._look, active=False)
+
+    def start_button(self, text: str, icon: str, on_click: Callable[[], Any]) -> None:
+        """Write the button; it cannot be pressed while the job runs.
+
+        Args:
+            text: What it says.
+            icon: Its icon.
+            on_click: What it does.
+        """
+        self.start = ui.button(text, icon=icon, on_click=on_click)
+        self.start.set_enabled(self.job is None)
+
+    async def compute(
+        self, queue: JobQueue, function: Callable[..., Any], *arguments: Any, hear: Hear | None = None
+    ) -> Any:
+        """Have a function run, and show how far it is.
+
+        Args:
+            queue: Where it runs.
+            function: As for `JobQueue.submit`.
+            arguments: Its arguments.
+            hear: Hears what it tells.
+
+        Returns:
+            The result; `None` where there is a `problem`.
+        """
+        self.problem = self.event = None
+        try:
+            self.job = queue.submit(function, *arguments, hear=hear)
+            self._show_job(True)
+            return await self.job.result()
+        except Exception as error:
+            self.problem = error
+            if not isinstance(error, SeqcastError):
+                self.context.tell(error)
+            return None
+        finally:
+            self.job = None
+            if not self.row.is_deleted:  # the visitor may have left
+                self._show_job(False)
+
+    def hear(self, event: Any) -> None:
+        """Take what the job tells, with the `share` that is done.
+
+        Args:
+            event: What it tells.
+        """
+        self.event = event
+
+    def stop(self) -> None:
+        """Ask the job to stop."""
+        if self.job is not None:
+            self.job.stop()
+            self.button.disable()
+            self.text.set_text("Stopping; what is best so far is kept")
+
+    def _show_job(self, runs: bool) -> None:
+        """Show the progress while a job runs, and hide it afterwards."""
+        self.began = time.monotonic()
+        if self.start is not None:
+            self.start.set_enabled(not runs)
+        self.button.enable()
+        self.row.visible = self.timer.active = runs
+        self._look()
+
+    def _look(self) -> None:
+        if self.job is None or not self.button.enabled:
+            return
+        before, seconds = self.job.before, time.monotonic() - self.began
+        self.bar.visible = self.event is not None
+        if before:
+            self.text.set_text(f"Waiting: {before} computation{'s' * (before > 1)} come first")
+        elif self.event is None:
+            self.text.set_text(f"Computing, {seconds:.0f} s")
+        else:
+            name = "Training" if self.event.training == 1 else f"Training, network {self.event.training}"
+            left = "" if self.event.seconds_left is None else f", at most {self.event.seconds_left:.0f} s left"
+            self.text.set_text(f"{name}: {seconds:.0f} s{left}")
+            self.bar.set_value(self.event.share)

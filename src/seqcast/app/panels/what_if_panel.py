@@ -1,0 +1,126 @@
+"""*What if*: columns that are known in advance, step by step in a table, and the forecast that follows them at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from nicegui import ui
+
+from seqcast.app.charts import Options, fan_chart
+from seqcast.app.computations import FitOutcome, forecast
+from seqcast.app.panels.forecast_panel import drawn_past, forecast_of
+from seqcast.app.panels.panel import Context, Panel, refreshable
+from seqcast.app.theme import heading, named, note, panel_card, redraw, show_chart, show_table
+from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, changed_ahead, rows_of
+from seqcast.data.frames import stamp_text
+
+
+class WhatIfPanel(Panel):
+    """The panel.
+
+    Args:
+        context: The visitor's page.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.outcome: FitOutcome | None = None
+        self.ahead: Any = None
+        self.changed: Any = None
+        self.requests = 0
+
+    def build(self) -> None:
+        """Write the panel."""
+        heading("What if?")
+        self._show()
+
+    def refresh(self) -> None:
+        """Show what has changed."""
+        if self.session.outcome is not self.outcome:
+            self.outcome, self.ahead = self.session.outcome, None
+            self._reset()
+        self._show.refresh()
+
+    def _reset(self) -> None:
+        """Take what is known in advance as it was."""
+        self.requests += 1
+        self.changed = None
+        if self.session.forecasted is not None:
+            self.ahead = assumed_ahead(self.session.forecasted[0], self.session.used.horizon)
+        self._show.refresh()
+
+    @refreshable
+    def _show(self) -> None:
+        if self.session.forecasted is None:
+            note("Make a forecast in the panel Forecast first.")
+            return
+        frame, outcome = self.session.forecasted
+        if self.ahead is None:
+            note(
+                "This table has no column that is known in advance. Give one that role in the panel Data, such as a"
+                " price, a holiday or the weather forecast, and forecast again: then its future can be changed here."
+            )
+            return
+        with panel_card():
+            self.choose_series(frame.ids, self._show.refresh)
+            said = f"Forecast of {self.series} before and after the change"
+            self.chart = show_chart(self._chart(frame, outcome), said, dark=self.dark)
+        with panel_card():
+            heading("What is known in advance", 3)
+            note("Change a number: the forecast follows. Where the table said nothing, the last season stands here.")
+            self._table(frame)
+            ui.button("As it was", icon="undo", on_click=self._reset).props("outline")
+
+    def _chart(self, frame: VisitorFrame, outcome: FitOutcome) -> Options:
+        now = outcome.forecast if self.changed is None else self.changed
+        ahead, bounds = forecast_of(frame.columns, now, self.series)
+        before = None if self.changed is None else forecast_of(frame.columns, outcome.forecast, self.series)[0]
+        past = drawn_past(frame, self.series, len(ahead[0]))
+        return fan_chart(self.series, past, ahead, bounds, before=before, unit=frame.columns.value)
+
+    def _table(self, frame: VisitorFrame) -> None:
+        time, names = frame.columns.ds, frame.covariates["future"]
+        rows = []
+        for step, row in enumerate(rows_of(self.ahead, frame.columns, self.series).to_dict("records")):
+            when = stamp_text(row[time])
+            cells = [partial(self._cell, frame, step, name, row[name], f"{name} on {when}") for name in names]
+            rows.append([when, *cells])
+        show_table([time, *names], rows, "Known in advance")
+
+    def _cell(self, frame: VisitorFrame, step: int, name: str, value: Any, said: str) -> None:
+        """Write a field for a value, by its kind."""
+
+        async def change(event: Any) -> None:
+            if event.value is not None:
+                await self._change(step, name, event.value)
+
+        cell: ui.element
+        if isinstance(value, bool | np.bool_):
+            cell = ui.checkbox(value=bool(value), on_change=change)
+        elif isinstance(value, int | float | np.number):
+            cell = ui.number(value=None if value != value else float(value), on_change=change)
+            cell.props("debounce=300").classes("w-32")
+        else:
+            known = sorted(map(str, frame.df[name].dropna().unique()))
+            cell = ui.select(known, value=str(value) if str(value) in known else None, on_change=change)
+            cell.props("options-dense").classes("w-40")
+        named(cell, said)
+
+    async def _change(self, step: int, name: str, value: Any) -> None:
+        if self.session.forecasted is None:
+            return
+        frame, outcome = self.session.forecasted
+        self.ahead = changed_ahead(self.ahead, frame, self.series, step=step, column=name, value=value)
+        self.requests += 1
+        request = self.requests
+        job = forecast, self.session.model_file, frame.df, self.ahead, self.session.used.level
+        try:
+            changed = await self.context.sessions.answers.submit(*job).result()
+        except Exception as error:
+            self.context.tell(error)
+            return
+        if request == self.requests and self.session.outcome is outcome:  # else it has been changed again
+            self.changed = changed
+            redraw(self.chart, self._chart(frame, outcome), dark=self.dark)

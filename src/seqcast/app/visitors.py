@@ -1,0 +1,301 @@
+"""Visitors of the page: how many there may be, and what each has: a table, what was asked for, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seqcast.app.computations import Explanation, FitOutcome
+from seqcast.app.job_queue import JobQueue
+from seqcast.app.visitor_table import Table, VisitorFrame
+from seqcast.errors import Option, Phrase, SeqcastError, SpecError
+from seqcast.runtime import write_beside
+from seqcast.serve import ServerSettings
+
+MEBIBYTE = 1 << 20
+# Seed of everything random, so that all of it can be repeated.
+SEED = 0
+# Characters of a file's name, of up to four bytes each: file systems take 255 bytes.
+LONGEST_NAME = 60
+
+# Seconds of one core on the public data sets (`make bench-accuracy`): NN5 with 80,000 windows took 151, tourism with
+# 90,000 took 161, M4 Hourly with 370,000 took 513; a single short series takes about 20.
+BALANCED_SECONDS, SECONDS_A_WINDOW = 20.0, 0.0015
+# Three networks and more, measured on the first two of these.
+BEST_FACTOR = 5.0
+# Seconds until the pretrained network is ready, and the series that it forecasts in one.
+QUICK_SECONDS, SERIES_A_SECOND = 4.0, 400.0
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """How the page is served.
+
+    Args:
+        host: Address to listen at; that of this machine alone by default.
+        port: Port; 0 takes a free one.
+        max_upload: Size of a file that is taken, in bytes.
+        max_sessions: Visitors at a time, each with tables and models of its own.
+        max_waiting: Trainings that wait for their turn; one more is refused.
+        allow_open: Whether other machines may use the page, which knows no passwords.
+        allow_host: As for `ServerSettings`.
+
+    Raises:
+        SpecError: A number is not positive, or the page would be open to other machines.
+
+    Example:
+        >>> AppSettings(port=0).max_upload // 2**20
+        100
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_upload: int = 100 * MEBIBYTE
+    max_sessions: int = 20
+    max_waiting: int = 8
+    allow_open: bool = False
+    allow_host: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("max_upload", "max_sessions", "max_waiting"):
+            if getattr(self, name) < 1:
+                raise SpecError(name, expected="at least 1", received=repr(getattr(self, name)), hint="Give more.")
+        if not 0 <= self.port < 65536:
+            raise SpecError("port", expected="0 to 65535", received=repr(self.port), hint="8080 is usual.")
+        if not (self.of_api.is_local or self.allow_open):
+            expected = "127.0.0.1: the page knows no passwords, and whoever reaches it can use it"
+            hint = Phrase("If that is meant, take ", Option("allow_open", True), ".")
+            raise SpecError("host", expected=expected, received=self.host, hint=hint)
+
+    @property
+    def of_api(self) -> ServerSettings:
+        """The settings of the API at the same address."""
+        return ServerSettings(host=self.host, port=self.port, allow_open=self.allow_open, allow_host=self.allow_host)
+
+
+class SessionLimitError(SeqcastError):
+    """As many visitors are here as the settings allow."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor asks for.
+
+    Args:
+        horizon: Steps to forecast.
+        level: Levels of the intervals, in per cent.
+        effort: How much is tried.
+        time_limit: As for `Forecaster.fit`; `None` without.
+    """
+
+    horizon: int = 12
+    level: tuple[float, ...] = (80.0, 95.0)
+    effort: str = "quick"
+    time_limit: str | None = None
+
+    def options(self, frame: VisitorFrame) -> dict[str, Any]:
+        """Return the arguments of a `Forecaster`.
+
+        Args:
+            frame: The series to forecast.
+        """
+        options = {"horizon": self.horizon, "level": self.level, "effort": self.effort, "random_state": SEED}
+        return options | frame.options()
+
+
+@dataclass(eq=False)
+class Session:
+    """What a visitor has, in a folder of their own that goes with them.
+
+    Args:
+        folder: The folder.
+        table: The table; `None` before there is one.
+        frame: Its series; `None` while something is wrong with them.
+        asked: What was asked for.
+        fitted: What the last fit was asked with; `None` before.
+        outcome: What came of the last fit.
+        backtest: What came of the last backtest.
+        explanation: What came of the last look inside.
+    """
+
+    folder: Path
+    table: Table | None = None
+    frame: VisitorFrame | None = None
+    asked: Asked = field(default_factory=Asked)
+    fitted: Asked | None = None
+    outcome: FitOutcome | None = None
+    backtest: Any = None
+    explanation: Explanation | None = None
+
+    @property
+    def model_file(self) -> Path:
+        """Where the fitted model is."""
+        return self.folder / "model.seqcast"
+
+    @property
+    def used(self) -> Asked:
+        """What the last fit was asked with; before a fit, what is asked for."""
+        return self.fitted or self.asked
+
+    @property
+    def forecasted(self) -> tuple[VisitorFrame, FitOutcome] | None:
+        """The series and what came of the last fit; `None` before there is a forecast."""
+        return None if self.frame is None or self.outcome is None else (self.frame, self.outcome)
+
+    def store(self, name: str, content: bytes) -> Path:
+        """Write a file that was uploaded into the session's folder.
+
+        Args:
+            name: Its name, of which only the last component is taken.
+            content: What is in it.
+
+        Returns:
+            Where it is.
+        """
+        name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2][-LONGEST_NAME:]
+        path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
+        shutil.rmtree(path.parent, ignore_errors=True)  # the file before it
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_beside(path, lambda file: file.write(content))
+        return path
+
+    def take(self, table: Table) -> None:
+        """Take a table, in place of the one before and all that came of it.
+
+        Args:
+            table: The table.
+
+        Raises:
+            DataError: Something in it is wrong; it stays, without series, so that it can be mended.
+        """
+        self.table, self.frame = table, None
+        self.fitted = self.outcome = self.backtest = self.explanation = None
+        self.frame = table.frame()
+
+    def take_outcome(self, asked: Asked, outcome: FitOutcome) -> None:
+        """Take what came of a fit; what was known of the one before goes.
+
+        Args:
+            asked: What it was asked with.
+            outcome: What came of it.
+        """
+        self.fitted, self.outcome = asked, outcome
+        self.backtest = self.explanation = None
+
+    def ask(self, **changes: Any) -> None:
+        """Change what is asked for.
+
+        Args:
+            changes: Fields of `Asked`.
+        """
+        self.asked = replace(self.asked, **changes)
+
+
+class Sessions:
+    """All visitors, and the two processes that compute for them.
+
+    Trainings wait for each other in one process; forecasts and looks inside, which take moments, have another.
+
+    Args:
+        settings: How many there may be.
+    """
+
+    def __init__(self, settings: AppSettings) -> None:
+        self.settings = settings
+        self.trainings = JobQueue(max_waiting=settings.max_waiting)
+        self.answers = JobQueue(max_waiting=4 * settings.max_waiting)
+        self.pace = Pace()
+        # Readers of files may take gigabytes each.
+        self.reading = asyncio.Semaphore(2)
+        self._open: list[Session] = []
+
+    def open(self) -> Session:
+        """Return a new session.
+
+        Raises:
+            SessionLimitError: There are too many.
+        """
+        if len(self._open) >= self.settings.max_sessions:
+            expected = f"at most {self.settings.max_sessions} at a time"
+            hint = "Close another page of this address, or try again later."
+            raise SessionLimitError("visitors", expected=expected, received=str(len(self._open)), hint=hint)
+        self._open.append(Session(Path(tempfile.mkdtemp(prefix="seqcast-app-"))))
+        return self._open[-1]
+
+    def close(self, session: Session) -> None:
+        """Remove a session and its files.
+
+        Args:
+            session: The session.
+        """
+        if session in self._open:
+            self._open.remove(session)
+        shutil.rmtree(session.folder, ignore_errors=True)
+
+    def close_all(self) -> None:
+        """Remove all sessions and end the processes."""
+        for session in list(self._open):
+            self.close(session)
+        self.trainings.close()
+        self.answers.close()
+
+
+def estimate_seconds(frame: VisitorFrame, horizon: int, effort: str) -> float:
+    """Return about how many seconds a fit takes, by the number of windows that it would train on.
+
+    Args:
+        frame: The series.
+        horizon: Steps to forecast.
+        effort: How much is tried.
+    """
+    facts = frame.facts.series
+    if effort == "quick":
+        return QUICK_SECONDS + len(facts) / SERIES_A_SECOND
+    windows = sum(max(0, each.rows - horizon) for each in facts)
+    return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (BEST_FACTOR if effort == "best" else 1.0)
+
+
+class Pace:
+    """How much faster or slower this machine is than the one that the estimates are of, learnt from fits.
+
+    Example:
+        >>> pace = Pace()
+        >>> pace.learn(estimated=10.0, measured=40.0)
+        >>> pace.factor
+        2.0
+    """
+
+    def __init__(self) -> None:
+        self.factor = 1.0
+
+    def learn(self, *, estimated: float, measured: float) -> None:
+        """Take a fit into account: half of what it says.
+
+        Args:
+            estimated: Seconds that it should have taken.
+            measured: Seconds that it took.
+        """
+        ratio = min(max(measured / max(estimated, 1e-9), 0.05), 20.0)
+        self.factor = math.sqrt(self.factor * ratio)
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as people say it.
+
+    Args:
+        seconds: The duration.
+
+    Example:
+        >>> in_words(4.2), in_words(48), in_words(400)
+        ('about 5 seconds', 'about 50 seconds', 'about 7 minutes')
+    """
+    if seconds < 10:
+        return "about 5 seconds" if seconds < 7.5 else "about 10 seconds"
+    if seconds < 90:
+        return f"about {round(seconds / 10) * 10} seconds"
+    return f"about {round(seconds / 60)} minutes"

@@ -1,0 +1,141 @@
+"""Python that makes a forecaster again: calls with an argument a line, and the imports of what they name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from seqcast.specs import FinetuneSpec, Spec
+
+_SEARCHED = '''"""Fit the forecaster that a search has found: python THIS_FILE DATA MODEL."""
+
+import sys
+from pathlib import Path
+
+{imports}
+
+
+def make_forecaster():
+    """Return the forecaster, not fitted."""
+    return {forecaster}
+
+
+def fit(frame):
+    """Return the forecaster, fitted to a frame with the columns that it was tuned on."""
+    return make_forecaster().{fit}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python THIS_FILE DATA MODEL")
+    columns = make_forecaster().columns or Columns()
+    fit(read_table(Path(sys.argv[1]), columns)).save(sys.argv[2])
+'''
+# Where a name of a script comes from: the package, or the door of a room.
+_MODULES = {
+    **dict.fromkeys(("Columns", "Forecaster", "NetworkSpec", "TrainingSpec"), "seqcast"),
+    **dict.fromkeys(("Dialect", "read_table"), "seqcast.data.frames"),
+    **dict.fromkeys(("EnsembleSpec", "MemberSpec"), "seqcast.specs"),
+}
+LONGEST_LINE = 100
+
+
+class Code(str):
+    """Python that stands in a script as it is, without quotation marks.
+
+    Example:
+        >>> python_call("fit", {"": Code("df"), "time_limit": "2 min"})
+        "fit(df, time_limit='2 min')"
+    """
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def python_call(name: str, arguments: Mapping[str, Any], indent: int = 0) -> str:
+    """Return a call: on one line where it is short, else with an argument a line.
+
+    Args:
+        name: What is called.
+        arguments: Its arguments, by name; that of the first one is empty where it has no keyword.
+        indent: Levels by which the line is indented that the call begins on.
+
+    Example:
+        >>> python_call("Forecaster", {"horizon": 3, "level": (80,)})
+        'Forecaster(horizon=3, level=(80,))'
+    """
+    parts = [f"{key}={_literal(value, indent + 1)}".removeprefix("=") for key, value in arguments.items()]
+    line = f"{name}({', '.join(parts)})"
+    return line if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line else _bracketed(name, parts, indent)
+
+
+def _bracketed(name: str, parts: Sequence[str], indent: int) -> str:
+    """Return parts in brackets, a line each."""
+    space = "    " * indent
+    return "\n".join([f"{name}(", *(f"{space}    {part}," for part in parts), f"{space})"])
+
+
+def python_imports(code: str) -> str:
+    """Return the imports of the names of seqcast that some code uses.
+
+    Args:
+        code: The code.
+
+    Example:
+        >>> print(python_imports("Forecaster(3).fit(read_table(path, Columns()))"))
+        from seqcast import Columns, Forecaster
+        from seqcast.data.frames import read_table
+    """
+    used = _MODULES.keys() & re.findall(r"\w+", code)
+    names = {module: sorted(name for name in used if _MODULES[name] == module) for module in _MODULES.values()}
+    return "\n".join(f"from {module} import {', '.join(names[module])}" for module in sorted(names) if names[module])
+
+
+def searched_script(
+    options: Mapping[str, Any], time_limit: float | None = None, finetuning: FinetuneSpec | None = None
+) -> str:
+    """Return the script of a forecaster that a search has found.
+
+    Args:
+        options: Its arguments, by name.
+        time_limit: Seconds of its fit, if the clock ends it.
+        finetuning: How it is fine-tuned in place of a fit.
+
+    Example:
+        >>> print(searched_script({"horizon": 3, "preset": "classic"}).splitlines()[9])
+        def make_forecaster():
+    """
+    frame: dict[str, Any] = {"": Code("frame")}
+    if finetuning is not None:
+        fit = python_call("finetune", frame | finetuning.arguments, indent=1)
+    else:
+        limit = {} if time_limit is None else {"time_limit": round(time_limit)}
+        fit = python_call("fit", frame | limit)
+    forecaster = python_call("Forecaster", options, indent=1)
+    return _SEARCHED.format(imports=python_imports(_SEARCHED + forecaster + fit), forecaster=forecaster, fit=fit)
+
+
+def _literal(value: Any, indent: int) -> str:
+    """Return Python that makes a value."""
+    if isinstance(value, Spec):
+        given = {item.name: getattr(value, item.name) for item in fields(value)}  # type: ignore[arg-type]
+        if all(map(_can_be_written, given.values())):
+            return python_call(type(value).__name__, given, indent)
+        return f"{type(value).__name__}.from_dict({value.to_dict()!r})"
+    if isinstance(value, tuple) and any(isinstance(item, Spec) for item in value):
+        return _bracketed("", [_literal(item, indent + 1) for item in value], indent)
+    return repr(value.item() if hasattr(value, "item") else value)
+
+
+def _can_be_written(value: Any) -> bool:
+    """Return whether a field of a spec is a literal or other specs; Keras's objects are neither."""
+    if isinstance(value, Spec) or (isinstance(value, tuple) and value and isinstance(value[0], Spec)):
+        return True
+    try:
+        ast.literal_eval(repr(value))
+    except (ValueError, SyntaxError):
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""Trials: which setting is next, how time is shared, and what happens when a process dies."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seqcast.errors import SpecError
+from seqcast.training.deadline import Deadline
+from seqcast.tune.trials import FIRST_TRIALS, Clock, open_study, quiet, sampler_of, storage_url
+
+NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
+
+
+# ---------------------------------------------------------------- which setting is next
+
+
+def asked(study, count):
+    drawn = []
+    for _ in range(count):
+        trial = study.ask()
+        trial.suggest_categorical("cell", ("gru", "lstm"))
+        trial.suggest_float("dropout", 0.0, 0.4)
+        study.tell(trial, trial.params["dropout"])
+        drawn.append(trial.params)
+    return drawn
+
+
+@pytest.fixture
+def make_study():
+    import optuna
+
+    with quiet():
+        yield lambda seed: optuna.create_study(sampler=sampler_of(NEIGHBOURS, seed, several=False))
+
+
+def test_neighbours_come_after_the_untuned_setting_and_what_is_given_up_before_them(make_study):
+    study = make_study(0)
+    study.enqueue_trial({"cell": "gru", "dropout": 0.1})
+    assert asked(study, 1) == [{"cell": "gru", "dropout": 0.1}]
+    study.enqueue_trial({"cell": "gru", "dropout": 0.2})
+    drawn = asked(study, 13)
+    assert drawn[:2] == [{"cell": "gru", "dropout": 0.2}, NEIGHBOURS[1]]
+    assert all(0.0 <= each["dropout"] <= 0.4 for each in drawn)
+    assert len({each["dropout"] for each in drawn[2:]}) == 11
+
+
+def test_the_sampler_learns_and_its_seed_decides(make_study):
+    """The loss is the dropout: what is proposed after the first trials is smaller than what is drawn."""
+    drawn = [each["dropout"] for each in asked(make_study(1), 40)]
+    first, later = drawn[3 : FIRST_TRIALS + 1], drawn[-15:]
+    assert sum(later) / len(later) < sum(first) / len(first)
+    again = [[each["dropout"] for each in asked(make_study(seed), 6)] for seed in (1, 4)]
+    assert drawn[:6] == again[0]
+    assert drawn[:6] != again[1]
+
+
+# ---------------------------------------------------------------- time
+
+
+def clock(left, whole=100.0, **changes):
+    now = time.time()
+    usual = {"workers": 2, "members": 5, "compared": False}
+    return Clock(Deadline(now + left - whole, now + left), **{**usual, **changes})
+
+
+def test_the_search_gets_half_at_least_and_leaves_what_the_fit_needs():
+    watch = clock(100.0)
+    began = watch.deadline.began
+    assert watch.search_ends([]) - began == pytest.approx(47.0)
+    assert watch.search_ends([500.0]) - began == pytest.approx(47.0)
+    assert 47.0 < watch.search_ends([10.0]) - began < 97.0
+    assert watch.search_ends([1.0]) > watch.search_ends([10.0])
+
+
+def test_trials_that_would_not_be_done_are_not_started():
+    assert clock(100.0).fits_another([20.0])
+    assert not clock(60.0).fits_another([20.0])
+    assert Clock(None, 1, 5, compared=True).fits_another([1e9])
+
+
+def test_the_fit_has_as_many_networks_as_there_is_time_for():
+    counts = [clock(left).affordable(10.0) for left in (1.0, 17.0, 23.0, 200.0)]
+    assert counts[0] == 0
+    assert counts == sorted(set(counts))
+    assert counts[-1] == Clock(None, 2, 5, compared=True).affordable(1e9) == 5
+    assert clock(100.0, compared=True).final_seconds(10.0, 3) > clock(100.0).final_seconds(10.0, 3)
+
+
+# ---------------------------------------------------------------- processes that die
+
+JOB = """
+import json, sys
+sys.path.insert(0, {tests!r})
+from conftest import QUICK, SPACE, TINY, waves
+from seqcast.tune import trials, tune
+
+trials.HEARTBEAT_SECONDS, trials.GRACE_SECONDS = 1, {grace}
+found = tune(
+    waves(), 4, preset=TINY, training={{**QUICK, "epochs": 120}}, level=(), context_length=8, space=SPACE,
+    trials=3, workers={workers}, ensemble=1, storage={storage!r}, resume=True, random_state=0, pruner="none",
+    verbose=0,
+)
+print(json.dumps([[trial.number, trial.state] for trial in found.trials]))
+"""
+
+
+def begin(storage, workers, grace=3):
+    code = JOB.format(tests=os.path.dirname(__file__), storage=str(storage), workers=workers, grace=grace)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def trials_of(storage):
+    with quiet(), open_study(storage_url(storage)) as study:
+        return study.get_trials()
+
+
+def wait_until_it_trains(storage, process, seconds=240):
+    until, begun = time.time() + seconds, []
+    while not any(trial.state.name == "RUNNING" and trial.intermediate_values for trial in begun):
+        assert process.poll() is None, process.stderr.read()
+        assert time.time() < until
+        time.sleep(0.2)
+        with contextlib.suppress(SpecError):  # its tables are being made
+            begun = trials_of(storage) if storage.exists() else []
+
+
+def check_end(process, storage):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    states = [state for _, state in json.loads(out.splitlines()[-1])]
+    assert states.count("complete") == 3
+    after = trials_of(storage)
+    retried = [trial for trial in after if trial.system_attrs.get("failed_trial") is not None]
+    assert retried
+    for trial in retried:
+        failed = after[trial.system_attrs["failed_trial"]]
+        assert (failed.state.name, failed.params) == ("FAIL", trial.params)
+
+
+@pytest.mark.processes
+def test_a_search_survives_the_death_of_its_process(tmp_path):
+    """`kill -9` in the middle; the search that goes on ends with the trials that were asked for."""
+    storage = tmp_path / "study.db"
+    killed = begin(storage, workers=1)
+    try:
+        wait_until_it_trains(storage, killed)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    assert trials_of(storage)[-1].state.name == "RUNNING"
+    check_end(begin(storage, workers=1), storage)
+
+
+@pytest.mark.processes
+def test_a_search_survives_the_death_of_a_worker(tmp_path):
+    storage = tmp_path / "study.db"
+    parent = begin(storage, workers=2)
+    try:
+        wait_until_it_trains(storage, parent)
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
+        workers = [child for child, command in commands.items() if "loky" in command and "tracker" not in command]
+        os.kill(int(workers[0]), signal.SIGKILL)
+        check_end(parent, storage)
+    finally:
+        parent.kill()
+
+
+def test_a_storage_is_opened_by_its_address_and_closed(tmp_path):
+    with quiet(), open_study(storage_url(tmp_path / "a.db")) as study:
+        study.enqueue_trial({"x": 1.0})
+        with open_study(storage_url(tmp_path / "a.db")) as again:
+            assert len(again.get_trials()) == 1
+    # The study is still there, as a user's variable may keep it.
+    files = {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
+    assert not [path for path in files if path.startswith(str(tmp_path))]

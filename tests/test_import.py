@@ -156,7 +156,7 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 import seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli.main, seqcast.interop.sktime
-import seqcast.export, seqcast.serve.app, seqcast.serve.run
+import seqcast.export, seqcast.serve.configuration, seqcast.serve.server
 import seqcast.interop.mlflow, seqcast.interop.tensorboard, seqcast.interop.wandb
 print("imported")
 try:

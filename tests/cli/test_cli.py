@@ -188,7 +188,7 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
     assert re.match(r"\d+ of \d+ rows, \d+ of which were trained on, lie outside their 99 % interval\.\n", out)
     assert re.search(r"main_street +│ 2028-05-01 +│ +40 │", out)
     assert out.count("main_street") == 1
-    assert out.endswith("Wrote judged.csv\n")
+    assert out.endswith("Wrote judged.csv\nWrote u.png\n")
     assert (tmp_path / "u.png").read_bytes().startswith(b"\x89PNG")
     judged = pd.read_csv(tmp_path / "judged.csv")
     assert judged["y"][judged["score"].idxmax()] == 40.0
@@ -734,14 +734,3 @@ def test_help_names_the_exit_codes_and_how_completion_is_installed(run):
     assert code == 0
     assert "130 interrupted" in re.sub(r"[\s│]+", " ", out)
     assert "--install-completion" in out
-
-
-def test_no_color_means_no_color(run_python):
-    code = (
-        "import sys; from seqcast.cli.console import _ERRORS, print_error; _ERRORS.file = sys.stdout; print_error('x')"
-    )
-    colored = run_python(code, FORCE_COLOR="1", NO_COLOR=None, TERM="xterm-256color")
-    plain = run_python(code, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color")
-    assert "31m" in colored
-    assert "31m" not in plain
-    assert "Error:" in plain

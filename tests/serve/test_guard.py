@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from seqcast.serve import ServerSettings, create_app, guard, listen, server_of
+from seqcast.serve import ServerSettings, create_app, listen, server_of
 
 from .clients import Client, newer, wait_until
 
@@ -211,33 +211,6 @@ def is_alive(address):
 
 
 @pytest.mark.parametrize(
-    "begun",
-    [b"", b"GET /healthz HTTP/1.1\r\nHost: 127", GET + b"G", POST + b"Content-Length: 10\r\n\r\n{", GET + GET[:-2]],
-)
-def test_silence_ends(monkeypatch, begun):
-    monkeypatch.setattr(guard, "PATIENCE", 0.5)
-    with running() as (address, *_), socket.create_connection(address, timeout=60) as silent:
-        silent.sendall(begun)
-        said = answer(silent)
-    assert said.count(b"HTTP/1.1 200") == begun.count(b"\r\n\r\n" if begun.startswith(GET) else b"none")
-    assert (b"HTTP/1.1 408" in said) == begun.startswith(POST)
-
-
-def test_heads_that_come_slowly_end(monkeypatch):
-    monkeypatch.setattr(guard, "PATIENCE", 0.5)
-    with running() as (address, *_), socket.create_connection(address) as slow:
-        slow.settimeout(0.05)
-        with contextlib.suppress(ConnectionError):
-            slow.sendall(b"GET /healthz HTTP/1.1\r\nx: ")
-            for _ in range(1000):
-                slow.sendall(b"y")
-                with contextlib.suppress(TimeoutError):
-                    assert slow.recv(1) == b""
-                    return
-            pytest.fail("it goes on")
-
-
-@pytest.mark.parametrize(
     ("first", "again"),
     [
         (b"GET /healthz HTTP/1.1\r\nx: ", b"y" * 1000),
@@ -257,18 +230,6 @@ def test_what_leads_to_nothing_is_not_read_for_ever(first, again):
                 sent += len(again)
         assert sent < 50_000_000
         assert is_alive(address)
-
-
-@pytest.mark.parametrize("beginning", [b"GET /", b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"])
-def test_silent_connections_lock_nobody_out(monkeypatch, beginning):
-    monkeypatch.setattr(guard, "MOST_CONNECTIONS", 20)
-    with running() as (address, open_now, _), contextlib.ExitStack() as stack:
-        for _ in range(100):
-            silent = stack.enter_context(socket.create_connection(address, timeout=60))
-            silent.sendall(beginning)
-        for _ in range(10):
-            assert is_alive(address)
-        assert len(open_now) <= 21
 
 
 def test_a_client_that_goes_is_not_computed_for(models):

@@ -188,20 +188,3 @@ def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, f
     twice = panel(["a"]).iloc[[0, 0]]
     with pytest.raises(ValueError, match="ds, row 1"):
         model.forecaster.predict(df=twice)
-
-
-def test_requests_go_on_while_a_file_is_replaced(copied, forecasters):
-    other = Forecaster(**{**forecasters["sales"].get_params(deep=False), "horizon": 5, "random_state": 1})
-    other.fit(panel(["a", "b"]))
-    with Client(create_app(ServerSettings(models=(("m", copied),), watch=0.05))) as client:
-        service = client.app.state.service
-        lengths = set()
-        replace_file(copied, other)
-        for _ in range(200):
-            answers = client.all([{"rows": newer("a", 3, place)} for place in range(4)])
-            assert {answer.status_code for answer in answers} == {200}
-            lengths |= {len(answer.json()["rows"]) for answer in answers}
-            if lengths == {7, 5} or lengths == {5}:
-                break
-        assert 5 in lengths
-        assert 'model_loads_total{model="m",outcome="loaded"} 2.0' in service.metrics.text()[0].decode()

@@ -29,7 +29,6 @@ KEYS_VARIABLE = "SEQCAST_API_KEYS"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})")
-_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -132,16 +131,13 @@ class ServerSettings:
         Raises:
             SpecError: An entry is no hash, the file has none, or other machines could ask without a key.
         """
-        if self.keys is None:
-            keys = _parse_keys(KEYS_VARIABLE, os.environ.get(KEYS_VARIABLE, "").replace(",", " ").split())
-        else:
-            with self.keys.open("rb") as file:
-                lines = file.read(_MOST_BYTES).decode("utf-8", "replace").splitlines()
-            words = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-            keys = _parse_keys(str(self.keys), words)
-            if not keys:
-                hint = "See seqcast serve --new-key NAME."
-                raise SpecError(str(self.keys), expected="hashes of keys", received="none", hint=hint)
+        where, text = KEYS_VARIABLE, os.environ.get(KEYS_VARIABLE, "")
+        if self.keys is not None:
+            where, text = str(self.keys), self.keys.read_text("utf-8", "replace")
+        keys = _parse_keys(where, text)
+        if self.keys is not None and not keys:
+            hint = "See seqcast serve --new-key NAME."
+            raise SpecError(where, expected="hashes of keys", received="none", hint=hint)
         if not (self.is_local or keys or self.allow_open):
             raise SpecError(
                 "host",
@@ -212,8 +208,9 @@ def entry_of(name: str, key: str) -> str:
     return entry
 
 
-def _parse_keys(where: str, words: Iterable[str]) -> dict[str, str]:
-    names = {}
+def _parse_keys(where: str, text: str) -> dict[str, str]:
+    lines = (line.replace(",", " ") for line in text.splitlines() if not line.startswith("#"))
+    names, words = {}, [word for line in lines for word in line.split()]
     for number, word in enumerate(words, 1):
         match = _ENTRY.fullmatch(word)
         if match is None:

@@ -1,11 +1,7 @@
-"""Who gets in, and how much a server reads of what they send: connections, names, keys, bodies; and a line for each.
-
-uvicorn ends a connection that is silent after an answer, no other: a client that sends half a head would stay.
-"""
+"""What each request passes: limits on its head and body, the names and keys of those who ask, counters and the log."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import re
@@ -28,10 +24,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Seconds in which the head of a request has to come.
-PATIENCE = 20.0
-# Connections at a time: a process may have a thousand files open on most systems.
-MOST_CONNECTIONS = 500
 # Bytes that are neither a body nor a whole head: half a head, the ends of chunks, what follows the last of them.
 _MOST_BARREN = 32 << 10
 # Bytes of a body that is no table, and of one that is taken however many others are open.
@@ -49,29 +41,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, until it becomes a WebSocket: the head of a request has a length and a time."""
+    """One connection, which takes a head of a bounded length; uvicorn bounds heads where h11 reads them, no other."""
 
     _barren = 0
-    _timer: asyncio.TimerHandle
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether the server waits for the head of a request."""
-        return self.cycle is None or bool(self.cycle.response_complete)
-
-    def connection_made(self, transport: Any) -> None:
-        """Take the connection; where there are too many, one that is idle ends.
-
-        Args:
-            transport: The connection's transport.
-        """
-        super().connection_made(transport)
-        self._wait_for_head()
-        if len(self.connections) > MOST_CONNECTIONS:
-            others = (each for each in self.connections if isinstance(each, Connection) and each is not self)
-            ended = next((each for each in others if each.is_idle), self)
-            self.connections.discard(ended)
-            ended.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Read some bytes, and refuse more of those that lead to nothing.
@@ -87,7 +59,6 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin a request."""
         self._barren = 0
-        self._timer.cancel()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -98,27 +69,6 @@ class Connection(HttpToolsProtocol):
         """
         self._barren = 0
         super().on_body(body)
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request."""
-        super().on_response_complete()
-        self._wait_for_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection.
-
-        Args:
-            exc: Why it ended.
-        """
-        self._timer.cancel()
-        super().connection_lost(exc)
-
-    def _wait_for_head(self) -> None:
-        self._timer = self.loop.call_later(PATIENCE, self._end_if_idle)
-
-    def _end_if_idle(self) -> None:
-        if self.is_idle:  # and not with the next one of several requests
-            self.transport.abort()
 
 
 @dataclass

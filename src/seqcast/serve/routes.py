@@ -144,21 +144,13 @@ def add_routes(app: FastAPI) -> None:
 
 
 class Problem(BaseModel):
-    """Why a request got no answer (RFC 9457)."""
+    """Why a request got no answer (RFC 9457); also option, column, row, series, expected, received and hint."""
 
     type: str
     title: str
     status: int
     error: str = Field(description="Kind of error.")
     detail: str = Field(description="All of it as a sentence.")
-    option: str = Field("", description="The field or option that is at fault.")
-    column: str = ""
-    row: int = Field(0, description="Number of the row in the body, from 0.")
-    series: str | int = ""
-    expected: str = ""
-    received: str = ""
-    hint: str = Field("", description="How to mend it.")
-    request_id: str = ""
 
 
 class ForecastDocument(BaseModel):

@@ -14,8 +14,9 @@ from seqcast.serve.configuration import ServerSettings
 from seqcast.serve.monitoring import log_event, logging_everything
 from seqcast.serve.problems import RequestError, problem_response, shown
 
-# Connections that the system holds until the server takes them.
-BACKLOG = 512
+# Connections that the system holds until the server takes them, and that it takes: most systems let a process open a
+# thousand files.
+BACKLOG, MOST_CONNECTIONS = 512, 500
 
 
 def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None) -> Any:
@@ -153,6 +154,7 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=int(settings.grace) or None,
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.private_key,

@@ -138,7 +138,7 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 import seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli.main
-import seqcast.serve.app, seqcast.serve.run
+import seqcast.serve.configuration, seqcast.serve.server
 import seqcast.interop.mlflow, seqcast.interop.tensorboard, seqcast.interop.wandb
 print("imported")
 try:

@@ -4,7 +4,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from seqcast.cli.main import app
-from seqcast.serve.keys import hash_of
+from seqcast.serve.configuration import hash_of
 
 
 def test_a_new_key_and_its_entry():
@@ -20,7 +20,7 @@ def test_a_new_key_and_its_entry():
 def test_each_option_is_a_setting():
     from dataclasses import fields
 
-    from seqcast.serve.settings import ServerSettings
+    from seqcast.serve import ServerSettings
 
     parameters = {
         parameter.name: parameter.default for parameter in typer.main.get_command(app).commands["serve"].params
@@ -28,9 +28,8 @@ def test_each_option_is_a_setting():
     settings = {field.name: field.default for field in fields(ServerSettings)}
     assert set(parameters) - {"new_key"} == set(settings)
     for name, default in settings.items():
-        if name not in ("models", "allow_host", "batch_wait"):
+        if name not in ("models", "allow_host"):
             assert parameters[name] == default, name
-    assert parameters["batch_wait"] == 1000 * settings["batch_wait"]
 
 
 def test_without_the_extra(run_python):

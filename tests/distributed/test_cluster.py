@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from seqcast import RayCluster, TrainingSpec
-from seqcast.cli.workers import cluster_of
+from seqcast.cli.forecaster_options import MachineOptions
 from seqcast.distributed.shared_training import processes_among
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitting import Cluster, check_cluster
@@ -101,8 +101,8 @@ for use in (lambda: RayCluster(2).connect(), lambda: RayCluster(2).executor().ma
 
 
 def test_the_command_line_makes_a_cluster(tmp_path):
-    assert cluster_of(None, None, None) is None
-    cluster = cluster_of("local", 3, tmp_path)
+    assert MachineOptions().cluster(None) is None
+    cluster = MachineOptions(ray="local", workers=3).cluster(tmp_path)
     assert (cluster.workers, cluster.address, cluster.storage) == (3, "local", tmp_path)
     with pytest.raises(SpecError, match="workers: expected on beside it, received none"):
-        cluster_of(None, 3, None)
+        MachineOptions(workers=3).cluster(None)

@@ -14,8 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
-from seqcast.serve.app import create_app
-from seqcast.serve.settings import ServerSettings
+from seqcast.serve import ServerSettings, create_app
 
 FOLDER = Path(__file__).parents[2] / "docs" / "how-to"
 PAGES = sorted(FOLDER.glob("*.md"))

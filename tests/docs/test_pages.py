@@ -206,7 +206,7 @@ def test_what_is_experimental_is_labelled(site_modules):
     extensions = griffe.load_extensions(site_modules("docstrings").Docstrings)
     package = griffe.load("seqcast", search_paths=[str(ROOT / "src")], extensions=extensions)
     assert "experimental" in package["inspect.state_space.gate_statistics"].labels
-    assert "experimental" in package["serve.app.create_app"].labels
+    assert "experimental" in package["serve.server.create_app"].labels
     assert "experimental" not in package["forecaster.estimator.Forecaster"].labels
 
 

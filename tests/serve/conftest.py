@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.serve.app import create_app
-from seqcast.serve.settings import ServerSettings
+from seqcast.serve import ServerSettings, create_app
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 

@@ -9,16 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seqcast.errors import DataError
-from seqcast.serve import forecasting
-from seqcast.serve.answers import Answer
-from seqcast.serve.app import create_app
+from seqcast.serve import ServerSettings, create_app
 from seqcast.serve.batching import Lane
-from seqcast.serve.bodies import Body
+from seqcast.serve.forecasting import Answer, answer_all
 from seqcast.serve.models import ModelShelf
-from seqcast.serve.options import ForecastOptions
 from seqcast.serve.problems import RequestError
 from seqcast.serve.queries import read_query
-from seqcast.serve.settings import ServerSettings
 
 from .clients import Client, newer
 
@@ -27,12 +23,11 @@ LIMITS = ServerSettings(watch=0)
 
 @pytest.fixture(scope="module")
 def shelf(models):
-    return ModelShelf(ServerSettings(models=models))
+    return ModelShelf(ServerSettings(models=models), print)
 
 
 def query(shelf, rows, **options):
-    body = Body({"model": "sales", "rows": rows, **options}, LIMITS.max_rows)
-    return read_query(body, [], ForecastOptions, shelf, LIMITS)
+    return read_query({"model": "sales", "rows": rows, **options}, [], shelf, LIMITS)
 
 
 # A good request has newer rows of known series, or rows of a new one, or both; a bad one has a fault of its own.
@@ -60,14 +55,14 @@ BAD = st.sampled_from(
 def test_in_one_call_each_gets_what_it_gets_alone(shelf, requests):
     queries = [query(shelf, rows) for rows in requests]
     assert len({each.shape for each in queries}) == 1
-    together = forecasting.answer_all(queries)
+    together = answer_all(queries)
     for each, outcome in zip(queries, together, strict=True):
-        [alone] = forecasting.answer_all([each])
+        [alone] = answer_all([each])
         assert type(alone) is type(outcome)
         if isinstance(outcome, DataError):
             assert str(alone) == str(outcome)
             continue
-        one, several = (answer.answers.table.iloc[answer.start : answer.stop] for answer in (alone, outcome))
+        one, several = (answer.forecast.table.iloc[answer.start : answer.stop] for answer in (alone, outcome))
         assert one.iloc[:, :2].to_numpy().tolist() == several.iloc[:, :2].to_numpy().tolist()
         np.testing.assert_allclose(one.iloc[:, 2:], several.iloc[:, 2:], rtol=1e-6, atol=1e-6)
 
@@ -84,9 +79,9 @@ def test_known_futures_and_whole_ids_in_one_call(forecasters, client):
 
 def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(models):
     sizes = []
-    with Client(create_app(ServerSettings(models=models[:1], watch=0, batch_wait=0.05))) as client:
+    with Client(create_app(ServerSettings(models=models[:1], watch=0, batch_wait=50.0))) as client:
         lane = client.app.state.service.short
-        lane.seen = sizes.append
+        lane.on_call = sizes.append
         bodies = [{"rows": newer("a", 3, place)} for place in range(12)]
         bodies[5] = {"rows": newer("a") + newer("a")}
         answers = client.all(bodies)
@@ -112,14 +107,14 @@ def test_other_shapes_are_other_calls(shelf):
 # ---------------------------------------------------------------- the lane
 
 
-class Told:
+class StandIn:
     """A stand-in of a query."""
 
     def __init__(self, shape, size=1):
         self.shape, self.size = shape, size
 
 
-def run_lane(use, **how):
+def run_lane(use, size=8, **limits):
     calls = []
 
     def run(queries):
@@ -128,19 +123,20 @@ def run_lane(use, **how):
         return [ValueError("x") if query.size == 13 else query.size for query in queries]
 
     async def main():
-        lane = Lane(run, **{"size": 8, "wait": 0.0, "most": 100, "most_rows": 1000, **how})
-        lane.start()
+        settings = ServerSettings(**{"batch_wait": 0.0, "queue": 100, "max_rows": 1000, **limits})
+        lane = Lane(run, settings, size)
+        work = asyncio.create_task(lane.work())
         try:
             return await use(lane)
         finally:
-            await lane.stop()
+            work.cancel()
 
     return asyncio.run(main()), calls
 
 
 def test_a_lane_keeps_the_order_and_gives_each_its_own():
     async def use(lane):
-        return await asyncio.gather(*(lane.ask(Told("a" if n % 3 else "b", n)) for n in range(12)))
+        return await asyncio.gather(*(lane.ask(StandIn("a" if n % 3 else "b", n)) for n in range(12)))
 
     outcomes, calls = run_lane(use)
     assert outcomes == list(range(12))
@@ -151,7 +147,7 @@ def test_a_lane_keeps_the_order_and_gives_each_its_own():
 
 def test_a_lane_limits_rows_of_a_call():
     async def use(lane):
-        return await asyncio.gather(*(lane.ask(Told("a", 400)) for _ in range(6)))
+        return await asyncio.gather(*(lane.ask(StandIn("a", 400)) for _ in range(6)))
 
     _, calls = run_lane(use)
     assert max(map(len, calls)) == 2
@@ -159,7 +155,7 @@ def test_a_lane_limits_rows_of_a_call():
 
 def test_shapeless_queries_go_alone():
     async def use(lane):
-        return await asyncio.gather(*(lane.ask(Told(None)) for _ in range(4)))
+        return await asyncio.gather(*(lane.ask(StandIn(None)) for _ in range(4)))
 
     _, calls = run_lane(use)
     assert list(map(len, calls)) == [1] * 4
@@ -167,17 +163,17 @@ def test_shapeless_queries_go_alone():
 
 def test_a_full_lane_refuses():
     async def use(lane):
-        return await asyncio.gather(*(lane.ask(Told("a")) for _ in range(9)), return_exceptions=True)
+        return await asyncio.gather(*(lane.ask(StandIn("a")) for _ in range(9)), return_exceptions=True)
 
-    outcomes, _ = run_lane(use, most=5, retry_after=7)
+    outcomes, _ = run_lane(use, queue=5, time_limit=210.0)
     refused = [outcome for outcome in outcomes if isinstance(outcome, RequestError)]
     assert len(refused) == 4
-    assert {(error.status, error.retry_after) for error in refused} == {(429, 7)}
+    assert {(error.status, error.headers["retry-after"]) for error in refused} == {(429, "7")}
 
 
 def test_errors_reach_whoever_asked_and_those_who_left_are_passed_over():
     async def use(lane):
-        asks = [asyncio.ensure_future(lane.ask(Told("a", n))) for n in (1, 13, 3)]
+        asks = [asyncio.ensure_future(lane.ask(StandIn("a", n))) for n in (1, 13, 3)]
         await asyncio.sleep(0)
         asks[2].cancel()
         return await asyncio.gather(*asks, return_exceptions=True)
@@ -192,26 +188,26 @@ def test_nobody_waits_where_nobody_is_expected():
     async def use(lane):
         begun = time.perf_counter()
         for _ in range(3):
-            await lane.ask(Told("a"))
+            await lane.ask(StandIn("a"))
         return time.perf_counter() - begun
 
-    seconds, _ = run_lane(use, wait=5.0)
+    seconds, _ = run_lane(use, batch_wait=5000.0)
     assert seconds < 4
 
 
-def test_an_unexpected_error_of_a_call_is_told_to_all_and_the_lane_goes_on():
+def test_an_unexpected_error_of_a_call_reaches_all_and_the_lane_goes_on():
     async def use(lane):
         lane.run = lambda queries: 1 / 0
         with pytest.raises(ZeroDivisionError):
-            await lane.ask(Told("a"))
+            await lane.ask(StandIn("a"))
         lane.run = lambda queries: [7] * len(queries)
-        return await lane.ask(Told("a"))
+        return await lane.ask(StandIn("a"))
 
     assert run_lane(use)[0] == 7
 
 
 def test_answers_of_a_batch_are_written_alike(shelf):
     queries = [query(shelf, newer("a", 3, place)) for place in range(3)]
-    for answer in forecasting.answer_all(queries):
+    for answer in answer_all(queries):
         assert isinstance(answer, Answer)
         assert answer.written("text/csv").count(b"\n") == 8

@@ -1,16 +1,20 @@
 """Whom the server answers, and how much it reads of what they send."""
 
 import asyncio
+import contextlib
 import json
+import socket
+import threading
 
 import pytest
 
-from seqcast.serve.app import create_app
-from seqcast.serve.settings import ServerSettings
+from seqcast.serve import ServerSettings, create_app, listen, server_of
 
-from .clients import Client, newer
+from .clients import Client, newer, wait_until
 
 BODY = {"rows": newer("a", 3)}
+GET = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+POST = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +111,6 @@ def test_pages_of_others_are_refused(origin, host, is_ours, open_to_all):
     assert is_ours or sent[0]["status"] == 403
 
 
-@pytest.mark.parametrize(
-    "headers", [[(b"x", b"y")] * 10_000, [(b"x" * 1_000_000, b"y")], [(b"cookie", b"y" * 1_000_000)]]
-)
-def test_long_heads_are_refused(headers):
-    sent, _ = exchange(create_app(), {"path": "/healthz", "method": "GET", "headers": headers})
-    assert sent[0]["status"] == 431
-
-
 @pytest.mark.parametrize("claimed", [None, b"5", b"99999", b"-1", b"1e9", b"9" * 5000])
 @pytest.mark.parametrize(
     ("path", "most"), [("/v1/forecast", 100_000), ("/v1/nothing", 100_000), ("/files/x", 300_000), ("/other", 1 << 20)]
@@ -176,3 +172,88 @@ def test_bodies_that_are_open_share_the_memory(models):
         return statuses
 
     assert asyncio.run(asyncio.wait_for(ask(), 60)) == []
+
+
+# ---------------------------------------------------------------- connections
+
+
+@contextlib.contextmanager
+def running(settings=None):
+    """The address of a server that runs in a thread, its connections and its service."""
+    settings = settings or ServerSettings(time_limit=0.5)
+    app = create_app(settings)
+    server = server_of(app, settings)
+    listener = listen("127.0.0.1", 0)
+    address = listener.getsockname()
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+    thread.start()
+    wait_until(lambda: server.started and app.state.service.is_ready)
+    try:
+        yield address, server.server_state.connections, app.state.service
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def answer(connection):
+    """What comes until the server closes a connection."""
+    data = b""
+    with contextlib.suppress(ConnectionError):
+        while part := connection.recv(1 << 16):
+            data += part
+    return data
+
+
+def is_alive(address):
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(GET)
+        return connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nx: ", b"y" * 1000),
+        (b"GET /healthz?", b"y" * 1000),
+        (b"GET /healthz HTTP/1.1\r\n", b"x: y\r\n" * 1000),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n1", b";x=y" * 1000),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n" * 1000),
+    ],
+)
+def test_what_leads_to_nothing_is_not_read_for_ever(first, again):
+    with running() as (address, *_), socket.create_connection(address, timeout=60) as endless:
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            endless.sendall(first)
+            while sent < 50_000_000:
+                endless.sendall(again)
+                sent += len(again)
+        assert sent < 50_000_000
+        assert is_alive(address)
+
+
+def test_a_client_that_goes_is_not_computed_for(models):
+    settings = ServerSettings(models=models[:1], batch_size=1, time_limit=60, watch=0)
+    go, asked = threading.Event(), []
+    with running(settings) as (address, _, service):
+
+        def run(queries):
+            asked.extend(query.horizon for query in queries)
+            go.wait(60)
+            return [ZeroDivisionError()] * len(queries)
+
+        service.short.run = run
+        bodies = [b'{"series": ["a"], "horizon": %d}' % number for number in range(1, 6)]
+        clients = [socket.create_connection(address, timeout=60) for _ in bodies]
+        for number, (client, body) in enumerate(zip(clients, bodies, strict=True)):
+            client.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            wait_until(lambda number=number: len(asked) + service.short.waiting == number + 1)
+        for client in clients[1:4]:
+            client.close()
+        wait_until(lambda: service.short.waiting == 1)
+        go.set()
+        for client in (clients[0], clients[4]):
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 500")
+            client.close()
+        assert asked == [1, 5]
+        wait_until(lambda: b'status="499"} 3.0' in service.metrics.text()[0])

@@ -9,11 +9,10 @@ import pytest
 
 from seqcast.errors import FileFormatError, MissingFileError
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.serve import ServerSettings, create_app
 from seqcast.serve import models as models_module
-from seqcast.serve.app import create_app
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError
-from seqcast.serve.settings import ServerSettings
 
 from .clients import Client, newer, panel, wait_until
 
@@ -47,20 +46,6 @@ def test_a_replaced_file_is_taken_over(copied, forecasters):
     assert after.columns.unique_id == "shop"
     assert before.columns.unique_id == "unique_id"  # what requests hold stays as it is
     assert told == [("m", None), ("m", None)]
-
-
-def test_a_file_that_cannot_be_read_leaves_the_model(copied):
-    told = []
-    shelf = ModelShelf(ServerSettings(models=(("m", copied),)), lambda name, error: told.append((name, error)))
-    before = shelf.find("m")
-    copied.write_bytes(b"half a file")
-    shelf.look()
-    shelf.look()
-    assert shelf.find("m") is before
-    assert [(name, type(error)) for name, error in told] == [("m", FileFormatError)]
-    copied.unlink()
-    shelf.look()
-    assert shelf.find("m") is before
 
 
 def garbage(path, _):
@@ -115,7 +100,8 @@ def test_whatever_fails_leaves_the_model_and_the_next_good_file_is_taken(copied,
     before = shelf.find("m")
     change(copied, monkeypatch)
     shelf.look()
-    shelf.look()
+    if change in (garbage, folder, loop, nothing):
+        shelf.look()  # the same again is no news
     assert shelf.find("m") is before
     assert shelf.degraded == ["m"]
     assert [error is None for error in told] == [True, False]
@@ -129,20 +115,17 @@ def test_whatever_fails_leaves_the_model_and_the_next_good_file_is_taken(copied,
 
 
 def test_a_file_that_does_not_change_is_tried_again(copied, monkeypatch):
-    now, told, calls = [0.0], [], []
+    told, calls = [], []
     shelf = ModelShelf(ServerSettings(models=(("m", copied),)), lambda name, error: told.append(error))
     shelf.warm_up()
     load = Forecaster.load
-    monkeypatch.setattr(models_module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(Forecaster, "load", lambda *a, **k: calls.append(1) or fail(OSError(errno.EMFILE, "x")))
     copied.touch()
-    for _ in range(100):
+    for _ in range(5):
         shelf.look()
-        now[0] += 1.0
-    assert 5 <= len(calls) <= 20
+    assert len(calls) == 5
     assert len(told) == 2  # that it could be read at first, and that it could not
     monkeypatch.setattr(Forecaster, "load", load)
-    now[0] += 60.0
     shelf.look()
     assert shelf.degraded == []
 
@@ -152,7 +135,6 @@ def test_a_warm_up_that_fails_at_the_start_is_tried_again(models, monkeypatch):
     monkeypatch.setattr(
         models_module, "warm_up", lambda model, sizes: fail(failures.pop()) if failures else warm_up(model, sizes)
     )
-    monkeypatch.setattr(models_module, "_RETRY_SECONDS", 0.0)
     go = threading.Event()
     app = create_app(ServerSettings(models=models[:1], watch=0.01))
     look = app.state.service.shelf.look
@@ -191,7 +173,7 @@ def test_files_that_are_no_models_are_refused_at_the_start(copied, tmp_path):
 
 
 def test_which_model_is_asked_for(models):
-    shelf = ModelShelf(ServerSettings(models=models[:1]))
+    shelf = ModelShelf(ServerSettings(models=models[:1]), print)
     assert shelf.find(None) is shelf.find("sales")
     assert shelf.find("pretrained") is None
     with pytest.raises(RequestError, match=r"expected one of 'sales', 'pretrained', received 'sale'\. Did you mean"):
@@ -206,20 +188,3 @@ def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, f
     twice = panel(["a"]).iloc[[0, 0]]
     with pytest.raises(ValueError, match="ds, row 1"):
         model.forecaster.predict(df=twice)
-
-
-def test_requests_go_on_while_a_file_is_replaced(copied, forecasters):
-    other = Forecaster(**{**forecasters["sales"].get_params(deep=False), "horizon": 5, "random_state": 1})
-    other.fit(panel(["a", "b"]))
-    with Client(create_app(ServerSettings(models=(("m", copied),), watch=0.05))) as client:
-        service = client.app.state.service
-        lengths = set()
-        replace_file(copied, other)
-        for _ in range(200):
-            answers = client.all([{"rows": newer("a", 3, place)} for place in range(4)])
-            assert {answer.status_code for answer in answers} == {200}
-            lengths |= {len(answer.json()["rows"]) for answer in answers}
-            if lengths == {7, 5} or lengths == {5}:
-                break
-        assert 5 in lengths
-        assert 'model_loads_total{model="m",outcome="loaded"} 2.0' in service.metrics.written()[0].decode()

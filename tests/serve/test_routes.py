@@ -1,17 +1,44 @@
-"""What users send and get: JSON, CSV; newer rows, new series, known futures, zero-shot, backtests."""
+"""What users send and get, and what the description and `docs/serving.md` promise: `make fuzz-serve` asks thousands."""
 
 import io
+import os
+import re
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import schemathesis
+import typer.main
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
 
+from seqcast.cli.main import app
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.serve.app import create_app
+from seqcast.serve import ServerSettings, create_app
 from seqcast.serve.bodies import CSV
-from seqcast.serve.openapi import EXAMPLES
+from seqcast.serve.models import ModelShelf
+from seqcast.serve.problems import MEDIA_TYPE
+from seqcast.serve.routes import EXAMPLES, ROUTES
 
 from .clients import DAYS, Client, newer, panel, rows_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+FUZZ = int(os.environ.get("SEQCAST_FUZZ_SERVE", 8))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
 
 
 def frame_of(response):
@@ -97,15 +124,10 @@ def test_times_with_a_zone_for_the_pretrained_network(client, zone):
     assert answer["frequency"] == "D"
 
 
-def test_what_is_missing_is_null_and_comes_back_as_null(client):
+def test_what_is_missing_is_null(client):
     rows = newer("a")
     rows[1]["y"] = None
     assert client.post("/v1/forecast", json={"model": "sales", "rows": rows}).status_code == 200
-    backtest = {"model": "pretrained", "horizon": 7, "rows": rows_of(panel(["a"], DAYS[:28]))}
-    backtest["rows"][-1]["y"] = None
-    answer = client.post("/v1/backtest", json=backtest)
-    assert answer.status_code == 200, answer.text
-    assert "NaN" not in answer.text
 
 
 # ---------------------------------------------------------------- formats
@@ -135,21 +157,7 @@ def test_csv_for_a_model_with_whole_ids_and_text_that_looks_like_a_number(client
     assert response.json()["option"] == "future"  # the rows were taken; the steps ahead are what is missing
 
 
-# ---------------------------------------------------------------- without a model, and backtests
-
-
-@pytest.mark.parametrize("path", EXAMPLES)
-def test_examples_of_the_description_run(client, path):
-    shown = client.get("/openapi.json").json()["paths"][path]["post"]["requestBody"]["content"]
-    examples = shown["application/json"]["examples"]
-    assert set(examples) == set(EXAMPLES[path])
-    answers = [client.post(path, json=example["value"]) for example in examples.values()]
-    answers.append(
-        client.post(f"{path}?model=pretrained&horizon=7", content=shown[CSV]["example"], headers={"Content-Type": CSV})
-    )
-    assert [answer.status_code for answer in answers] == [200] * len(answers)
-    weeks = [len(answer.json()["rows"]) for answer in answers]
-    assert weeks == ([7, 7, 7] if path == "/v1/forecast" else [14, 7])
+# ---------------------------------------------------------------- without a model
 
 
 def test_no_model_at_all():
@@ -160,26 +168,19 @@ def test_no_model_at_all():
     same(answer, expected)
 
 
-def test_backtest_of_a_model_is_that_of_its_own_network(client, forecasters):
-    frame = panel(["a", "b", "c"], pd.date_range("2024-01-01", periods=80))
-    answer = frame_of(client.post("/v1/backtest", json={"model": "sales", "n_windows": 2, "rows": rows_of(frame)}))
-    expected = forecasters["sales"].backtest(frame, n_windows=2, refit="never")
-    same(answer.drop(columns="cutoff"), expected.drop(columns="cutoff"))
-
-
-# ---------------------------------------------------------------- what is told
+# ---------------------------------------------------------------- models, health, metrics
 
 
 def test_models(client):
-    told = client.get("/v1/models").json()
-    by_name = {model["name"]: model for model in told["models"]}
+    listed = client.get("/v1/models").json()
+    by_name = {model["name"]: model for model in listed["models"]}
     assert set(by_name) == {"sales", "store", "events"}
     assert by_name["sales"]["levels"] == [80.0, 95.0]
     assert by_name["store"]["columns"] == {"unique_id": "shop", "ds": "day", "y": ["sold"]}
     assert by_name["store"]["covariates"]["future"] == ["price"]
     assert by_name["events"]["frequency"] is None
     assert len(by_name["sales"]["sha256"]) == 64
-    assert told["limits"]["max_rows"] == 500
+    assert listed["limits"]["max_rows"] == 500
 
 
 def test_health_readiness_and_metrics(client):
@@ -200,9 +201,6 @@ def test_health_readiness_and_metrics(client):
 
 
 def test_not_ready_before_the_models_are(models, monkeypatch):
-    from seqcast.serve.models import ModelShelf
-    from seqcast.serve.settings import ServerSettings
-
     monkeypatch.setattr(ModelShelf, "warm_up", lambda self: None)
     with Client(create_app(ServerSettings(models=models[:1], watch=0)), ready=False) as client:
         for answer in (client.get("/readyz"), client.post("/v1/forecast", json={"rows": newer("a")})):
@@ -214,3 +212,77 @@ def test_not_ready_before_the_models_are(models, monkeypatch):
 def test_request_id(client):
     assert client.get("/healthz", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
     assert client.get("/healthz", headers={"X-Request-ID": 'a" b'}).headers["x-request-id"] != 'a" b'
+
+
+# ---------------------------------------------------------------- the description, and the page
+
+
+def test_examples_of_the_description_run(client):
+    shown = client.get("/openapi.json").json()["paths"]["/v1/forecast"]["post"]["requestBody"]["content"]
+    assert shown["application/json"]["schema"]["examples"] == EXAMPLES
+    answers = [client.post("/v1/forecast", json=example) for example in EXAMPLES]
+    address = "/v1/forecast?model=pretrained&horizon=7&level=80"
+    answers.append(client.post(address, content=shown[CSV]["example"], headers={"Content-Type": CSV}))
+    assert [len(answer.json()["rows"]) for answer in answers] == [7] * 3
+    assert answers[0].json() == answers[1].json() == answers[2].json()
+
+
+@pytest.fixture(scope="module")
+def one(models):
+    """A server with one model, so that bodies without a name reach it."""
+    with Client(create_app(ServerSettings(models=models[:1], max_rows=200, watch=0, time_limit=300))) as client:
+        yield client
+
+
+@schemathesis.openapi.from_dict(create_app().openapi()).parametrize()
+@settings(
+    max_examples=FUZZ,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=FUZZ == 8,
+    database=None,
+)
+def test_requests_made_from_the_description(case, one):
+    how = case.as_transport_kwargs(base_url="http://127.0.0.1")
+    method, url = how.pop("method"), how.pop("url")
+    for name in ("cookies", "auth", "timeout", "verify", "cert", "proxies", "allow_redirects", "stream", "hooks"):
+        how.pop(name, None)
+    if isinstance(how.get("data"), bytes | str):
+        how["content"] = how.pop("data")
+    response = one.request(method, url, **how)
+    case.validate_response(schemathesis.Response.from_httpx(response, verify=False), checks=CHECKS)
+
+
+def test_every_route_is_described_and_every_problem_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQCAST_API_KEYS", "shop:" + "0" * 64)
+    paths = create_app().openapi()["paths"]
+    assert set(paths) == ROUTES == set(re.findall(r"/(?:v1/\w+|healthz|readyz|metrics)\b", PAGE))
+    operations = {path: operation for path, methods in paths.items() for operation in methods.values()}
+    for operation in operations.values():
+        for status, answer in operation["responses"].items():
+            assert (MEDIA_TYPE in answer["content"]) == (status != "200")
+    guarded = {path for path, operation in operations.items() if "security" in operation}
+    assert guarded == {"/v1/forecast", "/v1/models", "/metrics"}
+
+
+@pytest.mark.documents
+def test_the_code_of_the_page_runs():
+    names = {}
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL))
+    exec(compile(code, "docs/serving.md", "exec"), names)
+    assert "/about" in names["app"].openapi()["paths"]
+
+
+def test_options_defaults_and_metrics_of_the_page_are_there(client):
+    command = typer.main.get_command(app).commands["serve"]
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert set(re.findall(r"(?<=[`( ])--[a-z][a-z-]+", PAGE.partition("## Figures")[0])) - {"--data-binary"} <= options
+    defaults = {field.name: field.default for field in fields(ServerSettings)}
+    for name, text in {"max_body": "16 MiB", "max_rows": "100,000", "max_horizon": "1,000", "queue": "256"}.items():
+        assert f"| `--{name.replace('_', '-')}` | {text} |" in PAGE
+        number, _, unit = text.partition(" ")
+        assert int(number.replace(",", "")) * (2**20 if unit else 1) == defaults[name]
+    assert f"| `--time-limit` | {defaults['time_limit']:g} s |" in PAGE
+    counted = client.get("/metrics").text
+    for name in re.findall(r"`(seqcast_\w+)", PAGE):
+        assert name in counted

@@ -1,15 +1,37 @@
-"""What a command prints: results to standard output, lines about the work to standard error."""
+"""What a command prints: results to standard output, lines about the work and errors to standard error.
+
+An error is worded for a person at a terminal, who holds files and types options. Its place is put together from the
+fields of a `DataError`, its options and rows from those that its phrases mention; no message is taken apart.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from seqcast.cli.declaration import flags_of
+from seqcast.cli.forecaster_options import ForecasterOptions
+from seqcast.errors import (
+    DataError,
+    Option,
+    Phrase,
+    Row,
+    SeqcastError,
+    SpecError,
+    compose_message,
+    compose_place,
+)
+
+if TYPE_CHECKING:
+    from seqcast.forecaster import Forecaster
 
 # What a terminal would obey, or write from right to left, is shown as its code: names of series may hold it.
 _CONTROLS = {
@@ -19,14 +41,58 @@ _CONTROLS = {
 _OUTPUT = Console(emoji=False)
 _ERRORS = Console(stderr=True, emoji=False)
 
+# Series that are listed as left out.
+MOST_SKIPPED = 5
+
+# What an argument in Python is called at the command line, where that is not its own name.
+RENAMED = {
+    "columns": "--id, --time, --value",
+    "columns.unique_id": "--id",
+    "columns.ds": "--time",
+    "columns.y": "--value",
+    "columns.ds_format": "--time-format",
+    "columns.tz": "--tz",
+    "day_first": "--day-first, --month-first",
+    "static_covariates": "--static",
+    "past_covariates": "--past",
+    "future_covariates": "--future",
+    "certificate, private_key": "--certificate, --private-key",
+    "host, port": "--host, --port",
+    "encoder_units": "--units",
+    "decoder_units": "--units",
+    "random_state": "--seed",
+    "on": "--ray",
+    "address": "--ray",
+}
+
+# Options of fit that hints speak of at other commands.
+_OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
+
+# What to do, for those who hold a file, where Python's words are about code.
+_REMEDIES = {
+    "convert": "Convert the column.",
+    "correct": "Correct it, or leave the cell empty where there is no number.",
+    "deduplicate": "Keep one of the two rows, or add them up.",
+    "fill": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
+    "sort": "Sort them with --sort.",
+}
+
 
 def print_line(text: str) -> None:
-    """Print a line of the result."""
+    """Print a line of the result.
+
+    Args:
+        text: The line.
+    """
     _OUTPUT.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """Print the result as JSON."""
+    """Print the result as JSON.
+
+    Args:
+        value: The result, JSON types.
+    """
     print_line(json.dumps(value, indent=2, allow_nan=False))
 
 
@@ -54,11 +120,139 @@ def _shown(cell: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print a line about the work."""
+    """Print a line about the work.
+
+    Args:
+        text: The line.
+    """
     _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(text: str) -> None:
-    """Print what went wrong."""
+    """Print what went wrong.
+
+    Args:
+        text: The message.
+    """
     _ERRORS.print("[bold red]Error:[/] ", end="")
     note(text)
+
+
+# ---------------------------------------------------------------- errors
+
+
+@contextlib.contextmanager
+def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
+    """Let errors about frames name the files that the frames were read from.
+
+    Args:
+        tables: A file and its frame, by the argument that takes the frame; the file is `None` where the argument is not
+            given, and the frame is `None` where its rows are not those of the file.
+
+    Raises:
+        DataError: The same error, worded for those who hold the file.
+    """
+    try:
+        yield
+    except DataError as error:
+        argument = error.option or (error.where if error.column is None else "df")
+        path, frame = tables.get(argument, (None, None))
+        if path is None:
+            raise
+        raise _about_file(error, path, frame) from error
+
+
+def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
+    """Print what is wrong with the first of the series that a fit left out.
+
+    Args:
+        model: The fitted model.
+        path: The file; `None` where errors name it themselves.
+        frame: The frame that was read from it.
+    """
+    skipped = list(model.skipped_series_.values())
+    for error in skipped[:MOST_SKIPPED]:
+        note(f"Skipped: {word_error(error if path is None else _about_file(error, path, frame))}")
+    if len(skipped) > MOST_SKIPPED:
+        note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
+
+
+def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
+    from seqcast.data.frames import ONE_SERIES, place_in_file, row_in_file
+
+    def row_number(row: int | None) -> int | None:
+        if row is None or frame is None or row >= len(frame):
+            return None
+        return row_in_file(path, frame, row)
+
+    def name_row(row: Row) -> Row:
+        number = row_number(row.number)
+        return row if number is None else Row(number)
+
+    def in_file(text: str) -> str:
+        return text.with_rows(name_row) if isinstance(text, Phrase) else text
+
+    hint = error.hint
+    # The rows of a file without ids may be those of several series, which do not go on with each other.
+    is_one = frame is not None and frame.attrs.get(ONE_SERIES)
+    if is_one and isinstance(hint, Phrase) and hint.remedy in ("deduplicate", "sort"):
+        hint = (
+            f"{_REMEDIES[hint.remedy]} Or does the file hold several series? Is there an id column? Name it with --id."
+        )
+    return type(error)(
+        place_in_file(path, column=error.column, row=row_number(error.row), series=error.series),
+        path=str(path),
+        expected=in_file(error.expected),
+        received=in_file(error.received),
+        hint=in_file(hint),
+    )
+
+
+def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
+    """Return an error's message with options as they are typed.
+
+    Args:
+        error: The error.
+        options: The options of the command that runs; those that it lacks are said to be options of fit.
+
+    Example:
+        >>> word_error(SpecError("context_length", expected="a whole number >= 1", received="0"))
+        '--context-length: expected a whole number >= 1, received 0.'
+        >>> hint = Phrase("Take ", Option("missing", "fill"), ".")
+        >>> word_error(DataError(column="y", row=3, expected="a value", received="none", hint=hint))
+        'y, row 3: expected a value, received none. Take --missing fill.'
+    """
+
+    def word(part: Option | Row) -> str:
+        return _word_option(part, options) if isinstance(part, Option) else str(part)
+
+    where = error.where
+    if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None and error.path is None):
+        where = _flag(where, options) or where
+    if isinstance(error, DataError) and error.option is not None and (flag := _flag(error.option, options)):
+        where = compose_place(option=flag, column=error.column, row=error.row, series=error.series)
+    parts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
+    worded = {name: _worded(text, word) if isinstance(text, Phrase) else text for name, text in parts.items()}
+    return compose_message(where, **worded)
+
+
+def _worded(text: Phrase, word: Any) -> str:
+    return _REMEDIES.get(text.remedy) or text.worded(word)
+
+
+def _flag(name: str, options: Collection[str]) -> str | None:
+    """Return what an argument is called at the command that runs, or else at fit; `None` if it is no option there."""
+    if name == "future" and "--future-file" in options:
+        return "--future-file"  # where --future names columns
+    flags = RENAMED.get(name) or f"--{name.replace('_', '-')}"
+    return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
+
+
+def _word_option(option: Option, options: Collection[str]) -> str:
+    flag = _flag(option.name, options)
+    if flag is None:
+        return f"Forecaster({option}) in Python"
+    if isinstance(option.value, bool):
+        return flag.split(", ")[0 if option.value else -1]
+    typed = flag if option.value is None or option.value is ... else f"{flag} {option.value}"
+    return typed if not options or flag in options else f"{typed} (an option of fit)"

@@ -10,31 +10,22 @@ from typing import Annotated, Any
 import typer
 
 import seqcast
-from seqcast.cli.anomalies import anomalies
-from seqcast.cli.app import app as open_page
-from seqcast.cli.backtest import backtest
-from seqcast.cli.console import note, print_error
-from seqcast.cli.demo import demo
-from seqcast.cli.describe import describe
-from seqcast.cli.doctor import doctor
-from seqcast.cli.explain import explain
-from seqcast.cli.fit import fit
-from seqcast.cli.forecast import forecast
-from seqcast.cli.further import finetune, update
-from seqcast.cli.messages import word_error
-from seqcast.cli.partition import partition
-from seqcast.cli.plot import plot
-from seqcast.cli.predict import predict
-from seqcast.cli.report import report
-from seqcast.cli.serve import serve
-from seqcast.cli.study import study
-from seqcast.cli.tune import tune
+from seqcast.cli.console import note, print_error, word_error
+from seqcast.cli.data_commands import describe, partition, plot
+from seqcast.cli.declaration import declared
+from seqcast.cli.fit_commands import finetune, fit, update
+from seqcast.cli.forecast_commands import backtest, forecast, predict
+from seqcast.cli.model_commands import anomalies, explain, report
+from seqcast.cli.server_commands import app as open_page
+from seqcast.cli.server_commands import serve
+from seqcast.cli.study_commands import demo, doctor, study
+from seqcast.cli.tune_command import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime import EXIT_CODE
 
 app = typer.Typer(
     help="Forecast time series with recurrent encoder-decoders.",
-    epilog="Exit codes: 0 done; 1 an error that is told; 2 an option that does not exist; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -71,9 +62,9 @@ for _command in (
     serve,
     study,
     doctor,
+    open_page,
 ):
-    app.command(cls=_Command)(_command)
-app.command("app", cls=_Command)(open_page)
+    app.command(cls=_Command)(declared(_command))
 
 
 def _show_version(value: bool) -> None:

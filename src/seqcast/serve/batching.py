@@ -12,66 +12,43 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
+from seqcast.serve.configuration import ServerSettings
 from seqcast.serve.forecasting import Outcome
-from seqcast.serve.problems import too_many
+from seqcast.serve.problems import RequestError
 from seqcast.serve.queries import Query
 
-
-@dataclass(eq=False)
-class _Waiting:
-    query: Query
-    outcome: asyncio.Future[Outcome]
+_Waiting = tuple[Query, asyncio.Future[Outcome]]
 
 
-@dataclass(eq=False)
 class Lane:
     """A queue of queries and the thread that forecasts them.
 
     Args:
         run: Returns the outcome of each of some queries.
+        settings: Most queries that wait, how long they wait for others, and most rows in one call of several queries.
         size: Most queries in one call.
-        wait: Seconds that a query waits for others at most.
-        most: Most queries that wait.
-        most_rows: Most rows in one call of several queries.
-        retry_after: Seconds after which a query that found no place may come again.
-        seen: Called with the number of queries of each call.
+        on_call: Called with the number of queries of each call.
     """
 
-    run: Callable[[Sequence[Query]], Sequence[Outcome]]
-    size: int
-    wait: float
-    most: int
-    most_rows: int
-    retry_after: int = 1
-    seen: Callable[[int], None] = lambda _: None
-    _queue: deque[_Waiting] = field(default_factory=deque, init=False)
-    _expected: int = field(default=1, init=False)
-    _wanted: int = field(default=1, init=False)
-    _arrived: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _work: asyncio.Task[None] | None = field(default=None, init=False)
-    _thread: ThreadPoolExecutor | None = field(default=None, init=False)
+    def __init__(
+        self,
+        run: Callable[[Sequence[Query]], Sequence[Outcome]],
+        settings: ServerSettings,
+        size: int = 1,
+        on_call: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.run, self.settings, self.size, self.on_call = run, settings, size, on_call
+        self._queue: deque[_Waiting] = deque()
+        # Queries of the last call, and how many have to wait for the work to go on.
+        self._expected = self._wanted = 1
+        self._arrived = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """Number of queries that wait."""
         return len(self._queue)
-
-    def start(self) -> None:
-        """Begin to work, in the event loop that runs."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="seqcast-serve")
-        self._work = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """End; what waits is not answered."""
-        if self._work is not None:
-            self._work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._work
-        if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def ask(self, query: Query) -> Any:
         """Return the answer of a query.
@@ -83,14 +60,16 @@ class Lane:
             RequestError: Too many wait.
             SeqcastError: Something is wrong with it.
         """
-        if len(self._queue) >= self.most:
-            raise too_many(self.most, self.retry_after)
-        waiting = _Waiting(query, asyncio.get_running_loop().create_future())
+        if len(self._queue) >= self.settings.queue:
+            expected, again = f"at most {self.settings.queue} requests that wait", self.settings.retry_after
+            hint = f"Come again in {again} s."
+            raise RequestError(429, "queue", expected, "another one", hint, retry_after=again)
+        waiting: _Waiting = (query, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if len(self._queue) >= self._wanted:
             self._arrived.set()
         try:
-            outcome = await waiting.outcome
+            outcome = await waiting[1]
         except asyncio.CancelledError:  # nobody waits for it any more
             with contextlib.suppress(ValueError):
                 self._queue.remove(waiting)
@@ -99,25 +78,31 @@ class Lane:
             raise outcome
         return outcome
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._some(1)
-            batch = await self._gathered()
-            if not batch:
-                continue
-            self.seen(len(batch))
-            queries = [each.query for each in batch]
-            try:
-                outcomes: Sequence[Outcome] = await loop.run_in_executor(self._thread, self.run, queries)
-            except Exception as error:
-                outcomes = [error] * len(batch)
-            for each, outcome in zip(batch, outcomes, strict=True):
-                if not each.outcome.done():  # whoever asked may be gone
-                    each.outcome.set_result(outcome)
+    async def work(self) -> None:
+        """Answer queries until this is cancelled; queries that wait then get no answer."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="seqcast-serve")
+        try:
+            while True:
+                await self._wait_for(1)
+                if batch := await self._gathered():
+                    self.on_call(len(batch))
+                    await self._answer(batch, thread)
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _some(self, count: int) -> None:
-        """Wait until so many queries have come."""
+    async def _answer(self, batch: Sequence[_Waiting], thread: ThreadPoolExecutor) -> None:
+        outcomes: Sequence[Outcome]
+        try:
+            queries = [query for query, _ in batch]
+            outcomes = await asyncio.get_running_loop().run_in_executor(thread, self.run, queries)
+        except Exception as error:
+            outcomes = [error] * len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if not future.done():  # the client may be gone
+                future.set_result(outcome)
+
+    async def _wait_for(self, count: int) -> None:
+        """Wait until a number of queries have come."""
         self._wanted = count
         if len(self._queue) < count:
             self._arrived.clear()
@@ -125,25 +110,26 @@ class Lane:
 
     async def _gathered(self) -> list[_Waiting]:
         """Take the first query and those of its shape out of the queue, after a moment if more are expected."""
-        if self.size > 1 and self._queue and self._queue[0].query.shape is not None and self._expected > 1:
+        if self._queue and self._queue[0][0].shape is not None and self._expected > 1:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.wait):
-                    await self._some(min(self.size, self._expected))
+                async with asyncio.timeout(self.settings.batch_wait / 1000):
+                    await self._wait_for(min(self.size, self._expected))
         self._wanted = 1
         batch: list[_Waiting] = []
         rest: list[_Waiting] = []
         shape, rows = None, 0
         while self._queue and len(batch) < self.size:
             each = self._queue.popleft()
-            if each.outcome.done():  # it has waited too long, or its connection is gone
+            query, future = each
+            if future.done():  # it has waited too long, or its connection is gone
                 continue
             if not batch:
-                shape = each.query.shape
-            elif shape is None or each.query.shape != shape or rows + each.query.size > self.most_rows:
+                shape = query.shape
+            elif shape is None or query.shape != shape or rows + query.size > self.settings.max_rows:
                 rest.append(each)
                 continue
             batch.append(each)
-            rows += each.query.size
+            rows += query.size
         self._queue.extendleft(reversed(rest))
         self._expected = max(1, len(batch))
         return batch

@@ -1,118 +1,77 @@
-"""Bodies of requests: JSON and CSV become options and columns, within limits; what is malformed is named.
+"""Bodies of requests: JSON and CSV become options and tables of typed columns, within limits.
 
-Each step takes time and memory in proportion to the body's length, and what is read is bounded by the number of rows: a
+Each step takes time and memory in proportion to the body's length, and the number of rows bounds what is read: a
 body of megabytes is counted before it becomes Python objects, which take ten times as much.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
+from pydantic_core import from_json
 
 from seqcast.errors import DataError
-from seqcast.serve.problems import RequestError, json_kind
+from seqcast.serve.problems import RequestError, shown
 
 JSON, CSV = "application/json", "text/csv"
 
-Columns = Mapping[str, Sequence[Any]]
+Array = npt.NDArray[Any]
 
 # A table has a few columns: a row has about twenty cells, in the mean of a body.
 _MOST_COLUMNS, _MEAN_CELLS = 1000, 20
+# Columns that a message names, about one that is not there.
+_MOST_NAMES = 30
+# Letters of numbers. Python's own numerals hold more: nan, inf, spaces, underscores, digits of other scripts.
 _NUMERIC = frozenset("0123456789+-.eE")
+_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _FLAGS = {"true": True, "false": False, "True": True, "False": False}
+# A time without a zone, as NumPy reads it too; and one that may have one. (pandas takes words such as `now` as well.)
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 
 
-@dataclass(frozen=True)
-class Body:
-    """What a body says.
-
-    Args:
-        fields: Its options and tables, by name; the options of CSV come with the address.
-        most_rows: Most rows of a table.
-        is_text: Whether all cells of its tables are text.
-    """
-
-    fields: Mapping[str, Any]
-    most_rows: int
-    is_text: bool = False
-
-    def columns(self, name: str) -> Columns | None:
-        """Return the columns of a table; `None` where there is none.
-
-        Args:
-            name: The field that it is.
-
-        Raises:
-            RequestError: It is too large.
-            DataError: It is no table.
-        """
-        value = self.fields.get(name)
-        return value if value is None or self.is_text else _columns(value, name, self.most_rows)
-
-
-def read_body(data: bytes, media_type: str, *, most_rows: int) -> Body:
-    """Read a body.
+def read_body(data: bytes, media_type: str, most_rows: int) -> dict[str, Any]:
+    """Return the fields of a body by name, JSON types; a body of CSV is the field `rows`, whose cells are text.
 
     Args:
-        data: Its bytes.
-        media_type: What it says it is.
+        data: The bytes of the body.
+        media_type: Its media type, as the client names it.
         most_rows: Most rows of a table.
-
-    Returns:
-        What it says.
 
     Raises:
-        RequestError: It is malformed, too large, or of a kind that is not read.
-        DataError: A table has no columns.
+        RequestError: The body is malformed, too large, or of a kind that the server does not read.
+        DataError: A table in CSV has no columns, or rows of several lengths.
     """
-    kind, *parameters = (part.strip().lower() for part in media_type.split(";"))
-    for name, _, value in (parameter.partition("=") for parameter in parameters):
-        charset = value.strip(' "')
-        if name.strip() == "charset" and charset not in ("utf-8", "utf8", "us-ascii"):
-            raise RequestError(415, "charset", expected="utf-8", received=charset[:40], hint="Encode the body anew.")
+    kind = media_type.partition(";")[0].strip().lower()
     if kind == JSON:
-        return Body(_read_json(data, most_rows), most_rows)
+        return _read_json(data, most_rows)
     if kind == CSV:
-        return Body({"rows": _read_csv(data, most_rows)}, most_rows, is_text=True)
-    raise RequestError(
-        415,
-        "Content-Type",
-        expected=f"{JSON} or {CSV}",
-        received=repr(kind[:80]) if kind else "none",
-        hint="Say what the body is.",
-    )
-
-
-# ---------------------------------------------------------------- JSON
+        return {"rows": _read_csv(data, most_rows)}
+    raise RequestError(415, "Content-Type", f"{JSON} or {CSV}", shown(kind) if kind else "none", "Name its kind.")
 
 
 def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
     _check_count(data, b"[{", 2 * (most_rows + _MOST_COLUMNS), "lists and objects")
-    _check_count(data, b",", _most_cells(most_rows), "values")
+    _check_count(data, b",", _MOST_COLUMNS + _MEAN_CELLS * most_rows, "values")
     try:
-        text = data.decode("utf-8")
-        document = json.loads(text, parse_constant=_no_constant)
-        # A name and its colon make two letters where there is no white space; text may hold these too.
-        if _count_names(document) != data.translate(None, b" \t\r\n").count(b'":'):
-            json.loads(text, object_pairs_hook=_object)
-    except UnicodeDecodeError as error:
-        raise _malformed("JSON in UTF-8", f"a byte that is none, at {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise _malformed("JSON", f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise _malformed("JSON", "lists within lists within lists") from None
-    except ValueError:
-        raise _malformed("JSON", "a whole number of thousands of digits") from None
+        document = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise _malformed("JSON in UTF-8", str(error)) from None
     if not isinstance(document, dict):
-        raise _malformed("an object", json_kind(document))
+        raise _malformed("an object", shown(document))
     return document
 
 
@@ -122,187 +81,264 @@ def _check_count(data: bytes, marks: bytes, most: int, what: str) -> None:
         return
     letters = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
     in_text = np.bitwise_xor.accumulate(letters == ord('"'))
-    count = sum(map(letters[~in_text].tobytes().count, marks))
-    if count > most:
-        raise _too_large(what, count, most, "body")
+    _check_size(what, sum(map(letters[~in_text].tobytes().count, marks)), most, where="body")
 
 
-def _count_names(document: Any) -> int:
-    """Return how many names there are in a body and its tables, without what stands deeper."""
-    count = len(document) if type(document) is dict else 0
-    for table in map(document.get, ("rows", "future")) if count else ():
-        if type(table) is dict:
-            count += len(table)
-        elif type(table) is list and set(map(type, table)) == {dict}:
-            count += sum(map(len, table))
-    return count
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise _malformed("each name once in an object", f"{twice[:80]!r} twice")
-    return document
-
-
-def _no_constant(name: str) -> None:
-    raise _malformed("JSON", f"{name}, which JSON has not: null is what is missing")
-
-
-class _Rows(Mapping[str, Sequence[Any]]):
-    """Columns of rows that are objects; each is gathered when it is read, as few are of the many that rows may name."""
-
-    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._rows, self._names = rows, dict.fromkeys(chain.from_iterable(rows))
-
-    def __getitem__(self, name: str) -> Sequence[Any]:
-        if name not in self._names:
-            raise KeyError(name)
-        return [row.get(name) for row in self._rows]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-def _columns(value: Any, name: str, most_rows: int) -> Columns:
-    """Return the columns of a table that is a list of objects, a row each, or an object of lists, a column each."""
-    if isinstance(value, dict):
-        return _checked_columns(value, name, most_rows)
-    if not isinstance(value, list):
-        raise DataError(
-            option=name,
-            expected="a list of objects, one a row",
-            received=json_kind(value),
-            hint='For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].',
-        )
-    _check_size(0, len(value), most_rows)
-    if not set(map(type, value)) <= {dict}:
-        number, kind = next((place, json_kind(row)) for place, row in enumerate(value) if type(row) is not dict)
-        raise DataError(option=name, row=number, expected="an object", received=kind, hint="One object a row.")
-    return _Rows(value)
-
-
-def _checked_columns(columns: dict[str, Any], name: str, most_rows: int) -> Columns:
-    _check_size(len(columns), 0, most_rows)
-    for column, cells in columns.items():
-        if not isinstance(cells, list):
-            raise DataError(
-                option=name,
-                column=column[:80],
-                expected="a list, one value a row",
-                received=json_kind(cells),
-                hint="Send rows as objects, or columns as lists.",
-            )
-    lengths = {column: len(cells) for column, cells in columns.items()}
-    if len(set(lengths.values())) > 1:
-        least, most = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
-        raise DataError(
-            option=name,
-            expected="columns of one length",
-            received=f"{lengths[most]} rows in {most[:80]!r}, {lengths[least]} in {least[:80]!r}",
-            hint="null stands for a value that is missing.",
-        )
-    _check_size(0, max(lengths.values(), default=0), most_rows)
-    return columns
-
-
-# ---------------------------------------------------------------- CSV
-
-
-def _read_csv(data: bytes, most_rows: int) -> Columns:
-    values = data.count(b",")
-    if values > _most_cells(most_rows):
-        raise _too_large("values", values, _most_cells(most_rows), "body")
+def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
+    _check_size("values", data.count(b","), _MOST_COLUMNS + _MEAN_CELLS * most_rows, where="body")
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True)
-    flat: list[str] = []  # row after row: a list for each would keep the garbage collector busy
     try:
         names = next(reader, [])
-        _check_names(names)
-        width = len(names)
-        for cells in filter(None, reader):
-            if len(cells) != width:
-                raise DataError(
-                    option="rows",
-                    row=len(flat) // width,
-                    expected=f"{width} values, as the first line has names",
-                    received=str(len(cells)),
-                    hint="Commas part values; text with commas stands in double quotes.",
-                )
-            flat += cells
-            if len(flat) > most_rows * width:
-                _check_size(0, len(flat) // width, most_rows)
-    except UnicodeDecodeError:
-        raise _malformed("CSV in UTF-8", f"a byte that is none, after line {reader.line_num}") from None
-    except csv.Error as error:
-        raise _malformed("CSV", f"{error} at line {reader.line_num}") from None
-    return {name: flat[place::width] for place, name in enumerate(names)}
-
-
-def _check_names(names: Sequence[str]) -> None:
-    _check_size(len(names), 0, 0)
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    if twice or not names:
-        received = f"{min(twice)[:80]!r} twice" if twice else "none"
+        rows = list(islice(filter(None, reader), most_rows + 1))
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = "a byte that is none" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise _malformed("CSV in UTF-8", f"{reason}, after line {reader.line_num}") from None
+    _check_size("rows", len(rows), most_rows)
+    if len(set(names)) < len(names) or not names:
+        received = f"{shown(Counter(names).most_common(1)[0][0])} twice" if names else "none"
         raise DataError(option="rows", expected="each column once", received=received, hint="Name each column.")
+    for number, cells in enumerate(rows):
+        if len(cells) != len(names):
+            expected = f"{len(names)} values, as the first line has names"
+            hint = "Commas stand between values; text with commas stands in double quotes."
+            raise DataError(option="rows", row=number, expected=expected, received=str(len(cells)), hint=hint)
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
 
 
-def typed(cells: Sequence[str | None]) -> Sequence[Any]:
-    """Return cells of text as numbers or flags if all are such; `None` is missing.
+@dataclass(frozen=True)
+class Needed:
+    """Which columns of a table are read.
 
-    Example:
-        >>> typed(["1", None, "2.5e3"]), typed(["true", None]), typed(["1", "nan"])
-        ([1.0, None, 2500.0], [True, None], ['1', 'nan'])
+    Args:
+        unique_id: The column of ids.
+        ds: The column of times.
+        values: Columns that a table must have as well.
+        optional: Columns that a table may have.
+        only: Name of the only series, whose rows need no id.
+        text_times: Whether times are text in a format of the model's own.
+        whole_ids: Whether ids are whole numbers.
+        labels: Columns of labels, which are text even where they look like numbers.
     """
+
+    unique_id: str
+    ds: str
+    values: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    only: Any = None
+    text_times: bool = False
+    whole_ids: bool = False
+    labels: frozenset[str] = frozenset()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All of them, sorted."""
+        return tuple(sorted({self.unique_id, self.ds, *self.values, *self.optional}))
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Those that a table must have."""
+        return (*(() if self.only is not None else (self.unique_id,)), self.ds, *self.values)
+
+    def parsed(self, name: str, cells: Sequence[str]) -> Sequence[Any]:
+        """Return a column of CSV as JSON types; empty cells are missing.
+
+        Args:
+            name: Name of the column.
+            cells: Its text.
+        """
+        filled = [cell or None for cell in cells]
+        if name == self.unique_id:
+            return whole(filled) if self.whole_ids else filled
+        if name == self.ds:
+            return filled if self.text_times else whole(filled)
+        return filled if name in self.labels else _numbers_or_flags(filled)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of the same length, whose kinds say which tables can be laid end to end.
+
+    Args:
+        columns: Values by name.
+        kinds: Name and kind of each: `f` numbers, `i` whole numbers, `b` flags, `s` text, `t` times, `z` times with a
+            zone, `o` a mixture.
+        rows: Number of rows.
+    """
+
+    columns: Mapping[str, Array]
+    kinds: tuple[tuple[str, str], ...]
+    rows: int
+
+    @classmethod
+    def read(cls, value: Any, needed: Needed, option: str, most_rows: int) -> Self:
+        """Read a table: a list of objects, one a row, or an object of lists, one a column.
+
+        Args:
+            value: The table, JSON types or columns of text.
+            needed: Which columns are read.
+            option: The field of the request that it is.
+            most_rows: Most rows.
+
+        Raises:
+            RequestError: There are too many rows.
+            DataError: It is no table, a column is missing or holds something else, or something is no time.
+        """
+        columns, names = _columns_of(value, needed, option, most_rows)
+        lacking = next((name for name in needed.required if name not in columns), None)
+        if lacking is not None and len(names):
+            listed = ", ".join(map(shown, islice(names, _MOST_NAMES)))
+            hint = "GET /v1/models names the columns of each model."
+            raise DataError(
+                option=option, expected=f"a column {lacking!r}", received=f"the columns {listed}", hint=hint
+            )
+        rows = len(columns.get(needed.ds, ()))
+        if not rows:
+            raise DataError(option=option, expected="at least one row", received="none", hint="Send some.")
+        read = {needed.unique_id: [needed.only] * rows} | columns
+        typed = {name: _typed(cells, name, needed, option) for name, cells in read.items()}
+        kinds = tuple((name, kind) for name, (kind, _) in typed.items())
+        return cls({name: array for name, (_, array) in typed.items()}, kinds, rows)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each column is of one kind."""
+        return all(kind != "o" for _, kind in self.kinds)
+
+    def frame(self) -> Any:
+        """Return the table as a pandas frame."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns))
+
+    @staticmethod
+    def joined(tables: Sequence[Table]) -> tuple[Any, Array]:
+        """Return tables of the same kinds as one pandas frame, and the number of the table of each row.
+
+        Args:
+            tables: The tables.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for name in tables[0].columns:
+            parts = [table.columns[name] for table in tables]
+            columns[name] = parts[0].append(parts[1:]) if hasattr(parts[0], "append") else np.concatenate(parts)
+        return pd.DataFrame(columns), np.repeat(np.arange(len(tables)), [table.rows for table in tables])
+
+
+def _columns_of(
+    value: Any, needed: Needed, option: str, most_rows: int
+) -> tuple[dict[str, Sequence[Any]], Mapping[str, Any]]:
+    """Return the columns of a table that are read, and the names of all."""
+    if isinstance(value, list):
+        _check_size("rows", len(value), most_rows)
+        if not set(map(type, value)) <= {dict}:
+            row, other = next((row, each) for row, each in enumerate(value) if not isinstance(each, dict))
+            hint = "One object a row."
+            raise DataError(option=option, row=row, expected="an object", received=shown(other), hint=hint)
+        names = dict.fromkeys(chain.from_iterable(value))
+        return {name: [row.get(name) for row in value] for name in needed.names if name in names}, names
+    if not isinstance(value, dict):
+        hint = 'For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].'
+        raise DataError(option=option, expected="a list of objects, one a row", received=shown(value), hint=hint)
+    columns = {name: value[name] for name in needed.names if name in value}
+    lengths = {name: len(cells) if isinstance(cells, list | tuple) else None for name, cells in columns.items()}
+    if len(set(lengths.values())) > 1 or None in lengths.values():
+        received = ", ".join(f"{'no list' if rows is None else rows} in {name!r}" for name, rows in lengths.items())
+        hint = "null stands for a value that is missing."
+        raise DataError(option=option, expected="lists of one length", received=received, hint=hint)
+    _check_size("rows", max(map(len, columns.values()), default=0), most_rows)
+    is_text = any(isinstance(cells, tuple) for cells in columns.values())
+    return {name: needed.parsed(name, cells) for name, cells in columns.items()} if is_text else columns, value
+
+
+def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tuple[str, Any]:
+    """Return the kind of a column and its array; the model's own checks name what a mixture has that it may not."""
+    kinds = set(map(type, cells))
+    if kinds & {list, dict}:
+        row = next(row for row, cell in enumerate(cells) if isinstance(cell, list | dict))
+        raise _wrong_cell(name, option, row, "a number, text, true, false or null", cells)
+    if kinds == {str}:
+        is_time = name == needed.ds and not needed.text_times
+        return _times(cells, name, option) if is_time else ("s", _objects(cells))
+    if kinds == {bool}:
+        return "b", np.array(cells, dtype=bool)
+    is_key = name in (needed.unique_id, needed.ds)
+    try:
+        if is_key and kinds == {int}:
+            return "i", np.array(cells, dtype=np.int64)
+        if not is_key and kinds <= {int, float, type(None)}:
+            return "f", np.array(cells, dtype=np.float64)
+    except OverflowError:
+        raise DataError(
+            column=name, expected="numbers of 64 bits", received="larger ones", hint="Correct it."
+        ) from None
+    return "o", _objects(cells)
+
+
+def _times(cells: Sequence[str], name: str, option: str) -> tuple[str, Any]:
+    """Return times; where their offsets differ, as those of summer and winter do, in UTC."""
+    import pandas as pd
+
+    if all(map(_PLAIN_TIME.fullmatch, cells)):
+        with contextlib.suppress(ValueError):  # the message names the row
+            return "t", pd.DatetimeIndex(np.array(cells, dtype="datetime64[us]"))
+    matches = [_TIME.fullmatch(cell) for cell in cells]
+    known = _objects([match and match[0] for match in matches])
+    index = pd.DatetimeIndex(pd.to_datetime(known, format="ISO8601", utc=True, errors="coerce"))
+    zones = [match and match["zone"] for match in matches]
+    wrong = np.asarray(index.isna()) | [(zone is None) != (zones[0] is None) for zone in zones]
+    if wrong.any():
+        raise _wrong_cell(
+            name, option, int(wrong.argmax()), "a time as ISO 8601 writes it, all or none with a zone", cells
+        )
+    if zones[0] is None:
+        index = index.tz_localize(None)
+    elif len(set(zones)) == 1:
+        index = index.tz_convert(pd.Timestamp(cells[0]).tz)
+    return ("t" if index.tz is None else f"z{index.tz}"), index.as_unit("us")
+
+
+def _numbers_or_flags(cells: Sequence[str | None]) -> Sequence[Any]:
+    """Return cells of text as numbers or flags if all are such."""
     filled = [cell for cell in cells if cell is not None]
-    # Python's own numerals hold more: nan, inf, spaces, underscores and the digits of other scripts.
     if _NUMERIC.issuperset("".join(filled)):
-        try:
+        with contextlib.suppress(ValueError):  # such as a date
             return [None if cell is None else float(cell) for cell in cells]
-        except ValueError:  # such as a date
-            return cells
-    return [cell and _FLAGS[cell] for cell in cells] if all(cell in _FLAGS for cell in filled) else cells
+    return [cell and _FLAGS[cell] for cell in cells] if _FLAGS.keys() >= set(filled) else cells
 
 
 def whole(cells: Sequence[Any]) -> Sequence[Any]:
     """Return cells as whole numbers if all are written as such.
 
+    Args:
+        cells: Text, `None` or whole numbers.
+
     Example:
         >>> whole(["1", "-2"]), whole(["1", "a"])
         ([1, -2], ['1', 'a'])
     """
-    return [int(cell) for cell in cells] if all(map(_is_whole, cells)) else cells
+    is_whole = all(isinstance(cell, str) and _WHOLE.fullmatch(cell) for cell in cells)
+    return [int(cell) for cell in cells] if is_whole else cells
 
 
-def _is_whole(cell: Any) -> bool:
-    return isinstance(cell, str) and len(cell) <= 20 and cell.isascii() and cell.removeprefix("-").isdigit()
+def _objects(cells: Sequence[Any]) -> Array:
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array
 
 
-# ---------------------------------------------------------------- refusals
+def _wrong_cell(name: str, option: str, row: int, expected: str, cells: Sequence[Any]) -> DataError:
+    field = None if option == "rows" else option
+    received = shown(cells[row])
+    return DataError(option=field, column=name, row=row, expected=expected, received=received, hint="Correct it.")
 
 
-def _most_cells(most_rows: int) -> int:
-    return _MOST_COLUMNS + _MEAN_CELLS * most_rows
-
-
-def _check_size(columns: int, rows: int, most_rows: int) -> None:
-    if columns > _MOST_COLUMNS:
-        raise _too_large("columns", columns, _MOST_COLUMNS)
-    if rows > most_rows > 0:
-        raise _too_large("rows", rows, most_rows)
-
-
-def _too_large(what: str, count: int, most: int, where: str = "rows") -> RequestError:
-    return RequestError(
-        413, where, expected=f"at most {most:,} {what}", received=f"{count:,}", hint="Send several requests."
-    )
+def _check_size(what: str, count: int, most: int, *, where: str = "rows") -> None:
+    if count > most:
+        raise RequestError(413, where, f"at most {most:,} {what}", f"{count:,}", "Send several requests.")
 
 
 def _malformed(expected: str, received: str) -> RequestError:
-    return RequestError(400, "body", expected=expected, received=received, hint="Check how the body is written.")
+    hint = "Check how the body is written; null is what is missing."
+    return RequestError(400, "body", expected, received, hint)

@@ -1,26 +1,97 @@
-"""From queries to forecasts: several of one shape in one call, or one alone, each with the same result."""
+"""From queries to answers: several of one shape in one call, or one alone, each with the same result as JSON or CSV."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import Forecaster
-from seqcast.serve.answers import Answer, Answers
-from seqcast.serve.models import ServedModel
+from seqcast.serve.bodies import CSV, JSON, Table
+from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.queries import Query
-from seqcast.serve.tables import Table
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The table of a call, which may answer several queries.
+
+    Args:
+        table: A pandas frame.
+        facts: What a JSON document says besides its rows.
+    """
+
+    table: Any
+    facts: dict[str, Any]
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """All columns as lists of JSON types."""
+        return {str(name): _as_json(self.table[name]) for name in self.table.columns}
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The answer of one query: some rows of a table.
+
+    Args:
+        forecast: The table.
+        start: Its first row.
+        stop: The row after its last one.
+    """
+
+    forecast: Forecast
+    start: int
+    stop: int
+
+    def written(self, media_type: str) -> bytes:
+        """Return the answer as bytes.
+
+        Args:
+            media_type: JSON or CSV.
+        """
+        if media_type == CSV:
+            table = self.forecast.table.iloc[self.start : self.stop]
+            return bytes(table.to_csv(index=False).encode("utf-8", "replace"))
+        columns = self.forecast.columns
+        names = list(columns)
+        cells = zip(*(column[self.start : self.stop] for column in columns.values()), strict=True)
+        document = self.forecast.facts | {"rows": [dict(zip(names, row, strict=True)) for row in cells]}
+        return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+
 
 Outcome = Answer | BaseException
 
 
+def choose_media_type(accept: str | None) -> str:
+    """Return the format of an answer: the first that a client names and the server has.
+
+    Args:
+        accept: The header `Accept`; `None` and `*/*` are JSON.
+
+    Raises:
+        RequestError: The server has none of them.
+
+    Example:
+        >>> choose_media_type(None), choose_media_type("image/png, text/*;q=0.5")
+        ('application/json', 'text/csv')
+    """
+    for part in (accept or JSON).split(","):
+        kind = part.partition(";")[0].strip().lower()
+        for offered in (JSON, CSV):
+            if kind in (offered, "*/*", f"{offered.partition('/')[0]}/*"):
+                return offered
+    raise RequestError(406, "Accept", f"{JSON} or {CSV}", shown(accept), "Leave it out for JSON.")
+
+
 def answer_all(queries: Sequence[Query]) -> list[Outcome]:
-    """Forecast queries of one shape; what is wrong with one is its own error, and the others are answered.
+    """Forecast queries of one shape; a query that is at fault gets its own error, and the others their answers.
 
     Args:
         queries: The queries; one whose shape is `None` stands alone.
@@ -30,32 +101,22 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the rows of strangers
-        model = queries[0].model
-        if len(queries) == 1 or model is None:
-            return [_outcome(query) for query in queries]
         try:
-            return list(_together(queries, model))
-        except Exception:
-            # Halves find the one at fault in a few calls.
+            if len(queries) == 1:
+                return [_alone(queries[0])]
+            return list(_together(queries, queries[0].model))
+        except Exception as error:
+            if len(queries) == 1:
+                return [error]
+            # Halves find the query at fault in a few calls.
             middle = len(queries) // 2
             return [*answer_all(queries[:middle]), *answer_all(queries[middle:])]
 
 
-def _outcome(query: Query) -> Outcome:
-    try:
-        return _alone(query)
-    except Exception as error:
-        return error
-
-
-def _together(queries: Sequence[Query], model: ServedModel) -> list[Answer]:
+def _together(queries: Sequence[Query], model: Any) -> list[Answer]:
     """Forecast in one call."""
-    first = queries[0]
-    future, future_owners = None, None
-    if first.rows is None:
-        frame, owners = _remembered(queries, model)
-    else:
-        frame, owners = Table.joined([query.rows for query in queries if query.rows is not None])
+    first, future, future_owners = queries[0], None, None
+    frame, owners = Table.joined([table for query in queries if (table := query.rows or query.series)])
     if first.future is not None:
         future, future_owners = Table.joined([query.future for query in queries if query.future is not None])
     table, owners = model.fitted.for_owners(
@@ -67,71 +128,37 @@ def _together(queries: Sequence[Query], model: ServedModel) -> list[Answer]:
         future=future,
         future_owners=future_owners,
     )
-    answers = Answers(table, model)
+    forecast = Forecast(table, model.version)
     bounds = np.searchsorted(owners, np.arange(len(queries) + 1))
-    return [Answer(answers, int(start), int(stop)) for start, stop in itertools.pairwise(bounds)]
-
-
-def _remembered(queries: Sequence[Query], model: ServedModel) -> tuple[Any, Any]:
-    """Return a frame that names the series of each query, and the number of the query of each row."""
-    import pandas as pd
-
-    names = [name for query in queries for name in query.series or ()]
-    owners = np.repeat(np.arange(len(queries)), [len(query.series or ()) for query in queries])
-    kind = "int64" if model.has_whole_ids else "object"
-    return pd.DataFrame({model.columns.unique_id: pd.Series(names, dtype=kind)}), owners
+    return [Answer(forecast, int(start), int(stop)) for start, stop in itertools.pairwise(bounds)]
 
 
 def _alone(query: Query) -> Answer:
-    if query.is_backtest:
-        return _backtest(query)
+    frame, future = (None if table is None else table.frame() for table in (query.rows, query.future))
     if query.model is None:
-        return _zero_shot(query)
-    frame = None if query.rows is None else query.rows.frame()
-    future = None if query.future is None else query.future.frame()
-    fitted = query.model.fitted
-    if query.series is not None:
-        fitted = fitted.of_series(query.series)
-    table = fitted.predict(frame, horizon=query.horizon, future=future, level=query.level)
-    return Answer(Answers(table, query.model), 0, len(table))
-
-
-def _rows(query: Query) -> Table:
-    """Return the rows of a query that cannot do without."""
-    if query.rows is None:
-        raise DataError(option="rows", expected="rows with their truth", received="none", hint="Send some.")
-    return query.rows
-
-
-def _pretrained(query: Query) -> Forecaster:
-    options = {name: value for name, value in query.further.items() if name in ("freq", "season_length")}
-    if query.level is not None:
-        options["level"] = query.level
-    return Forecaster(query.steps, preset="pretrained", random_state=0, verbose=0, **options)
-
-
-def _zero_shot(query: Query) -> Answer:
-    forecaster = _pretrained(query).fit(_rows(query).frame())
-    table = forecaster.predict()
-    return Answer(Answers(table, None, forecaster.freq_, forecaster.season_length_), 0, len(table))
-
-
-def _backtest(query: Query) -> Answer:
-    """Forecast the past of a query's rows, beside the truth; nothing is trained.
-
-    Cutoffs of a model are behind the rows that it was trained on.
-    """
-    rows = _rows(query)
-    how: dict[str, Any] = {name: value for name, value in query.further.items() if name in ("n_windows", "step_size")}
-    if query.model is None:
-        forecaster = _pretrained(query)
+        options: dict[str, Any] = {"preset": "pretrained", "random_state": 0, "verbose": 0, **query.network}
+        forecaster = Forecaster(query.steps, **options).fit(frame)
+        table, facts = forecaster.predict(), {"model": query.name, "frequency": forecaster.freq_}
+        forecast = Forecast(table, facts | {"season_length": forecaster.season_length_})
     else:
-        forecaster, how["refit"] = query.model.forecaster, "never"
-        own = int(forecaster.horizon)
-        if query.horizon not in (None, own):
-            hint = "Leave it out."
-            raise SpecError("horizon", expected=f"{own}, the model's", received=str(query.horizon), hint=hint)
-        if query.level is not None:
-            raise SpecError("level", expected="none: a backtest has the model's", received="some", hint="Leave it out.")
-    table = forecaster.backtest(rows.frame(), **how)
-    return Answer(Answers(table, query.model), 0, len(table))
+        fitted = query.model.fitted
+        if query.series is not None:
+            fitted = fitted.of_series(query.series.columns[query.model.needed.unique_id].tolist())
+        table = fitted.predict(frame, horizon=query.horizon, future=future, level=query.level)
+        forecast = Forecast(table, query.model.version)
+    return Answer(forecast, 0, len(table))
+
+
+def _as_json(column: Any) -> list[Any]:
+    """Return a column as JSON types: times as ISO 8601 writes them, what is no number as `None`."""
+    kind = column.dtype.kind
+    if kind == "M":
+        if getattr(column.dtype, "tz", None) is not None:
+            return [value.isoformat() for value in column]
+        stamps: Any = column.to_numpy()
+        is_whole = bool((stamps == stamps.astype("datetime64[s]")).all())
+        return list(np.datetime_as_string(stamps, unit="s" if is_whole else "us").tolist())
+    values: list[Any] = column.tolist()
+    if kind == "f" and not np.isfinite(column.to_numpy()).all():
+        return [value if np.isfinite(value) else None for value in values]
+    return [value.isoformat() if hasattr(value, "isoformat") else value for value in values] if kind == "O" else values

@@ -1,30 +1,78 @@
-"""What no request may be, whoever answers it: of another site, with too long a head, or of too long or slow a body."""
+"""What each request passes: limits on its head and body, the names and keys of those who ask, counters and the log."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
-from collections.abc import Mapping, Sequence
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from seqcast.serve.gate import Message, Receive, Send, problem_response
-from seqcast.serve.problems import RequestError
-from seqcast.serve.settings import ServerSettings
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_MOST_HEADERS, _MOST_HEADER_BYTES = 100, 32 << 10
+from seqcast.serve.configuration import ServerSettings, hash_of
+from seqcast.serve.monitoring import log_event
+from seqcast.serve.problems import RequestError, problem_response, shown
+from seqcast.serve.service import Service
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Bytes that are neither a body nor a whole head: half a head, the ends of chunks, what follows the last of them.
+_MOST_BARREN = 32 << 10
 # Bytes of a body that is no table, and of one that is taken however many others are open.
 _SMALL, _ALWAYS_TAKEN = 1 << 20, 64 << 10
 # How many bodies of the greatest length may be open at a time.
 _TOGETHER = 8
-# A body has the time limit, and a second for so many bytes.
-_BYTES_PER_SECOND = 32 << 10
+
+# What the paths begin with that take a key where there are keys; those of other packages are their own affair.
+_GUARDED = ("/v1/", "/metrics")
+# What the log and the metrics say of paths and methods that are none of ours.
+_OTHER = "other"
+# Status in log and metrics of a request whose client went, as nginx has it.
+_CLIENT_GONE = 499
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, which takes a head of a bounded length; uvicorn bounds heads where h11 reads them, no other."""
+
+    _barren = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read some bytes, and refuse more of those that lead to nothing.
+
+        Args:
+            data: The bytes.
+        """
+        self._barren += len(data)
+        super().data_received(data)
+        if self._barren > _MOST_BARREN and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_headers_complete(self) -> None:
+        """Begin a request."""
+        self._barren = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body.
+
+        Args:
+            body: The piece.
+        """
+        self._barren = 0
+        super().on_body(body)
 
 
 @dataclass
-class _Kind:
+class _Bodies:
     """Bodies of some paths: what the paths begin with, the most bytes of one, and the bytes of those that are open."""
 
     prefix: str
@@ -33,117 +81,132 @@ class _Kind:
 
 
 class Guard:
-    """An ASGI application around another.
+    """An ASGI application around another: it checks who asks, counts bodies, logs, and answers errors as documents.
 
     Args:
         app: The application inside.
-        settings: Whom the server is for, and its limits.
-        bodies: Most bytes of a body, by what the path begins with.
+        service: Whom the server is for, its limits, keys and counters.
+        routes: The paths that log and metrics name.
+        bodies: Most bytes of a body, by the beginning of the path.
     """
 
-    def __init__(self, app: Any, *, settings: ServerSettings, bodies: Mapping[str, int]) -> None:
-        self.app, self.settings = app, settings
+    def __init__(self, app: Any, service: Service, routes: frozenset[str], bodies: Mapping[str, int]) -> None:
+        self.app, self.keys, self.metrics, self.routes = app, service.keys, service.metrics, routes
+        self.settings = settings = service.settings
         self._names = frozenset(name.lower() for name in settings.allow_host)
         self._own = self._names | {"", "localhost", settings.host.lower()}
-        self._kinds = [_Kind(*each) for each in {**bodies, "/v1/": settings.max_body, "": _SMALL}.items()]
+        self._bodies = [_Bodies(*each) for each in {**bodies, "/v1/": settings.max_body, "": _SMALL}.items()]
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] == "lifespan":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        kind = next(each for each in self._kinds if scope["path"].startswith(each.prefix))
-        exchange = _Exchange(scope, receive, send, kind, self.settings)
+        path = scope["path"]
+        bodies = next(each for each in self._bodies if path.startswith(each.prefix))
+        exchange = _Exchange(scope, receive, send, bodies, self.settings)
+        is_ours = scope["type"] == "http" and (path in self.routes or path.startswith(_GUARDED))
+        if is_ours:
+            self.metrics.in_flight.inc()
         try:
-            self._check(scope["headers"])
-            if scope["type"] == "websocket":
-                await self.app(scope, receive, send)
-            else:
-                await self.app(scope, exchange.receive, exchange.send)
-        except RequestError as error:
-            await exchange.refuse(error)
-        except Exception:
-            if not exchange.is_refused:
+            self._check_site(exchange.headers)
+            if self.keys and path.startswith(_GUARDED):
+                exchange.facts["key"] = self._key_name(exchange.headers)
+            await self.app(scope, exchange.receive, exchange.send)
+        except Exception as error:
+            if exchange.is_refused:
+                pass
+            elif is_ours and isinstance(error, ClientDisconnect):
+                exchange.status, exchange.facts["error"] = _CLIENT_GONE, "ClientDisconnect"
+            elif exchange.has_answer or not (is_ours or isinstance(error, RequestError)):
                 raise
+            else:
+                await exchange.refuse(error)
         finally:
-            kind.open -= exchange.size
+            bodies.open -= exchange.size
+            if is_ours:
+                self._count(exchange, path if path in self.routes else _OTHER)
 
-    def _check(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
-        """Refuse long headers, and what a page of another site sends.
+    def _check_site(self, headers: Mapping[bytes, bytes]) -> None:
+        """Refuse what a page of another site sends.
 
         A site can give its own name this machine's address (DNS rebinding), so names are compared; an address is none.
         """
-        if len(lines) > _MOST_HEADERS or sum(len(name) + len(value) for name, value in lines) > _MOST_HEADER_BYTES:
-            expected = f"at most {_MOST_HEADERS} of {_MOST_HEADER_BYTES:,} bytes"
-            raise RequestError(431, "headers", expected=expected, received="more", hint="Send fewer.")
-        headers = dict(lines)
         host, origin = (headers.get(name, b"").decode("latin-1").lower() for name in (b"host", b"origin"))
-        if not self.settings.allow_open and _name_of(host) not in self._own:
-            raise _another("Host", host)
         site = origin.partition("://")[2]
-        if origin and site != host and _name_of(site) not in self._names:
-            raise _another("Origin", origin)
+        is_host_known = self.settings.allow_open or _name_of(host) in self._own
+        if is_host_known and (not origin or site == host or _name_of(site) in self._names):
+            return
+        header, value = ("Origin", origin) if is_host_known else ("Host", host)
+        hint = "Whoever runs it can name others by --allow-host."
+        raise RequestError(403, header, "this server", shown(value), hint)
+
+    def _key_name(self, headers: Mapping[bytes, bytes]) -> str:
+        """Return the name of the key of a request, and refuse a request without a known one."""
+        scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        key = bearer.strip() if scheme.lower() == "bearer" else headers.get(b"x-api-key", b"").decode("latin-1")
+        if not key:
+            hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
+            raise RequestError(401, "Authorization", "an API key", "none", hint, WWW_Authenticate="Bearer")
+        name = self.keys.get(hash_of(key))
+        if name is None:
+            raise RequestError(403, "Authorization", "a known key", "another", "Ask whoever runs the server.")
+        return name
+
+    def _count(self, exchange: _Exchange, route: str) -> None:
+        """Count a request that has ended, and write its line."""
+        seconds, method = time.perf_counter() - exchange.begun, exchange.scope["method"]
+        self.metrics.in_flight.dec()
+        self.metrics.requests.labels(route, str(exchange.status)).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        method = method if method in ("GET", "POST", "HEAD") else _OTHER
+        milliseconds = round(1e3 * seconds, 1)
+        log_event("request", method=method, route=route, status=exchange.status, ms=milliseconds, **exchange.facts)
 
 
 class _Exchange:
-    """A request and its answer; where it is refused, the application sees that the client is gone."""
+    """A request and its answer, as they pass; `facts` are what the log says of them."""
 
-    def __init__(self, scope: Any, receive: Receive, send: Send, kind: _Kind, settings: ServerSettings) -> None:
-        self.scope, self._receive, self._send, self.kind, self.settings = scope, receive, send, kind, settings
-        self.size, self.is_whole, self.is_refused, self._has_answer = 0, False, False, False
-        self._begun = asyncio.get_running_loop().time()
+    def __init__(self, scope: Any, receive: Receive, send: Send, bodies: _Bodies, settings: ServerSettings) -> None:
+        self.scope, self._receive, self._send, self.bodies, self.settings = scope, receive, send, bodies, settings
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = self.headers.get(b"x-request-id", b"").decode("latin-1")
+        self.facts = {"id": given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)}
+        scope["seqcast"] = self.facts
+        self.begun, self.status, self.size = time.perf_counter(), 500, 0
+        self.has_answer = self.is_refused = False
 
     async def receive(self) -> Message:
-        """Return the next part of the body."""
-        if not self.is_refused:
-            try:
-                return await self._part()
-            except RequestError as error:
-                await self.refuse(error)
+        """Return the next piece of the body; where there is too much of it, the application sees no client any more."""
+        message = await self._receive()
+        length = len(message.get("body", b""))
+        self.size += length
+        self.bodies.open += length
+        most, together = self.bodies.most, _TOGETHER * self.bodies.most
+        if self.size > most:
+            received = f"{self.size:,} and more"
+            return await self.refuse(RequestError(413, "body", f"at most {most:,} bytes", received, "Send fewer rows."))
+        if self.size > _ALWAYS_TAKEN and self.bodies.open > together:
+            expected, again = f"at most {together:,} bytes of all requests", self.settings.retry_after
+            return await self.refuse(RequestError(429, "body", expected, "more", "Come again.", retry_after=again))
+        return message
+
+    async def refuse(self, error: Exception) -> Message:
+        """Answer with an error, unless there is an answer already; what the application sends then goes nowhere."""
+        self.facts["error"] = type(error).__name__
+        if not self.has_answer:
+            await problem_response(error, self.facts["id"])(self.scope, self._receive, self.send)
+        self.is_refused = True
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer."""
-        if not self.is_refused:
-            self._has_answer = True
-            await self._send(message)
-
-    async def refuse(self, error: RequestError) -> None:
-        """Answer with an error, unless there is an answer already.
-
-        Args:
-            error: The error.
-        """
-        self.is_refused = True
-        facts = self.scope.get("seqcast", {})
-        facts["error"] = type(error).__name__
-        if not self._has_answer:
-            await problem_response(error, facts.get("id"))(self.scope, self._receive, self._send)
-
-    async def _part(self) -> Message:
-        limit = self.settings.time_limit
-        until = self._begun + limit + self.size / _BYTES_PER_SECOND
-        try:
-            async with asyncio.timeout_at(None if self.is_whole else until):
-                message = await self._receive()
-        except TimeoutError:
-            expected, hint = (
-                f"a body within {limit:g} s, and 1 s for each {_BYTES_PER_SECOND >> 10} KiB",
-                "Send less at a time.",
-            )
-            raise RequestError(408, "body", expected=expected, received="none", hint=hint) from None
-        length = len(message.get("body", b""))
-        self.is_whole = not message.get("more_body", False)
-        self.size += length
-        self.kind.open += length
-        most = self.kind.most
-        if self.size > most:
-            expected, received = f"at most {most:,} bytes", f"{self.size:,} and more"
-            raise RequestError(413, "body", expected=expected, received=received, hint="Send fewer rows.")
-        if self.size > _ALWAYS_TAKEN and self.kind.open > _TOGETHER * most:
-            expected, again = f"at most {_TOGETHER * most:,} bytes of all requests", self.settings.retry_after
-            raise RequestError(429, "body", expected=expected, received="more", hint="Come again.", retry_after=again)
-        return message
+        """Send a piece of the answer."""
+        if self.is_refused:
+            return
+        if message["type"] == "http.response.start":
+            self.status, self.has_answer = message["status"], True
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.facts["id"].encode())]
+        await self._send(message)
 
 
 def _name_of(authority: str) -> str:
@@ -155,8 +218,3 @@ def _name_of(authority: str) -> str:
     with contextlib.suppress(ValueError):
         return "" if ipaddress.ip_address(name) else name
     return name
-
-
-def _another(header: str, value: str) -> RequestError:
-    expected, hint = "this server", "Whoever runs it can name others by --allow-host."
-    return RequestError(403, header, expected=expected, received=repr(value[:80]), hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import json
 import reprlib
 from typing import Any
 
@@ -10,11 +11,8 @@ from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecErr
 
 MEDIA_TYPE = "application/problem+json"
 
-# Letters of a value that a message shows.
-_MOST_SHOWN = 80
-
 # What a client calls the arguments of `Forecaster.predict`.
-_NAMES = {"df": "rows"}
+_NAMES: dict[str | None, str] = {"df": "rows"}
 
 # What to do, for those who send a body, where Python's words are about code.
 _REMEDIES = {
@@ -25,81 +23,48 @@ _REMEDIES = {
     "sort": "Send the rows of a series in the order of their times.",
 }
 
-
-def json_kind(value: Any) -> str:
-    """Return what JSON calls the kind of a value.
-
-    Example:
-        >>> json_kind([1]), json_kind(1.5)
-        ('a list', 'a number')
-    """
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
 
 def shown(value: Any) -> str:
-    """Return a JSON value as a message shows it: in a line, however long it is.
+    """Return a value as a message shows it: in one short line.
+
+    Args:
+        value: Any JSON type.
 
     Example:
         >>> shown([80, "x"]), shown({"a": 1}), len(shown("a" * 100_000))
-        ("[80, 'x']", 'an object', 80)
+        ("[80, 'x']", "{'a': 1}", 80)
     """
-    if isinstance(value, dict | None):
-        return json_kind(value)
-    text = (
-        reprlib.repr(value)
-        if isinstance(value, list)
-        else repr(value[:_MOST_SHOWN] if isinstance(value, str) else value)
-    )
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+    return _SHORT.repr(value)
 
 
 class RequestError(SeqcastError):
     """A request cannot be answered.
 
     Args:
-        status: The status of the answer.
-        where: What is at fault.
+        status: The status of the answer; 422 for an option.
+        where: The part of the request that is at fault.
         expected: What was expected there.
         received: What came instead.
         hint: What to do about it.
-        retry_after: Seconds after which to come again.
+        headers: Headers of the answer.
     """
 
     def __init__(
-        self,
-        status: int,
-        where: str,
-        *,
-        expected: str = "",
-        received: str = "",
-        hint: str = "",
-        retry_after: int | None = None,
+        self, status: int, where: str, expected: str, received: str, hint: str = "", **headers: str | int
     ) -> None:
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.status = status
-        self.retry_after = retry_after
-
-
-def too_many(most: int, retry_after: int) -> RequestError:
-    """Build the error for a request that finds no place.
-
-    Args:
-        most: How many there are.
-        retry_after: Seconds after which to come again.
-    """
-    return RequestError(
-        429,
-        "queue",
-        expected=f"at most {most} requests that wait",
-        received="another one",
-        hint=f"Come again in {retry_after} s.",
-        retry_after=retry_after,
-    )
+        self.headers = {name.replace("_", "-"): str(value) for name, value in headers.items()}
 
 
 def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """Return the status and the document of an error; of one that is not ours, nothing but that there was one.
+    """Return the status and the document of an error; the document of one that is not ours says nothing of it.
+
+    Args:
+        error: The error.
 
     Example:
         >>> status, document = problem_of(DataError(column="y", row=3, series="a", expected="a number", received="x"))
@@ -108,40 +73,46 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         >>> problem_of(KeyError("secret"))[1]
         {'type': 'about:blank', 'title': 'Internal Server Error', 'status': 500, 'error': 'InternalError', 'detail': ''}
     """
-    if isinstance(error, RequestError):
-        status = error.status
-    elif isinstance(error, DataError | SpecError):
-        status = 422
-    else:
-        return 500, _document(500, "InternalError", "")
-    option: Any = getattr(error, "option", None)
-    option = _NAMES.get(option, option)
-    parts = {name: _reworded(getattr(error, name)) for name in ("expected", "received", "hint")}
-    places: dict[str, Any] = {}
-    if isinstance(error, DataError):
-        series = error.series if error.series is None or isinstance(error.series, int) else str(error.series)
-        places = {"option": option, "column": error.column, "row": error.row, "series": series}
-        composed = compose_place(option=option, column=error.column, row=error.row, series=error.series)
-        where = composed if composed else _NAMES.get(error.where, error.where)
-        if not composed and where.isidentifier():
-            places["option"] = where
-    else:
-        where = error.where
-        places = {"option": where} if isinstance(error, SpecError) else {}
-    document = _document(status, type(error).__name__, compose_message(where, **parts))
-    given = {**places, **parts}
-    return status, {**document, **{name: value for name, value in given.items() if value not in (None, "")}}
-
-
-def _document(status: int, error: str, detail: str) -> dict[str, Any]:
+    status, name, detail, fields = 500, "InternalError", "", dict[str, Any]()
+    if isinstance(error, RequestError | DataError | SpecError):
+        status, name, (where, fields) = getattr(error, "status", 422), type(error).__name__, _place_of(error)
+        texts = {part: _reworded(getattr(error, part)) for part in ("expected", "received", "hint")}
+        fields, detail = fields | texts, compose_message(where, **texts)
     title = http.HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": status, "error": error, "detail": detail}
+    document = {"type": "about:blank", "title": title, "status": status, "error": name, "detail": detail}
+    return status, document | {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def problem_response(error: BaseException, request_id: str | None = None) -> Any:
+    """Return the answer to a request that failed: a problem document.
+
+    Args:
+        error: The error.
+        request_id: The name of the request.
+    """
+    from starlette.responses import Response
+
+    status, document = problem_of(error)
+    if request_id is not None:
+        document["request_id"] = request_id
+    return Response(json.dumps(document), status, getattr(error, "headers", None), MEDIA_TYPE)
+
+
+def _place_of(error: SeqcastError) -> tuple[str, dict[str, Any]]:
+    """Return the place of an error in words, and as fields of a document."""
+    where = _NAMES.get(error.where, error.where)
+    if not isinstance(error, DataError):
+        return where, {"option": where} if getattr(error, "status", 422) == 422 else {}
+    option = _NAMES.get(error.option, error.option)
+    composed = compose_place(option=option, column=error.column, row=error.row, series=error.series)
+    if not composed and where.isidentifier():
+        option = where
+    series = error.series if isinstance(error.series, int | None) else str(error.series)
+    return composed or where, {"option": option, "column": error.column, "row": error.row, "series": series}
 
 
 def _reworded(text: str) -> str:
-    if not isinstance(text, Phrase):
-        return str(text)
-    return _REMEDIES.get(text.remedy) or text.worded(_word)
+    return (_REMEDIES.get(text.remedy) or text.worded(_word)) if isinstance(text, Phrase) else text
 
 
 def _word(part: Option | Row) -> str:

@@ -2,23 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from seqcast.errors import DataError, SpecError
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, ValidationError
+
+from seqcast.errors import suggest_name
 from seqcast.intervals import check_levels
-from seqcast.serve.bodies import Body, typed, whole
+from seqcast.serve.bodies import Needed, Table, whole
+from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.models import ModelShelf, ServedModel
-from seqcast.serve.options import BacktestOptions, ForecastOptions, Options
 from seqcast.serve.problems import RequestError, shown
-from seqcast.serve.settings import PRETRAINED, ServerSettings
-from seqcast.serve.tables import Needed, Table
 
-# Options that only the pretrained network has, or a backtest, and the columns that the network reads.
-_ZERO_SHOT, _WINDOWS = {"freq", "season_length"}, {"n_windows", "step_size"}
-_ZERO_SHOT_NEEDED = Needed("unique_id", "ds", ("y",), only="series")
+# Columns that the pretrained network reads.
+_ZERO_SHOT = Needed("unique_id", "ds", ("y",), only="series")
+
+# What stands in a table, and a table: a list of objects, one a row, or an object of lists, one a column.
+Cell = float | str | bool | None
+_Table = SkipValidation[list[dict[str, Cell]] | dict[str, list[Cell]] | None]
+
+
+def _as_list(levels: Any) -> Any:
+    return levels if isinstance(levels, list) else [levels]
+
+
+_Levels = Annotated[list[float], BeforeValidator(_as_list, json_schema_input_type=float | list[float])]
+
+
+class Options(BaseModel):
+    """Options of a request; `null` is as good as nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    model: str | None = Field(None, max_length=64)
+    """A name that GET /v1/models lists, or 'pretrained'; the only model if absent."""
+    horizon: int | None = Field(None, ge=1)
+    """Steps to forecast; the model's if absent."""
+    level: _Levels | None = Field(None, max_length=20)
+    """Levels of the intervals, ascending, in per cent: 80, not 0.8; the model's if absent."""
+    freq: int | str | None = Field(None, union_mode="left_to_right")
+    """Step between stamps, such as 'D', 'h' or 1, for the pretrained network; inferred if absent."""
+    season_length: int | None = Field(None, ge=1, le=100_000)
+    """Steps of a season, for the pretrained network; by the step if absent."""
+    series: list[str | int] | None = Field(None, min_length=1)
+    """Names of remembered series to forecast, where no rows are sent; all if absent."""
+
+
+class ForecastOptions(Options):
+    """Options and tables of a request."""
+
+    rows: _Table = None
+    """Newer rows of known series, or rows of new ones: one object a row, or one list a column."""
+    future: _Table = None
+    """The steps ahead, with what is known of them."""
+
+
+def read_options(fields: dict[str, Any], address: Iterable[tuple[str, str]]) -> ForecastOptions:
+    """Read the options of a request.
+
+    Args:
+        fields: The fields of its body.
+        address: Names and values after the `?`, as text.
+
+    Raises:
+        RequestError: An option is unknown, is given twice, or has an impossible value.
+
+    Example:
+        >>> read_options({"horizon": 7}, [("level", "80,95")]).level
+        [80.0, 95.0]
+    """
+    given = dict(fields)
+    for name, text in address:
+        is_list = name in ("level", "series")
+        if name in fields or (name in given and not is_list):
+            raise RequestError(422, name[:80], "one value", "several", "Give it once.")
+        values = text.split(",") if name == "level" else [text]
+        given[name] = [*given.get(name, ()), *values] if is_list else text
+    try:
+        return ForecastOptions.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    name, known = str(first["loc"][0]), ForecastOptions.model_fields
+    if name not in known:
+        listed, hint = ", ".join(map(repr, known)), suggest_name(name, known)
+        raise RequestError(422, name[:80], f"one of the options {listed}", "another", hint)
+    expected = re.sub(r"^\w+ should (?:be|have) ", "", first["msg"])
+    expected = f"a number {expected}" if " than " in expected else expected
+    raise RequestError(422, name, expected, shown(given[name]), known[name].description or "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,21 +103,19 @@ class Query:
         model: The model; `None` is the pretrained network.
         rows: Rows to forecast from.
         future: What is known of the steps ahead.
-        series: Remembered series to forecast, where there are no rows; `None` is all.
+        series: Ids of remembered series to forecast, where there are no rows; `None` is all.
         horizon: Steps; `None` is the model's.
         level: Levels of the intervals; `None` is the model's.
-        further: Further options.
-        is_backtest: Whether it asks for forecasts of the rows' own past.
+        network: Options of the pretrained network.
     """
 
     model: ServedModel | None
     rows: Table | None = None
     future: Table | None = None
-    series: tuple[Any, ...] | None = None
+    series: Table | None = None
     horizon: int | None = None
     level: tuple[float, ...] | None = None
-    further: Mapping[str, Any] = field(default_factory=dict)
-    is_backtest: bool = False
+    network: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -63,124 +135,99 @@ class Query:
     @cached_property
     def shape(self) -> Any:
         """What requests have in common that are forecast in one call; `None` for one that is forecast alone."""
-        model = self.model
-        if model is None or not model.is_regular or self.is_backtest or (self.rows is None and self.series is None):
+        model, tables = self.model, (self.rows, self.series, self.future)
+        if model is None or not model.is_regular or (self.rows is None and self.series is None):
             return None
-        tables = [table for table in (self.rows, self.future) if table is not None]
-        whole_ids = "i" if model.has_whole_ids else "s"
-        unique_id = model.columns.unique_id
-        if not all(table.is_plain and dict(table.kinds)[unique_id] == whole_ids for table in tables):
+        unique_id = model.needed.unique_id, "i" if model.needed.whole_ids else "s"
+        if not all(table is None or (table.is_plain and unique_id in table.kinds) for table in tables):
             return None
-        kinds = tuple(None if table is None else table.kinds for table in (self.rows, self.future))
-        return model, self.horizon, self.level, kinds
+        return model, self.horizon, self.level, *(table and table.kinds for table in tables)
 
 
 def read_query(
-    body: Body, address: Sequence[tuple[str, str]], kind: type[Options], shelf: ModelShelf, settings: ServerSettings
+    fields: dict[str, Any], address: Iterable[tuple[str, str]], shelf: ModelShelf, settings: ServerSettings
 ) -> Query:
     """Read what a request asks for.
 
     Args:
-        body: Its body.
+        fields: The fields of its body.
         address: Names and values after the `?`, as text.
-        kind: Which options there are.
         shelf: The models.
         settings: Limits.
 
     Raises:
-        RequestError: There is no such model, or too much is asked for.
-        SpecError: An option is wrong.
+        RequestError: There is no such model, an option is wrong, or the request asks for too much.
+        SpecError: A level is impossible.
         DataError: A table is wrong.
     """
-    options = kind.read(body.fields, address)
-    model = shelf.find(options.model)
-    _check_horizon(options.horizon, model, settings)
-    further = options.model_dump(include=_ZERO_SHOT | _WINDOWS, exclude_none=True)
-    for name in sorted(_ZERO_SHOT & further.keys()) if model is not None else ():
-        hint = f"Leave it out, or ask for {PRETRAINED!r}."
-        raise SpecError(name, expected="none: a model has its own", received=shown(further[name]), hint=hint)
-    needed = _ZERO_SHOT_NEEDED if model is None else model.needed
-    rows = _table(body, "rows", needed, model)
-    if model is None and rows is None:
-        raise DataError(option="rows", expected="rows to forecast from", received="none", hint="Send some.")
-    future, series = None, None
-    if isinstance(options, ForecastOptions):
-        future = _future(body, model)
-        series = _series(options.series, rows, model)
+    options = read_options(fields, address)
+    model, most_rows, horizon = shelf.find(options.model), settings.max_rows, options.horizon
+    if horizon is not None and horizon > settings.max_horizon:
+        raise RequestError(422, "horizon", f"at most {settings.max_horizon:,}", shown(horizon), "Ask for fewer.")
     level = None if options.level is None else check_levels(options.level)
-    is_backtest = isinstance(options, BacktestOptions)
-    query = Query(model, rows, future, series, options.horizon, level=level, further=further, is_backtest=is_backtest)
+    needed = _ZERO_SHOT if model is None else model.needed
+    rows = None if options.rows is None else Table.read(options.rows, needed, "rows", most_rows)
+    network = options.model_dump(include={"freq", "season_length"}, exclude_none=True)
+    if model is None:
+        _check_zero_shot(options)
+        query = Query(None, rows, horizon=horizon, network=network | ({} if level is None else {"level": level}))
+    else:
+        for name, value in network.items():
+            hint = f"Leave it out, or ask for {PRETRAINED!r}."
+            raise RequestError(422, name, "none: a model has its own", shown(value), hint)
+        future, series = _future(options.future, model, most_rows), _series(options.series, rows, model)
+        query = Query(model, rows, future, series, horizon, level)
     _check_answer(query, settings)
     return query
 
 
-def _check_horizon(horizon: int | None, model: ServedModel | None, settings: ServerSettings) -> None:
-    if horizon is not None and horizon > settings.max_horizon:
-        most = f"at most {settings.max_horizon:,}"
-        raise SpecError("horizon", expected=most, received=shown(horizon), hint="Ask for fewer.")
-    if model is None and horizon is None:
-        hint = "The pretrained network has none."
-        raise SpecError("horizon", expected="a number of steps", received="none", hint=hint)
+def _check_zero_shot(options: ForecastOptions) -> None:
+    """Refuse what the pretrained network lacks, or cannot take."""
+    if options.rows is None:
+        raise RequestError(422, "rows", "rows to forecast from", "none", "Send some.")
+    if options.horizon is None:
+        raise RequestError(422, "horizon", "a number of steps", "none", "The pretrained network has none.")
+    for name in ("series", "future"):
+        if getattr(options, name) is not None:
+            raise RequestError(422, name, "none without a model", shown(getattr(options, name)), "Leave it out.")
 
 
-def _table(body: Body, name: str, needed: Needed, model: ServedModel | None) -> Table | None:
-    columns = body.columns(name)
-    if columns is None:
-        return None
-    if body.is_text:
-        texts = {needed.unique_id, needed.ds} if model is None else model.texts
-        are_whole = {needed.unique_id: model is not None and model.has_whole_ids, needed.ds: not needed.text_times}
-        read: dict[str, Sequence[Any]] = {}
-        for column in needed.read & columns.keys():
-            cells = [cell or None for cell in columns[column]]
-            read[column] = typed(cells) if column not in texts else whole(cells) if are_whole.get(column) else cells
-        columns = {**columns, **read}
-    return Table.of(columns, needed, name)
-
-
-def _future(body: Body, model: ServedModel | None) -> Table | None:
+def _future(table: Any, model: ServedModel, most_rows: int) -> Table | None:
     """Return what is known of the steps ahead."""
-    if model is not None and (model.forecaster.future_covariates or not model.is_regular):
-        return _table(body, "future", model.ahead, model)
-    if body.fields.get("future") is not None:
-        expected = "none: there are no future covariates"
-        raise DataError(option="future", expected=expected, received="a table", hint="Leave it out.")
-    return None
+    if table is None:
+        return None
+    if not model.forecaster.future_covariates and model.is_regular:
+        raise RequestError(422, "future", "none: there are no future covariates", "a table", "Leave it out.")
+    return Table.read(table, model.ahead, "future", most_rows)
 
 
-def _series(asked: list[str | int] | None, rows: Table | None, model: ServedModel | None) -> tuple[Any, ...] | None:
-    """Return the remembered series that are asked for."""
+def _series(asked: list[str | int] | None, rows: Table | None, model: ServedModel) -> Table | None:
+    """Return the ids of the remembered series that are asked for."""
     if asked is None:
         return None
-    if model is None:
-        raise SpecError("series", expected="none without a model", received=shown(asked), hint="Send rows.")
     if rows is not None:
-        hint = "Rows say which series are forecast."
-        raise SpecError("series", expected="none beside rows", received=shown(asked), hint=hint)
-    names = tuple(dict.fromkeys(whole(asked) if model.has_whole_ids else asked))
-    places = model.forecaster.series_state_.places(names)
-    unknown = next((name for name, place in zip(names, places, strict=True) if place < 0), None)
-    if unknown is not None:
-        expected, hint = "series that the model remembers", "Send rows of a new series."
-        raise DataError(option="series", expected=expected, received=shown(unknown), hint=hint)
-    return names
+        raise RequestError(422, "series", "none beside rows", shown(asked), "Rows say which series are forecast.")
+    is_whole = model.needed.whole_ids
+    names = tuple(dict.fromkeys(whole(asked) if is_whole else asked))
+    for name, place in zip(names, model.forecaster.series_state_.places(names), strict=True):
+        if place < 0:
+            hint = "Send rows of a new series."
+            raise RequestError(422, "series", "series that the model remembers", shown(name), hint)
+    ids = {model.needed.unique_id: np.array(names, dtype=np.int64 if is_whole else object)}
+    return Table(ids, ((model.needed.unique_id, "i" if is_whole else "s"),), len(names))
 
 
 def _check_answer(query: Query, settings: ServerSettings) -> None:
     """Refuse what would have too long an answer."""
-    targets = 1 if query.model is None else len(query.model.columns.targets)
-    if query.rows is not None:
-        column = query.rows.columns["unique_id" if query.model is None else query.model.columns.unique_id]
-        series = len(set(column.tolist()))
+    model, table = query.model, query.rows or query.series
+    unique_id, targets = _ZERO_SHOT.unique_id, 1
+    if model is not None:
+        unique_id, targets = model.needed.unique_id, len(model.columns.targets)
+    if table is not None:
+        series = len(set(table.columns[unique_id].tolist()))
     else:
-        assert query.model is not None
-        series = len(query.series) if query.series else len(query.model.forecaster.series_state_.ids)
-    rows = series * query.steps * targets
-    if rows > settings.max_rows:
-        raise RequestError(
-            413,
-            "rows",
-            expected=f"an answer of at most {settings.max_rows:,} rows",
-            received=f"{series:,} series with {query.steps:,} steps each",
-            hint="Ask for some of the series with series=, or send several requests.",
-        )
+        series = 0 if model is None else len(model.forecaster.series_state_.ids)
+    if series * query.steps * targets > settings.max_rows:
+        received = f"{series:,} series with {query.steps:,} steps each"
+        hint = "Ask for some of the series with series=, or send several requests."
+        raise RequestError(413, "rows", f"an answer of at most {settings.max_rows:,} rows", received, hint)

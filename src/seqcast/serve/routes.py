@@ -1,97 +1,87 @@
-"""The routes of the server: forecasts, backtests, models, health, readiness, metrics."""
+"""The routes of a server, as requests find them and as OpenAPI describes them, with examples that tests send."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from seqcast.serve.answers import choose_media_type
-from seqcast.serve.bodies import JSON, read_body
-from seqcast.serve.options import BacktestOptions, ForecastOptions, Options
-from seqcast.serve.problems import RequestError
-from seqcast.serve.queries import Query, read_query
+from fastapi import Body, Depends, FastAPI, Security
+from fastapi import Query as Address
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from seqcast.serve.bodies import CSV, JSON, read_body
+from seqcast.serve.configuration import PRETRAINED
+from seqcast.serve.forecasting import choose_media_type
+from seqcast.serve.problems import MEDIA_TYPE, RequestError
+from seqcast.serve.queries import Cell, ForecastOptions, Options, Query, read_query
 from seqcast.serve.service import Service
-
-# Paths of the server.
-ROUTES = frozenset(("/v1/forecast", "/v1/backtest", "/v1/models", "/healthz", "/readyz", "/metrics"))
 
 # Other requests would notice how long it takes to read so many bytes, or to write so many rows: a thread does it.
 _LONG_BODY, _LONG_ANSWER = 256 << 10, 2000
 
 
-def add_routes(app: Any, service: Service) -> None:
-    """Enter the routes in an application.
+async def _forecast(request: Request) -> Response:
+    """Forecast the steps after the last rows."""
+    service, media_type = _ready_service(request), choose_media_type(request.headers.get("accept"))
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise RequestError(415, "Content-Encoding", "none", "a packed body", "Send it as it is.")
+    async with _body_in_time(request, service.settings.time_limit) as body:
+        query = await _query(request, body, service)
+        request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
+        service.metrics.rows.labels(query.name).inc(query.size)
+        answer = await service.ask(query)
+    is_long = answer.stop - answer.start > _LONG_ANSWER
+    written = await asyncio.to_thread(answer.written, media_type) if is_long else answer.written(media_type)
+    return Response(written, media_type=media_type)
 
-    Args:
-        app: A FastAPI application.
-        service: What answers.
-    """
-    from starlette.requests import Request
-    from starlette.responses import Response
 
-    def document(value: Any, status: int = 200) -> Response:
-        return Response(json.dumps(value), status, media_type="application/json")
+async def _models(request: Request) -> Response:
+    """List the models, their columns and the limits."""
+    return JSONResponse(request.app.state.service.described())
 
-    async def healthz(_: Request) -> Response:
-        return document({"status": "alive"})
 
-    async def readyz(_: Request) -> Response:
-        if not service.is_ready:
-            raise _not_ready()
-        models, degraded = [model.name for model in service.shelf.models], service.shelf.degraded
-        # Still 200: the models before them answer, and orchestration would send nobody here.
-        return document(
-            {"status": "degraded", "models": models, "degraded": degraded}
-            if degraded
-            else {"status": "ready", "models": models}
-        )
+async def _health(_: Request) -> Response:
+    """Say that the process is alive."""
+    return JSONResponse({"status": "alive"})
 
-    async def metrics(_: Request) -> Response:
-        body, media_type = service.metrics.written()
-        return Response(body, headers={"Content-Type": media_type})
 
-    async def models(_: Request) -> Response:
-        return document(service.described())
+async def _readiness(request: Request) -> Response:
+    """Say whether the models are ready, and which files cannot be served."""
+    shelf = _ready_service(request).shelf
+    models, degraded = [model.name for model in shelf.models], shelf.degraded
+    # Still 200: the models before them answer, and orchestration would send nobody here.
+    facts = {"status": "degraded", "degraded": degraded} if degraded else {"status": "ready"}
+    return JSONResponse({**facts, "models": models})
 
-    def table_route(kind: type[Options]) -> Any:
-        async def answer(request: Request) -> Response:
-            media_type = choose_media_type(request.headers.get("accept"))
-            if not service.is_ready:
-                raise _not_ready()
-            data = await _body(request)
-            async with _awaited(request, service.settings.time_limit):
-                query = await _query(request, data, kind, service)
-                request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
-                service.metrics.rows.labels(query.name).inc(query.size)
-                given = await service.ask(query)
-            long = given.stop - given.start > _LONG_ANSWER
-            data = await asyncio.to_thread(given.written, media_type) if long else given.written(media_type)
-            return Response(data, media_type=media_type)
 
-        return answer
+async def _metrics(request: Request) -> Response:
+    """Count requests and seconds, for Prometheus."""
+    text, media_type = request.app.state.service.metrics.text()
+    return Response(text, headers={"Content-Type": media_type})
 
-    for path, endpoint, method in (
-        ("/v1/forecast", table_route(ForecastOptions), "POST"),
-        ("/v1/backtest", table_route(BacktestOptions), "POST"),
-        ("/v1/models", models, "GET"),
-        ("/healthz", healthz, "GET"),
-        ("/readyz", readyz, "GET"),
-        ("/metrics", metrics, "GET"),
-    ):
-        # Tables are read and checked by rules of ours, so FastAPI's own reading of parameters is left out.
-        app.router.add_route(path, endpoint, methods=[method], include_in_schema=False)
+
+def _ready_service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    if not service.is_ready:
+        received = "some still being warmed up"
+        raise RequestError(503, "models", "models that are ready", received, "Come again.", retry_after=2)
+    return service
 
 
 @contextlib.asynccontextmanager
-async def _awaited(request: Any, limit: float) -> AsyncIterator[None]:
-    """Give up what takes longer than a request may, and what nobody waits for any more.
+async def _body_in_time(request: Request, limit: float) -> AsyncIterator[bytes]:
+    """Read the body; give up what takes longer than a request may, and what nobody waits for any more.
 
     What waits for its turn is then not computed; a call that has begun ends in its thread, and nobody reads its answer.
     """
-    from starlette.requests import ClientDisconnect
+    body, watcher = None, None
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -100,49 +90,114 @@ async def _awaited(request: Any, limit: float) -> AsyncIterator[None]:
 
     try:
         async with asyncio.timeout(limit) as timer:
+            body = await request.body()
             watcher = asyncio.create_task(watch())
             try:
-                yield
+                yield body
             finally:
                 watcher.cancel()
     except TimeoutError:
-        if watcher.done() and not watcher.cancelled():
+        if watcher is not None and watcher.done() and not watcher.cancelled():
             raise ClientDisconnect from None
+        status, what = (408, "a body") if body is None else (504, "an answer")
         hint = "Ask for less at a time."
-        expected = f"an answer within {limit:g} s"
-        raise RequestError(504, "time_limit", expected=expected, received="none", hint=hint) from None
+        raise RequestError(status, "time_limit", f"{what} within {limit:g} s", "none", hint) from None
 
 
-async def _query(request: Any, data: bytes, kind: type[Options], service: Service) -> Query:
-    """Read what a request asks for."""
-    settings, shelf = service.settings, service.shelf
-    address = list(request.query_params.multi_items())
-    media_type = request.headers.get("content-type", "")
+async def _query(request: Request, body: bytes, service: Service) -> Query:
+    """Read what a request asks for; without a body that is what the address says."""
+    address = request.query_params.multi_items()
+    media_type = request.headers.get("content-type") or ("" if body else JSON)
 
     def reading() -> Query:
-        # Without a body nothing is asked for but what the address says.
-        body = read_body(data or b"{}", media_type if data or media_type else JSON, most_rows=settings.max_rows)
-        return read_query(body, address, kind, shelf, settings)
+        fields = read_body(body or b"{}", media_type, service.settings.max_rows)
+        return read_query(fields, address, service.shelf, service.settings)
 
-    is_long = len(data) > _LONG_BODY
+    is_long = len(body) > _LONG_BODY
     return await asyncio.get_running_loop().run_in_executor(service.reader, reading) if is_long else reading()
 
 
-async def _body(request: Any) -> bytes:
-    """Return the body of a request."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        hint = "Send it as it is."
-        raise RequestError(415, "Content-Encoding", expected="none", received="a packed body", hint=hint)
-    data: bytes = await request.body()
-    return data
+# Method, endpoint and media type of the answer, by path.
+_ROUTES = {
+    "/v1/forecast": ("POST", _forecast, JSON),
+    "/v1/models": ("GET", _models, JSON),
+    "/healthz": ("GET", _health, JSON),
+    "/readyz": ("GET", _readiness, JSON),
+    "/metrics": ("GET", _metrics, "text/plain"),
+}
+ROUTES = frozenset(_ROUTES)
 
 
-def _not_ready() -> RequestError:
-    return RequestError(
-        503,
-        "models",
-        expected="models that are ready",
-        received="some still being warmed up",
-        hint="Come again.",
-        retry_after=2,
+def add_routes(app: FastAPI) -> None:
+    """Enter the routes in an application whose state holds a service, and describe them.
+
+    Args:
+        app: The application.
+    """
+    for path, (method, endpoint, _) in _ROUTES.items():
+        # Tables are read by rules of ours: a second reading by FastAPI would cost as much as a forecast.
+        app.router.add_route(path, endpoint, methods=[method], include_in_schema=False)
+    described = [_described(path, has_keys=bool(app.state.service.keys)) for path in _ROUTES]
+    app.openapi = lambda: get_openapi(  # type: ignore[method-assign]
+        title=app.title, version=app.version, routes=[*described, *app.routes]
+    )
+
+
+class Problem(BaseModel):
+    """Why a request got no answer (RFC 9457); also option, column, row, series, expected, received and hint."""
+
+    type: str
+    title: str
+    status: int
+    error: str = Field(description="Kind of error.")
+    detail: str = Field(description="All of it as a sentence.")
+
+
+class ForecastDocument(BaseModel):
+    """Forecasts, a row for each series and step."""
+
+    model: str
+    version: str = ""
+    frequency: str | int | None = None
+    season_length: int | None = None
+    rows: list[dict[str, Cell]]
+
+
+_DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
+_VALUES = [5.0, 6.0, 7.0, 6.0, 5.0, 2.0, 1.0] * 4
+_WEEK = {"model": PRETRAINED, "horizon": 7, "level": [80]}
+_AS_ROWS = [{"unique_id": "a", "ds": day, "y": value} for day, value in zip(_DAYS, _VALUES, strict=True)]
+_AS_CSV = "unique_id,ds,y\n" + "".join(f"a,{row['ds']},{row['y']}\n" for row in _AS_ROWS)
+EXAMPLES = [{**_WEEK, "rows": _AS_ROWS}, {**_WEEK, "rows": {"unique_id": ["a"] * 28, "ds": _DAYS, "y": _VALUES}}]
+_TEXT = {"schema": {"type": "string"}}
+_PROBLEM = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+
+
+def _fields(
+    address: Annotated[Options, Address()],
+    body: Annotated[ForecastOptions, Body(examples=EXAMPLES)],
+) -> None:
+    """Say by its parameters what a forecast takes; FastAPI reads them, and nobody calls it."""
+
+
+def _described(path: str, *, has_keys: bool) -> APIRoute:
+    """Return a route as FastAPI describes it."""
+    method, endpoint, media_type = _ROUTES[path]
+    content: dict[str, Any] = {media_type: {"schema": {"type": "object"}} if media_type == JSON else _TEXT}
+    needed = [Security(HTTPBearer()), Security(APIKeyHeader(name="X-API-Key"))]
+    dependencies = needed if has_keys and path.startswith(("/v1/", "/metrics")) else []
+    extra: dict[str, Any] = {}
+    if endpoint is _forecast:
+        content = {JSON: {"schema": ForecastDocument.model_json_schema()}, CSV: _TEXT}
+        dependencies = [*dependencies, Depends(_fields)]
+        extra = {"requestBody": {"content": {CSV: {**_TEXT, "example": _AS_CSV}}}}
+    return APIRoute(
+        path,
+        endpoint,
+        name=endpoint.__name__.strip("_"),
+        methods=[method],
+        dependencies=dependencies,
+        response_class=Response,
+        responses={200: {"content": content}, "4XX": _PROBLEM, "5XX": _PROBLEM},
+        openapi_extra=extra,
     )

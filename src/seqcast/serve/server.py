@@ -1,23 +1,77 @@
-"""The server's process: uvicorn, its socket, TLS, and an end that waits for what is being answered."""
+"""The server: its FastAPI application, which other packages may extend, and its process, socket and TLS."""
 
 from __future__ import annotations
 
 import gc
 import socket
+from collections.abc import Mapping
 from typing import Any
 
+from seqcast._version import __version__
 from seqcast.errors import SpecError
 from seqcast.runtime import require
-from seqcast.serve.app import create_app
-from seqcast.serve.logs import log_event, writing
-from seqcast.serve.settings import ServerSettings
+from seqcast.serve.configuration import ServerSettings
+from seqcast.serve.monitoring import log_event, logging_everything
+from seqcast.serve.problems import RequestError, problem_response, shown
 
-# Connections that the system holds until the server takes them.
-BACKLOG = 512
+# Connections that the system holds until the server takes them, and that it takes: most systems let a process open a
+# thousand files.
+BACKLOG, MOST_CONNECTIONS = 512, 500
+
+
+def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None) -> Any:
+    """Return a FastAPI application that forecasts; its models are read now and warmed up when it starts.
+
+    You may extend it as any other: `app.mount`, `app.include_router`, `nicegui.ui.run_with(app)`. Its keys guard the
+    paths under `/v1/` and `/metrics`; other paths are yours to guard. `app.state.service` is the `Service`, whose
+    `shelf` holds the models and whose `ask` answers a `Query`.
+
+    Args:
+        settings: The settings; `None` is a server without models, which forecasts with the pretrained network.
+        bodies: Most bytes of a body of your own paths, by what they begin with; 1 MiB if absent.
+
+    Returns:
+        The application, for uvicorn or any other ASGI server.
+
+    Raises:
+        SeqcastError: A model or a key cannot be read, or the server would be open to others.
+        MissingPackageError: FastAPI, prometheus-client or uvicorn is not installed.
+
+    Example:
+        >>> app = create_app()
+        >>> sorted(app.openapi()["paths"])
+        ['/healthz', '/metrics', '/readyz', '/v1/forecast', '/v1/models']
+    """
+    for package in ("fastapi", "prometheus_client", "uvicorn"):
+        require(package, extra="serve")
+    from fastapi import FastAPI
+    from starlette.exceptions import HTTPException
+
+    from seqcast.serve.guard import Guard
+    from seqcast.serve.routes import ROUTES, add_routes
+    from seqcast.serve.service import Service
+
+    service = Service(settings or ServerSettings())
+    app = FastAPI(title="seqcast", version=__version__, lifespan=service.running, docs_url=None, redoc_url=None)
+    app.state.service = service
+    add_routes(app)
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_middleware(Guard, service=service, routes=ROUTES, bodies=bodies or {})
+    return app
+
+
+async def _http_problem(request: Any, error: Any) -> Any:
+    """Answer what Starlette refuses, such as a path or a method that is not there."""
+    if error.status_code == 404:
+        where, expected, received = "path", "one that GET /openapi.json lists", request.url.path
+    else:
+        where, expected, received = "method", (error.headers or {}).get("Allow", error.detail), request.method
+    refused = RequestError(error.status_code, where, expected, shown(received), **(error.headers or {}))
+    return problem_response(refused, request.scope.get("seqcast", {}).get("id"))
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; who comes before the server is ready waits.
+    """Return a socket that listens; connections wait on it until the server is ready.
 
     Args:
         host: Address of this machine.
@@ -55,7 +109,7 @@ def address_of(listener: socket.socket, scheme: str = "http") -> str:
 
 
 def serve(settings: ServerSettings, *, app: Any = None) -> None:
-    """Serve until SIGTERM, SIGHUP or Ctrl-C; what is being answered is finished first.
+    """Serve until SIGTERM or Ctrl-C; requests that are being answered are finished first.
 
     Args:
         settings: The settings.
@@ -65,8 +119,7 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
         SeqcastError: A model, a key or a certificate cannot be read, or the address is not free.
         MissingPackageError: A package of the extra `serve` is not installed.
     """
-    require("uvicorn", extra="serve")
-    with writing():
+    with logging_everything():
         app = create_app(settings) if app is None else app
         app.state.service.shelf.settled = _rest_garbage
         server = server_of(app, settings)
@@ -88,7 +141,7 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
     """
     import uvicorn
 
-    from seqcast.serve.connections import Connection, WatchedServer
+    from seqcast.serve.guard import Connection
 
     config = uvicorn.Config(
         app,
@@ -101,18 +154,19 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=int(settings.grace) or None,
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.private_key,
     )
     _check_certificate(config)
-    return WatchedServer(config)
+    return uvicorn.Server(config)
 
 
 def _rest_garbage() -> None:
-    """Leave what is there now out of later searches for garbage, each of which would hold all requests up for 0.3 s.
+    """Leave what is there now out of later garbage collections, each of which would hold all requests up for 0.3 s.
 
-    Models that were replaced are found first: their layers hold each other.
+    Models that were replaced go first: their layers hold each other.
     """
     gc.unfreeze()
     gc.collect()

@@ -7,28 +7,17 @@ import logging
 import threading
 import warnings
 
-import pytest
-
-from seqcast.serve.app import create_app
-from seqcast.serve.keys import entry_of, new_key
-from seqcast.serve.logs import LOGGER, log_event, write_to, writing
-from seqcast.serve.settings import ServerSettings
+from seqcast.serve import ServerSettings, create_app, entry_of, new_key
+from seqcast.serve.monitoring import log_event, logging_everything
 
 from .clients import Client, newer
 
 
-@pytest.fixture
-def written():
-    stream = io.StringIO()
-    handler = write_to(stream)
-    yield stream
-    LOGGER.removeHandler(handler)
-
-
-def test_a_line_says_what_was_asked_and_how_it_ended(models, tmp_path, written):
-    key, path = new_key(), tmp_path / "keys"
+def test_a_line_says_what_was_asked_and_how_it_ended(models, tmp_path):
+    written, key, path = io.StringIO(), new_key(), tmp_path / "keys"
     path.write_text(entry_of("shop", key))
-    with Client(create_app(ServerSettings(models=models[:1], keys=path, watch=0))) as client:
+    app = create_app(ServerSettings(models=models[:1], keys=path, watch=0))
+    with logging_everything(written), Client(app) as client:
         secret = [{**row, "unique_id": "secret-name", "y": 98765.4321} for row in newer("a", 20)]
         client.post("/v1/forecast", json={"rows": secret}, headers={"X-API-Key": key, "X-Request-ID": "r1"})
         client.post("/v1/forecast", json={"rows": newer("a") * 2}, headers={"X-API-Key": key})
@@ -75,7 +64,7 @@ def test_lines_of_others_are_json_and_hold_no_values():
         asyncio.get_running_loop().call_soon(lambda: 1 / 0)
         await asyncio.sleep(0)
 
-    with writing(stream):
+    with logging_everything(stream):
         try:
             raise ValueError("secret")
         except ValueError:
@@ -96,7 +85,7 @@ def test_lines_of_others_are_json_and_hold_no_values():
     assert "secret" not in stream.getvalue()
     assert [line.get("text") for line in lines[:2]] == ["Exception in ASGI application", "strange value %s"]
     assert lines[0]["error"].startswith("ValueError at ")
-    assert lines[3]["error"].startswith("RuntimeWarning at ")
+    assert lines[3]["error"].endswith(": RuntimeWarning")
     assert [line["event"] for line in lines] == [
         *("log", "log", "log", "warning", "log", "log", "lost", "lost", "stop"),
     ]

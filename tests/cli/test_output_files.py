@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.cli.console import note, print_error, print_json, print_line, print_table
-from seqcast.cli.outputs import as_records, check_output
+from seqcast.cli.output_files import as_records, check_output
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.files import file_kind
@@ -117,33 +116,3 @@ def test_records_hold_what_the_table_holds():
     assert (first["unique_id"], first["ds"]) == ("a:car:b", "2024-03-01T00:00:00+01:00")
     assert (first["y"], first["wide"], first["count"], first["anomaly"]) == (1.23456789e-10, None, 3, True)
     assert (first["seen"], second["seen"], second["y"]) == ("2024-01-01T00:00:00.000001", None, None)
-
-
-def test_a_colon_is_no_picture(capsys):
-    print_json({"name": "a:car:b"})
-    assert json.loads(capsys.readouterr().out) == {"name": "a:car:b"}
-
-
-HOSTILE = (
-    "\x1b]0;title\x07",
-    "\x1b[2J",
-    "[red]",
-    "[link=http://localhost]a[/link]",
-    "[/]",
-    "\x9b31m",
-    "a\u202eb",
-    "\x00\x7f",
-    "\r",
-)
-
-
-def test_names_are_shown_and_not_obeyed(capsys):
-    for name in HOSTILE:
-        print_table(name, [name, name], [[name, name]])
-        print_line(name)
-        note(name)
-        print_error(name)
-        shown = "".join(capsys.readouterr())
-        assert not set(shown) & set("\x00\x07\r\x1b\x7f\x9b\u202e")
-        visible = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
-        assert shown.count(visible) == 8, (name, shown)

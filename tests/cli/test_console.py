@@ -1,11 +1,22 @@
 """Errors in the words of a person at a terminal come from fields, whatever columns and series are called."""
 
+import json
+
 import pandas as pd
 import pytest
 import typer.main
 
+from seqcast.cli.console import (
+    RENAMED,
+    in_files,
+    note,
+    print_error,
+    print_json,
+    print_line,
+    print_table,
+    word_error,
+)
 from seqcast.cli.main import app
-from seqcast.cli.messages import FLAGS, in_files, word_error
 from seqcast.data.frames.io import read_table
 from seqcast.data.frames.lookup import read_future
 from seqcast.data.frames.table import read_frame
@@ -13,6 +24,12 @@ from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, Sav
 from seqcast.specs.columns import Columns, Covariates
 
 COLUMNS = Columns()
+COMMANDS = typer.main.get_command(app).commands
+OPTIONS = {
+    name: {flag for option in command.params for flag in (*option.opts, *option.secondary_opts) if flag[0] == "-"}
+    for name, command in COMMANDS.items()
+}
+ALL = set.union(*OPTIONS.values())
 
 
 def table(path, text):
@@ -24,7 +41,7 @@ def refused(call, **tables):
     """Return what the error of a call says of the files."""
     with pytest.raises(DataError) as caught, in_files(**tables):
         call()
-    return word_error(caught.value)
+    return word_error(caught.value, OPTIONS["fit"])
 
 
 # ---------------------------------------------------------------- files
@@ -126,6 +143,7 @@ def test_other_errors_are_left_as_they_are(tmp_path, error):
         (SpecError("columns.y", expected="a name"), "--value: expected a name."),
         (SpecError("columns", expected="three names"), "--id, --time, --value: expected three names."),
         (SpecError("preset.head", expected="one"), "preset.head: expected one."),
+        (SpecError("models", expected="names"), "models: expected names."),
         (DataError("calibrate", expected="more"), "--calibrate: expected more."),
         (SpecError("max_size", expected="a size"), "--max-size: expected a size."),
         (SpecError("safe_formulas", expected="CSV"), "--safe-formulas: expected CSV."),
@@ -136,7 +154,7 @@ def test_other_errors_are_left_as_they_are(tmp_path, error):
     ],
 )
 def test_options_are_named_as_they_are_typed(error, message):
-    assert word_error(error) == message
+    assert word_error(error, ALL) == message
 
 
 @pytest.mark.parametrize(
@@ -154,7 +172,7 @@ def test_options_are_named_as_they_are_typed(error, message):
     ],
 )
 def test_options_in_a_hint(option, words):
-    assert word_error(DataError("df", hint=Phrase("Take ", option, "."))) == f"df. Take {words}."
+    assert word_error(DataError("df", hint=Phrase("Take ", option, ".")), ALL) == f"df. Take {words}."
     plain = DataError("df", hint=str(Phrase("Take ", option, ".")))
     assert word_error(plain) == str(plain)
 
@@ -175,27 +193,48 @@ def test_rows_without_a_file_stay():
 
 
 def test_every_flag_is_an_option_of_a_command():
-    commands = typer.main.get_command(app).commands.values()
-    options = [parameter for command in commands for parameter in command.params]
-    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
-    flags = {flag for words in FLAGS.values() for flag in words.split(", ")}
-    assert flags <= known
-    # Options of the command line's own, which no argument in Python has, are files and switches.
-    others = {name for name in known - flags if name.startswith("--")}
-    assert others == {
-        "--allow-host",
-        "--allow-open",
-        "--browser",
-        "--figure",
-        "--future-file",
-        "--importance",
-        "--json",
-        "--keys",
-        "--most",
-        "--no-browser",
-        "--output",
-        "--quick",
-        "--quiet",
-        "--script",
-        "--sort",
-    }
+    assert {flag for words in RENAMED.values() for flag in words.split(", ")} <= ALL
+
+
+# ---------------------------------------------------------------- letters
+
+
+def test_a_colon_is_no_picture(capsys):
+    print_json({"name": "a:car:b"})
+    assert json.loads(capsys.readouterr().out) == {"name": "a:car:b"}
+
+
+HOSTILE = (
+    "\x1b]0;title\x07",
+    "\x1b[2J",
+    "[red]",
+    "[link=http://localhost]a[/link]",
+    "[/]",
+    "\x9b31m",
+    "a\u202eb",
+    "\x00\x7f",
+    "\r",
+)
+
+
+def test_names_are_shown_and_not_obeyed(capsys):
+    for name in HOSTILE:
+        print_table(name, [name, name], [[name, name]])
+        print_line(name)
+        note(name)
+        print_error(name)
+        shown = "".join(capsys.readouterr())
+        assert not set(shown) & set("\x00\x07\r\x1b\x7f\x9b\u202e")
+        visible = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
+        assert shown.count(visible) == 8, (name, shown)
+
+
+def test_no_color_means_no_color(run_python):
+    code = (
+        "import sys; from seqcast.cli.console import _ERRORS, print_error; _ERRORS.file = sys.stdout; print_error('x')"
+    )
+    colored = run_python(code, FORCE_COLOR="1", NO_COLOR=None, TERM="xterm-256color")
+    plain = run_python(code, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color")
+    assert "31m" in colored
+    assert "31m" not in plain
+    assert "Error:" in plain

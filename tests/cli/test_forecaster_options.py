@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 import typer.main
 
+from seqcast.cli.forecaster_options import ForecasterOptions, parse_levels
 from seqcast.cli.main import app
-from seqcast.cli.options import ForecasterOptions, parse_levels
 from seqcast.errors import SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.specs.columns import Columns

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.cli import tune as tune_command
+from seqcast.cli.tune_command import SCRIPT_BEGINS
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.tune import tune
 
@@ -80,4 +80,4 @@ def test_what_is_refused(run, tmp_path, arguments, message):
 def test_a_script_of_ours_begins_so(run, narrow):
     from seqcast.tune.script import searched_script
 
-    assert searched_script({"horizon": 3}).startswith(tune_command.SCRIPT_BEGINS)
+    assert searched_script({"horizon": 3}).startswith(SCRIPT_BEGINS)

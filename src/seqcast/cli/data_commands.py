@@ -1,0 +1,159 @@
+"""`seqcast describe`, `plot` and `partition`: what a file holds, its picture, and tables larger than memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seqcast.cli.console import in_files, note, print_json, print_line
+from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
+from seqcast.cli.input_files import FileOptions
+from seqcast.cli.output_files import check_figures
+
+
+def describe(
+    data: Path,
+    files: FileOptions,
+    options: ForecasterOptions,
+    horizon: int | None = None,
+    as_json: bool = False,
+    figure: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and what is wrong.
+
+    For example:
+
+        seqcast describe sales.csv
+
+        seqcast describe sales.csv --horizon 28 --figure sales.png
+
+        seqcast describe sales.csv --json > facts.json
+
+    Args:
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        files: How the files are written.
+        options: The file, the network and its training.
+        horizon: Say also what a fit for so many steps would do.
+        as_json: Print JSON, with the facts of each series.
+        figure: PNG, SVG or PDF file for a picture.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    from seqcast.data import describe as describe_frame
+    from seqcast.plots import history_frame, save_figure
+
+    check_figures(figure, read=[data], force=force)
+    frame = files.read(data, options.columns)
+    found: Any
+    with in_files(df=(data, frame)):
+        if horizon is None:
+            found = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
+        else:
+            found = options.forecaster(horizon).describe(frame)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_line(str(found))
+    if figure is not None:
+        save_figure(history_frame(found if horizon is None else found.data), figure)
+        note(f"Wrote {figure}")
+
+
+def plot(
+    data: Path,
+    forecast: Path,
+    columns: ColumnOptions,
+    files: FileOptions,
+    output: Path = Path("forecast.png"),
+    max_series: int = 8,
+    last: int | None = None,
+    force: bool = False,
+) -> None:
+    """Draw history and forecasts, one panel a series.
+
+    For example:
+
+        seqcast plot sales.csv forecast.csv -o forecast.png
+
+    Args:
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        forecast: CSV or Parquet file that `predict` or `backtest` wrote.
+        columns: The columns of both.
+        files: How the files are written.
+        output: PNG, SVG or PDF file.
+        max_series: Most series to draw, from the first.
+        last: Steps of history to draw; twice the forecast's, at least 30, if absent.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    from seqcast.data.frames import place_in_file
+    from seqcast.errors import DataError
+    from seqcast.plots import forecast_frame, save_figure
+
+    check_figures(output, read=[data, forecast], force=force)
+    names = columns.columns
+    forecasts = files.read(forecast, names, value=False, wide=False)
+    ids = forecasts[names.unique_id].unique()
+    history = files.read(data, names, series=ids[0] if len(ids) == 1 else None)
+    if history[names.unique_id].dtype != forecasts[names.unique_id].dtype:  # one is from a CSV file, as text
+        for frame in (history, forecasts):
+            frame[names.unique_id] = frame[names.unique_id].astype("str")
+    if not history[names.unique_id].isin(ids).any():
+        raise DataError(
+            place_in_file(forecast, column=names.unique_id),
+            path=str(forecast),
+            column=names.unique_id,
+            expected=f"series of {data}, such as {history[names.unique_id].iloc[0]!r}",
+            received=repr(ids[0]),
+            hint="Give the file that was forecast from.",
+        )
+    with in_files(df=(data, history), forecast_df=(forecast, forecasts)):
+        save_figure(forecast_frame(history, forecasts, columns=names, max_series=max_series, last=last), output)
+    print_line(f"Wrote {output}")
+
+
+def partition(
+    sources: list[str],
+    output: Path,
+    id_column: str = "unique_id",
+    time_column: str = "ds",
+    time_format: str | None = None,
+    files: int = 64,
+    memory_limit: str = "1 GiB",
+    force: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Write a table of any size as a folder of Parquet files with whole series, sorted by time.
+
+    The table may be larger than the memory: what does not fit is sorted on the disk.
+    Needs the extra `files`: pip install 'seqcast[files]'.
+
+    For example:
+
+        seqcast partition sales.csv -o sales --id shop --time day
+
+        seqcast partition 'years/*.parquet' -o sales --files 200
+
+        seqcast partition sales.parquet -o sales --memory-limit '8 GB'
+
+    Args:
+        sources: Parquet or CSV: files, a folder, or a pattern as 'data/*.parquet'.
+        output: Folder to write.
+        id_column: Column that names the series.
+        time_column: Column with the time stamp, or a whole number.
+        time_format: How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        files: Most files to write.
+        memory_limit: Memory to sort with, as '4 GB'.
+        force: Replace a folder of Parquet files.
+        as_json: Print the result as one JSON document.
+    """
+    from seqcast.data.partition import partition as write
+
+    columns = ColumnOptions(id_column, time_column, time_format=time_format).columns
+    written = write(sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force)
+    if as_json:
+        print_json(asdict(written) | {"folder": str(written.folder)})
+        return
+    counts = [(written.files, "file"), (written.series, "series"), (written.rows, "row")]
+    words = (f"{count:,} {name}{'s' * (count > 1 and name != 'series')}" for count, name in counts)
+    print_line(f"Wrote {written.folder}: {', '.join(words)}")

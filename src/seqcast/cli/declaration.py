@@ -1,0 +1,132 @@
+"""Commands as typer sees them, declared once: options come from the signature of a function, help from its docstring.
+
+A parameter becomes an option that is named like it, and its entry under `Args:` the help of the option. A parameter
+whose type is a dataclass becomes an option for each field that the command has not itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# Parameters that are typed without a name, by what help calls them.
+_ARGUMENTS = {
+    "data": "DATA",
+    "forecast": "FORECAST",
+    "model": "MODEL",
+    "models": "[NAME=]MODEL",
+    "name": "NAME",
+    "sources": "DATA...",
+    "table": "FILE",
+}
+# Options that are not typed as their parameters are called, or in two ways.
+_FLAGS = {
+    "as_json": ("--json",),
+    "browser": ("--browser/--no-browser",),
+    "day_first": ("--day-first/--month-first",),
+    "horizon": ("--horizon", "-H"),
+    "id_column": ("--id",),
+    "output": ("--output", "-o"),
+    "quiet": ("--quiet", "-q"),
+    "time_column": ("--time",),
+    "value_column": ("--value",),
+}
+# Whole numbers that may be smaller than one.
+_LEAST = {"n_windows": 0, "port": 0, "seed": 0}
+
+
+def declared(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command as typer should see it.
+
+    Args:
+        command: A function whose docstring describes its parameters under `Args:`, after the help of the command.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    groups: dict[str, Any] = {name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)}
+    parameters, places = list(_options(command)), {}
+    for group, kind in groups.items():
+        for parameter in _options(kind):
+            if parameter.name not in own:
+                parameters.append(parameter)
+                places[parameter.name] = group
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        fields: dict[str, dict[str, Any]] = {group: {} for group in groups}
+        for name, group in places.items():
+            fields[group][name] = values.pop(name)
+        command(**values, **{group: kind(**fields[group]) for group, kind in groups.items()})
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__doc__ = inspect.cleandoc(command.__doc__ or "").partition("\nArgs:\n")[0]
+    return run
+
+
+def flags_of(source: Any) -> frozenset[str]:
+    """Return the options of a function or a dataclass as they are typed.
+
+    Args:
+        source: A function or a dataclass.
+    """
+    names = [name for name in inspect.signature(source).parameters if name not in _ARGUMENTS]
+    return frozenset(flag for name in names for flags in _flags(name) for flag in flags.split("/"))
+
+
+def _flags(name: str) -> tuple[str, ...]:
+    return _FLAGS.get(name, (f"--{name.replace('_', '-')}",))
+
+
+def _options(source: Any) -> Iterator[inspect.Parameter]:
+    """Yield the parameters of a function or a dataclass as typer's."""
+    described = _descriptions(source)
+    for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        if is_dataclass(kind):
+            continue
+        text = " ".join(described[name].split())
+        if name in _ARGUMENTS:
+            info = typer.Argument(metavar=_ARGUMENTS[name], help=text)
+        else:
+            parser: Callable[[str], Any] | None = None
+            metavar = "PATH" if kind in (Path, Path | None) else None
+            if kind in (int, int | None):
+                parser, metavar = partial(_whole_number, _LEAST.get(name, 1)), "N"
+            elif kind in (float, float | None):
+                parser, metavar = _number, "NUMBER"
+            info = typer.Option(*_flags(name), help=text, parser=parser, metavar=metavar)
+        kind = list[str] if kind == tuple[str, ...] else kind
+        yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
+
+
+def _descriptions(source: Any) -> dict[str, str]:
+    """Return what docstrings say of the parameters of a function or a dataclass."""
+    described: dict[str, str] = {}
+    for each in (source,) if inspect.isfunction(source) else source.__mro__[:-1]:
+        section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
+        described |= re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
+    return described
+
+
+def _whole_number(least: int, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise typer.BadParameter(f"expected a whole number, at least {least}, received {text!r}.")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a number, received {text!r}.") from None

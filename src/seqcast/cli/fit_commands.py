@@ -1,0 +1,203 @@
+"""`seqcast fit`, `update` and `finetune`: train on a file, write a model, and go on with newer rows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcast.cli.console import in_files, note, note_skipped, print_json, print_line
+from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given
+from seqcast.cli.input_files import FileOptions
+from seqcast.cli.output_files import check_output
+from seqcast.errors import SpecError, TrainingError
+
+if TYPE_CHECKING:
+    from seqcast.forecaster import Forecaster
+
+
+def fit(
+    data: Path,
+    horizon: int,
+    output: Path,
+    training: TrainingOptions,
+    machines: MachineOptions,
+    files: FileOptions,
+    options: ForecasterOptions,
+    mask: Path | None = None,
+    log: Path | None = None,
+    as_json: bool = False,
+    force: bool = False,
+) -> None:
+    """Train a network on all series of a file and write it to a file.
+
+    Ctrl-C ends the training; the best weights so far are written, with `--members` the networks that have finished, and
+    the exit code is 0. Before there are any, and at a second Ctrl-C, nothing is written, and it is 130. The same is
+    written when a training diverges after its first epoch, with an error and the exit code 1.
+
+    For example:
+
+        seqcast fit sales.csv --horizon 28 -o sales.seqcast
+
+        seqcast fit sales.csv -H 28 --id shop --time day --value sold -o m.seqcast
+
+        seqcast fit sales.csv -H 28 -o m.seqcast --checkpoint runs/sales --resume
+
+        seqcast fit sales.csv -H 28 -o m.seqcast --time-limit '10 min' --log m.csv
+
+        seqcast fit sales.csv -H 28 -o m.seqcast --ray local --workers 4
+
+        seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
+
+        seqcast fit 'sales/*.parquet' -H 28 --memory-limit '2 GiB' -o m.seqcast
+
+        seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
+
+    Args:
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        horizon: Steps to forecast.
+        output: File for the fitted model.
+        training: How long the training may take, and where it is written.
+        machines: Memory and processes.
+        files: How the files are written.
+        options: The file, the network and its training.
+        mask: File of rows whose values to leave out, as `anomalies` writes it.
+        log: File for losses and learning rate by epoch, .csv or .jsonl.
+        as_json: Print the result as one JSON document.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    check_output(output, read=[data, mask], force=force)
+    callbacks = _log_callbacks(log, machines.ray, output)
+    if mask is not None and machines.reads_pieces(data):
+        expected, hint = "none where rows are read piece by piece", "Leave it out."
+        raise SpecError("mask", expected=expected, received=str(mask), hint=hint)
+    path, frame = files.read_rows(data, options.columns, machines)
+    left_out = None if mask is None else files.read_like(mask, frame, options.columns)
+    model = options.forecaster(horizon, silent=as_json)
+    checkpoint, on = training.checkpoint_spec(files.max_size), machines.cluster(training.checkpoint)
+    with in_files(df=(path, frame), mask=(mask, left_out)), _kept_weights(model, output) as kept:
+        model.fit(
+            frame,
+            mask=left_out,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            resume=training.resume,
+            time_limit=training.time_limit,
+            memory_limit=machines.memory_limit,
+            on=on,
+        )
+    note_skipped(model, path, frame)
+    model.save(output)
+    for words in kept:
+        note(f"Interrupted; kept {words}.")
+    if as_json:
+        facts = {"file": str(output), "choice": model.choice_.to_dict(), "season_length": model.season_length_}
+        seconds = sum(history.seconds for history in model.histories_)
+        print_json({**facts, "networks": len(model.engines_), "seconds": seconds, "interrupted": bool(kept)})
+    else:
+        print_line(f"Wrote {output}")
+
+
+def update(model: Path, data: Path, output: Path, files: FileOptions, force: bool = False) -> None:
+    """Append newer rows to a fitted model, so that it forecasts from their end; nothing is trained.
+
+    For example:
+
+        seqcast update sales.seqcast newer.csv -o sales.seqcast
+
+    Args:
+        model: File that `seqcast fit` wrote.
+        data: File with newer rows.
+        output: File for the model; that of MODEL replaces it.
+        files: How the files are written.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    check_output(output, read=[data], force=force)
+    with files.opened(model, data) as (fitted, frame):
+        fitted.update(frame)
+    fitted.save(output)
+    print_line(f"Wrote {output}")
+
+
+def finetune(
+    model: Path,
+    data: Path,
+    output: Path,
+    files: FileOptions,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    freeze: str = "",
+    force: bool = False,
+) -> None:
+    """Go on training a fitted model, on newer rows of its series or on new series.
+
+    For example:
+
+        seqcast finetune sales.seqcast newer.csv -o tuned.seqcast --freeze encoder
+
+    Args:
+        model: File that `seqcast fit` wrote.
+        data: File with newer rows, or rows of new series.
+        output: File for the model; that of MODEL replaces it.
+        files: How the files are written.
+        epochs: Passes over the windows; as at fit if absent.
+        learning_rate: Largest one; a tenth of the fit's if absent.
+        freeze: Submodules that stay as they are, with commas: encoder, decoder, head.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    check_output(output, read=[data], force=force)
+    training = given(epochs=epochs, learning_rate=learning_rate)
+    names = tuple(name.strip() for name in freeze.split(",")) if freeze.strip() else ()
+    with files.opened(model, data) as (fitted, frame):
+        if training and learning_rate is None and fitted.training_:
+            # Fields that are not named are those of the fit, whose rate is too large to go on with.
+            training["learning_rate"] = fitted.training_[0].learning_rate / 10
+        fitted.finetune(frame, freeze=names, training=training or None)
+    fitted.save(output)
+    print_line(f"Wrote {output}")
+
+
+def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]:
+    """Return the callbacks that write a log, and refuse one that cannot be written, or would be another file."""
+    if log is None:
+        return []
+    if ray is not None:
+        hint = "Workers write no log: leave it out."
+        raise SpecError("log", expected="none with --ray", received=str(log), hint=hint)
+    if log.absolute() == output.absolute():
+        raise SpecError("log", expected="a file of its own", received=f"that of -o, {log}", hint="Name another one.")
+    from seqcast.training import TrainingLog
+
+    callback = TrainingLog(log)
+    callback.check()
+    return [callback]
+
+
+@contextlib.contextmanager
+def _kept_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
+    """Keep what an interrupted training has left, and yield a list of it in words; write what one that diverged has."""
+    kept: list[str] = []
+    try:
+        yield kept
+    except KeyboardInterrupt:
+        if not model.__sklearn_is_fitted__():
+            raise
+        kept.append(_in_words(model))
+    except TrainingError as error:
+        if error.kept is not None and len(error.history):
+            error.kept.save(output)
+            note(f"Wrote {output} with {_in_words(error.kept)}, from before the training went wrong.")
+        raise
+
+
+def _in_words(model: Forecaster) -> str:
+    """Return in words what an interrupted training has left."""
+    if not model.engines_:
+        return "the forecast that repeats the last season"
+    if model.members > 1:
+        return f"{len(model.engines_)} of {model.members} members, those that had finished"
+    if len(model.engines_) > 1:
+        return f"{len(model.engines_)} networks, those that had finished"
+    best = model.history_.best_epoch
+    return "the weights of the last step" if best is None else f"the best weights so far, those of epoch {best}"

@@ -1,0 +1,233 @@
+"""`seqcast forecast`, `predict` and `backtest`: forecasts from a file, from a model, and from past cutoffs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seqcast.cli.console import in_files, note, note_skipped, print_table
+from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
+from seqcast.cli.input_files import FileOptions
+from seqcast.cli.output_files import TableOptions, as_records, check_figures
+from seqcast.errors import SpecError
+
+
+def forecast(
+    data: Path,
+    horizon: int,
+    table: TableOptions,
+    files: FileOptions,
+    options: ForecasterOptions,
+    future_file: Path | None = None,
+    time_limit: str | None = None,
+) -> None:
+    """Forecast the series of a file: choose what forecasts them best, and say in a line what it was and why.
+
+    Nothing is kept but the forecast; `fit` and `predict` keep the model.
+
+    For example:
+
+        seqcast forecast sales.csv -H 28
+
+        seqcast forecast sales.xlsx -H 28 --id shop --time day --value sold -o forecast.csv
+
+        seqcast forecast sales.csv -H 28 --effort best -o forecast.parquet
+
+        seqcast forecast sales.csv -H 28 --future price --future-file prices.csv
+
+        seqcast forecast - -H 28 --json < sales.csv > forecast.json
+
+    Args:
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        horizon: Steps to forecast.
+        table: Where the forecast goes; standard output if no file is named.
+        files: How the files are written.
+        options: The file, the network and its training.
+        future_file: File of the steps ahead and what is known of them.
+        time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
+    """
+    from seqcast.forecaster import fit_and_forecast, what_was_chosen
+
+    model = options.forecaster(horizon, silent=True)
+    # A wide table does not say whether it holds forecasts.
+    table.check([data, future_file], column="" if files.wide else model.alias)
+    frame = files.read(data, options.columns)
+    known = None if future_file is None else files.read(future_file, options.columns, value=False, wide=False)
+    with in_files(df=(data, frame), future=(future_file, known)):
+        result = fit_and_forecast(model, frame, known, time_limit=time_limit)
+    note_skipped(model, data, frame)
+    if not options.quiet:
+        note(what_was_chosen(model))
+    table.give(result, model, files, choice=model.choice_.to_dict(), season_length=model.season_length_)
+
+
+def predict(
+    model: Path,
+    table: TableOptions,
+    machines: MachineOptions,
+    files: FileOptions,
+    data: Path | None = None,
+    horizon: int | None = None,
+    future: Path | None = None,
+    level: str = "",
+    samples: int | None = None,
+) -> None:
+    """Forecast with a fitted model; columns are named as they were at fit. With --wide the forecast is wide too.
+
+    For example:
+
+        seqcast predict sales.seqcast -o forecast.csv
+
+        seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
+
+        seqcast predict sales.seqcast --future prices.csv -o forecast.csv
+
+        seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
+
+        seqcast predict sales.seqcast 'newer/*.parquet' -o forecasts
+
+        seqcast predict sales.seqcast newer -o forecasts --ray local --workers 4
+
+    Args:
+        model: File that `seqcast fit` wrote.
+        table: Where the forecast goes; standard output if no file is named.
+        machines: Memory and processes.
+        files: How the files are written.
+        data: File with newer rows or new series; the rows of fit if absent.
+        horizon: Steps to forecast; as many as at fit if absent.
+        future: File of the steps ahead and what is known of them.
+        level: Levels of the intervals in per cent, with commas; the fit's if absent.
+        samples: Sample paths to draw, instead of a point and intervals.
+    """
+    folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future]
+    if folder is None:
+        table.check(read)
+    fitted = files.load(model)
+    if folder is None:
+        # A wide table does not say whether it holds forecasts.
+        table.check(read, column="" if files.wide else fitted.alias)
+    if files.wide and samples is not None:
+        raise SpecError("samples", expected="none with --wide", received=str(samples), hint="Leave out one of the two.")
+    if data is not None and machines.reads_pieces(data):
+        path, frame = files.read_rows(data, fitted.series_state_.schema.columns, machines)
+    else:
+        path, frame = data, files.read_for(fitted, data)
+    known = files.read_for(fitted, future, value=False, wide=False)
+    with in_files(df=(path, frame), future=(future, known)):
+        result = fitted.predict(
+            horizon,
+            frame,
+            known,
+            level=parse_levels(level) or None,
+            samples=samples,
+            output=folder,
+            memory_limit=machines.memory_limit,
+            on=machines.cluster(folder),
+        )
+    if folder is not None:
+        table.report_folder(folder)
+    else:
+        table.give(result, fitted, files)
+
+
+def backtest(
+    data: Path,
+    horizon: int,
+    table: TableOptions,
+    training: TrainingOptions,
+    machines: MachineOptions,
+    files: FileOptions,
+    options: ForecasterOptions,
+    n_windows: int = 1,
+    step_size: int | None = None,
+    refit: int | None = None,
+    figure: Path | None = None,
+) -> None:
+    """Train up to a cutoff, forecast from there and score against what came, beside naive forecasts.
+
+    With `-o -` the forecasts are printed in place of the scores.
+
+    For example:
+
+        seqcast backtest sales.csv --horizon 28 --n-windows 4 --figure backtest.png
+
+        seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
+
+        seqcast backtest 'sales/*.parquet' -H 28 -o backtest
+
+    Args:
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        horizon: Steps to forecast.
+        table: Where all forecasts go.
+        training: How long the training may take, and where it is written.
+        machines: Memory and processes.
+        files: How the files are written.
+        options: The file, the network and its training.
+        n_windows: Number of cutoffs.
+        step_size: Steps between cutoffs; the horizon if absent.
+        refit: Train anew at every N-th cutoff; only at the first if absent.
+        figure: PNG, SVG or PDF file for a picture.
+    """
+    in_pieces = machines.reads_pieces(data)
+    if in_pieces and figure is not None:
+        expected, hint = "none where rows are read piece by piece", "Leave it out."
+        raise SpecError("--figure", expected=expected, received=str(figure), hint=hint)
+    model, folder = options.forecaster(horizon, silent=table.as_json), table.folder(in_pieces=in_pieces)
+    if folder is None:
+        table.check([data], column=model.alias, one_of_two=True)
+    check_figures(figure, read=[data], force=table.force)
+    path, frame = files.read_rows(data, options.columns, machines)
+    with in_files(df=(path, frame)):
+        result = model.backtest(
+            frame,
+            n_windows,
+            step_size,
+            refit=refit or False,
+            checkpoint=training.checkpoint_spec(files.max_size),
+            resume=training.resume,
+            time_limit=training.time_limit,
+            output=folder,
+            memory_limit=machines.memory_limit,
+            on=machines.cluster(training.checkpoint),
+        )
+    if folder is not None:
+        table.report_folder(folder)
+        return
+    scores = _scores(result, path, frame, options)
+    if table.output is not None:
+        table.write(result)
+    if figure is not None:
+        from seqcast.plots import forecast_frame, save_figure
+
+        save_figure(forecast_frame(frame, result, columns=options.columns), figure)
+    facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
+    cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
+    title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
+    table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
+
+
+def _scores(result: Any, path: Path | None, frame: Any, options: ForecasterOptions) -> Any:
+    """Return the scores of forecasts; errors in units of each series' own need its past."""
+    from seqcast.evaluation import evaluate
+
+    by = ("target",) if "target" in result.columns else ()
+    past = None if path is None else frame
+    with in_files(train_df=(path, frame), df=(path, None)):
+        return evaluate(result, train_df=past, season_length=options.season_length, by=by, columns=options.columns)
+
+
+def _print_scores(title: str, scores: Any) -> None:
+    """Print a row for each metric, and for each target where there are several."""
+    from seqcast.evaluation import spoken_metric
+
+    rows = []
+    for row in scores.to_dict("records"):
+        name, target = spoken_metric(row.pop("metric")), row.pop("target", "")
+        # A model without intervals has no score of them.
+        numbers = (f"{number:.4g}" if number == number else "" for number in row.values())
+        rows.append([f"{name} {target}".rstrip(), *numbers])
+    print_table(title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows)
+
+
+def _count_text(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,263 @@
+"""Options that several commands share: those that make a `Forecaster`, and those that say how and where it works."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcast.errors import Option, Phrase, SpecError
+
+if TYPE_CHECKING:
+    from seqcast.distributed import RayCluster
+    from seqcast.forecaster import Forecaster
+    from seqcast.specs import CheckpointSpec, Columns
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """The columns of a file, as typed.
+
+    Args:
+        id_column: Column that names the series; a file without one holds one series.
+        time_column: Column with the time stamp, or a whole number.
+        value_column: Column with the value; several with commas.
+        time_format: How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        tz: Time zone of the clock that times were read from, such as Europe/Berlin.
+    """
+
+    id_column: str = "unique_id"
+    time_column: str = "ds"
+    value_column: str = "y"
+    time_format: str | None = None
+    tz: str | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """The names of the columns, and how times are written."""
+        from seqcast.specs import Columns
+
+        values = _split_names(self.value_column) or self.value_column
+        return Columns(self.id_column, self.time_column, values, self.time_format, self.tz)
+
+
+@dataclass(frozen=True)
+class ForecasterOptions(ColumnOptions):
+    """A file, its network and its training, as typed.
+
+    Args:
+        freq: Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.
+        context_length: Steps of past to read; chosen from the data if absent.
+        season_length: Steps of a season; by the frequency if absent.
+        static: Columns that are constant within a series, with commas.
+        past: Columns that are known up to the cutoff, with commas.
+        future: Columns that are known ahead, with commas.
+        missing: What to do about missing values and steps: fill or raise.
+        on_bad_series: What to do about series with something wrong in them: raise or skip.
+        scale: Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none.
+        support: Which values are possible: auto, real, non-negative or counts (whole numbers).
+        calendar: Features of the time: auto, none, or names with commas, as auto,holidays:DE.
+        preset: Network: auto, classic, segment or pretrained (not trained).
+        effort: How much preset auto tries: quick trains nothing, balanced a network, best as many as help; auto goes by
+            the number of rows.
+        units: Width of each layer of encoder and decoder, instead of the preset's.
+        cell: Recurrent cell, instead of gru: lstm or simple_rnn.
+        level: Levels of the intervals in per cent, with commas; '' for none.
+        calibrate: Widen intervals to what they promise on validation rows.
+        epochs: Passes over the windows; else the preset's.
+        learning_rate: Largest learning rate; else the preset's.
+        members: Networks to train, from seeds of their own; forecasts are their median.
+        seed: Seed of everything random; fresh if absent.
+        quiet: Show no progress.
+    """
+
+    freq: str | None = None
+    context_length: int | None = None
+    season_length: int | None = None
+    static: str = ""
+    past: str = ""
+    future: str = ""
+    missing: str = "fill"
+    on_bad_series: str = "raise"
+    scale: str = "auto"
+    support: str = "auto"
+    calendar: str = "auto"
+    preset: str = "auto"
+    effort: str = "auto"
+    units: str | None = None
+    cell: str | None = None
+    level: str = "80,95"
+    calibrate: bool = False
+    epochs: int | None = None
+    learning_rate: float | None = None
+    members: int = 1
+    seed: int | None = None
+    quiet: bool = False
+
+    @property
+    def step(self) -> str | int | None:
+        """The step between stamps; whole numbers as such."""
+        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
+
+    def forecaster(self, horizon: int, *, silent: bool = False) -> Forecaster:
+        """Return the forecaster that is asked for, not fitted.
+
+        Args:
+            horizon: Steps to forecast.
+            silent: Whether it shows no progress whatever the options say.
+        """
+        from seqcast.forecaster import Forecaster, interval_levels
+
+        level = interval_levels(parse_levels(self.level))
+        training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        return Forecaster(
+            horizon,
+            columns=self.columns,
+            freq=self.step,
+            context_length=self.context_length,
+            season_length=self.season_length,
+            static_covariates=_split_names(self.static),
+            past_covariates=_split_names(self.past),
+            future_covariates=_split_names(self.future),
+            missing=self.missing,
+            on_bad_series=self.on_bad_series,
+            scale=self.scale,
+            support=self.support,
+            calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
+            preset=self._network(level),
+            effort=self.effort,
+            level=level,
+            calibrate=self.calibrate,
+            # The forecaster's own rules hold for the rest.
+            training=given(**training) or None,
+            members=self.members,
+            random_state=self.seed,
+            verbose=int(not (self.quiet or silent)),
+        )
+
+    def _network(self, level: tuple[float, ...]) -> Any:
+        """Return the name of a preset, or the preset with a cell and units of the user's choice."""
+        from seqcast.forecaster import Sizes, named_network
+        from seqcast.pretrained import is_zero_shot
+
+        changes = given(units=self.units, cell=self.cell)
+        if not changes:
+            return self.preset
+        if is_zero_shot(self.preset):
+            name = "cell" if self.units is None else "units"
+            expected = "nothing beside the pretrained network, which is what it is"
+            hint = "Leave it out, or name another preset."
+            raise SpecError(name, expected=expected, received=str(changes[name]), hint=hint)
+        if self.units is not None:
+            widths = _parse_widths(changes.pop("units"))
+            changes |= {"encoder_units": widths, "decoder_units": widths}
+        return replace(named_network("classic" if self.preset == "auto" else self.preset, level, Sizes()), **changes)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How long a training may take, and where it is written, as typed.
+
+    Args:
+        time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
+        checkpoint: Folder to which the training is written every two minutes, for --resume.
+        resume: Go on with the training of --checkpoint, if there is one.
+    """
+
+    time_limit: str | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
+
+    def checkpoint_spec(self, max_size: str | None) -> CheckpointSpec | None:
+        """Return where the training is written.
+
+        Args:
+            max_size: Memory that its files may unpack to.
+        """
+        from seqcast.specs import CheckpointSpec
+
+        return None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Memory and processes of a command, as typed.
+
+    Args:
+        memory_limit: Memory for the rows of Parquet files that are read piece by piece, as '512 MiB'; 1 GiB if absent.
+            A folder or a pattern such as 'sales/*.parquet' is read so in any case. --output may then be a folder.
+        ray: Work in processes of Ray: local, auto, host:port, ray://host:port.
+        workers: Workers of --ray; one a core if absent.
+    """
+
+    memory_limit: str | None = None
+    ray: str | None = None
+    workers: int | None = None
+
+    def reads_pieces(self, path: Path | None) -> bool:
+        """Return whether rows are read piece by piece, since there may be more than memory holds.
+
+        Args:
+            path: What the user names: a file, a folder or a pattern.
+        """
+        if path is None:
+            return False
+        is_pattern = any(mark in str(path) for mark in "*?[") and not path.exists()
+        return self.memory_limit is not None or is_pattern or path.is_dir()
+
+    def cluster(self, storage: Path | None) -> RayCluster | None:
+        """Return where a command works; `None` is this machine.
+
+        Args:
+            storage: A folder that all machines see: that of checkpoints, or of the forecasts.
+        """
+        if self.ray is None:
+            if self.workers is not None:
+                expected = Phrase(Option("on"), " beside it")
+                raise SpecError("workers", expected=expected, received="none", hint="Add it.")
+            return None
+        from seqcast.distributed import RayCluster
+
+        return RayCluster(self.workers, self.ray, storage=storage)
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not `None`.
+
+    Args:
+        options: Options by name.
+    """
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def parse_levels(text: str) -> tuple[float, ...]:
+    """Return levels in per cent.
+
+    Args:
+        text: The levels, with commas.
+
+    Raises:
+        SpecError: They are no numbers.
+
+    Example:
+        >>> parse_levels("80,95"), parse_levels("")
+        ((80.0, 95.0), ())
+    """
+    try:
+        return tuple(float(level) for level in _split_names(text))
+    except ValueError:
+        expected = "numbers with commas, as 80,95"
+        raise SpecError("level", expected=expected, received=repr(text), hint="In per cent.") from None
+
+
+def _parse_widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        expected = "whole numbers with commas, as 35,35"
+        raise SpecError("units", expected=expected, received=repr(text), hint="One a layer.") from None
+
+
+def _split_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()

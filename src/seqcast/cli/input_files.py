@@ -1,0 +1,140 @@
+"""Files that commands read: how they are written, and frames and models made of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcast.cli.console import in_files, note
+from seqcast.errors import SpecError
+
+if TYPE_CHECKING:
+    from seqcast.cli.forecaster_options import MachineOptions
+    from seqcast.forecaster import Forecaster
+    from seqcast.specs import Columns
+
+_TAB = {"\\t": "\t", "tab": "\t"}
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    r"""How the files of a command are written, as typed; what is not given is found out.
+
+    Args:
+        sep: Character between the columns of a text file; \t is a tab.
+        decimal: Decimal mark: . or ,
+        thousands: Mark between thousands: , or . or ' or a space.
+        encoding: Encoding of a text file: utf-8, cp1252, utf-16, ...
+        day_first: Whether 01/02/2024 is in February or in January.
+        sheet: Sheet of an Excel file; the first if absent.
+        max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
+        wide: The file has a column for each series, beside that of the times.
+        sort: Sort rows by series and time first.
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    day_first: bool | None = None
+    sheet: str | None = None
+    max_size: str | None = None
+    wide: bool = False
+    sort: bool = False
+
+    def read(self, path: Path, columns: Columns, **options: Any) -> Any:
+        """Read a file as a frame, and say what is unusual about it.
+
+        Args:
+            path: The file.
+            columns: Names of its columns.
+            options: Further arguments of `seqcast.data.frames.io.read_table`.
+        """
+        from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
+
+        sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
+        dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
+        options = {"wide": self.wide, "max_size": self.max_size, **options}
+        frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
+        if frame.attrs[UNDERSTOOD]:
+            note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
+        return frame
+
+    def read_rows(self, path: Path, columns: Columns, machines: MachineOptions) -> tuple[Path | None, Any]:
+        """Read the rows of a file as a frame, or name files that are read piece by piece.
+
+        Args:
+            path: What the user names: a file, a folder or a pattern.
+            columns: Names of its columns.
+            machines: Whether rows are read piece by piece.
+
+        Returns:
+            The file that errors name, `None` where they name it themselves, and the frame or what it is read from.
+
+        Raises:
+            SpecError: An option is for other files than Parquet.
+        """
+        if not machines.reads_pieces(path):
+            return path, self.read(path, columns)
+        for each in fields(self):
+            if each.name != "max_size" and getattr(self, each.name) != each.default:
+                raise SpecError(
+                    each.name,
+                    expected=f"none where {path} is read piece by piece",
+                    received=repr(getattr(self, each.name)),
+                    hint="Leave it out; seqcast partition makes Parquet files of others.",
+                )
+        return None, str(path)
+
+    def read_like(self, path: Path, rows: Any, columns: Columns) -> Any:
+        """Read a file that names rows of another one.
+
+        Args:
+            path: The file.
+            rows: The rows of the other file.
+            columns: Names of the columns of both.
+        """
+        ids = rows[columns.unique_id]
+        only = ids.iloc[0] if ids.nunique() == 1 else None
+        return self.read(path, columns, value=False, wide=False, series=only, whole_ids=ids.dtype.kind in "iu")
+
+    def load(self, model: Path) -> Forecaster:
+        """Read a model.
+
+        Args:
+            model: Its file.
+        """
+        from seqcast.forecaster import Forecaster
+
+        return Forecaster.load(model, max_size=self.max_size)
+
+    def read_for(self, model: Forecaster, path: Path | None, **options: Any) -> Any:
+        """Read rows of a fitted model, or what is known of the steps ahead; return `None` where there is no file.
+
+        Args:
+            model: The model, whose columns the file has.
+            path: The file.
+            options: Further arguments of `seqcast.data.frames.io.read_table`.
+        """
+        if path is None:
+            return None
+        ids = model.series_state_.ids
+        # Newer rows of the only series go on with it, whatever their file is called.
+        only, whole_ids = ids[0] if len(ids) == 1 else None, isinstance(ids[0], int)
+        return self.read(path, model.series_state_.schema.columns, series=only, whole_ids=whole_ids, **options)
+
+    @contextlib.contextmanager
+    def opened(self, model: Path, data: Path) -> Iterator[tuple[Forecaster, Any]]:
+        """Read a model and newer rows; meanwhile errors about the rows name their file.
+
+        Args:
+            model: File of the model.
+            data: File of the rows.
+        """
+        fitted = self.load(model)
+        frame = self.read_for(fitted, data)
+        with in_files(df=(data, frame)):
+            yield fitted, frame

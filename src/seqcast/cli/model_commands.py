@@ -1,0 +1,173 @@
+"""`seqcast anomalies`, `explain` and `report`: what a fitted model says of rows, and what stands behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcast.cli.console import in_files, note, print_json, print_line, print_table
+from seqcast.cli.input_files import FileOptions
+from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
+
+if TYPE_CHECKING:
+    from seqcast.forecaster import Forecaster
+
+
+def anomalies(
+    model: Path,
+    data: Path,
+    table: TableOptions,
+    files: FileOptions,
+    level: float = 99.0,
+    most: int = 20,
+    figure: Path | None = None,
+) -> None:
+    """List rows that lie outside the intervals of forecasts from the rows before them, the most unusual first.
+
+    About one row in a hundred of usual data lies outside at level 99. The first rows of a series, which a forecast
+    needs to read, are not judged. What -o writes can be left out of a training: `seqcast fit --mask`. With `-o -` all
+    rows that were judged are printed.
+
+    For example:
+
+        seqcast anomalies sales.seqcast sales.csv --figure unusual.png
+
+        seqcast anomalies sales.seqcast sales.csv --level 99.9 -o judged.csv
+
+        seqcast fit sales.csv -H 28 --mask judged.csv -o clean.seqcast
+
+    Args:
+        model: File that `seqcast fit` wrote.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        table: Where all rows that were judged go.
+        files: How the files are written.
+        level: Level of the intervals in per cent.
+        most: Rows to list, the most unusual first.
+        figure: PNG, SVG or PDF file for a picture.
+    """
+    from seqcast.plots import anomaly_frame, save_figure
+
+    table.check([model, data], one_of_two=True)
+    check_figures(figure, read=[model, data], force=table.force)
+    with files.opened(model, data) as (fitted, frame):
+        table.check([model, data], column=fitted.alias)
+        judged = fitted.anomalies(frame, level)
+    if table.output is not None:
+        table.write(judged)
+    if figure is not None:
+        save_figure(anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
+    unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
+    counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
+    facts = counts | {"most_unusual": as_records(unusual.head(most))}
+    table.report(facts, lambda: _print_unusual(judged, unusual.head(most), fitted, level), [table.path, figure])
+
+
+def _print_unusual(judged: Any, unusual: Any, fitted: Forecaster, level: float) -> None:
+    from seqcast.data.frames import stamp_text
+    from seqcast.intervals import level_text
+
+    columns = fitted.series_state_.schema.columns
+    trained = int(judged["trained_on"].sum())
+    on = f", {trained} of which were trained on," if trained else ""
+    print_line(f"{int(judged['anomaly'].sum())} of {len(judged)} rows{on} lie outside their {level:g} % interval.")
+    if not len(unusual):
+        return
+    names = [name for name in (columns.unique_id, "target", columns.ds) if name in judged.columns]
+    low, high = (f"{fitted.alias}-{side}-{level_text(level)}" for side in ("lo", "hi"))
+    rows = [
+        [
+            *(stamp_text(row[name]) for name in names),
+            *(f"{row[name]:.6g}" for name in (columns.value, low, high)),
+            f"{row['score']:.2f}",
+            "yes" if row["trained_on"] else "no",
+        ]
+        for row in unusual.to_dict("records")
+    ]
+    title = "The most unusual rows; score: distance from the forecast, 1 at the bound of the interval"
+    print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
+
+
+def explain(
+    model: Path,
+    data: Path,
+    files: FileOptions,
+    metric: str = "mae",
+    repeats: int = 10,
+    seed: int = 0,
+    figure: Path | None = None,
+    as_json: bool = False,
+    force: bool = False,
+) -> None:
+    """Say which covariates matter: by how much the error grows when one belongs to another window.
+
+    The file holds rows that the model was not trained on, with those before them that a forecast reads; of the file of
+    the fit, its validation rows count.
+
+    For example:
+
+        seqcast explain sales.seqcast newer.csv --figure covariates.png
+
+    Args:
+        model: File that `seqcast fit` wrote.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        files: How the files are written.
+        metric: Error: mae, mse or rmse, in scaled units.
+        repeats: Permutations of each covariate.
+        seed: Seed of the permutations.
+        figure: PNG, SVG or PDF file for a picture.
+        as_json: Print the result as one JSON document.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    from seqcast.plots import importance_chart, save_figure
+
+    check_figures(figure, read=[model, data], force=force)
+    with files.opened(model, data) as (fitted, frame):
+        table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)
+    if figure is not None:
+        save_figure(importance_chart(table), figure)
+        note(f"Wrote {figure}")
+    if as_json:
+        print_json(as_records(table))
+        return
+    rows = [
+        [row["covariate"], f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"]
+        for row in table.to_dict("records")
+    ]
+    title = f"{metric.upper()} {table['error'].iloc[0]:.4g} (scaled); how much it grows without each covariate"
+    print_table(title, ["covariate", "by", "spread", "share"], rows)
+
+
+def report(
+    model: Path,
+    data: Path,
+    files: FileOptions,
+    output: Path = Path("report.html"),
+    future: Path | None = None,
+    n_windows: int = 3,
+    title: str = "",
+    unit: str = "",
+    force: bool = False,
+) -> None:
+    """Write one HTML page with forecasts, a backtest beside naive forecasts, errors and settings.
+
+    For example:
+
+        seqcast report sales.seqcast sales.csv -o report.html --title "Sales" --unit pieces
+
+    Args:
+        model: File that `seqcast fit` wrote.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        files: How the files are written.
+        output: HTML file.
+        future: File of the steps ahead, if the model needs it.
+        n_windows: Cutoffs of the backtest, for which a network is trained; 0 for none.
+        title: Title of the page.
+        unit: Unit of the values.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    check_output(output, ("html", "htm"), read=[model, data, future], force=force)
+    with files.opened(model, data) as (fitted, frame):
+        known = files.read_for(fitted, future, value=False, wide=False)
+        with in_files(future=(future, known)):
+            fitted.report(output, frame, future=known, n_windows=n_windows, title=title, unit=unit)
+    print_line(f"Wrote {output}")

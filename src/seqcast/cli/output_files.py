@@ -1,0 +1,235 @@
+"""Where commands write: nothing that was read is overwritten, and no file of another kind."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcast.cli.console import print_json, print_line
+from seqcast.errors import SaveError, SpecError
+from seqcast.runtime import check_target, file_kind, suffix_of
+
+if TYPE_CHECKING:
+    from seqcast.cli.input_files import FileOptions
+    from seqcast.forecaster import Forecaster
+
+# What `-` stands for.
+STANDARD_OUTPUT = Path("-")
+
+_IN_WORDS = {
+    "archive": "a model of seqcast",
+    "csv": "text",
+    "html": "an HTML page",
+    "other": "something else",
+    "parquet": "a Parquet table",
+    "pdf": "a PDF",
+    "png": "a PNG picture",
+    "svg": "an SVG picture",
+    "zip": "a zip archive, such as an Excel sheet",
+}
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How the table of a command is written, as typed.
+
+    Args:
+        output: CSV or Parquet file for the table; - is standard output.
+        as_json: Print the result as one JSON document.
+        safe_formulas: Write ' before text that a spreadsheet would take for a formula (= + - @), in CSV.
+        force: Write also over a file of another kind, or one that was read.
+    """
+
+    output: Path | None = None
+    as_json: bool = False
+    safe_formulas: bool = False
+    force: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the table; `None` where there is none, or the table goes to standard output."""
+        return None if self.output == STANDARD_OUTPUT else self.output
+
+    def check(self, read: Iterable[Path | None], *, column: str | None = None, one_of_two: bool = False) -> None:
+        """Refuse an output that is impossible, before any work starts.
+
+        Args:
+            read: The files that the command reads.
+            column: A column that a table has which the command wrote before; any table may be replaced if `None`.
+            one_of_two: Whether a table on standard output leaves no room for a JSON document.
+
+        Raises:
+            SaveError: The file must not be written.
+            SpecError: Two options do not go together.
+        """
+        from seqcast.data.frames import TABLES
+
+        if self.path is not None:
+            check_output(self.path, TABLES, read=read, force=self.force, column=column)
+        if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
+            hint = "Name a file after -o."
+            raise SpecError("--json", expected="a file for the table", received="-o -, which prints it", hint=hint)
+        if self.safe_formulas and self.path is not None and self.path.suffix.lower() == ".parquet":
+            received, hint = f"{self.path}, whose text is never a formula", "Leave it out, or write CSV."
+            raise SpecError("safe_formulas", expected="a CSV file", received=received, hint=hint)
+
+    def folder(self, *, in_pieces: bool) -> Path | None:
+        """Return the folder that forecasts are written to piece by piece; `None` where they are one table.
+
+        Args:
+            in_pieces: Whether rows are read piece by piece.
+        """
+        return self.path if in_pieces and self.path is not None and not self.path.suffix else None
+
+    def write(self, table: Any) -> None:
+        """Write a table to its file, or to standard output.
+
+        Args:
+            table: The table.
+        """
+        from seqcast.data.frames import write_table
+
+        write_table(table, self.path, safe_formulas=self.safe_formulas)
+
+    def give(self, table: Any, model: Forecaster, files: FileOptions, **facts: Any) -> None:
+        """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
+
+        Args:
+            table: The forecast.
+            model: The fitted model.
+            files: How the files are written.
+            facts: What a document says of it.
+        """
+        from seqcast.data.frames import to_wide
+
+        if files.wide:
+            columns = model.series_state_.schema.columns
+            values = [name for name in table.columns if name not in (columns.unique_id, columns.ds)]
+            table = to_wide(table, values, columns=columns)
+        if self.path is not None or not self.as_json:
+            self.write(table)
+        result = {"forecast": as_records(table)} if self.path is None else {"file": str(self.path)}
+        if self.as_json:
+            print_json({**facts, **result})
+        elif self.path is not None:
+            print_line(f"Wrote {self.path}")
+
+    def report(self, facts: dict[str, Any], show: Callable[[], None], written: Iterable[Path | None]) -> None:
+        """Print facts as a JSON document, or a summary; nothing beside a table on standard output.
+
+        Args:
+            facts: The facts, JSON types.
+            show: Prints the summary.
+            written: The files that were written; `None` is none.
+        """
+        names = [str(path) for path in written if path is not None]
+        if self.as_json:
+            print_json({**facts, "files": names})
+        elif self.output != STANDARD_OUTPUT:
+            show()
+            for name in names:
+                print_line(f"Wrote {name}")
+
+    def report_folder(self, folder: Path) -> None:
+        """Print how many files a folder of forecasts holds.
+
+        Args:
+            folder: The folder.
+        """
+        files = len(list(folder.glob("*.parquet")))
+        if self.as_json:
+            print_json({"folder": str(folder), "files": files})
+        else:
+            print_line(f"Wrote {folder}, {files} Parquet file{'s' * (files != 1)}")
+
+
+def as_records(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON types: times as ISO 8601 writes them, what is no number as `None`.
+
+    Args:
+        table: A pandas frame.
+    """
+    return [{str(name): _as_json(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _as_json(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return None if value != value else value.isoformat()  # that of no time is no time
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_figures(*paths: Path | None, read: Iterable[Path | None], force: bool) -> None:
+    """Refuse files for pictures that a command must not write to.
+
+    Args:
+        paths: The files; `None` is none.
+        read: The files that the command reads.
+        force: As for `check_output`.
+    """
+    from seqcast.plots import SUFFIXES
+
+    for path in paths:
+        if path is not None:
+            check_output(path, SUFFIXES, read=read, force=force)
+
+
+def check_output(
+    path: Path,
+    suffixes: Sequence[str] = (),
+    *,
+    read: Iterable[Path | None] = (),
+    force: bool = False,
+    column: str | None = None,
+) -> None:
+    """Refuse a file that a command must not write to, before any work starts.
+
+    Args:
+        path: The file that will be written.
+        suffixes: Suffixes that its name may have; none for the file of a model, which may have any.
+        read: The files that the command reads.
+        force: Whether a file may be replaced that was read, or that is of another kind.
+        column: A column that a table has which the command wrote before; any table may be replaced if `None`.
+
+    Raises:
+        SaveError: The file cannot be written, is one of those that are read, or is of another kind.
+        SpecError: Its name has another suffix.
+    """
+    if path == STANDARD_OUTPUT:
+        received = "standard output, which takes tables only"
+        raise SaveError("-o -", expected="a file", received=received, hint="Name a file.")
+    check_target(path, suffixes)
+    if force or not path.exists():
+        return
+    for source in read:
+        if source is not None and source.exists() and path.samefile(source):
+            raise SaveError(
+                str(path),
+                expected="another file than those that are read",
+                received="the same" if source == path else f"the same as {source}",
+                hint="Choose another; --force overwrites it.",
+            )
+    kind = suffix_of(path, suffixes) if suffixes else "archive"
+    kind = "html" if kind == "htm" else kind
+    found, expected, received = file_kind(path), "", ""
+    if found not in ("empty", kind):
+        expected, received = f"no file yet, or {_IN_WORDS[kind]}", _IN_WORDS[found]
+    elif found == kind and column is not None and column not in _column_names(path, kind):
+        expected, received = f"no file yet, or forecasts, with a column {column!r}", "another table"
+    if expected:
+        hint = "Choose another name; --force overwrites it."
+        raise SaveError(str(path), expected=expected, received=received, hint=hint)
+
+
+def _column_names(path: Path, kind: str) -> list[str]:
+    """Return the names of a table's columns."""
+    if kind == "parquet":
+        from seqcast.data.frames import column_names
+
+        return column_names(path)
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        return next(csv.reader(file), [])

@@ -1,0 +1,205 @@
+"""`seqcast demo`, `study` and `doctor`: the post's example, its open questions, and what seqcast runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import seqcast
+from seqcast.cli.console import note, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from seqcast.runtime import Environment
+
+
+def demo(
+    output: Path = Path("runs/demo"), quick: bool = False, seed: int = 0, as_json: bool = False, quiet: bool = False
+) -> None:
+    """Learn sums of two sines as in the post, then a real series; write tables and pictures.
+
+    For example:
+
+        seqcast demo --quick
+
+    Args:
+        output: Folder for tables, pictures and the model.
+        quick: A small job, to prove the path in seconds.
+        seed: Seed of everything random.
+        as_json: Print the result as one JSON document.
+        quiet: Show no progress.
+    """
+    from seqcast.studies import QUICK, DemoSize, run_demo
+
+    try:
+        metrics = run_demo(
+            output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet and not as_json), say=note
+        )
+    except KeyboardInterrupt:
+        note(f"What was finished is in {output}.")
+        raise
+    if as_json:
+        print_json({**metrics, "folder": str(output)})
+        return
+    _print_scores(metrics)
+    if quick:
+        print_line(
+            "The networks were trained for seconds only, to prove the path; run it without --quick for the real thing."
+        )
+    print_line(f"Done in {metrics['seconds']:.0f} s. Written:")
+    for path in metrics["files"]:
+        print_line(f"  {output / path}")
+
+
+def _print_scores(metrics: dict[str, Any]) -> None:
+    numbers = {}
+    for name, score in metrics["sines"]["scores"].items():
+        steps = score["mse_by_step"]
+        numbers[name] = [score["mse_15"], score["mse_20"], steps[0], steps[14], steps[19]]
+    print_table(
+        "Sums of two sines: mean squared error on test windows",
+        ("forecast", "steps 1-15", "steps 1-20", "step 1", "step 15", "step 20"),
+        [[_spoken(name), *(f"{number:.4f}" for number in row)] for name, row in numbers.items()],
+    )
+    series = metrics["series"]
+    print_table(
+        f"{series['title']}: backtest from {series['n_windows']} cutoffs, {series['horizon']} steps each",
+        ("forecast", "mean absolute error", "root mean squared error"),
+        [[_spoken(name), f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()],
+    )
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def study(
+    name: str,
+    output: Path = Path("runs/studies"),
+    quick: bool = False,
+    seeds: int | None = None,
+    workers: int | None = None,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Answer one of the post's open questions: train what it takes, draw it, say what was found.
+
+    Each run leaves a file, so that an interrupted study goes on where it stopped and a finished one draws at once. A
+    training that was under way goes on from its last checkpoint.
+
+    For example:
+
+        seqcast study list
+
+        seqcast study horizon --quick
+
+        seqcast study all
+
+    Args:
+        name: A study, or `all`; `list` shows what there is.
+        output: Folder for results, pictures and findings.
+        quick: A small grid, to prove the path in seconds.
+        seeds: Number of seeds; 5 if absent, 1 with --quick.
+        workers: Processes side by side; one a core if absent.
+        as_json: Print the result as one JSON document.
+        quiet: Show no progress.
+    """
+    from seqcast.studies import NAMES, find_study
+
+    if name == "list":
+        questions = {each: find_study(each).question for each in NAMES}
+        if as_json:
+            print_json(questions)
+        else:
+            for each, question in questions.items():
+                print_line(f"{each:<10}{question}")
+        return
+    names = NAMES if name == "all" else (find_study(name).name,)
+    from seqcast.studies import run_study
+
+    say = (lambda _: None) if quiet else note
+    done = []
+    for each in names:
+        outcome = run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
+        if as_json:
+            facts = {"finding": outcome.finding, "seconds": outcome.seconds, "files": list(map(str, outcome.files))}
+            done.append({"study": each, "question": find_study(each).question, **facts})
+            continue
+        print_line(f"{find_study(each).question}\n\n{outcome.finding}\n")
+        from_before = "" if outcome.new_runs else ", all kept from before"
+        print_line(f"Runs of {outcome.seconds / 60:.1f} min in all{from_before}. Written:")
+        for path in outcome.files:
+            print_line(f"  {path}")
+    if as_json:
+        print_json(done)
+    elif quick:
+        print_line("The networks were trained for seconds only, to prove the path; the figures above say nothing.")
+
+
+def doctor(as_json: bool = False) -> None:
+    """Say what seqcast runs on: versions, backend, devices, threads, the cache of programs, extras.
+
+    The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
+
+    For example:
+
+        seqcast doctor
+
+        seqcast doctor --json > environment.json
+
+    Args:
+        as_json: Print the result as one JSON document.
+    """
+    from seqcast.runtime import Environment
+
+    found = Environment.current()
+    intact, problems = False, found.problems
+    if found.backend:
+        from seqcast.pretrained import weights_are_intact
+
+        intact = weights_are_intact()
+    if found.backend and not intact:
+        problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
+    if as_json:
+        print_json({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems})
+    else:
+        _print_environment(found, "intact" if intact else "damaged" if found.backend else "not looked at")
+    for problem in problems:
+        note(f"Problem: {problem}")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _print_environment(found: Environment, weights: str) -> None:
+    """Print tables.
+
+    Args:
+        found: What seqcast runs on.
+        weights: What the file of the pretrained network is.
+    """
+    cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
+    if found.cache is not None:
+        cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
+    facts = {
+        "seqcast": seqcast.__version__,
+        "Python": f"{found.python}, {found.system}",
+        "backend": found.backend or "cannot be imported",
+        "devices": ", ".join(found.devices) or "unknown",
+        "cores": f"{found.cores}, {found.threads} of them for a fit",
+        "compiled programs": cache,
+        "pretrained network": weights,
+        **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
+    }
+    print_table("seqcast runs on", ("what", "found"), facts.items(), names=2)
+    versions = [(name, version or "missing") for name, version in found.packages.items()]
+    print_table("Packages", ("package", "version"), versions, names=2)
+    extras = [
+        (
+            extra,
+            ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
+            f"pip install 'seqcast[{extra}]'" if extra in found.missing_extras else "",
+        )
+        for extra, packages in found.extras.items()
+    ]
+    print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

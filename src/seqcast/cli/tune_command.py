@@ -1,0 +1,139 @@
+"""`seqcast tune`: search for the settings of networks, write the best model and the script that makes it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqcast.cli.console import in_files, note_skipped, print_json, print_line, print_table
+from seqcast.cli.forecaster_options import ForecasterOptions
+from seqcast.cli.input_files import FileOptions
+from seqcast.cli.output_files import as_records, check_figures, check_output
+from seqcast.errors import SaveError
+
+if TYPE_CHECKING:
+    from seqcast.tune import TuningResult
+
+# How a script of ours begins.
+SCRIPT_BEGINS = '"""Fit the forecaster that a search has found'
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of a search, as typed.
+
+    Args:
+        time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
+        trials: Trials of the search; 30 if absent, or as many as there is time for.
+        storage: Where trials are kept: study.db, study.log or a URL, such as postgresql://user@host/name.
+        resume: Go on with the study in --storage, or join it from another machine.
+        workers: Processes that train side by side; one a core if absent.
+        ensemble: Most networks of the model, the best ones of the search; 5 if absent.
+        n_windows: Origins by which a trial is judged; one to three if absent.
+        step_size: Steps between origins; the horizon if absent.
+        pruner: What stops trials early: median, hyperband or none.
+    """
+
+    time_limit: str | None = None
+    trials: int | None = None
+    storage: str | None = None
+    resume: bool = False
+    workers: int | None = None
+    ensemble: int | None = None
+    n_windows: int | None = None
+    step_size: int | None = None
+    pruner: str = "median"
+
+
+def tune(
+    data: Path,
+    horizon: int,
+    output: Path,
+    search: SearchOptions,
+    files: FileOptions,
+    options: ForecasterOptions,
+    script: Path | None = None,
+    figure: Path | None = None,
+    importance: Path | None = None,
+    as_json: bool = False,
+    force: bool = False,
+) -> None:
+    """Search for the settings of networks, and write the best model; needs the extra `tune`.
+
+    Each trial is judged by forecasts of rows that it has not seen. With `--storage` a search that was interrupted goes
+    on with `--resume`; several machines share a journal on a common disk, or a database.
+
+    For example:
+
+        seqcast tune sales.csv -H 28 -o sales.seqcast --time-limit '10 min'
+
+        seqcast tune sales.csv -H 28 -o m.seqcast --trials 50 --storage study.db --resume
+
+        seqcast tune sales.csv -H 28 -o m.seqcast --script fit_best.py --figure trials.png
+
+    Args:
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        horizon: Steps to forecast.
+        output: File for the fitted model.
+        search: The search.
+        files: How the files are written.
+        options: The file, the network and its training.
+        script: Python file for the script that makes the model.
+        figure: PNG, SVG or PDF file for a picture of the trials.
+        importance: The same for a picture of how much each setting matters.
+        as_json: Print the result as one JSON document.
+        force: Write also over a file of another kind, or one that was read.
+    """
+    from seqcast.plots import save_figure
+    from seqcast.tune import tune as run_search
+
+    check_output(output, read=[data], force=force)
+    check_figures(figure, importance, read=[data], force=force)
+    if script is not None:
+        _check_script(script, force=force)
+    settings = options.forecaster(horizon, silent=as_json).get_params(deep=False)
+    frame = files.read(data, options.columns)
+    with in_files(df=(data, frame)):
+        found = run_search(frame, **settings, **asdict(search))
+    note_skipped(found.forecaster, data, frame)
+    found.forecaster.save(output)
+    if script is not None:
+        found.save_script(script)
+    for picture, drawn in ((figure, found.parallel_figure), (importance, found.importance_figure)):
+        if picture is not None:
+            save_figure(drawn(), picture)
+    written = [str(path) for path in (output, script, figure, importance) if path is not None]
+    if as_json:
+        print_json({**found.to_dict(), "table": as_records(found.to_frame()), "files": written})
+        return
+    _print_trials(found)
+    for path in written:
+        print_line(f"Wrote {path}")
+
+
+def _check_script(path: Path, *, force: bool) -> None:
+    """Refuse a script that must not be written."""
+    from seqcast.runtime import check_target
+
+    check_target(path, ("py",))
+    if path.exists() and not force and not path.read_bytes().startswith(SCRIPT_BEGINS.encode()):
+        expected, hint = "no file yet, or a script of seqcast tune", "Choose another name; --force overwrites it."
+        raise SaveError(str(path), expected=expected, received="another file", hint=hint)
+
+
+def _print_trials(found: TuningResult, most: int = 10) -> None:
+    """Print the best trials, and how they compare with the untuned setting."""
+    best = found.complete[:most]
+    names = list(dict.fromkeys(name for trial in best for name in trial.parameters))
+    rows = [
+        [str(trial.number), f"{trial.loss:.4f}", *(_text(trial.parameters.get(name)) for name in names)]
+        for trial in best
+    ]
+    untuned = "" if found.untuned_loss is None else f"; untuned {found.untuned_loss:.4f}"
+    counts = ", ".join(f"{count} {state}" for state, count in found.to_dict()["trials"].items() if count)
+    print_table(f"The best trials by their loss{untuned} ({counts})", ["trial", "loss", *names], rows)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -1,0 +1,225 @@
+"""Settings of a server, all checked, and the API keys that it takes.
+
+A server knows only hashes of keys. A key is 32 random bytes, so nobody can guess it back from a plain SHA-256, as
+that of a password could be. A line of a file, or a word of `SEQCAST_API_KEYS`, is `NAME:HASH`; lines that begin with
+`#` are comments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import math
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqcast.errors import SpecError
+from seqcast.runtime import FileLimits, check_source
+from seqcast.specs import check_int, check_number
+
+# Name by which requests ask for the network that needs no model.
+PRETRAINED = "pretrained"
+
+# The environment variable with hashes of keys, separated by spaces or commas.
+KEYS_VARIABLE = "SEQCAST_API_KEYS"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Settings of a server.
+
+    Args:
+        models: Name and file of each model.
+        host: The address to listen at.
+        port: The port; 0 lets the system choose.
+        keys: File with hashes of API keys; $SEQCAST_API_KEYS if absent.
+        allow_open: Let other machines ask without a key, by any name of this one.
+        allow_host: A name by which others ask this machine; may be repeated. Its addresses, localhost and --host need
+            none.
+        certificate: PEM file with the certificate for TLS.
+        private_key: PEM file with the private key of the certificate.
+        max_body: Most bytes of a request.
+        max_rows: Most rows of a request, and of its answer.
+        max_horizon: Most steps of a forecast.
+        max_size: Memory that the file of a model may unpack to, as 8GB; as for `Forecaster.load` if absent.
+        time_limit: Seconds for a request, waiting included.
+        queue: Requests that wait at most; one more is refused with a 429.
+        batch_size: Requests that are forecast in one call at most; 1 is no batching.
+        batch_wait: Milliseconds that a request waits for others at most, where others are expected.
+        watch: Seconds between looks at the files of the models; 0 is never.
+        grace: Seconds for requests that are being answered when the server is stopped.
+
+    Raises:
+        SpecError: A setting is impossible, or the server would be open to other machines.
+        MissingFileError: A file is not there.
+
+    Example:
+        >>> ServerSettings(max_horizon=0)
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: max_horizon: expected a whole number >= 1, received 0. Choose a larger one.
+    """
+
+    models: tuple[tuple[str, Path], ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: Path | None = None
+    allow_open: bool = False
+    allow_host: tuple[str, ...] = ()
+    certificate: Path | None = None
+    private_key: Path | None = None
+    max_body: int = 16 << 20
+    max_rows: int = 100_000
+    max_horizon: int = 1000
+    max_size: str | None = None
+    time_limit: float = 30.0
+    queue: int = 256
+    batch_size: int = 64
+    batch_wait: float = 4.0
+    watch: float = 2.0
+    grace: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_body", "max_rows", "max_horizon", "queue", "batch_size"):
+            check_int(name, getattr(self, name))
+        if check_int("port", self.port, at_least=0) > 65_535:
+            raise SpecError("port", expected="at most 65535", received=str(self.port), hint="Choose a smaller one.")
+        for name in ("batch_wait", "watch", "grace"):
+            check_number(name, getattr(self, name), low=0.0)
+        check_number("time_limit", self.time_limit, low=0.0, high=86_400.0, open_low=True)
+        FileLimits.of(self.max_size)
+        names = [name for name, _ in self.models]
+        for name in names:
+            if not _NAME.fullmatch(name) or name == PRETRAINED or names.count(name) > 1:
+                raise SpecError(
+                    "models",
+                    expected=f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}",
+                    received=repr(name),
+                    hint="Name a model as NAME=FILE.",
+                )
+        if (self.certificate is None) != (self.private_key is None):
+            given = "certificate" if self.private_key is None else "private_key"
+            raise SpecError(
+                "certificate, private_key", expected="both or none", received=given, hint="TLS takes the two files."
+            )
+        for path in (*(path for _, path in self.models), self.keys, self.certificate, self.private_key):
+            if path is not None:
+                check_source(path)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds after which a refused request may come again."""
+        return max(1, math.ceil(self.time_limit / 30))
+
+    def read_keys(self) -> dict[str, str]:
+        """Return the names of the keys by their hashes, from the file or else from the environment variable.
+
+        Raises:
+            SpecError: An entry is no hash, the file has none, or other machines could ask without a key.
+        """
+        where, text = KEYS_VARIABLE, os.environ.get(KEYS_VARIABLE, "")
+        if self.keys is not None:
+            where, text = str(self.keys), self.keys.read_text("utf-8", "replace")
+        keys = _parse_keys(where, text)
+        if self.keys is not None and not keys:
+            hint = "See seqcast serve --new-key NAME."
+            raise SpecError(where, expected="hashes of keys", received="none", hint=hint)
+        if not (self.is_local or keys or self.allow_open):
+            raise SpecError(
+                "host",
+                expected="127.0.0.1, or keys",
+                received=f"{self.host} without keys",
+                hint="Make a key (seqcast serve --new-key NAME) and give its hash with --keys, or take --allow-open.",
+            )
+        return keys
+
+
+def named_models(texts: Iterable[str]) -> tuple[tuple[str, Path], ...]:
+    """Return name and file of models that are written as `NAME=FILE` or `FILE`, which gives its name.
+
+    Args:
+        texts: What was written for each model.
+
+    Example:
+        >>> [(name, str(path)) for name, path in named_models(["a/sales.seqcast", "b=c.seqcast"])]
+        [('sales', 'a/sales.seqcast'), ('b', 'c.seqcast')]
+    """
+    pairs = []
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not separator or "/" in name:
+            name, path = Path(text).name.removesuffix(".seqcast"), text
+        pairs.append((name, Path(path)))
+    return tuple(pairs)
+
+
+def new_key() -> str:
+    """Return a new key.
+
+    Example:
+        >>> new_key().startswith("sq_"), len(new_key())
+        (True, 46)
+    """
+    return f"sq_{secrets.token_urlsafe(32)}"
+
+
+def hash_of(key: str) -> str:
+    """Return the hash of a key.
+
+    Args:
+        key: The key.
+
+    Example:
+        >>> hash_of("sq_example")[:8]
+        '39c2dd84'
+    """
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def entry_of(name: str, key: str) -> str:
+    """Return the line of a file of keys.
+
+    Args:
+        name: What the log calls the owner of the key.
+        key: The key.
+
+    Raises:
+        SpecError: The name has other characters than letters, digits, `.`, `_` and `-`.
+    """
+    entry = f"{name}:{hash_of(key)}"
+    if not _ENTRY.fullmatch(entry):
+        raise SpecError(
+            "new_key", expected="a name of letters, digits, . _ and -", received=repr(name), hint="For example shop."
+        )
+    return entry
+
+
+def _parse_keys(where: str, text: str) -> dict[str, str]:
+    lines = (line.replace(",", " ") for line in text.splitlines() if not line.startswith("#"))
+    names, words = {}, [word for line in lines for word in line.split()]
+    for number, word in enumerate(words, 1):
+        match = _ENTRY.fullmatch(word)
+        if match is None:
+            # What stands there may be a key: it is not shown.
+            raise SpecError(
+                f"{where}, entry {number}",
+                expected="NAME:HASH, the hash being 64 hexadecimal digits",
+                received=f"{len(word)} other characters",
+                hint="seqcast serve --new-key NAME prints a key and its entry.",
+            )
+        names[match[2]] = match[1]
+    return names

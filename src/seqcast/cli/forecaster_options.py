@@ -173,7 +173,7 @@ class TrainingOptions:
         """Return where the training is written.
 
         Args:
-            max_size: Memory that its files may unpack to.
+            max_size: Length of its files.
         """
         from seqcast.specs import CheckpointSpec
 

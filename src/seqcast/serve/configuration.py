@@ -48,7 +48,7 @@ class ServerSettings:
         max_body: Most bytes of a request.
         max_rows: Most rows of a request, and of its answer.
         max_horizon: Most steps of a forecast.
-        max_size: Memory that the file of a model may unpack to, as 8GB; as for `Forecaster.load` if absent.
+        max_size: Length of the file of a model, as 8GB; as for `Forecaster.load` if absent.
         time_limit: Seconds for a request, waiting included.
         queue: Requests that wait at most; one more is refused with a 429.
         batch_size: Requests that are forecast in one call at most; 1 is no batching.

@@ -8,7 +8,7 @@ Stability: stable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -212,7 +212,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         """
         fitted = self.fitted_
         steps = fitted.horizon if horizon is None else check_int("horizon", horizon)
-        return to_numpy(fitted.roll(self._past(X).astype(np.float32), horizon=steps))  # type: ignore[no-any-return]
+        return to_numpy(fitted.model.rolled(self._past(X).astype(np.float32), horizon=steps))  # type: ignore[no-any-return]
 
     @staticmethod
     def _past(X: Any) -> Array:
@@ -237,15 +237,6 @@ class FittedManyToOne:
     horizon: int
     seed: int
 
-    @cached_property
-    def roll(self) -> Any:
-        """`model.roll`, compiled."""
-        return compile_call(self.model, self.model.roll)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A compiled program cannot be pickled.
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
 
 class ManyToOne(keras.Model):
     """A recurrent stack whose last output is mapped to the next value.
@@ -259,7 +250,7 @@ class ManyToOne(keras.Model):
 
     def __init__(self, units: tuple[int, ...], *, features: int, cell: str, seed: int = 0) -> None:
         super().__init__()
-        # An optimiser cannot be pickled: a copy is built again and gets the weights.
+        # An optimiser and a compiled program cannot be pickled: a copy is built again and gets the weights.
         self.rebuilt = partial(ManyToOne, units, features=features, cell=cell)
         stack_seed, head_seed = child_seeds(seed, 2)
         self.stack = RecurrentStack(units, features, cell=cell, seed=stack_seed)
@@ -289,6 +280,11 @@ class ManyToOne(keras.Model):
         past = inputs["past"] if isinstance(inputs, dict) else inputs
         outputs, _ = self.stack.sequence(past, training=training)
         return self.head(outputs[:, -1:])
+
+    @cached_property
+    def rolled(self) -> Any:
+        """`roll`, compiled."""
+        return compile_call(self, self.roll)
 
     def roll(self, past: Any, *, horizon: int) -> Any:
         """Return a forecast, `[B, H, F]`, fed with its own values.

@@ -25,14 +25,12 @@ class Outcome:
     """The outcome of a study.
 
     Args:
-        name: The study.
         finding: The finding, as Markdown.
         files: The files that were written.
         new_runs: Number of runs that were computed; the others were cached.
         seconds: Seconds of all its runs together.
     """
 
-    name: str
     finding: str
     files: tuple[Path, ...]
     new_runs: int
@@ -93,7 +91,7 @@ def run_study(
     seconds = float(sum(row["seconds"] for row in results.rows))
     about = {"quick": quick, "seeds": count, "seconds": seconds, "libraries": libraries, "cores": threads()}
     finding = study.finding(results)
-    return Outcome(name, finding, _write(study, results, finding, target, about), len(missing), seconds)
+    return Outcome(finding, _write(study, results, finding, target, about), len(missing), seconds)
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dict[str, str]) -> dict[str, Any]:

@@ -277,7 +277,7 @@ def test_finetune_refuses_what_it_cannot_do(fitted):
     weights = model.engine_.weights
     with pytest.raises(SpecError, match="freeze: expected one of 'encoder', 'decoder', 'head'"):
         model.finetune(PANEL, freeze=("bridge",))
-    with pytest.raises(SpecError, match="freeze: expected a part that is left to train"):
+    with pytest.raises(SpecError, match="freeze: expected a submodule left to train"):
         model.finetune(PANEL, freeze=("encoder", "decoder", "head"))
     with pytest.raises(DataError, match=r"series 's0'\): expected rows up to its last known one"):
         model.finetune(PANEL[PANEL["ds"] < "2024-03-01"])

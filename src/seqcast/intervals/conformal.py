@@ -25,6 +25,8 @@ from seqcast.errors import DataError, SpecError
 from seqcast.intervals.quantiles import ForecastRequest, check_levels
 from seqcast.specs import check_choice, check_int
 
+__all__ = ["Calibration", "calibrate_intervals", "calibrate_points", "windows_needed"]
+
 Array = npt.NDArray[Any]
 
 _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding

@@ -103,9 +103,11 @@ class Bridge(keras.layers.Layer):
         if not self.identity:
             inputs = sum(sum(widths) for widths in encoder_widths) + static
             flat = [(depth, k, n) for depth, widths in enumerate(self.decoder_widths) for k, n in enumerate(widths)]
-            for (depth, k, n), own_seed in zip(flat, child_seeds(seed, len(flat)), strict=True):
-                name, activation = f"state_{depth}_{k}", "tanh" if k == 0 else None
-                self.dense.append(dense(inputs, n, name, seed=own_seed, regularizer=regularizer, activation=activation))
+            with keras.name_scope(self.name):
+                for (depth, k, n), own_seed in zip(flat, child_seeds(seed, len(flat)), strict=True):
+                    name, activation = f"state_{depth}_{k}", "tanh" if k == 0 else None
+                    layer = dense(inputs, n, name, seed=own_seed, regularizer=regularizer, activation=activation)
+                    self.dense.append(layer)
         self.built = True
 
     def call(self, states: LayerStates, static: Tensor | None = None) -> list[tuple[Tensor, ...]]:

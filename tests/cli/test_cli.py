@@ -485,7 +485,7 @@ def test_the_pretrained_network_forecasts_at_once(run, tmp_path):
     assert rows[0][2:] == ["seqcast", "seqcast-lo-50", "seqcast-hi-50", "seqcast-lo-98", "seqcast-hi-98"]
     np.testing.assert_allclose([float(row[2]) for row in rows[1:]], season, atol=0.7)
     code, _, told = run(*command, "--units", 8, "--force")
-    assert (code, "Error: --units: expected nothing beside the pretrained network" in told) == (1, True)
+    assert (code, "Error: --units: expected none with the pretrained network" in told) == (1, True)
 
 
 def test_a_training_that_diverges_keeps_the_weights_before_it(run, tmp_path):

@@ -26,7 +26,7 @@ class SearchOptions:
     Args:
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
         trials: Trials of the search; 30 if absent, or as many as there is time for.
-        storage: Where trials are kept: study.db, study.log or a URL, such as postgresql://user@host/name.
+        storage: Where trials are saved: study.db, study.log or a URL, such as postgresql://user@host/name.
         resume: Go on with the study in --storage, or join it from another machine.
         workers: Processes that train side by side; one a core if absent.
         ensemble: Most networks of the model, the best ones of the search; 5 if absent.

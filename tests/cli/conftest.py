@@ -9,10 +9,12 @@ from seqcast.cli import main as cli
 
 
 @pytest.fixture
-def seqcast_command(monkeypatch, capsys):
-    """Run a command; return exit code, standard output and standard error, each on one line."""
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command in a new folder; return exit code, standard output and standard error, each on one line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
 
-    def seqcast_command(*arguments):
+    def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["seqcast", *map(str, arguments)])
         code = 0
         try:
@@ -22,4 +24,4 @@ def seqcast_command(monkeypatch, capsys):
         captured = capsys.readouterr()
         return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
 
-    return seqcast_command
+    return run

@@ -25,44 +25,42 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, seqcast_command, folder):
-    """Run a command in the folder; return exit code, standard output and standard error, each on one line."""
+def run_here(run, monkeypatch, folder):
+    """Run a command in the folder."""
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    return seqcast_command
+    return run
 
 
 QUICK = ("--preset", "classic", "--epochs", "1", "--units", "4", "--quiet", "--seed", "0")
 
 
-def test_from_a_folder_to_forecasts(run, folder):
-    assert run("fit", "sales", "-H", "4", "-o", "m.seqcast", *QUICK)[0] == 0
-    code, out, err = run("predict", "m.seqcast", "sales", "-o", "forecasts")
+def test_from_a_folder_to_forecasts(run_here, folder):
+    assert run_here("fit", "sales", "-H", "4", "-o", "m.seqcast", *QUICK)[0] == 0
+    code, out, err = run_here("predict", "m.seqcast", "sales", "-o", "forecasts")
     assert (code, err) == (0, "")
     assert out == "Wrote forecasts, 1 Parquet file\n"
     written = pd.read_parquet(folder / "forecasts")
     assert written["unique_id"].nunique() == 4
     assert len(written) == 16
-    assert run("predict", "m.seqcast", "sales/*.parquet", "-o", "f.parquet", "--memory-limit", "64 MiB")[0] == 0
+    assert run_here("predict", "m.seqcast", "sales/*.parquet", "-o", "f.parquet", "--memory-limit", "64 MiB")[0] == 0
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "f.parquet"), written)
-    again = json.loads(run("predict", "m.seqcast", "sales", "-o", "forecasts", "--json")[1])
+    again = json.loads(run_here("predict", "m.seqcast", "sales", "-o", "forecasts", "--json")[1])
     assert again == {"folder": "forecasts", "files": 1}
 
 
-def test_a_backtest_of_a_folder(run, folder):
-    code, out, _ = run("backtest", "sales", "-H", "4", "-o", "judged", *QUICK)
+def test_a_backtest_of_a_folder(run_here, folder):
+    code, out, _ = run_here("backtest", "sales", "-H", "4", "-o", "judged", *QUICK)
     assert (code, out) == (0, "Wrote judged, 1 Parquet file\n")
     assert len(pd.read_parquet(folder / "judged")) == 16
-    scores = json.loads(run("backtest", "sales", "-H", "4", "--json", *QUICK)[1])
+    scores = json.loads(run_here("backtest", "sales", "-H", "4", "--json", *QUICK)[1])
     assert {row["metric"] for row in scores["scores"]} >= {"mae", "rmse"}
 
 
-def test_errors_name_file_and_row_and_options(run, folder):
+def test_errors_name_file_and_row_and_options(run_here, folder):
     (folder / "odd").mkdir(exist_ok=True)
     rows = pd.read_parquet(folder / "sales" / "0.parquet")
     rows.assign(y=rows["y"].where(rows.index != 3, np.inf)).to_parquet(folder / "odd" / "a.parquet", index=False)
-    code, _, err = run("fit", "odd", "-H", "4", "-o", "n.seqcast", *QUICK)
+    code, _, err = run_here("fit", "odd", "-H", "4", "-o", "n.seqcast", *QUICK)
     assert code == 1
     assert "odd/a.parquet, column 'y', row 4 (series 's0'): expected a finite number" in err
     assert not (folder / "n.seqcast").exists()
@@ -71,27 +69,27 @@ def test_errors_name_file_and_row_and_options(run, folder):
         (("--mask", "sales/0.parquet"), "--mask: expected none where rows are read piece by piece"),
         (("--memory-limit", "much"), "--memory-limit: expected a size"),
     ):
-        assert words in run("fit", "sales", "-H", "4", "-o", "n.seqcast", *option, *QUICK)[2]
+        assert words in run_here("fit", "sales", "-H", "4", "-o", "n.seqcast", *option, *QUICK)[2]
     both = pd.concat([rows.iloc[:5], pd.read_parquet(folder / "sales" / "1.parquet"), rows.iloc[5:]])
     both.to_parquet(folder / "odd" / "a.parquet", index=False)
-    assert "seqcast partition odd -o FOLDER --id unique_id" in run("fit", "odd", "-H", "4", "-o", "n.seqcast")[2]
-    assert "--figure: expected none" in run("backtest", "sales", "-H", "4", "--figure", "a.png", *QUICK)[2]
-    assert "nothing.parquet" in run("fit", "nothing.parquet", "-H", "4", "-o", "n.seqcast", *QUICK)[2]
+    assert "seqcast partition odd -o FOLDER --id unique_id" in run_here("fit", "odd", "-H", "4", "-o", "n.seqcast")[2]
+    assert "--figure: expected none" in run_here("backtest", "sales", "-H", "4", "--figure", "a.png", *QUICK)[2]
+    assert "nothing.parquet" in run_here("fit", "nothing.parquet", "-H", "4", "-o", "n.seqcast", *QUICK)[2]
 
 
-def test_a_limit_without_such_a_file_is_refused(run, folder):
+def test_a_limit_without_such_a_file_is_refused(run_here, folder):
     pd.read_parquet(folder / "sales").to_csv(folder / "rows.csv", index=False)
-    code, _, err = run("fit", "rows.csv", "-H", "4", "-o", "n.seqcast", "--memory-limit", "1 GiB", *QUICK)
+    code, _, err = run_here("fit", "rows.csv", "-H", "4", "-o", "n.seqcast", "--memory-limit", "1 GiB", *QUICK)
     assert code == 1
     assert "seqcast partition" in err
 
 
-def test_a_fit_of_a_folder_has_a_log(run, folder):
+def test_a_fit_of_a_folder_has_a_log(run_here, folder):
     arguments = ("-H", "4", "-o", "logged.seqcast", "--memory-limit", "64 MiB", "--log", "runs/log.jsonl", *QUICK)
-    assert run("fit", "sales", *arguments)[0] == 0
+    assert run_here("fit", "sales", *arguments)[0] == 0
     assert [row["epoch"] for row in read_log(folder / "runs" / "log.jsonl")] == [1]
     for log, told in (("logged.seqcast", "log.*suffix"), ("same.csv", "--log: expected a file of its own")):
         output = "same.csv" if log == "same.csv" else "m.seqcast"
-        code, _, err = run("fit", "not there", "-H", "4", "-o", output, "--log", log, *QUICK)
+        code, _, err = run_here("fit", "not there", "-H", "4", "-o", output, "--log", log, *QUICK)
         assert code == 1
         assert re.search(told, err), err

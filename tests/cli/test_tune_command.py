@@ -15,29 +15,26 @@ SMALL = ("--units", "3", "--epochs", "1", "--seed", "0", "--level", "", "--worke
 
 
 @pytest.fixture
-def run(monkeypatch, seqcast_command, tmp_path):
-    """Run a command in a new folder; return exit code, standard output and standard error, each on one line."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
+def search(run):
+    """Run the command beside a file."""
     days = pd.date_range("2024-01-01", periods=60)
     pd.DataFrame({"ds": days, "y": 10 + np.sin(np.arange(60) * 2 * np.pi / 7)}).to_csv("sales.csv", index=False)
-
-    return functools.partial(seqcast_command, "tune", "sales.csv", "-H", "3")
+    return functools.partial(run, "tune", "sales.csv", "-H", "3")
 
 
 @pytest.fixture
 def narrow(monkeypatch):
     """Let a search try one learning rate beside the untuned one: each setting is compiled anew."""
 
-    def search(df, horizon, **arguments):
+    def small(df, horizon, **arguments):
         return tune(df, horizon, **{**arguments, "space": {"learning_rate": [0.001]}})
 
-    monkeypatch.setattr("seqcast.tune.tune", search)
+    monkeypatch.setattr("seqcast.tune.tune", small)
 
 
-def test_a_model_a_script_and_pictures_are_written(run, narrow, tmp_path):
+def test_a_model_a_script_and_pictures_are_written(search, narrow, tmp_path):
     study = ("--trials", 2, "--storage", "study.db", *SMALL)
-    code, out, err = run("-o", "m.seqcast", "--script", "fit_best.py", "--figure", "trials.png", *study)
+    code, out, err = search("-o", "m.seqcast", "--script", "fit_best.py", "--figure", "trials.png", *study)
     assert code == 0, err
     assert "The best trials by their loss; untuned" in out
     assert [line for line in out.splitlines() if line.startswith("Wrote")] == [
@@ -47,9 +44,9 @@ def test_a_model_a_script_and_pictures_are_written(run, narrow, tmp_path):
     ]
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
     assert len(Forecaster.load(tmp_path / "m.seqcast").predict()) == 3
-    code, _, err = run("-o", "m.seqcast", *study)
+    code, _, err = search("-o", "m.seqcast", *study)
     assert (code, "--storage: expected one without a study, or --resume" in err) == (1, True)
-    code, out, err = run("-o", "m.seqcast", "--script", "fit_best.py", "--resume", "--json", *study)
+    code, out, err = search("-o", "m.seqcast", "--script", "fit_best.py", "--resume", "--json", *study)
     assert code == 0, err
     told = json.loads(out)
     assert told["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
@@ -70,14 +67,14 @@ def test_a_model_a_script_and_pictures_are_written(run, narrow, tmp_path):
         (("--n-windows", 30), "expected cutoffs inside the longest series"),
     ],
 )
-def test_what_is_refused(run, tmp_path, arguments, message):
+def test_what_is_refused(search, tmp_path, arguments, message):
     (tmp_path / "other.py").write_text("print('mine')\n")
-    code, _, err = run("-o", "m.seqcast", *SMALL, *arguments)
+    code, _, err = search("-o", "m.seqcast", *SMALL, *arguments)
     assert (code, message in err) == (1, True), err
     assert not (tmp_path / "m.seqcast").exists()
 
 
-def test_a_script_of_ours_begins_so(run, narrow):
+def test_a_script_of_ours_begins_so(search, narrow):
     from seqcast.tune.script import searched_script
 
     assert searched_script({"horizon": 3}).startswith(SCRIPT_BEGINS)

@@ -82,3 +82,4 @@ def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
+        time.sleep(0.01)

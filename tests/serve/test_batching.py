@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seqcast.errors import DataError
 from seqcast.serve import ServerSettings, create_app
 from seqcast.serve.batching import Lane
-from seqcast.serve.forecasting import Answer, answer_all
+from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.problems import RequestError
 from seqcast.serve.queries import read_query
@@ -204,10 +204,3 @@ def test_an_unexpected_error_of_a_call_reaches_all_and_the_lane_goes_on():
         return await lane.ask(StandIn("a"))
 
     assert run_lane(use)[0] == 7
-
-
-def test_answers_of_a_batch_are_written_alike(shelf):
-    queries = [query(shelf, newer("a", 3, place)) for place in range(3)]
-    for answer in answer_all(queries):
-        assert isinstance(answer, Answer)
-        assert answer.written("text/csv").count(b"\n") == 8

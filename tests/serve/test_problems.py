@@ -66,7 +66,7 @@ WRONG = {
     "a word for a time": (rows(ds="now"), 422, "all or none with a zone, received 'now'"),
     "a time with a zone": (rows(ds="2024-03-01T00:00:00Z"), 422, "ds: expected time stamps without a zone"),
     "a series that nobody knows": ({"model": "sales", "series": ["q"]}, 422, "series: expected series that the model"),
-    "series beside rows": ({**rows(), "series": ["a"]}, 422, "series: expected none beside rows"),
+    "series beside rows": ({**rows(), "series": ["a"]}, 422, "series: expected none with rows"),
     "a future that nobody reads": ({**rows(), "future": [ROW]}, 422, "future: expected none"),
     "a step for a model": ({**rows(), "freq": "h"}, 422, "freq: expected none: a model has its own"),
     "no horizon without a model": ({"model": "pretrained", "rows": [ROW]}, 422, "horizon: expected a number of steps"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .clients import newer
+from .clients import newer, wait_until
 
 CLIENTS = Path(__file__).parents[2] / "examples" / "clients"
 SERVE = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "serve"]
@@ -32,31 +32,24 @@ class Server:
     def __init__(self, *arguments):
         command = [*SERVE, *map(str, arguments), "--port", "0"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.lines, self._seen = [], threading.Condition()
+        self.lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self):
         for line in self.process.stderr:
-            with self._seen:
-                self.lines.append(line)
-                self._seen.notify_all()
-        with self._seen:
-            self.lines.append("")
-            self._seen.notify_all()
+            self.lines.append(line)
+
+    def events(self, event, **fields):
+        """Return the lines of an event."""
+        lines = [json.loads(line) for line in tuple(self.lines) if line.startswith("{")]
+        return [one for one in lines if one["event"] == event and fields.items() <= one.items()]
 
     def wait_for(self, event, count=1, **fields):
         """Return the line of an event."""
-
-        def found():
-            told = [json.loads(line) for line in self.lines if line.startswith("{")]
-            like = [one for one in told if one["event"] == event and all(one.get(k) == v for k, v in fields.items())]
-            return like[count - 1] if len(like) >= count else None
-
-        with self._seen:
-            assert self._seen.wait_for(lambda: found() or self.lines[-1:] == [""], timeout=120), self.lines
-            assert found(), self.lines
-            return found()
+        wait_until(lambda: len(self.events(event, **fields)) >= count or not self._reader.is_alive(), 120)
+        assert len(self.events(event, **fields)) >= count, self.lines
+        return self.events(event, **fields)[count - 1]
 
     def __enter__(self):
         self.address = self.wait_for("start")["address"]
@@ -64,8 +57,7 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
+        self.process.kill()
         self.process.wait()
         self._reader.join()
         self.process.stderr.close()

@@ -35,7 +35,7 @@ def describe(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         files: How the files are written.
         options: The file, the network and its training.
-        horizon: Say also what a fit for so many steps would do.
+        horizon: Say also what a fit for this number of steps would do.
         as_json: Print JSON, with the facts of each series.
         figure: PNG, SVG or PDF file for a picture.
         force: Write also over a file of another kind, or one that was read.

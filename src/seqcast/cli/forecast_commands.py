@@ -23,7 +23,7 @@ def forecast(
 ) -> None:
     """Forecast the series of a file: choose what forecasts them best, and say in a line what it was and why.
 
-    Nothing is kept but the forecast; `fit` and `predict` keep the model.
+    Nothing stays but the forecast; `fit` and `predict` save the model.
 
     For example:
 
@@ -143,7 +143,7 @@ def backtest(
     refit: int | None = None,
     figure: Path | None = None,
 ) -> None:
-    """Train up to a cutoff, forecast from there and score against what came, beside naive forecasts.
+    """Train up to a cutoff, forecast from there and score against what came, next to naive forecasts.
 
     With `-o -` the forecasts are printed in place of the scores.
 
@@ -165,7 +165,7 @@ def backtest(
         options: The file, the network and its training.
         n_windows: Number of cutoffs.
         step_size: Steps between cutoffs; the horizon if absent.
-        refit: Train anew at every N-th cutoff; only at the first if absent.
+        refit: Train again at every N-th cutoff; only at the first if absent.
         figure: PNG, SVG or PDF file for a picture.
     """
     in_pieces = machines.reads_pieces(data)
@@ -196,14 +196,19 @@ def backtest(
     scores = _scores(result, path, frame, options)
     if table.output is not None:
         table.write(result)
-    if figure is not None:
-        from seqcast.plots import forecast_frame, save_figure
-
-        save_figure(forecast_frame(frame, result, columns=options.columns), figure)
+    _draw(result, frame, options, figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
+
+
+def _draw(forecasts: Any, history: Any, options: ForecasterOptions, path: Path | None) -> None:
+    """Draw forecasts and history, if there is a file for it."""
+    if path is not None:
+        from seqcast.plots import forecast_frame, save_figure
+
+        save_figure(forecast_frame(history, forecasts, columns=options.columns), path)
 
 
 def _scores(result: Any, path: Path | None, frame: Any, options: ForecasterOptions) -> Any:

@@ -146,7 +146,7 @@ class ForecasterOptions(ColumnOptions):
             return self.preset
         if is_zero_shot(self.preset):
             name = "cell" if self.units is None else "units"
-            expected = "nothing beside the pretrained network, which is what it is"
+            expected = "none with the pretrained network, which is what it is"
             hint = "Leave it out, or name another preset."
             raise SpecError(name, expected=expected, received=str(changes[name]), hint=hint)
         if self.units is not None:

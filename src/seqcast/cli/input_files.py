@@ -1,4 +1,4 @@
-"""Files that commands read: how they are written, and frames and models made of them."""
+"""Files that commands read: how they are written, and the frames and models in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TAB = {"\\t": "\t", "tab": "\t"}
 
 @dataclass(frozen=True)
 class FileOptions:
-    r"""How the files of a command are written, as typed; what is not given is found out.
+    r"""How the files of a command are written, as typed; the command finds out what is not given.
 
     Args:
         sep: Character between the columns of a text file; \t is a tab.
@@ -31,7 +31,7 @@ class FileOptions:
         day_first: Whether 01/02/2024 is in February or in January.
         sheet: Sheet of an Excel file; the first if absent.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
-        wide: The file has a column for each series, beside that of the times.
+        wide: The file has a column for each series, and one of the times.
         sort: Sort rows by series and time first.
     """
 

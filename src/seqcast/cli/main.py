@@ -17,8 +17,8 @@ from seqcast.cli.fit_commands import finetune, fit, update
 from seqcast.cli.forecast_commands import backtest, forecast, predict
 from seqcast.cli.model_commands import anomalies, explain, report
 from seqcast.cli.server_commands import app as open_page
-from seqcast.cli.server_commands import serve
-from seqcast.cli.study_commands import demo, doctor, study
+from seqcast.cli.server_commands import doctor, serve
+from seqcast.cli.study_commands import demo, study
 from seqcast.cli.tune_command import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime import EXIT_CODE

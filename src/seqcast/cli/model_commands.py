@@ -148,7 +148,7 @@ def report(
     unit: str = "",
     force: bool = False,
 ) -> None:
-    """Write one HTML page with forecasts, a backtest beside naive forecasts, errors and settings.
+    """Write one HTML page with forecasts, a backtest next to naive forecasts, errors and settings.
 
     For example:
 

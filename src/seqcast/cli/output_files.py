@@ -119,7 +119,7 @@ class TableOptions:
             print_line(f"Wrote {self.path}")
 
     def report(self, facts: dict[str, Any], show: Callable[[], None], written: Iterable[Path | None]) -> None:
-        """Print facts as a JSON document, or a summary; nothing beside a table on standard output.
+        """Print facts as a JSON document, or a summary; nothing after a table on standard output.
 
         Args:
             facts: The facts, JSON types.

@@ -1,13 +1,20 @@
-"""`seqcast serve` and `seqcast app`: forecasts over HTTP, and the page."""
+"""`seqcast serve`, `app` and `doctor`: forecasts over HTTP, the page, and what they run on."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from seqcast.cli.console import note, print_line
+import typer
+
+import seqcast
+from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.serve import ServerSettings, entry_of, named_models
 from seqcast.serve import new_key as draw_key
+
+if TYPE_CHECKING:
+    from seqcast.runtime import Environment
 
 
 def serve(settings: ServerSettings, models: list[str] | None = None, new_key: str | None = None) -> None:
@@ -91,3 +98,71 @@ def app(
         allow_host=tuple(allow_host or ()),
     )
     run_page(settings, table, browse=browser)
+
+
+def doctor(as_json: bool = False) -> None:
+    """Say what seqcast runs on: versions, backend, devices, threads, the cache of programs, extras.
+
+    The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
+
+    For example:
+
+        seqcast doctor
+
+        seqcast doctor --json > environment.json
+
+    Args:
+        as_json: Print the result as one JSON document.
+    """
+    from seqcast.runtime import Environment
+
+    found = Environment.current()
+    intact, problems = False, found.problems
+    if found.backend:
+        from seqcast.pretrained import weights_are_intact
+
+        intact = weights_are_intact()
+    if found.backend and not intact:
+        problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
+    if as_json:
+        print_json({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems})
+    else:
+        _print_environment(found, "intact" if intact else "damaged" if found.backend else "not looked at")
+    for problem in problems:
+        note(f"Problem: {problem}")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _print_environment(found: Environment, weights: str) -> None:
+    """Print tables.
+
+    Args:
+        found: What seqcast runs on.
+        weights: What the file of the pretrained network is.
+    """
+    cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
+    if found.cache is not None:
+        cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
+    facts = {
+        "seqcast": seqcast.__version__,
+        "Python": f"{found.python}, {found.system}",
+        "backend": found.backend or "cannot be imported",
+        "devices": ", ".join(found.devices) or "unknown",
+        "cores": f"{found.cores}, {found.threads} of them for a fit",
+        "compiled programs": cache,
+        "pretrained network": weights,
+        **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
+    }
+    print_table("seqcast runs on", ("what", "value"), facts.items(), names=2)
+    versions = [(name, version or "missing") for name, version in found.packages.items()]
+    print_table("Packages", ("package", "version"), versions, names=2)
+    extras = [
+        (
+            extra,
+            ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
+            f"pip install 'seqcast[{extra}]'" if extra in found.missing_extras else "",
+        )
+        for extra, packages in found.extras.items()
+    ]
+    print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

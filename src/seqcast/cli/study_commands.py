@@ -1,17 +1,11 @@
-"""`seqcast demo`, `study` and `doctor`: the post's example, its open questions, and what seqcast runs on."""
+"""`seqcast demo` and `study`: the post's example, and its open questions."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
-
-import seqcast
 from seqcast.cli.console import note, print_json, print_line, print_table
-
-if TYPE_CHECKING:
-    from seqcast.runtime import Environment
 
 
 def demo(
@@ -127,7 +121,7 @@ def study(
             done.append({"study": each, "question": find_study(each).question, **facts})
             continue
         print_line(f"{find_study(each).question}\n\n{outcome.finding}\n")
-        from_before = "" if outcome.new_runs else ", all kept from before"
+        from_before = "" if outcome.new_runs else ", all from before"
         print_line(f"Runs of {outcome.seconds / 60:.1f} min in all{from_before}. Written:")
         for path in outcome.files:
             print_line(f"  {path}")
@@ -135,71 +129,3 @@ def study(
         print_json(done)
     elif quick:
         print_line("The networks were trained for seconds only, to prove the path; the figures above say nothing.")
-
-
-def doctor(as_json: bool = False) -> None:
-    """Say what seqcast runs on: versions, backend, devices, threads, the cache of programs, extras.
-
-    The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
-
-    For example:
-
-        seqcast doctor
-
-        seqcast doctor --json > environment.json
-
-    Args:
-        as_json: Print the result as one JSON document.
-    """
-    from seqcast.runtime import Environment
-
-    found = Environment.current()
-    intact, problems = False, found.problems
-    if found.backend:
-        from seqcast.pretrained import weights_are_intact
-
-        intact = weights_are_intact()
-    if found.backend and not intact:
-        problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
-    if as_json:
-        print_json({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems})
-    else:
-        _print_environment(found, "intact" if intact else "damaged" if found.backend else "not looked at")
-    for problem in problems:
-        note(f"Problem: {problem}")
-    if problems:
-        raise typer.Exit(1)
-
-
-def _print_environment(found: Environment, weights: str) -> None:
-    """Print tables.
-
-    Args:
-        found: What seqcast runs on.
-        weights: What the file of the pretrained network is.
-    """
-    cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
-    if found.cache is not None:
-        cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
-    facts = {
-        "seqcast": seqcast.__version__,
-        "Python": f"{found.python}, {found.system}",
-        "backend": found.backend or "cannot be imported",
-        "devices": ", ".join(found.devices) or "unknown",
-        "cores": f"{found.cores}, {found.threads} of them for a fit",
-        "compiled programs": cache,
-        "pretrained network": weights,
-        **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
-    }
-    print_table("seqcast runs on", ("what", "found"), facts.items(), names=2)
-    versions = [(name, version or "missing") for name, version in found.packages.items()]
-    print_table("Packages", ("package", "version"), versions, names=2)
-    extras = [
-        (
-            extra,
-            ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
-            f"pip install 'seqcast[{extra}]'" if extra in found.missing_extras else "",
-        )
-        for extra, packages in found.extras.items()
-    ]
-    print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

@@ -1,4 +1,4 @@
-"""Queries of like shape are gathered for a moment and forecast in one call, in a thread beside the event loop.
+"""Queries of like shape are gathered for a moment and forecast in one call, in a thread of its own.
 
 A frame's checks, its features and a compiled program cost nearly the same for one series as for sixty-four. While a
 call runs, queries gather by themselves. Where the last call had several, the next one waits a few milliseconds until as

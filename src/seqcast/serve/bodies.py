@@ -204,12 +204,6 @@ class Table:
         """Whether each column is of one kind."""
         return all(kind != "o" for _, kind in self.kinds)
 
-    def frame(self) -> Any:
-        """Return the table as a pandas frame."""
-        import pandas as pd
-
-        return pd.DataFrame(dict(self.columns))
-
     @staticmethod
     def joined(tables: Sequence[Table]) -> tuple[Any, Array]:
         """Return tables of the same kinds as one pandas frame, and the number of the table of each row.

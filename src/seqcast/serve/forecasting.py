@@ -134,7 +134,7 @@ def _together(queries: Sequence[Query], model: Any) -> list[Answer]:
 
 
 def _alone(query: Query) -> Answer:
-    frame, future = (None if table is None else table.frame() for table in (query.rows, query.future))
+    frame, future = (table and Table.joined([table])[0] for table in (query.rows, query.future))
     if query.model is None:
         options: dict[str, Any] = {"preset": "pretrained", "random_state": 0, "verbose": 0, **query.network}
         forecaster = Forecaster(query.steps, **options).fit(frame)

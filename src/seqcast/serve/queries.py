@@ -206,7 +206,7 @@ def _series(asked: list[str | int] | None, rows: Table | None, model: ServedMode
     if asked is None:
         return None
     if rows is not None:
-        raise RequestError(422, "series", "none beside rows", shown(asked), "Rows say which series are forecast.")
+        raise RequestError(422, "series", "none with rows", shown(asked), "Rows say which series are forecast.")
     is_whole = model.needed.whole_ids
     names = tuple(dict.fromkeys(whole(asked) if is_whole else asked))
     for name, place in zip(names, model.forecaster.series_state_.places(names), strict=True):

@@ -23,7 +23,7 @@ from seqcast.serve.problems import MEDIA_TYPE, RequestError
 from seqcast.serve.queries import Cell, ForecastOptions, Options, Query, read_query
 from seqcast.serve.service import Service
 
-# Other requests would notice how long it takes to read so many bytes, or to write so many rows: a thread does it.
+# A thread reads more bytes and writes more rows than these: other requests would notice how long that takes.
 _LONG_BODY, _LONG_ANSWER = 256 << 10, 2000
 
 

@@ -125,7 +125,7 @@ fuzz-export: .venv/.installed  ## Two hundred random networks and shapes forecas
 	SEQCAST_EXPORTED=200 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/export/test_networks.py
 
 fuzz-serve: .venv/.installed  ## Thousands of requests made from the server's description (about ten minutes)
-	SEQCAST_FUZZ_SERVE=1500 KERAS_BACKEND=jax $(BIN)/pytest tests/serve/test_openapi.py
+	SEQCAST_FUZZ_SERVE=1500 KERAS_BACKEND=jax $(BIN)/pytest tests/serve/test_routes.py -k requests_made
 
 # The tools have an environment of their own; what they look at is the lock, not what is installed.
 .venv-audit/.installed: Makefile

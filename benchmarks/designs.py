@@ -35,8 +35,8 @@ import pretrain
 from harness import ROOT, kept, kept_path, machine, options, table
 from seqcast.data.synthetic import FAMILIES
 from seqcast.pretrained import PretrainedNetwork
-from seqcast.pretrained.inputs import LEAST_AT_ONCE, SeasonalInputs, inputs_around, pieces
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
+from seqcast.pretrained.seasonal_inputs import LEAST_AT_ONCE, SeasonalInputs, inputs_around, pieces
 from synthetic_windows import SyntheticBatches
 
 CODE = ("src/seqcast/data/synthetic/*.py", "src/seqcast/pretrained/*.py", "benchmarks/[dps]*.py")
@@ -49,7 +49,7 @@ WRITTEN = max(pretrain.HORIZONS)
 
 
 def read(design, past, season, longer, horizon):
-    """Return what the network of a design reads; arguments as for `seqcast.pretrained.inputs.seasonal_inputs`."""
+    """Return what the network of a design reads; arguments as for `pretrained.seasonal_inputs.seasonal_inputs`."""
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
     return SeasonalInputs.concat([_of_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts])
 

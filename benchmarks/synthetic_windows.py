@@ -11,7 +11,7 @@ import numpy as np
 from seqcast.data.synthetic import FAMILIES, SyntheticSeries
 from seqcast.data.synthetic.generator import SEASONS, SLOW
 from seqcast.data.windows import NumberedBatches
-from seqcast.pretrained.inputs import SeasonalInputs, column_names, seasonal_inputs
+from seqcast.pretrained.seasonal_inputs import SeasonalInputs, column_names, seasonal_inputs
 
 # Share of the windows that know as much of the past as the batch has; others know less, down to half of it.
 FULL = 0.35

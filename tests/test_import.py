@@ -52,7 +52,7 @@ def test_import_is_light(run_python):
 
 def test_the_pretrained_network_brings_no_filters(run_python):
     """Who draws synthetic series needs `scipy.signal`, which takes a second; who forecasts does not."""
-    code = "import sys; import seqcast.pretrained.network; print('scipy.signal' in sys.modules)"
+    code = "import sys; import seqcast.pretrained.pretrained_network; print('scipy.signal' in sys.modules)"
     assert run_python(code) == "False"
 
 

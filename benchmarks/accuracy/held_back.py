@@ -24,7 +24,7 @@ from zero_shot_tasks import DECILES, PROTOCOLS, Task, read_task, taxi, windows_b
 from harness import machine, options, table
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
-from seqcast.pretrained.inputs import seasonal_inputs
+from seqcast.pretrained.seasonal_inputs import seasonal_inputs
 
 Series = list[np.ndarray]
 

@@ -26,7 +26,7 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
 from seqcast.pretrained.finetuning import FinetuneJob
-from seqcast.pretrained.network import load_pretrained
+from seqcast.pretrained.pretrained_network import load_pretrained
 
 # How many windows before the test part; series of years are too short for two.
 TASKS = {"m3_yearly": 1, "m3_quarterly": 1, "tourism_quarterly": 2, "tourism_monthly": 2, "nn5": 2}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from designs import DESIGNS, LEFT_OUT, read
-from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, seasonal_inputs
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS
+from seqcast.pretrained.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 
 OF_MODELS = [FUTURE.index(name) for name in BASE_FORECASTS]
 SEASON, LONGER = np.array([1, 7, 7, 12]), np.array([0, 0, 14, 0])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqcast.pretrained.inputs import PAST
+from seqcast.pretrained.seasonal_inputs import PAST
 from synthetic_windows import SyntheticBatches, SyntheticWindows
 
 

@@ -81,7 +81,7 @@ def test_doctor_says_what_it_runs_on(run, monkeypatch):
     code, out, _ = run("doctor", "--json")
     assert code == 0
     assert json.loads(out)["packages"]["keras"]
-    monkeypatch.setattr("seqcast.pretrained.network.SHA256", "another")
+    monkeypatch.setattr("seqcast.pretrained.pretrained_network.SHA256", "another")
     monkeypatch.setattr("seqcast.runtime.environment.metadata.requires", lambda name: ["nothing-of-this-name>=1"])
     code, out, err = run("doctor", "--json")
     assert code == 1

@@ -17,7 +17,7 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.engine import Outcome
 from seqcast.errors import SpecError
 from seqcast.pretrained import FinetuneOptions, load_pretrained
-from seqcast.pretrained.covariates import CovariateSizes
+from seqcast.pretrained.seasonal_inputs import CovariateSizes
 from seqcast.training import History
 
 H = 6

@@ -15,7 +15,7 @@ from seqcast.pretrained.autoregression import (
     autoregressed,
     lags_of,
 )
-from seqcast.pretrained.simple_forecasts import FARTHEST, RECENT, checks_of
+from seqcast.pretrained.simple_models import FARTHEST, RECENT, checks_of
 
 ROWS, LENGTH, HORIZON = 5, 700, 9
 # Without a season; one near, one far; one within another; of one that is too long no lags are taken.

@@ -7,8 +7,8 @@ from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.synthetic import Season
 from seqcast.data.windows.reader import WindowReader
-from seqcast.pretrained.covariates import GAIN, CovariateSizes, add_covariates, seasonal_reader
 from seqcast.pretrained.finetuning import SeasonalWindows
+from seqcast.pretrained.seasonal_inputs import GAIN, CovariateSizes, add_covariates, seasonal_reader
 
 
 def covariates():

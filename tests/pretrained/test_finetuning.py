@@ -7,9 +7,8 @@ from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.synthetic import Season
 from seqcast.data.windows.reader import WindowReader
-from seqcast.pretrained.covariates import seasonal_reader
 from seqcast.pretrained.finetuning import SeasonalWindows
-from seqcast.pretrained.inputs import seasonal_inputs
+from seqcast.pretrained.seasonal_inputs import seasonal_inputs, seasonal_reader
 
 
 def windows_of(values, scale="standard", **options):

@@ -18,8 +18,7 @@ from seqcast.pretrained.seasonal_base import (
     units_of,
     weights_by_errors,
 )
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again
-from seqcast.pretrained.smoothing import smoothed
+from seqcast.pretrained.simple_models import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again, smoothed
 
 ROWS, LENGTH, HORIZON = 12, 80, 11
 NONE = np.zeros(ROWS, int)

@@ -1,8 +1,8 @@
 """Models that forecast series which they have never seen, and the one that comes with the package.
 
-In reading order: `model` (the form of such a model), `network` (the one that comes along), `inputs` (what that reads),
-`seasonal_base`, `simple_forecasts`, `smoothing`, `autoregression` (the forecast that the network corrects),
-`covariates`, `finetuning` (its training on data) and `table`.
+In reading order: `zero_shot` (the form of such a model), `pretrained_network` (the one that ships, its file, and the
+table of such models), `seasonal_inputs` (what it reads), `seasonal_base`, `simple_models`, `autoregression` (the
+forecast that the network corrects), `finetuning` (its training on data).
 `benchmarks/pretrain.py` trains it on synthetic series.
 
 Stability: experimental.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows import forward_fill
-from seqcast.pretrained.simple_forecasts import FARTHEST, RECENT, SimpleForecasts, checks_of
+from seqcast.pretrained.simple_models import FARTHEST, RECENT, SimpleForecasts, checks_of
 from seqcast.runtime import one_blas_thread
 
 Array = npt.NDArray[np.float64]

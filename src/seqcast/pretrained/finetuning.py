@@ -13,8 +13,7 @@ import numpy.typing as npt
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Batch, SeriesWindows, WindowReader, Windows
 from seqcast.engine import TrainingJob
-from seqcast.pretrained.covariates import CovariateSizes, add_covariates
-from seqcast.pretrained.inputs import column_names, seasonal_inputs
+from seqcast.pretrained.seasonal_inputs import CovariateSizes, add_covariates, column_names, seasonal_inputs
 from seqcast.runtime import begin, threads
 from seqcast.specs import TrainingSpec
 

@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
-from seqcast.pretrained.simple_forecasts import (
+from seqcast.pretrained.simple_models import (
     CHECKS,
     FARTHEST,
     RECENT,
+    Gains,
     SimpleForecasts,
     lowest_again,
     mean_of_known,
+    smoothed,
     zero_if_unknown,
 )
-from seqcast.pretrained.smoothing import Gains, smoothed
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

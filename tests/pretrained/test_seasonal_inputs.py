@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.inputs import (
+from seqcast.pretrained.seasonal_base import BASE_FORECASTS, GAINS, SeasonalBase
+from seqcast.pretrained.seasonal_inputs import (
     FEWEST_LAST,
     FUTURE,
     LARGEST_UNIT,
@@ -16,8 +17,7 @@ from seqcast.pretrained.inputs import (
     STATIC,
     seasonal_inputs,
 )
-from seqcast.pretrained.seasonal_base import BASE_FORECASTS, GAINS, SeasonalBase
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
+from seqcast.pretrained.simple_models import CHECKS, FARTHEST
 
 ROWS, LENGTH, HORIZON = 12, 40, 11
 seeds = st.integers(0, 2**32 - 1)

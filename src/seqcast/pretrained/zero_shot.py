@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.intervals import Dependence
-from seqcast.pretrained.covariates import CovariateSizes
+from seqcast.pretrained.seasonal_inputs import CovariateSizes
 from seqcast.specs import TrainingSpec
 
 Array = npt.NDArray[Any]

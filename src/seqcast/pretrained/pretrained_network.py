@@ -1,4 +1,4 @@
-"""A network that forecasts series it never saw: told the season, it reads any unit and any length without training."""
+"""The pretrained network, which reads any unit, any length and any season; and the table of such models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,20 @@ from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome
 from seqcast.errors import SpecError
 from seqcast.intervals import Dependence
-from seqcast.pretrained.covariates import CovariateSizes, add_covariates, seasonal_reader
 from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, FinetuneJob, finetune_training
-from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, column_names, last_steps, seasonal_inputs
-from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
+from seqcast.pretrained.seasonal_inputs import (
+    FUTURE,
+    PAST,
+    STATIC,
+    CovariateSizes,
+    SeasonalInputs,
+    add_covariates,
+    column_names,
+    last_steps,
+    seasonal_inputs,
+    seasonal_reader,
+)
+from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
 from seqcast.runtime import check_fields, in_threads, open_archive, threads, write_archive
 from seqcast.specs import WindowSpec
 
@@ -392,3 +402,20 @@ def _known_lengths(past: Array) -> Array:
     """Return how many steps each window has from its first known value on, `[B]`; 1 at least."""
     known = ~np.isnan(past)
     return np.where(known.any(axis=1), past.shape[1] - np.argmax(known, axis=1), 1)
+
+
+DEFAULT_MODEL = PretrainedNetwork.key
+"""The model that `preset="auto"` compares with others."""
+
+MODELS: dict[str, type[ZeroShotModel]] = {PretrainedNetwork.key: PretrainedNetwork}
+"""The class of each zero-shot model; CONTRIBUTING has the recipe."""
+
+
+def is_zero_shot(preset: Any) -> TypeGuard[str]:
+    """Return whether a preset names a model that is not trained on the data.
+
+    Example:
+        >>> is_zero_shot("pretrained"), is_zero_shot("classic")
+        (True, False)
+    """
+    return isinstance(preset, str) and preset in MODELS

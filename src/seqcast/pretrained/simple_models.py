@@ -1,4 +1,4 @@
-"""What simple models say of windows: forecasts, those one step ahead, and those of the last steps."""
+"""Simple models of windows: their forecasts, those one step ahead, and those of the last steps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+# Of level, trend and season, and damping; without a season that of the season is `None`.
+Gains = Sequence[tuple[float, float, float | None, float]]
 
 # Forecasts of so many last steps are checked.
 CHECKS = (4, 8, 16, 32, 64, 128, 256)
@@ -19,6 +22,10 @@ RECENT = 512
 OFTEN = 3
 # In a window's own units: what is further out is as far as this.
 FARTHEST = 20.0
+# The first level is the mean of so many values, or of a season if that is longer.
+FIRST = 4
+# The first season is fitted to what is then forecast: of two known seasons errors are larger by half.
+OPTIMISM = 2.0
 
 
 @dataclass(frozen=True)
@@ -150,3 +157,111 @@ def _mean_error(forecasts: Array, values: Array) -> Array:
     """Return the mean absolute error of forecasts `[B, ., K]`, `[B, K]`; NaN where no value is known."""
     errors = forecasts - values[:, :, None]
     return mean_of_known(np.abs(errors, out=errors))[:, 0]
+
+
+def smoothed(
+    values: Array, season: Integers, horizon: int, gains: Gains, most_damping: Array | float = 1.0
+) -> SimpleForecasts:
+    r"""Smooth windows with a damped trend and a season, with each set of gains.
+
+    .. math:: l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε
+
+    .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
+
+    The first trend is the mean change of a season, and the first season the mean of all without that trend. A missing
+    value is taken as it was forecast. Windows that know less than two seasons are smoothed without one. Where `k`
+    seasons are known, errors of models with a season are taken to be larger by `1 + 2 / k²`.
+
+    Args:
+        values: The known values, `[B, T]`; NaN is missing.
+        season: Steps of the season of each, `[B]`; 1 is none.
+        horizon: Number of future steps, `H`.
+        gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no season.
+        most_damping: What `φ` is at most, `[B]` or of all windows.
+
+    Returns:
+        Forecasts, those one step ahead, and those of the last steps.
+
+    Example:
+        >>> saw = np.tile([0.0, 1.0, 2.0], 4)[None]
+        >>> smoothed(saw, np.array([3]), 4, gains=[(0.3, 0.0, 0.1, 0.98)]).forecasts[0, :, 0].round(6).tolist()
+        [0.0, 1.0, 2.0, 0.0]
+
+    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter 2.
+    """
+    known = (~np.isnan(values)).sum(axis=1)
+    used = np.where(2 * season <= known, season, 1)
+    most = np.broadcast_to(most_damping, len(values))
+    whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, len(gains))
+    for steps in np.unique(used):
+        chosen = np.flatnonzero(used == steps)
+        whole.put(chosen, _of_one_season(values[chosen], int(steps), horizon, gains, most[chosen]))
+    for steps, forecast in whole.checks.items():
+        forecast[known < 2 * steps] = np.nan
+    return whole
+
+
+def _of_one_season(values: Array, season: int, horizon: int, gains: Gains, most_damping: Array) -> SimpleForecasts:
+    """Return the same of windows that share a season."""
+    length = values.shape[1]
+    known = ~np.isnan(values)
+    slope = np.nan_to_num(mean_of_known(values[:, season:] - values[:, :-season])) / season
+    profile = _profile(values - slope * np.arange(length), season)
+    # Seasons are counted so that the first step of the future is the first of one.
+    places = (np.arange(length + horizon) - length) % season
+    alpha, beta, gamma, phi = (np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True))
+    phi = np.minimum(phi, most_damping)
+    plain = np.isnan(gamma) | (season == 1)
+    gamma = np.where(plain, 0.0, gamma)
+    count = len(gains)
+    level, level_without = (
+        np.nan_to_num(_first_level(each, slope, max(season, FIRST)))[:, 0]
+        for each in (values - profile[:, places[:length]], values)
+    )
+    levels, trends = np.where(plain, level_without, level), np.tile(slope[:, 0], (count, 1))
+    seasons = np.where(plain, 0.0, profile.T[:, None, :])
+    recent = min(length, RECENT)
+    ahead = np.empty((recent, count, len(values)))
+    reach = np.cumsum(phi ** np.arange(1, max(horizon, *checks_of(length), 1) + 1)[:, None, None], axis=0)
+    checks = {steps: np.full((steps, count, len(values)), np.nan) for steps in checks_of(length)}
+    filled = np.where(known, values, 0.0).T
+    begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
+    counted = known.T.astype(float)
+    all_begun, all_counted = (np.asarray(each.all(axis=1)) for each in (begun, counted))
+    # Before its first value a window stands still: its trend is that of the first step.
+    for step in range(length):
+        left = length - step
+        if left in checks:
+            checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
+        before = seasons[places[step]]
+        damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
+        # Steps before the last ones are written where the first of these is, which comes after them.
+        own = ahead[max(0, recent - left)]
+        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=own)
+        error = filled[step] - forecast
+        if not all_counted[step]:
+            error *= counted[step]
+        levels = forecast - before + alpha * error
+        trends = damped + beta * error
+        before += gamma * error
+    forecasts = levels + trends * reach[:horizon] + seasons[places[length:]]
+    share = season / np.maximum(known.sum(axis=1), 1)
+    optimism = np.where(plain[:, 0], 1.0, 1.0 + OPTIMISM * share[:, None] ** 2)
+    by_window = SimpleForecasts(forecasts, ahead, checks, optimism)
+    return by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0))
+
+
+def _profile(straight: Array, season: int) -> Array:
+    """Return the mean season of windows without trend, `[B, season]`, each season less its own mean."""
+    rows, length = straight.shape
+    if season == 1:
+        return np.zeros((rows, 1))
+    whole = straight[:, length % season :].reshape(rows, -1, season)
+    profile = np.nan_to_num(mean_of_known(whole - mean_of_known(whole, axis=2), axis=1)[:, 0])
+    return np.asarray(profile - profile.mean(axis=1, keepdims=True))
+
+
+def _first_level(values: Array, slope: Array, steps: int) -> Array:
+    """Return the level before the first known value, `[B, 1]`, from so many steps."""
+    since = np.arange(values.shape[1]) - np.argmax(~np.isnan(values), axis=1)[:, None] + 1
+    return mean_of_known(np.where((since > 0) & (since <= steps), values - slope * since, np.nan))

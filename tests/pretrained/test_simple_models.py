@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.simple_forecasts import CHECKS, RECENT, SimpleForecasts, checks_of
-from seqcast.pretrained.smoothing import FIRST, OPTIMISM, smoothed
+from seqcast.pretrained.simple_models import CHECKS, FIRST, OPTIMISM, RECENT, SimpleForecasts, checks_of, smoothed
 
 ROWS, LENGTH, HORIZON = 6, 40, 9
 # The last one knows of no season.

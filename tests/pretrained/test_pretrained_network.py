@@ -9,7 +9,7 @@ import pytest
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError
 from seqcast.pretrained import SHA256, PretrainedNetwork, ZeroShotWindows, load_pretrained, training_log
-from seqcast.pretrained.covariates import CovariateSizes
+from seqcast.pretrained.seasonal_inputs import CovariateSizes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 

@@ -127,6 +127,8 @@ def test_parts_are_put_together():
 @given(seeds, st.floats(-100, 100), st.floats(0.01, 100))
 def test_units_move_through_it(seed, shift, factor):
     values, season = drawn(seed)
+    known = ~np.isnan(values).all(axis=1)  # of a window without a value zero is forecast, whatever the unit
+    values, season = values[known], season[known]
     np.testing.assert_allclose(
         smoothed(values * factor + shift, season, HORIZON, GAINS).forecasts,
         smoothed(values, season, HORIZON, GAINS).forecasts * factor + shift,

@@ -172,7 +172,11 @@ def imported(source, *, inside_functions=True):
     return found
 
 
-@pytest.mark.parametrize("module", MODULES)
+# What `serve.server` imports once it has asked for the packages.
+BEHIND = {"serve/guard.py", "serve/routes.py"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in BEHIND])
 def test_optional_packages_are_not_imported_at_module_level(module):
     assert imported((ROOT / module).read_text("utf-8"), inside_functions=False) & OPTIONAL == set()
 

@@ -261,7 +261,7 @@ class Clock:
 
 
 class LateTrialError(Exception):
-    """The time was over before the trial was."""
+    """The time was over before the trial was, or other trials are enough."""
 
 
 class TrialWatch(keras.callbacks.Callback):
@@ -409,8 +409,11 @@ def _run(task: Task, study: Any, trial: Any) -> float:
 
     Raises:
         TrialPruned: Others were better, or its setting cannot be trained.
-        LateTrialError: The time was over; its setting is the next to be tried when the study goes on.
+        LateTrialError: The time was over; its setting is the next to be tried when the study goes on. Or there are
+            enough trials, since two workers have asked for the last one at once.
     """
+    if _is_surplus(task, study.get_trials(deepcopy=False), trial.number):
+        raise LateTrialError("others are enough")
     parameters = {name: parameter.suggest(trial, name) for name, parameter in task.space.items()}
     watch = TrialWatch(trial, task.clock.search_ends(seconds_of(study.get_trials(deepcopy=False))))
     pruned = optuna().TrialPruned
@@ -428,3 +431,12 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         raise pruned(str(error)) from None
     task.tell(f"trial {trial.number}, loss {loss:.4f}")
     return loss
+
+
+def _is_surplus(task: Task, trials: Sequence[Any], number: int) -> bool:
+    """Return whether trials that are finished, and earlier ones that run, are enough without this one."""
+    if task.trials is None:
+        return False
+    finished = [each for each in trials if each.state.name in ("COMPLETE", "PRUNED")]
+    earlier = [each for each in trials if each.state.name == "RUNNING" and each.number < number]
+    return len(finished) + len(earlier) >= task.trials

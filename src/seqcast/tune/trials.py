@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -137,7 +136,10 @@ def _without_password(url: str) -> str:
         >>> _without_password("postgresql://me:secret@host/name")
         'postgresql://me:***@host/name'
     """
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+    scheme, _, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return f"{scheme}://{name}:***@{host}" if at and colon else url
 
 
 def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: bool) -> Any:

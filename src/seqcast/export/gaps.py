@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqcast.export.operators import Array, ndx
+from seqcast.export.operators import Array, apply, ndx, op, shape_of
 
 
 def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
@@ -13,13 +13,13 @@ def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
         known: Which are known, `[B, T, F]`.
         both_ways: Whether those before the first known one are filled by it; otherwise they are 0.
     """
-    # The array API has no running maximum. The places of known steps are sorted to the front, and each step reads the
-    # place that the number of known values up to it says.
-    steps = ndx.arange(past.dynamic_shape[1])[None, :, None]
+    # The array API has no running maximum. Known values are written one after another, from the second place on; then
+    # each step reads the place that the number of known values up to it says. Others go to a place that nobody reads.
+    sizes = past.dynamic_shape
     counts = ndx.cumulative_sum(ndx.astype(known, ndx.int64), axis=1)
-    places = ndx.sort(ndx.where(known, steps, past.dynamic_shape[1] - 1), axis=1)
-    filled = ndx.take_along_axis(past, ndx.take_along_axis(places, ndx.maximum(counts - 1, 0), axis=1), axis=1)
-    return filled if both_ways else ndx.where(counts > 0, filled, 0.0)
+    row = ndx.broadcast_to(ndx.zeros((), dtype=past.dtype), shape_of(sizes[0], sizes[1] + 2, sizes[2]))
+    row = apply(op.scatter_elements, row, ndx.where(known, counts, sizes[1] + 1), past, axis=1)
+    return ndx.take_along_axis(row, ndx.maximum(counts, 1) if both_ways else counts, axis=1)
 
 
 def last_known(values: Array, known: Array) -> tuple[Array, Array]:

@@ -102,7 +102,7 @@ class Normalisation:
         """
         if np.array_equal(self.normaliser.place, np.eye(self.features)):
             return targets
-        return targets @ ndx.asarray(self.normaliser.place)
+        return apply(op.matmul, targets, ndx.asarray(self.normaliser.place))
 
     def _level(self, values: Array, weight: Array | None) -> Array:
         """Return the mean of what was observed in the last token, or else the last value, `[B, D]`."""

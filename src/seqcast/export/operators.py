@@ -85,7 +85,8 @@ def linear(x: Array, kernel: Weights, bias: Weights | None = None) -> Array:
         kernel: `W`, `[f, n]`.
         bias: `b`, `[n]`.
     """
-    product = x @ ndx.asarray(kernel.astype(np.float32))
+    # ndonnx's own product has a branch for each number of axes, with the weights in both.
+    product = apply(op.matmul, x, ndx.asarray(kernel.astype(np.float32)))
     return product if bias is None else product + ndx.asarray(bias.astype(np.float32))
 
 
@@ -236,7 +237,7 @@ class AttentionLayer:
         if valid is not None:
             valid = valid[:, None, None, ...] if multi_head else valid[:, None, ...]
             scores = ndx.where(valid, scores, NO_SCORE)
-        context = apply(op.softmax, scores, axis=-1) @ values
+        context = apply(op.matmul, apply(op.softmax, scores, axis=-1), values)
         if multi_head:
             sizes = query.dynamic_shape
             context = ndx.reshape(ndx.permute_dims(context, (0, 2, 1, 3)), shape_of(sizes[0], sizes[1], -1))
@@ -250,7 +251,7 @@ class AttentionLayer:
         if isinstance(attention, MultiHeadAttention):
             scale = float(attention.query_width // attention.heads) ** -0.5
             query = self._heads(dense(query, attention.query_map)) * scale
-        return query @ ndx.matrix_transpose(keys)
+        return apply(op.matmul, query, ndx.matrix_transpose(keys))
 
     def _heads(self, x: Array) -> Array:
         heads, sizes = self.attention.heads, x.dynamic_shape

@@ -8,12 +8,25 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from seqcast.errors import SpecError
+from seqcast.specs import MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training.deadline import Deadline
-from seqcast.tune.trials import FIRST_TRIALS, Clock, open_study, quiet, sampler_of, storage_url
+from seqcast.tune import Range
+from seqcast.tune.trials import (
+    FIRST_TRIALS,
+    Clock,
+    Task,
+    has_run,
+    open_study,
+    quiet,
+    run_trials,
+    sampler_of,
+    storage_url,
+)
 
 NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
 
@@ -181,3 +194,32 @@ def test_a_storage_is_opened_by_its_address_and_closed(tmp_path):
     # The study is still there, as a user's variable may keep it.
     files = {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
     assert not [path for path in files if path.startswith(str(tmp_path))]
+
+
+def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path):
+    """Here the other one asks after this one has counted the trials, and ends its trial after this one has asked."""
+
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import TrialState, create_trial
+
+    others = create_trial(
+        state=TrialState.RUNNING, params={"dropout": 0.1}, distributions={"dropout": FloatDistribution(0.0, 0.2)}
+    )
+
+    class OtherWorker:
+        workers = 2
+
+        def fits_another(self, seconds):
+            if study.get_trials():
+                study.tell(0, 1.0)
+            else:
+                study.add_trial(others)
+            return True
+
+    url = storage_url(tmp_path / "a.db")
+    objective = SimpleNamespace(seed=0, untuned=MemberSpec(NetworkSpec(), TrainingSpec()), score=None)
+    task = Task(url, objective, {"dropout": Range(0.0, 0.1)}, trials=1, clock=OtherWorker(), pruner="none")
+    with quiet(), open_study(url) as study:
+        run_trials(task, worker=1)
+        states = [(trial.state.name, has_run(trial)) for trial in study.get_trials()]
+    assert states == [("COMPLETE", True), ("FAIL", False)]

@@ -25,7 +25,7 @@ from seqcast.tune.objective import Objective, check_study
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import searched_script
 from seqcast.tune.space import FIELDS, FINETUNE_FIELDS, Setting, Space, check_space, default_space, neighbours, widened
-from seqcast.tune.trials import UNTUNED, Clock, Task, optuna, quiet, run_trials, seconds_of, storage_url
+from seqcast.tune.trials import UNTUNED, Clock, Task, has_run, optuna, quiet, run_trials, seconds_of, storage_url
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
@@ -151,7 +151,7 @@ def tune(
     return TuningResult(
         forecaster=forecaster,
         settings=settings,
-        trials=tuple(Trial.of(each) for each in found if each.state.is_finished()),
+        trials=tuple(Trial.of(each) for each in found if has_run(each)),
         script=searched_script(options, limit, finetuning),
         importance=importance,
         seconds=time.time() - began,

@@ -366,6 +366,15 @@ def is_untuned(trial: Any) -> bool:
     return bool(trial.user_attrs.get(UNTUNED))
 
 
+def has_run(trial: Any) -> bool:
+    """Return whether a trial has run and ended; a surplus one has no parameters, since it ended before it began.
+
+    Args:
+        trial: Optuna's trial.
+    """
+    return bool(trial.state.is_finished() and trial.params)
+
+
 def seconds_of(trials: Sequence[Any]) -> list[float]:
     """Return the seconds of the trials that are complete.
 

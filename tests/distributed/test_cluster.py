@@ -104,5 +104,5 @@ def test_the_command_line_makes_a_cluster(tmp_path):
     assert MachineOptions().cluster(None) is None
     cluster = MachineOptions(ray="local", workers=3).cluster(tmp_path)
     assert (cluster.workers, cluster.address, cluster.storage) == (3, "local", tmp_path)
-    with pytest.raises(SpecError, match="workers: expected on beside it, received none"):
+    with pytest.raises(SpecError, match="workers: expected on as well, received none"):
         MachineOptions(workers=3).cluster(None)

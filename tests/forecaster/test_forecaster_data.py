@@ -258,7 +258,9 @@ def test_a_description_says_what_fit_would_do_without_doing_it():
 def test_a_value_that_rounds_all_others_away_is_refused_with_its_row(value, row):
     df = waves(rows=60)
     df.loc[row, "y"] = value
-    words = rf"y, row {row} \(series 's0'\): expected a value beside which the usual ones .* are not rounded away"
+    words = (
+        rf"y, row {row} \(series 's0'\): expected a value so close to the usual ones .* that these are not rounded away"
+    )
     with pytest.raises(DataError, match=words):
         Forecaster(4, preset="pretrained", verbose=0).fit(df)
     model = Forecaster(4, preset="pretrained", verbose=0).fit(waves(rows=60))

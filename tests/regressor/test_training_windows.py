@@ -125,7 +125,7 @@ def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
 def test_arrays_beside_batches_are_refused(name):
     stream = Stream(2, 16, seed=1)
     for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
-        with pytest.raises(DataError, match=f"{name}: expected nothing beside batches"):
+        with pytest.raises(DataError, match=f"{name}: expected none, since the batches have their own"):
             method(stream, **{name: np.ones(32)})
 
 

@@ -115,7 +115,7 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
         ({"storage": "study.txt"}, "storage: expected a file study.db"),
         ({"storage": "no/study.db"}, "storage: expected a storage that can be opened"),
         ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
-        ({"resume": True}, "resume: expected storage beside it"),
+        ({"resume": True}, "resume: expected storage as well"),
         ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
         (
             {"space": {"horizon_decay": [0.0, 0.5]}, "pruner": "median"},

@@ -65,10 +65,10 @@ def warm_up() -> None:
 
 
 def fit(tell: Hear, df: Any, ahead: Any, options: Mapping[str, Any], model_file: Path, time_limit: Any) -> FitOutcome:
-    """Fit a forecaster, save it and forecast; whatever the training tells is handed on.
+    """Fit a forecaster, save it and forecast; events of the training are passed on.
 
     Args:
-        tell: Hears `TrainingEvent`s.
+        tell: Called with each `TrainingEvent`.
         df: The rows.
         ahead: The rows behind them, with what is known in advance; `None` without.
         options: Arguments of the `Forecaster`.
@@ -103,7 +103,7 @@ def backtest(tell: Hear, df: Any, options: Mapping[str, Any], windows: int, time
     """Forecast the rows' own past.
 
     Args:
-        tell: Hears `TrainingEvent`s.
+        tell: Called with each `TrainingEvent`.
         df: The rows.
         options: Arguments of the `Forecaster`.
         windows: Number of cutoffs.
@@ -251,7 +251,7 @@ def learn_sines(tell: Hear, signals: Mapping[str, Any], decoders: Sequence[str],
     A training that is stopped keeps the best so far; networks that were not begun are left out.
 
     Args:
-        tell: Hears a `Snapshot` after each epoch.
+        tell: Called with a `Snapshot` after each epoch.
         signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise` and `past`.
         decoders: What the decoder reads, a network each.
         seed: Seed of everything random.
@@ -295,7 +295,7 @@ def learn_sines(tell: Hear, signals: Mapping[str, Any], decoders: Sequence[str],
 
 
 def _snapshots(tell: Hear, decoder: str, past: Any) -> Any:
-    """Return a callback that tells what the network makes of a signal, epoch by epoch."""
+    """Return a callback that sends the network's forecast of a signal after each epoch."""
     from seqcast.runtime import keras, to_numpy
 
     class Snapshots(keras.callbacks.Callback):

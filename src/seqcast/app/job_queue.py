@@ -1,4 +1,4 @@
-"""Jobs of the page: they run in turn in a process of their own, tell how far they are, and can be stopped.
+"""Jobs of the page: they run in turn in a process of their own, report their progress, and can be stopped.
 
 `concurrent.futures` starts the process (spawned, since JAX's threads would not survive a fork) and sends jobs there and
 results back. A pipe takes stops there and events back. A stop raises `KeyboardInterrupt` in the function, as
@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 from seqcast.errors import SeqcastError, WorkerDiedError
 from seqcast.runtime import ALL_MEMORY, kill_workers
 
-# Takes what a job tells of how far it is.
+# Called with an event that a job sends about its progress.
 Hear = Callable[[Any], None]
 
 
@@ -156,7 +156,7 @@ class JobQueue:
         return future
 
     def _read(self, pipe: Connection) -> None:
-        """Hand on what the jobs of a process tell, until it ends."""
+        """Pass on the events that the jobs of a process send, until it ends."""
         with contextlib.suppress(EOFError, OSError):
             while True:
                 number, event = pipe.recv()

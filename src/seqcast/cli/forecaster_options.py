@@ -214,7 +214,7 @@ class MachineOptions:
         """
         if self.ray is None:
             if self.workers is not None:
-                expected = Phrase(Option("on"), " beside it")
+                expected = Phrase(Option("on"), " as well")
                 raise SpecError("workers", expected=expected, received="none", hint="Add it.")
             return None
         from seqcast.distributed import RayCluster

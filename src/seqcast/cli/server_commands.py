@@ -141,7 +141,7 @@ def _print_environment(found: Environment, weights: str) -> None:
         found: What seqcast runs on.
         weights: What the file of the pretrained network is.
     """
-    cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
+    cache = "compiled programs are not cached (SEQCAST_CACHE_DIR names their folder)"
     if found.cache is not None:
         cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
     facts = {

@@ -1,4 +1,4 @@
-"""The entry point of the command line: it hears Ctrl-C before anything else is imported."""
+"""The entry point of the command line: it handles Ctrl-C before anything else is imported."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class TrainingJob:
         checkpoints: Where the state of the training is written, and from where it goes on.
         title: Name of the network in lines about its progress.
         log_name: Name of the network in the logs of callbacks.
-        observers_only: Whether only observers among the callbacks hear it.
+        observers_only: Whether only observers among the callbacks see it.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler

@@ -256,7 +256,7 @@ class EncoderGraph:
             whole = ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
         tokens = fold(whole, segment, self.window.features * (1 if observed is None else 2))
         if valid is not None:
-            # A token counts from its first step that does: its last step tells.
+            # A token counts from its first step that does, which its last step shows.
             counts = whole_on_left(ndx.astype(valid, ndx.int64), segment, repeat=False)
             lengths = ndx.sum(fold(counts, segment, 1)[..., -1], axis=1)
         if lengths is not None:

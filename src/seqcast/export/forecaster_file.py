@@ -264,7 +264,7 @@ class FileWindows:
         return self.file.read(name, ndx.float32, shape, meaning) if shape[-1] else None
 
     def _features(self, name: str, stamps: str, steps: int | str, count: int) -> Array | None:
-        """Return features beside the targets, `[B, T, F]`: those that are given, then the calendar of the stamps."""
+        """Return the features other than the targets, `[B, T, F]`: the given ones, then the calendar of the stamps."""
         of = "the same steps" if steps == "time" else "the steps to forecast"
         features = [self._read(name, ("batch", steps, count), f"encoded features of {of}")]
         if self.model.calendar:

@@ -117,7 +117,7 @@ def _check_no_gaps(frame: LongFrame) -> None:
             int(np.argmax(missing)),
             expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
             received="a missing one",
-            hint="Fill it in, or fit anew on rows that have some.",
+            hint="Fill it in, or fit again on rows that have some.",
         )
 
 

@@ -39,7 +39,7 @@ Array = npt.NDArray[Any]
 KIND = "Forecaster"
 # Arrays in which something may be missing: values, and when a series was trained on.
 GAPS = ("series/values", "series/static", "series/trained_until")
-# A file's own horizon and context: steps of all its series, if that is more than so many times its rows.
+# A file's own horizon and context: steps of all its series, if that is more than this multiple of its rows.
 MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 # Fields that a file holds as the fitted forecaster has them.

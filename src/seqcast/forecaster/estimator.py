@@ -264,14 +264,14 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
                 new ones. All else is learnt again, such as scaling and categories.
             callbacks: Keras callbacks of this fit alone. Those that only watch
-                (`seqcast.training.observers.Observer`) hear each network. Others hear the one that is trained on the
+                (`seqcast.training.observers.Observer`) see each network. Others see the one that is trained on the
                 data, and are refused where there are several, and with `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
                 epochs; a `CheckpointSpec` says how often.
             resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
                 With the same data and options the fit ends as if it had never been interrupted.
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
-                learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
+                learning rate is laid over the time in place of the epochs, and the best weights are restored. Not with
                 `checkpoint`.
             memory_limit: How much memory the rows of a source may take, bytes or a text such as `512 MiB`; `None` is 1
                 GiB. The network and the names of the series come on top. Checked rows are in a temporary
@@ -398,7 +398,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return RowOptions.of(self._options)
 
     def _seed(self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None) -> int:
-        """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
+        """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which stays."""
         if self.random_state is not None:
             return int(self.random_state)
         seed = fresh_seed() if before is None else before.seed
@@ -585,7 +585,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             SpecError: An option is wrong; nothing was trained.
             NotFittedError: `refit="never"` and `fit` was not called.
             TrainingError: Training diverged.
-            KeyboardInterrupt: The user interrupted; nothing is kept.
+            KeyboardInterrupt: The user interrupted; nothing has changed.
         """
         deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
         self._checked_rows()

@@ -128,7 +128,7 @@ class TrainingRun:
         verbose: 0 is silent, 1 shows progress.
         folder: Where their states are written; `None` for no checkpoints.
         deadline: When all have to be done; `None` for no limit.
-        callbacks: Keras callbacks. Observers hear each network, others the one that is trained on the data alone.
+        callbacks: Keras callbacks. Observers see each network, others the one that is trained on the data alone.
         on: Other processes that train: one network together, of several each one; `None` is this machine. With them
             there are no callbacks, see `check_cluster`.
     """
@@ -165,7 +165,7 @@ class TrainingRun:
         return run_jobs(jobs, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor)
 
     def check_callbacks(self, plan: FitPlan) -> None:
-        """Refuse callbacks that cannot hear the trainings of a plan, before any of them begins.
+        """Refuse callbacks that cannot observe the trainings of a plan, before any of them begins.
 
         Args:
             plan: The plan.
@@ -192,8 +192,8 @@ class TrainingRun:
         """
         if alone:
             return list(self.callbacks)
-        heard = [each for each in self.callbacks if isinstance(each, Observer) or not job.observers_only]
-        return for_network(heard, job.log_name)
+        callbacks = [each for each in self.callbacks if isinstance(each, Observer) or not job.observers_only]
+        return for_network(callbacks, job.log_name)
 
     def prepared(self, plan: FitPlan, name: str = "") -> FitPlan:
         """Return a plan whose jobs write checkpoints.
@@ -237,7 +237,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
     Raises:
         TrainingError: Training diverged. Its `kept` is a fitted forecaster with the best weights so far of a single
             network, or the members of an ensemble that had finished; `None` where there are none.
-        SpecError: There are callbacks that cannot hear these trainings.
+        SpecError: There are callbacks that cannot observe these trainings.
         InterruptedFit: The user interrupted; its `fitted` is the same.
         KeyboardInterrupt: The user interrupted before there was any network.
     """

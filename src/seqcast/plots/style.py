@@ -34,7 +34,7 @@ DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the tru
 LineStyle = tuple[str, str, Any]
 PAST_LINE: LineStyle = (PAST, ".", "-")
 TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
-# Colours of numbers; colour-blind readers can tell both, and the second ends where it begins.
+# Colours of numbers; colour-blind readers can distinguish both, and the second ends where it begins.
 COLOURS, CIRCLE = "viridis", "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 

@@ -1,4 +1,4 @@
-"""What autoregressions say of windows: cycles go on, those of the season and those whose length nobody tells."""
+"""What autoregressions say of windows: cycles go on, those of the season and those of unknown length."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from seqcast.runtime import one_blas_thread
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# The nearest lags; and those this near to a season and to two of them, where a window has so many values for each lag.
+# The nearest lags; and those this near to a season and to two of them, if a window has this number of values a lag.
 NEAR, AROUND, MULTIPLES, VALUES_A_LAG = 12, 2, (1, 2), 16
-# Coefficients are held back as in a window of at most so many values.
+# Coefficients are shrunk as in a window of at most this number of values.
 HELD_BACK = 20
-# How often the penalty is set anew by the errors that it leaves.
+# How often the penalty is updated by the errors that it leaves.
 ROUNDS = 6
 # The least penalty, as a share of a lag's sum of squares; and of windows where nothing varies, so that all
 # coefficients are where they are without data.
@@ -33,8 +33,8 @@ class Autoregression:
         name: What it is called.
         of_changes: Whether it continues changes from step to step; otherwise distances from the mean.
         half_life: Steps after which a step counts half; `None` if all count alike.
-        noise: How much of the variance may stay unexplained before all of the penalty holds, as one part of so many.
-        fitted: So many of its coefficients, held back as they are, count as fitted.
+        noise: The share of the variance that may stay unexplained before all of the penalty applies, as its inverse.
+        fitted: Number of its coefficients, shrunk as they are, that count as fitted.
     """
 
     name: str
@@ -68,7 +68,7 @@ def autoregressed(values: Array, season: Integers, longer: Integers, horizon: in
 
     `z` is the distance from the mean of the window, or the change from the step before. `w_t` halves every `half_life`
     steps, `n` is the sum of these, and `v` the mean sum of squares of a lag. The penalty falls with the share of the
-    variance that is left, `σ² / s²`: what goes on exactly is not held back. The lags are those of `lags_of`. Without
+    variance that is left, `σ² / s²`: what goes on exactly is not shrunk. The lags are those of `lags_of`. Without
     data the forecast would be the last season, `a⁰ = 1` at its lag, where there are lags around it, and `z = 0`
     elsewhere. A missing value is taken as the last known one. Errors are taken to be larger by Akaike's final
     prediction error.

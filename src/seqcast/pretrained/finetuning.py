@@ -24,7 +24,7 @@ LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
 # Beside a network of its own half as many do: the loss is .5 % larger (docs/history.md).
 MOST_STEPS_SHARED, EPOCHS_SHARED = 120, 3
-# Training windows hold so many seasons, where series do.
+# Seasons of a training window, where series have them.
 SEASONS_READ = 3
 # Weights half-way between those that have seen everything and those that have seen this data forecast what comes next
 # better than either (`benchmarks/accuracy/shares.py`).
@@ -70,7 +70,7 @@ def finetune_training(
 
 
 def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a user's training says about its length, which holds for a fine-tuning beside it too.
+    """Return what a user's training says about its length, which applies to a fine-tuning as well.
 
     Args:
         training: The user's training of a network.
@@ -87,7 +87,7 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
 class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target of each by itself, in the units of the window.
 
-    Batches of windows without a seed, which are the same in each epoch, are kept once they are read.
+    Batches of windows without a seed, which are the same in each epoch, are cached.
 
     Args:
         reader: The window reader, see `seasonal_reader`.
@@ -112,16 +112,16 @@ class SeasonalWindows(SeriesWindows):
     ) -> None:
         super().__init__(reader, horizon, each=reader.targets.width, **options)
         self.season, self.steps_forecast, self.covariates = season, steps_forecast, CovariateSizes.of(reader)
-        self._kept: dict[int, Batch] | None = {} if options.get("seed") is None else None
+        self._cached: dict[int, Batch] | None = {} if options.get("seed") is None else None
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
     def batch(self, number: int) -> Batch:
         """Return a batch; see `Windows`. The next one is read meanwhile, which takes as long as a training step."""
-        if self._kept is not None:
+        if self._cached is not None:
             place = number % self.order.batches_per_pass
-            if place not in self._kept:
-                self._kept[place] = super().batch(place)
-            return self._kept[place]
+            if place not in self._cached:
+                self._cached[place] = super().batch(place)
+            return self._cached[place]
         following, self._next = self._next, None
         batch = following[1]() if following is not None and following[0] == number else super().batch(number)
         if threads() > 1:

@@ -44,7 +44,7 @@ WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
 SHA256 = "1befc93d893bc6ae2cbea75bc33072481b6ef23f45aeabda86f64eafdf0a00dc"
 """Digest of the file of weights that comes with this version of the package."""
 
-# Windows that are forecast at once: at least so many, copies included, and at most.
+# Windows that are forecast at once, copies included: the fewest and the most.
 FEW_ROWS, MOST_ROWS = 64, 512
 # What the version of weights that were fine-tuned ends with.
 FINETUNED = ", fine-tuned"
@@ -52,7 +52,7 @@ FINETUNED = ", fine-tuned"
 
 @dataclass(frozen=True)
 class PretrainedNetwork(ZeroShotModel):
-    """A network that has learnt from synthetic series alone, fine-tuned or not, and how it is told of series.
+    """A network that has learnt from synthetic series alone, fine-tuned or not, and what it reads of series.
 
     Args:
         engine: The engine of the network, with quantiles.
@@ -84,7 +84,7 @@ class PretrainedNetwork(ZeroShotModel):
 
     @staticmethod
     def window(horizon: int, covariates: CovariateSizes | None = None) -> WindowSpec:
-        """Return the sizes of the windows that such a network reads, trained for so many steps."""
+        """Return the sizes of the windows that such a network reads, trained for a number of steps."""
         more = covariates or CovariateSizes()
         return WindowSpec(
             horizon=horizon,
@@ -109,7 +109,7 @@ class PretrainedNetwork(ZeroShotModel):
         return -(-horizon // self.segment) * self.segment
 
     def context(self, length: int) -> int:
-        """Return the context length that series of so many known steps are read with."""
+        """Return the context length that series of a number of known steps are read with."""
         return next((context for context in self.context_lengths if context >= length), self.context_lengths[-1])
 
     def with_weights(self, weights: Sequence[Array], version: str) -> Self:
@@ -314,7 +314,7 @@ class PretrainedNetwork(ZeroShotModel):
         if min(asdict(covariates).values()) < 0:
             raise ValueError(f"covariates {covariates}")
         if window is None or window != cls.window(window.horizon, covariates) or engine.network.head != "quantile":
-            raise ValueError("a network that is not told of seasons")
+            raise ValueError("a network that does not read seasons")
         if not contexts or min(contexts) < 1 or list(contexts) != sorted(set(contexts)):
             raise ValueError(f"context lengths {contexts}")
         return cls(engine, checked["version"], contexts, covariates, Dependence(**checked["dependence"]))

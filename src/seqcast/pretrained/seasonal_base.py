@@ -67,8 +67,8 @@ DAMPING_OF_LOGARITHMS = 0.99
 # How much each counts before its errors are known: the lowest value as much as all others, many of which say the same.
 BEFORE_ERRORS = np.array([1.0] * (len(BASE_FORECASTS) - 1) + [len(BASE_FORECASTS) - 1.0])
 # How much more a model counts that has half of another one's error one step ahead, and half of its error in each of the
-# checks: so many doublings. The first steps of a forecast are weighted in one way, far ones in another, which needs the
-# check of 64 steps; those between 16 and 96 steps by their logarithm.
+# checks (number of doublings). The first steps of a forecast are weighted in one way, far ones in another, which needs
+# the check of 64 steps; those between 16 and 96 steps by their logarithm.
 NEAR, FAR = Sharpness(4, (1, 1, 1, 1, 1, 1, 1)), Sharpness(1, (0, 0, 0, 1, 2, 2, 2))
 NEAR_STEPS, FAR_STEPS, CHECK_OF_FAR = 16, 96, CHECKS.index(64)
 # Smaller errors are none.
@@ -76,7 +76,7 @@ LEAST_ERROR = 1e-6
 # The size of a window around zero. With a smaller spread over the level logarithms say the same as values, but rounded:
 # those of numbers near 1e15 are eight from one another.
 LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-9
-# Fewer known values than these tell no model anything.
+# No model learns anything from fewer known values than these.
 FEW = 4
 
 

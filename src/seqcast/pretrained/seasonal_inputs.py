@@ -1,6 +1,6 @@
 """The inputs of the pretrained network: one set of weights for series of any unit and season.
 
-Past steps are read in the window's own units, beside their differences from the season before; future steps beside what
+Past steps are read in the window's own units, with their differences from the season before; future steps with what
 the last seasons had there and what simple models forecast. Forecasts are read and written as distances from
 one that is made of these, the base, in units of how far a season is from the one before it. So a season length that the
 network never saw is as good as any other, and a network that has learnt nothing forecasts the base.
@@ -22,7 +22,7 @@ from seqcast.pretrained.simple_models import CHECKS, FARTHEST, RECENT, mean_of_k
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# Quantiles that are read of the last season, or of so many last values if those are more.
+# Quantiles that are read of the last season, or of this number of last values if those are more.
 OF_LAST, FEWEST_LAST = (0.1, 0.3, 0.5, 0.7, 0.9), 12
 
 PAST = (
@@ -174,8 +174,8 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
     found = []
     for rows in parts:
-        told = season[rows], longer[rows]
-        found.append(inputs_around(SeasonalBase.of(past[rows], *told, horizon), past[rows], *told))
+        seasons = season[rows], longer[rows]
+        found.append(inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons))
     return SeasonalInputs.concat(found)
 
 
@@ -185,7 +185,7 @@ def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
     Args:
         rows: Number of rows.
         values: Values of a row.
-        least: At least so many rows a piece.
+        least: Fewest rows of a piece.
 
     Example:
         >>> pieces(5, VALUES_AT_ONCE // 2)
@@ -262,13 +262,13 @@ def _logarithms(errors: Array) -> Array:
 
 
 def _future(
-    base: SeasonalBase, unit: Array, told: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
+    base: SeasonalBase, unit: Array, seasons: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
 ) -> Array:
-    """Return the columns of the future, `[B, H, 46]`, of windows that are told their season and the longer one.
+    """Return the columns of the future, `[B, H, 46]`, of windows with a season and a longer one.
 
     `ends` are their lowest and highest known values, `[B, 1]` each.
     """
-    values, forecast, (season, longer) = base.values, base.forecast, told
+    values, forecast, (season, longer) = base.values, base.forecast, seasons
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
     newest = forward_fill(values[:, :, None])[:, -1]
@@ -357,7 +357,7 @@ def column_names(names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, .
     """Return the name of each column that a network reads, and of its target.
 
     Args:
-        names: The names in a window reader that has features beside the targets; empty for one without any.
+        names: The names in a window reader that has features other than the targets; empty for one without any.
     """
     targets = len(names.get("y", ()))
     return {
@@ -375,7 +375,7 @@ def add_covariates(
 
     Args:
         inputs: The inputs; as many steps of covariates are taken, the last ones of the future again and again.
-        covariates: What a window reader gives beside the targets, see `ZeroShotWindows`.
+        covariates: The features of a window reader other than the targets, see `ZeroShotWindows`.
 
     Example:
         >>> inputs = {"past": np.zeros((1, 2, 1)), "future": np.zeros((1, 1, 1)), "static": np.zeros((1, 1))}
@@ -399,7 +399,7 @@ def seasonal_reader(reader: WindowReader, *, covariates: bool) -> WindowReader:
 
     Args:
         reader: The reader.
-        covariates: Whether features are read beside the targets.
+        covariates: Whether features other than the targets are read.
     """
     reader = replace(reader, observed=True)
     return reader if covariates else replace(reader, features=None, future=0, static=None, names={})

@@ -14,15 +14,15 @@ Integers = npt.NDArray[np.int64]
 # Of level, trend and season, and damping; without a season that of the season is `None`.
 Gains = Sequence[tuple[float, float, float | None, float]]
 
-# Forecasts of so many last steps are checked.
+# Number of last steps whose forecasts are checked.
 CHECKS = (4, 8, 16, 32, 64, 128, 256)
-# Forecasts one step ahead are those of at most so many last steps.
+# Largest number of last steps that are forecast one step ahead.
 RECENT = 512
-# The lowest value is a forecast where it is one in so many known values.
+# The lowest value is a forecast where it is one in this number of known values.
 OFTEN = 3
 # In a window's own units: what is further out is as far as this.
 FARTHEST = 20.0
-# The first level is the mean of so many values, or of a season if that is longer.
+# The first level is the mean of this number of values, or of a season if that is longer.
 FIRST = 4
 # The first season is fitted to what is then forecast: of two known seasons errors are larger by half.
 OPTIMISM = 2.0
@@ -131,7 +131,7 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
 
 
 def checks_of(length: int) -> tuple[int, ...]:
-    """Return the checks of windows of so many steps.
+    """Return the checks of windows of a length.
 
     Example:
         >>> checks_of(20)
@@ -141,7 +141,7 @@ def checks_of(length: int) -> tuple[int, ...]:
 
 
 def mean_of_known(values: Array, axis: int = 1) -> Array:
-    """Return the mean of the known values along an axis, which is kept; NaN where there are none."""
+    """Return the mean of the known values along an axis, whose length becomes 1; NaN where there are none."""
     known = ~np.isnan(values)
     count = known.sum(axis=axis, keepdims=True)
     total = np.where(known, values, 0.0).sum(axis=axis, keepdims=True)
@@ -262,6 +262,6 @@ def _profile(straight: Array, season: int) -> Array:
 
 
 def _first_level(values: Array, slope: Array, steps: int) -> Array:
-    """Return the level before the first known value, `[B, 1]`, from so many steps."""
+    """Return the level before the first known value, `[B, 1]`, from a number of steps."""
     since = np.arange(values.shape[1]) - np.argmax(~np.isnan(values), axis=1)[:, None] + 1
     return mean_of_known(np.where((since > 0) & (since <= steps), values - slope * since, np.nan))

@@ -26,7 +26,7 @@ class ZeroShotWindows:
         past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
         longer: Steps of a season that contains it, `[B]`; 0 is none.
-        covariates: What a window reader gives for each window beside the targets: `past` `[B, T, f]`, `future`
+        covariates: The features of each window other than the targets: `past` `[B, T, f]`, `future`
             `[B, H, f']` and `static` `[B, s]`, where there are any; empty for a model that reads none.
         names: Names of the columns of a window reader's arrays.
     """
@@ -56,7 +56,7 @@ class FinetuneOptions:
         training: A spec, or the fields that differ from the usual training.
         weighting: `windows` or `series`, as for `SeriesWindows`.
         freeze: Parts of the network that stay as they are.
-        covariates: Whether the model learns to read the features beside the targets.
+        covariates: Whether the model learns to read the features other than the targets.
         most_rows: Rows that a forecast may read; `None` for as many as help.
         shares_data: Whether another network learns from the same rows, so that a shorter training does.
     """

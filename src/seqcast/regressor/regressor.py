@@ -205,7 +205,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
                 with the same data and options the fit ends with the same weights as one that was never interrupted.
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
-                learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
+                learning rate is laid over the time in place of the epochs, and the best weights are restored. Not with
                 `checkpoint`.
 
         Returns:

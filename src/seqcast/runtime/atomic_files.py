@@ -18,7 +18,7 @@ from seqcast.errors import SaveError, SeqcastError
 # What is being written, under names for the time being.
 _unfinished: set[Path] = set()
 # Folders in which nothing is left of processes that were killed. On some shared disks a lock is seen on one machine
-# only, so names tell the machines from one another.
+# only, so file names contain the machine's name.
 _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds

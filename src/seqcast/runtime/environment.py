@@ -64,7 +64,7 @@ class Environment:
         devices: Devices that it sees.
         cores: Cores of this process.
         threads: Threads of a fit.
-        cache: Folder of compiled programs; `None` where none are kept.
+        cache: Folder of compiled programs; `None` where there is no cache.
         programs: Number of programs in it.
         program_bytes: Their size, in bytes.
         variables: Environment variables that change how seqcast runs, those that are set.

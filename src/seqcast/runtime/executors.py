@@ -291,7 +291,7 @@ _inherited: list[_WorkerPool] = []
 
 
 def _forget_after_fork() -> None:
-    """Give a forked child a pool of its own; the workers, and a lock that may be held, are its parent's.
+    """Give a forked child a pool of its own; the workers, and a lock that may be locked, are its parent's.
 
     The parent's pool is not dropped: loky would take that as the end of the workers.
     """

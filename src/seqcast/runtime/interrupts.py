@@ -1,8 +1,8 @@
 """Ctrl-C for a program of ours: the first asks, the second ends the process.
 
-Python hears a signal between two of its instructions only. A compilation is one instruction that takes seconds, and an
-import swallows exceptions now and then. So the second Ctrl-C does not wait for the main thread: the system writes each
-signal to a descriptor at once, and a thread that reads it ends the process.
+Python handles a signal between two of its instructions only. A compilation is one instruction that takes seconds, and
+an import swallows exceptions now and then. So the second Ctrl-C does not wait for the main thread: the system writes
+each signal to a descriptor at once, and a thread that reads it ends the process.
 
 The first one raises `KeyboardInterrupt` in the main thread, but not inside a callback of the garbage collector (JAX has
 one) or of the import system, where Python would print it and go on, nor where JAX makes a member of an enumeration,

@@ -177,14 +177,14 @@ class Program:
 
 
 class Programs:
-    """The programs of a model by what they are compiled for; those that were used last are kept.
+    """The programs of a model by what they are compiled for; those that were used last stay in memory.
 
     A program that made room for another is compiled once more when it is needed again. JAX holds compiled code as long
     as the function that it was compiled from, so each program is a function of its own.
 
     Args:
         make: From the parts of a key to a function that is not yet compiled.
-        most: How many are kept.
+        most: Largest number in memory.
 
     Example:
         >>> programs = Programs(lambda factor: lambda value: factor * value, most=2)
@@ -197,10 +197,10 @@ class Programs:
         first_call = threading.RLock()
         # Two threads that ask for a new key at once get the same program: `lru_cache` alone does not promise it.
         self._finding = threading.Lock()
-        self._kept = functools.lru_cache(most)(lambda *key: Program(make(*key), first_call))
+        self._cached = functools.lru_cache(most)(lambda *key: Program(make(*key), first_call))
 
     def __len__(self) -> int:
-        return self._kept.cache_info().currsize
+        return self._cached.cache_info().currsize
 
     def find(self, *key: Any) -> Program:
         """Return the program of a key.
@@ -209,7 +209,7 @@ class Programs:
             *key: The parts of the key, which are hashable.
         """
         with self._finding:
-            return self._kept(*key)
+            return self._cached(*key)
 
 
 def keep_scratch_memory() -> None:

@@ -41,7 +41,7 @@ def cache_compilations() -> Path | None:
     """Let JAX keep compiled programs for the next process; calls after the first change nothing.
 
     They go to the folder that the environment variable `SEQCAST_CACHE_DIR` names, or else to the user's cache folder;
-    empty or `off` switches it off. 512 MiB are kept. What the user has set in JAX comes first. Where that names a
+    empty or `off` switches it off. It has at most 512 MiB. What the user has set in JAX comes first. Where that names a
     folder, or switches JAX's cache off, nothing is set; sizes and times of the user stay. A folder that cannot be
     written to is passed over silently.
 
@@ -111,7 +111,7 @@ def _is_ours_to_set(config: Any) -> bool:
 
 
 def _writable_programs() -> Path | None:
-    """Return the folder of the programs, made if need be; `None` if there is to be none, or nothing can be kept."""
+    """Return the folder of the programs, made if need be; `None` if there is to be none, or it cannot be written."""
     named = os.environ.get(VARIABLE)
     if named is not None and named.strip().lower() in ("", "off"):
         return None
@@ -127,7 +127,9 @@ def _writable_programs() -> Path | None:
         for each in (folder, programs):
             # Windows shows every folder as if anybody could write to it.
             if os.name == "posix" and each.exists() and each.stat().st_mode & stat.S_IWOTH:
-                warn_user(f"{each} can be written by anybody, who could leave a program to be run: none are kept there")
+                warn_user(
+                    f"{each} can be written by anybody, who could leave a program to be run: it is not used as a cache"
+                )
                 return None
         programs.mkdir(mode=0o700, exist_ok=True)
         return programs if os.access(programs, os.W_OK | os.X_OK) else None

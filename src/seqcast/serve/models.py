@@ -246,7 +246,7 @@ class ModelShelf:
 
 
 def _mark(path: Path) -> _Mark:
-    """Return what tells one file of a name from the next; `None` where there is none."""
+    """Return the identity of a file, which changes when another takes its name; `None` where there is no file."""
     try:
         facts = path.stat()
     except OSError:

@@ -89,10 +89,10 @@ class States(Study):
             {"": units[:, order]},
             x=list(range(1, len(order) + 1)),
             y=list(dict.fromkeys(table["property"])),
-            xlabel="unit of the state, sorted by what it tells most of",
+            xlabel="unit of the state, sorted by the sine that it encodes best",
             ylabel="",
             value="R² of a line through one unit",
-            title=f"What single units tell ({len(order)} units, seed 0)",
+            title=f"What single units encode ({len(order)} units, seed 0)",
             low=0.0,
             high=1.0,
         )
@@ -118,7 +118,7 @@ class States(Study):
             f"Probes of permuted values reach {table['r2_permuted'].mean():.2f} over all properties and sources. The "
             f"directions in which a linear probe reads the slower sine's value at the last step and its quarter turn, "
             f"and those for the faster sine, share {overlaps['shared']} of their variance; random directions would "
-            f"share {overlaps['chance']}. Over units, how much each tells of the one sine's and of the other's value "
+            f"share {overlaps['chance']}. Over units, how much each encodes of the one sine's and of the other's value "
             f"is correlated with {overlaps['units']}."
         )
 
@@ -165,7 +165,7 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
     Returns:
         `shared`, the mean squared cosine of the angles between two subspaces: each is spanned by the directions in
         which a linear probe reads a sine's value and its quarter turn at the last step. `chance` is that of random
-        subspaces, and `units` the correlation over units of what each tells of either sine.
+        subspaces, and `units` the correlation over units of what each encodes of either sine.
     """
     from sklearn.linear_model import RidgeCV
 
@@ -179,9 +179,9 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
         directions = RidgeCV(np.logspace(-4, 4, 9)).fit(standard, waves[:, sine]).coef_
         bases.append(np.linalg.qr(directions.T)[0])
     cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
-    tells = unit_r2(values, {"slower": waves[:, 0], "faster": waves[:, 1]}).to_numpy()
+    encoded = unit_r2(values, {"slower": waves[:, 0], "faster": waves[:, 1]}).to_numpy()
     return {
         "shared": float(np.square(cosines).mean()),
         "chance": bases[0].shape[1] / values.shape[1],
-        "units": float(np.corrcoef(tells)[0, 1]),
+        "units": float(np.corrcoef(encoded)[0, 1]),
     }

@@ -3,7 +3,7 @@
 ```
 folder/.lock                       the lock of the process that trains
 folder/fit.json                    the seed of the fit
-folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two are kept
+folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two stay
 ```
 
 A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It holds the state, and
@@ -109,7 +109,7 @@ class Checkpoints:
         folder: Its folder.
         fingerprint: What the training depends on, JSON types by name.
         minutes: Time between two checkpoints in the middle of an epoch.
-        keep: How many are kept.
+        keep: Number of the newest checkpoints that stay.
         resume: Whether the training goes on with the newest one.
         max_size: How long one may be, see `CheckpointSpec`.
     """

@@ -250,7 +250,7 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
         raise SpecError(
             "callbacks",
             expected=expected,
-            received=f"{callback!r}, which hears a single training from its beginning",
+            received=f"{callback!r}, which observes a single training from its beginning",
             hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
         )
 

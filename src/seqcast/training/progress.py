@@ -133,7 +133,7 @@ class _Audience:
 def listen(hear: Callable[[TrainingEvent], None]) -> Iterator[None]:
     """Hear of the trainings that run in this process within the block.
 
-    Trainings in worker processes are not heard.
+    Trainings in worker processes send no events.
 
     Args:
         hear: Called a few times a second, in the thread that trains or one of Keras's.
@@ -156,7 +156,7 @@ def listen(hear: Callable[[TrainingEvent], None]) -> Iterator[None]:
 
 
 def listeners(deadline: Deadline | None) -> list[Any]:
-    """Return the callbacks by which a training is heard: one, or none where nobody listens.
+    """Return the callbacks that report a training: one, or none where nobody listens.
 
     Args:
         deadline: When the training has to be done; `None` where its epochs say so.

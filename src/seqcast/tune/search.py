@@ -167,7 +167,7 @@ def _check_counts(**counts: int | None) -> None:
 def _url(storage: Any, resume: bool) -> str | None:
     """Return where trials are stored; `None` for as long as the call takes."""
     if resume and storage is None:
-        expected = Phrase(Option("storage"), " beside it")
+        expected = Phrase(Option("storage"), " as well")
         raise SpecError("resume", expected=expected, received="None", hint="Name the study's.")
     return None if storage is None else storage_url(storage)
 

@@ -169,7 +169,7 @@ class JobPanel(Panel):
             queue: Where it runs.
             function: As for `JobQueue.submit`.
             arguments: Its arguments.
-            hear: Hears what it tells.
+            hear: Called with each event that the job sends.
 
         Returns:
             The result; `None` where there is a `problem`.
@@ -190,10 +190,10 @@ class JobPanel(Panel):
                 self._show_job(False)
 
     def hear(self, event: Any) -> None:
-        """Take what the job tells, with the `share` that is done.
+        """Show an event of the job, with the `share` of it that is done.
 
         Args:
-            event: What it tells.
+            event: The event.
         """
         self.event = event
 
@@ -202,7 +202,7 @@ class JobPanel(Panel):
         if self.job is not None:
             self.job.stop()
             self.button.disable()
-            self.text.set_text("Stopping; what is best so far is kept")
+            self.text.set_text("Stopping; the best result so far stays")
 
     def _show_job(self, runs: bool) -> None:
         """Show the progress while a job runs, and hide it afterwards."""

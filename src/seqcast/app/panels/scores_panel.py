@@ -1,4 +1,4 @@
-"""*How good*: a backtest beside naive forecasts, by step and by series, the worst series first, and the coverage."""
+"""*How good*: a backtest next to naive forecasts, by step and by series, the worst series first, and the coverage."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class ScoresPanel(JobPanel):
             chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name="mean absolute error")
             show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=self.dark)
         with panel_card():
-            heading("How often the intervals held", 3)
+            heading("How often the intervals contained the value", 3)
             rows = [[f"{level:g} %", f"{share:.0%}"] for level, share in coverage(tested, columns).items()]
             show_table(["interval", "share of values within"], rows, "Coverage of the intervals")
         table = scores_by_series(tested, columns)
@@ -118,7 +118,7 @@ class ScoresPanel(JobPanel):
         shown = slice(max(0, end - DRAWN * len(last)), end)
         heading(f"{self.series}: the last of these forecasts, and what came", 3)
         chart = fan_chart(self.series, (stamps[shown], values[shown]), ahead, bounds_of(last), unit=columns.value)
-        show_chart(chart, f"Forecast of the past of {self.series} beside what came", dark=self.dark)
+        show_chart(chart, f"Forecast of the past of {self.series} and what came", dark=self.dark)
 
 
 def _verdict(tested: Any, columns: Any) -> str:

@@ -20,7 +20,7 @@ from seqcast.data.frames import table_bytes
 
 KINDS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel"}
 
-# Copies the text beside the button that is pressed.
+# Copies the text next to the button that is pressed.
 COPY = "(event) => navigator.clipboard?.writeText(event.currentTarget.previousElementSibling.textContent)"
 
 
@@ -52,7 +52,7 @@ class TakePanel(Panel):
             note("In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1.")
         with panel_card():
             heading("The same again, without this page", 3)
-            note("The recipes read these tables: put them beside the script.")
+            note("The recipes read these tables: put them into the folder of the script.")
             with ui.row():
                 name = file_name(table)
                 rows = partial(table_bytes, frame.df, "csv")

@@ -88,12 +88,14 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
     Example:
         >>> check_in_batches(None, None, np.ones(3))
         Traceback (most recent call last):
-        seqcast.errors.DataError: sample_weight: expected nothing beside batches, received a list or array. ...
+        seqcast.errors.DataError: sample_weight: expected none, since the batches have their own, received a list or ...
     """
     for name, values in (("static_covariates", static), ("future_covariates", future), ("sample_weight", weight)):
         if values is not None:
             hint = "Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight)."
-            raise DataError(name, expected="nothing beside batches", received="a list or array", hint=hint)
+            raise DataError(
+                name, expected="none, since the batches have their own", received="a list or array", hint=hint
+            )
 
 
 def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch], Any]:

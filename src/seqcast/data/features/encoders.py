@@ -224,6 +224,6 @@ _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or catego
 def _check_count(name: str, count: int, rows: int) -> None:
     if count <= MOST_CATEGORIES:
         return
-    each = ", a category for every series or row: such names tell nothing about new ones" if count == rows else ""
+    each = ", a category for every series or row: such names say nothing about new ones" if count == rows else ""
     hint = "Leave the column out, or put rare categories together."
     raise DataError(column=name, expected=f"at most {MOST_CATEGORIES} categories", received=f"{count}{each}", hint=hint)

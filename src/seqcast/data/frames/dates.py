@@ -81,7 +81,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     )
     if not all(times.equals(parsed) for _, times in tried if not times.isna().any()):
         expected = "dates that can be read in one way only"
-        received = f"{column.iloc[0]!r}, and no row tells the day from the month"
+        received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
         hint = Phrase("Give ", Option("day_first", True), " or ", Option("day_first", False), ".")
         raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
     return parsed, _day_stands_first(style)

@@ -252,7 +252,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
         name, text = undecided
         mark = "," if "," in text else "."
         expected = "numbers that can be read in one way only"
-        received = f"{text!r:.80}, and no number tells a decimal mark from one between thousands"
+        received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
         hint = Phrase("Give ", Option("decimal", mark), " or ", Option("thousands", mark), ".")
         raise DataError(path=str(path), column=name, expected=expected, received=received, hint=hint)
     return replace(dialect, decimal=next(iter(decimals), "."), thousands=thousands)

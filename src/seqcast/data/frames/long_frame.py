@@ -224,16 +224,16 @@ class LongFrame:
             raise self.first_error(np.flatnonzero(mask.any(axis=1)), at)
 
     def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
-        """Return which series are kept, and the frame without the others.
+        """Return which series remain, and the frame without the others.
 
         Args:
             errors: What is wrong with each series that is left out, by its name.
 
         Returns:
-            A mask of the series, `[N]`, and the frame of those that are kept.
+            A mask of the series, `[N]`, and the frame of those that remain.
         """
-        kept = np.array([name not in errors for name in self.source.ids])
-        return kept, replace(self.of_series(kept), skipped={**self.skipped, **errors})
+        remaining = np.array([name not in errors for name in self.source.ids])
+        return remaining, replace(self.of_series(remaining), skipped={**self.skipped, **errors})
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows; those without values are left out.
@@ -362,5 +362,5 @@ class LongFrame:
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
             own[:, np.isnan(own).all(axis=0)] = 1.0  # no size is far from those of nothing but zeros
             far[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
-        expected = "a value beside which the usual ones of its series are not rounded away"
+        expected = "a value so close to the usual ones of its series that these are not rounded away"
         self.refuse_targets(far, expected=expected, hint="Correct it, or write NaN where a value is missing.")

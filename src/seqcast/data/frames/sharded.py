@@ -293,14 +293,14 @@ class ShardedFrame:
         return LongFrame.concat([frame.tail(steps) for _, frame in self.parts()])
 
     def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
-        """Return which series are kept, and the frame without the others, see `LongFrame.without`.
+        """Return which series remain, and the frame without the others, see `LongFrame.without`.
 
         Args:
             errors: What is wrong with each series that is left out, by its name.
         """
-        kept = np.array([name not in errors for name in self.source.ids])
+        remaining = np.array([name not in errors for name in self.source.ids])
         rest = self.changed(lambda frame: frame.without(errors)[1])
-        return kept, replace(rest, skipped={**self.skipped, **errors})
+        return remaining, replace(rest, skipped={**self.skipped, **errors})
 
     def check_observed(self) -> None:
         """Refuse series without an observed value of a target, see `LongFrame.check_observed`."""

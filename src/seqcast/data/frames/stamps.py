@@ -126,7 +126,7 @@ def by_series(steps: Sequence[Stamps]) -> Stamps:
 
 # ---------------------------------------------------------------- formats
 
-# Counts since 1970: the unit, how many of it a second has, and the shortest step that tells time from mere counting.
+# Counts since 1970: the unit, how many of it a second has, and the shortest step of a time, not a mere count.
 _UNIX = {
     "unix_s": ("s", 1, 60),
     "unix_ms": ("ms", 10**3, 1_000),
@@ -157,7 +157,7 @@ def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
 
     Returns:
         The format, `None` where they are probably no time; and which numbers are none of it, `[n]`: `None` where their
-        steps are too small to tell a time from a count.
+        steps are too small to distinguish a time from a count.
 
     Example:
         >>> likely_format(np.array([20240131, 20240201, 20240202]))

@@ -243,7 +243,7 @@ def read_frame(
 
 def _about_ids(error: DataError, hint: Phrase) -> DataError:
     """Return the error for rows of one series that do not follow, which may be several without a column of ids."""
-    question = " Or does it hold several series? Name the column that tells them apart: "
+    question = " Or does it hold several series? Name the column that distinguishes them: "
     return DataError(
         option=error.option,
         column=error.column,

@@ -55,7 +55,7 @@ def partition(
     """Write a table as a folder of Parquet files in which the rows of each series are contiguous.
 
     Rows are sorted by id and time, and each series is in one file. The table may be larger than the memory: DuckDB
-    sorts it, with what does not fit on the disk, beside the folder, for as long as it takes. The folder appears when
+    sorts it, with what does not fit into memory in a temporary folder next to it. The folder appears when
     all is written.
 
     Text becomes typed on the way: ids stay text, times are ISO 8601, whole numbers, or written as `columns.ds_format`
@@ -135,7 +135,7 @@ def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
 
 
 def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException | None:
-    """Return the error that tells of one of DuckDB's; by way of Arrow, or of Python, they lose their type.
+    """Return the error that stands for one of DuckDB's; by way of Arrow, or of Python, they lose their type.
 
     `None` is for others.
     """
@@ -145,12 +145,12 @@ def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseEx
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
         return SpecError(
             "memory_limit",
-            expected="enough memory, and room on the disk beside the folder",
+            expected="enough memory, and room on the disk of the folder",
             received=f"{limit / 1e9:.3g} GB ({lines[0][:200]})",
             hint=Phrase("Give more, as in ", Option("memory_limit", "4 GB"), "."),
         )
     if isinstance(error, duckdb.IOException) and "write" in lines[0]:
-        place, hint = "the disk beside the folder", "Nothing was written."
+        place, hint = "the disk of the folder", "Nothing was written."
         return SaveError(place, expected="room to sort", received=lines[0][:200], hint=hint)
     if isinstance(error, OSError | RuntimeError):
         return None

@@ -192,7 +192,7 @@ class ArrayCache:
     """Arrays that were used last, up to a number of bytes; threads may share it.
 
     Args:
-        most_bytes: How much is kept. One array alone may be larger.
+        most_bytes: Size of the cache. One array alone may be larger.
 
     Example:
         >>> cache = ArrayCache(64)
@@ -210,10 +210,10 @@ class ArrayCache:
         return len(self._arrays)
 
     def get(self, key: Any, make: Callable[[], Array]) -> Array:
-        """Return the array of a key, which is made if it is not kept.
+        """Return the array of a key, which is made if it is not in the cache.
 
         Args:
-            key: What it is kept under.
+            key: Its key.
             make: Makes it.
         """
         with self._lock:

@@ -41,8 +41,8 @@ def known_at_cutoffs(
         horizon: Steps of each forecast, `H`.
         n_windows: Number of cutoffs.
         step_size: Steps from one cutoff to the next; `None` is the horizon.
-        align: `time` cuts all series at the same stamps, counted from the latest one, so that no series tells another's
-            future; `series` counts from each series' own end.
+        align: `time` cuts all series at the same stamps, counted from the latest one, so that no series reveals the
+            future of another; `series` counts from each series' own end.
         complete: Whether each series has to have rows before the first cutoff; otherwise it has no forecast there.
 
     Raises:

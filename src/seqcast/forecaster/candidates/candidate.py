@@ -230,7 +230,7 @@ class Candidate(ABC):
         key: Its key in the table of candidates and in files.
         words: What texts call it, by each name that it may have in `Choice.shares`.
         prior: Its weight in comparison with a candidate whose hold-out loss is as small.
-        learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers hear them.
+        learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers see them.
     """
 
     key: ClassVar[str]

@@ -191,7 +191,7 @@ def naive_calibrations(
     if not counts.all():
         raise DataError(
             "df",
-            expected=f"a value and another one {season_length} steps before it, to tell how far forecasts err",
+            expected=f"a value and another one {season_length} steps before it, to measure how far forecasts err",
             received="none",
             hint="Give longer series, or level=() for a forecast without intervals.",
         )

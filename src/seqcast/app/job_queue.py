@@ -101,8 +101,8 @@ class JobQueue:
         Args:
             function: A function of a module, called in the process as `function(*arguments)`.
             arguments: Its arguments.
-            hear: Called in the event loop with whatever the job tells. The function then gets one more argument, the
-                first: what it tells by.
+            hear: Called in the event loop with each event that the job sends. The function then gets one more
+                argument, the first: a function that sends an event.
 
         Returns:
             The job.

@@ -262,13 +262,13 @@ def _logarithms(errors: Array) -> Array:
 
 
 def _future(
-    base: SeasonalBase, unit: Array, seasons: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
+    base: SeasonalBase, unit: Array, lengths: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
 ) -> Array:
     """Return the columns of the future, `[B, H, 46]`, of windows with a season and a longer one.
 
     `ends` are their lowest and highest known values, `[B, 1]` each.
     """
-    values, forecast, (season, longer) = base.values, base.forecast, seasons
+    values, forecast, (season, longer) = base.values, base.forecast, lengths
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
     newest = forward_fill(values[:, :, None])[:, -1]

@@ -131,7 +131,7 @@ class _Audience:
 
 @contextlib.contextmanager
 def listen(hear: Callable[[TrainingEvent], None]) -> Iterator[None]:
-    """Hear of the trainings that run in this process within the block.
+    """Report the trainings that run in this process within the block.
 
     Trainings in worker processes send no events.
 

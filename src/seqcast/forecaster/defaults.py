@@ -37,8 +37,8 @@ EFFORTS = ("auto", "quick", "balanced", "best")
 # know.
 ROWS_TO_TRAIN = 2_000
 
-# The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
-# more than once an epoch, since a few steps would train little; with very many it ends an epoch early, since
+# Of few windows the default training takes smaller batches (50 an epoch, down to this size). It passes over very few
+# windows more than once an epoch, since a few steps would train little. With very many it ends an epoch early, since
 # neighbouring windows are much alike.
 SMALLEST_BATCH = 64
 LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
@@ -47,9 +47,8 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 # stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
 # (docs/history.md).
 LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
-# Where an epoch has this number of steps, networks of segments have learnt what there is after eight, in which the
-# learning rate comes down (docs/history.md). Who changes a field on which that depends has all
-# epochs.
+# Where an epoch has this number of steps, networks of segments have learnt what there is after eight epochs, in which
+# the learning rate comes down (docs/history.md). A user who changes one of these fields has all epochs.
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
 SHORTER_UNLESS = (
     "epochs",
@@ -152,6 +151,11 @@ def specs(
     sizes: Sizes,
 ) -> tuple[NetworkSpec, TrainingSpec]:
     """Return the network and its training.
+
+    The default training is that of the preset for networks of segments, else a `TrainingSpec()` with
+    `early_stopping=5`. Its batches shrink to 64 when windows are few. An epoch has 60 to 200 steps: 25 to 200 for a
+    `NetworkSpec`, and up to 300 for networks of segments from 100,000 windows on. Networks of segments whose epochs
+    have 200 steps train 8 epochs at most, or 12 from 100,000 windows on, and stop after 3 without a gain.
 
     Args:
         preset: Name of a network, see `named_network`, or a spec, which is taken as it is.

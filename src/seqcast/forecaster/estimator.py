@@ -51,59 +51,55 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     Args:
         horizon: Steps to forecast in training, and by default in `predict`.
-        context_length: Steps of past that a forecast reads; several lengths are divided among the members. `None` takes
-            two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are shorter than a day
-            and the network reads segments. It takes at most half of the rows of a series without one horizon: of the
-            series that the middle row of the frame is in, or with `missing="raise"` of the shortest one. See
+        context_length: Past steps that a forecast reads; several lengths are divided among the members. `None` takes
+            two seasons, two horizons or 24 steps, whichever is most, and at most half of a usual series. Networks of
+            segments read at least two weeks where steps are shorter than a day. See
             `seqcast.forecaster.defaults.context_rule`.
-        level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
-            `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
-            any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
-        preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`, as it is. `auto` chooses by evidence: the last
-            season, the pretrained network, the same fine-tuned, and one that is trained (`segment` where the season can
-            be cut into segments of at least 4 steps, else `classic`, see `seqcast.specs.presets`) forecast validation
-            windows, and share the forecast as is best there; `choice_` says how and why. If the last season alone is
-            better, it warns. `pretrained` has seen synthetic series only, reads up to 2,048 steps and is not trained.
+        level: Levels of the intervals, in per cent. A named network forecasts the quantiles that bound them; with `()`
+            it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of any
+            level, and one with quantiles those between them. One with a point needs `calibrate`.
+        preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`. `auto` compares candidates on validation
+            windows: the last season, the pretrained network, the same fine-tuned, and a network that is trained
+            (`segment` if the season divides into segments of at least 4 steps, else `classic`). Each gets the share of
+            the forecast that is best there; `choice_` says which and why. `auto` warns if the last season alone is
+            better. `pretrained` has seen synthetic series only, reads up to 2,048 steps and is not trained.
         effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
-            horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.
-        training: How it is trained. `None` is a `TrainingSpec()` with `early_stopping=5`, or for segments that of the
-            preset, in batches down to 64 when windows are few and epochs of 60 to 200 steps (of segments to 300; of a
-            `NetworkSpec` from 25 on, and its own early stopping). Epochs of segments that have 200 steps or more are 8
-            at most, from 100,000 windows on 12, and end after 3 without a gain. A dict changes some fields (who changes
-            length, rate or optimiser has all epochs), and a `TrainingSpec` is taken as it is. The best epoch is chosen
-            on `validation_fraction` of each series, its end, which is not trained on; 0 trains on everything.
-        columns: Names of the columns, if not `unique_id`, `ds`, `y`; several values are forecast together (`target`).
-        freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
-            infers it, checks every row against it and says what it is.
-        season_length: Steps of a season, also of the last one in `backtest`; `None` takes the usual of the frequency.
-        static_covariates: Columns that are constant within a series: numbers, scaled over all series, booleans, or
-            text, of which each value that fit saw has an input of its own, and all others share one.
+            horizon after them. Otherwise, or with covariates, `training` or `members`, it is `balanced`.
+        training: How the networks are trained: a `TrainingSpec`, or a dict that changes some fields of the default. A
+            dict that changes length, rate or optimiser trains all epochs. `None` is the default, which stops early and
+            adapts batches and epochs to the number of windows; see `seqcast.forecaster.defaults.specs`. The best epoch is
+            chosen on the last `validation_fraction` of each series, which is not trained on; 0 trains on everything.
+        columns: Names of the columns, if not `unique_id`, `ds`, `y`. Several targets are forecast together.
+        freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number. `None` infers it,
+            checks every row against it and prints it.
+        season_length: Steps of a season, also of the last season in `backtest`; `None` takes the frequency's usual one.
+        static_covariates: Columns that are constant within a series: numbers, booleans or text. Numbers are scaled over
+            all series. Each text that fit saw has an input of its own, and all others share one.
         past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
         future_covariates: Columns that are known for the future; `predict` needs them for the whole horizon.
-        calendar: `auto` (sine and cosine of the cycles that the frequency has, that the longest series shows thrice and
-            that are longer than the context), `none`, or names from
-            `seqcast.data.features.calendar.CALENDAR_FEATURES`, `auto` and `holidays:DE` (any country of the
-            package `holidays`, with a region as `holidays:US-CA`).
-        missing: `fill` takes missing steps and values: networks see the value before and whether there was one, and
+        calendar: Calendar features: `auto`, `none`, or names from `seqcast.data.features.calendar.CALENDAR_FEATURES`,
+            `auto` and `holidays:DE` (any country of the package `holidays`, with a region as `holidays:US-CA`). `auto`
+            takes sine and cosine of each cycle that the longest series shows three times and no context contains.
+        missing: `fill` accepts missing steps and values. Networks read the value before and whether it was observed;
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
-        on_bad_series: What to do about series in which something is wrong, such as a stamp twice: `raise`, or `skip`
-            them and train on the others; `skipped_series_` says which and why.
+        on_bad_series: What to do about series with an error, such as a repeated stamp: `raise`, or `skip` them and
+            train on the others. `skipped_series_` says which and why.
         irregular: Whether stamps need not keep to a step. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
-        scale: How each series is scaled: `auto` (`log` where values are >= 0 and series swing the more the higher
-            they stand, else `standard`; see `seqcast.forecaster.defaults.scale_rule`), `standard` (zero mean, unit
-            deviation), `robust` (median and interquartile range), `minmax`, `mean` (divided by the mean magnitude),
-            `log1p` (for values >= 0: logarithms of `1 + x`, then `standard`), `log` (the same with a hundredth of the
-            series' mean in place of the 1, so that its unit does not matter) or `none`.
-        support: Which values are possible; forecasts, bounds and sample paths keep to them: `real`, `non-negative`,
-            `counts` (whole numbers, rounded, the bounds of intervals outwards), or `auto`: `non-negative` for targets
-            that were never negative in the frame of fit, else `real`.
+        scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
+            range), `minmax`, `mean` (divided by the mean magnitude), `log1p` (`standard` of `log(1 + x)`, for values
+            >= 0), `log` (the same with a hundredth of the series' mean in place of the 1) or `none`. `auto` is `log`
+            where values are >= 0 and series vary more at higher levels, else `standard`. See
+            `seqcast.forecaster.defaults.scale_rule`.
+        support: Possible values, to which forecasts, bounds and sample paths keep: `real`, `non-negative`, or `counts`
+            (whole numbers; bounds are rounded outwards). `auto` is `non-negative` for targets that were never negative
+            in the frame of fit, else `real`.
         weighting: `windows` gives each training window the same weight, `series` each series.
         calibrate: Whether intervals are widened (or narrowed) at each step so that they would have reached their
             levels on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
-        point: Whether the point forecast is the `median` or the `mean` of the distribution that is forecast.
-        members: Networks, trained side by side from seeds of their own.
+        point: The point forecast: the `median` or the `mean` of the distribution that is forecast.
+        members: Number of networks, trained in parallel from seeds of their own.
         combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.

@@ -68,8 +68,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             horizon after them. Otherwise, or with covariates, `training` or `members`, it is `balanced`.
         training: How the networks are trained: a `TrainingSpec`, or a dict that changes some fields of the default. A
             dict that changes length, rate or optimiser trains all epochs. `None` is the default, which stops early and
-            adapts batches and epochs to the number of windows; see `seqcast.forecaster.defaults.specs`. The best epoch is
-            chosen on the last `validation_fraction` of each series, which is not trained on; 0 trains on everything.
+            adapts batches and epochs to the number of windows; see `seqcast.forecaster.defaults.specs`. The best epoch
+            is chosen on the last `validation_fraction` of each series, which is not trained on; 0 trains on everything.
         columns: Names of the columns, if not `unique_id`, `ds`, `y`. Several targets are forecast together.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number. `None` infers it,
             checks every row against it and prints it.

@@ -114,7 +114,7 @@ def measure_backtest(runner, report, job):
     """A backtest of five windows by fitted networks against one forecast."""
     outcomes = measure_task("backtest", runner, report, job)
     name = '`backtest(refit="never")` of 5 windows / `predict(df=...)`'
-    report.figure(name, [one["ratio"] for one in outcomes], "≤ 6")
+    report.figure(name, [one["ratio"] for one in outcomes])
     report.figure("`predict(df=...)` of all series, s", [one["predict_s"] for one in outcomes])
 
 
@@ -126,7 +126,7 @@ def measure_libraries(runner, report, job):
     whole = itemgetter("whole_s")
     for peer in CONTESTANTS[1:]:
         name = f"process start to forecasts of all series: {peer.name} / ours"
-        report.figure(name, harness.ratios(results, peer.name, whole), "≥ 3")
+        report.figure(name, harness.ratios(results, peer.name, whole))
     naive = [dataclasses.replace(job, seed=number).naive_errors() for number in range(runner.count)]
     for repeated in naive[0]:
         errors = [one[repeated] for one in naive]
@@ -134,7 +134,7 @@ def measure_libraries(runner, report, job):
     shown = {f"{name} {outcomes[0]['version']}": outcomes for name, outcomes in results.items()}
     keys = {"whole, s": "whole_s", "to the frame": "frame_s", "import and fit": "fit_s", "predict": "predict_s"}
     columns = {title: itemgetter(key) for title, key in {**keys, "peak MiB": "peak_mb", "error": "error"}.items()}
-    report.detail(f"{job.series:,} series × {job.rows} rows, {job.steps} steps", shown, columns)
+    report.detail("libraries", shown, columns)
 
 
 MEASURES = {
@@ -162,7 +162,7 @@ def main():
         parser.error("--quick proves the path and measures nothing: leave out --write")
     job, usual = (QUICK, (1, 1)) if arguments.quick else (FULL, (harness.ROUNDS, LIBRARY_ROUNDS))
     several, few = (arguments.rounds or count for count in usual)
-    report = harness.Report()
+    report = harness.Report(f"{job.series:,} series × {job.rows} rows, {job.steps} steps")
     for name in arguments.chosen:
         MEASURES[name](harness.Runner(arguments.results, few if name == "libraries" else several), report, job)
     line = harness.machine(("keras", "jax", "numpy", "pandas"))

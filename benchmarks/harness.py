@@ -304,21 +304,25 @@ def best_peer(results, value):
 class Report:
     """Measured figures as lines of a table, and all results as JSON."""
 
-    def __init__(self):
+    def __init__(self, job=""):
+        self.job = job
         self.rows = []
-        self.details = []
+        self.columns = {}
         self.data = {}
 
-    def figure(self, name, values, want="", digits=2):
-        """Add a figure with what it was to reach."""
-        self.rows.append([name, spread(values, digits), want])
+    def figure(self, name, values, digits=2):
+        """Add a figure."""
+        self.rows.append([name, spread(values, digits)])
 
     def detail(self, title, results, columns):
-        """Add a table of all contestants' medians and keep all results."""
+        """Add columns to the table of all contestants' medians and keep all results."""
         self.data[title] = results
-        rows = [[name, *(spread(map(one, found)) for one in columns.values())] for name, found in results.items()]
-        self.details += ["", table([title, *columns], rows)]
+        for column, one in columns.items():
+            self.columns[column] = {name: spread(map(one, found)) for name, found in results.items()}
 
     def text(self, heading):
         """Return the tables below a heading."""
-        return "\n".join([heading, "", table(["figure", "measured", "to reach"], self.rows), *self.details])
+        names = dict.fromkeys(name for column in self.columns.values() for name in column)
+        rows = [[name, *(column.get(name, "") for column in self.columns.values())] for name in names]
+        details = ["", table([self.job, *self.columns], rows)] if rows else []
+        return "\n".join([heading, "", table(["figure", "measured"], self.rows), *details])

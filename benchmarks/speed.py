@@ -38,7 +38,7 @@ PEERS = [
     harness.Contestant("torch", harness.RUNTIMES, "torch_peer.py"),
 ]
 step_ms = itemgetter("step_ms")
-WAITED = {"p50 ms": itemgetter("p50_ms"), "p99 ms": itemgetter("p99_ms")}
+WAITED = {"one window, p50 ms": itemgetter("p50_ms"), "p99 ms": itemgetter("p99_ms")}
 
 
 def products(*, batch, context, horizon, width, depth, gates=3):
@@ -72,14 +72,17 @@ def measure_step(runner, report):
     results = runner.rounds("step", PEERS, STEP)
     speeds = runner.repeat("gflops", [sys.executable, __file__, "--gflops"])
     limits = [products(**POST) / one["gflops"] / 1e6 for one in speeds]
-    wanted = {"tf_keras": "≥ 1.4, then 1.8", "Keras 3 on JAX": "≥ 2, then 2.5", "torch": "≥ 1.8, then 2.2"}
     for peer in [name for name in results if name != harness.SEQCAST]:
-        report.figure(f"training step: {peer} / ours", harness.ratios(results, peer, step_ms), wanted.get(peer, ""))
+        report.figure(f"training step: {peer} / ours", harness.ratios(results, peer, step_ms))
     over = [step_ms(ours) / limit for ours, limit in zip(results[harness.SEQCAST], limits, strict=True)]
-    report.figure("training step: ours / arithmetic limit", over, "≤ 3, then 2.2")
+    report.figure("training step: ours / arithmetic limit", over)
     compiled = [one["first_epoch_s"] - statistics.median(one["epochs_ms"]) / 1000 for one in results[harness.SEQCAST]]
-    report.figure("building and compiling the network, seconds", compiled, "< 3")
-    columns = {"ms a step": step_ms, "first epoch, s": itemgetter("first_epoch_s"), "peak MiB": itemgetter("peak_mb")}
+    report.figure("building and compiling the network, seconds", compiled)
+    columns = {
+        "GRU step, ms": step_ms,
+        "first epoch, s": itemgetter("first_epoch_s"),
+        "peak MiB": itemgetter("peak_mb"),
+    }
     report.detail("training step, GRU", results, columns)
 
 
@@ -87,23 +90,20 @@ def measure_lstm(runner, report):
     """The same with LSTM layers."""
     results = runner.rounds("lstm", PEERS, [*STEP, "--cell", "lstm"])
     peer = harness.best_peer(results, step_ms)
-    figures = harness.ratios(results, peer, step_ms)
-    report.figure(f"LSTM training step: best peer ({peer}) / ours", figures, "≥ 1.4, then 1.8")
-    report.detail("training step, LSTM", results, {"ms a step": step_ms})
+    report.figure(f"LSTM training step: best peer ({peer}) / ours", harness.ratios(results, peer, step_ms))
+    report.detail("training step, LSTM", results, {"LSTM step, ms": step_ms})
 
 
 def measure_latency(runner, report):
     """Warm forecasts of one window."""
     results = runner.rounds("latency", PEERS, ["latency"])
-    report.figure("one window, ms, median call", [one["p50_ms"] for one in results[harness.SEQCAST]], "≤ 0.6, then 0.3")
-    report.figure("one window, ms, 99th percentile", [one["p99_ms"] for one in results[harness.SEQCAST]], "≤ 2")
-    report.detail("one window, by hand (ours: the public predict)", results, WAITED)
+    report.detail("one window", results, WAITED)
 
 
 def measure_throughput(runner, report):
     """Windows forecast a second."""
     results = runner.rounds("throughput", PEERS, ["throughput"])
-    for count, want in ((1_000, "≥ 1.5, then 2"), (100_000, "")):
+    for count in (1_000, 100_000):
         name = f"windows_per_s_{count}"
 
         def value(outcome, name=name):
@@ -111,9 +111,9 @@ def measure_throughput(runner, report):
 
         peer = harness.best_peer(results, value)
         label = f"windows a second, {count:,} at once: ours / best peer ({peer})"
-        report.figure(label, harness.ratios(results, peer, value), want)
+        report.figure(label, harness.ratios(results, peer, value))
     columns = {"thousand windows/s, 1,000 at once": lambda one: one["windows_per_s_1000"] / 1000}
-    report.detail("throughput, by hand (ours: the public predict)", results, columns)
+    report.detail("throughput", results, columns)
 
 
 def measure_start(runner, report):
@@ -128,8 +128,8 @@ def measure_start(runner, report):
 
     bare = seconds("bare python", [sys.executable, "-c", "pass"])
     imported = seconds("import", [sys.executable, "-c", "import seqcast"])
-    report.figure("`import seqcast`, s", [b - a for a, b in zip(bare, imported, strict=True)], "< 0.3")
-    report.figure("`seqcast --help`, s", seconds("help", [program, "--help"]), "< 0.5")
+    report.figure("`import seqcast`, s", [b - a for a, b in zip(bare, imported, strict=True)])
+    report.figure("`seqcast --help`, s", seconds("help", [program, "--help"]))
     folder.mkdir(parents=True, exist_ok=True)
     model, rows = str(folder / "co2.seqcast"), str(folder / "co2.csv")
     load("co2").to_csv(rows, index=False)
@@ -141,7 +141,7 @@ def measure_start(runner, report):
         second.append(runner.run("second fit", number, fit, variables)["process_s"])
         shutil.rmtree(folder / f"cache-{number}", ignore_errors=True)
     report.figure("`seqcast fit`, one epoch, first time, s", first)
-    report.figure("`seqcast fit`, one epoch, second time, s", second, "nothing compiled again")
+    report.figure("`seqcast fit`, one epoch, second time, s", second)
     report.figure("cold `seqcast predict`, s", seconds("predict", [program, "predict", model], folder / "cache"))
 
 

@@ -11,8 +11,6 @@ SMALLER = {
     "n_windows=10, step_size=12": "n_windows=2, step_size=12",
     "step_size=1)": "step_size=24)",
     "windows[::6]": "windows[:6]",
-    "100_000": "200",
-    "epochs=10, random_state=0)": "epochs=1, random_state=0, verbose=0)",
     'preset="pretrained")': 'preset="pretrained", verbose=0)',
 }
 

@@ -78,11 +78,10 @@ class Learning(Study):
         lines = []
         for steps, of_steps in results.by("steps").items():
             for windows, rows in of_steps.by("windows").items():
-                training, test = rows.array("training"), rows.array("test")
-                cells = [f"{steps:,}", f"{windows:,}", f"{128 * steps / windows:.3g}", spread(training), spread(test)]
-                lines.append([*cells, f"{test.mean() / training.mean():.2f}"])
-        header = ["gradient steps", "training windows", "passes", "training windows' error", "test windows' error"]
-        return f"{results.seeds}; mean squared error.\n\n" + markdown([*header, "test / training"], lines)
+                errors = [spread(rows.array(name)) for name in ("training", "test")]
+                lines.append([f"{steps:,}", f"{windows:,}", f"{128 * steps / windows:.3g}", *errors])
+        header = ["gradient steps", "training windows", "passes", "their error", "test windows' error"]
+        return f"{results.seeds}; mean squared error.\n\n" + markdown(header, lines)
 
 
 COUNTS = (1, 2, 3, 4)

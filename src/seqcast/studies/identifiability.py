@@ -115,10 +115,10 @@ class Periods(Study):
             "fit of two sines",
         ]
         return (
-            f"{results.seeds}; mean squared errors over all frequencies. The fit knows that there are two sines, their "
+            f"{results.seeds}; mean squared errors over all frequencies. The fit knows the number of sines, their "
             f"range and the level of noise; it has {results.rows[0]['setting']['fitted']} windows a seed. With "
-            "30 or 60 steps of horizon every signal is sampled twice or four times as densely: the same periods in "
-            f"more samples.\n\n{markdown(header, lines)}"
+            "30 or 60 steps of horizon signals are sampled twice or four times as densely."
+            f"\n\n{markdown(header, lines)}"
         )
 
 

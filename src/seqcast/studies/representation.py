@@ -115,11 +115,10 @@ class States(Study):
             f"{results.seeds}; R² on windows that the probe has not seen. The networks' own error is "
             f"{spread(results.array('mse'))}. Sines have no order: they are named by their frequency. Phases are those "
             f"at the last step.\n\n{markdown(['property', *map(', '.join, COLUMNS)], lines)}\n\n"
-            f"Probes of permuted values reach {table['r2_permuted'].mean():.2f} over all properties and sources. The "
-            f"directions in which a linear probe reads the slower sine's value at the last step and its quarter turn, "
-            f"and those for the faster sine, share {overlaps['shared']} of their variance; random directions would "
-            f"share {overlaps['chance']}. Over units, how much each encodes of the one sine's and of the other's value "
-            f"is correlated with {overlaps['units']}."
+            f"Probes of permuted values reach {table['r2_permuted'].mean():.2f}. The directions of a linear probe for "
+            "the value of the slower sine at the last step and its quarter turn, and those for the faster one, share "
+            f"{overlaps['shared']} of their variance, random ones {overlaps['chance']}. Over units, the R² for the "
+            f"two values are correlated with {overlaps['units']}."
         )
 
 

@@ -147,24 +147,20 @@ class Teacher(Study):
         """
         lines = []
         for each, rows in results.by("decoder_input").items():
-            mse, reached, memory = rows.array("mse"), rows.array("reaching"), rows.array("memory")
-            cells = [spread(mse.mean(axis=1)), spread(mse[:, 0]), spread(mse[:, -1])]
-            cells += [
-                spread(values[:, step], digits) for values, digits in ((reached, 2), (memory, 1)) for step in (0, -1)
-            ]
-            lines.append([each, *cells])
-        header = ["decoder reads", "error", "step 1", "step 15", "reaches the encoder from step 1", "from step 15"]
+            shown = ((rows.array("reaching"), 2), (rows.array("memory"), 1))
+            cells = [spread(values[:, step], digits) for values, digits in shown for step in (0, -1)]
+            lines.append([each, spread(rows.array("mse").mean(axis=1)), *cells])
+        header = ["decoder reads", "error", "reaches the encoder from step 1", "from step 15"]
         teacher = results.where(decoder_input="teacher")
         forced, forced_mean = spread(teacher.array("forced_own_state"), 5), spread(teacher.array("forced_mean_state"))
         free, free_mean = (spread(teacher.array(f"free_{state}_state"), 3) for state in ("own", "mean"))
         return (
-            f"{results.seeds}; errors are mean squared ones of the free forecast. What reaches the encoder is the root "
-            "mean square derivative of a step of the forecast by the encoder's state, units in their standard "
-            "deviations, as in training: with the truth shown to `teacher`. Memory: within how many of the last steps "
-            "of the past 95 % of the influence on a step lies.\n\n"
-            f"{markdown([*header, 'memory of step 1', 'of step 15'], lines)}\n\nShown the truth, the teacher-trained "
-            f"decoder has an error of {forced} (scaled units); with the mean state of all windows in place of each "
-            f"window's own it has {forced_mean}. Running free it has {free} and {free_mean}."
+            f"{results.seeds}; mean squared errors of the free forecast. What reaches the encoder is the root mean "
+            "square derivative of a step by the encoder's state, in standard deviations of its units, as in training: "
+            "`teacher` reads the truth. Memory: the number of last past steps with 95 % of the influence on a step."
+            f"\n\n{markdown([*header, 'memory of step 1', 'of step 15'], lines)}\n\nThe decoder trained with `teacher` "
+            f"has an error of {forced} (scaled units) when it reads the truth, and of {forced_mean} from the mean "
+            f"state of all windows. Running free it has {free} and {free_mean}."
         )
 
 

@@ -112,7 +112,6 @@ def test_the_page_about_tracking_runs(run_blocks, tmp_path, monkeypatch):
         number = mlflow.create_experiment("tracking", artifact_location=str(tmp_path / "artifacts"))
         mlflow.set_experiment(experiment_id=number)
     few = {"random_state=0": SHORT["random_state=0"].replace("'steps_per_epoch': 2", "'steps_per_epoch': 10")}
-    few |= {} if "TensorBoard" in missing else {"images_every=5": "images_every=1"}
     names = run_blocks("tracking", blocks_of("tracking", without=missing), few)
     assert [row["event"] for row in names["rows"]] == ["step", "epoch"]
     assert (tmp_path / "runs" / "README.md").read_text().startswith("---\nlibrary_name: seqcast")

@@ -5,14 +5,12 @@ import os
 import numpy as np
 import pytest
 
-from seqcast.data.series.scalers import SERIES_SCALES
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import SpecError
 from seqcast.export.decoding import Parts
 from seqcast.export.network_file import WRITTEN, NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import OnnxFile
 from seqcast.export.operators import ndx
-from seqcast.export.scaling import check_scale
 from seqcast.network import Seq2Seq
 from seqcast.network.distributions import distribution_of
 from seqcast.runtime.backend import keras
@@ -161,14 +159,7 @@ def test_parts_of_ones_own_are_refused_by_name(part, monkeypatch):
         check_network(NetworkSpec(**{part: "own"}), window, 3)
 
 
-def test_a_scale_of_ones_own_is_refused_by_name():
-    with pytest.raises(SpecError, match=r"scale: expected one of 'standard', .*, received 'own'"):
-        check_scale("own")
-
-
 def test_every_part_of_a_spec_is_written_or_known():
     for name, known in WRITTEN.items():
         others = set(NetworkSpec._names[name]) - set(known)
         assert others == ({"student_t", "negative_binomial"} if name == "head" else set())
-    for scale in SERIES_SCALES:
-        check_scale(scale)

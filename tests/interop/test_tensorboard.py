@@ -1,6 +1,5 @@
 """The TensorBoard log: what training recorded is what the files hold, and TensorBoard shows it."""
 
-import numpy as np
 import pytest
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
@@ -39,50 +38,15 @@ def test_steps(tmp_path):
     assert list(scalars(tmp_path / "train", "step_loss")) == [1, 2, 3, 4]
 
 
-def test_pictures_of_forecasts_every_few_epochs(tmp_path):
-    board = TensorBoard(tmp_path, images_every=2, windows=3)
-    Seq2SeqRegressor(**SMALL, epochs=5).fit(PAST, FUTURE, callbacks=[board])
-    pictures = events(tmp_path / "forecasts").Images("forecasts")
-    assert [picture.step for picture in pictures] == [1, 3]
-    for picture in pictures:
-        assert picture.encoded_image_string.startswith(b"\x89PNG")
-        size = np.frombuffer(picture.encoded_image_string[16:24], dtype=">u4")
-        assert size.tolist() == [picture.width, picture.height]
-
-
 def test_each_network_has_a_folder_of_its_own(tmp_path):
     tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
     options = {"preset": tiny, "members": 2, "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
-    board = TensorBoard(tmp_path, images_every=1)
+    board = TensorBoard(tmp_path)
     forecaster = Forecaster(12, **options, random_state=0).fit(load("elnino"), callbacks=[board])
     for network, history in zip(("network-1", "network-2"), forecaster.histories_, strict=True):
         assert scalars(tmp_path / network / "train", "epoch_loss") == pytest.approx({0: history["loss"][0]}, rel=1e-5)
-        assert len(events(tmp_path / network / "forecasts").Images("forecasts")) == 1
 
 
-def test_batches_of_a_stream_have_no_windows_to_draw():
-    def batches():
-        while True:
-            yield PAST[:8], FUTURE[:8]
-
-    model = Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1)
-    with pytest.raises(SpecError, match="images_every: expected arrays, a frame or validation to"):
-        model.fit(batches(), callbacks=[TensorBoard("nowhere", images_every=1)])
-
-
-@pytest.mark.parametrize("options", [{"images_every": 0}, {"windows": 0}, {"every_n_steps": 0}])
-def test_numbers_are_checked(options):
-    with pytest.raises(SpecError, match=next(iter(options))):
-        TensorBoard("nowhere", **options)
-
-
-def test_pictures_of_a_fit_of_files(tmp_path):
-    pytest.importorskip("pyarrow")
-    (tmp_path / "rows").mkdir()
-    for name in ("north", "south"):
-        load("elnino").assign(unique_id=name).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
-    board = TensorBoard(tmp_path / "logs", images_every=1)
-    options = {"training": {"epochs": 1, "steps_per_epoch": 2}, "level": (), "random_state": 0, "verbose": 0}
-    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    Forecaster(12, preset=tiny, **options).fit(tmp_path / "rows", callbacks=[board])
-    assert len(events(tmp_path / "logs" / "forecasts").Images("forecasts")) == 1
+def test_numbers_are_checked():
+    with pytest.raises(SpecError, match="every_n_steps"):
+        TensorBoard("nowhere", 0)

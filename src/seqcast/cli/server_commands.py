@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 
@@ -12,9 +13,6 @@ import seqcast
 from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.serve import ServerSettings, entry_of, named_models
 from seqcast.serve import new_key as draw_key
-
-if TYPE_CHECKING:
-    from seqcast.runtime import Environment
 
 
 def serve(settings: ServerSettings, models: list[str] | None = None, new_key: str | None = None) -> None:
@@ -114,27 +112,27 @@ def doctor(as_json: bool = False) -> None:
     Args:
         as_json: Print the result as one JSON document.
     """
-    from seqcast.runtime import Environment
+    from seqcast.runtime import current_environment
 
-    found = Environment.current()
-    intact, problems = False, found.problems
-    if found.backend:
+    found = current_environment()
+    intact, problems = False, found["problems"]
+    if found["backend"]:
         from seqcast.pretrained import weights_are_intact
 
         intact = weights_are_intact()
-    if found.backend and not intact:
+    if found["backend"] and not intact:
         problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
     if as_json:
-        print_json({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems})
+        print_json({"seqcast": seqcast.__version__, **found})
     else:
-        _print_environment(found, "intact" if intact else "damaged" if found.backend else "not looked at")
+        _print_environment(found, "intact" if intact else "damaged" if found["backend"] else "not looked at")
     for problem in problems:
         note(f"Problem: {problem}")
     if problems:
         raise typer.Exit(1)
 
 
-def _print_environment(found: Environment, weights: str) -> None:
+def _print_environment(found: Mapping[str, Any], weights: str) -> None:
     """Print tables.
 
     Args:
@@ -142,27 +140,27 @@ def _print_environment(found: Environment, weights: str) -> None:
         weights: What the file of the pretrained network is.
     """
     cache = "compiled programs are not cached (SEQCAST_CACHE_DIR names their folder)"
-    if found.cache is not None:
-        cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
+    if found["cache"] is not None:
+        cache = f"{found['programs']} programs, {found['program_bytes'] / 2**20:.1f} MiB, in {found['cache']}"
     facts = {
         "seqcast": seqcast.__version__,
-        "Python": f"{found.python}, {found.system}",
-        "backend": found.backend or "cannot be imported",
-        "devices": ", ".join(found.devices) or "unknown",
-        "cores": f"{found.cores}, {found.threads} of them for a fit",
+        "Python": f"{found['python']}, {found['system']}",
+        "backend": found["backend"] or "cannot be imported",
+        "devices": ", ".join(found["devices"]) or "unknown",
+        "cores": f"{found['cores']}, {found['threads']} of them for a fit",
         "compiled programs": cache,
         "pretrained network": weights,
-        **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
+        **{f"${name}": value or "(empty)" for name, value in found["variables"].items()},
     }
     print_table("seqcast runs on", ("what", "value"), facts.items(), names=2)
-    versions = [(name, version or "missing") for name, version in found.packages.items()]
+    versions = [(name, version or "missing") for name, version in found["packages"].items()]
     print_table("Packages", ("package", "version"), versions, names=2)
     extras = [
         (
             extra,
             ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
-            f"pip install 'seqcast[{extra}]'" if extra in found.missing_extras else "",
+            f"pip install 'seqcast[{extra}]'" if None in packages.values() else "",
         )
-        for extra, packages in found.extras.items()
+        for extra, packages in found["extras"].items()
     ]
     print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

@@ -1,6 +1,7 @@
 """Calendar features of time stamps, see `seqcast.data.features.calendar`.
 
-Stamps are seconds since 1970 on the wall clock, in double precision, which holds them exactly.
+Stamps are seconds since 1970 on the wall clock, in double precision, which holds them exactly. Days are whole numbers,
+of which ONNX has the remainder, and the quotient of those that are not below zero.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from functools import cached_property
 import numpy as np
 
 from seqcast.data.features import CALENDAR_FEATURES
-from seqcast.export.operators import Array, ndx
+from seqcast.export.operators import Array, apply, ndx, op, over, reshape
 
 DAY = 86_400
 # From March on, February last, where it is no leap year.
-DAYS_IN_MONTH = np.array([31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28], dtype=np.float64)
+DAYS_IN_MONTH = np.array([31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28])
 
 
 def is_cyclic(names: Sequence[str]) -> bool:
@@ -38,12 +39,11 @@ def calendar_features(stamps: Array, names: Sequence[str]) -> Array:
         stamps: Stamps, `[B, T]`.
         names: Names of the cycles.
     """
-    clock, columns = _Clock(stamps), []
-    for name in names:
-        phase = getattr(clock, name)() * (2 * np.pi)
-        # The cosine is the sine a quarter later.
-        columns += [ndx.sin(phase), ndx.sin(phase + np.pi / 2)]
-    return ndx.astype(ndx.stack(columns, axis=2), ndx.float32)
+    clock = _Clock(stamps)
+    phases = 2 * np.pi * ndx.stack([getattr(clock, name)() for name in names], axis=2)
+    # The cosine is the sine a quarter later.
+    both = phases[..., None] + np.array([0.0, np.pi / 2])
+    return ndx.astype(ndx.sin(reshape(both, 0, 0, 2 * len(names))), ndx.float32)
 
 
 class _Clock:
@@ -54,35 +54,36 @@ class _Clock:
 
     def __init__(self, stamps: Array) -> None:
         self.stamps = stamps
-        self.days = ndx.floor(stamps / DAY)
+        self.whole_days = ndx.floor(stamps / DAY)
+        self.days = ndx.astype(self.whole_days, ndx.int64)
 
     @cached_property
     def year_and_day(self) -> tuple[Array, Array]:
         """The year that begins in March, and the day of it, from 0."""
         since = self.days + 719_468
         day = since % 146_097
-        year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
-        return year + 400 * (since // 146_097), day - (365 * year + year // 4 - year // 100)
+        year = over(day - over(day, 1460) + over(day, 36_524) - over(day, 146_096), 365)
+        return year + 400 * over(since, 146_097), day - (365 * year + over(year, 4) - over(year, 100))
 
     @cached_property
     def month(self) -> Array:
         """The month, from 0 for March."""
-        return (5 * self.year_and_day[1] + 2) // 153
+        return over(5 * self.year_and_day[1] + 2, 153)
 
     @cached_property
     def leap(self) -> Array:
         """1 in a leap year."""
-        year = self.year_and_day[0] + ndx.astype(self.month >= 10, ndx.float64)
+        year = self.year_and_day[0] + ndx.astype(self.month >= 10, ndx.int64)
         fourth, hundredth, whole = (year % each == 0 for each in (4, 100, 400))
-        return ndx.astype(whole | (fourth & ~hundredth), ndx.float64)
+        return ndx.astype(whole | (fourth & ~hundredth), ndx.int64)
 
     def minute_of_hour(self) -> Array:
         """Return the part of the hour."""
-        return self.stamps % 3600 / 3600
+        return (self.stamps - ndx.floor(self.stamps / 3600) * 3600) / 3600
 
     def hour_of_day(self) -> Array:
         """Return the part of the day."""
-        return self.stamps % DAY / DAY
+        return (self.stamps - self.whole_days * DAY) / DAY
 
     def day_of_week(self) -> Array:
         """Return the part of the week that is over at the beginning of the day; Monday is 0."""
@@ -90,10 +91,9 @@ class _Clock:
 
     def day_of_month(self) -> Array:
         """Return the part of the month that is over at the beginning of the day."""
-        day = self.year_and_day[1] - (153 * self.month + 2) // 5
-        places = ndx.reshape(ndx.astype(self.month, ndx.int64), (-1,))
-        length = ndx.reshape(ndx.take(ndx.asarray(DAYS_IN_MONTH), places), self.month.dynamic_shape)
-        return day / (length + ndx.where(self.month == 11, self.leap, 0.0))
+        day = self.year_and_day[1] - over(153 * self.month + 2, 5)
+        length = apply(op.gather, ndx.asarray(DAYS_IN_MONTH), self.month)
+        return day / (length + ndx.where(self.month == 11, self.leap, 0))
 
     def day_of_year(self) -> Array:
         """Return the part of the year that is over at the beginning of the day."""

@@ -23,11 +23,14 @@ from seqcast.export.operators import (
     Stack,
     apply,
     dense,
+    entry,
+    expand,
+    length,
     linear,
     ndx,
-    no_input,
     op,
-    shape_of,
+    reshape,
+    steps_to,
 )
 from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Quantiles, quantile_weights
 from seqcast.runtime import to_numpy
@@ -74,8 +77,7 @@ def head_parts(head: Head, network: NetworkSpec, outputs: Array, parts: Parts) -
     kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
     # A number of all targets comes after another; here those of a target stand together.
     order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
-    numbers, sizes = linear(outputs, kernel[:, order], bias[order]), outputs.dynamic_shape
-    numbers = ndx.reshape(numbers, shape_of(sizes[0], sizes[1], len(bias) // head.size, head.size))
+    numbers = reshape(linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
     if network.head == "quantile":
         return _of_quantiles(numbers, head.quantiles, parts)
     return _of_normal(numbers, parts, logarithm=network.head == "log_normal")
@@ -151,8 +153,9 @@ class DecoderGraph:
             outputs = self._outputs(layers, tokens, known)
             forecast = self._written(outputs, read, prepared, season)
         if segment > 1:
-            rows, width = forecast.dynamic_shape[0], forecast.dynamic_shape[3]
-            forecast = ndx.reshape(forecast, shape_of(rows, -1, self.window.targets, width))[:, :horizon, ...]
+            forecast = reshape(forecast, 0, -1, self.window.targets, 0)
+            if not (isinstance(horizon, int) and horizon % segment == 0):
+                forecast = forecast[:, :horizon, ...]
         return self.normalisation.restored(forecast, read.statistics)
 
     def _bridge(self, read: Read) -> LayerStates:
@@ -176,8 +179,7 @@ class DecoderGraph:
         if self.decoder.position is not None:
             # Positions are those of a known number of tokens, see `check_network`.
             positions = to_numpy(self.decoder.position.value)[None, :tokens].astype(np.float32)
-            shape = shape_of(layers[0][0].dynamic_shape[0], *positions.shape[1:])
-            parts.append(ndx.broadcast_to(ndx.asarray(positions), shape))
+            parts.append(expand(ndx.asarray(positions), length(layers[0][0], 0), 1, 1))
         if future is not None:
             parts.append(fold(whole_on_right(future, segment, horizon), segment, self.window.future))
         return ndx.concat(parts, axis=2) if parts else None
@@ -187,24 +189,25 @@ class DecoderGraph:
         segment, season = self.network.segment, self.window.season_length
         if read.season is None or season is None:
             return None
-        steps = ndx.arange(tokens * segment, dtype=ndx.int64) % season
-        return fold(ndx.take(read.season, steps, axis=1), segment, self.window.targets)
+        places = steps_to(tokens * segment) % season
+        return fold(ndx.take(read.season, places, axis=1), segment, self.window.targets)
 
     def _outputs(self, layers: LayerStates, tokens: int | Array, known: Array | None) -> Array:
         """Return the stack's outputs when no input depends on an output, `[B, tokens, n]`."""
-        if self.network.decoding != "parallel" or known is None:
-            return self.stack.sequence(no_input(layers, tokens) if known is None else known, layers)[0]
+        if known is None:
+            return self.stack.without_input(tokens, layers)
+        if self.network.decoding != "parallel":
+            return self.stack.sequence(known, layers)[0]
         # Each token is a single step from the same states.
-        rows, width = known.dynamic_shape[0], known.dynamic_shape[2]
         repeated = [
             tuple(
-                ndx.reshape(ndx.broadcast_to(state[:, None, ...], shape_of(rows, tokens, n)), (-1, n))
+                reshape(expand(state[:, None, ...], 1, tokens, 1), -1, n)
                 for state, n in zip(states, widths, strict=True)
             )
             for states, widths in zip(layers, self.decoder.stack.state_widths, strict=True)
         ]
-        output, _ = self.stack.step(ndx.reshape(known, shape_of(-1, width)), repeated)
-        return ndx.reshape(output, shape_of(rows, tokens, self.decoder.stack.output_width))
+        output, _ = self.stack.step(reshape(known, -1, length(known, 2)), repeated)
+        return reshape(output, -1, tokens, self.decoder.stack.output_width)
 
     def _stepwise(
         self,
@@ -224,15 +227,15 @@ class DecoderGraph:
         def carried(states: LayerStates) -> list[Any]:
             # The axes of what a loop carries have to be the same before and after a step, so both are reshaped.
             pairs = zip(itertools.chain(*states), itertools.chain(*widths), strict=True)
-            return [ndx.reshape(state, (-1, n)).unwrap_spox() for state, n in pairs]
+            return [reshape(state, -1, n).unwrap_spox() for state, n in pairs]
 
         def token(number: Any, going: Any, *flat: Any) -> list[Any]:
             place, values = ndx.reshape(ndx.asarray(number), (1,)), map(ndx.asarray, flat)
             (last,), *own = [tuple(itertools.islice(values, len(layer))) for layer in widths]
-            inputs = [last] if known is None else [last, ndx.take(known, place, axis=1)[:, 0, ...]]
+            inputs = [last] if known is None else [last, entry(ndx.take(known, place, axis=1), 0, 1)]
             output, after = self.stack.step(ndx.concat(inputs, axis=1), own)
             own_season = None if season is None else ndx.take(season, place, axis=1)
-            forecast = self._written(output[:, None, ...], read, prepared, own_season)[:, 0, :, 0]
+            forecast = entry(entry(self._written(output[:, None, ...], read, prepared, own_season), 0, 3), 0, 1)
             return [going, *carried([(forecast,), *after]), forecast.unwrap_spox()]
 
         count = ndx.asarray(tokens, dtype=ndx.int64).unwrap_spox()

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from seqcast.export.operators import Array, LayerStates, Stack, apply, dense, ndx, op, shape_of
+from seqcast.export.operators import (
+    Array,
+    LayerStates,
+    Stack,
+    apply,
+    dense,
+    entry,
+    expand,
+    length,
+    ndx,
+    op,
+    over,
+    pad,
+    reduced,
+    reshape,
+    steps_to,
+)
 from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, Encoder, InstanceNormaliser, Normaliser
 
 
@@ -15,8 +32,8 @@ class Statistics:
     """What a normaliser subtracts and divides by.
 
     Args:
-        loc: Subtracted, `[B, D]`; `None` is 0.
-        scale: Divisor, `[B, D]`; `None` is 1.
+        loc: Subtracted, `[B, 1, D]`; `None` is 0.
+        scale: Divisor, `[B, 1, D]`; `None` is 1.
     """
 
     loc: Array | None = None
@@ -56,14 +73,14 @@ class Normalisation:
         values = self.targets(past)
         weight = None if observed is None else self.targets(observed)
         if self.name == "last":
-            return Statistics(values[:, -1, ...])
+            return Statistics(values[:, -1:, ...])
         if self.name == "level":
             return Statistics(self._level(values, weight))
         if self.name == "scale":
             mean = _mean(ndx.abs(values), weight)
             return Statistics(None, ndx.where(mean > LEAST_MEAN, mean, 1.0))
         mean = _mean(values, weight)
-        variance = _mean(ndx.square(values - mean[:, None, ...]), weight)
+        variance = _mean(ndx.square(values - mean), weight)
         deviation = ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
         return Statistics(self._level(values, weight) if self.name == "recent" else mean, deviation)
 
@@ -75,13 +92,13 @@ class Normalisation:
             statistics: What is subtracted, and divided by.
         """
         if statistics.loc is not None:
-            past = past - self.placed(statistics.loc)[:, None, ...]
+            past = past - self.placed(statistics.loc)
         if statistics.scale is None:
             return past
         divisor = self.placed(statistics.scale)
         if self.features > len(self.normaliser.target_features):
             divisor = divisor + ndx.asarray(self.normaliser.untouched)
-        return past / divisor[:, None, ...]
+        return past / divisor
 
     def restored(self, forecast: Array, statistics: Statistics) -> Array:
         """Give back what was taken.
@@ -91,8 +108,8 @@ class Normalisation:
             statistics: What was taken.
         """
         if statistics.scale is not None:
-            forecast = forecast * statistics.scale[:, None, :, None]
-        return forecast if statistics.loc is None else forecast + statistics.loc[:, None, :, None]
+            forecast = forecast * statistics.scale[..., None]
+        return forecast if statistics.loc is None else forecast + statistics.loc[..., None]
 
     def placed(self, targets: Array) -> Array:
         """Return values of the targets in their columns, and zeros in the others, `[..., F]`.
@@ -105,29 +122,33 @@ class Normalisation:
         return apply(op.matmul, targets, ndx.asarray(self.normaliser.place))
 
     def _level(self, values: Array, weight: Array | None) -> Array:
-        """Return the mean of what was observed in the last token, or else the last value, `[B, D]`."""
+        """Return the mean of what was observed in the last token, or else the last value, `[B, 1, D]`."""
         token = values[:, -self.normaliser.segment :, ...]
         if weight is None:
             return _mean(token, None)
         weight = weight[:, -self.normaliser.segment :, ...]
-        return ndx.where(ndx.sum(weight, axis=1) > 0, _mean(token, weight), token[:, -1, ...])
+        count = ndx.sum(weight, axis=1, keepdims=True)
+        return ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
 
 
 def _mean(values: Array, weight: Array | None) -> Array:
-    """Return the mean of what was observed along the steps, `[B, D]`."""
+    """Return the mean of what was observed along the steps, `[B, 1, D]`."""
     if weight is None:
-        return ndx.mean(values, axis=1)
-    return ndx.sum(weight * values, axis=1) / ndx.maximum(ndx.sum(weight, axis=1), 1.0)
+        return reduced(op.reduce_mean, values)
+    count = ndx.sum(weight, axis=1, keepdims=True)
+    return ndx.sum(weight * values, axis=1, keepdims=True) / ndx.maximum(count, 1.0)
 
 
-def token_count(steps: int | Array, segment: int) -> int | Array:
+def token_count(steps: int | Array, segment: int) -> Any:
     """Return how many tokens steps fill.
 
     Args:
-        steps: Number of steps; a number, or an array without axes.
+        steps: Number of steps; a number, or an array.
         segment: Steps of a token.
     """
-    return (steps + (segment - 1)) // segment
+    if segment == 1:
+        return steps
+    return -(-steps // segment) if isinstance(steps, int) else over(steps + (segment - 1), segment)
 
 
 def fold(x: Array, segment: int, width: int) -> Array:
@@ -138,7 +159,7 @@ def fold(x: Array, segment: int, width: int) -> Array:
         segment: Steps of a token, `s`.
         width: Numbers of a step, `f`.
     """
-    return x if segment == 1 else ndx.reshape(x, shape_of(x.dynamic_shape[0], -1, segment * width))
+    return x if segment == 1 else reshape(x, 0, -1, segment * width)
 
 
 def whole_on_left(x: Array, segment: int, *, repeat: bool) -> Array:
@@ -151,9 +172,8 @@ def whole_on_left(x: Array, segment: int, *, repeat: bool) -> Array:
     """
     if segment == 1:
         return x
-    first = x[:, :1, ...] if repeat else ndx.zeros_like(x[:, :1, ...])
-    missing = -x.dynamic_shape[1] % segment
-    return ndx.concat([first] * (segment - 1) + [x], axis=1)[:, segment - 1 - missing :, ...]
+    missing = -length(x, 1) % segment
+    return x if isinstance(missing, int) and not missing else pad(x, missing, edge=repeat)
 
 
 def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
@@ -166,7 +186,8 @@ def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
     """
     if segment == 1:
         return x
-    return ndx.concat([x] + [x[:, -1:, ...]] * (segment - 1), axis=1)[:, : token_count(steps, segment) * segment, ...]
+    missing = -steps % segment
+    return x if isinstance(missing, int) and not missing else pad(x, 0, missing, edge=True)
 
 
 @dataclass(frozen=True)
@@ -181,7 +202,7 @@ class Read:
         memory_valid: Which of them count, `[B, tokens]`; `None` when all do.
         last_targets: The targets' values in the last token, `[B, s · D]`.
         season: Their values in the last season, `[B, m, D]`.
-        last_features: The last value of each feature, `[B, F]`.
+        last_features: The last value of each feature, `[B, 1, F]`.
     """
 
     layers: LayerStates
@@ -206,18 +227,17 @@ class EncoderGraph:
         self.normalisation = Normalisation(encoder.normaliser, encoder.network.normalise)
         self.stack = Stack(encoder.stack)
 
-    def read(self, past: Array, observed: Array | None, static: Array | None, tokens: Array | None = None) -> Read:
+    def read(self, past: Array, observed: Array | None, static: Array | None) -> Read:
         """Read a past.
 
         Args:
             past: Scaled and without gaps, `[B, T, F]`.
             observed: 1 where a value was observed, `[B, T, F]`, where the network knows gaps.
             static: The static vector, `[B, S]`.
-            tokens: How many tokens of each row are read, its last ones, `[B]`; `None` is all.
         """
         statistics = self.normalisation.statistics(past, observed)
         past = self.normalisation.apply(past, statistics)
-        return self._read(past, observed, Read([], statistics, static), lengths=tokens)
+        return self._read(past, observed, Read([], statistics, static))
 
     def read_on(self, before: Read, forecast: Array) -> Read:
         """Read a forecast of whole segments as if it had been observed.
@@ -231,18 +251,18 @@ class EncoderGraph:
         past = normaliser.apply(normaliser.placed(forecast), before.statistics)
         if before.last_features is not None and not ours.all():
             # Other features keep their last value; those columns of the past hold nothing yet.
-            past = ndx.where(ndx.asarray(ours > 0), past, before.last_features[:, None, ...])
-        observed = ndx.broadcast_to(ndx.asarray(ours), past.dynamic_shape) if self.window.observed else None
+            past = ndx.where(ndx.asarray(ours > 0), past, before.last_features)
+        observed = None
+        if self.window.observed:
+            observed = expand(ndx.asarray(ours[None, None]), length(past, 0), length(past, 1), 1)
         return self._read(past, observed, before, on=True)
 
-    def _read(
-        self, past: Array, observed: Array | None, before: Read, *, on: bool = False, lengths: Array | None = None
-    ) -> Read:
+    def _read(self, past: Array, observed: Array | None, before: Read, *, on: bool = False) -> Read:
         """Read a normalised past, from the start or on from what was read before."""
         network, segment = self.network, self.network.segment
         # A forecast has no padding.
         valid = None if observed is None or on else _is_no_padding(observed)
-        read = replace(before, last_features=past[:, -1, ...] if network.in_blocks else None)
+        read = replace(before, last_features=past[:, -1:, ...] if network.in_blocks else None)
         if network.reads_season and self.window.season_length is not None:
             values = self._seasonal(past, None if on else observed, before.season)
             read = replace(read, season=values[:, -self.window.season_length :, ...])
@@ -251,20 +271,17 @@ class EncoderGraph:
         whole = whole_on_left(past, segment, repeat=observed is None)
         if network.feeds_back:
             last = fold(self.normalisation.targets(whole[:, -segment:, ...]), segment, self.window.targets)
-            read = replace(read, last_targets=last[:, 0, ...])
+            read = replace(read, last_targets=entry(last, 0, 1))
         if observed is not None:
             whole = ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
         tokens = fold(whole, segment, self.window.features * (1 if observed is None else 2))
+        lengths = None
         if valid is not None:
-            # A token counts from its first step that does, which its last step shows.
-            counts = whole_on_left(ndx.astype(valid, ndx.int64), segment, repeat=False)
-            lengths = ndx.sum(fold(counts, segment, 1)[..., -1], axis=1)
-        if lengths is not None:
+            # A token counts from its first step that does.
+            lengths = token_count(ndx.sum(ndx.astype(valid, ndx.int64), axis=(1, 2)), segment)
             tokens = _shifted(tokens, lengths)
         outputs, layers = self.stack.sequence(
-            self._embedded(tokens, read.static),
-            before.layers if on else None,
-            lengths=None if lengths is None else ndx.astype(lengths, ndx.int32),
+            self._embedded(tokens, read.static), before.layers if on else None, lengths=lengths
         )
         read = replace(read, layers=layers)
         if network.attention == "none":
@@ -274,9 +291,7 @@ class EncoderGraph:
     def _embedded(self, tokens: Array, static: Array | None) -> Array:
         """Return what the stack reads, `[B, tokens, f]`."""
         if static is not None and self.encoder.static_at_steps:
-            sizes = tokens.dynamic_shape
-            shape = shape_of(sizes[0], sizes[1], self.window.static)
-            tokens = ndx.concat([tokens, ndx.broadcast_to(static[:, None, ...], shape)], axis=2)
+            tokens = ndx.concat([tokens, expand(static[:, None, ...], 1, length(tokens, 1), 1)], axis=2)
         embedding = self.encoder.embedding
         return tokens if embedding is None else apply(op.relu, dense(tokens, embedding.dense))
 
@@ -290,22 +305,28 @@ class EncoderGraph:
 
     def _with_memory(self, read: Read, before: Read, outputs: Array, lengths: Array | None) -> Read:
         """Add the outputs to the memory; only the first `lengths` of them count."""
-        valid = None if lengths is None else ndx.arange(outputs.dynamic_shape[1])[None, ...] < lengths[:, None, ...]
+        valid = None if lengths is None else _steps_of(outputs) < lengths[:, None, ...]
         if before.memory is None:
             return replace(read, memory=outputs, memory_valid=valid)
         if before.memory_valid is not None:
-            new = ndx.broadcast_to(ndx.asarray(True), outputs.dynamic_shape[:2])
+            new = expand(ndx.asarray(np.ones((1, 1), bool)), length(outputs, 0), length(outputs, 1))
             valid = ndx.concat([before.memory_valid, new], axis=1)
         return replace(read, memory=ndx.concat([before.memory, outputs], axis=1), memory_valid=valid)
 
 
 def _is_no_padding(observed: Array) -> Array:
     """Return which steps are no padding, `[B, T, 1]`: from the first one on at which anything was observed."""
-    return ndx.cumulative_sum(ndx.max(observed, axis=2, keepdims=True), axis=1) > 0.5
+    any_feature = observed if observed.shape[2] == 1 else reduced(op.reduce_max, observed, 2)
+    return ndx.cumulative_sum(any_feature, axis=1) > 0.5
+
+
+def _steps_of(tokens: Array) -> Array:
+    """Return the numbers of tokens, `[T]`."""
+    count = length(tokens, 1)
+    return steps_to(count if isinstance(count, int) else entry(count, 0, 0))
 
 
 def _shifted(tokens: Array, lengths: Array) -> Array:
-    """Move what counts of each row to its front, since the operators skip steps at the end only."""
-    count = tokens.dynamic_shape[1]
-    places = ndx.minimum(ndx.arange(count)[None, ...] + (count - lengths)[:, None, ...], count - 1)
-    return apply(op.gather_nd, tokens, places[..., None], batch_dims=1)
+    """Turn each row until what counts is at its front, since the operators skip steps at the end only."""
+    places = (_steps_of(tokens)[:, None] - lengths[:, None, None]) % length(tokens, 1)
+    return apply(op.gather_nd, tokens, places, batch_dims=1)

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from seqcast.data.series import LOGARITHMS
+import numpy as np
+
+from seqcast.data.series import LOGARITHMS, SeriesScaler
 from seqcast.export.calendar import calendar_features
 from seqcast.export.decoding import Parts
 from seqcast.export.gaps import fill_gaps, newest_season
-from seqcast.export.intervals import bounded, calibrated
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
-from seqcast.export.operators import Array, ndx, shape_of
-from seqcast.export.scaling import Scaling, check_scale, learn_scaling
-from seqcast.intervals import Calibration, ForecastRequest
+from seqcast.export.operators import Array, ndx, op, pad, reduced, reshape, steps_to
+from seqcast.export.scaling import WindowRows
+from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_choice
 
@@ -80,10 +81,12 @@ class NetworksPart:
             parts = Parts(request.point, request.probabilities if network.network.is_probabilistic else ())
             written = add_network(network, windows.of(network), windows.horizon, parts)
             forecasts.append(ndx.astype(written, ndx.float64))
+        if count == 1:
+            return forecasts[0]
         together = ndx.stack(forecasts)
-        if self.combine == "median" and count > 1:
+        if self.combine == "median":
             together = ndx.sort(together, axis=0)[(count - 1) // 2 : count // 2 + 1, ...]
-        return ndx.mean(together, axis=0)
+        return reduced(op.reduce_mean, together, 0, keepdims=False)
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,9 @@ class LastSeasonPart:
             windows: The windows of the file.
             request: Point and intervals.
         """
-        sizes, horizon = (windows.model.context_length, windows.model.targets), windows.horizon
-        forecast = newest_season(windows.scaled, windows.known, sizes, self.season_length, horizon)[..., None]
-        return calibrated(forecast, self.calibrations, request.level, horizon) if self.calibrations else forecast
+        sizes = (windows.model.context_length, windows.model.targets)
+        season = newest_season(windows.scaled, windows.known, sizes, self.season_length, windows.horizon)
+        return windows.calibrated(season[..., None], request, self.calibrations)
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,6 @@ def write_series_model(
     """
     steps = check_horizon(horizon, model.horizon)
     check_choice("scaling", scaling, SCALINGS)
-    check_scale(model.scale)
     for part in model.parts:
         part.check(steps)
     free = "horizon" if steps is None else steps
@@ -186,9 +188,9 @@ def write_series_model(
     if len(forecasts) > 1:
         weighted = [each * share for each, share in zip(forecasts, model.shares, strict=True)]
         forecast = sum(weighted[1:], weighted[0])
-    if model.calibrations:
-        forecast = calibrated(forecast, model.calibrations, model.request.level, windows.horizon)
-    forecast = windows.scaling.inverse(forecast)
+    forecast = windows.calibrated(forecast, model.request, model.calibrations)
+    # The last axis of a forecast is its parts.
+    forecast = windows.scaling.take((..., None)).inverse(forecast)
     forecast = bounded(forecast, model.support, model.request.probabilities_with_point)
     outputs = Outputs.of(model.alias, model.request)
     flat = model.targets == 1
@@ -235,16 +237,15 @@ class FileWindows:
         past = file.read("past", ndx.float64, shape, "values, oldest first; NaN is missing")
         past = past[..., None] if targets == 1 else past
         steps: int | str = "horizon" if horizon is None else horizon
-        self.features = self._features("past_features", "stamps", "time", len(names["past"]) - targets)
+        before = self._features("past_features", "stamps", "time", len(names["past"]) - targets)
         self.static = self._read("static", ("batch", len(names.get("static", ()))), "encoded static features")
-        self.future = self._features("future", "future_stamps", steps, len(names.get("future", ())))
+        after = self._features("future", "future_stamps", steps, len(names.get("future", ())))
         self.horizon = file.read_horizon(horizon)
-        known = ~ndx.isnan(past)
-        values = ndx.where(known, past, 0.0)
-        self.scaling = self._given() if scaling == "given" else learn_scaling(values, known, model.scale)
-        self.known = self._end(known)
+        self.features, self.future = self._with_calendar(before, after)
+        self.scaling: Any = self._given() if scaling == "given" else _learnt(past, model.scale)
+        past, self.known = self._end(past)
         # What is missing has no value, whatever 0 is in scaled units.
-        self.scaled = ndx.where(self.known, self._end(self.scaling.transform(values)), 0.0)
+        self.scaled = ndx.where(self.known, self.scaling.transform(past), 0.0)
 
     def of(self, model: Seq2Seq) -> NetworkInputs:
         """Return what a network reads: the end of the context, which is as long as the longest network's.
@@ -254,37 +255,67 @@ class FileWindows:
         """
         steps = model.window.context_length or self.model.context_length
         if not self.model.observed:
-            return NetworkInputs(self._filled[:, -steps:, ...], None, self.static, self.future)
+            return NetworkInputs(_last(self._filled, steps), None, self.static, self.future)
         # A network that knows gaps is shown what it reads alone: they are filled afterwards.
-        past, known = (each[:, -steps:, ...] for each in self._context)
+        past, known = (_last(each, steps) for each in self._context)
         past = fill_gaps(past, known, both_ways=False)
         return NetworkInputs(past, ndx.astype(known, ndx.float32), self.static, self.future)
+
+    def calibrated(self, forecast: Array, request: ForecastRequest, calibrations: Sequence[Calibration]) -> Array:
+        """Return a forecast with calibrated intervals, or as it is without calibrations.
+
+        Args:
+            forecast: The forecast, `[B, H, D, parts]`.
+            request: Point and intervals.
+            calibrations: The calibration of each target; empty for none.
+        """
+        if not calibrations:
+            return forecast
+        # Widths of a known horizon are constants.
+        steps = np.arange(self.horizon) if isinstance(self.horizon, int) else steps_to(self.horizon)
+        widened: Array = calibrated(forecast, request, calibrations, steps)
+        return widened
 
     def _read(self, name: str, shape: tuple[int | str, ...], meaning: str) -> Array | None:
         return self.file.read(name, ndx.float32, shape, meaning) if shape[-1] else None
 
-    def _features(self, name: str, stamps: str, steps: int | str, count: int) -> Array | None:
-        """Return the features other than the targets, `[B, T, F]`: the given ones, then the calendar of the stamps."""
+    def _features(self, name: str, stamps: str, steps: int | str, count: int) -> tuple[Array | None, Array | None]:
+        """Read features other than the targets, `[B, T, F]`, and stamps, `[B, T]`."""
         of = "the same steps" if steps == "time" else "the steps to forecast"
-        features = [self._read(name, ("batch", steps, count), f"encoded features of {of}")]
-        if self.model.calendar:
-            meaning = f"seconds since 1970 of {of}, on the wall clock"
-            read = self.file.read(stamps, ndx.float64, ("batch", steps), meaning)
-            features.append(calendar_features(read, self.model.calendar))
-        there = [each for each in features if each is not None]
-        return ndx.concat(there, axis=2) if there else None
+        features = self._read(name, ("batch", steps, count), f"encoded features of {of}")
+        if not self.model.calendar:
+            return features, None
+        meaning = f"seconds since 1970 of {of}, on the wall clock"
+        return features, self.file.read(stamps, ndx.float64, ("batch", steps), meaning)
 
-    def _given(self) -> Scaling:
+    def _with_calendar(
+        self, before: tuple[Array | None, Array | None], after: tuple[Array | None, Array | None]
+    ) -> tuple[Array | None, Array | None]:
+        """Return features of the context and of the future, the calendar of their stamps last."""
+        (past, stamps), (future, future_stamps) = before, after
+        past = None if past is None else past[:, -self.model.context_length :, ...]
+        if stamps is None or future_stamps is None:
+            return past, future
+        # One calendar of all stamps has half as many operators as one of each.
+        stamps = ndx.concat([future_stamps, stamps[:, -self.model.context_length :]], axis=1)
+        cycles = calendar_features(stamps, self.model.calendar)
+        ahead, behind = cycles[:, : self.horizon, ...], cycles[:, self.horizon :, ...]
+        return _joined(past, behind), _joined(future, ahead)
+
+    def _given(self) -> Any:
         """Return the scaling that is an input."""
         names = ("loc", "scale", "unit") if self.model.scale in LOGARITHMS else ("loc", "scale")
         shape = ("batch", self.model.targets)
-        return Scaling(*(self.file.read(each, ndx.float64, shape, "scaling")[:, None, ...] for each in names))
+        parts: list[Any] = [self.file.read(each, ndx.float64, shape, "scaling")[:, None, ...] for each in names]
+        return SeriesScaler(*parts)
 
-    def _end(self, x: Array) -> Array:
-        """Return the last steps, lengthened on the left by zeros to a whole context."""
-        steps, sizes = self.model.context_length, x.dynamic_shape
-        before = ndx.broadcast_to(ndx.zeros((), dtype=x.dtype), shape_of(sizes[0], steps, sizes[2]))
-        return ndx.concat([before, x], axis=1)[:, -steps:, ...]
+    def _end(self, x: Array) -> tuple[Array, Array]:
+        """Return the last steps, a whole context, and which values are known; others are 0."""
+        steps, missing = self.model.context_length, ndx.asarray(np.array(np.nan, x.dtype.unwrap_numpy()))
+        # A shape that is known when the file is written spares operators later.
+        end = reshape(pad(x, steps, value=missing)[:, -steps:, ...], 0, steps, 0)
+        known = ~ndx.isnan(end)
+        return ndx.where(known, end, 0.0), known
 
     @cached_property
     def _context(self) -> tuple[Array, Array]:
@@ -292,11 +323,23 @@ class FileWindows:
         past, known = ndx.astype(self.scaled, ndx.float32), self.known
         if self.features is None:
             return past, known
-        there = ~ndx.isnan(self.features)
-        past = ndx.concat([past, self._end(ndx.where(there, self.features, 0.0))], axis=2)
-        return past, ndx.concat([known, self._end(there)], axis=2)
+        features, there = self._end(self.features)
+        return ndx.concat([past, features], axis=2), ndx.concat([known, there], axis=2)
 
     @cached_property
     def _filled(self) -> Array:
         """The context without gaps, for networks that do not know them."""
         return fill_gaps(*self._context, both_ways=True)
+
+
+def _learnt(past: Array, method: str) -> Any:
+    known = ~ndx.isnan(past)
+    return SeriesScaler.of(WindowRows(ndx.where(known, past, 0.0), known), method)
+
+
+def _joined(features: Array | None, cycles: Array) -> Array:
+    return cycles if features is None else ndx.concat([features, cycles], axis=2)
+
+
+def _last(x: Array, steps: int) -> Array:
+    return x if x.shape[1] == steps else x[:, -steps:, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqcast.export.operators import Array, apply, ndx, op, shape_of
+from seqcast.export.operators import Array, apply, length, ndx, op, pad, reduced, reshape, steps_to
 
 
 def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
@@ -14,11 +14,10 @@ def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
         both_ways: Whether those before the first known one are filled by it; otherwise they are 0.
     """
     # The array API has no running maximum. Known values are written one after another, from the second place on; then
-    # each step reads the place that the number of known values up to it says. Others go to a place that nobody reads.
-    sizes = past.dynamic_shape
+    # each step reads the place that the number of known values up to it says. Others go to the last place, which
+    # nobody reads.
     counts = ndx.cumulative_sum(ndx.astype(known, ndx.int64), axis=1)
-    row = ndx.broadcast_to(ndx.zeros((), dtype=past.dtype), shape_of(sizes[0], sizes[1] + 2, sizes[2]))
-    row = apply(op.scatter_elements, row, ndx.where(known, counts, sizes[1] + 1), past, axis=1)
+    row = apply(op.scatter_elements, pad(past, 2), ndx.where(known, counts, -1), past, axis=1)
     return ndx.take_along_axis(row, ndx.maximum(counts, 1) if both_ways else counts, axis=1)
 
 
@@ -29,8 +28,7 @@ def last_known(values: Array, known: Array) -> tuple[Array, Array]:
         values: Values, `[B, T, C]`.
         known: Which are known.
     """
-    steps = ndx.arange(values.dynamic_shape[1])[None, :, None]
-    places = ndx.max(ndx.where(known, steps, -1), axis=1, keepdims=True)
+    places = reduced(op.reduce_max, ndx.where(known, steps_to(length(values, 1))[:, None], -1))
     return ndx.take_along_axis(values, ndx.maximum(places, 0), axis=1), places >= 0
 
 
@@ -48,8 +46,7 @@ def newest_season(past: Array, known: Array, sizes: tuple[int, int], season_leng
     steps, targets = sizes
     season = season_length if season_length <= steps else 1
     if season > 1:
-        shape = (-1, steps // season, season * targets)
-        by_season = [ndx.reshape(x[:, steps % season :, ...], shape) for x in (past, known)]
-        of_season, there = (ndx.reshape(x, (-1, season, targets)) for x in last_known(*by_season))
+        by_season = [reshape(x[:, steps % season :, ...], 0, steps // season, season * targets) for x in (past, known)]
+        of_season, there = (reshape(x, 0, season, targets) for x in last_known(*by_season))
         newest = ndx.where(there, of_season, newest)
-    return ndx.take(newest, ndx.arange(horizon, dtype=ndx.int64) % season, axis=1)
+    return ndx.take(newest, steps_to(horizon) % season, axis=1)

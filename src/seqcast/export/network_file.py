@@ -29,14 +29,12 @@ class NetworkInputs:
         observed: 1 where a value was observed, `[B, T, F]`.
         static: The static vector, `[B, S]`.
         future: Known-future inputs, `[B, H, F']`.
-        tokens: How many tokens of each row are read, its last ones, `[B]`; `None` is all.
     """
 
     past: Array
     observed: Array | None = None
     static: Array | None = None
     future: Array | None = None
-    tokens: Array | None = None
 
 
 def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None) -> None:
@@ -100,7 +98,7 @@ def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, par
     """
     encoder = EncoderGraph(model.encoder)
     decoder = DecoderGraph(model.decoder, encoder.normalisation, parts)
-    read, future = encoder.read(inputs.past, inputs.observed, inputs.static, inputs.tokens), inputs.future
+    read, future = encoder.read(inputs.past, inputs.observed, inputs.static), inputs.future
     trained = model.window.horizon
     if not isinstance(horizon, int) or not model.network.in_blocks or horizon <= trained:
         return decoder.write(read, horizon, future)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqcast._version import __version__
-from seqcast.export.operators import Array, ndx
+from seqcast.export.operators import Array, entry, ndx, numbers
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import require, write_beside
 from seqcast.specs import check_choice, check_int
@@ -71,7 +71,7 @@ class OnnxFile:
         Args:
             horizon: The number.
         """
-        return self.read("horizon", ndx.int64, (1,), "steps to forecast")[0] if horizon is None else horizon
+        return entry(self.read("horizon", ndx.int64, (1,), "steps to forecast"), 0, 0) if horizon is None else horizon
 
     def write(self, name: str, value: Array, shape: tuple[int | str, ...], meaning: str) -> None:
         """Add an output.
@@ -92,10 +92,10 @@ class OnnxFile:
             outputs: What they are called.
             shape: Axes of the point: rows, steps and targets; the axis of targets may be left out.
         """
-        forecast = forecast[:, :, 0, ...] if len(shape) == 2 else forecast
-        self.write("point", forecast[..., 0], shape, "the forecast, in the units of the past")
+        forecast = entry(forecast, 0, 2) if len(shape) == 2 else forecast
+        self.write("point", entry(forecast, 0, len(shape)), shape, "the forecast, in the units of the past")
         if len(outputs.names):
-            quantiles = ndx.take(forecast, ndx.asarray(outputs.order), axis=len(shape))
+            quantiles = ndx.take(forecast, numbers(*outputs.order), axis=len(shape))
             self.write("quantiles", quantiles, (*shape, len(outputs.names)), "quantiles, rising")
 
     def model(self, metadata: Mapping[str, str]) -> Any:

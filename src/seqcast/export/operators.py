@@ -58,13 +58,118 @@ def apply(operator: Callable[..., Any], *inputs: Array | None, **attributes: Any
     return ndx.asarray(operator(*(None if x is None else x.unwrap_spox() for x in inputs), **attributes))
 
 
-def shape_of(*sizes: int | Array) -> Array:
-    """Return a shape of lengths, each a number or an array without axes, `[axes]`.
+# The array API computes the same as the functions that follow. They need one operator for what takes ndonnx several,
+# and leave to the file what is known when it is written.
+
+
+def numbers(*values: int) -> Array:
+    """Return whole numbers as a constant, `[n]`.
 
     Args:
-        *sizes: The lengths.
+        *values: The numbers.
     """
-    return ndx.concat([ndx.reshape(ndx.asarray(size, dtype=ndx.int64), (1,)) for size in sizes])
+    return ndx.asarray(np.array(values, np.int64))
+
+
+def length(x: Array, axis: int) -> int | Array:
+    """Return the length of an axis: a number if it is known, otherwise an array, `[1]`.
+
+    Args:
+        x: The array.
+        axis: The axis.
+    """
+    known = x.shape[axis]
+    return apply(op.shape, x, start=axis, end=axis + 1) if known is None else known
+
+
+def shape_of(*sizes: int | Array) -> Array:
+    """Return a shape of lengths, `[axes]`.
+
+    Args:
+        *sizes: The lengths, each a number, or an array without axes or `[1]`.
+    """
+    if all(isinstance(size, int) for size in sizes):
+        return ndx.asarray(np.array(sizes, np.int64))
+    return ndx.concat([numbers(each) if isinstance(each, int) else each if each.ndim else each[None] for each in sizes])
+
+
+def reshape(x: Array, *sizes: int | Array) -> Array:
+    """Return an array in another shape.
+
+    Args:
+        x: The array.
+        *sizes: Lengths of its axes; 0 is the length of the same axis of `x`, -1 is the rest.
+    """
+    return apply(op.reshape, x, shape_of(*sizes))
+
+
+def expand(x: Array, *sizes: int | Array) -> Array:
+    """Return an array repeated along axes of length 1.
+
+    Args:
+        x: The array.
+        *sizes: Lengths of the axes; 1 is the length of the same axis of `x`.
+    """
+    return apply(op.expand, x, shape_of(*sizes))
+
+
+def pad(
+    x: Array, before: int | Array, after: int | Array = 0, *, edge: bool = False, value: Array | None = None
+) -> Array:
+    """Lengthen the steps, `[B, T, f]`.
+
+    Args:
+        x: The steps.
+        before: How many are put before them.
+        after: How many are put after them.
+        edge: Whether the first and the last one are repeated.
+        value: Put there otherwise; `None` is 0.
+    """
+    return apply(op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant")
+
+
+def entry(x: Array, place: int, axis: int) -> Array:
+    """Return one entry of an axis, without the axis.
+
+    Args:
+        x: The array.
+        place: The place of the entry.
+        axis: The axis.
+    """
+    if x.shape[axis] == 1:
+        return apply(op.squeeze, x, numbers(axis))
+    return apply(op.gather, x, ndx.asarray(np.int64(place)), axis=axis)
+
+
+def reduced(operator: Callable[..., Any], x: Array, axis: int = 1, *, keepdims: bool = True) -> Array:
+    """Return an array reduced along an axis.
+
+    Args:
+        operator: The operator.
+        x: The array.
+        axis: The axis.
+        keepdims: Whether it stays, with the length 1.
+    """
+    return apply(operator, x, numbers(axis), keepdims=keepdims)
+
+
+def over(x: Array, divisor: int) -> Array:
+    """Return the whole quotient of whole numbers that are not below zero.
+
+    Args:
+        x: The numbers.
+        divisor: The divisor.
+    """
+    return apply(op.div, x, ndx.asarray(np.int64(divisor)))
+
+
+def steps_to(count: int | Array) -> Array:
+    """Return the numbers of steps, `[count]`, from 0.
+
+    Args:
+        count: How many; a number, or an array without axes.
+    """
+    return numbers(*range(count)) if isinstance(count, int) else ndx.arange(count, dtype=ndx.int64)
 
 
 def dense(x: Array, layer: Any) -> Array:
@@ -90,17 +195,6 @@ def linear(x: Array, kernel: Weights, bias: Weights | None = None) -> Array:
     return product if bias is None else product + ndx.asarray(bias.astype(np.float32))
 
 
-def no_input(states: LayerStates, steps: int | Array) -> Array:
-    """Return what layers without input read, `[B, T, 1]`: zeros, since the operators want an input.
-
-    Args:
-        states: States before the first step.
-        steps: Number of steps, `T`.
-    """
-    zero = ndx.zeros((1, 1, 1), dtype=ndx.float32)
-    return ndx.broadcast_to(zero, shape_of(states[0][0].dynamic_shape[0], steps, 1))
-
-
 class Stack:
     """The layers of a `RecurrentStack`.
 
@@ -115,32 +209,37 @@ class Stack:
             layer.append(backward)
         self.operator, order, self.attributes = OPERATORS[type(self.layers[0][0]).__name__]
         self.weights = [
-            [np.concatenate(each) for each in zip(*(_weights(cell, order) for cell in layer), strict=True)]
+            [ndx.asarray(np.concatenate(each)) for each in zip(*(_weights(cell, order) for cell in layer), strict=True)]
             for layer in self.layers
         ]
 
     def sequence(
-        self,
-        x: Array,
-        initial_state: LayerStates | None = None,
-        *,
-        lengths: Array | None = None,
+        self, x: Array, initial_state: LayerStates | None = None, *, lengths: Array | None = None
     ) -> tuple[Array, LayerStates]:
         """Run all layers over time.
 
         Args:
-            x: Inputs, `[B, T, f]`; those of `no_input` for layers without input.
+            x: Inputs, `[B, T, f]`.
             initial_state: States before the first step, `[B, n]` each; zeros if absent.
             lengths: How many steps of each row count, the first ones, `[B]`; `None` is all.
 
         Returns:
             The last layer's outputs, `[B, T, n]`, and each layer's states after the last step.
         """
-        x, after = ndx.permute_dims(x, (1, 0, 2)), LayerStates()
-        for depth in range(len(self.layers)):
-            x, last = self._layer(depth, x, None if initial_state is None else initial_state[depth], lengths)
-            after.append(last)
-        return ndx.permute_dims(x, (1, 0, 2)), after
+        lengths = None if lengths is None else ndx.astype(lengths, ndx.int32)
+        outputs, after = self._run(ndx.permute_dims(x, (1, 0, 2)), initial_state, lengths)
+        return ndx.permute_dims(outputs, (1, 0, 2)), after
+
+    def without_input(self, steps: int | Array, states: LayerStates) -> Array:
+        """Run layers without input, and return the last one's outputs, `[B, T, n]`.
+
+        Args:
+            steps: Number of steps, `T`.
+            states: States before the first step.
+        """
+        # The operators want an input.
+        zeros = expand(ndx.asarray(np.zeros((1, 1, 1), np.float32)), steps, length(states[0][0], 0), 1)
+        return ndx.permute_dims(self._run(zeros, states)[0], (1, 0, 2))
 
     def step(self, x: Array, states: LayerStates) -> tuple[Array, LayerStates]:
         """Advance all layers by one step.
@@ -152,15 +251,23 @@ class Stack:
         Returns:
             The last layer's output, `[B, n]`, and the states after it.
         """
-        _, after = self.sequence(x[:, None, ...], states)
+        _, after = self._run(x[None, ...], states)
         return after[-1][0], after
+
+    def _run(self, x: Array, states: LayerStates | None, lengths: Array | None = None) -> tuple[Array, LayerStates]:
+        """Run all layers over inputs `[T, B, f]`, to outputs `[T, B, n]`."""
+        after = LayerStates()
+        for depth in range(len(self.layers)):
+            x, last = self._layer(depth, x, None if states is None else states[depth], lengths)
+            after.append(last)
+        return x, after
 
     def _layer(
         self, depth: int, x: Array, states: tuple[Array, ...] | None, lengths: Array | None
     ) -> tuple[Array, tuple[Array, ...]]:
         """Run one layer over inputs `[T, B, f]`, to outputs `[T, B, n]` and states `[B, n]`."""
         cell, directions = self.layers[depth][0], len(self.layers[depth])
-        inputs = [x, *map(ndx.asarray, self.weights[depth]), lengths, *map(self._by_direction, states or ())]
+        inputs = [x, *self.weights[depth], lengths, *map(self._by_direction, states or ())]
         outputs, *last = map(
             ndx.asarray,
             self.operator(
@@ -171,18 +278,17 @@ class Stack:
             )[: 1 + cell.state_count],
         )
         if not self.bidirectional:
-            return outputs[:, 0, ...], tuple(state[0, ...] for state in last)
+            return entry(outputs, 0, 1), tuple(entry(state, 0, 0) for state in last)
         width = directions * cell.units
-        sizes = outputs.dynamic_shape
-        joined = ndx.reshape(ndx.permute_dims(outputs, (0, 2, 1, 3)), shape_of(sizes[0], sizes[2], width))
-        return joined, tuple(ndx.reshape(ndx.permute_dims(state, (1, 0, 2)), (-1, width)) for state in last)
+        joined = reshape(ndx.permute_dims(outputs, (0, 2, 1, 3)), 0, 0, width)
+        return joined, tuple(reshape(ndx.permute_dims(state, (1, 0, 2)), 0, width) for state in last)
 
     def _by_direction(self, state: Array) -> Array:
         """Return a state, `[B, directions · n]`, as the operators read it, `[directions, B, n]`."""
         if not self.bidirectional:
             return state[None, ...]
         units = self.layers[0][0].units
-        return ndx.permute_dims(ndx.reshape(state, (-1, 2, units)), (1, 0, 2))
+        return ndx.permute_dims(reshape(state, 0, 2, units), (1, 0, 2))
 
 
 def _weights(cell: Cell, order: Sequence[int]) -> tuple[Weights, Weights, Weights]:
@@ -239,21 +345,19 @@ class AttentionLayer:
             scores = ndx.where(valid, scores, NO_SCORE)
         context = apply(op.matmul, apply(op.softmax, scores, axis=-1), values)
         if multi_head:
-            sizes = query.dynamic_shape
-            context = ndx.reshape(ndx.permute_dims(context, (0, 2, 1, 3)), shape_of(sizes[0], sizes[1], -1))
+            context = reshape(ndx.permute_dims(context, (0, 2, 1, 3)), 0, 0, self.attention.query_width)
         return ndx.tanh(dense(ndx.concat([context, query], axis=2), self.attention.join))
 
     def _scores(self, query: Array, keys: Array) -> Array:
         attention = self.attention
         if isinstance(attention, AdditiveAttention):
             mapped = dense(query, attention.query_map)[:, :, None, ...] + keys[:, None, ...]
-            return dense(ndx.tanh(mapped), attention.score_map)[..., 0]
+            return entry(dense(ndx.tanh(mapped), attention.score_map), 0, 3)
         if isinstance(attention, MultiHeadAttention):
             scale = float(attention.query_width // attention.heads) ** -0.5
             query = self._heads(dense(query, attention.query_map)) * scale
         return apply(op.matmul, query, ndx.matrix_transpose(keys))
 
     def _heads(self, x: Array) -> Array:
-        heads, sizes = self.attention.heads, x.dynamic_shape
-        split = ndx.reshape(x, shape_of(sizes[0], sizes[1], heads, self.attention.query_width // heads))
-        return ndx.permute_dims(split, (0, 2, 1, 3))
+        heads = self.attention.heads
+        return ndx.permute_dims(reshape(x, 0, 0, heads, self.attention.query_width // heads), (0, 2, 1, 3))

@@ -11,10 +11,10 @@ from seqcast.data.arrays import Preparation
 from seqcast.data.series import Scaler
 from seqcast.errors import SpecError
 from seqcast.export.decoding import Parts
-from seqcast.export.intervals import bounded
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
 from seqcast.export.operators import Array, ndx
+from seqcast.intervals import bounded
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_probabilities
 
@@ -66,9 +66,7 @@ def write_array_model(
     inputs = NetworkInputs(past, None, static, future)
     forecast = add_network(model.network, inputs, file.read_horizon(steps), Parts("median", checked))
     scaler = preparation.scalers["y"]
-    forecast = ndx.astype(forecast, ndx.float64)
-    if _scales(scaler):
-        forecast = forecast * ndx.asarray(scaler.scale[:, None]) + ndx.asarray(scaler.loc[:, None])
+    forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]
     forecast = bounded(forecast, model.support, (0.5, *checked))
     names = [f"quantile {probability:g}" for probability in checked]
     outputs = Outputs("forecast", names, checked, list(range(1, 1 + len(checked))))
@@ -117,10 +115,4 @@ def _read(file: OnnxFile, preparation: Preparation, name: str, shape: tuple[Any,
 
 
 def _scaled(values: Array, scaler: Scaler) -> Array:
-    if _scales(scaler):
-        values = (values - ndx.asarray(scaler.loc)) / ndx.asarray(scaler.scale)
-    return ndx.astype(values, ndx.float32)
-
-
-def _scales(scaler: Scaler) -> bool:
-    return bool((scaler.loc != 0).any() or (scaler.scale != 1).any())
+    return ndx.astype((values - scaler.loc) / scaler.scale, ndx.float32)

@@ -4,7 +4,6 @@ from .conformal import calibrate_points as calibrate_points
 from .conformal import calibrated as calibrated
 from .conformal import windows_needed as windows_needed
 from .quantiles import LEAST_LEVEL as LEAST_LEVEL
-from .quantiles import MOST_COUNT as MOST_COUNT
 from .quantiles import SUPPORTS as SUPPORTS
 from .quantiles import VALUES_OF as VALUES_OF
 from .quantiles import Dependence as Dependence

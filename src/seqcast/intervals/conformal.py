@@ -93,11 +93,21 @@ class Calibration:
             >>> Calibration((80,), [[2.0]], [9], "intervals").widths_for(4).ravel()
             array([2., 2., 2., 2.])
         """
-        steps, calibrated = check_int("horizon", horizon), len(self.widths)
-        places = [self._place(each) for each in self._levels(level)]
-        widths = self.widths[np.minimum(np.arange(steps), calibrated - 1)][:, places]
+        widths: Array = self.widths_at(np.arange(check_int("horizon", horizon)), self._levels(level))
+        return widths
+
+    def widths_at(self, steps: Any, level: Sequence[float]) -> Any:
+        """Return the widths of some steps, as `widths_for` does.
+
+        Args:
+            steps: Numbers of the steps, from 0; of NumPy or of another library.
+            level: Levels among those that were calibrated.
+        """
+        xp, calibrated = steps.__array_namespace__(), len(self.widths)
+        widths = xp.asarray(self.widths[:, [self._place(each) for each in level]])
+        widths = xp.take(widths, xp.minimum(steps, calibrated - 1), axis=0)
         if self.kind == "point":
-            widths *= np.sqrt(np.maximum(np.arange(1, steps + 1) / calibrated, 1.0))[:, None]
+            widths = widths * xp.sqrt(xp.maximum((steps + 1) / calibrated, 1.0))[:, None]
         return widths
 
     def apply(
@@ -133,14 +143,9 @@ class Calibration:
         shape = (*lower.shape[:2], len(levels))
         lower, upper = _check_shape("lo", lower, shape), _check_shape("hi", hi, shape)
         widths = self.widths_for(shape[1], levels) * _window_units(scale, shape[0])
-        lower, upper = lower - widths, upper + widths
-        # Intervals that were far too wide may be narrowed past their middle.
-        middle, crossed = lower / 2 + upper / 2, lower > upper
-        lower, upper = np.where(crossed, middle, lower), np.where(crossed, middle, upper)
-        if point is not None:
-            inside = _check_shape("point", point, shape[:2])[:, :, None]
-            lower, upper = np.minimum(lower, inside), np.maximum(upper, inside)
-        return np.minimum.accumulate(lower, axis=2), np.maximum.accumulate(upper, axis=2)
+        inside = None if point is None else _check_shape("point", point, shape[:2])[:, :, None]
+        bounds = _widened(lower, upper, widths, inside)
+        return np.concatenate(bounds[::2], axis=2), np.concatenate(bounds[1::2], axis=2)
 
     def around(
         self, point: Any, *, level: Sequence[float] | float | None = None, scale: Any = None
@@ -198,27 +203,41 @@ class Calibration:
         return cls(tuple(header["level"]), np.asarray(widths), np.asarray(windows), header["kind"])
 
 
-def calibrated(forecast: Array, request: ForecastRequest, calibrations: Sequence[Calibration]) -> Array:
+def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None) -> Any:
     """Return a forecast with its intervals widened, or with intervals around a point forecast.
 
     Args:
-        forecast: `[N, H, D, 1 + 2 L]`, or `[N, H, D, 1]` for calibrations of points.
+        forecast: `[N, H, D, 1 + 2 L]`, or `[N, H, D, 1]` for calibrations of points; of NumPy or of another library.
         request: The request that it answers, with `L` levels.
-        calibrations: The calibration of each target.
+        calibrations: The calibration of each target, all of one kind.
+        steps: Numbers of the steps, `[H]`; `None` counts those of an array of NumPy.
 
     Returns:
         The forecast, `[N, H, D, 1 + 2 L]`.
     """
-    widened = np.repeat(forecast[..., :1], 1 + 2 * len(request.level), axis=-1)
-    for target, calibration in enumerate(calibrations):
-        point = forecast[:, :, target, 0]
-        if calibration.kind == "point":
-            lower, upper = calibration.around(point, level=request.level)
-        else:
-            bounds = forecast[:, :, target, 1:]
-            lower, upper = calibration.apply(bounds[..., ::2], bounds[..., 1::2], level=request.level, point=point)
-        widened[:, :, target, 1::2], widened[:, :, target, 2::2] = lower, upper
-    return widened
+    point, level = forecast[..., :1], request.level
+    if not level:
+        return point
+    xp, steps = forecast.__array_namespace__(), np.arange(forecast.shape[1]) if steps is None else steps
+    widths = [each.widths_at(steps, level)[:, None, ...] for each in calibrations]
+    around = calibrations[0].kind == "point"
+    lower, upper = (point, point) if around else (forecast[..., 1::2], forecast[..., 2::2])
+    bounds = _widened(lower, upper, steps.__array_namespace__().concat(widths, axis=1), point)
+    return xp.asarray(xp.concat([point, *bounds], axis=3), dtype=forecast.dtype)
+
+
+def _widened(lower: Any, upper: Any, widths: Any, point: Any) -> list[Any]:
+    """Return the lower and the upper bound of each level, `[..., 1]`, one level after the other."""
+    xp = lower.__array_namespace__()
+    lower, upper = lower - widths, upper + widths
+    # Intervals that were far too wide may be narrowed past their middle.
+    middle, crossed = lower / 2 + upper / 2, lower > upper
+    lower, upper = xp.where(crossed, middle, lower), xp.where(crossed, middle, upper)
+    bounds = [lower[..., :1], upper[..., :1]] if point is None else [point, point]
+    for place in range(widths.shape[-1]):
+        level = slice(place, place + 1)
+        bounds += [xp.minimum(lower[..., level], bounds[-2]), xp.maximum(upper[..., level], bounds[-1])]
+    return bounds[2:]
 
 
 def windows_needed(level: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -239,19 +240,19 @@ def outside_support_of(targets: Array, support: str) -> Array:
     return outside
 
 
-def bounded(forecast: Array, supports: Sequence[str], probabilities: Sequence[float]) -> npt.NDArray[np.generic]:
+def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[float]) -> Any:
     """Return a forecast within the support of its targets.
 
     Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval still covers
     what it covered, all else to the nearest whole number.
 
     Args:
-        forecast: Quantiles, `[..., D, Q]`.
+        forecast: Quantiles, `[..., D, Q]`; of NumPy or of another library.
         supports: Support of each target; none for no bounds.
         probabilities: Probability of each quantile; 0.5 for a point, and for sample paths.
 
     Returns:
-        The forecast, as whole numbers where all targets are counts.
+        The forecast; that of NumPy as whole numbers where all targets are counts.
 
     Example:
         >>> forecast, probabilities = np.array([[[1.4, -0.2, 2.1]]]), [0.5, 0.1, 0.9]
@@ -262,17 +263,20 @@ def bounded(forecast: Array, supports: Sequence[str], probabilities: Sequence[fl
     """
     if all(support == "real" for support in supports):
         return forecast
-    within = forecast.copy()
-    for target, support in enumerate(supports):
-        values = within[..., target, :]
-        if support != "real":
-            np.maximum(values, 0.0, out=values)
-        if support == "counts":
-            np.minimum(values, MOST_COUNT, out=values)
-            for place, probability in enumerate(probabilities):
-                whole = np.floor if probability < 0.5 else np.ceil if probability > 0.5 else np.rint
-                values[..., place] = whole(values[..., place])
-    return within.astype(np.int64) if all(support == "counts" for support in supports) else within
+    xp = forecast.__array_namespace__()
+    least = np.array([[-math.inf if each == "real" else 0.0] for each in supports])
+    counts = np.array([[each == "counts"] for each in supports])
+    within = xp.maximum(forecast, xp.asarray(least, dtype=forecast.dtype))
+    if not counts.any():
+        return within
+    smaller, parts = xp.minimum(within, MOST_COUNT), []
+    for place, probability in enumerate(probabilities):
+        whole = xp.floor if probability < 0.5 else xp.ceil if probability > 0.5 else xp.round
+        parts.append(whole(smaller[..., place : place + 1]))
+    rounded = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
+    if not counts.all():
+        return xp.where(xp.asarray(counts), rounded, within)
+    return rounded.astype(np.int64) if xp is np else rounded
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from .backend import keras as keras
 from .backend import platform as platform
 from .backend import to_numpy as to_numpy
 from .backend import weights_of as weights_of
-from .environment import Environment as Environment
+from .environment import current_environment as current_environment
 from .environment import require as require
 from .executors import ALL_MEMORY as ALL_MEMORY
 from .executors import Executor as Executor

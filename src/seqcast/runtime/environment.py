@@ -6,12 +6,11 @@ import importlib
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 from seqcast.errors import MissingPackageError
 
@@ -50,96 +49,58 @@ def require(package: str, *, extra: str) -> ModuleType:
         ) from error
 
 
-@dataclass(frozen=True)
-class Environment:
-    """What seqcast runs on.
+def current_environment() -> dict[str, Any]:
+    """Return what seqcast runs on, as JSON types.
 
-    Args:
-        system: Operating system and processor.
-        python: Version of Python.
-        packages: Installed version of each package that seqcast needs, by name; `None` is missing.
-        unfit: Packages of another version than seqcast needs, with that requirement.
-        extras: The same as `packages` for each extra.
-        backend: Keras's backend; empty where it cannot be imported.
-        devices: Devices that it sees.
-        cores: Cores of this process.
-        threads: Threads of a fit.
-        cache: Folder of compiled programs; `None` where there is no cache.
-        programs: Number of programs in it.
-        program_bytes: Their size, in bytes.
-        variables: Environment variables that change how seqcast runs, those that are set.
+    Returns:
+        `system`: operating system and processor.
+        `python`: version of Python.
+        `packages`: installed version of each package that seqcast needs, by name; `None` is missing.
+        `extras`: the same for each extra.
+        `backend`: Keras's backend; empty where it cannot be imported.
+        `devices`: devices that it sees.
+        `cores`, `threads`: cores of this process, threads of a fit.
+        `cache`: folder of compiled programs; `None` where there is no cache.
+        `programs`, `program_bytes`: number of programs in it, and their size.
+        `variables`: environment variables that change how seqcast runs, those that are set.
+        `problems`: what keeps seqcast from running as it should, each with how to mend it.
     """
+    # Before the import of the backend, which sets one of them.
+    variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
+    from seqcast.runtime.threads import cores, threads
 
-    system: str
-    python: str
-    packages: Mapping[str, str | None]
-    unfit: Mapping[str, str]
-    extras: Mapping[str, Mapping[str, str | None]]
-    backend: str
-    devices: tuple[str, ...]
-    cores: int
-    threads: int
-    cache: str | None
-    programs: int
-    program_bytes: int
-    variables: Mapping[str, str]
-
-    @classmethod
-    def current(cls) -> Self:
-        """Look at this process and what is installed."""
-        # Before the import of the backend, which sets one of them.
-        variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
-        from seqcast.runtime.threads import cores, threads
-
-        packages: dict[str | None, dict[str, str | None]] = {None: {}}
-        unfit = {}
-        for extra, name, requirement, fits in _requirements():
-            packages.setdefault(extra, {})[name] = _installed(name)
-            if extra is None and not fits:
-                unfit[name] = requirement
-        backend, devices, folder = _backend()
-        sizes = [_size(program) for program in folder.glob("*-cache")] if folder is not None else []
-        return cls(
-            system=f"{platform.system()} {platform.release()}, {platform.machine()}",
-            python=platform.python_version(),
-            packages=packages.pop(None),
-            unfit=unfit,
-            extras={str(extra): each for extra, each in packages.items() if extra not in INTERNAL_EXTRAS},
-            backend=backend,
-            devices=devices,
-            cores=cores(),
-            threads=threads(),
-            cache=str(folder) if folder is not None else None,
-            programs=len(sizes),
-            program_bytes=sum(sizes),
-            variables=variables,
-        )
-
-    @property
-    def problems(self) -> list[str]:
-        """What keeps seqcast from running as it should, each with how to mend it."""
-        missing = (name for name, version in self.packages.items() if version is None)
-        problems = [f"{name} is not installed. Install it: pip install {name}" for name in missing]
-        problems += [
-            f"{name} is too old or too new: seqcast needs {requirement}. Install it: pip install '{requirement}'"
-            for name, requirement in self.unfit.items()
-        ]
-        if not self.backend:
-            problems.append("the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it.")
-        return problems
-
-    @property
-    def missing_extras(self) -> list[str]:
-        """Extras of which a package is not installed."""
-        return [extra for extra, packages in self.extras.items() if not all(packages.values())]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types, with `problems`."""
-        return {**asdict(self), "devices": list(self.devices), "problems": self.problems}
+    packages: dict[str, dict[str, str | None]] = {"": {}}
+    problems = []
+    for extra, name, requirement, fits in _requirements():
+        version = packages.setdefault(extra, {})[name] = _installed(name)
+        if extra == "" and version is None:
+            problems.append(f"{name} is not installed. Install it: pip install {name}")
+        elif extra == "" and not fits:
+            remedy = f"seqcast needs {requirement}. Install it: pip install '{requirement}'"
+            problems.append(f"{name} is too old or too new: {remedy}")
+    backend, devices, folder = _backend()
+    if not backend:
+        problems.append("the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it.")
+    sizes = [_size(program) for program in folder.glob("*-cache")] if folder is not None else []
+    return {
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": packages.pop(""),
+        "extras": {extra: each for extra, each in packages.items() if extra not in INTERNAL_EXTRAS},
+        "backend": backend,
+        "devices": devices,
+        "cores": cores(),
+        "threads": threads(),
+        "cache": None if folder is None else str(folder),
+        "programs": len(sizes),
+        "program_bytes": sum(sizes),
+        "variables": variables,
+        "problems": problems,
+    }
 
 
-def _requirements() -> Iterator[tuple[str | None, str, str, bool]]:
-    """Yield what seqcast needs here: the extra, the package, the requirement, whether the installed version fits."""
+def _requirements() -> Iterator[tuple[str, str, str, bool]]:
+    """Yield what seqcast needs here: the extra or "", the package, the requirement, whether the installed one fits."""
     from packaging.requirements import Requirement
 
     try:
@@ -150,8 +111,8 @@ def _requirements() -> Iterator[tuple[str | None, str, str, bool]]:
         requirement = Requirement(line)
         name, versions, marker = requirement.name, requirement.specifier, requirement.marker
         found = _EXTRA.search(str(marker or ""))
-        extra = found[1] if found else None
-        if marker is None or marker.evaluate({"extra": extra or ""}):
+        extra = found[1] if found else ""
+        if marker is None or marker.evaluate({"extra": extra}):
             installed = _installed(name)
             fits = installed is None or versions.contains(installed, prereleases=True)
             yield extra, name, f"{name}{versions}", fits
@@ -164,19 +125,19 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _backend() -> tuple[str, tuple[str, ...], Path | None]:
+def _backend() -> tuple[str, list[str], Path | None]:
     """Return Keras's backend, its devices, and the folder of its programs."""
     try:
         from seqcast.runtime.backend import keras
     except ImportError:
-        return "", (), None
+        return "", [], None
     from seqcast.runtime.program_cache import cache_compilations
 
     name = str(keras.config.backend())
     try:
-        devices = tuple(map(str, keras.distribution.list_devices()))
+        devices = list(map(str, keras.distribution.list_devices()))
     except AttributeError:  # Keras's backend for torch lists none
-        devices = ()
+        devices = []
     return name, devices, cache_compilations() if name == "jax" else None
 
 

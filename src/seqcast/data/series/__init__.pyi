@@ -1,11 +1,7 @@
-from .scalers import CONSTANT_SCALE as CONSTANT_SCALE
-from .scalers import LARGEST as LARGEST
-from .scalers import LARGEST_LOGARITHM as LARGEST_LOGARITHM
-from .scalers import LEAST_SHARE as LEAST_SHARE
 from .scalers import LOGARITHMS as LOGARITHMS
-from .scalers import ROUNDING as ROUNDING
 from .scalers import SCALES as SCALES
 from .scalers import SERIES_SCALES as SERIES_SCALES
+from .scalers import Rows as Rows
 from .scalers import Scaler as Scaler
 from .scalers import SeriesScaler as SeriesScaler
 from .statistics import LevelSwings as LevelSwings

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -166,14 +168,21 @@ class SeriesScaler:
         check_choice("scale", method, SERIES_SCALES)
         lengths = np.diff(ends, prepend=0)
         inside = positions_of(ends) < np.repeat(stops, lengths)
-        rows = np.where(inside[:, None], values, np.nan)
+        return cls.of(Rows(np.where(inside[:, None], values, np.nan), ends), method)
+
+    @classmethod
+    def of(cls, rows: Rows, method: str) -> Self:
+        """Learn from rows, of NumPy or of another library.
+
+        Args:
+            rows: The rows.
+            method: As for `fit`.
+        """
         unit = None
         if method in LOGARITHMS:
-            unit = np.ones((len(ends), rows.shape[1]))
-            if method == "log":
-                unit = _mean(_Segments(rows, ends))[1] * LEAST_SHARE
-            rows = _logarithm(rows, np.repeat(unit, lengths, axis=0))
-        return cls(*_STATISTICS[method](_Segments(rows, ends)), unit)
+            unit = _mean(rows)[1] * LEAST_SHARE if method == "log" else _none(rows)[1]
+            rows = rows.with_values(_logarithm(rows.values, rows.each(unit)))
+        return cls(*_STATISTICS[method](rows), unit)
 
     @classmethod
     def learn(cls, store: SeriesStore, stops: Array, method: str) -> Self:
@@ -189,11 +198,11 @@ class SeriesScaler:
             parts.append(cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method))
         return cls.concat(parts)
 
-    def take(self, places: Array) -> Self:
+    def take(self, places: Any) -> Self:
         """Return the scaler of some of the series, in this order.
 
         Args:
-            places: Numbers of the series.
+            places: Numbers of the series, or another index of `loc`.
         """
         return type(self)(*(None if each is None else each[places] for each in self._parts))  # type: ignore[arg-type]
 
@@ -231,7 +240,8 @@ class SeriesScaler:
             values = _logarithm(values, _as_cube(self.unit, values))
         with np.errstate(over="ignore"):
             scaled = (values - _as_cube(self.loc, values)) / _as_cube(self.scale, values)
-        return np.clip(scaled, -LARGEST, LARGEST)
+            clipped: Array = _namespace(scaled).clip(scaled, -LARGEST, LARGEST)
+        return clipped
 
     def inverse(self, values: Array) -> Array:
         """Return scaled values, `[N, ..., D]`, in their original units, in double precision.
@@ -239,45 +249,105 @@ class SeriesScaler:
         Args:
             values: Scaled values, `[N, ..., D]`.
         """
-        values = np.asarray(values, dtype=np.float64)
+        xp = _namespace(values)
+        values = xp.asarray(values, dtype=xp.float64)
         values = values * _as_cube(self.scale, values) + _as_cube(self.loc, values)
         if self.unit is None:
             return values
         # Positive data has positive forecasts, and finite ones.
         with np.errstate(over="ignore"):
-            grown: Array = _as_cube(self.unit, values) * np.expm1(np.clip(values, 0.0, LARGEST_LOGARITHM))
-        return np.asarray(np.minimum(grown, np.finfo(np.float64).max))
+            grown = _as_cube(self.unit, values) * _expm1(xp.clip(values, 0.0, LARGEST_LOGARITHM))
+            finite: Array = xp.minimum(grown, float(np.finfo(np.float64).max))
+        return finite
 
 
-def _logarithm(values: Array, unit: Array) -> Array:
+def _namespace(values: Any) -> Any:
+    """Return the functions of an array's library."""
+    return values.__array_namespace__()
+
+
+def _logarithm(values: Any, unit: Any) -> Any:
     # A negative value, of which training rows had none, is mapped as far below zero as its magnitude above.
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values) / unit))
+    xp = _namespace(values)
+    return xp.sign(values) * _log1p(xp.abs(values) / unit)
 
 
-def _as_cube(statistic: Array, values: Array) -> Array:
-    return statistic.reshape(len(statistic), *(1,) * (values.ndim - 2), statistic.shape[1])
+# ONNX would need seven operators for digits that no forecast has.
 
 
-class _Segments:
-    """Statistics of stretches of rows that lie end to end, column by column; NaN is left out."""
+def _log1p(values: Any) -> Any:
+    return np.log1p(values) if isinstance(values, np.ndarray) else _namespace(values).log(values + 1.0)
+
+
+def _expm1(values: Any) -> Any:
+    return np.expm1(values) if isinstance(values, np.ndarray) else _namespace(values).exp(values) - 1.0
+
+
+def _as_cube(statistic: Any, values: Any) -> Any:
+    while statistic.ndim < values.ndim:
+        statistic = statistic[:, None, ...]
+    return statistic
+
+
+class Rows:
+    """Rows of series that lie end to end, and statistics of each series, column by column; NaN is missing.
+
+    Those of another library are a subclass, such as one that records operators.
+
+    Args:
+        values: The values, `[rows, D]`.
+        ends: End of each series, `[N]`.
+
+    Attributes:
+        count: How many values of each series are known.
+    """
 
     def __init__(self, values: Array, ends: Array) -> None:
-        self.values, self.starts = values, starts_of(ends)
+        self.values: Any = values
+        self.ends, self.starts = ends, starts_of(ends)
         self.owner = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
         self.observed = ~np.isnan(values)
-        self.count = np.add.reduceat(self.observed.astype(np.int64), self.starts, axis=0)
+        self.count: Any = np.add.reduceat(self.observed.astype(np.int64), self.starts, axis=0)
 
-    def mean(self, values: Array) -> Array:
-        """Return the mean, 0 where there is none."""
+    def with_values(self, values: Any) -> Self:
+        """Return the same rows with other values.
+
+        Args:
+            values: The values.
+        """
+        return type(self)(values, self.ends)
+
+    def each(self, statistic: Any) -> Any:
+        """Return the statistic of each row's series.
+
+        Args:
+            statistic: The statistic of each series.
+        """
+        return statistic[self.owner]
+
+    def mean(self, values: Any) -> Any:
+        """Return the mean of each series, 0 where there is none.
+
+        Args:
+            values: Values of the rows.
+        """
         sums = np.add.reduceat(np.where(self.observed, values, 0.0), self.starts, axis=0)
-        return np.asarray(sums / np.maximum(self.count, 1))
+        return sums / np.maximum(self.count, 1)
 
-    def largest(self, values: Array) -> Array:
-        """Return the largest value, minus infinity where there is none."""
+    def largest(self, values: Any) -> Any:
+        """Return the largest value of each series, minus infinity where there is none.
+
+        Args:
+            values: Values of the rows.
+        """
         return np.maximum.reduceat(np.where(self.observed, values, -np.inf), self.starts, axis=0)
 
-    def quantiles(self, *shares: float) -> list[Array]:
-        """Return quantiles, interpolated between neighbours; NaN where there is none."""
+    def quantiles(self, *shares: float) -> list[Any]:
+        """Return quantiles of each series, interpolated between neighbours; 0 where there is none.
+
+        Args:
+            *shares: Probabilities of the quantiles.
+        """
         quantiles = [np.full(self.count.shape, np.nan) for _ in shares]
         for column in range(self.values.shape[1]):
             order = np.lexsort((self.values[:, column], self.owner))  # NaN comes last in each stretch
@@ -288,59 +358,71 @@ class _Segments:
                 high = np.minimum(low + 1, np.maximum(count - 1, 0))
                 below, above = ranked[self.starts + low], ranked[self.starts + high]
                 quantile[:, column] = below + (above - below) * (place - low)
-        return quantiles
+        return [np.nan_to_num(quantile) for quantile in quantiles]
+
+    @cached_property
+    def level(self) -> Any:
+        """The largest magnitude of each series, 0 where there is none."""
+        return np.maximum(self.largest(np.abs(self.values)), 0.0)
+
+    @property
+    def power(self) -> Any:
+        """A power of two, about the largest magnitude; `None` where squares need none.
+
+        Squares of values that were divided by it are inside the range of floats, and no digit is lost.
+        """
+        return power_of_two(_positive(self.level))
 
 
-def _standard(part: _Segments) -> tuple[Array, Array]:
-    # Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values; by a
-    # power of two it loses no digit.
-    magnitude = power_of_two(_positive(part.largest(np.abs(part.values))))
-    unit = part.values / magnitude[part.owner]
-    rough = part.mean(unit)
-    rest = unit - rough[part.owner]
+def _standard(rows: Rows) -> tuple[Any, Any]:
+    power, xp = rows.power, _namespace(rows.values)
+    values = rows.values if power is None else rows.values / rows.each(power)
+    rough = rows.mean(values)
+    rest = values - rows.each(rough)
     # The rounding of a sum of large values is found in the sum of the small rests.
-    shift = part.mean(rest)
-    scale = np.sqrt(part.mean((rest - shift[part.owner]) ** 2))
-    return _unless_constant(part, (rough + shift) * magnitude, scale * magnitude)
+    shift = rows.mean(rest)
+    loc, scale = rough + shift, xp.sqrt(rows.mean(xp.square(rest - rows.each(shift))))
+    return _unless_constant(rows, *((loc, scale) if power is None else (loc * power, scale * power)))
 
 
-def _robust(part: _Segments) -> tuple[Array, Array]:
-    low, middle, high = (np.nan_to_num(quantile) for quantile in part.quantiles(0.25, 0.5, 0.75))
+def _robust(rows: Rows) -> tuple[Any, Any]:
+    xp = _namespace(rows.values)
+    low, middle, high = rows.quantiles(0.25, 0.5, 0.75)
     scale = high - low
     # Where a series is mostly constant, such as intermittent demand, the deviation is the scale.
-    still = scale <= ROUNDING * np.abs(middle)
-    if still.any():
-        scale = np.where(still, _standard(part)[1], scale)
-    return _unless_constant(part, middle, scale)
+    still = scale <= ROUNDING * xp.abs(middle)
+    if xp is not np or still.any():
+        scale = xp.where(still, _standard(rows)[1], scale)
+    return _unless_constant(rows, middle, scale)
 
 
-def _minmax(part: _Segments) -> tuple[Array, Array]:
-    high, low = part.largest(part.values), -part.largest(-part.values)
-    observed = part.count > 0
-    return _unless_constant(part, np.where(observed, low, 0.0), np.where(observed, high - low, 0.0))
+def _minmax(rows: Rows) -> tuple[Any, Any]:
+    high, low = rows.largest(rows.values), -rows.largest(-rows.values)
+    loc, scale = (_namespace(high).where(rows.count > 0, each, 0.0) for each in (low, high - low))
+    return _unless_constant(rows, loc, scale)
 
 
-def _mean(part: _Segments) -> tuple[Array, Array]:
-    magnitude = _positive(part.largest(np.abs(part.values)))
-    scale = part.mean(np.abs(part.values) / magnitude[part.owner]) * magnitude
-    return np.zeros_like(scale), _positive(scale)
+def _mean(rows: Rows) -> tuple[Any, Any]:
+    magnitude = _positive(rows.level)
+    scale = rows.mean(_namespace(rows.values).abs(rows.values) / rows.each(magnitude)) * magnitude
+    return _none(rows)[0], _positive(scale)
 
 
-def _none(part: _Segments) -> tuple[Array, Array]:
-    return np.zeros(part.count.shape), np.ones(part.count.shape)
+def _none(rows: Rows) -> tuple[Any, Any]:
+    xp = _namespace(rows.count)
+    return xp.zeros_like(rows.count, dtype=xp.float64), xp.ones_like(rows.count, dtype=xp.float64)
 
 
-def _positive(values: Array) -> Array:
-    return np.where((values > 0) & np.isfinite(values), values, 1.0)
+def _positive(values: Any) -> Any:
+    return _namespace(values).where((values > 0) & (values < math.inf), values, 1.0)
 
 
-def _unless_constant(part: _Segments, loc: Array, scale: Array) -> tuple[Array, Array]:
-    level = np.nan_to_num(part.largest(np.abs(part.values)), neginf=0.0)
-    varies = scale > ROUNDING * level
-    return loc, np.where(varies, scale, _positive(CONSTANT_SCALE * level))
+def _unless_constant(rows: Rows, loc: Any, scale: Any) -> tuple[Any, Any]:
+    varies = scale > ROUNDING * rows.level
+    return loc, _namespace(scale).where(varies, scale, _positive(CONSTANT_SCALE * rows.level))
 
 
-_STATISTICS: dict[str, Callable[[_Segments], tuple[Array, Array]]] = {
+_STATISTICS: dict[str, Callable[[Rows], tuple[Any, Any]]] = {
     "standard": _standard,
     "robust": _robust,
     "minmax": _minmax,

@@ -21,15 +21,7 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
 from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points
 from seqcast.runtime import Executor, say, warn_user
-from seqcast.training import (
-    CheckpointFolder,
-    Deadline,
-    History,
-    Observer,
-    check_callbacks,
-    check_observers,
-    for_network,
-)
+from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
 Array = npt.NDArray[Any]
 
@@ -192,8 +184,7 @@ class TrainingRun:
         """
         if alone:
             return list(self.callbacks)
-        heard = [each for each in self.callbacks if isinstance(each, Observer) or not job.observers_only]
-        return for_network(heard, job.log_name)
+        return for_network(self.callbacks, job.log_name, observers_only=job.observers_only)
 
     def prepared(self, plan: FitPlan, name: str = "") -> FitPlan:
         """Return a plan whose jobs write checkpoints.

@@ -233,32 +233,6 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     return origins
 
 
-def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
-    """Return from where on each series is forecast to compare what was not trained on it.
-
-    That is the last three horizons, or the last tenth where that is more, after as many rows as a forecast should know:
-    a season and a half, or a horizon, or 6.
-
-    Args:
-        lengths: Rows of each series.
-        horizon: Steps to forecast.
-        season_length: Steps of a season.
-        context_length: Rows that a forecast reads.
-        fill: Whether it may read fewer.
-
-    Returns:
-        Position of each series' first validation target; its length where it has none.
-
-    Example:
-        >>> untrained_starts(np.array([100, 20, 11]), 6, 4, 512, fill=True)
-        array([82,  6, 11])
-    """
-    known = max(6, horizon, 3 * season_length // 2) if fill else context_length
-    rows = np.maximum(3 * horizon, np.round(0.1 * lengths)).astype(lengths.dtype)
-    starts = np.maximum(lengths - rows, known)
-    return np.where(starts + horizon <= lengths, starts, lengths)
-
-
 def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
     """Return the rows of a fit with the validation rows that follow them, and where these begin.
 

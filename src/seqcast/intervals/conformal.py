@@ -13,9 +13,9 @@ algorithm 2.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -176,26 +176,6 @@ class Calibration:
                 hint="Calibrate that level too.",
             )
         return self.level.index(level)
-
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold the calibration."""
-        return {"level": list(self.level), "kind": self.kind}, {"widths": self.widths, "windows": self.windows}
-
-    @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the calibration from the result of `to_parts`.
-
-        Args:
-            header: The JSON types.
-            arrays: The arrays, by name.
-
-        Raises:
-            ValueError: They are those of no calibration. It is raised before an array is read.
-        """
-        widths, windows = arrays["widths"], arrays["windows"]
-        if widths.shape != (*windows.shape, len(header["level"])):
-            raise ValueError(f"widths of shape {widths.shape} of {windows.shape} windows")
-        return cls(tuple(header["level"]), np.asarray(widths), np.asarray(windows), header["kind"])
 
 
 def calibrated(forecast: Array, request: ForecastRequest, calibrations: Sequence[Calibration]) -> Array:

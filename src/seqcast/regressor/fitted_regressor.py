@@ -198,6 +198,7 @@ class FittedRegressor:
         """
         if self.engine.window != self.preparation.window or len(self.support) != self.preparation.window.targets:
             raise ValueError(f"a network of {self.engine.window}, where the windows are {self.preparation.window}")
+        self.preparation.check()
         for support in self.support:
             check_choice("support", support, SUPPORTS)
         check_int("seed", self.seed, at_least=0)

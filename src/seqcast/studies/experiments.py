@@ -126,6 +126,16 @@ class Run:
     folder: Path | None = None
     _trainings: int = 0
 
+    @property
+    def train_seed(self) -> int:
+        """Seed of the training windows."""
+        return TRAIN + self.seed
+
+    @property
+    def test_seed(self) -> int:
+        """Seed of the test windows."""
+        return TEST + self.seed
+
     def train(self, draw: Callable[..., Any], **options: Any) -> Seq2SeqRegressor:
         """Train the post's network on as many windows as the setting says.
 
@@ -133,7 +143,7 @@ class Run:
             draw: Draws past and future for a number of windows and a `seed`.
             options: Other options of the network than the post's.
         """
-        past, future, *_ = draw(self.setting["windows"], seed=TRAIN + self.seed)
+        past, future, *_ = draw(self.setting["windows"], seed=self.train_seed)
         return self.fit(past, future, **options)
 
     def fit(self, past: Any, future: Any, *, static_covariates: Any = None, **options: Any) -> Seq2SeqRegressor:

@@ -12,7 +12,7 @@ from seqcast.data import SineParameters
 from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.plots import heat_map, probe_scores
-from seqcast.studies.experiments import TEST, TRAIN, Results, Run, Setting, Study, markdown, sine_windows, spread
+from seqcast.studies.experiments import Results, Run, Setting, Study, markdown, sine_windows, spread
 
 Array = npt.NDArray[Any]
 
@@ -48,9 +48,9 @@ class States(Study):
             run: The setting and the seed; it trains.
         """
         model = run.train(sine_windows)
-        past, future, _ = sine_windows(run.setting["windows"], seed=TRAIN + run.seed)
+        past, future, _ = sine_windows(run.setting["windows"], seed=run.train_seed)
         untrained = run.fit(past[:128], future[:128], epochs=1, learning_rate=1e-9)
-        past, future, parameters = sine_windows(run.setting["probed"], seed=TEST + run.seed)
+        past, future, parameters = sine_windows(run.setting["probed"], seed=run.test_seed)
         model_inputs = model.model_inputs(past, future)
         sources = {
             "the 15 values": past[:, :, 0],

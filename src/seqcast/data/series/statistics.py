@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -151,12 +152,7 @@ class LevelSwings:
         Args:
             other: The other ones.
         """
-        return type(self)(
-            self.products + other.products,
-            self.squares + other.squares,
-            self.zeros + other.zeros,
-            self.known + other.known,
-        )
+        return type(self)(*map(operator.add, astuple(self), astuple(other)))
 
     @property
     def grow_with_level(self) -> bool:

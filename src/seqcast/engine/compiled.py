@@ -12,7 +12,6 @@ import numpy.typing as npt
 from seqcast.network import Seq2Seq, trace_decoder, trace_encoder
 from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax_stateless, keras, platform, to_numpy
 
-Array = npt.NDArray[Any]
 Inputs = dict[str, Any]
 
 # Sizes that batches are padded to, so that a new number of rows seldom compiles another program.
@@ -202,7 +201,7 @@ def row_count(inputs: Any) -> int:
     return len(keras.tree.flatten(inputs)[0])
 
 
-def _filled(values: Array, size: int) -> Array:
+def _filled(values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """Return values filled up to a number of rows by copies of the last one, or by zeros."""
     last = values[-1:] if len(values) else np.zeros((1, *values.shape[1:]), np.float32)
     return np.concatenate([values, np.repeat(last, size - len(values), axis=0)])

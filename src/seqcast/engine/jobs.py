@@ -9,17 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import WindowReader, training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import Executor, Processes, choose_executor, say
+from seqcast.runtime import Array, Executor, Processes, choose_executor, say
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, digest, fingerprint
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

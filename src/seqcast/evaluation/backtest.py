@@ -8,15 +8,13 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.frames import first
 from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, chosen_levels
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_choice
-
-Array = npt.NDArray[Any]
 
 MISSING = ("raise", "drop")
 

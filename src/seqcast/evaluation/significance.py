@@ -8,16 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, Groups
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_choice, check_int
 
-Array = npt.NDArray[Any]
 Loss = Callable[[Array, Array], Array]
 
 ALTERNATIVES = ("two-sided", "less", "greater")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame, LongFrame
 from seqcast.data.windows import WindowReader
@@ -20,9 +19,8 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, make_plan, training_stops, with_jobs
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.runtime import Array
 from seqcast.specs import TrainingSpec
-
-Array = npt.NDArray[Any]
 
 
 def untrained(frame: AnyFrame, options: FitOptions, starts: Array | None = None) -> FittedForecaster:

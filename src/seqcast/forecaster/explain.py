@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import as_ids, in_zone_of
 from seqcast.data.windows import Origins
@@ -14,12 +13,12 @@ from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.runtime import Array
 from seqcast.specs import check_int
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = npt.NDArray[Any]
 
 # Windows that covariates are judged by, spread evenly over all that there are: more would take longer and hardly say
 # more.

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
@@ -21,10 +20,9 @@ from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_trained
+from seqcast.runtime import Array
 from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 # Rows that a forecast of the past needs even where there is no season: fewer say little.
 LEAST_ROWS_BEFORE = 8

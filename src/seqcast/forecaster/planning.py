@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import Origins, WindowReader, validation_starts
@@ -22,8 +21,7 @@ from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows, calibration_origins, comparison_origins, learn_series
 from seqcast.intervals import ForecastRequest
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # The place of a candidate, and that of one of its jobs.
 Place = tuple[int, int]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import outside_support
 from seqcast.data.features import FeatureBuilder
@@ -20,9 +19,8 @@ from seqcast.forecaster.options import FitOptions, RowOptions
 from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of, windows_needed
+from seqcast.runtime import Array
 from seqcast.specs import check_int
-
-Array = npt.NDArray[Any]
 
 # Most windows on which candidates are compared, taken evenly from among all.
 MOST_COMPARED_WINDOWS = 2_000

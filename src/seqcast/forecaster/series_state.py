@@ -8,15 +8,13 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import AnyFrame, FrameSchema, Frequency, LongFrame, Stamps, complete, in_zone_of, stamp_kind
 from seqcast.data.series import InMemoryStore, SeriesScaler, positions_of
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, Option, Phrase
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # Remembered rows that end more steps than this before new ones are not put before them.
 FARTHEST = 1000

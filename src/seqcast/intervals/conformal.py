@@ -18,16 +18,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.quantiles import ForecastRequest, check_levels
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
 __all__ = ["Calibration", "calibrate_intervals", "calibrate_points", "windows_needed"]
 
-Array = npt.NDArray[Any]
 
 _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -17,8 +16,7 @@ from matplotlib.figure import Figure
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
 from seqcast.plots import style
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 _MOST_GROUPS = 6
 

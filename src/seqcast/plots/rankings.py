@@ -7,7 +7,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,9 +14,8 @@ from seqcast.data.frames import check_columns, open_frame
 from seqcast.errors import DataError
 from seqcast.evaluation import Backtest, Scorer
 from seqcast.plots import style
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
-
-Array = npt.NDArray[Any]
 
 _SPOKEN = {
     "mae": "mean absolute error",

@@ -7,15 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Batch, SeriesWindows, WindowReader
 from seqcast.pretrained.seasonal_inputs import CovariateSizes, add_covariates, column_names, seasonal_inputs
-from seqcast.runtime import begin, threads
+from seqcast.runtime import Array, begin, threads
 from seqcast.specs import TrainingSpec
-
-Array = npt.NDArray[Any]
 
 # Steps in all for few windows and for many; in between, each window is seen about three times.
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3

@@ -11,7 +11,6 @@ from importlib import resources
 from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
@@ -32,10 +31,8 @@ from seqcast.pretrained.seasonal_inputs import (
     seasonal_reader,
 )
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
-from seqcast.runtime import check_fields, in_threads, open_archive, write_archive
+from seqcast.runtime import Array, check_fields, in_threads, open_archive, write_archive
 from seqcast.specs import WindowSpec
-
-Array = npt.NDArray[Any]
 
 KIND = "Pretrained"
 

@@ -7,28 +7,18 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from seqcast.data.arrays import (
-    CheckedWindows,
-    Preparation,
-    as_array,
-    check_covariates,
-    check_finite,
-    check_targets,
-    is_stream,
-    rank,
-)
+from seqcast.data.arrays import CheckedWindows, Preparation, as_array, check_covariates, check_targets, is_stream, rank
 from seqcast.data.series import SCALES
 from seqcast.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
 from seqcast.network import States, fresh_seed
+from seqcast.runtime import Array
 from seqcast.specs import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_choice, check_int, check_loss, preset
 
-Array = npt.NDArray[Any]
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 
 # Options whose absence is a value, written "none" because None means "as the preset says".
@@ -253,14 +243,12 @@ def check_states(states: Any, engine: Engine) -> States:
 
 def _steps(where: str, values: Any) -> Array:
     """Check steps of one feature, `[N, n]`, and return them as `[N, n, 1]`."""
-    array = as_array(where, values, ranks=(2,))
-    check_finite(where, array)
-    return array[:, :, None]
+    return as_array(where, values, ranks=(2,), finite=True)[:, :, None]
 
 
 def _check_cube(X: Any, fitted: Preparation | None) -> Array:
     """Check a past of three axes."""
-    array = as_array("X", X, ranks=(3,))
+    array = as_array("X", X, ranks=(3,), finite=True)
     if 0 in array.shape:
         raise DataError("X", expected="at least one window, step and feature", received=f"shape {array.shape}")
     if fitted is not None and (fitted.is_flat or array.shape[2] != fitted.n_features_in):
@@ -271,7 +259,6 @@ def _check_cube(X: Any, fitted: Preparation | None) -> Array:
             received=f"shape {array.shape}",
             hint="Give the same features in the same order.",
         )
-    check_finite("X", array)
     return array
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import (
     CheckedWindows,
@@ -17,16 +16,17 @@ from seqcast.data.arrays import (
     check_support,
     check_weight,
     first_batches,
+    is_stream,
     scaled_stream,
 )
 from seqcast.data.windows import ArrayWindows
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
 from seqcast.regressor.arguments import GivenWindows, Options, check_past, check_windows
-from seqcast.runtime import keras
+from seqcast.runtime import Array, keras
 from seqcast.specs import check_int
+from seqcast.training import check_observers
 
-Array = npt.NDArray[Any]
 Batches = ArrayWindows | StreamWindows | Iterator[Any]
 
 # Keys of the covariates of `validation`, named as the arguments of fit.
@@ -250,3 +250,29 @@ def _covariates(covariates: Any) -> tuple[Any, Any]:
         )
     static, future = (covariates.get(name) for name in COVARIATES)
     return static, future
+
+
+def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]) -> None:
+    """Refuse checkpoints of a fit that cannot be resumed.
+
+    Args:
+        checkpoint: The argument of the fit; `None` is none.
+        X: The past, or batches.
+        validation: On what it is validated.
+        callbacks: Its callbacks.
+
+    Raises:
+        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: where
+            these stand is not known.
+    """
+    if checkpoint is None:
+        return
+    check_observers(callbacks, "observers only with checkpoint")
+    streams = {"X": is_stream(X), "validation": validation.batches is not None}
+    for name in (name for name, is_given in streams.items() if is_given):
+        raise SpecError(
+            "checkpoint",
+            expected=f"None with batches of one's own in {name}, which cannot be resumed",
+            received=repr(checkpoint),
+            hint="Leave out one of the two, or give arrays.",
+        )

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data import SineParameters, sine_parameters
 from seqcast.errors import unknown_name
 from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import Array
 from seqcast.specs import CheckpointSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = npt.NDArray[Any]
 Setting = dict[str, Any]
 
 # Where each study is, by its name.

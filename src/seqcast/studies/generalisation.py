@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.data import SineParameters
 from seqcast.plots import repeated_runs
+from seqcast.runtime import Array
 from seqcast.studies.experiments import (
     FREQUENCY,
     Results,
@@ -20,8 +20,6 @@ from seqcast.studies.experiments import (
     plain_sines,
     spread,
 )
-
-Array = npt.NDArray[Any]
 
 
 class Learning(Study):

@@ -7,14 +7,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.data import noisy_past
 from seqcast.plots import repeated_runs
+from seqcast.runtime import Array
 from seqcast.studies.experiments import FREQUENCY, Results, Run, Setting, Study, markdown, sine_windows, spread
-
-Array = npt.NDArray[Any]
 
 # Periods of the slower sine within the context: the ends of the bins.
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])

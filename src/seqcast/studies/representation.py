@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.data import SineParameters
 from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.plots import heat_map, probe_scores
+from seqcast.runtime import Array
 from seqcast.studies.experiments import Results, Run, Setting, Study, markdown, sine_windows, spread
-
-Array = npt.NDArray[Any]
 
 PAST = 15
 # Columns of the table: where a property is read from, and by which probe.

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.plots import repeated_runs
-from seqcast.runtime import derivatives, keras, to_numpy
+from seqcast.runtime import Array, derivatives, keras, to_numpy
 from seqcast.studies.experiments import Results, Run, Study, markdown, mse_by_step, plain_sines, spread
 
-Array = npt.NDArray[Any]
 TRAINED, FAR = 15, 150
 
 

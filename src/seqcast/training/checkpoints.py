@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
 from seqcast.runtime import (
+    Array,
     NumberTypes,
     check_fields,
     from_parts,
@@ -42,8 +41,6 @@ from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writa
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
-
-Array = npt.NDArray[Any]
 
 
 def fingerprint(

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays.array_checks import CheckedWindows, check_covariates
 from seqcast.data.series import Scaler
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, SpecError
+from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_choice
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ import math
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series.store import positions_of
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # A swing below this share of the level is rounding, not signal.
 ROUNDING = 1e-9

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
@@ -21,10 +20,9 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import Calibration, Dependence, ForecastRequest
+from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 # Sample paths of a candidate that forecasts quantiles are drawn from those of each step.
 DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series import positions_of
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
@@ -18,9 +17,7 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, calibrated, check_trained
-from seqcast.runtime import warn_user
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array, warn_user
 
 # Of more rows than this, differences are taken evenly from among all.
 MOST_DIFFERENCES = 5_000_000

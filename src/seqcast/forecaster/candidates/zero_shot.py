@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
@@ -28,10 +27,9 @@ from seqcast.pretrained import (
     is_zero_shot,
     seasonal_reader,
 )
+from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -301,12 +301,8 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         cell: expected one of 'gru', 'lstm', received 'grru'. Did you mean 'gru'?
     """
     names = [str(item) for item in known]
-    return SpecError(
-        where,
-        expected="one of " + ", ".join(repr(item) for item in names),
-        received=repr(name),
-        hint=suggest_name(name, names) or "Choose one of them.",
-    )
+    received, hint = repr(name), suggest_name(name, names) or "Choose one of them."
+    return SpecError(where, expected="one of " + ", ".join(repr(item) for item in names), received=received, hint=hint)
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:

@@ -225,13 +225,10 @@ def _check_once(rows: FrameRows) -> None:
     if len(groups) < len(rows):
         leaders = groups.first[groups.codes]
         place = first(leaders != np.arange(len(rows)))
-        raise DataError(
-            option=rows.where,
-            row=place,
-            expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
-            received=Phrase("the same as in ", Row(int(leaders[place]))),
-            hint="Drop one of the two, or add the column in which they differ.",
-        )
+        expected = f"one row a {', '.join((*rows.window, rows.columns.ds))}"
+        received = Phrase("the same as in ", Row(int(leaders[place])))
+        hint = "Drop one of the two, or add the column in which they differ."
+        raise DataError(option=rows.where, row=place, expected=expected, received=received, hint=hint)
 
 
 def _matched(rows: FrameRows, others: FrameRows) -> Array:

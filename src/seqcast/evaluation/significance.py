@@ -167,12 +167,9 @@ def diebold_mariano(
     names = ("model_a", "model_b", "step", "statistic", "p_value", "n")
     table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     if np.isnan(table["statistic"]).all():
-        raise DataError(
-            "df",
-            expected=f"more {over}: at least 2, and more than there are cutoffs within one forecast",
-            received=str(max(table["n"])),
-            hint="Backtest from more cutoffs, or compare over='series' if there are several.",
-        )
+        expected = f"more {over}: at least 2, and more than there are cutoffs within one forecast"
+        hint = "Backtest from more cutoffs, or compare over='series' if there are several."
+        raise DataError("df", expected=expected, received=str(max(table["n"])), hint=hint)
     result: IntoDataFrameT = backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
     return result
 

@@ -125,10 +125,6 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
     early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
     if early.any():
         place = int(np.flatnonzero(early)[0])
-        raise DataError(
-            option="df",
-            series=frame.source.ids[place],
-            expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
-            received=f"rows up to {frame.last_stamps[place]}",
-            hint="Give its newest rows too.",
-        )
+        received, hint = f"rows up to {frame.last_stamps[place]}", "Give its newest rows too."
+        expected = f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones"
+        raise DataError(option="df", series=frame.source.ids[place], expected=expected, received=received, hint=hint)

@@ -289,12 +289,9 @@ def _check_steps(fitted: FittedForecaster) -> None:
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
         what = f"{len(source):,} series with {len(source.values):,} rows"
-        raise SpecError(
-            "horizon, context_length",
-            expected=f"at most {most // len(source):,} steps, for {what}",
-            received=f"{steps:,}",
-            hint="Fit a shorter one; predict(horizon=...) forecasts more steps.",
-        )
+        expected = f"at most {most // len(source):,} steps, for {what}"
+        hint = "Fit a shorter one; predict(horizon=...) forecasts more steps."
+        raise SpecError("horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint)
 
 
 def _check_parts(fitted: FittedForecaster) -> None:

@@ -194,12 +194,8 @@ class FittedForecaster:
         if df is not None:
             return self.read(df)
         if self.frame is None:
-            raise NotFittedError(
-                "df",
-                expected="the rows of fit",
-                received="a forecaster that was loaded, or fitted to files",
-                hint="Files hold no rows; give them.",
-            )
+            expected, received = "the rows of fit", "a forecaster that was loaded, or fitted to files"
+            raise NotFittedError("df", expected=expected, received=received, hint="Files hold no rows; give them.")
         return self.frame
 
     def steps_ahead(self, frame: LongFrame, future: Any = None, horizon: int | None = None) -> StepsAhead:
@@ -471,9 +467,6 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
             hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
     required_columns = ", ".join(map(repr, (columns.ds, *names)))
-    raise DataError(
-        "future",
-        expected=f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series",
-        received="None",
-        hint="Give what is known of each step of the horizon, or the stamps to forecast.",
-    )
+    expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
+    hint = "Give what is known of each step of the horizon, or the stamps to forecast."
+    raise DataError("future", expected=expected, received="None", hint=hint)

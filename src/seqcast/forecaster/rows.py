@@ -178,12 +178,9 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     lengths = frame.source.lengths
     starts = np.where(lengths - rows > horizon, lengths - rows, lengths)
     if (starts == lengths).all():
-        raise DataError(
-            "validation",
-            expected=f"a series with more than {rows} + {horizon} rows, for validation and horizon",
-            received=f"at most {lengths.max()}",
-            hint="Validate on fewer rows.",
-        )
+        expected = f"a series with more than {rows} + {horizon} rows, for validation and horizon"
+        received = f"at most {lengths.max()}"
+        raise DataError("validation", expected=expected, received=received, hint="Validate on fewer rows.")
     return starts
 
 
@@ -271,12 +268,9 @@ def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
     if mask is None:
         return frame
     if not rows.fill:
-        raise SpecError(
-            "mask",
-            expected="None with missing='raise', as values that are left out are missing",
-            received="a frame",
-            hint=Phrase("Take ", Option("missing", "fill"), "."),
-        )
+        expected = "None with missing='raise', as values that are left out are missing"
+        hint = Phrase("Take ", Option("missing", "fill"), ".")
+        raise SpecError("mask", expected=expected, received="a frame", hint=hint)
     return masked(in_memory(frame, "mask"), mask)
 
 

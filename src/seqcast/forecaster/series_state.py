@@ -295,12 +295,9 @@ class SeriesState:
     def _check_new_series(self, new: LongFrame, unknown: Array) -> None:
         """Refuse series that are `unknown`, a mask `[N]`, without static covariates or without values."""
         if not new.static_given:
-            raise DataError(
-                "df",
-                expected=f"the columns {', '.join(map(repr, self.builder.static.names))}",
-                received=f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see",
-                hint="Add the static covariates.",
-            )
+            expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
+            received = f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see"
+            raise DataError("df", expected=expected, received=received, hint="Add the static covariates.")
         new.of_series(unknown).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:

@@ -168,12 +168,8 @@ class Calibration:
 
     def _place(self, level: float) -> int:
         if level not in self.level:
-            raise SpecError(
-                "level",
-                expected=f"one of {', '.join(f'{known:g}' for known in self.level)}",
-                received=f"{level:g}",
-                hint="Calibrate that level too.",
-            )
+            expected = f"one of {', '.join(f'{known:g}' for known in self.level)}"
+            raise SpecError("level", expected=expected, received=f"{level:g}", hint="Calibrate that level too.")
         return self.level.index(level)
 
 
@@ -295,12 +291,9 @@ def _check_enough(windows: Array, levels: tuple[float, ...]) -> None:
         return
     level = levels[len(supported)]  # ascending: the others follow
     remedy = f"keep to level={supported}" if supported else "choose lower levels"
-    raise DataError(
-        f"level {level:g}",
-        expected=f"at least {windows_needed(level)} calibration windows with a known truth at each step",
-        received=f"{count} at step {step + 1}",
-        hint=f"Calibrate on more windows, or {remedy}.",
-    )
+    expected = f"at least {windows_needed(level)} calibration windows with a known truth at each step"
+    hint = f"Calibrate on more windows, or {remedy}."
+    raise DataError(f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint)
 
 
 def _truth(truth: Any) -> Array:
@@ -328,12 +321,8 @@ def _check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
     """Return an array in double precision, and refuse other shapes."""
     array = as_array(where, values, (len(shape),)).astype(np.float64)
     if array.shape != shape:
-        raise DataError(
-            where,
-            expected=f"shape {shape}: windows, steps, levels, whichever it has",
-            received=f"shape {array.shape}",
-            hint="Give one entry for each.",
-        )
+        expected = f"shape {shape}: windows, steps, levels, whichever it has"
+        raise DataError(where, expected=expected, received=f"shape {array.shape}", hint="Give one entry for each.")
     return array
 
 
@@ -343,10 +332,7 @@ def _window_units(scale: Any, count: int) -> Array:
         return np.ones((1, 1, 1))
     units = as_array("scale", scale, (1,)).astype(np.float64)
     if units.shape != (count,) or not (np.isfinite(units) & (units > 0)).all():
-        raise DataError(
-            "scale",
-            expected=f"a positive number for each window, {count}",
-            received=f"shape {units.shape}, smallest {units.min(initial=math.inf):g}",
-            hint="Use 1 where a series does not change.",
-        )
+        expected = f"a positive number for each window, {count}"
+        received = f"shape {units.shape}, smallest {units.min(initial=math.inf):g}"
+        raise DataError("scale", expected=expected, received=received, hint="Use 1 where a series does not change.")
     return units[:, None, None]

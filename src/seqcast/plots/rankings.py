@@ -50,12 +50,8 @@ def only_score(scores: dict[str, Array], metric: str) -> Array:
         metric: The metric.
     """
     if len(scores) != 1:
-        raise DataError(
-            "metric",
-            expected="a metric with one score",
-            received=f"{metric!r}, which gives {', '.join(scores)}",
-            hint="Choose another, such as 'mae' or 'scaled_crps'.",
-        )
+        expected, hint = "a metric with one score", "Choose another, such as 'mae' or 'scaled_crps'."
+        raise DataError("metric", expected=expected, received=f"{metric!r}, which gives {', '.join(scores)}", hint=hint)
     return next(iter(scores.values()))
 
 

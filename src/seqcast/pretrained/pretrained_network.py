@@ -231,12 +231,9 @@ class PretrainedNetwork(ZeroShotModel):
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
-            raise SpecError(
-                "freeze",
-                expected="() where covariates are learnt: their weights, zero at first, are in encoder and decoder",
-                received=repr(tuple(options.freeze)),
-                hint="Fine-tune all parts first, and freeze some in a second fine-tuning.",
-            )
+            expected = "() where covariates are learnt: their weights, zero at first, are in encoder and decoder"
+            hint = "Fine-tune all parts first, and freeze some in a second fine-tuning."
+            raise SpecError("freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint)
         network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
         block = min(options.horizon, self.horizon)
         context = self._training_context(reader, block, options)

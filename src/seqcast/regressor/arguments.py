@@ -77,12 +77,8 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     network, training = _changed(base.network, params), _changed(base.training, params)
     check_loss(network.head, training.loss)
     if network.head in MULTIPLICATIVE_HEADS and scale != "none":
-        raise SpecError(
-            "scale",
-            expected=f"'none' with head={network.head!r}",
-            received=repr(scale),
-            hint="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
-        )
+        hint = "Positive data may be multiplied, but not shifted; normalise='scale' does that window by window."
+        raise SpecError("scale", expected=f"'none' with head={network.head!r}", received=repr(scale), hint=hint)
     own = {name: params[name] for name in ("scale", "target_features", "season_length", "support")}
     return Options(network, training, **own)
 
@@ -162,12 +158,8 @@ def check_past(X: Any, fitted: Preparation | None = None) -> tuple[Array, tuple[
     if rank(X) == 3 and not hasattr(X, "toarray"):
         return _check_cube(X, fitted), None
     if fitted is not None and not fitted.is_flat:
-        raise DataError(
-            "X",
-            expected=f"[N, T, {fitted.n_features_in}], as at fit",
-            received=f"{rank(X)} axes",
-            hint="Reshape your data.",
-        )
+        expected = f"[N, T, {fitted.n_features_in}], as at fit"
+        raise DataError("X", expected=expected, received=f"{rank(X)} axes", hint="Reshape your data.")
     feature_names = _check_table(X, fitted)
     return _steps("X", X), feature_names
 
@@ -232,12 +224,9 @@ def check_states(states: Any, engine: Engine) -> States:
         )
     widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
     if widths != engine.state_widths:
-        raise DataError(
-            "states",
-            expected=f"layer states of widths {engine.state_widths}",
-            received=str(widths),
-            hint="They come from another network; encode with this one.",
-        )
+        expected = f"layer states of widths {engine.state_widths}"
+        hint = "They come from another network; encode with this one."
+        raise DataError("states", expected=expected, received=str(widths), hint=hint)
     return states
 
 
@@ -253,12 +242,8 @@ def _check_cube(X: Any, fitted: Preparation | None) -> Array:
         raise DataError("X", expected="at least one window, step and feature", received=f"shape {array.shape}")
     if fitted is not None and (fitted.is_flat or array.shape[2] != fitted.n_features_in):
         shape = f"[N, {fitted.n_features_in}]" if fitted.is_flat else f"[N, T, {fitted.n_features_in}]"
-        raise DataError(
-            "X",
-            expected=f"{shape}, as at fit",
-            received=f"shape {array.shape}",
-            hint="Give the same features in the same order.",
-        )
+        hint = "Give the same features in the same order."
+        raise DataError("X", expected=f"{shape}, as at fit", received=f"shape {array.shape}", hint=hint)
     return array
 
 

@@ -44,12 +44,9 @@ def write_regressor(
     """
     names = unwritable_options(fitted.engine.network, fitted.engine.training, params["random_state"])
     if names:
-        raise SpecError(
-            ", ".join(names),
-            expected="options that can be written to a file",
-            received=", ".join(repr(params[name]) for name in names),
-            hint="Give names, Keras objects or registered functions, and an int as random_state.",
-        )
+        expected, received = "options that can be written to a file", ", ".join(repr(params[name]) for name in names)
+        hint = "Give names, Keras objects or registered functions, and an int as random_state."
+        raise SpecError(", ".join(names), expected=expected, received=received, hint=hint)
     header, arrays = to_parts(_File({}, fitted))
     write_archive(path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays)
 

@@ -234,12 +234,9 @@ class CheckpointFolder:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise SpecError(
-                "checkpoint",
-                expected="a folder that no other training uses",
-                received=str(spec.folder),
-                hint="Wait for the process that trains there, or choose another.",
-            ) from None
+            expected = "a folder that no other training uses"
+            hint = "Wait for the process that trains there, or choose another."
+            raise SpecError("checkpoint", expected=expected, received=str(spec.folder), hint=hint) from None
         except OSError as error:
             raise SaveError(
                 str(spec.folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
@@ -255,12 +252,9 @@ class CheckpointFolder:
 
     def _check_empty(self) -> None:
         if not self.resume and any(self.spec.folder.glob(f"*/*{SUFFIX}")):
-            raise SpecError(
-                "checkpoint",
-                expected=Phrase("a folder without a training, or ", Option("resume", True)),
-                received=str(self.spec.folder),
-                hint="To begin once more, empty it or choose another.",
-            )
+            expected = Phrase("a folder without a training, or ", Option("resume", True))
+            hint = "To begin once more, empty it or choose another."
+            raise SpecError("checkpoint", expected=expected, received=str(self.spec.folder), hint=hint)
 
     def seed(self, drawn: int) -> int:
         """Return the seed of the fit: where it goes on the one that was drawn then, which is written down.

@@ -247,12 +247,9 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
         seqcast.errors.SpecError: callbacks: expected observers only with checkpoint, received ...
     """
     for callback in others(callbacks, in_workers=in_workers)[:1]:
-        raise SpecError(
-            "callbacks",
-            expected=expected,
-            received=f"{callback!r}, which hears a single training from its beginning",
-            hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
-        )
+        received = f"{callback!r}, which hears a single training from its beginning"
+        hint = "Take TrainingLog or another observer of seqcast, or train one network without checkpoint."
+        raise SpecError("callbacks", expected=expected, received=received, hint=hint)
 
 
 def for_network(callbacks: Sequence[Any], network: str, *, observers_only: bool = False) -> list[Any]:

@@ -213,12 +213,9 @@ class FittedCandidate(ABC):
         Raises:
             SpecError: There are no operators for it.
         """
-        raise SpecError(
-            "export",
-            expected="networks that were trained on the data alone",
-            received=f"a share of {self.name!r}, which has no operators in ONNX",
-            hint="Fit with a preset that trains a network, such as preset='classic', and export that.",
-        )
+        received = f"a share of {self.name!r}, which has no operators in ONNX"
+        hint = "Fit with a preset that trains a network, such as preset='classic', and export that."
+        raise SpecError("export", expected="networks that were trained on the data alone", received=received, hint=hint)
 
 
 class Candidate(ABC):
@@ -341,12 +338,9 @@ def refuse_without_network(what: str) -> NoReturn:
     Raises:
         SpecError: Always.
     """
-    raise SpecError(
-        what,
-        expected="a forecaster with a network",
-        received="one that repeats the last season, as no network was found to be better",
-        hint="Name a preset, such as preset='classic', to have its network in any case.",
-    )
+    received = "one that repeats the last season, as no network was found to be better"
+    hint = "Name a preset, such as preset='classic', to have its network in any case."
+    raise SpecError(what, expected="a forecaster with a network", received=received, hint=hint)
 
 
 def _taken(quantiles: Array, places: Array) -> Array:

@@ -186,12 +186,9 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        raise DataError(
-            "df",
-            expected=f"a value and another one {season_length} steps before it, to tell how far forecasts err",
-            received="none",
-            hint="Give longer series, or level=() for a forecast without intervals.",
-        )
+        expected = f"a value and another one {season_length} steps before it, to tell how far forecasts err"
+        hint = "Give longer series, or level=() for a forecast without intervals."
+        raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
     parts = zip(widths, counts, strict=True)

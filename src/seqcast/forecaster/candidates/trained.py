@@ -295,12 +295,8 @@ class Trained(Candidate):
         """
         first, seeds, contexts = self.options.first, self.options.seeds, self._contexts(rows)
         if first and len(first) != len(seeds):
-            raise SpecError(
-                "warm_start",
-                expected=f"as many members as before, {len(first)}",
-                received=str(len(seeds)),
-                hint="Fit without warm_start.",
-            )
+            expected = f"as many members as before, {len(first)}"
+            raise SpecError("warm_start", expected=expected, received=str(len(seeds)), hint="Fit without warm_start.")
         jobs = [self._job(rows, place, contexts[place % len(contexts)]) for place in range(len(seeds))]
         if not self.trainings:
             _warn_if_all_padded(rows, self.options.context_lengths)

@@ -25,7 +25,6 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
-from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.pretrained_network import load_pretrained
 
 # How many windows before the test part; series of years are too short for two.
@@ -47,7 +46,7 @@ def candidates(task, seed):
     for place, candidate in enumerate(plan.candidates):
         own = {number: outcome for (owner, number), outcome in outcomes.items() if owner == place}
         found |= {fitted.name: fitted for fitted in candidate.fitted(plan.rows, own)}
-    (tuning,) = (outcome for outcome in outcomes.values() if isinstance(outcome.job, FinetuneJob))
+    (tuning,) = (outcome for outcome in outcomes.values() if outcome.job.observers_only)
     fits = {name: found[name] for name in ("seasonal_naive", "trained")}
     for share in WEIGHTS:
         network = load_pretrained().finetuned(tuning._replace(job=replace(tuning.job, share=share)))

@@ -13,21 +13,18 @@ from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.arrays import as_array, check_finite, check_targets
+from seqcast.data.arrays import as_array, check_targets
 from seqcast.data.windows import ArrayWindows, repeat_newest_season
 from seqcast.engine import LearningEstimator, Learnt
 from seqcast.errors import DataError, NotFittedError
 from seqcast.network import CELLS, PointHead, RecurrentStack, child_seeds, scan
 from seqcast.regressor import draw_seed
-from seqcast.runtime import compile_call, keras, to_numpy, weights_of
+from seqcast.runtime import Array, compile_call, keras, to_numpy, weights_of
 from seqcast.specs import TrainingSpec, check_choice, check_int
 from seqcast.training import History, learning_rate, optimizer, progress, train
 
 __all__ = ["LastValue", "ManyToOneRegressor", "SeasonalNaive"]
-
-Array = npt.NDArray[Any]
 
 
 class SeasonalNaive(LearningEstimator[int]):
@@ -90,8 +87,7 @@ class SeasonalNaive(LearningEstimator[int]):
 
     def _past(self, X: Any) -> Array:
         season = check_int("season_length", self.season_length)
-        array = as_array("X", X, ranks=(2, 3))
-        check_finite("X", array)
+        array = as_array("X", X, ranks=(2, 3), finite=True)
         steps = array.shape[1]
         if steps < season:
             expected = f"at least {season} steps, a season"
@@ -216,9 +212,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
 
     @staticmethod
     def _past(X: Any) -> Array:
-        past = as_array("X", X, ranks=(3,))
-        check_finite("X", past)
-        return past
+        return as_array("X", X, ranks=(3,), finite=True)
 
 
 @dataclass(frozen=True)

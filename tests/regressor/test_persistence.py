@@ -124,7 +124,7 @@ def test_a_frames_columns_come_back(sines, tmp_path):
     [
         ("engine/weight/1", np.zeros((8, 24), "f4"), "weight 1 of shape (8, 24) and type float32"),
         ("engine/weight/1", np.zeros((6, 18), "i4"), "weight 1 of shape (6, 18) and type int32"),
-        ("preparation/scaler/past/loc", np.zeros(6), "scaling of 'past' of shape (6,), where it has 1 columns"),
+        ("preparation/scalers/past/loc", np.zeros(6), "scaling of 'past' of shape (6,), where it has 1 columns"),
     ],
 )
 def test_arrays_of_other_shapes_or_types_are_refused(file, rewrite_archive, name, values, received):
@@ -146,8 +146,8 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
     [
         ("fitted/engine/weight/0", np.nan),
         ("fitted/engine/weight/1", -np.inf),
-        ("fitted/preparation/scaler/y/loc", np.nan),
-        ("fitted/preparation/scaler/past/scale", np.inf),
+        ("fitted/preparation/scalers/y/loc", np.nan),
+        ("fitted/preparation/scalers/past/scale", np.inf),
     ],
 )
 def test_numbers_that_are_not_finite_are_refused(file, rewrite_archive, name, value):

@@ -10,39 +10,21 @@ from typer.testing import CliRunner
 from seqcast.cli.main import app
 from seqcast.errors import SaveError
 from seqcast.runtime.executors import SerialExecutor
-from seqcast.studies import cache, find_study, runner
-from seqcast.studies.cache import cached, cached_path, library_versions
+from seqcast.studies import find_study, runner
 from seqcast.studies.experiments import sine_windows
-from seqcast.studies.runner import make_run, run_study
+from seqcast.studies.runner import library_versions, make_run, result_path, run_study
 from seqcast.training.callbacks import KeepBest
 
 QUICK = {"quick": True, "say": lambda line: None}
 
 
-def test_results_are_measured_once(tmp_path):
-    calls, lines = [], []
-
-    def measure():
-        calls.append(1)
-        return {"value": 7}
-
-    first = cached(tmp_path, "Some thing", 1, {"width": 3}, measure, lines.append)
-    assert first == {"setting": "Some thing", "seed": 1, "width": 3, "value": 7}
-    assert cached(tmp_path, "Some thing", 1, {"width": 3}, measure, lines.append) == first
-    assert lines == ["Some thing, seed 1"]
-    cached(tmp_path, "Some thing", 1, {"width": 4}, measure)
-    cached(tmp_path, "Some thing", 2, {"width": 3}, measure)
-    assert len(calls) == 3
-    assert json.loads(cached_path(tmp_path, "Some thing", 1, {"width": 3}).read_text()) == first
-
-
 def test_another_version_of_seqcast_or_of_a_library_is_another_key(monkeypatch, tmp_path):
-    before, path = library_versions(), cached_path(tmp_path, "x", 0, {})
+    before, path = library_versions(), result_path(tmp_path, {"x": 1}, 0, {})
     assert {"keras", "jax", "numpy", "scikit-learn"} <= set(before)
-    monkeypatch.setattr(cache.metadata, "version", lambda name: "0.0" if name == "jax" else before[name])
+    monkeypatch.setattr(runner.metadata, "version", lambda name: "0.0" if name == "jax" else before[name])
     assert library_versions() == {**before, "jax": "0.0"}
-    monkeypatch.setattr(cache, "__version__", "another")
-    assert cached_path(tmp_path, "x", 0, {}) != path
+    monkeypatch.setattr(runner, "__version__", "another")
+    assert result_path(tmp_path, {"x": 1}, 0, {}) != path
 
 
 @pytest.mark.parametrize(("name", "draw"), [("horizon", "plain_sines"), ("noise", "noisy_past")])

@@ -232,12 +232,8 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
     if isinstance(error, DataError) and error.option is not None and (flag := _flag(error.option, options)):
         where = compose_place(option=flag, column=error.column, row=error.row, series=error.series)
     parts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
-    worded = {name: _worded(text, word) if isinstance(text, Phrase) else text for name, text in parts.items()}
+    worded = {name: text.worded(word, _REMEDIES) if isinstance(text, Phrase) else text for name, text in parts.items()}
     return compose_message(where, **worded)
-
-
-def _worded(text: Phrase, word: Any) -> str:
-    return _REMEDIES.get(text.remedy) or text.worded(word)
 
 
 def _flag(name: str, options: Collection[str]) -> str | None:

@@ -75,18 +75,9 @@ def fit(
     path, frame = files.read_rows(data, options.columns, machines)
     left_out = None if mask is None else files.read_like(mask, frame, options.columns)
     model = options.forecaster(horizon, silent=as_json)
-    checkpoint, on = training.checkpoint_spec(files.max_size), machines.cluster(training.checkpoint)
+    how = training.arguments(machines, files.max_size)
     with in_files(df=(path, frame), mask=(mask, left_out)), _kept_weights(model, output) as kept:
-        model.fit(
-            frame,
-            mask=left_out,
-            callbacks=callbacks,
-            checkpoint=checkpoint,
-            resume=training.resume,
-            time_limit=training.time_limit,
-            memory_limit=machines.memory_limit,
-            on=on,
-        )
+        model.fit(frame, mask=left_out, callbacks=callbacks, **how)
     note_skipped(model, path, frame)
     model.save(output)
     for words in kept:

@@ -178,18 +178,8 @@ def backtest(
     check_figures(figure, read=[data], force=table.force)
     path, frame = files.read_rows(data, options.columns, machines)
     with in_files(df=(path, frame)):
-        result = model.backtest(
-            frame,
-            n_windows,
-            step_size,
-            refit=refit or False,
-            checkpoint=training.checkpoint_spec(files.max_size),
-            resume=training.resume,
-            time_limit=training.time_limit,
-            output=folder,
-            memory_limit=machines.memory_limit,
-            on=machines.cluster(training.checkpoint),
-        )
+        how = training.arguments(machines, files.max_size)
+        result = model.backtest(frame, n_windows, step_size, refit=refit or False, output=folder, **how)
     if folder is not None:
         table.report_folder(folder)
         return

@@ -12,7 +12,10 @@ from seqcast.errors import Option, Phrase, SpecError
 if TYPE_CHECKING:
     from seqcast.distributed import RayCluster
     from seqcast.forecaster import Forecaster
-    from seqcast.specs import CheckpointSpec, Columns
+    from seqcast.specs import Columns
+
+# Options that a forecaster takes as they are typed.
+_AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "scale", "support", "effort", "calibrate")
 
 
 @dataclass(frozen=True)
@@ -111,29 +114,21 @@ class ForecasterOptions(ColumnOptions):
 
         level = interval_levels(parse_levels(self.level))
         training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
+        same |= {f"{role}_covariates": _split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
             columns=self.columns,
             freq=self.step,
-            context_length=self.context_length,
-            season_length=self.season_length,
-            static_covariates=_split_names(self.static),
-            past_covariates=_split_names(self.past),
-            future_covariates=_split_names(self.future),
-            missing=self.missing,
-            on_bad_series=self.on_bad_series,
-            scale=self.scale,
-            support=self.support,
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),
-            effort=self.effort,
             level=level,
-            calibrate=self.calibrate,
             # The forecaster's own rules hold for the rest.
             training=given(**training) or None,
             members=self.members,
             random_state=self.seed,
             verbose=int(not (self.quiet or silent)),
+            **same,
         )
 
     def _network(self, level: tuple[float, ...]) -> Any:
@@ -169,15 +164,18 @@ class TrainingOptions:
     checkpoint: Path | None = None
     resume: bool = False
 
-    def checkpoint_spec(self, max_size: str | None) -> CheckpointSpec | None:
-        """Return where the training is written.
+    def arguments(self, machines: MachineOptions, max_size: str | None) -> dict[str, Any]:
+        """Return the arguments of a fit or a backtest that say how it is trained, and where.
 
         Args:
-            max_size: Length of its files.
+            machines: Memory and processes.
+            max_size: Length of the files of a checkpoint.
         """
         from seqcast.specs import CheckpointSpec
 
-        return None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
+        checkpoint = None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
+        how = {"checkpoint": checkpoint, "resume": self.resume, "time_limit": self.time_limit}
+        return {**how, "memory_limit": machines.memory_limit, "on": machines.cluster(self.checkpoint)}
 
 
 @dataclass(frozen=True)

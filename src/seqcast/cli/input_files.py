@@ -81,12 +81,9 @@ class FileOptions:
             return path, self.read(path, columns)
         for each in fields(self):
             if each.name != "max_size" and getattr(self, each.name) != each.default:
-                raise SpecError(
-                    each.name,
-                    expected=f"none where {path} is read piece by piece",
-                    received=repr(getattr(self, each.name)),
-                    hint="Leave it out; seqcast partition makes Parquet files of others.",
-                )
+                expected = f"none where {path} is read piece by piece"
+                hint = "Leave it out; seqcast partition makes Parquet files of others."
+                raise SpecError(each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint)
         return None, str(path)
 
     def read_like(self, path: Path, rows: Any, columns: Columns) -> Any:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame, read_frame, stamp_text
 from seqcast.data.seasons import detect_season, strengths
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
-
-Array = npt.NDArray[Any]
 
 # Values farther from the quartiles than this many times their distance are outliers, "far out" with Tukey.
 FAR_OUT = 3.0

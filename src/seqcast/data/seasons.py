@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # Column of the forecast that repeats the last season, in frames of backtests.
 SEASONAL_NAIVE = "seasonal_naive"

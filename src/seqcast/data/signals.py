@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
+from seqcast.runtime import Array
 from seqcast.specs import check_int, check_number
 
 __all__ = ["SineParameters", "noisy_past", "random_sines", "sine_parameters"]
 
-Array = npt.NDArray[Any]
 Range = tuple[float, float] | Sequence[tuple[float, float]]
 Seed = int | np.random.SeedSequence | None
 

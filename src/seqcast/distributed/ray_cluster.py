@@ -67,12 +67,9 @@ class RayCluster(Session):
         max_failures: int = 3,
     ) -> None:
         if address is not None and not (isinstance(address, str) and address):
-            raise SpecError(
-                "address",
-                expected="local, auto, host:port, ray://host:port or None",
-                received=repr(address),
-                hint="Name the cluster, or leave it out for this machine.",
-            )
+            expected = "local, auto, host:port, ray://host:port or None"
+            hint = "Name the cluster, or leave it out for this machine."
+            raise SpecError("address", expected=expected, received=repr(address), hint=hint)
         set_fields(
             self,
             workers=cores() if workers is None else check_int("workers", workers),
@@ -86,12 +83,8 @@ class RayCluster(Session):
         if parts is not None:
             self._check_parts(parts)
         if self.min_workers is not None and self.min_workers > self.workers:
-            raise SpecError(
-                "min_workers",
-                expected=f"at most workers={self.workers}",
-                received=repr(min_workers),
-                hint="Choose a smaller one.",
-            )
+            expected = f"at most workers={self.workers}"
+            raise SpecError("min_workers", expected=expected, received=repr(min_workers), hint="Choose a smaller one.")
 
     def __enter__(self) -> Self:
         self.connect()
@@ -113,23 +106,15 @@ class RayCluster(Session):
         if given is None or given == self.parts:
             return self.parts or self.workers * -(-LEAST_PARTS // self.workers)
         if self.parts is not None:
-            raise SpecError(
-                "parts",
-                expected=f"those of the RayCluster, {self.parts}, or none in the TrainingSpec",
-                received=repr(given),
-                hint="Leave out one of the two.",
-            )
+            expected = f"those of the RayCluster, {self.parts}, or none in the TrainingSpec"
+            raise SpecError("parts", expected=expected, received=repr(given), hint="Leave out one of the two.")
         self._check_parts(given)
         return given
 
     def _check_parts(self, parts: int) -> None:
         if parts % self.workers:
-            raise SpecError(
-                "parts",
-                expected=f"a multiple of workers={self.workers}, so that each worker has as many",
-                received=repr(parts),
-                hint="Choose other parts or workers.",
-            )
+            expected = f"a multiple of workers={self.workers}, so that each worker has as many"
+            raise SpecError("parts", expected=expected, received=repr(parts), hint="Choose other parts or workers.")
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.

@@ -63,12 +63,9 @@ class Session:
             _begin(ray, address, cpus)
             _started_cpus = cpus if address == LOCAL else 0
         if self.storage is None and sum(node["Alive"] for node in ray.nodes()) > 1:
-            raise SpecError(
-                "storage of RayCluster",
-                expected="a folder that all machines of the cluster see",
-                received="None",
-                hint="Name one on a shared file system; at the command line it is that of --checkpoint.",
-            )
+            expected = "a folder that all machines of the cluster see"
+            hint = "Name one on a shared file system; at the command line it is that of --checkpoint."
+            raise SpecError("storage of RayCluster", expected=expected, received="None", hint=hint)
         return ray
 
     def stop(self) -> None:
@@ -134,12 +131,9 @@ def _begin(ray: Any, address: str, cpus: int) -> None:
             warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ClusterError(
-            "address",
-            expected="a cluster of Ray that runs",
-            received=f"{address!r}: {error}",
-            hint="Start one with `ray start --head`, or leave the address out for this machine.",
-        ) from error
+        expected = "a cluster of Ray that runs"
+        hint = "Start one with `ray start --head`, or leave the address out for this machine."
+        raise ClusterError("address", expected=expected, received=f"{address!r}: {error}", hint=hint) from error
 
 
 class RayExecutor:

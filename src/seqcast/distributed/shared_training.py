@@ -64,12 +64,9 @@ def train_together(
     from seqcast.training import Checkpoints
 
     if keras.backend.backend() != "jax":
-        raise SpecError(
-            "on",
-            expected="the JAX backend, whose collectives add up gradients",
-            received=keras.backend.backend(),
-            hint=Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), "."),
-        )
+        expected = "the JAX backend, whose collectives add up gradients"
+        hint = Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), ".")
+        raise SpecError("on", expected=expected, received=keras.backend.backend(), hint=hint)
     ray = session.connect()
     train = require("ray.train", extra="ray")
     training = replace(job.training, parts=parts)

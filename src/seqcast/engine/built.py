@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.engine.compiled import CompiledNetwork, row_count
 from seqcast.errors import SpecError
@@ -32,10 +31,9 @@ from seqcast.network import (
     weight_shapes,
     write_in_blocks,
 )
-from seqcast.runtime import check_json, copies, keras, to_numpy, weights_of
+from seqcast.runtime import Array, check_json, copies, keras, to_numpy, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
-Array = npt.NDArray[Any]
 Inputs = dict[str, Any]
 
 # Paths that are drawn by default, and most of them at once, over all rows of a block.

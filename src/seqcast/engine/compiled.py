@@ -10,19 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.network import Seq2Seq, trace_decoder, trace_encoder
-from seqcast.runtime import (
-    Programs,
-    compile_call,
-    derivatives,
-    in_threads,
-    jax_stateless,
-    keras,
-    platform,
-    threads,
-    to_numpy,
-)
+from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax_stateless, keras, platform, to_numpy
 
-Array = npt.NDArray[Any]
 Inputs = dict[str, Any]
 
 # Sizes that batches are padded to, so that a new number of rows seldom compiles another program.
@@ -98,9 +87,7 @@ class CompiledNetwork:
         if not program.called:
             blocks, starts = [run(starts[0])], starts[1:]
         # Another device runs one program after another, whichever thread starts it.
-        workers = min(len(starts), threads())
-        shared = workers > 1 and platform() == "cpu"
-        blocks += in_threads(run, starts, workers) if shared else map(run, starts)
+        blocks += in_threads(run, starts) if platform() == "cpu" else map(run, starts)
         if len(blocks) == 1:
             return map_structure(lambda array: array[:rows], to_numpy(blocks[0]))
         return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))
@@ -214,7 +201,7 @@ def row_count(inputs: Any) -> int:
     return len(keras.tree.flatten(inputs)[0])
 
 
-def _filled(values: Array, size: int) -> Array:
+def _filled(values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """Return values filled up to a number of rows by copies of the last one, or by zeros."""
     last = values[-1:] if len(values) else np.zeros((1, *values.shape[1:]), np.float32)
     return np.concatenate([values, np.repeat(last, size - len(values), axis=0)])

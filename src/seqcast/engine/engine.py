@@ -11,13 +11,12 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import fill_gaps
 from seqcast.engine.built import PATHS, BuiltNetwork, check_precision
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.network import Parametric, Sampled, Seq2Seq, States
-from seqcast.runtime import Processes, keep_scratch_memory, platform, weights_of
+from seqcast.runtime import Array, Processes, keep_scratch_memory, platform, weights_of
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_int, check_loss, check_parts, check_probabilities
 from seqcast.training import (
     Checkpoints,
@@ -33,8 +32,6 @@ from seqcast.training import (
     scheduled_rate,
     train,
 )
-
-Array = npt.NDArray[Any]
 
 # Derivatives that are computed at a time, so that memory does not grow with the number of windows.
 MOST_NUMBERS = 2**24

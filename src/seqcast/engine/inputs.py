@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import FrameSchema, Stamps
 from seqcast.engine.engine import Engine
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 
 class Labels(Protocol):

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame
-from seqcast.data.windows import WindowReader, Windows, training_windows
+from seqcast.data.windows import WindowReader, training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import Executor, Processes, choose_executor, say
+from seqcast.runtime import Array, Executor, Processes, choose_executor, say
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, digest, fingerprint
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,9 @@ class TrainingJob:
         title: Name of the network in lines about its progress.
         log_name: Name of the network in the logs of callbacks.
         observers_only: Whether only observers among the callbacks see it.
+        horizon: Steps of future that training windows have; `None` is all that the network writes.
+        kind: Options of the windows, see `training_windows`.
+        share: The share of the weights that are learnt; the others are the first ones.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
@@ -67,6 +67,9 @@ class TrainingJob:
     title: str = "network 1"
     log_name: str = "network-1"
     observers_only: bool = False
+    horizon: int | None = None
+    kind: Mapping[str, Any] = field(default_factory=dict)
+    share: float = 1.0
 
     def with_checkpoints(self, folder: CheckpointFolder, name: str) -> Self:
         """Return the job that writes the state of its training.
@@ -157,7 +160,7 @@ class TrainingJob:
     @property
     def _horizon(self) -> int:
         """Steps of future that training windows have."""
-        return self.window.horizon
+        return self.window.horizon if self.horizon is None else self.horizon
 
     @property
     def _reader(self) -> WindowReader:
@@ -196,7 +199,18 @@ class TrainingJob:
         """
         # What is in which micro-batch depends on their number alone, not on who computes them.
         share = {"parts": self.training.parts} if self.training.parts else None
-        windows, validation = self._windows(share=share if processes is None else processes.of_batches)
+        windows, validation = training_windows(
+            self._reader,
+            self.starts,
+            self._horizon,
+            batch_size=self.training.batch_size,
+            weighting=self.weighting,
+            seed=self.seeds[1],
+            steps=self.training.steps_per_epoch,
+            teacher_forcing=self.network.uses_teacher_forcing,
+            share=share if processes is None else processes.of_batches,
+            **self.kind,
+        )
         return engine.fit(
             windows,
             window=self.window,
@@ -211,19 +225,20 @@ class TrainingJob:
             processes=processes,
         )
 
-    def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:
-        """Return the windows to train and to validate on."""
-        return training_windows(
-            self._reader,
-            self.starts,
-            self._horizon,
-            batch_size=self.training.batch_size,
-            weighting=self.weighting,
-            seed=self.seeds[1],
-            steps=self.training.steps_per_epoch,
-            teacher_forcing=self.network.uses_teacher_forcing,
-            **kind,
-        )
+    def mixed(self, weights: Sequence[Array]) -> list[Array]:
+        r"""Return the weights of a training, or some of each and some of the first ones.
+
+        .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
+
+        Args:
+            weights: The trained weights.
+
+        Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, section 3.
+        """
+        if self.share == 1:
+            return list(weights)
+        both = zip(self.weights or (), weights, strict=True)
+        return [(1 - self.share) * first + self.share * after for first, after in both]
 
 
 class Outcome(NamedTuple):

@@ -25,10 +25,11 @@ Stability: stable.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 __all__ = [
@@ -137,6 +138,16 @@ class DataError(SeqcastError, ValueError):
         self.series = series
         self.path = path
         self.by_series: dict[Any, DataError] = {}
+
+    def changed(self, where: str = "", **fields: Any) -> Self:
+        """Return the error with some fields changed.
+
+        Args:
+            where: What is at fault, in words; put together from the fields when it is empty.
+            **fields: The fields that change.
+        """
+        names = ("expected", "received", "hint", "option", "column", "row", "series", "path")
+        return type(self)(where, **{name: getattr(self, name) for name in names} | fields)
 
     @classmethod
     def first_of(cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]) -> DataError:
@@ -290,12 +301,8 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         cell: expected one of 'gru', 'lstm', received 'grru'. Did you mean 'gru'?
     """
     names = [str(item) for item in known]
-    return SpecError(
-        where,
-        expected="one of " + ", ".join(repr(item) for item in names),
-        received=repr(name),
-        hint=suggest_name(name, names) or "Choose one of them.",
-    )
+    received, hint = repr(name), suggest_name(name, names) or "Choose one of them."
+    return SpecError(where, expected="one of " + ", ".join(repr(item) for item in names), received=received, hint=hint)
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:
@@ -387,13 +394,16 @@ class Phrase(str):
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), *self.parts, remedy=self.remedy), ()
 
-    def worded(self, word: Callable[[Option | Row], str]) -> str:
+    def worded(self, word: Callable[[Option | Row], str], remedies: Mapping[str, str] = MappingProxyType({})) -> str:
         """Return the phrase with its options and rows in other words.
 
         Args:
             word: Returns the words for an option or a row.
+            remedies: Sentences that stand for a whole phrase, by its remedy.
         """
-        return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
+        return remedies.get(self.remedy) or "".join(
+            part if isinstance(part, str) else word(part) for part in self.parts
+        )
 
     def with_rows(self, name: Callable[[Row], str | Row]) -> Phrase:
         """Return the phrase with its rows named otherwise.

@@ -8,15 +8,13 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.frames import first
 from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, chosen_levels
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_choice
-
-Array = npt.NDArray[Any]
 
 MISSING = ("raise", "drop")
 
@@ -227,13 +225,10 @@ def _check_once(rows: FrameRows) -> None:
     if len(groups) < len(rows):
         leaders = groups.first[groups.codes]
         place = first(leaders != np.arange(len(rows)))
-        raise DataError(
-            option=rows.where,
-            row=place,
-            expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
-            received=Phrase("the same as in ", Row(int(leaders[place]))),
-            hint="Drop one of the two, or add the column in which they differ.",
-        )
+        expected = f"one row a {', '.join((*rows.window, rows.columns.ds))}"
+        received = Phrase("the same as in ", Row(int(leaders[place])))
+        hint = "Drop one of the two, or add the column in which they differ."
+        raise DataError(option=rows.where, row=place, expected=expected, received=received, hint=hint)
 
 
 def _matched(rows: FrameRows, others: FrameRows) -> Array:

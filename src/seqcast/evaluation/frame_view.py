@@ -15,14 +15,12 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import FrameColumn, as_numbers, check_columns, first, form_of, open_frame, read_stamps, to_long
 from seqcast.errors import DataError, Phrase, SpecError, unknown_name
 from seqcast.intervals import check_levels, level_text
+from seqcast.runtime import Array
 from seqcast.specs import Columns
-
-Array = npt.NDArray[Any]
 
 CUTOFF, STEP, TARGET = "cutoff", "step", "target"
 _BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
 from seqcast.data import SEASONAL_NAIVE, seasonal_naive_errors
@@ -17,9 +16,9 @@ from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, Groups
 from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
 from seqcast.intervals import level_text
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-Array = npt.NDArray[Any]
 Metrics = Sequence[str | Callable[..., Any]] | str | None
 
 

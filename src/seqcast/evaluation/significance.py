@@ -8,16 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, Groups
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_choice, check_int
 
-Array = npt.NDArray[Any]
 Loss = Callable[[Array, Array], Array]
 
 ALTERNATIVES = ("two-sided", "less", "greater")
@@ -168,12 +167,9 @@ def diebold_mariano(
     names = ("model_a", "model_b", "step", "statistic", "p_value", "n")
     table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     if np.isnan(table["statistic"]).all():
-        raise DataError(
-            "df",
-            expected=f"more {over}: at least 2, and more than there are cutoffs within one forecast",
-            received=str(max(table["n"])),
-            hint="Backtest from more cutoffs, or compare over='series' if there are several.",
-        )
+        expected = f"more {over}: at least 2, and more than there are cutoffs within one forecast"
+        hint = "Backtest from more cutoffs, or compare over='series' if there are several."
+        raise DataError("df", expected=expected, received=str(max(table["n"])), hint=hint)
     result: IntoDataFrameT = backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
     return result
 

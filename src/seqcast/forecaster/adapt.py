@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame, LongFrame
 from seqcast.data.windows import WindowReader
@@ -20,9 +19,8 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, make_plan, training_stops, with_jobs
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.runtime import Array
 from seqcast.specs import TrainingSpec
-
-Array = npt.NDArray[Any]
 
 
 def untrained(frame: AnyFrame, options: FitOptions, starts: Array | None = None) -> FittedForecaster:
@@ -127,10 +125,6 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
     early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
     if early.any():
         place = int(np.flatnonzero(early)[0])
-        raise DataError(
-            option="df",
-            series=frame.source.ids[place],
-            expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
-            received=f"rows up to {frame.last_stamps[place]}",
-            hint="Give its newest rows too.",
-        )
+        received, hint = f"rows up to {frame.last_stamps[place]}", "Give its newest rows too."
+        expected = f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones"
+        raise DataError(option="df", series=frame.source.ids[place], expected=expected, received=received, hint=hint)

@@ -7,15 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, whatever level
 # is asked for.

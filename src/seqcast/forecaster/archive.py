@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import FrameSchema, Frequency, LongFrame, plain_stamps
@@ -21,7 +20,7 @@ from seqcast.forecaster.options import ForecastOptions, RowOptions, check_option
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration
 from seqcast.pretrained import MODELS, ZeroShotModel
-from seqcast.runtime import from_parts, open_archive, to_parts, write_archive
+from seqcast.runtime import Array, from_parts, open_archive, to_parts, write_archive
 from seqcast.specs import (
     Columns,
     Covariates,
@@ -33,8 +32,6 @@ from seqcast.specs import (
     check_writable,
 )
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 KIND = "Forecaster"
 # Arrays in which something may be missing: values, and when a series was trained on.
@@ -292,12 +289,9 @@ def _check_steps(fitted: FittedForecaster) -> None:
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
         what = f"{len(source):,} series with {len(source.values):,} rows"
-        raise SpecError(
-            "horizon, context_length",
-            expected=f"at most {most // len(source):,} steps, for {what}",
-            received=f"{steps:,}",
-            hint="Fit a shorter one; predict(horizon=...) forecasts more steps.",
-        )
+        expected = f"at most {most // len(source):,} steps, for {what}"
+        hint = "Fit a shorter one; predict(horizon=...) forecasts more steps."
+        raise SpecError("horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint)
 
 
 def _check_parts(fitted: FittedForecaster) -> None:

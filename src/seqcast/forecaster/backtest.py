@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.frames import AnyFrame
@@ -24,9 +23,7 @@ from seqcast.forecaster.output import OutputFolder
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import SourceRows, read_rows
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import say
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array, say
 
 
 @dataclass(frozen=True)
@@ -201,9 +198,5 @@ def refit_every(refit: bool | int | str) -> int | None:
         return None
     if isinstance(refit, bool | np.bool_) or (isinstance(refit, int | np.integer) and refit >= 1):
         return int(refit)
-    raise SpecError(
-        "refit",
-        expected="False, True or a whole number >= 1, or 'never'",
-        received=repr(refit),
-        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
-    )
+    hint = "True trains at every cutoff, n at every n-th, 'never' takes the fitted networks."
+    raise SpecError("refit", expected="False, True or a whole number >= 1, or 'never'", received=repr(refit), hint=hint)

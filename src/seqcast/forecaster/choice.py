@@ -10,13 +10,11 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
 from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # Numbers in the contexts that are cut out at a time, so that memory does not grow with the number of forecasts.
 MOST_NUMBERS = 2**24

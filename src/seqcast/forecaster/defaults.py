@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame
 from seqcast.data.series import LevelSwings, SeriesStore
 from seqcast.intervals import level_quantiles
 from seqcast.pretrained import MODELS
+from seqcast.runtime import Array
 from seqcast.specs import (
     MULTIPLICATIVE_HEADS,
     PRESETS,
@@ -27,8 +27,6 @@ from seqcast.specs import (
     segment_rule,
 )
 from seqcast.specs import preset as find_preset
-
-Array = npt.NDArray[Any]
 
 # How much `preset="auto"` tries before it chooses.
 EFFORTS = ("auto", "quick", "balanced", "best")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import as_ids, in_zone_of
 from seqcast.data.windows import Origins
@@ -14,12 +13,12 @@ from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.runtime import Array
 from seqcast.specs import check_int
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = npt.NDArray[Any]
 
 # Windows that covariates are judged by, spread evenly over all that there are: more would take longer and hardly say
 # more.
@@ -140,12 +139,9 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
     if not fitted.networks:
         refuse_without_network("covariate_importance")
     if not members:
-        raise SpecError(
-            "covariate_importance",
-            expected="a network that was trained on this data alone",
-            received="the pretrained network",
-            hint="Name a preset, such as preset='segment', to have its network in any case.",
-        )
+        expected = "a network that was trained on this data alone"
+        hint = "Name a preset, such as preset='segment', to have its network in any case."
+        raise SpecError("covariate_importance", expected=expected, received="the pretrained network", hint=hint)
     frame = fitted.series.checked(fitted.rows_of_fit(df))
     # Enough but not many more windows come after the rows that were trained on.
     step = max(1, int(np.count_nonzero(~fitted.series.trained_rows(frame))) // (2 * MOST_WINDOWS))
@@ -154,12 +150,9 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
         windows = model_inputs(fitted, df, step_size=step, member=member)
         untrained = _after_training(fitted.series, windows)
         if len(untrained) < 2:
-            raise DataError(
-                option="df",
-                expected="two windows or more that were not trained on",
-                received=str(len(untrained)),
-                hint="Give newer rows, or fit with a larger validation_fraction.",
-            )
+            expected = "two windows or more that were not trained on"
+            hint = "Give newer rows, or fit with a larger validation_fraction."
+            raise DataError(option="df", expected=expected, received=str(len(untrained)), hint=hint)
         chosen = untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))]
         tables.append(covariate_importance(windows[chosen], metric=metric, repeats=repeats, seed=seed))
     mean: pd.DataFrame = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
@@ -21,10 +20,9 @@ from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_trained
+from seqcast.runtime import Array
 from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 # Rows that a forecast of the past needs even where there is no season: fewer say little.
 LEAST_ROWS_BEFORE = 8
@@ -196,12 +194,8 @@ class FittedForecaster:
         if df is not None:
             return self.read(df)
         if self.frame is None:
-            raise NotFittedError(
-                "df",
-                expected="the rows of fit",
-                received="a forecaster that was loaded, or fitted to files",
-                hint="Files hold no rows; give them.",
-            )
+            expected, received = "the rows of fit", "a forecaster that was loaded, or fitted to files"
+            raise NotFittedError("df", expected=expected, received=received, hint="Files hold no rows; give them.")
         return self.frame
 
     def steps_ahead(self, frame: LongFrame, future: Any = None, horizon: int | None = None) -> StepsAhead:
@@ -473,9 +467,6 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
             hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
     required_columns = ", ".join(map(repr, (columns.ds, *names)))
-    raise DataError(
-        "future",
-        expected=f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series",
-        received="None",
-        hint="Give what is known of each step of the horizon, or the stamps to forecast.",
-    )
+    expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
+    hint = "Give what is known of each step of the horizon, or the stamps to forecast."
+    raise DataError("future", expected=expected, received="None", hint=hint)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, WindowReader
@@ -20,18 +19,8 @@ from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
 from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points
-from seqcast.runtime import Executor, say, warn_user
-from seqcast.training import (
-    CheckpointFolder,
-    Deadline,
-    History,
-    Observer,
-    check_callbacks,
-    check_observers,
-    for_network,
-)
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array, Executor, say, warn_user
+from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
 # More networks are trained while those of the last round lowered the hold-out loss by this share.
 LEAST_GAIN = 0.002
@@ -192,8 +181,7 @@ class TrainingRun:
         """
         if alone:
             return list(self.callbacks)
-        callbacks = [each for each in self.callbacks if isinstance(each, Observer) or not job.observers_only]
-        return for_network(callbacks, job.log_name)
+        return for_network(self.callbacks, job.log_name, observers_only=job.observers_only)
 
     def prepared(self, plan: FitPlan, name: str = "") -> FitPlan:
         """Return a plan whose jobs write checkpoints.

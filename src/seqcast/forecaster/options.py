@@ -317,12 +317,9 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
         if length is not None or several:
             check_int("context_length", length)
     if not lengths or len(lengths) > int(members):
-        raise SpecError(
-            "context_length",
-            expected=f"one length, or at most one a member (members={members})",
-            received=repr(context_length),
-            hint=f"Give members={max(1, len(lengths))} or more.",
-        )
+        expected = f"one length, or at most one a member (members={members})"
+        hint = f"Give members={max(1, len(lengths))} or more."
+        raise SpecError("context_length", expected=expected, received=repr(context_length), hint=hint)
     return tuple(None if length is None else int(length) for length in lengths)
 
 
@@ -466,12 +463,9 @@ def check_head(preset: Any, scale: Any) -> None:
     # Counts are scaled inside the network: scaled ones would not be counts.
     known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")
     if scale not in known:
-        raise SpecError(
-            "scale",
-            expected=f"{' or '.join(map(repr, known))} with head={preset.head!r}",
-            received=repr(scale),
-            hint="Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window.",
-        )
+        expected = f"{' or '.join(map(repr, known))} with head={preset.head!r}"
+        hint = "Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window."
+        raise SpecError("scale", expected=expected, received=repr(scale), hint=hint)
 
 
 def _refusal(options: Mapping[str, Any], name: str, expected: str, hint: str) -> SpecError:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import Origins, WindowReader, validation_starts
@@ -20,17 +19,9 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import (
-    FitRows,
-    PlannedRows,
-    calibration_origins,
-    comparison_origins,
-    learn_series,
-    untrained_starts,
-)
+from seqcast.forecaster.rows import FitRows, PlannedRows, calibration_origins, comparison_origins, learn_series
 from seqcast.intervals import ForecastRequest
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # The place of a candidate, and that of one of its jobs.
 Place = tuple[int, int]
@@ -236,3 +227,29 @@ def training_stops(rows: FitRows, starts: Array | None) -> Array:
         context = rows.context_length or 1  # where nothing is trained, all rows but the first may be validated on
         starts = validation_starts(rows.lengths, context_length=context, horizon=horizon, fraction=fraction)
     return np.where((rows.frame.count_observed(starts) > 0).all(axis=1), starts, rows.lengths)
+
+
+def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
+    """Return from where on each series is forecast to compare what was not trained on it.
+
+    That is the last three horizons, or the last tenth where that is more, after as many rows as a forecast should know:
+    a season and a half, or a horizon, or 6.
+
+    Args:
+        lengths: Rows of each series.
+        horizon: Steps to forecast.
+        season_length: Steps of a season.
+        context_length: Rows that a forecast reads.
+        fill: Whether it may read fewer.
+
+    Returns:
+        Position of each series' first validation target; its length where it has none.
+
+    Example:
+        >>> untrained_starts(np.array([100, 20, 11]), 6, 4, 512, fill=True)
+        array([82,  6, 11])
+    """
+    known = max(6, horizon, 3 * season_length // 2) if fill else context_length
+    rows = np.maximum(3 * horizon, np.round(0.1 * lengths)).astype(lengths.dtype)
+    starts = np.maximum(lengths - rows, known)
+    return np.where(starts + horizon <= lengths, starts, lengths)

@@ -92,12 +92,8 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
         SpecError: The rows are in files.
     """
     if isinstance(frame, ShardedFrame):
-        raise SpecError(
-            option,
-            expected="None or a number where df is read piece by piece" if option == "validation" else "None there",
-            received="a frame",
-            hint="Leave it out, or give df as a frame.",
-        )
+        expected = "None or a number where df is read piece by piece" if option == "validation" else "None there"
+        raise SpecError(option, expected=expected, received="a frame", hint="Leave it out, or give df as a frame.")
     return frame
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import outside_support
 from seqcast.data.features import FeatureBuilder
@@ -20,9 +19,8 @@ from seqcast.forecaster.options import FitOptions, RowOptions
 from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of, windows_needed
+from seqcast.runtime import Array
 from seqcast.specs import check_int
-
-Array = npt.NDArray[Any]
 
 # Most windows on which candidates are compared, taken evenly from among all.
 MOST_COMPARED_WINDOWS = 2_000
@@ -180,12 +178,9 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     lengths = frame.source.lengths
     starts = np.where(lengths - rows > horizon, lengths - rows, lengths)
     if (starts == lengths).all():
-        raise DataError(
-            "validation",
-            expected=f"a series with more than {rows} + {horizon} rows, for validation and horizon",
-            received=f"at most {lengths.max()}",
-            hint="Validate on fewer rows.",
-        )
+        expected = f"a series with more than {rows} + {horizon} rows, for validation and horizon"
+        received = f"at most {lengths.max()}"
+        raise DataError("validation", expected=expected, received=received, hint="Validate on fewer rows.")
     return starts
 
 
@@ -233,32 +228,6 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     return origins
 
 
-def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
-    """Return from where on each series is forecast to compare what was not trained on it.
-
-    That is the last three horizons, or the last tenth where that is more, after as many rows as a forecast should know:
-    a season and a half, or a horizon, or 6.
-
-    Args:
-        lengths: Rows of each series.
-        horizon: Steps to forecast.
-        season_length: Steps of a season.
-        context_length: Rows that a forecast reads.
-        fill: Whether it may read fewer.
-
-    Returns:
-        Position of each series' first validation target; its length where it has none.
-
-    Example:
-        >>> untrained_starts(np.array([100, 20, 11]), 6, 4, 512, fill=True)
-        array([82,  6, 11])
-    """
-    known = max(6, horizon, 3 * season_length // 2) if fill else context_length
-    rows = np.maximum(3 * horizon, np.round(0.1 * lengths)).astype(lengths.dtype)
-    starts = np.maximum(lengths - rows, known)
-    return np.where(starts + horizon <= lengths, starts, lengths)
-
-
 def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
     """Return the rows of a fit with the validation rows that follow them, and where these begin.
 
@@ -299,12 +268,9 @@ def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
     if mask is None:
         return frame
     if not rows.fill:
-        raise SpecError(
-            "mask",
-            expected="None with missing='raise', as values that are left out are missing",
-            received="a frame",
-            hint=Phrase("Take ", Option("missing", "fill"), "."),
-        )
+        expected = "None with missing='raise', as values that are left out are missing"
+        hint = Phrase("Take ", Option("missing", "fill"), ".")
+        raise SpecError("mask", expected=expected, received="a frame", hint=hint)
     return masked(in_memory(frame, "mask"), mask)
 
 

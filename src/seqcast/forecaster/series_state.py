@@ -8,15 +8,13 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import AnyFrame, FrameSchema, Frequency, LongFrame, Stamps, complete, in_zone_of, stamp_kind
 from seqcast.data.series import InMemoryStore, SeriesScaler, positions_of
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, Option, Phrase
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # Remembered rows that end more steps than this before new ones are not put before them.
 FARTHEST = 1000
@@ -297,12 +295,9 @@ class SeriesState:
     def _check_new_series(self, new: LongFrame, unknown: Array) -> None:
         """Refuse series that are `unknown`, a mask `[N]`, without static covariates or without values."""
         if not new.static_given:
-            raise DataError(
-                "df",
-                expected=f"the columns {', '.join(map(repr, self.builder.static.names))}",
-                received=f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see",
-                hint="Add the static covariates.",
-            )
+            expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
+            received = f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see"
+            raise DataError("df", expected=expected, received=received, hint="Add the static covariates.")
         new.of_series(unknown).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:

@@ -117,12 +117,8 @@ def _frame(data: Any, columns: Columns) -> Any:
     except (TypeError, ValueError) as error:
         raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for what is missing.") from None
     if values.ndim not in (1, 2) or not values.size:
-        raise DataError(
-            "data",
-            expected="one series, [T], or several, [N, T]",
-            received=f"an array of shape {values.shape}",
-            hint="Give several targets as columns of a frame.",
-        )
+        expected, hint = "one series, [T], or several, [N, T]", "Give several targets as columns of a frame."
+        raise DataError("data", expected=expected, received=f"an array of shape {values.shape}", hint=hint)
     rows = np.atleast_2d(values)
     long = {columns.ds: np.tile(np.arange(rows.shape[1]), len(rows)), columns.value: rows.ravel()}
     if values.ndim == 2:

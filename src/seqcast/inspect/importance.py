@@ -6,13 +6,11 @@ import re
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.engine import ModelInputs
 from seqcast.errors import DataError
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
-
-Array = npt.NDArray[Any]
 
 IMPORTANCE_METRICS = ("mae", "mse", "rmse")
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.engine import ModelInputs
 from seqcast.errors import SpecError
 from seqcast.network import States
+from seqcast.runtime import Array
 from seqcast.specs import check_number
-
-Array = npt.NDArray[Any]
 
 
 def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensitivity:

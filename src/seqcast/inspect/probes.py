@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.arrays import as_array, check_finite
+from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
-
-Array = npt.NDArray[Any]
 
 PROBES = ("linear", "small network")
 # Strength of the linear probe's ridge, and the width of the other's only layer.
@@ -81,8 +79,7 @@ def probe(
     import pandas as pd
     from sklearn.model_selection import GroupKFold, KFold
 
-    states = as_array("values", values, (2,)).astype(np.float64)
-    check_finite("values", states)
+    states = as_array("values", values, (2,), finite=True).astype(np.float64)
     check_int("folds", folds, at_least=2)
     check_int("permutations", permutations)
     if len(states) < 2 * folds:
@@ -118,8 +115,7 @@ def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
     """
     import pandas as pd
 
-    states = as_array("values", values, (2,)).astype(np.float64)
-    check_finite("values", states)
+    states = as_array("values", values, (2,), finite=True).astype(np.float64)
     table = {}
     for name, numbers in _checked(properties, len(states)).items():
         x, y = _standardised(states), _standardised(numbers)
@@ -137,8 +133,7 @@ def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
     checked = {}
     for name, numbers in properties.items():
         where = f"properties[{name!r}]"
-        array = as_array(where, numbers, (1, 2)).astype(np.float64)
-        check_finite(where, array)
+        array = as_array(where, numbers, (1, 2), finite=True).astype(np.float64)
         if len(array) != rows:
             expected, received = f"a number for each of the {rows} windows", str(len(array))
             raise DataError(where, expected=expected, received=received, hint="Give one row a window.")

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.engine import Labels, ModelInputs
 from seqcast.errors import DataError, SpecError
 from seqcast.network import CELLS
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
-Array = npt.NDArray[Any]
 PARTS = ("encoder", "decoder")
 
 

@@ -13,21 +13,20 @@ algorithm 2.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.quantiles import ForecastRequest, check_levels
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
 __all__ = ["Calibration", "calibrate_intervals", "calibrate_points", "windows_needed"]
 
-Array = npt.NDArray[Any]
 
 _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding
 
@@ -174,33 +173,9 @@ class Calibration:
 
     def _place(self, level: float) -> int:
         if level not in self.level:
-            raise SpecError(
-                "level",
-                expected=f"one of {', '.join(f'{known:g}' for known in self.level)}",
-                received=f"{level:g}",
-                hint="Calibrate that level too.",
-            )
+            expected = f"one of {', '.join(f'{known:g}' for known in self.level)}"
+            raise SpecError("level", expected=expected, received=f"{level:g}", hint="Calibrate that level too.")
         return self.level.index(level)
-
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold the calibration."""
-        return {"level": list(self.level), "kind": self.kind}, {"widths": self.widths, "windows": self.windows}
-
-    @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the calibration from the result of `to_parts`.
-
-        Args:
-            header: The JSON types.
-            arrays: The arrays, by name.
-
-        Raises:
-            ValueError: They are those of no calibration. It is raised before an array is read.
-        """
-        widths, windows = arrays["widths"], arrays["windows"]
-        if widths.shape != (*windows.shape, len(header["level"])):
-            raise ValueError(f"widths of shape {widths.shape} of {windows.shape} windows")
-        return cls(tuple(header["level"]), np.asarray(widths), np.asarray(windows), header["kind"])
 
 
 def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None) -> Any:
@@ -335,12 +310,9 @@ def _check_enough(windows: Array, levels: tuple[float, ...]) -> None:
         return
     level = levels[len(supported)]  # ascending: the others follow
     remedy = f"keep to level={supported}" if supported else "choose lower levels"
-    raise DataError(
-        f"level {level:g}",
-        expected=f"at least {windows_needed(level)} calibration windows with a known truth at each step",
-        received=f"{count} at step {step + 1}",
-        hint=f"Calibrate on more windows, or {remedy}.",
-    )
+    expected = f"at least {windows_needed(level)} calibration windows with a known truth at each step"
+    hint = f"Calibrate on more windows, or {remedy}."
+    raise DataError(f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint)
 
 
 def _truth(truth: Any) -> Array:
@@ -368,12 +340,8 @@ def _check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
     """Return an array in double precision, and refuse other shapes."""
     array = as_array(where, values, (len(shape),)).astype(np.float64)
     if array.shape != shape:
-        raise DataError(
-            where,
-            expected=f"shape {shape}: windows, steps, levels, whichever it has",
-            received=f"shape {array.shape}",
-            hint="Give one entry for each.",
-        )
+        expected = f"shape {shape}: windows, steps, levels, whichever it has"
+        raise DataError(where, expected=expected, received=f"shape {array.shape}", hint="Give one entry for each.")
     return array
 
 
@@ -383,10 +351,7 @@ def _window_units(scale: Any, count: int) -> Array:
         return np.ones((1, 1, 1))
     units = as_array("scale", scale, (1,)).astype(np.float64)
     if units.shape != (count,) or not (np.isfinite(units) & (units > 0)).all():
-        raise DataError(
-            "scale",
-            expected=f"a positive number for each window, {count}",
-            received=f"shape {units.shape}, smallest {units.min(initial=math.inf):g}",
-            hint="Use 1 where a series does not change.",
-        )
+        expected = f"a positive number for each window, {count}"
+        received = f"shape {units.shape}, smallest {units.min(initial=math.inf):g}"
+        raise DataError("scale", expected=expected, received=received, hint="Use 1 where a series does not change.")
     return units[:, None, None]

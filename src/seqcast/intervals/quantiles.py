@@ -141,12 +141,9 @@ def check_within(level: Sequence[float], widest: float) -> None:
         SpecError: A level is wider.
     """
     if max(level, default=0.0) > widest:
-        raise SpecError(
-            "level",
-            expected=f"levels up to {widest:g}, the widest that the pretrained network knows",
-            received=f"{max(level):g}",
-            hint="Give smaller ones, or name another preset.",
-        )
+        expected = f"levels up to {widest:g}, the widest that the pretrained network knows"
+        hint = "Give smaller ones, or name another preset."
+        raise SpecError("level", expected=expected, received=f"{max(level):g}", hint=hint)
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,8 @@ def usual_widths(
         ((5000, 2), 2.6, 0.008)
     """
     if len(errors) < LEAST_ROWS:
-        raise DataError(
-            option="df",
-            expected=f"at least {LEAST_ROWS} rows to judge: those after the first context_length of a series",
-            received=str(len(errors)),
-            hint="Give more rows.",
-        )
+        expected = f"at least {LEAST_ROWS} rows to judge: those after the first context_length of a series"
+        raise DataError(option="df", expected=expected, received=str(len(errors)), hint="Give more rows.")
     side = (errors > 0).astype(np.int64)
     candidates = []
     for shape in (np.ones((len(errors), 2)), spread):

@@ -11,10 +11,7 @@ from typing import Any
 
 from seqcast.network.dense import dense
 from seqcast.network.randomness import child_seeds
-from seqcast.runtime import keras
-
-Tensor = Any
-ops = keras.ops
+from seqcast.runtime import Tensor, keras, ops
 
 # The score of a step that does not count.
 NO_SCORE = -1e9

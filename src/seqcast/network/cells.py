@@ -14,10 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqcast.network.randomness import GlorotUniform, Orthogonal, child_seeds
-from seqcast.runtime import keras
-
-Tensor = Any
-ops = keras.ops
+from seqcast.runtime import Tensor, keras, ops
 
 
 class Cell(keras.layers.Layer):

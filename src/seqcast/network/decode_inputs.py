@@ -8,11 +8,8 @@ from typing import Any
 
 from seqcast.errors import DataError, SpecError
 from seqcast.network.segment import fold, token_count
-from seqcast.runtime import keras
+from seqcast.runtime import Tensor, ops
 from seqcast.specs import NetworkSpec
-
-Tensor = Any
-ops = keras.ops
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,10 @@ from seqcast.network.heads import HEADS
 from seqcast.network.randomness import StandardNormal, child_seeds, draw_rows, dropout_mask
 from seqcast.network.recurrent import RecurrentStack, scan
 from seqcast.network.segment import fold, token_count, unfold, whole_on_right
-from seqcast.runtime import keras
+from seqcast.runtime import Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
 
-Tensor = Any
 Written = tuple[Tensor, Tensor | None]
-ops = keras.ops
 
 
 @keras.saving.register_keras_serializable(package="seqcast")

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqcast.network.randomness import GlorotUniform, child_seeds
-from seqcast.runtime import keras
+from seqcast.runtime import Tensor, keras, ops
 
-Tensor = Any
 LayerStates = Sequence[tuple[Tensor, ...]]
-ops = keras.ops
 
 
 def dense(

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from seqcast.runtime import Array
 from seqcast.specs import DEFAULT_QUANTILES, NetworkSpec
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,8 @@ from seqcast.network.normalise import NORMALISERS
 from seqcast.network.randomness import child_seeds
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import fold, whole_on_left
-from seqcast.runtime import keras
+from seqcast.runtime import Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
-
-Tensor = Any
-ops = keras.ops
 
 
 @dataclass(frozen=True)

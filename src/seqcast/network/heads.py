@@ -10,19 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from seqcast.network.dense import dense
 from seqcast.network.distributions import quantile_weights
 from seqcast.network.likelihoods import COUNT_UNIFORMS, count_noise, draw_count
 from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
-from seqcast.runtime import keras
+from seqcast.runtime import Array, Tensor, keras, ops
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
-
-Array = npt.NDArray[Any]
-Tensor = Any
-ops = keras.ops
 
 # Smallest scale, in normalised units, and smallest dispersion and mean: likelihoods have no bound without them.
 SMALLEST_SCALE = 1e-3

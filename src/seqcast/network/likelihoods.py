@@ -14,17 +14,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-from seqcast.runtime import keras
-
-Array = npt.NDArray[Any]
-Tensor = Any
-ops = keras.ops
+from seqcast.runtime import Array, Tensor, ops
 
 SHIFT = 5
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)

@@ -9,10 +9,7 @@ import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
-from seqcast.runtime import keras
-
-Tensor = Any
-ops = keras.ops
+from seqcast.runtime import Tensor, keras, ops
 
 # A loss has exploded when it is as many times as large as that of the first batch, or as 1 where that was smaller. Less
 # would stop trainings on unscaled series of very different levels, whose first batch happens to hold low ones.

@@ -5,14 +5,9 @@ Only target columns change, so a normaliser needs to know where the targets' own
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from seqcast.runtime import keras
-
-Tensor = Any
-ops = keras.ops
+from seqcast.runtime import Tensor, ops
 
 # A mean absolute value that is not above it is that of a window of zeros.
 LEAST_MEAN = 1e-30

@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime import keras, one_blas_thread
-
-Tensor = Any
+from seqcast.runtime import Tensor, keras, one_blas_thread
 
 
 def fresh_seed() -> int:

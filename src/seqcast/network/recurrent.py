@@ -7,11 +7,9 @@ from typing import Any
 
 from seqcast.network.cells import CELLS, Cell
 from seqcast.network.randomness import child_seeds, dropout_mask
-from seqcast.runtime import keras, platform
+from seqcast.runtime import Tensor, keras, ops, platform
 
-Tensor = Any
 LayerStates = list[tuple[Tensor, ...]]
-ops = keras.ops
 
 
 def scan(

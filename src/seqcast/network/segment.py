@@ -18,10 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime import keras
-
-Tensor = Any
-ops = keras.ops
+from seqcast.runtime import Tensor, ops
 
 
 def token_count(steps: Any, segment: int) -> Any:

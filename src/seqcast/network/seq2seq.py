@@ -12,11 +12,8 @@ from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder, States
 from seqcast.network.randomness import child_seeds, fresh_seed
 from seqcast.network.segment import write_in_blocks
-from seqcast.runtime import Processes, keras
+from seqcast.runtime import Processes, Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
-
-Tensor = Any
-ops = keras.ops
 
 
 @keras.saving.register_keras_serializable(package="seqcast")

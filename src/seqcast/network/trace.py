@@ -13,11 +13,9 @@ from seqcast.network.decode_inputs import joined
 from seqcast.network.decoder import decode_stepwise
 from seqcast.network.recurrent import LayerStates, RecurrentStack, Scanned
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime import keras
+from seqcast.runtime import Tensor, keras, ops
 
-Tensor = Any
 Traced = list[dict[str, Any]]
-ops = keras.ops
 
 
 def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:

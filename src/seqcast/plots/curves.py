@@ -7,7 +7,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -19,7 +18,6 @@ from seqcast.plots import style
 from seqcast.plots.rankings import counted, only_score, score_label
 from seqcast.specs import Columns, check_int
 
-Array = npt.NDArray[Any]
 Curves = Mapping[str, tuple[Any, Any]]
 
 _MOST_NAMED = 6  # places of a logarithmic x axis that are named one by one

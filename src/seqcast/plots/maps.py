@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -17,8 +16,7 @@ from matplotlib.figure import Figure
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
 from seqcast.plots import style
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 _MOST_GROUPS = 6
 
@@ -288,12 +286,9 @@ def state_paths(
     read = as_array("encoder", encoder, (3,))
     written = read[:, :0] if decoder is None else as_array("decoder", decoder, (3,))
     if read.shape[2] != 2 or len(read) > _MOST_GROUPS or len(written) != len(read):
-        raise DataError(
-            "encoder",
-            expected=f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, as many as decoder",
-            received=f"shape {read.shape}",
-            hint="Choose windows and two components.",
-        )
+        expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, as many as decoder"
+        received = f"shape {read.shape}"
+        raise DataError("encoder", expected=expected, received=received, hint="Choose windows and two components.")
     figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))
     for number in range(len(read)):
         colour, marker, _ = style.model_style(number)

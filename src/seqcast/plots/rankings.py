@@ -7,7 +7,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,9 +14,8 @@ from seqcast.data.frames import check_columns, open_frame
 from seqcast.errors import DataError
 from seqcast.evaluation import Backtest, Scorer
 from seqcast.plots import style
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
-
-Array = npt.NDArray[Any]
 
 _SPOKEN = {
     "mae": "mean absolute error",
@@ -52,12 +50,8 @@ def only_score(scores: dict[str, Array], metric: str) -> Array:
         metric: The metric.
     """
     if len(scores) != 1:
-        raise DataError(
-            "metric",
-            expected="a metric with one score",
-            received=f"{metric!r}, which gives {', '.join(scores)}",
-            hint="Choose another, such as 'mae' or 'scaled_crps'.",
-        )
+        expected, hint = "a metric with one score", "Choose another, such as 'mae' or 'scaled_crps'."
+        raise DataError("metric", expected=expected, received=f"{metric!r}, which gives {', '.join(scores)}", hint=hint)
     return next(iter(scores.values()))
 
 

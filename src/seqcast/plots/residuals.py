@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -14,9 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from seqcast.errors import DataError
 from seqcast.evaluation import Backtest
 from seqcast.plots import style
+from seqcast.runtime import Array
 from seqcast.specs import Columns
-
-Array = npt.NDArray[Any]
 
 _MOST_LAGS = 48
 _MOST_POINTS = 5_000  # of the scatter; more would be one smear and a heavy file

@@ -8,7 +8,6 @@ from typing import Any
 import matplotlib
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,9 +17,9 @@ from seqcast.errors import DataError
 from seqcast.evaluation import CUTOFF, TARGET, FrameRows
 from seqcast.intervals import level_text
 from seqcast.plots import style
+from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-Array = npt.NDArray[Any]
 # One series' columns by name, its stamps under the name "".
 SeriesColumns = dict[str, Array]
 # Names of an interval's bounds, by its level in per cent.

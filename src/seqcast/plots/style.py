@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
@@ -20,10 +19,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, unknown_name
-from seqcast.runtime import write_beside
+from seqcast.runtime import Array, write_beside
 from seqcast.specs import check_number
-
-Array = npt.NDArray[Any]
 
 PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
 # One a model: vermillion, green, purple, orange, sky blue, black.

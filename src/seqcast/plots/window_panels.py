@@ -7,16 +7,14 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import style
+from seqcast.runtime import Array
 from seqcast.specs import check_int
-
-Array = npt.NDArray[Any]
 
 
 @matplotlib.rc_context(style.STYLE)

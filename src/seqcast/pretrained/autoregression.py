@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import forward_fill
-from seqcast.pretrained.simple_models import FARTHEST, RECENT, SimpleForecasts, checks_of
+from seqcast.pretrained.simple_models import FARTHEST, RECENT, Array, Integers, SimpleForecasts, checks_of
 from seqcast.runtime import one_blas_thread
-
-Array = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 # The nearest lags; and those this near to a season and to two of them, if a window has this number of values a lag.
 NEAR, AROUND, MULTIPLES, VALUES_A_LAG = 12, 2, (1, 2), 16

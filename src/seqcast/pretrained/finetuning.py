@@ -1,23 +1,18 @@
-"""Fine-tuning of the pretrained network: how long it takes, the windows that it reads, and the training job."""
+"""Fine-tuning of the pretrained network: how long it takes, and the windows that it reads."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
-from seqcast.data.windows import Batch, SeriesWindows, WindowReader, Windows
-from seqcast.engine import TrainingJob
+from seqcast.data.windows import Batch, SeriesWindows, WindowReader
 from seqcast.pretrained.seasonal_inputs import CovariateSizes, add_covariates, column_names, seasonal_inputs
-from seqcast.runtime import begin, threads
+from seqcast.runtime import Array, begin, threads
 from seqcast.specs import TrainingSpec
-
-Array = npt.NDArray[Any]
 
 # Steps in all for few windows and for many; in between, each window is seen about three times.
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
@@ -149,41 +144,12 @@ class SeasonalWindows(SeriesWindows):
         return column_names(self.reader.names)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FinetuneJob(TrainingJob):
-    """The further training of the pretrained network, or of one that was fine-tuned before.
+def window_options(season: Season, steps_forecast: int) -> dict[str, Any]:
+    """Return the options of the windows of a fine-tuning, see `training_windows`.
 
     Args:
         season: The season of the series.
-        horizon: Steps of future that training windows have; the network writes whole segments.
-        share: The share of the weights that are learnt; the others are the first ones.
+        steps_forecast: Steps that the network writes.
     """
-
-    season: Season
-    horizon: int
-    share: float = 1.0
-
-    @property
-    def _horizon(self) -> int:
-        """Steps of future that training windows have."""
-        return self.horizon
-
-    def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:
-        """Return the windows to train and to validate on."""
-        seasonal = functools.partial(SeasonalWindows, season=self.season, steps_forecast=self.window.horizon)
-        return super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
-
-    def mixed(self, weights: Sequence[Array]) -> list[Array]:
-        r"""Return the weights of a training, or some of each and some of the first ones.
-
-        .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
-
-        Args:
-            weights: The trained weights.
-
-        Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, section 3.
-        """
-        if self.share == 1:
-            return list(weights)
-        both = zip(self.weights or (), weights, strict=True)
-        return [(1 - self.share) * first + self.share * after for first, after in both]
+    windows = functools.partial(SeasonalWindows, season=season, steps_forecast=steps_forecast)
+    return {"windows": windows, "most_validation": MOST_VALIDATION_WINDOWS}

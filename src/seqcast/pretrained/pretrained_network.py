@@ -11,14 +11,13 @@ from importlib import resources
 from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
-from seqcast.engine import Engine, Labels, ModelInputs, Outcome
+from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.intervals import Dependence
-from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, FinetuneJob, finetune_training
+from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, finetune_training, window_options
 from seqcast.pretrained.seasonal_inputs import (
     FUTURE,
     PAST,
@@ -32,10 +31,8 @@ from seqcast.pretrained.seasonal_inputs import (
     seasonal_reader,
 )
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
-from seqcast.runtime import check_fields, in_threads, open_archive, threads, write_archive
+from seqcast.runtime import Array, check_fields, in_threads, open_archive, write_archive
 from seqcast.specs import WindowSpec
-
-Array = npt.NDArray[Any]
 
 KIND = "Pretrained"
 
@@ -163,7 +160,7 @@ class PretrainedNetwork(ZeroShotModel):
 
         parts = list(self._by_context(windows.past))
         # What a part reads is worked out while the network forecasts another.
-        in_threads(write, parts, min(len(parts), threads()))
+        in_threads(write, parts)
         return result
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
@@ -223,7 +220,7 @@ class PretrainedNetwork(ZeroShotModel):
 
     # Fine-tuning
 
-    def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> FinetuneJob:
+    def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> TrainingJob:
         """Return the training from its present weights.
 
         For a longer horizon than it was trained to write it is trained on its own. Beside another network half of the
@@ -234,19 +231,16 @@ class PretrainedNetwork(ZeroShotModel):
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
-            raise SpecError(
-                "freeze",
-                expected="() where covariates are learnt: their weights, zero at first, are in encoder and decoder",
-                received=repr(tuple(options.freeze)),
-                hint="Fine-tune all parts first, and freeze some in a second fine-tuning.",
-            )
+            expected = "() where covariates are learnt: their weights, zero at first, are in encoder and decoder"
+            hint = "Fine-tune all parts first, and freeze some in a second fine-tuning."
+            raise SpecError("freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint)
         network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
         block = min(options.horizon, self.horizon)
         context = self._training_context(reader, block, options)
         reader = seasonal_reader(reader, covariates=options.covariates).with_context(context)
         windows = reader.index(block, stops=starts).count
         training = finetune_training(windows, options.training, covariates=learns, shares_data=options.shares_data)
-        return FinetuneJob(
+        return TrainingJob(
             reader=reader,
             starts=starts,
             window=self.window(self.steps(block), network.covariates),
@@ -259,8 +253,8 @@ class PretrainedNetwork(ZeroShotModel):
             title="the pretrained network",
             log_name="pretrained",
             observers_only=True,
-            season=Season.of(options.season_length),
             horizon=block,
+            kind=window_options(Season.of(options.season_length), self.steps(block)),
             share=ROBUST_SHARE if options.shares_data and not learns else 1.0,
         )
 
@@ -280,7 +274,6 @@ class PretrainedNetwork(ZeroShotModel):
 
     def finetuned(self, outcome: Outcome) -> Self:
         """Return the network after its fine-tuning."""
-        assert isinstance(outcome.job, FinetuneJob)
         network = self.with_covariates(CovariateSizes.of(outcome.job.reader))
         version = self.version.removesuffix(FINETUNED) + FINETUNED
         return network.with_weights(outcome.job.mixed(outcome.engine.weights), version)
@@ -301,23 +294,19 @@ class PretrainedNetwork(ZeroShotModel):
         Raises:
             ValueError: They are no parts of one.
         """
-        kinds = {
-            "version": str,
-            "context_lengths": list[int],
-            "covariates": dict[str, int],
-            "dependence": dict[str, float],
-            "engine": dict[str, Any],
-        }
+        kinds: dict[str, Any] = {"version": str, "context_lengths": tuple[int, ...], "engine": dict[str, Any]}
+        kinds |= {"covariates": CovariateSizes, "dependence": Dependence}
         checked = check_fields(dict(header), kinds, "pretrained")
-        engine, covariates = Engine.from_parts(checked["engine"], arrays), CovariateSizes(**checked["covariates"])
-        window, contexts = engine.window, tuple(checked["context_lengths"])
-        if min(asdict(covariates).values()) < 0:
-            raise ValueError(f"covariates {covariates}")
-        if window is None or window != cls.window(window.horizon, covariates) or engine.network.head != "quantile":
+        network = cls(Engine.from_parts(checked.pop("engine"), arrays), **checked)
+        window, contexts = network.engine.window, network.context_lengths
+        if min(asdict(network.covariates).values()) < 0:
+            raise ValueError(f"covariates {network.covariates}")
+        fits = window is not None and window == cls.window(window.horizon, network.covariates)
+        if not fits or network.engine.network.head != "quantile":
             raise ValueError("a network that does not read seasons")
         if not contexts or min(contexts) < 1 or list(contexts) != sorted(set(contexts)):
             raise ValueError(f"context lengths {contexts}")
-        return cls(engine, checked["version"], contexts, covariates, Dependence(**checked["dependence"]))
+        return network
 
     def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
         """Write the network.

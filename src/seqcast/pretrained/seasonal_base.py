@@ -8,23 +8,21 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
 from seqcast.pretrained.simple_models import (
     CHECKS,
     FARTHEST,
     RECENT,
+    Array,
     Gains,
+    Integers,
     SimpleForecasts,
     lowest_again,
     mean_of_known,
     smoothed,
     zero_if_unknown,
 )
-
-Array = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 class Sharpness(NamedTuple):

@@ -17,10 +17,7 @@ import numpy.typing as npt
 
 from seqcast.data.windows import WindowReader, forward_fill
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
-from seqcast.pretrained.simple_models import CHECKS, FARTHEST, RECENT, mean_of_known, zero_if_unknown
-
-Array = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from seqcast.pretrained.simple_models import CHECKS, FARTHEST, RECENT, Array, Integers, mean_of_known, zero_if_unknown
 
 # Quantiles that are read of the last season, or of this number of last values if those are more.
 OF_LAST, FEWEST_LAST = (0.1, 0.3, 0.5, 0.7, 0.9), 12

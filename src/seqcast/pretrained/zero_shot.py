@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
-import numpy.typing as npt
-
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.intervals import Dependence
 from seqcast.pretrained.seasonal_inputs import CovariateSizes
+from seqcast.runtime import Array
 from seqcast.specs import TrainingSpec
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -7,28 +7,18 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from seqcast.data.arrays import (
-    CheckedWindows,
-    Preparation,
-    as_array,
-    check_covariates,
-    check_finite,
-    check_targets,
-    is_stream,
-    rank,
-)
+from seqcast.data.arrays import CheckedWindows, Preparation, as_array, check_covariates, check_targets, is_stream, rank
 from seqcast.data.series import SCALES
 from seqcast.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
 from seqcast.network import States, fresh_seed
+from seqcast.runtime import Array
 from seqcast.specs import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_choice, check_int, check_loss, preset
 
-Array = npt.NDArray[Any]
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 
 # Options whose absence is a value, written "none" because None means "as the preset says".
@@ -87,12 +77,8 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     network, training = _changed(base.network, params), _changed(base.training, params)
     check_loss(network.head, training.loss)
     if network.head in MULTIPLICATIVE_HEADS and scale != "none":
-        raise SpecError(
-            "scale",
-            expected=f"'none' with head={network.head!r}",
-            received=repr(scale),
-            hint="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
-        )
+        hint = "Positive data may be multiplied, but not shifted; normalise='scale' does that window by window."
+        raise SpecError("scale", expected=f"'none' with head={network.head!r}", received=repr(scale), hint=hint)
     own = {name: params[name] for name in ("scale", "target_features", "season_length", "support")}
     return Options(network, training, **own)
 
@@ -172,12 +158,8 @@ def check_past(X: Any, fitted: Preparation | None = None) -> tuple[Array, tuple[
     if rank(X) == 3 and not hasattr(X, "toarray"):
         return _check_cube(X, fitted), None
     if fitted is not None and not fitted.is_flat:
-        raise DataError(
-            "X",
-            expected=f"[N, T, {fitted.n_features_in}], as at fit",
-            received=f"{rank(X)} axes",
-            hint="Reshape your data.",
-        )
+        expected = f"[N, T, {fitted.n_features_in}], as at fit"
+        raise DataError("X", expected=expected, received=f"{rank(X)} axes", hint="Reshape your data.")
     feature_names = _check_table(X, fitted)
     return _steps("X", X), feature_names
 
@@ -242,36 +224,26 @@ def check_states(states: Any, engine: Engine) -> States:
         )
     widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
     if widths != engine.state_widths:
-        raise DataError(
-            "states",
-            expected=f"layer states of widths {engine.state_widths}",
-            received=str(widths),
-            hint="They come from another network; encode with this one.",
-        )
+        expected = f"layer states of widths {engine.state_widths}"
+        hint = "They come from another network; encode with this one."
+        raise DataError("states", expected=expected, received=str(widths), hint=hint)
     return states
 
 
 def _steps(where: str, values: Any) -> Array:
     """Check steps of one feature, `[N, n]`, and return them as `[N, n, 1]`."""
-    array = as_array(where, values, ranks=(2,))
-    check_finite(where, array)
-    return array[:, :, None]
+    return as_array(where, values, ranks=(2,), finite=True)[:, :, None]
 
 
 def _check_cube(X: Any, fitted: Preparation | None) -> Array:
     """Check a past of three axes."""
-    array = as_array("X", X, ranks=(3,))
+    array = as_array("X", X, ranks=(3,), finite=True)
     if 0 in array.shape:
         raise DataError("X", expected="at least one window, step and feature", received=f"shape {array.shape}")
     if fitted is not None and (fitted.is_flat or array.shape[2] != fitted.n_features_in):
         shape = f"[N, {fitted.n_features_in}]" if fitted.is_flat else f"[N, T, {fitted.n_features_in}]"
-        raise DataError(
-            "X",
-            expected=f"{shape}, as at fit",
-            received=f"shape {array.shape}",
-            hint="Give the same features in the same order.",
-        )
-    check_finite("X", array)
+        hint = "Give the same features in the same order."
+        raise DataError("X", expected=f"{shape}, as at fit", received=f"shape {array.shape}", hint=hint)
     return array
 
 

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import ArrayLabels, Engine, ModelInputs
 from seqcast.intervals import SUPPORTS, bounded
 from seqcast.network import States
 from seqcast.regressor.arguments import check_new_steps, check_past, check_states
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -198,6 +196,7 @@ class FittedRegressor:
         """
         if self.engine.window != self.preparation.window or len(self.support) != self.preparation.window.targets:
             raise ValueError(f"a network of {self.engine.window}, where the windows are {self.preparation.window}")
+        self.preparation.check()
         for support in self.support:
             check_choice("support", support, SUPPORTS)
         check_int("seed", self.seed, at_least=0)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from seqcast.data.arrays import is_stream
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.regressor.arguments import Options, resolve_options
 from seqcast.regressor.fitted_regressor import FittedRegressor
-from seqcast.regressor.training_windows import TrainingWindows, Validation
+from seqcast.regressor.training_windows import TrainingWindows
 from seqcast.runtime import from_parts, open_archive, to_parts, warn_user, write_archive
 from seqcast.specs import NetworkSpec, TrainingSpec, unwritable_fields
-from seqcast.training import CheckpointFolder, Checkpoints, check_observers, fingerprint
+from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,9 @@ def write_regressor(
     """
     names = unwritable_options(fitted.engine.network, fitted.engine.training, params["random_state"])
     if names:
-        raise SpecError(
-            ", ".join(names),
-            expected="options that can be written to a file",
-            received=", ".join(repr(params[name]) for name in names),
-            hint="Give names, Keras objects or registered functions, and an int as random_state.",
-        )
+        expected, received = "options that can be written to a file", ", ".join(repr(params[name]) for name in names)
+        hint = "Give names, Keras objects or registered functions, and an int as random_state."
+        raise SpecError(", ".join(names), expected=expected, received=received, hint=hint)
     header, arrays = to_parts(_File({}, fitted))
     write_archive(path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays)
 
@@ -133,32 +129,6 @@ def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[
     for name in ("season_length", "random_state", "verbose"):
         plain[name] = None if params[name] is None else int(params[name])
     return plain
-
-
-def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]) -> None:
-    """Refuse checkpoints of a fit that cannot be resumed.
-
-    Args:
-        checkpoint: The argument of the fit; `None` is none.
-        X: The past, or batches.
-        validation: On what it is validated.
-        callbacks: Its callbacks.
-
-    Raises:
-        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: where
-            these stand is not known.
-    """
-    if checkpoint is None:
-        return
-    check_observers(callbacks, "observers only with checkpoint")
-    streams = {"X": is_stream(X), "validation": validation.batches is not None}
-    for name in (name for name, is_given in streams.items() if is_given):
-        raise SpecError(
-            "checkpoint",
-            expected=f"None with batches of one's own in {name}, which cannot be resumed",
-            received=repr(checkpoint),
-            hint="Leave out one of the two, or give arrays.",
-        )
 
 
 def checkpoints_of(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
-import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
@@ -17,18 +16,11 @@ from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
 from seqcast.regressor.arguments import GivenWindows, Options, draw_seed, resolve_options
 from seqcast.regressor.fitted_regressor import FittedRegressor
-from seqcast.regressor.persistence import (
-    checkpoints_of,
-    read_regressor,
-    refuse_unresumable,
-    warn_if_unwritable,
-    write_regressor,
-)
-from seqcast.regressor.training_windows import TrainingWindows, Validation, prepare_windows
+from seqcast.regressor.persistence import checkpoints_of, read_regressor, warn_if_unwritable, write_regressor
+from seqcast.regressor.training_windows import TrainingWindows, Validation, prepare_windows, refuse_unresumable
+from seqcast.runtime import Array
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(eq=False, repr=False)

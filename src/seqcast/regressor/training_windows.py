@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays import (
     CheckedWindows,
@@ -17,16 +16,17 @@ from seqcast.data.arrays import (
     check_support,
     check_weight,
     first_batches,
+    is_stream,
     scaled_stream,
 )
 from seqcast.data.windows import ArrayWindows
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
 from seqcast.regressor.arguments import GivenWindows, Options, check_past, check_windows
-from seqcast.runtime import keras
+from seqcast.runtime import Array, keras
 from seqcast.specs import check_int
+from seqcast.training import check_observers
 
-Array = npt.NDArray[Any]
 Batches = ArrayWindows | StreamWindows | Iterator[Any]
 
 # Keys of the covariates of `validation`, named as the arguments of fit.
@@ -72,12 +72,9 @@ class Validation:
         if isinstance(validation, keras.utils.PyDataset) and validation.num_batches is not None:
             return cls(batches=validation)
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-            raise DataError(
-                "validation",
-                expected="a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end",
-                received=type(validation).__name__,
-                hint="Give a tuple; a generator cannot be read again after each epoch.",
-            )
+            expected = "a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end"
+            hint = "Give a tuple; a generator cannot be read again after each epoch."
+            raise DataError("validation", expected=expected, received=type(validation).__name__, hint=hint)
         static, future = _covariates(validation[2]) if len(validation) == 3 else (None, None)
         return cls(windows=GivenWindows(validation[0], validation[1], static, future))
 
@@ -93,12 +90,8 @@ class Validation:
         count = self.count or int(len(windows) * self.share)
         left = len(windows) - count
         if left < 1:
-            raise DataError(
-                "validation",
-                expected=f"fewer windows than X has, {len(windows)}",
-                received=str(count),
-                hint="Leave some to train on.",
-            )
+            expected = f"fewer windows than X has, {len(windows)}"
+            raise DataError("validation", expected=expected, received=str(count), hint="Leave some to train on.")
         return windows.rows(slice(None, left)), windows.rows(slice(left, None)) if count else None
 
     def batches_for(self, preparation: Preparation, options: Options) -> Batches | None:
@@ -184,12 +177,9 @@ def _from_batches(
     """Return a user's batches in the network's units; sizes and scaling are learnt from the first of them."""
     check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
     if validation.count:
-        raise DataError(
-            "validation",
-            expected="windows or batches of their own, for an X of batches",
-            received=str(validation.count),
-            hint="Give (X, y), or a keras.utils.PyDataset.",
-        )
+        expected = "windows or batches of their own, for an X of batches"
+        hint = "Give (X, y), or a keras.utils.PyDataset."
+        raise DataError("validation", expected=expected, received=str(validation.count), hint=hint)
     first, stream = first_batches(given.X, options.training.steps_per_epoch)
     preparation = fitted or _learnt(_joined(first, options.network.head), options)
     # What later batches hold is not known yet.
@@ -242,11 +232,31 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
 def _covariates(covariates: Any) -> tuple[Any, Any]:
     """Return the static and the known-future covariates of `validation`."""
     if not isinstance(covariates, Mapping) or set(covariates) - set(COVARIATES):
-        raise DataError(
-            "validation, covariates",
-            expected=f"a dict with {' and '.join(COVARIATES)}",
-            received=", ".join(map(str, covariates)) if isinstance(covariates, Mapping) else repr(type(covariates)),
-            hint="Name them as the arguments of fit.",
-        )
+        expected, hint = f"a dict with {' and '.join(COVARIATES)}", "Name them as the arguments of fit."
+        received = ", ".join(map(str, covariates)) if isinstance(covariates, Mapping) else repr(type(covariates))
+        raise DataError("validation, covariates", expected=expected, received=received, hint=hint)
     static, future = (covariates.get(name) for name in COVARIATES)
     return static, future
+
+
+def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]) -> None:
+    """Refuse checkpoints of a fit that cannot be resumed.
+
+    Args:
+        checkpoint: The argument of the fit; `None` is none.
+        X: The past, or batches.
+        validation: On what it is validated.
+        callbacks: Its callbacks.
+
+    Raises:
+        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: where
+            these stand is not known.
+    """
+    if checkpoint is None:
+        return
+    check_observers(callbacks, "observers only with checkpoint")
+    streams = {"X": is_stream(X), "validation": validation.batches is not None}
+    for name in (name for name, is_given in streams.items() if is_given):
+        expected = f"None with batches of one's own in {name}, which cannot be resumed"
+        hint = "Leave out one of the two, or give arrays."
+        raise SpecError("checkpoint", expected=expected, received=repr(checkpoint), hint=hint)

@@ -2,8 +2,10 @@ from .atomic_files import folder_beside as folder_beside
 from .atomic_files import make_folder as make_folder
 from .atomic_files import write_beside as write_beside
 from .backend import NumberTypes as NumberTypes
+from .backend import Tensor as Tensor
 from .backend import copies as copies
 from .backend import keras as keras
+from .backend import ops as ops
 from .backend import platform as platform
 from .backend import to_numpy as to_numpy
 from .backend import weights_of as weights_of
@@ -40,6 +42,7 @@ from .log import warn_user as warn_user
 from .model_files import digest as digest
 from .model_files import open_archive as open_archive
 from .model_files import write_archive as write_archive
+from .payload import Array as Array
 from .payload import Parts as Parts
 from .payload import check_fields as check_fields
 from .payload import check_json as check_json

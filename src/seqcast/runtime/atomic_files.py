@@ -100,12 +100,8 @@ def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Pa
     except OSError as error:
         if isinstance(error, SeqcastError):
             raise
-        raise SaveError(
-            str(place),
-            expected="a folder to write to, with room",
-            received=error.strerror or str(error),
-            hint="Nothing was written, and what was there before is unchanged.",
-        ) from error
+        received, hint = error.strerror or str(error), "Nothing was written, and what was there before is unchanged."
+        raise SaveError(str(place), expected="a folder to write to, with room", received=received, hint=hint) from error
     finally:
         _remove(temporary)
         _unfinished.discard(temporary)

@@ -25,6 +25,10 @@ _choose_backend()
 
 import keras as keras  # noqa: E402  (the choice above comes first)
 
+ops = keras.ops
+# What a backend computes with.
+Tensor = Any
+
 # Names that JAX has for GPUs.
 _GPUS = ("cuda", "rocm")
 

@@ -255,10 +255,6 @@ def parse_size(option: str, size: Any) -> int:
         if match and match[2].lower() in _UNITS:
             count = float(match[1]) * _UNITS[match[2].lower()]
     if not 1 <= count <= 2**63:
-        raise SpecError(
-            option,
-            expected="a size, such as '8 GB'",
-            received=repr(size),
-            hint="Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.",
-        )
+        hint = "Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB."
+        raise SpecError(option, expected="a size, such as '8 GB'", received=repr(size), hint=hint)
     return int(count)

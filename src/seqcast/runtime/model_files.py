@@ -102,12 +102,9 @@ def write_archive(
     data = save(stored, {MODEL_ENTRY: json.dumps(entry)})
     length = int.from_bytes(data[:_LENGTH_BYTES], "little")
     if length > _HEADER_BYTES:
-        raise SaveError(
-            str(path),
-            expected=f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays",
-            received=f"{length >> 20} MiB",
-            hint="Fewer categories, or members with fewer epochs, need less.",
-        )
+        expected = f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays"
+        hint = "Fewer categories, or members with fewer epochs, need less."
+        raise SaveError(str(path), expected=expected, received=f"{length >> 20} MiB", hint=hint)
     write_beside(path, lambda file: file.write(data))
 
 
@@ -189,12 +186,9 @@ def _check_content(content: Any, path: Path, kind: str) -> None:
     version = int(content["format_version"])
     if version != FORMAT_VERSION:
         newer = version > FORMAT_VERSION
-        raise FileFormatError(
-            str(path),
-            expected=f"format {FORMAT_VERSION}",
-            received=f"format {version}, written by seqcast {content.get('seqcast_version')}",
-            hint="Upgrade seqcast: pip install --upgrade seqcast" if newer else "Fit and save the model again.",
-        )
+        received = f"format {version}, written by seqcast {content.get('seqcast_version')}"
+        hint = "Upgrade seqcast: pip install --upgrade seqcast" if newer else "Fit and save the model again."
+        raise FileFormatError(str(path), expected=f"format {FORMAT_VERSION}", received=received, hint=hint)
     if content["kind"] != kind:
         raise FileFormatError(
             str(path), expected=f"a {kind}", received=f"a {content['kind']}", hint=f"Use {content['kind']}.load."

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.errors import DataError
+
 Array = npt.NDArray[Any]
 Parts = tuple[Any, dict[str, Array]]
 Tables = Mapping[type, Mapping[str, type]]
@@ -107,7 +109,11 @@ def from_parts(
         hints = typing.get_type_hints(kind)
         names = [item.name for item in fields(kind)] if is_dataclass(kind) else list(hints)
         described = check_fields(header, dict.fromkeys(names, Any), where)
-        return kind(**{name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()})
+        parts = {name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()}
+        try:
+            return kind(**parts)
+        except DataError as error:  # arrays of a file are no data of the user's
+            raise ValueError(str(error)) from error
     if origin in (tuple, list):
         listed = enumerate(_checked(header, list, where))
         return origin(build(str(place), inner[0], each, f"{where}[{place}]") for place, each in listed)

@@ -43,8 +43,8 @@ def threads() -> int:
     return min(cores(), max(1, int(level))) if level.isdecimal() else cores()
 
 
-def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int) -> list[Any]:
-    """Call a function of each item in `count` threads, the caller's own and others of the pool; return all results.
+def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int | None = None) -> list[Any]:
+    """Call a function of each item in several threads, the caller's own and others of the pool; return all results.
 
     JAX runs programs that are started from different threads in parallel, those from one thread one after another.
     Any number of threads may call this at once, and the function may call it again: no call waits for a thread of the
@@ -53,7 +53,7 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int)
     Args:
         function: The function.
         items: Its arguments, one a call.
-        count: Number of threads.
+        count: Number of threads; `None` is one an item, at most `threads()`.
 
     Returns:
         The results, in the order of the items.
@@ -65,6 +65,7 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int)
         >>> in_threads(abs, [-1, 2, -3], 2)
         [1, 2, 3]
     """
+    count = max(1, min(len(items), threads())) if count is None else count
 
     def share(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]

@@ -18,15 +18,14 @@ from itertools import chain, islice
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic_core import from_json
 
 from seqcast.errors import DataError
+from seqcast.runtime import Array
 from seqcast.serve.problems import RequestError, shown
 
 JSON, CSV = "application/json", "text/csv"
 
-Array = npt.NDArray[Any]
 
 # A table has a few columns: a row has about twenty cells, in the mean of a body.
 _MOST_COLUMNS, _MEAN_CELLS = 1000, 20

@@ -97,12 +97,8 @@ class ServerSettings:
         names = [name for name, _ in self.models]
         for name in names:
             if not _NAME.fullmatch(name) or name == PRETRAINED or names.count(name) > 1:
-                raise SpecError(
-                    "models",
-                    expected=f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}",
-                    received=repr(name),
-                    hint="Name a model as NAME=FILE.",
-                )
+                expected = f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}"
+                raise SpecError("models", expected=expected, received=repr(name), hint="Name a model as NAME=FILE.")
         if (self.certificate is None) != (self.private_key is None):
             given = "certificate" if self.private_key is None else "private_key"
             raise SpecError(
@@ -215,11 +211,8 @@ def _parse_keys(where: str, text: str) -> dict[str, str]:
         match = _ENTRY.fullmatch(word)
         if match is None:
             # What stands there may be a key: it is not shown.
-            raise SpecError(
-                f"{where}, entry {number}",
-                expected="NAME:HASH, the hash being 64 hexadecimal digits",
-                received=f"{len(word)} other characters",
-                hint="seqcast serve --new-key NAME prints a key and its entry.",
-            )
+            expected, received = "NAME:HASH, the hash being 64 hexadecimal digits", f"{len(word)} other characters"
+            hint = "seqcast serve --new-key NAME prints a key and its entry."
+            raise SpecError(f"{where}, entry {number}", expected=expected, received=received, hint=hint)
         names[match[2]] = match[1]
     return names

@@ -112,7 +112,7 @@ def _place_of(error: SeqcastError) -> tuple[str, dict[str, Any]]:
 
 
 def _reworded(text: str) -> str:
-    return (_REMEDIES.get(text.remedy) or text.worded(_word)) if isinstance(text, Phrase) else text
+    return text.worded(_word, _REMEDIES) if isinstance(text, Phrase) else text
 
 
 def _word(part: Option | Row) -> str:

@@ -69,12 +69,9 @@ def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
     """
     unwritable = unwritable_fields(specs)
     if unwritable:
-        raise SpecError(
-            where,
-            expected=expected,
-            received=", ".join(f"{name}={value!r}" for name, value in unwritable.items()),
-            hint="Give names, Keras objects, or functions registered with keras.saving.",
-        )
+        received = ", ".join(f"{name}={value!r}" for name, value in unwritable.items())
+        hint = "Give names, Keras objects, or functions registered with keras.saving."
+        raise SpecError(where, expected=expected, received=received, hint=hint)
 
 
 def unwritable_fields(specs: Iterable[Spec]) -> dict[str, Any]:

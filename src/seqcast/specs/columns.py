@@ -134,12 +134,9 @@ class Covariates(Spec):
                 raise SpecError(where, expected="names of columns", received=repr(names), hint="Give a tuple of names.")
             for name in names:
                 if name in roles:
-                    raise SpecError(
-                        where,
-                        expected="each column once",
-                        received=f"{name!r}, which is in {roles[name]} already",
-                        hint="A column that is known ahead is a future covariate; its past is read too.",
-                    )
+                    received = f"{name!r}, which is in {roles[name]} already"
+                    hint = "A column that is known ahead is a future covariate; its past is read too."
+                    raise SpecError(where, expected="each column once", received=received, hint=hint)
                 roles[name] = where
             set_fields(self, **{item.name: tuple(names)})
 

@@ -4,7 +4,7 @@
     seqcast study all --quick        # proves the path of each
 
 A study (`experiments.Study`) is a grid of settings, a measurement of one setting and seed, pictures of all results and
-a finding. `runner` measures in parallel. Each result is a file (`cache`), keyed by its setting and seed and by the
+a finding. `runner` measures in parallel. Each result is a file, keyed by its setting and seed and by the
 versions of seqcast and of the libraries, so that an interrupted study goes on where it stopped and a finished one draws
 at once. The studies are in `representation`, `identifiability`, `teacher_forcing`, `generalisation` and `sizes`;
 `demo` is the post's job and a real series.

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.baselines import LastValue, ManyToOneRegressor
@@ -25,11 +24,9 @@ from seqcast.evaluation import BASELINE, evaluate
 from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor import Seq2SeqRegressor
-from seqcast.runtime import check_target, make_folder, write_beside
+from seqcast.runtime import Array, check_target, make_folder, write_beside
 from seqcast.specs import TrainingSpec
 from seqcast.studies.experiments import mse_by_step
-
-Array = npt.NDArray[Any]
 
 PAST, FUTURE, LONGER = 15, 15, 20
 SERIES = "co2"

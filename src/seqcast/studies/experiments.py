@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data import SineParameters, sine_parameters
 from seqcast.errors import unknown_name
 from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import Array
 from seqcast.specs import CheckpointSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = npt.NDArray[Any]
 Setting = dict[str, Any]
 
 # Where each study is, by its name.
@@ -126,6 +125,16 @@ class Run:
     folder: Path | None = None
     _trainings: int = 0
 
+    @property
+    def train_seed(self) -> int:
+        """Seed of the training windows."""
+        return TRAIN + self.seed
+
+    @property
+    def test_seed(self) -> int:
+        """Seed of the test windows."""
+        return TEST + self.seed
+
     def train(self, draw: Callable[..., Any], **options: Any) -> Seq2SeqRegressor:
         """Train the post's network on as many windows as the setting says.
 
@@ -133,7 +142,7 @@ class Run:
             draw: Draws past and future for a number of windows and a `seed`.
             options: Other options of the network than the post's.
         """
-        past, future, *_ = draw(self.setting["windows"], seed=TRAIN + self.seed)
+        past, future, *_ = draw(self.setting["windows"], seed=self.train_seed)
         return self.fit(past, future, **options)
 
     def fit(self, past: Any, future: Any, *, static_covariates: Any = None, **options: Any) -> Seq2SeqRegressor:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.data import SineParameters
 from seqcast.plots import repeated_runs
+from seqcast.runtime import Array
 from seqcast.studies.experiments import (
     FREQUENCY,
-    TEST,
-    TRAIN,
     Results,
     Run,
     Setting,
@@ -22,8 +20,6 @@ from seqcast.studies.experiments import (
     plain_sines,
     spread,
 )
-
-Array = npt.NDArray[Any]
 
 
 class Learning(Study):
@@ -47,9 +43,9 @@ class Learning(Study):
         Args:
             run: The setting and the seed; it trains.
         """
-        past, future, _ = plain_sines(run.setting["windows"], seed=TRAIN + run.seed)
+        past, future, _ = plain_sines(run.setting["windows"], seed=run.train_seed)
         model = run.fit(past, future, steps_per_epoch=run.setting["steps"] // 10)
-        test, truth, _ = plain_sines(20_000, seed=TEST + run.seed)
+        test, truth, _ = plain_sines(20_000, seed=run.test_seed)
         scored = slice(0, 20_000)
         return {
             "training": float(np.square(model.predict(past[scored]) - future[scored]).mean()),
@@ -107,11 +103,11 @@ class Sines(Study):
         counts = COUNTS if run.setting["sines"] == MIXED else (run.setting["sines"],)
         share = run.setting["windows"] // len(counts)
         sizes = {"past": run.setting["context"], "future": 15}
-        drawn = [plain_sines(share, seed=TRAIN + run.seed, num_signals=count, **sizes)[:2] for count in counts]
+        drawn = [plain_sines(share, seed=run.train_seed, num_signals=count, **sizes)[:2] for count in counts]
         model = run.fit(*(np.concatenate(arrays) for arrays in zip(*drawn, strict=True)))
         errors = []
         for count in COUNTS:
-            past, future, _ = plain_sines(5_000, seed=TEST + run.seed, num_signals=count, **sizes)
+            past, future, _ = plain_sines(5_000, seed=run.test_seed, num_signals=count, **sizes)
             errors.append(float(np.square(model.predict(past) - future).mean() / np.square(future).mean()))
         return {"relative": errors}
 
@@ -176,8 +172,8 @@ class Static(Study):
         Args:
             run: The setting and the seed; it trains.
         """
-        past, future, group = grouped(run.setting["windows"], run.setting["context"], TRAIN + run.seed)
-        test, truth, test_group = grouped(10_000, run.setting["context"], TEST + run.seed)
+        past, future, group = grouped(run.setting["windows"], run.setting["context"], run.train_seed)
+        test, truth, test_group = grouped(10_000, run.setting["context"], run.test_seed)
         if run.setting["static"] == "a random group":
             random = np.random.default_rng([run.seed, 7])
             group, test_group = random.permutation(group), random.permutation(test_group)

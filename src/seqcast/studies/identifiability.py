@@ -7,14 +7,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.data import noisy_past
 from seqcast.plots import repeated_runs
-from seqcast.studies.experiments import FREQUENCY, TEST, Results, Run, Setting, Study, markdown, sine_windows, spread
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
+from seqcast.studies.experiments import FREQUENCY, Results, Run, Setting, Study, markdown, sine_windows, spread
 
 # Periods of the slower sine within the context: the ends of the bins.
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])
@@ -53,7 +51,7 @@ class Periods(Study):
         frequency = (FREQUENCY[0] / clock, FREQUENCY[1] / clock)
         draw = partial(sine_windows, past=context, future=HORIZON * clock, noise=noise, frequency=frequency)
         model = run.train(draw)
-        past, future, parameters = draw(run.setting["tested"], seed=TEST + run.seed)
+        past, future, parameters = draw(run.setting["tested"], seed=run.test_seed)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         periods = np.sort(parameters.frequency, axis=1)[:, 0] * context / 30
         subset = slice(0, run.setting["fitted"])
@@ -178,7 +176,7 @@ class Noise(Study):
         level, count = run.setting["noise"], run.setting["fitted"]
         draw = partial(noisy_past, past=STEPS, future=STEPS, noise=level)
         model = run.train(draw, learning_rate=0.01)
-        past, future = draw(5_000, seed=TEST + run.seed)
+        past, future = draw(5_000, seed=run.test_seed)
         errors = {"network": np.square(model.predict(past) - future).mean(axis=(1, 2))[:count]}
         for name, penalty in (("fit", 0.0), ("penalised", level**2 / PRIOR)):
             fit = SineFit(STEPS, frequency=(0.05, 8.5), penalty=penalty, offset=False)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.data import SineParameters
 from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.plots import heat_map, probe_scores
-from seqcast.studies.experiments import TEST, TRAIN, Results, Run, Setting, Study, markdown, sine_windows, spread
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
+from seqcast.studies.experiments import Results, Run, Setting, Study, markdown, sine_windows, spread
 
 PAST = 15
 # Columns of the table: where a property is read from, and by which probe.
@@ -48,9 +46,9 @@ class States(Study):
             run: The setting and the seed; it trains.
         """
         model = run.train(sine_windows)
-        past, future, _ = sine_windows(run.setting["windows"], seed=TRAIN + run.seed)
+        past, future, _ = sine_windows(run.setting["windows"], seed=run.train_seed)
         untrained = run.fit(past[:128], future[:128], epochs=1, learning_rate=1e-9)
-        past, future, parameters = sine_windows(run.setting["probed"], seed=TEST + run.seed)
+        past, future, parameters = sine_windows(run.setting["probed"], seed=run.test_seed)
         model_inputs = model.model_inputs(past, future)
         sources = {
             "the 15 values": past[:, :, 0],

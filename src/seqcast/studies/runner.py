@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from seqcast._version import __version__
 from seqcast.plots import save_figure
-from seqcast.runtime import Executor, choose_executor, make_folder, threads, write_beside
+from seqcast.runtime import Executor, choose_executor, keras, make_folder, threads, write_beside
 from seqcast.specs import check_int
-from seqcast.studies.cache import cached, cached_path, library_versions
 from seqcast.studies.experiments import Results, Run, Setting, Study, find_study
 
 SEEDS = 5
@@ -73,7 +76,7 @@ def run_study(
     make_folder(runs)
     libraries = library_versions()
     jobs = [(name, str(runs), setting, seed, libraries) for seed in range(count) for setting in study.grid(quick)]
-    missing = [job for job in jobs if not _path(runs, *job[2:]).exists()]
+    missing = [job for job in jobs if not result_path(runs, *job[2:]).exists()]
     say(f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to compute")
     began, done = time.perf_counter(), 0
 
@@ -87,7 +90,7 @@ def run_study(
     if executor is None:
         executor = choose_executor(len(missing), workers=1 if quick and workers is None else workers)
     executor.map(make_run, missing, finished=finished)
-    results = Results([{**(row := make_run(*job)), "setting": row.pop("of")} for job in jobs])
+    results = Results([make_run(*job) for job in jobs])
     seconds = float(sum(row["seconds"] for row in results.rows))
     about = {"quick": quick, "seeds": count, "seconds": seconds, "libraries": libraries, "cores": threads()}
     finding = study.finding(results)
@@ -107,15 +110,17 @@ def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dic
         seed: The seed.
         libraries: Versions of the libraries.
     """
-    runs = Path(folder)
-    checkpoints = runs.parent / "checkpoints" / _path(runs, setting, seed, libraries).stem
-
-    def measure() -> dict[str, Any]:
+    path = result_path(Path(folder), setting, seed, libraries)
+    checkpoints = path.parent.parent / "checkpoints" / path.stem
+    if not path.exists():
         began = time.perf_counter()
         outcome = find_study(name).measure(Run(setting, seed, checkpoints))
-        return {**outcome, "seconds": round(time.perf_counter() - began, 2)}
-
-    result = cached(runs, label(setting), seed, _described(setting, libraries), measure)
+        seconds = round(time.perf_counter() - began, 2)
+        record = {"setting": setting, "seed": seed, "libraries": libraries, **outcome, "seconds": seconds}
+        text = json.dumps(record, indent=1, default=repr)
+        make_folder(path.parent)
+        write_beside(path, lambda file: file.write(text.encode()))
+    result: dict[str, Any] = json.loads(path.read_text())
     shutil.rmtree(checkpoints, ignore_errors=True)
     with contextlib.suppress(OSError):  # other runs have theirs in it
         checkpoints.parent.rmdir()
@@ -135,12 +140,33 @@ def label(setting: Setting) -> str:
     return ", ".join(f"{name} {value}" for name, value in setting.items())
 
 
-def _described(setting: Setting, libraries: dict[str, str]) -> dict[str, Any]:
-    return {"of": setting, "libraries": libraries}
+def result_path(folder: Path, setting: Setting, seed: int, libraries: dict[str, str]) -> Path:
+    """Return the file of a run's result; another version of seqcast or of a library is another file.
+
+    Args:
+        folder: Where the results are.
+        setting: The setting.
+        seed: The seed.
+        libraries: Versions of the libraries.
+
+    Example:
+        >>> result_path(Path("runs"), {"epochs": 3}, 0, {}).name
+        'epochs-3-0-aabaaa566d.json'
+    """
+    depends_on = {"setting": setting, "seed": seed, "libraries": libraries, "version": __version__}
+    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=repr).encode()).hexdigest()[:10]
+    return folder / f"{'-'.join(re.findall('[a-z0-9]+', label(setting).lower()))}-{seed}-{key}.json"
 
 
-def _path(folder: Path, setting: Setting, seed: int, libraries: dict[str, str]) -> Path:
-    return cached_path(folder, label(setting), seed, _described(setting, libraries))
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that results depend on: Keras, its backend, and those of numbers.
+
+    Example:
+        >>> list(library_versions())
+        ['keras', 'jax', 'numpy', 'scikit-learn', 'scipy']
+    """
+    names = ("keras", keras.config.backend(), "numpy", "scikit-learn", "scipy")
+    return {name: metadata.version(name) for name in names}
 
 
 def _write(study: Study, results: Results, finding: str, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:

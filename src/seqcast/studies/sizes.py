@@ -14,8 +14,6 @@ from seqcast.network import weight_shapes
 from seqcast.plots import dot_chart
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.studies.experiments import (
-    TEST,
-    TRAIN,
     Results,
     Run,
     Setting,
@@ -64,8 +62,8 @@ class Sizes(Study):
         Args:
             run: The setting and the seed; it trains.
         """
-        past, future, _ = plain_sines(run.setting["windows"], seed=TRAIN + run.seed)
-        test, truth, _ = plain_sines(10_000, seed=TEST + run.seed)
+        past, future, _ = plain_sines(run.setting["windows"], seed=run.train_seed)
+        test, truth, _ = plain_sines(10_000, seed=run.test_seed)
         encoder, decoder = units_of(run.setting)
         weights = weights_of(run.setting, encoder, decoder)
         if decoder:

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.plots import repeated_runs
-from seqcast.runtime import derivatives, keras, to_numpy
-from seqcast.studies.experiments import TEST, Results, Run, Study, markdown, mse_by_step, plain_sines, spread
+from seqcast.runtime import Array, derivatives, keras, to_numpy
+from seqcast.studies.experiments import Results, Run, Study, markdown, mse_by_step, plain_sines, spread
 
-Array = npt.NDArray[Any]
 TRAINED, FAR = 15, 150
 
 
@@ -39,7 +37,7 @@ class Horizon(Study):
             run: The setting and the seed; it trains.
         """
         model = run.train(plain_sines, decoder_input=run.setting["decoder_input"])
-        past, future, _ = plain_sines(5_000, future=FAR, seed=TEST + run.seed)
+        past, future, _ = plain_sines(5_000, future=FAR, seed=run.test_seed)
         return {"mse": mse_by_step(model.predict(past, FAR), future), "variance": float(np.square(future).mean())}
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -108,7 +106,7 @@ class Teacher(Study):
             run: The setting and the seed; it trains.
         """
         model = run.train(plain_sines, decoder_input=run.setting["decoder_input"])
-        past, future, _ = plain_sines(5_000, seed=TEST + run.seed)
+        past, future, _ = plain_sines(5_000, seed=run.test_seed)
         model_inputs = model.model_inputs(past[:1_000], future[:1_000])
         truth = np.asarray(model_inputs.truth)
         forced = run.setting["decoder_input"] == "teacher"

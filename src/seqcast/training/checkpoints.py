@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
 from seqcast.runtime import (
+    Array,
     NumberTypes,
     check_fields,
     from_parts,
@@ -42,8 +41,6 @@ from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writa
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
-
-Array = npt.NDArray[Any]
 
 
 def fingerprint(
@@ -237,12 +234,9 @@ class CheckpointFolder:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise SpecError(
-                "checkpoint",
-                expected="a folder that no other training uses",
-                received=str(spec.folder),
-                hint="Wait for the process that trains there, or choose another.",
-            ) from None
+            expected = "a folder that no other training uses"
+            hint = "Wait for the process that trains there, or choose another."
+            raise SpecError("checkpoint", expected=expected, received=str(spec.folder), hint=hint) from None
         except OSError as error:
             raise SaveError(
                 str(spec.folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
@@ -258,12 +252,9 @@ class CheckpointFolder:
 
     def _check_empty(self) -> None:
         if not self.resume and any(self.spec.folder.glob(f"*/*{SUFFIX}")):
-            raise SpecError(
-                "checkpoint",
-                expected=Phrase("a folder without a training, or ", Option("resume", True)),
-                received=str(self.spec.folder),
-                hint="To begin once more, empty it or choose another.",
-            )
+            expected = Phrase("a folder without a training, or ", Option("resume", True))
+            hint = "To begin once more, empty it or choose another."
+            raise SpecError("checkpoint", expected=expected, received=str(self.spec.folder), hint=hint)
 
     def seed(self, drawn: int) -> int:
         """Return the seed of the fit: where it goes on the one that was drawn then, which is written down.

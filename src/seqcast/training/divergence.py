@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import NamedWindows
 from seqcast.errors import Option, Phrase, TrainingError
 from seqcast.network import EXPLODED, LARGEST_WEIGHT, HeadLoss
-from seqcast.runtime import compile_call, copies, keras
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array, compile_call, copies, keras
 
 RATE = Option("learning_rate")
 

@@ -247,26 +247,23 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
         seqcast.errors.SpecError: callbacks: expected observers only with checkpoint, received ...
     """
     for callback in others(callbacks, in_workers=in_workers)[:1]:
-        raise SpecError(
-            "callbacks",
-            expected=expected,
-            received=f"{callback!r}, which observes a single training from its beginning",
-            hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
-        )
+        received = f"{callback!r}, which observes a single training from its beginning"
+        hint = "Take TrainingLog or another observer of seqcast, or train one network without checkpoint."
+        raise SpecError("callbacks", expected=expected, received=received, hint=hint)
 
 
-def for_network(callbacks: Sequence[Any], network: str) -> list[Any]:
+def for_network(callbacks: Sequence[Any], network: str, *, observers_only: bool = False) -> list[Any]:
     """Return the callbacks of one network's training.
 
     Args:
         callbacks: Those of a fit.
         network: Its name; empty for a network that is trained alone.
+        observers_only: Whether only observers among them hear it.
 
     Example:
         >>> [observer] = for_network([Observer()], "network-2")
         >>> observer.network
         'network-2'
     """
-    if not network:
-        return list(callbacks)
-    return [callback.for_network(network) if isinstance(callback, Observer) else callback for callback in callbacks]
+    heard = [each for each in callbacks if isinstance(each, Observer) or not observers_only]
+    return [each.for_network(network) if network and isinstance(each, Observer) else each for each in heard]

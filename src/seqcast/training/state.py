@@ -7,13 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy.typing as npt
-
 from seqcast.errors import SpecError
-from seqcast.runtime import copies, keras, weights_of
+from seqcast.runtime import Array, copies, keras, weights_of
 from seqcast.training.callbacks import History, KeepBest
-
-Array = npt.NDArray[Any]
 
 # The groups of variables, in the order of Keras's trainer. Metrics begin again with each epoch.
 GROUPS = ("trainable", "non_trainable", "optimizer")

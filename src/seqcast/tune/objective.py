@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data import seasonal_naive_errors
 from seqcast.data.frames import LongFrame
@@ -29,11 +28,10 @@ from seqcast.forecaster import (
     untrained,
 )
 from seqcast.pretrained import is_zero_shot
+from seqcast.runtime import Array
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, TrainingSpec
 from seqcast.training import check_same, digest
 from seqcast.tune.space import Setting, Space
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

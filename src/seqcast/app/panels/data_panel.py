@@ -47,11 +47,10 @@ ORDERS = {FOUND_OUT: None, "day first, 31/12/2024": True, "month first, 12/31/20
 class DataPanel(Panel):
     """The panel; arguments as for `Panel`."""
 
+    title = "Data"
     shown: tuple[str, ...] = ()
 
-    def build(self) -> None:
-        """Write the panel."""
-        heading("Data")
+    def _build(self) -> None:
         with ui.row().classes("w-full items-stretch"):
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("A file", 3)

@@ -27,20 +27,17 @@ HORIZONS_BEFORE, LEAST_BEFORE = 8, 60
 
 
 class ForecastPanel(JobPanel):
-    """The panel.
+    """The panel; arguments as for `Panel`."""
 
-    Args:
-        context: The visitor's page.
-    """
+    title = "Forecast"
+    stop_text = "Stop and keep the best so far"
+    known: Any = None
 
     def __init__(self, context: Context) -> None:
-        super().__init__(context, "Stop and keep the best so far")
+        super().__init__(context)
         self.losses: dict[int, tuple[float, Any]] = {}
-        self.known: Any = None
 
-    def build(self) -> None:
-        """Write the panel."""
-        heading("Forecast")
+    def _build(self) -> None:
         self._ask()
         self.build_progress()
         said = "Loss of the training by epoch"
@@ -58,8 +55,7 @@ class ForecastPanel(JobPanel):
                 shortest = min(facts.rows for facts in frame.facts.series)
                 horizon = max(1, min(2 * season if season > 1 else 12, 60, shortest // 4))
                 self.session.ask(horizon=horizon, effort="balanced" if frame.covariates else "quick")
-        self._ask.refresh()
-        self._show.refresh()
+        super().refresh()
 
     @refreshable
     def _ask(self) -> None:

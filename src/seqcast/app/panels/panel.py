@@ -12,7 +12,7 @@ from typing import Any
 from nicegui import ui
 
 from seqcast.app.job_queue import Hear, Job, JobQueue
-from seqcast.app.theme import explain_problem, problem_card
+from seqcast.app.theme import explain_problem, heading, note, problem_card
 from seqcast.app.visitors import Session, Sessions
 from seqcast.errors import SeqcastError
 
@@ -79,10 +79,13 @@ class Panel:
         context: The page.
     """
 
+    title = ""
+    about = ""
+    series = ""
+    problem: BaseException | None = None
+
     def __init__(self, context: Context) -> None:
         self.context, self.session = context, context.session
-        self.series = ""
-        self.problem: BaseException | None = None
 
     @property
     def dark(self) -> bool:
@@ -108,6 +111,17 @@ class Panel:
             label = f"Series, of {len(names):,}; type to search"
             ui.select(names, value=self.series, with_input=True, label=label, on_change=choose).classes("w-full")
 
+    def build(self) -> None:
+        """Write the panel."""
+        heading(self.title)
+        if self.about:
+            note(self.about)
+        self._build()
+
+    def _build(self) -> None:
+        """Write what stands below the title."""
+        self._show()
+
     def refresh(self) -> None:
         """Show what has changed."""
         self._show.refresh()
@@ -127,15 +141,26 @@ class JobPanel(Panel):
 
     Args:
         context: The visitor's page.
-        stop_text: What the stop button says.
     """
 
-    def __init__(self, context: Context, stop_text: str) -> None:
-        super().__init__(context)
-        self.stop_text = stop_text
-        self.job: Job | None = None
-        self.event: Any = None
-        self.start: ui.button | None = None
+    stop_text = "Stop"
+    job: Job | None = None
+    event: Any = None
+    start: ui.button | None = None
+
+    def _build(self) -> None:
+        self._ask()
+        self.build_progress()
+        self._show()
+
+    def refresh(self) -> None:
+        """Show what has changed."""
+        self._ask.refresh()
+        self._show.refresh()
+
+    @refreshable
+    def _ask(self) -> None:
+        """Write what can be asked for."""
 
     def build_progress(self) -> None:
         """Write the progress, hidden until something is computed."""

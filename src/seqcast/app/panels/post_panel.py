@@ -22,26 +22,23 @@ FIELDS = (
 
 
 class PostPanel(JobPanel):
-    """The panel.
+    """The panel; arguments as for `Panel`."""
 
-    Args:
-        context: The visitor's page.
-    """
+    title = "The post, live"
+    about = (
+        "Luke Tonin's post shows an encoder-decoder random sums of sines. The encoder reads the past into a state;"
+        " the decoder writes the future from it. Here such a network learns before your eyes, and then continues a"
+        " signal that it never saw, four times as far as it was trained."
+    )
+    stop_text = "Stop and see what it has learnt"
+    outcome: SineOutcome | None = None
+    compare = False
 
     def __init__(self, context: Context) -> None:
-        super().__init__(context, "Stop and see what it has learnt")
-        self.outcome: SineOutcome | None = None
+        super().__init__(context)
         self.settings: dict[str, Any] = {name: usual for name, _, usual, *_ in FIELDS}
-        self.compare = False
 
-    def build(self) -> None:
-        """Write the panel."""
-        heading("The post, live")
-        note(
-            "Luke Tonin's post shows an encoder-decoder random sums of sines. The encoder reads the past into a state;"
-            " the decoder writes the future from it. Here such a network learns before your eyes, and then continues a"
-            " signal that it never saw, four times as far as it was trained."
-        )
+    def _build(self) -> None:
         with panel_card(), ui.row().classes("items-center"):
             for name, label, usual, least, most, step in FIELDS:
                 number = ui.number(label, value=usual, min=least, max=most, step=step)

@@ -11,7 +11,7 @@ from nicegui import ui
 from seqcast.app.charts import fan_chart, line_chart
 from seqcast.app.computations import backtest
 from seqcast.app.panels.forecast_panel import bounds_of
-from seqcast.app.panels.panel import Context, JobPanel, refreshable
+from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, rows_of
 from seqcast.evaluation import BASELINE, evaluate
@@ -25,34 +25,22 @@ DRAWN = 9
 
 
 class ScoresPanel(JobPanel):
-    """The panel.
+    """The panel; arguments as for `Panel`."""
 
-    Args:
-        context: The visitor's page.
-    """
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context, "Stop the test")
-        self.known: Any = None
-        self.windows: float | None = 3
-
-    def build(self) -> None:
-        """Write the panel."""
-        heading("How good is it?")
-        note(
-            "The table's own past is forecast from several moments, and compared with what came then. Whatever is"
-            " trained is trained on the rows before the first of these moments."
-        )
-        self._ask()
-        self.build_progress()
-        self._show()
+    title = "How good is it?"
+    about = (
+        "The table's own past is forecast from several moments, and compared with what came then. Whatever is"
+        " trained is trained on the rows before the first of these moments."
+    )
+    stop_text = "Stop the test"
+    known: Any = None
+    windows: float | None = 3
 
     def refresh(self) -> None:
         """Show what has changed."""
         if self.session.outcome is not self.known:
             self.known, self.problem = self.session.outcome, None
-        self._ask.refresh()
-        self._show.refresh()
+        super().refresh()
 
     @refreshable
     def _ask(self) -> None:

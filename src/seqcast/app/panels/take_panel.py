@@ -27,10 +27,7 @@ COPY = "(event) => navigator.clipboard?.writeText(event.currentTarget.previousEl
 class TakePanel(Panel):
     """The panel; arguments as for `Panel`."""
 
-    def build(self) -> None:
-        """Write the panel."""
-        heading("Take away")
-        self._show()
+    title = "Take away"
 
     @refreshable
     def _show(self) -> None:

@@ -11,30 +11,20 @@ from nicegui import ui
 from seqcast.app.charts import Options, fan_chart
 from seqcast.app.computations import FitOutcome, forecast
 from seqcast.app.panels.forecast_panel import drawn_past, forecast_of
-from seqcast.app.panels.panel import Context, Panel, refreshable
+from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, redraw, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, changed_ahead, rows_of
 from seqcast.data.frames import stamp_text
 
 
 class WhatIfPanel(Panel):
-    """The panel.
+    """The panel; arguments as for `Panel`."""
 
-    Args:
-        context: The visitor's page.
-    """
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.outcome: FitOutcome | None = None
-        self.ahead: Any = None
-        self.changed: Any = None
-        self.requests = 0
-
-    def build(self) -> None:
-        """Write the panel."""
-        heading("What if?")
-        self._show()
+    title = "What if?"
+    outcome: FitOutcome | None = None
+    ahead: Any = None
+    changed: Any = None
+    requests = 0
 
     def refresh(self) -> None:
         """Show what has changed."""

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from seqcast.app.charts import bar_chart, line_chart, map_chart
 from seqcast.app.computations import Explanation, explain
-from seqcast.app.panels.panel import Context, JobPanel, refreshable
+from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame
 
@@ -20,29 +20,16 @@ NEIGHBOURS_SHOWN = 50
 
 
 class WhyPanel(JobPanel):
-    """The panel.
+    """The panel; arguments as for `Panel`."""
 
-    Args:
-        context: The visitor's page.
-    """
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context, "Stop")
-        self.looked = False
-
-    def build(self) -> None:
-        """Write the panel."""
-        heading("Why does it forecast this?")
-        self._ask()
-        self.build_progress()
-        self._show()
+    title = "Why does it forecast this?"
+    looked = False
 
     def refresh(self) -> None:
         """Show what has changed."""
         if self.session.explanation is None:
             self.problem, self.looked = None, False
-        self._ask.refresh()
-        self._show.refresh()
+        super().refresh()
 
     @refreshable
     def _ask(self) -> None:
@@ -64,8 +51,7 @@ class WhyPanel(JobPanel):
         explanation = await self.compute(answers, explain, self.session.model_file, frame.df)
         if self.session.outcome is outcome:
             self.session.explanation, self.looked = explanation, self.problem is None
-        self._ask.refresh()
-        self._show.refresh()
+        super().refresh()
 
     @refreshable
     def _show(self) -> None:

@@ -1,7 +1,6 @@
 from .array_checks import CheckedWindows as CheckedWindows
 from .array_checks import as_array as as_array
 from .array_checks import check_covariates as check_covariates
-from .array_checks import check_finite as check_finite
 from .array_checks import check_support as check_support
 from .array_checks import check_targets as check_targets
 from .array_checks import check_weight as check_weight

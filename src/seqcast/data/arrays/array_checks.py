@@ -6,13 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series import power_of_two
 from seqcast.errors import DataError, DataTypeError
-from seqcast.runtime import LARGEST_NUMBER
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import LARGEST_NUMBER, Array
 
 # Names of the axes in messages, by the number of axes.
 _AXES = {1: ("window",), 2: ("window", "step"), 3: ("window", "step", "feature")}
@@ -56,19 +53,20 @@ class CheckedWindows:
         return replace(self, inputs=inputs, y=self.y[rows], weight=None if self.weight is None else self.weight[rows])
 
 
-def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
+def as_array(where: str, values: Any, ranks: tuple[int, ...], *, finite: bool = False) -> Array:
     """Turn lists, frames and arrays into an array of floats of one of the ranks.
 
     Args:
         where: The argument's name.
         values: The user's values.
         ranks: Numbers of axes that are possible.
+        finite: Whether NaN and infinite values are refused too.
 
     Returns:
         The array; single precision stays single, everything else becomes double.
 
     Raises:
-        DataError: The values are not real numbers, are ragged, or have another rank.
+        DataError: The values are not real numbers, are ragged, have another rank, or are not finite.
 
     Example:
         >>> as_array("y", [1, 2], ranks=(1, 2)).dtype
@@ -91,6 +89,8 @@ def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
         expected = " or ".join(f"{rank} axes" for rank in ranks)
         hint = "Reshape your data: windows first, then steps, then features."
         raise DataError(where, expected=expected, received=f"{array.ndim} axes, shape {array.shape}", hint=hint)
+    if finite:
+        check_finite(where, array)
     return array
 
 

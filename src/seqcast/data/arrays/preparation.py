@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.arrays.array_checks import CheckedWindows, check_covariates
 from seqcast.data.series import Scaler
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime import check_fields
+from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_choice
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -181,42 +178,25 @@ class Preparation:
             teacher_forcing=teacher_forcing,
         )
 
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold everything."""
-        header = {"window": self.window.to_dict(), "y_axes": self.y_axes, "feature_names": self.feature_names}
-        statistics = {name: {"loc": scaler.loc, "scale": scaler.scale} for name, scaler in self.scalers.items()}
-        arrays = {f"scaler/{name}/{kind}": value for name, each in statistics.items() for kind, value in each.items()}
-        return header, arrays
-
-    @classmethod
-    def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the preparation from the result of `to_parts`.
-
-        Args:
-            header: The JSON types.
-            arrays: The arrays, in memory or in an open file; other names than `scaler/…` are ignored.
+    def check(self) -> None:
+        """Refuse parts of a file that do not belong together.
 
         Raises:
-            ValueError: There are more or fewer numbers than features. This is checked before arrays are read. Or the
-                header has other fields or types, or a scale is not above zero.
+            ValueError: They do not.
         """
-        types = {"window": dict[str, Any], "y_axes": int, "feature_names": list[str] | None}
-        fields = check_fields(header, types, "preparation")
-        window, names = WindowSpec.from_dict(fields["window"]), fields["feature_names"]
-        if fields["y_axes"] not in (1, 2, 3):
-            raise ValueError(f"a y of {fields['y_axes']} axes")
-        widths = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}
-        scalers = {}
-        for name in (name for name, width in widths.items() if width):
-            loc, scale = (arrays[f"scaler/{name}/{statistic}"] for statistic in ("loc", "scale"))
-            for values in (loc, scale):
-                if values.shape != (widths[name],) or values.dtype.kind != "f":
-                    received = f"{name!r} of shape {values.shape}, where it has {widths[name]} columns"
-                    raise ValueError(f"scaling of {received}")
-            scalers[name] = Scaler(np.asarray(loc), np.asarray(scale))
-            if not (np.isfinite(scalers[name].loc) & (scalers[name].scale > 0)).all():
+        window = self.window
+        if self.y_axes not in (1, 2, 3):
+            raise ValueError(f"a y of {self.y_axes} axes")
+        columns = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}
+        widths = {name: width for name, width in columns.items() if width}
+        if set(self.scalers) != set(widths):
+            raise ValueError(f"scaling of {', '.join(self.scalers)}, where there are {', '.join(widths)}")
+        for name, width in widths.items():
+            for values in vars(self.scalers[name]).values():
+                if values.shape != (width,) or values.dtype.kind != "f":
+                    raise ValueError(f"scaling of {name!r} of shape {values.shape}, where it has {width} columns")
+            if not (np.isfinite(self.scalers[name].loc) & (self.scalers[name].scale > 0)).all():
                 raise ValueError(f"scaling of {name!r} by what is no scale")
-        return cls(window, scalers, fields["y_axes"], None if names is None else tuple(names))
 
 
 def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:

@@ -7,17 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.arrays.array_checks import as_array, as_weights, check_finite, check_targets
+from seqcast.data.arrays.array_checks import as_array, as_weights, check_targets
 from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.windows import NamedWindows
+from seqcast.data.windows import Batch, NamedWindows
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime import keras
+from seqcast.runtime import Array, keras
 from seqcast.specs import WindowSpec
-
-Array = npt.NDArray[Any]
-Batch = tuple[dict[str, Array], Array, Array]
 
 # Batches of a stream from which sizes and scaling are learnt.
 _FIRST = 10
@@ -143,10 +139,8 @@ def split_batch(batch: Any) -> Batch:
     if set(inputs) - {"past", "static", "future"} or "past" not in inputs:
         expected, hint = "inputs 'past' and perhaps 'static' and 'future'", "Rename or drop the others."
         raise DataError("batch", expected=expected, received=", ".join(inputs), hint=hint)
-    ranks = {"past": 3, "static": 2, "future": 3}
-    arrays = {name: as_array(f"batch, {name}", values, ranks=(ranks[name],)) for name, values in inputs.items()}
-    for name, values in arrays.items():
-        check_finite(f"batch, {name}", values)
+    ranks = {"past": (3,), "static": (2,), "future": (3,)}
+    arrays = {name: as_array(f"batch, {name}", each, ranks[name], finite=True) for name, each in inputs.items()}
     y, _ = check_targets(batch[1], len(arrays["past"]))
     # Unlike those of a whole fit, the weights of a batch are not scaled and may all be zero.
     given = batch[2] if len(batch) == 3 else np.ones(len(y))

@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.features.calendar import Calendar, check_calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, seconds
 from seqcast.data.series import positions_of
+from seqcast.runtime import Array
 from seqcast.specs import Columns, WindowSpec
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import Stamps, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
-from seqcast.runtime import require
+from seqcast.runtime import Array, require
 
-Array = npt.NDArray[Any]
 _DAY = 86_400.0  # seconds
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import ColumnType
 from seqcast.data.series import Moments, Scaler
 from seqcast.errors import DataError
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # Each category takes an input of its own, and needs examples to be learnt from.
 MOST_CATEGORIES = 100

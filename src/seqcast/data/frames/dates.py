@@ -55,8 +55,7 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         parsed, day_first = _parse_once(column.iloc[places], columns, day_first)
     except DataError as error:
         row = None if error.row is None else int(places[error.row])
-        parts = {name: getattr(error, name) for name in ("column", "expected", "received", "hint")}
-        raise DataError(row=row, **parts) from error
+        raise error.changed(row=row) from error
     return pd.Series(parsed.array.take(codes), index=column.index, name=column.name), day_first
 
 

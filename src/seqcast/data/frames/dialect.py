@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,32 @@ _GROUPS = "'’_" + _SPACES
 # Marks between groups of three digits, as they are written.
 _WRITTEN = {" ": f"[{_SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
 _BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d))") for mark, marks in _WRITTEN.items()}
+
+
+def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> Dialect:
+    """Turn text columns of a frame whose values are numerals into numbers.
+
+    Args:
+        frame: A pandas frame, which is changed.
+        names: Names of the columns that may hold numbers.
+        dialect: What is known.
+        path: The file, for the error.
+
+    Returns:
+        The dialect with the marks of the numbers.
+
+    Raises:
+        DataError: The numbers can be read in two ways, or in none.
+    """
+    import pandas as pd
+
+    written = {name: frame[name] for name in names if pd.api.types.is_string_dtype(frame[name])}
+    known = {name: column.dropna().unique().tolist() for name, column in written.items()}
+    texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
+    dialect = find_marks(texts, dialect, path) if texts else dialect
+    for name, column in texts.items():
+        frame[name] = parse_numerals(column, dialect)
+    return dialect
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:

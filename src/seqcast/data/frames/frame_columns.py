@@ -12,14 +12,11 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.runtime import LARGEST_NUMBER
+from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, stamp_text, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError
+from seqcast.runtime import Array
 from seqcast.specs import check_int
-
-Array = npt.NDArray[Any]
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")

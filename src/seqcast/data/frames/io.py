@@ -16,15 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames.dates import parse_dates
-from seqcast.data.frames.dialect import (
-    Dialect,
-    decode,
-    find_dialect,
-    find_marks,
-    is_numeral,
-    parse_numerals,
-    refuse_text,
-)
+from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, refuse_text
 from seqcast.data.frames.forms import from_wide
 from seqcast.data.frames.places import place_in_file, unknown_column
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
@@ -239,15 +231,8 @@ def _naming(path: Path, frame: Any) -> Iterator[None]:
         yield
     except DataError as error:
         row = None if error.row is None else row_in_file(path, frame, error.row)
-        raise DataError(
-            place_in_file(path, column=error.column, row=row),
-            path=str(path),
-            column=error.column,
-            row=error.row,
-            expected=error.expected,
-            received=error.received,
-            hint=error.hint,
-        ) from error
+        place = place_in_file(path, column=error.column, row=row)
+        raise error.changed(place, path=str(path), option=None, series=None) from error
 
 
 def row_in_file(path: Path, frame: Any, row: int) -> int:
@@ -326,25 +311,15 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     if columns.unique_id in frame.columns:
         ids = frame[columns.unique_id].astype("str")
         frame[columns.unique_id] = ids.where(ids != "")
-    return frame, _parse_numbers(frame, columns, dialect, path)
+    return frame, _parse_columns(frame, columns, dialect, path)
 
 
-def _parse_numbers(frame: Any, columns: Columns, dialect: Dialect, path: Path) -> Dialect:
+def _parse_columns(frame: Any, columns: Columns, dialect: Dialect, path: Path) -> Dialect:
     """Turn text columns of a frame whose values are numerals into numbers; return the dialect with their marks."""
     import pandas as pd
 
-    keys = {columns.unique_id, columns.ds, "cutoff", "unique_id"}
-    texts = {}
-    for name in frame.columns:
-        column = frame[name]
-        if name in keys or not pd.api.types.is_string_dtype(column) or column.isna().all():
-            continue
-        if all(is_numeral(value) for value in column.dropna().unique().tolist()):
-            texts[name] = column
-    dialect = find_marks(texts, dialect, path) if texts else dialect
-    for name, column in texts.items():
-        frame[name] = parse_numerals(column, dialect)
-    ds = columns.ds
+    keys, ds = {columns.unique_id, columns.ds, "cutoff", "unique_id"}, columns.ds
+    dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
     if columns.ds_format is None and ds in frame.columns and pd.api.types.is_string_dtype(frame[ds]):
         frame[ds] = _as_whole(frame[ds])
     return dialect

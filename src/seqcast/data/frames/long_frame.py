@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.frame_columns import ColumnType
 from seqcast.data.frames.frequency import Frequency
@@ -19,10 +18,8 @@ from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError
-from seqcast.runtime import warn_user
+from seqcast.runtime import Array, warn_user
 from seqcast.specs import Covariates
-
-Array = npt.NDArray[Any]
 
 MISSING = ("fill", "raise")
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
@@ -14,9 +13,8 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
 from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
 from seqcast.errors import DataError, Phrase
+from seqcast.runtime import Array
 from seqcast.specs import Columns
-
-Array = npt.NDArray[Any]
 
 _UNITS = ("s", "ms", "us", "ns")
 # Stamps that a message lists.

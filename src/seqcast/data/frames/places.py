@@ -76,16 +76,8 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
         path, row = _place(spans, found.row)
         place = partial(place_in_file, Path(path), row=row + 1) if path else partial(compose_place, row=row)
         where = place(column=found.column, series=found.series)
-        return type(found)(
-            where,
-            path=path,
-            column=found.column,
-            row=row,
-            series=found.series,
-            expected=_rows_named(found.expected, spans, path),
-            received=_rows_named(found.received, spans, path),
-            hint=_rows_named(found.hint, spans, path),
-        )
+        texts = {name: _rows_named(getattr(found, name), spans, path) for name in ("expected", "received", "hint")}
+        return found.changed(where, path=path, row=row, option=None, **texts)
 
     located = one(error)
     located.by_series = {name: located if own is error else one(own) for name, own in error.by_series.items()}

@@ -6,15 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.frequency import CLOCK, Frequency, infer
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, from_utc, from_wall_clock, wall_clock
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseconds
 

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.forms import LONG, in_form
 from seqcast.data.frames.frame_columns import IdColumn, StampColumn
 from seqcast.data.frames.stamps import Stamps, format_stamps, from_utc
-from seqcast.runtime import require
+from seqcast.runtime import Array, require
 from seqcast.specs import Columns
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame
@@ -20,9 +19,8 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import ArrayCache, SeriesLayout, ShardedStore
 from seqcast.errors import DataError, SaveError
+from seqcast.runtime import Array
 from seqcast.specs import Covariates
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

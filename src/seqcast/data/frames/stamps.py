@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
+
 Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frame_columns import (
@@ -32,9 +31,8 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
 from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
+from seqcast.runtime import Array
 from seqcast.specs import Columns, Covariates, check_choice
-
-Array = npt.NDArray[Any]
 
 ON_BAD_SERIES = ("raise", "skip")
 
@@ -244,14 +242,8 @@ def read_frame(
 def _about_ids(error: DataError, hint: Phrase) -> DataError:
     """Return the error for rows of one series that do not follow, which may be several without a column of ids."""
     question = " Or does it hold several series? Name the column that distinguishes them: "
-    return DataError(
-        option=error.option,
-        column=error.column,
-        row=error.row,
-        expected=error.expected,
-        received=error.received,
-        hint=Phrase(*hint.parts, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy),
-    )
+    asking = Phrase(*hint.parts, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
+    return error.changed(hint=asking, series=None)
 
 
 def _sorted_frame(

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series.statistics import Moments, power_of_two
 from seqcast.data.series.store import SeriesStore, positions_of, starts_of
+from seqcast.runtime import Array
 from seqcast.specs import check_choice
-
-Array = npt.NDArray[Any]
-
 
 SCALES = ("standard", "none")
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import astuple, dataclass
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series.store import positions_of
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 # A swing below this share of the level is rounding, not signal.
 ROUNDING = 1e-9
@@ -151,12 +150,7 @@ class LevelSwings:
         Args:
             other: The other ones.
         """
-        return type(self)(
-            self.products + other.products,
-            self.squares + other.squares,
-            self.zeros + other.zeros,
-            self.known + other.known,
-        )
+        return type(self)(*map(operator.add, astuple(self), astuple(other)))
 
     @property
     def grow_with_level(self) -> bool:

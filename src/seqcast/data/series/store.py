@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 
 class SeriesStore(Protocol):

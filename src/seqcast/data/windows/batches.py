@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series import Scaler
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.order import BatchOrder, ShardOrder
-from seqcast.runtime import keras
+from seqcast.runtime import Array, keras
 
-Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
 
 

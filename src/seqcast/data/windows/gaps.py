@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame
 from seqcast.data.series import positions_of
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 
 def forward_fill(values: Array) -> Array:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series import SeriesStore, starts_of
 from seqcast.errors import SpecError
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 
 @dataclass(frozen=True)

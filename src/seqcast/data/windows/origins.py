@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
 from seqcast.data.series import SeriesScaler
@@ -18,9 +17,8 @@ from seqcast.data.windows.batches import Windows
 from seqcast.data.windows.gaps import filled_by_season, repeat_season
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
-
-Array = npt.NDArray[Any]
 
 ALIGNMENTS = ("time", "series")
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import AnyFrame
@@ -16,8 +15,7 @@ from seqcast.data.series import SeriesScaler, SeriesStore, ShardedStore, starts_
 from seqcast.data.windows.batches import Batch, Windows
 from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
 from seqcast.data.windows.order import BatchOrder, ShardOrder, Shards, WindowIndex
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array
 
 WEIGHTINGS = ("windows", "series")
 
@@ -203,7 +201,10 @@ class WindowReader:
             series: The series of each window, `[B]`.
             stops: Number of known rows of each window, `[B]`.
         """
-        return forward_fill(self._future_columns(series, stops - self.context_length, stops))[:, -1]
+        if self.features is None:
+            return np.zeros((len(series), 0), dtype=np.float32)
+        columns = self._cut(self.features, series, stops - self.context_length, stops)
+        return forward_fill(columns[:, :, -self.future :])[:, -1]
 
     def scaler_of(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
         """Return the scaling of each window: the one given, or that of its series.
@@ -230,14 +231,9 @@ class WindowReader:
         inputs = {"past": past if self.observed else fill_both_ways(past)}
         if self.static is not None:
             inputs["static"] = self.static[series]
-        if self.future:
-            assert future is not None
+        if self.future and future is not None:
             inputs["future"] = future
         return inputs, targets[:, steps:]
-
-    def _future_columns(self, series: Array, starts: Array, stops: Array) -> Array:
-        assert self.features is not None
-        return self._cut(self.features, series, starts, stops)[:, :, -self.future :]
 
     @cached_property
     def _first_rows(self) -> Array:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
@@ -21,10 +20,9 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import Calibration, Dependence, ForecastRequest
+from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 # Sample paths of a candidate that forecasts quantiles are drawn from those of each step.
 DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
@@ -215,12 +213,9 @@ class FittedCandidate(ABC):
         Raises:
             SpecError: There are no operators for it.
         """
-        raise SpecError(
-            "export",
-            expected="networks that were trained on the data alone",
-            received=f"a share of {self.name!r}, which has no operators in ONNX",
-            hint="Fit with a preset that trains a network, such as preset='classic', and export that.",
-        )
+        received = f"a share of {self.name!r}, which has no operators in ONNX"
+        hint = "Fit with a preset that trains a network, such as preset='classic', and export that."
+        raise SpecError("export", expected="networks that were trained on the data alone", received=received, hint=hint)
 
 
 class Candidate(ABC):
@@ -343,12 +338,9 @@ def refuse_without_network(what: str) -> NoReturn:
     Raises:
         SpecError: Always.
     """
-    raise SpecError(
-        what,
-        expected="a forecaster with a network",
-        received="one that repeats the last season, as no network was found to be better",
-        hint="Name a preset, such as preset='classic', to have its network in any case.",
-    )
+    received = "one that repeats the last season, as no network was found to be better"
+    hint = "Name a preset, such as preset='classic', to have its network in any case."
+    raise SpecError(what, expected="a forecaster with a network", received=received, hint=hint)
 
 
 def _taken(quantiles: Array, places: Array) -> Array:

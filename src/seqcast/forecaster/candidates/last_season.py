@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.series import positions_of
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
@@ -18,9 +17,7 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, calibrated, check_trained
-from seqcast.runtime import warn_user
-
-Array = npt.NDArray[Any]
+from seqcast.runtime import Array, warn_user
 
 # Of more rows than this, differences are taken evenly from among all.
 MOST_DIFFERENCES = 5_000_000
@@ -189,12 +186,9 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        raise DataError(
-            "df",
-            expected=f"a value and another one {season_length} steps before it, to measure how far forecasts err",
-            received="none",
-            hint="Give longer series, or level=() for a forecast without intervals.",
-        )
+        expected = f"a value and another one {season_length} steps before it, to measure how far forecasts err"
+        hint = "Give longer series, or level=() for a forecast without intervals."
+        raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
     parts = zip(widths, counts, strict=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
@@ -19,11 +18,9 @@ from seqcast.forecaster.rows import FitRows, PlannedRows, check_head_support
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import ForecastRequest, check_trained
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import warn_user
+from seqcast.runtime import Array, warn_user
 from seqcast.specs import EnsembleSpec, MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -298,12 +295,8 @@ class Trained(Candidate):
         """
         first, seeds, contexts = self.options.first, self.options.seeds, self._contexts(rows)
         if first and len(first) != len(seeds):
-            raise SpecError(
-                "warm_start",
-                expected=f"as many members as before, {len(first)}",
-                received=str(len(seeds)),
-                hint="Fit without warm_start.",
-            )
+            expected = f"as many members as before, {len(first)}"
+            raise SpecError("warm_start", expected=expected, received=str(len(seeds)), hint="Fit without warm_start.")
         jobs = [self._job(rows, place, contexts[place % len(contexts)]) for place in range(len(seeds))]
         if not self.trainings:
             _warn_if_all_padded(rows, self.options.context_lengths)

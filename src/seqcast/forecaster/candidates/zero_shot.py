@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
@@ -28,10 +27,9 @@ from seqcast.pretrained import (
     is_zero_shot,
     seasonal_reader,
 )
+from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -90,12 +88,9 @@ class FittedZeroShot(FittedCandidate):
             reader: The window reader of the series.
             origins: Where forecasts begin.
         """
-        raise SpecError(
-            "attention",
-            expected="a network with attention",
-            received="the pretrained network, which has none",
-            hint="Train a network with attention: preset=NetworkSpec(attention='dot').",
-        )
+        expected = "a network with attention"
+        hint = "Train a network with attention: preset=NetworkSpec(attention='dot')."
+        raise SpecError("attention", expected=expected, received="the pretrained network, which has none", hint=hint)
 
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
@@ -114,12 +109,9 @@ class FittedZeroShot(FittedCandidate):
         """
         targets = reader.targets.width
         if targets > 1:
-            raise SpecError(
-                "model_inputs",
-                expected="one target, of which the pretrained network reads one at a time",
-                received=str(targets),
-                hint="Fit a forecaster with one of them.",
-            )
+            expected = "one target, of which the pretrained network reads one at a time"
+            hint = "Fit a forecaster with one of them."
+            raise SpecError("model_inputs", expected=expected, received=str(targets), hint=hint)
         if truth is not None:
             truth = origins.scalers(reader).inverse(truth)[:, :, 0]
         return self.model.model_inputs(self._windows(reader, origins), origins.horizon, labels, truth=truth)

@@ -18,10 +18,7 @@ from seqcast.runtime.backend import platform
 from seqcast.runtime.executors import SerialExecutor, choose_executor, worker_count
 from seqcast.runtime.threads import in_threads
 
-pytestmark = [
-    pytest.mark.backends,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="devices of JAX"),
-]
+pytestmark = [pytest.mark.backends, pytest.mark.skipif(keras.backend.backend() != "jax", reason="devices of JAX")]
 
 if keras.backend.backend() == "jax":
     import jax

@@ -94,12 +94,7 @@ WHICH = "from seqcast.runtime.backend import keras; print(keras.backend.backend(
 
 @pytest.fixture
 def home_that_says_tensorflow(tmp_path):
-    config = {
-        "floatx": "float32",
-        "epsilon": 1e-7,
-        "backend": "tensorflow",
-        "image_data_format": "channels_last",
-    }
+    config = {"floatx": "float32", "epsilon": 1e-7, "backend": "tensorflow", "image_data_format": "channels_last"}
     (tmp_path / "keras.json").write_text(json.dumps(config))
     return str(tmp_path)
 

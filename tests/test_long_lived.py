@@ -16,10 +16,7 @@ import pytest
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.errors import SpecError, TrainingError
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX"),
-]
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")]
 
 WAVES = np.sin(np.arange(9) * 0.7 + np.linspace(0, 6, 24)[:, None])[:, :, None]
 PAST, FUTURE = WAVES[:, :6], WAVES[:, 6:]

@@ -6,16 +6,7 @@ import pandas as pd
 import pytest
 import typer.main
 
-from seqcast.cli.console import (
-    RENAMED,
-    in_files,
-    note,
-    print_error,
-    print_json,
-    print_line,
-    print_table,
-    word_error,
-)
+from seqcast.cli.console import RENAMED, in_files, note, print_error, print_json, print_line, print_table, word_error
 from seqcast.cli.main import app
 from seqcast.data.frames.io import read_table
 from seqcast.data.frames.lookup import read_future

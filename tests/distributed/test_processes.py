@@ -10,10 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
-]
+pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
 
 PROGRAM = Path(__file__).with_name("process.py")
 

@@ -22,10 +22,7 @@ from seqcast.runtime.executors import LokyExecutor, stop_workers
 from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
-]
+pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
 
 # Long enough to be killed in the middle, once the first epoch is over.
 LONG = {"epochs": 30, "steps_per_epoch": 20}

@@ -16,10 +16,7 @@ from seqcast.data.frames.sources import file_groups, open_source
 from seqcast.errors import DataError, SaveError, SpecError
 
 pytest.importorskip("pyarrow")
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
-]
+pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
 FILES = 5
 
 

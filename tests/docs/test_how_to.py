@@ -49,10 +49,7 @@ SMALLER = {
     "looking-inside": named('preset="segment", ') | {"step_size=13": "step_size=60", "windows[-20:]": "windows[-2:]"},
     "many-series": CHOSEN,
     "new-series": NAMED,
-    "reproducibility": {
-        "Forecaster(12, ": f"Forecaster(12, {TINY}, ",
-        "n_windows=4": "n_windows=1",
-    },
+    "reproducibility": {"Forecaster(12, ": f"Forecaster(12, {TINY}, ", "n_windows=4": "n_windows=1"},
     "small-data": {},
     "tuning": named('preset="classic", space=space, trials=4, level=(), ')
     | CHOSEN

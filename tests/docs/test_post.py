@@ -18,14 +18,7 @@ PAGE = (ROOT / "docs" / "post.md").read_text()
 NOTEBOOK = nbformat.read(ROOT / "examples" / "post.ipynb", as_version=4)
 CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
 PICTURES = re.findall(r"^!\[(.*)\]\((.*)\)$", PAGE, flags=re.MULTILINE)
-SMALL = {
-    "windows": 512,
-    "epochs": 1,
-    "test_windows": 60,
-    "probed_windows": 60,
-    "seeds": 1,
-    "echo_units": (16,),
-}
+SMALL = {"windows": 512, "epochs": 1, "test_windows": 60, "probed_windows": 60, "seeds": 1, "echo_units": (16,)}
 
 
 @pytest.fixture(scope="module")

@@ -173,10 +173,7 @@ def test_the_last_season_and_blends(gaps, tmp_path, run_file):
     naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
     candidates = (FittedLastSeason(7, naive), *state.candidates)
-    for shares in (
-        {"seasonal_naive": 1.0},
-        {"seasonal_naive": 0.3, "trained": 0.7},
-    ):
+    for shares in ({"seasonal_naive": 1.0}, {"seasonal_naive": 0.3, "trained": 0.7}):
         among = tuple(each for each in candidates if each.name in shares)
         forecaster = forecaster.with_fitted(replace(state, choice=Choice(shares), candidates=among))
         forecaster.export(tmp_path / "model.onnx")

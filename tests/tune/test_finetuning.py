@@ -48,13 +48,7 @@ def test_with_covariates_which_the_network_has_to_learn_nothing_is_frozen(search
     frame = waves()
     frame["price"] = np.cos(np.arange(len(frame)))
     found = search(
-        frame,
-        preset="pretrained",
-        space=None,
-        trials=1,
-        level=80,
-        context_length=None,
-        past_covariates=["price"],
+        frame, preset="pretrained", space=None, trials=1, level=80, context_length=None, past_covariates=["price"]
     )
     assert "freeze" not in found.trials[0].parameters
     assert found.forecaster.predict().shape[0] == 8

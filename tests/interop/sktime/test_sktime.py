@@ -20,12 +20,7 @@ with warnings.catch_warnings():
 SIZE = {"encoder_units": (3,), "decoder_units": (3,), "normalise": "last"}
 NORMAL = NetworkSpec(**SIZE, head="normal")
 QUANTILES = NetworkSpec(**SIZE, head="quantile", quantiles=(0.05, 0.1, 0.5, 0.9, 0.95))
-OPTIONS = {
-    "context_length": 8,
-    "preset": NORMAL,
-    "training": {"epochs": 1, "steps_per_epoch": 4},
-    "random_state": 0,
-}
+OPTIONS = {"context_length": 8, "preset": NORMAL, "training": {"epochs": 1, "steps_per_epoch": 4}, "random_state": 0}
 
 
 # ---------------------------------------------------------------- the same as the forecaster

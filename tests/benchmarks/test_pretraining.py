@@ -1,0 +1,77 @@
+"""The training of the pretrained network: batches, the designs it is compared with, budgets, dependence of steps."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+import pretrain
+from designs import DESIGNS, read
+from pretrain import StableRate
+from seqcast.intervals import Dependence
+from seqcast.pretrained import PretrainedNetwork
+from seqcast.pretrained.seasonal_inputs import seasonal_inputs
+from step_dependence import likeliest
+from synthetic_windows import SyntheticBatches
+
+
+def drawn(seed=0, **options):
+    usual = {"horizons": (8, 12), "batch_size": 32, "context_lengths": (16, 32)}
+    return SyntheticBatches(seed=seed, **{**usual, **options})
+
+
+def test_a_batch_depends_on_its_number_alone_and_its_future_follows_its_past():
+    one, other = drawn(gaps=0.0, borrowed=0.0), drawn(gaps=0.0, borrowed=0.0)
+    one.batch(2)
+    (inputs, y, weight), (same, same_y, same_weight) = one.batch(5), other.batch(5)
+    for mine, theirs in zip((*inputs.values(), y, weight), (*same.values(), same_y, same_weight), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert (drawn(1).batch(5)[1][:, :8] != y[:, :8]).any()
+    window, future, _ = one.windows(5)
+    near, tolerance = np.abs(y[..., 0]) < 19, 1e-3 * window.unit.max()
+    np.testing.assert_allclose(window.in_units(y[..., 0].astype(float))[near], future[near], rtol=1e-3, atol=tolerance)
+
+
+def test_the_corrected_base_is_what_the_network_of_the_package_reads():
+    past = np.random.default_rng(0).normal(size=(4, 60)).cumsum(axis=1) + 20
+    past[1, :30] = np.nan
+    windows = past, np.array([1, 7, 7, 12]), np.array([0, 0, 14, 0]), 9
+    usual, found = seasonal_inputs(*windows), {design: read(design, *windows) for design in DESIGNS}
+    np.testing.assert_array_equal(found["corrected"].base, usual.base)
+    for name, values in usual.inputs.items():
+        np.testing.assert_array_equal(found["corrected"].inputs[name], values)
+        assert {each.inputs[name].shape for each in found.values()} == {values.shape}
+
+
+def test_the_rate_rises_stays_and_falls():
+    found = np.array([float(StableRate(0.1, 10, 50, 20)(step)) for step in range(75)])
+    expected = np.interp(np.arange(75), [0, 9, 50, 70], [0.01, 0.1, 0.1, 0.0])
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_a_budget_that_branches_off_is_the_one_that_was_trained_at_once(tmp_path, monkeypatch):
+    for name, small in {
+        "STEPS_AN_EPOCH": 2,
+        "CONTEXTS": (16,),
+        "DRAWN_CONTEXTS": (16,),
+        "VALIDATION_BATCHES": 1,
+    }.items():
+        monkeypatch.setattr(pretrain, name, small)
+
+    def train(name, steps, *more):
+        options = ["--steps", str(steps), "--width", "8", "--batch-size", "8", "--out", str(tmp_path / name), *more]
+        arguments = pretrain.parser().parse_args(options)
+        arguments.out.mkdir(exist_ok=True)
+        return pretrain.train(arguments, window=PretrainedNetwork.window(max(pretrain.HORIZONS)))[0].weights
+
+    train("stable", 4, "--decay", "0")
+    branch = train("branch", 6, "--decay", "0.34", "--branch", str(tmp_path / "stable"))
+    for ours, theirs in zip(branch, train("whole", 6, "--decay", "0.34"), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(SystemExit, match="another learning rate"):
+        train("whole", 8, "--decay", "0.34")
+
+
+def test_the_dependence_of_steps_that_was_drawn_is_found():
+    ranks = Dependence(0.3, 0.8).ranks(np.random.default_rng(1), (20_000, 64))
+    found = likeliest(special.ndtri(ranks))
+    np.testing.assert_allclose([found.shared, found.persistence], [0.3, 0.8], atol=0.02)

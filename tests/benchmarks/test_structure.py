@@ -69,19 +69,6 @@ def test_doors(statement, between, past):
     assert len(list(structure.imports_between(house_of(sources)))) == between
 
 
-def test_dictionaries_of_arguments():
-    made = ("a: dict[str, Any] = {}", "b: Any = {}", "c: dict[str, Any] = {}", "d: dict[str, int] = {}")
-    source = "\n    ".join(["def f():", *made, "own(c, **a, **d)", "Own.of(1, **b)"])
-    assert counted(structure.argument_bundles, {"a": source}) == [("a", 2), ("a", 3)]
-
-
-def test_long_calls_and_assertions():
-    calls = "f(1, 2, 3, 4, 5)\nf(1, 2, 3, 4, 5, 6)\nf(*(1, 2), 3, 4, 5, 6)\nf(*x, 2, 3, 4, 5)\nf(1, 2, 3, 4, 5, a=6)"
-    assert counted(structure.long_calls, {"a": calls}) == [("a", 2), ("a", 3)]
-    sources = {"a": "assert x is not None\nassert x is None\nassert y and x is not None"}
-    assert counted(structure.none_assertions, sources) == [("a", 1), ("a", 3)]
-
-
 def test_the_program_says_what_is_over_its_limit(tmp_path, capsys):
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine" / "__init__.py").write_text("")

@@ -26,13 +26,8 @@ def test_a_folder_is_written(write):
     assert found["sold"].tolist() == [1, 3, 2, 0]
     code, out, _ = write("sales", "-o", "again", *NAMES, "--files", 1, "--memory-limit", "500 MB", "--json")
     assert code == 0
-    assert json.loads(out) == {
-        "folder": "again",
-        "files": 1,
-        "series": 2,
-        "rows": 4,
-        "columns": ["shop", "day", "sold"],
-    }
+    counts = {"files": 1, "series": 2, "rows": 4}
+    assert json.loads(out) == {"folder": "again", **counts, "columns": ["shop", "day", "sold"]}
     assert write("again/*.parquet", "-o", "third", *NAMES, "--files", 1)[1] == "Wrote third: 1 file, 2 series, 4 rows\n"
 
 

@@ -8,28 +8,21 @@ import sys
 
 PARTS = 4
 PLAIN = {"batch_size": 32, "early_stopping": None, "parts": PARTS}
+SGD = {"optimizer": "sgd", "learning_rate": 1.0, "learning_rate_schedule": "constant", "clip_norm": None}
 TRAININGS = {
     # One step down the gradient itself.
-    "gradient": PLAIN
-    | {
-        "optimizer": "sgd",
-        "learning_rate": 1.0,
-        "learning_rate_schedule": "constant",
-        "clip_norm": None,
-        "epochs": 1,
-        "steps_per_epoch": 1,
-    },
-    "weights": PLAIN | {"epochs": 4, "steps_per_epoch": 5, "metrics": ("mae",)},
+    "gradient": {**PLAIN, **SGD, "epochs": 1, "steps_per_epoch": 1},
+    "weights": {**PLAIN, "epochs": 4, "steps_per_epoch": 5, "metrics": ("mae",)},
 }
 NETWORK = {
     "encoder_units": (6, 4),
     "decoder_units": (5, 3),
     "dropout": 0.3,
+    "attention": "dot",
     "decoder_input": "scheduled",
     "sampling_steps": 10,
     "head": "quantile",
     "quantiles": (0.1, 0.5, 0.9),
-    "attention": "dot",
 }
 
 

@@ -53,15 +53,15 @@ def of(found, training):
     return [values for name, values in found.items() if name.startswith(f"{training}/")]
 
 
-def test_gradients_are_those_of_one_process(alone, together):
-    """The weights after one step by the gradient itself."""
-    for ours, theirs in zip(of(together[0][0], "gradient"), of(alone[0], "gradient"), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=0)
-
-
-def test_weights_after_twenty_steps_are_those_of_one_process(alone, together):
-    for ours, theirs in zip(of(together[0][0], "weights"), of(alone[0], "weights"), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)
+@pytest.mark.parametrize(("training", "tolerance"), [("gradient", 1e-6), ("weights", 1e-4)])
+def test_gradients_and_weights_after_twenty_steps_are_those_of_one_process(training, tolerance, alone, together):
+    """The gradient is what one step by it changes. All processes have the same bits."""
+    first, *others = together[0]
+    for ours, theirs in zip(of(first, training), of(alone[0], training), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=0)
+    for other in others:
+        for one, same in zip(of(first, training), of(other, training), strict=True):
+            np.testing.assert_array_equal(one, same)
 
 
 def test_losses_and_metrics_are_those_of_the_whole_batch(alone, together):
@@ -73,10 +73,3 @@ def test_losses_and_metrics_are_those_of_the_whole_batch(alone, together):
         assert ours["epochs"].keys() == theirs["epochs"].keys() == {"loss", "mae", "val_loss", "val_mae"}
         for name in ours["epochs"]:
             np.testing.assert_allclose(ours["epochs"][name], theirs["epochs"][name], rtol=1e-4)
-
-
-def test_all_processes_have_the_same_bits(together):
-    first, *others = together[0]
-    for other in others:
-        for name in first:
-            np.testing.assert_array_equal(first[name], other[name])

@@ -152,27 +152,16 @@ def test_every_page_is_whole(pages, address, open_browser, viewport):
     assert problems == {}
 
 
-def test_equations_of_docstrings_are_set(address, open_browser):
+def test_equations_of_docstrings_are_set_and_fonts_come_with_the_site(address, open_browser):
     browser = open_browser(address)
     browser.goto(f"{address}reference/network.html")
     assert browser.locator(".arithmatex .katex-display").count() >= 3
     assert "tanh" in browser.locator(".arithmatex").filter(has_text="tanh").first.inner_text()
     assert browser.get_by_text(".. math::").count() == 0
-
-
-def test_the_version_is_in_the_header(address, open_browser):
-    browser = open_browser(address)
-    browser.goto(address)
     assert browser.locator("header .md-header__topic").first.inner_text() == f"seqcast {seqcast.__version__}"
-
-
-def test_fonts_come_with_the_site(address, open_browser):
-    browser = open_browser(address)
-    browser.goto(address)
-    loaded = browser.evaluate(
-        "document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))"
-    )
-    assert {name.strip('"') for name in loaded} >= {"Inter Variable", "JetBrains Mono Variable"}
+    fonts = "document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))"
+    loaded = {name.strip('"') for name in browser.evaluate(fonts)}
+    assert loaded >= {"Inter Variable", "JetBrains Mono Variable"}
 
 
 @pytest.mark.parametrize("place", ["server", "folder"])

@@ -3,17 +3,15 @@
 import numpy as np
 import pytest
 
-from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.data.datasets import load
-from seqcast.data.signals import random_sines
 from seqcast.errors import SpecError
 from seqcast.interop.tensorboard import TensorBoard
 
+from .conftest import FUTURE, OPTIONS, PAST, SMALL
+
 event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 make_ndarray = pytest.importorskip("tensorboard.util.tensor_util").make_ndarray
-
-SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
-PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
 
 
 def events(folder):
@@ -27,16 +25,12 @@ def scalars(folder, tag):
 
 
 def test_the_log_holds_what_training_recorded(tmp_path):
-    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path)])
+    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path, 1)])
     for run, name in (("train", "loss"), ("validation", "val_loss")):
         assert scalars(tmp_path / run, "epoch_loss") == pytest.approx(dict(enumerate(model.history_[name])), rel=1e-5)
     assert "epoch_learning_rate" in events(tmp_path / "train").Tags()["tensors"]
+    assert list(scalars(tmp_path / "train", "step_loss")) == list(range(1, 7))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "validation"]
-
-
-def test_steps(tmp_path):
-    Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path, 1)])
-    assert list(scalars(tmp_path / "train", "step_loss")) == [1, 2, 3, 4]
 
 
 def test_pictures_of_forecasts_every_few_epochs(tmp_path):
@@ -51,12 +45,12 @@ def test_pictures_of_forecasts_every_few_epochs(tmp_path):
 
 
 def test_each_network_has_a_folder_of_its_own(tmp_path):
-    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    options = {"preset": tiny, "members": 2, "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
-    board = TensorBoard(tmp_path, images_every=1)
-    forecaster = Forecaster(12, **options, random_state=0).fit(load("elnino"), callbacks=[board])
+    board = TensorBoard(tmp_path, images_every=2)
+    forecaster = Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[board])
     for network, history in zip(("network-1", "network-2"), forecaster.histories_, strict=True):
-        assert scalars(tmp_path / network / "train", "epoch_loss") == pytest.approx({0: history["loss"][0]}, rel=1e-5)
+        assert scalars(tmp_path / network / "train", "epoch_loss") == pytest.approx(
+            dict(enumerate(history["loss"])), rel=1e-5
+        )
         assert len(events(tmp_path / network / "forecasts").Images("forecasts")) == 1
 
 
@@ -81,8 +75,6 @@ def test_pictures_of_a_fit_of_files(tmp_path):
     (tmp_path / "rows").mkdir()
     for name in ("north", "south"):
         load("elnino").assign(unique_id=name).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
-    board = TensorBoard(tmp_path / "logs", images_every=1)
-    options = {"training": {"epochs": 1, "steps_per_epoch": 2}, "level": (), "random_state": 0, "verbose": 0}
-    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    Forecaster(12, preset=tiny, **options).fit(tmp_path / "rows", callbacks=[board])
+    board = TensorBoard(tmp_path / "logs", images_every=2)
+    Forecaster(12, **OPTIONS).fit(tmp_path / "rows", callbacks=[board])
     assert len(events(tmp_path / "logs" / "forecasts").Images("forecasts")) == 1

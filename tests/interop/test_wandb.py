@@ -5,15 +5,13 @@ import types
 
 import pytest
 
-from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.data.datasets import load
-from seqcast.data.signals import random_sines
 from seqcast.errors import SpecError
 from seqcast.interop.wandb import WandbLog
 from seqcast.training.observers import Record
 
-SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
-PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+from .conftest import FUTURE, OPTIONS, PAST, SMALL
 
 
 class Run:
@@ -65,10 +63,8 @@ def test_one_of_several_networks_has_its_name_before_each(run):
 
 
 def test_workers_cannot_share_a_run(run):
-    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    model = Forecaster(12, preset=tiny, members=2, verbose=0)
     with pytest.raises(SpecError, match="callbacks: expected copies for worker processes, of 2 networks"):
-        model.fit(load("elnino"), callbacks=[WandbLog()])
+        Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[WandbLog()])
 
 
 def test_a_run_has_to_be_active(run):

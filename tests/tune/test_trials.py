@@ -38,10 +38,9 @@ def asked(study, count):
     drawn = []
     for _ in range(count):
         trial = study.ask()
-        trial.suggest_categorical("cell", ("gru", "lstm"))
-        trial.suggest_float("dropout", 0.0, 0.4)
-        study.tell(trial, trial.params["dropout"])
-        drawn.append(trial.params)
+        drawn.append({"cell": trial.suggest_categorical("cell", ("gru", "lstm"))})
+        drawn[-1]["dropout"] = trial.suggest_float("dropout", 0.0, 0.4)
+        study.tell(trial, drawn[-1]["dropout"])
     return drawn
 
 
@@ -77,33 +76,23 @@ def test_the_sampler_learns_and_its_seed_decides(make_study):
 # ---------------------------------------------------------------- time
 
 
-def clock(left, whole=100.0, **changes):
-    now = time.time()
-    usual = {"workers": 2, "members": 5, "compared": False}
-    return Clock(Deadline(now + left - whole, now + left), **{**usual, **changes})
-
-
 def test_the_search_gets_half_at_least_and_leaves_what_the_fit_needs():
-    watch = clock(100.0)
+    def clock(left, **changes):
+        now = time.time()
+        usual = {"workers": 2, "members": 5, "compared": False}
+        return Clock(Deadline(now + left - 100.0, now + left), **{**usual, **changes})
+
+    watch, endless = clock(100.0), Clock(None, 2, 5, compared=True)
     began = watch.deadline.began
-    assert watch.search_ends([]) - began == pytest.approx(47.0)
-    assert watch.search_ends([500.0]) - began == pytest.approx(47.0)
-    assert 47.0 < watch.search_ends([10.0]) - began < 97.0
-    assert watch.search_ends([1.0]) > watch.search_ends([10.0])
-
-
-def test_trials_that_would_not_be_done_are_not_started():
-    assert clock(100.0).fits_another([20.0])
-    assert not clock(60.0).fits_another([20.0])
-    assert Clock(None, 1, 5, compared=True).fits_another([1e9])
-
-
-def test_the_fit_has_as_many_networks_as_there_is_time_for():
+    ends = [watch.search_ends(seconds) - began for seconds in ([], [500.0], [10.0], [1.0])]
+    assert ends[:2] == pytest.approx([47.0, 47.0])
+    assert 47.0 < ends[2] < ends[3] < 97.0
+    assert [each.fits_another([20.0]) for each in (watch, clock(60.0), endless)] == [True, False, True]
+    # The fit has as many networks as there is time for.
     counts = [clock(left).affordable(10.0) for left in (1.0, 17.0, 23.0, 200.0)]
-    assert counts[0] == 0
+    assert (counts[0], counts[-1], endless.affordable(1e9)) == (0, 5, 5)
     assert counts == sorted(set(counts))
-    assert counts[-1] == Clock(None, 2, 5, compared=True).affordable(1e9) == 5
-    assert clock(100.0, compared=True).final_seconds(10.0, 3) > clock(100.0).final_seconds(10.0, 3)
+    assert clock(100.0, compared=True).final_seconds(10.0, 3) > watch.final_seconds(10.0, 3)
 
 
 # ---------------------------------------------------------------- processes that die

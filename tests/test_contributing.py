@@ -166,16 +166,6 @@ def test_a_heads_loss_and_distribution_are_scipys(follow):
     np.testing.assert_allclose([sample.mean(), np.abs(sample - 3.0).mean()], [3.0, 2.0], atol=0.1)
 
 
-def test_a_network_finds_what_a_head_has_to_tell(follow):
-    """The past says nothing; what is left to learn is the distribution itself."""
-    follow("A head")
-    past, y = np.ones((1000, 2, 1)), np.random.default_rng(0).laplace(3.0, 0.5, (1000, 4, 1))
-    training = {"epochs": 30, "batch_size": 250, "learning_rate": 0.03, "validation_fraction": 0.0, "verbose": 0}
-    model = Seq2SeqRegressor(head="laplace", **TINY, **training, optimizer="adam", scale="none", random_state=0)
-    found = model.fit(past, y).predict_quantiles(past[:1], (0.1, 0.5, 0.9)).mean((0, 1, 2))
-    np.testing.assert_allclose(found, stats.laplace.ppf((0.1, 0.5, 0.9), 3.0, 0.5), atol=0.15)
-
-
 # ---------------------------------------------------------------- a normaliser
 
 

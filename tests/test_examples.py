@@ -132,21 +132,6 @@ def test_reconciled_forecasts_add_up():
         assert np.allclose(sums.iloc[:, 1:].to_numpy() @ of_stores, values) == adds_up
 
 
-def test_promotions_and_prices_move_the_sales_of_the_panel():
-    frame, plan = load("store_panel").make_panel(9, 400)
-    again, _ = load("store_panel").make_panel(9, 400)
-    pd.testing.assert_frame_equal(frame, again)
-    assert frame["y"].isna().any()
-    assert len(frame) < 9 * 400
-    assert len(plan) == 9 * 28
-    assert (plan["ds"] > frame["ds"].max()).all()
-    ratio = frame["y"] / frame["visitors"]
-    for _, part in ratio.groupby(frame["unique_id"]):
-        promoted, price = frame.loc[part.index, "promotion"], frame.loc[part.index, "price"]
-        assert part[promoted].mean() > 1.1 * part[~promoted].mean()
-        assert part[price < 1].mean() > part[price > 1].mean()
-
-
 def test_each_script_is_short_says_how_to_run_it_and_is_listed():
     listed = (FOLDER / "README.md").read_text()
     assert set(SCRIPTS) == set(PICTURES)

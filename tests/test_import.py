@@ -188,9 +188,8 @@ def test_rooms_are_entered_by_their_doors(module):
 def test_what_a_door_offers_is_not_hidden_by_a_module(stub):
     """A module takes the place of a name of a package as soon as it is imported; `lazy_loader` spares its own names."""
     tree = ast.parse((ROOT / stub).read_text("utf-8"))
-    offered = {
-        alias.name: node.module for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
+    lines = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    offered = {alias.name: node.module for node in lines for alias in node.names}
     modules = {path.stem for path in (ROOT / stub).parent.glob("*.py")}
     assert [name for name, module in offered.items() if name in modules and name != module] == []
 

@@ -118,9 +118,13 @@ def hard_texts(pattern):
     shortest, *texts = taken_texts(pattern)
     ends = "\x01!x7\n" if isinstance(shortest, str) else [b"\x01", b"!", b"x", b"7", b"\n"]
     end = next((each for each in ends if not any(pattern.fullmatch(text + each) for text in texts)), ends[-1])
-    pieces = [shortest[start:stop] for start, stop in itertools.combinations(range(len(shortest) + 1), 2)]
-    pieces += [text[start : start + length] for length in (1, 2) for text in texts for start in range(len(text))]
-    before = [text[:stop] for text in (shortest, *texts) for stop in range(len(text) + 1)]
+
+    def pieces_of(some, length):
+        return list(dict.fromkeys(text[at : at + length] for text in some for at in range(len(text) - length + 1)))
+
+    pieces = [*pieces_of((shortest, *texts), 1)[:12], *pieces_of((shortest, *texts), 2)[:16]]
+    pieces += [piece for length in range(3, len(shortest) + 1) for piece in pieces_of([shortest], length)][:16]
+    before = [text[:stop] for text in (shortest[:16], texts[0][:8]) for stop in range(len(text) + 1)]
     for first, piece in itertools.product(dict.fromkeys(before), dict.fromkeys(pieces)):
         yield first, piece, end
 

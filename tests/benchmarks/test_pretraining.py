@@ -1,15 +1,13 @@
-"""The training of the pretrained network: batches, the designs it is compared with, budgets, dependence of steps."""
+"""The training of the pretrained network: batches, learning rate, budgets, dependence of steps."""
 
 import numpy as np
 import pytest
 from scipy import special
 
 import pretrain
-from designs import DESIGNS, read
 from pretrain import StableRate
 from seqcast.intervals import Dependence
 from seqcast.pretrained import PretrainedNetwork
-from seqcast.pretrained.seasonal_inputs import seasonal_inputs
 from step_dependence import likeliest
 from synthetic_windows import SyntheticBatches
 
@@ -29,17 +27,6 @@ def test_a_batch_depends_on_its_number_alone_and_its_future_follows_its_past():
     window, future, _ = one.windows(5)
     near, tolerance = np.abs(y[..., 0]) < 19, 1e-3 * window.unit.max()
     np.testing.assert_allclose(window.in_units(y[..., 0].astype(float))[near], future[near], rtol=1e-3, atol=tolerance)
-
-
-def test_the_corrected_base_is_what_the_network_of_the_package_reads():
-    past = np.random.default_rng(0).normal(size=(4, 60)).cumsum(axis=1) + 20
-    past[1, :30] = np.nan
-    windows = past, np.array([1, 7, 7, 12]), np.array([0, 0, 14, 0]), 9
-    usual, found = seasonal_inputs(*windows), {design: read(design, *windows) for design in DESIGNS}
-    np.testing.assert_array_equal(found["corrected"].base, usual.base)
-    for name, values in usual.inputs.items():
-        np.testing.assert_array_equal(found["corrected"].inputs[name], values)
-        assert {each.inputs[name].shape for each in found.values()} == {values.shape}
 
 
 def test_the_rate_rises_stays_and_falls():

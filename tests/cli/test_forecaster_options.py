@@ -70,11 +70,10 @@ def test_options_that_are_absent_leave_the_forecaster_its_defaults():
 
 @pytest.mark.parametrize("command", ["fit", "tune", "backtest"])
 def test_commands_that_train_have_every_option(command):
-    parameters = {parameter.name: parameter for parameter in typer.main.get_command(app).commands[command].params}
-    assert list(parameters)[-len(NAMES) :] == NAMES
-    assert "options" not in parameters
-    for field in fields(ForecasterOptions):
-        assert parameters[field.name].default == field.default
+    given = {each.name: each.default for each in typer.main.get_command(app).commands[command].params}
+    assert list(given)[-len(NAMES) :] == NAMES
+    assert "options" not in given
+    assert {name: given[name] for name in NAMES} == {field.name: field.default for field in fields(ForecasterOptions)}
 
 
 def test_help_imports_nothing_heavy(run_python):

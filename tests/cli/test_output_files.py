@@ -1,5 +1,6 @@
 """Commands never write over what they read, nor over a file of another kind, unless they are told to."""
 
+import contextlib
 import json
 import os
 import zipfile
@@ -38,15 +39,7 @@ def written(path, kind):
     return path
 
 
-KINDS = [*CONTENTS, "archive", "zip"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_file_says_what_it_is_by_its_content(tmp_path, kind):
-    assert file_kind(written(tmp_path / "file", kind)) == kind
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*CONTENTS, "archive", "zip"])
 @pytest.mark.parametrize(
     ("name", "suffixes", "own"),
     [("a.csv", TABLES, "csv"), ("a.parquet", TABLES, "parquet"), ("a.png", ("png",), "png"),
@@ -54,11 +47,10 @@ def test_a_file_says_what_it_is_by_its_content(tmp_path, kind):
 )  # fmt: skip
 def test_only_files_of_the_same_kind_are_replaced(tmp_path, kind, name, suffixes, own):
     path = written(tmp_path / name, kind)
-    if kind in (own, "empty"):
+    assert file_kind(path) == kind
+    refused = pytest.raises(SaveError, match="expected no file yet")
+    with contextlib.nullcontext() if kind in (own, "empty") else refused:
         check_output(path, suffixes)
-    else:
-        with pytest.raises(SaveError, match="expected no file yet"):
-            check_output(path, suffixes)
     check_output(path, suffixes, force=True)
 
 

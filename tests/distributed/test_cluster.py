@@ -45,9 +45,8 @@ def test_parts_of_a_batch(cluster, of_training, parts):
             RayCluster(**cluster).shared_parts(training)
 
 
-@pytest.mark.parametrize(("workers", "parts", "count"), [(1, 4, 1), (3, 4, 2), (4, 4, 4), (5, 6, 3), (9, 8, 8)])
-def test_parts_are_shared_out_evenly(workers, parts, count):
-    assert processes_among(workers, parts) == count
+def test_parts_are_shared_out_evenly():
+    assert [processes_among(*given) for given in ((1, 4), (3, 4), (4, 4), (5, 6), (9, 8))] == [1, 2, 4, 3, 8]
 
 
 def test_a_fit_takes_a_cluster_only(frame, small_forecaster):

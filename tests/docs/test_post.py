@@ -1,7 +1,7 @@
 """The post as a notebook: it runs, and the page that is kept was made from it."""
 
 import base64
-import importlib.util
+import importlib
 import io
 import itertools
 import re
@@ -24,10 +24,7 @@ SMALL = {"windows": 512, "epochs": 1, "test_windows": 60, "probed_windows": 60, 
 @pytest.fixture(scope="module")
 def post_page():
     sys.path.append(str(ROOT / "benchmarks"))
-    specification = importlib.util.spec_from_file_location("post_page", ROOT / "benchmarks" / "post_page.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return importlib.import_module("post_page")
 
 
 def notebook_of(*outputs, source="1"):

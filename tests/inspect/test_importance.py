@@ -25,13 +25,11 @@ def planted(seed, rows=500):
     return pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=rows), "y": y, **covariates})
 
 
-def fitted(df, **options):
+def fitted(df):
     network = NetworkSpec(encoder_units=(8,), decoder_units=(8,))
     training = {"epochs": 15, "batch_size": 32, "learning_rate": 0.02, "validation_fraction": 0.2}
-    forecaster = Forecaster(
-        2, context_length=4, preset=network, training=training, calendar="none", scale="standard", level=(),
-        future_covariates=(*TELLING, *SILENT), random_state=0, verbose=0, **options,
-    )  # fmt: skip
+    options = {"context_length": 4, "preset": network, "training": training, "calendar": "none", "scale": "standard"}
+    forecaster = Forecaster(2, **options, level=(), future_covariates=(*TELLING, *SILENT), random_state=0, verbose=0)
     return forecaster.fit(df)
 
 

@@ -54,22 +54,6 @@ def test_each_network_has_a_folder_of_its_own(tmp_path):
         assert len(events(tmp_path / network / "forecasts").Images("forecasts")) == 1
 
 
-def test_batches_of_a_stream_have_no_windows_to_draw():
-    def batches():
-        while True:
-            yield PAST[:8], FUTURE[:8]
-
-    model = Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1)
-    with pytest.raises(SpecError, match="images_every: expected arrays, a frame or validation to"):
-        model.fit(batches(), callbacks=[TensorBoard("nowhere", images_every=1)])
-
-
-@pytest.mark.parametrize("options", [{"images_every": 0}, {"windows": 0}, {"every_n_steps": 0}])
-def test_numbers_are_checked(options):
-    with pytest.raises(SpecError, match=next(iter(options))):
-        TensorBoard("nowhere", **options)
-
-
 def test_pictures_of_a_fit_of_files(tmp_path):
     pytest.importorskip("pyarrow")
     (tmp_path / "rows").mkdir()
@@ -78,3 +62,14 @@ def test_pictures_of_a_fit_of_files(tmp_path):
     board = TensorBoard(tmp_path / "logs", images_every=2)
     Forecaster(12, **OPTIONS).fit(tmp_path / "rows", callbacks=[board])
     assert len(events(tmp_path / "logs" / "forecasts").Images("forecasts")) == 1
+
+
+def test_what_is_refused():
+    for options in ({"images_every": 0}, {"windows": 0}, {"every_n_steps": 0}):
+        with pytest.raises(SpecError, match=next(iter(options))):
+            TensorBoard("nowhere", **options)
+    stream = iter([(PAST[:8], FUTURE[:8])] * 9)  # which has no windows to draw
+    with pytest.raises(SpecError, match="images_every: expected arrays, a frame or validation to"):
+        Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1).fit(
+            stream, callbacks=[TensorBoard("nowhere", images_every=1)]
+        )

@@ -62,12 +62,9 @@ def test_one_of_several_networks_has_its_name_before_each(run):
     assert run.axes["pretrained/epoch/*"] == "pretrained/epoch/epoch"
 
 
-def test_workers_cannot_share_a_run(run):
+def test_workers_cannot_share_a_run_which_has_to_be_active(run):
     with pytest.raises(SpecError, match="callbacks: expected copies for worker processes, of 2 networks"):
         Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[WandbLog()])
-
-
-def test_a_run_has_to_be_active(run):
     sys.modules["wandb"].run = None
     with pytest.raises(SpecError, match=r"Call wandb.init\(\) first"):
         Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE, callbacks=[WandbLog()])

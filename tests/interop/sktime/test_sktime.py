@@ -261,22 +261,9 @@ def test_intervals_are_promised_where_there_are_some(options, able):
     assert SeqcastForecaster(**options).get_tag("capability:pred_int") is able
 
 
-def test_missing_values_are_refused_where_they_should_be():
-    y = panel()
-    y.iloc[7] = np.nan
-    assert SeqcastForecaster().get_tag("capability:missing_values")
-    with pytest.raises(ValueError, match="cannot handle missing data"):
-        SeqcastForecaster(missing="raise", **OPTIONS).fit(y, fh=[1])
-
-
 def test_options_are_those_of_the_forecaster():
     theirs, ours = SeqcastForecaster().get_params(), Forecaster(1).get_params(deep=False)
     left_out = {"columns", "future_covariates", "irregular", "alias", "on_bad_series"}
     assert set(theirs) == set(ours) - left_out
     other = {name for name in theirs if theirs[name] != ours[name]}
     assert other == {"horizon", "level", "verbose"}
-
-
-def test_forecasts_of_the_past_are_refused():
-    with pytest.raises(NotImplementedError, match="in-sample"):
-        SeqcastForecaster(**OPTIONS).fit(panel(), fh=[-1, 1])

@@ -78,9 +78,8 @@ def run_python():
     def run(code, **changes):
         environment = {**os.environ, "PYTHONWARNINGS": "error", **changes}
         environment = {name: value for name, value in environment.items() if value is not None}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
-        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -44,9 +44,7 @@ def sines():
 
 def test_many_to_one_beats_the_last_value_on_sines(sines):
     model, past, future = sines
-    error, naive = (
-        np.mean((forecast - future[:, :1]) ** 2) for forecast in (model.predict(past, 1), LastValue().predict(past, 1))
-    )
+    error, naive = (np.mean((each.predict(past, 1) - future[:, :1]) ** 2) for each in (model, LastValue()))
     assert error < naive / 4
     assert model.history_["loss"][-1] < model.history_["loss"][0] / 2
 
@@ -65,13 +63,11 @@ def test_many_to_one_rolls_as_a_loop_does(sines):
 # ---------------------------------------------------------------- what is learnt
 
 
+NETWORK_OF_THREE = ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), verbose=0)
 FITTED = {
     "SeasonalNaive": (SeasonalNaive(2), ["horizon_"]),
     "LastValue": (LastValue(target_features=[0, 1]), ["horizon_"]),
-    "ManyToOneRegressor": (
-        ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), verbose=0),
-        ["model_", "history_", "horizon_", "seed_"],
-    ),
+    "ManyToOneRegressor": (NETWORK_OF_THREE, ["model_", "history_", "horizon_", "seed_"]),
 }
 
 
@@ -100,11 +96,10 @@ def test_copies_predict_the_same_and_a_fit_that_fails_leaves_the_baseline_as_it_
 
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(3), 5])
 def test_the_seed_of_a_fit_repeats_it(random_state):
-    model = ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), random_state=random_state, verbose=0)
+    model = clone(NETWORK_OF_THREE).set_params(random_state=random_state)
     first, seed = model.fit(PAST, PAST).predict(PAST), model.seed_
-    again, other = (
-        clone(model).set_params(random_state=each).fit(PAST, PAST).predict(PAST) for each in (seed, seed + 1)
-    )
+    models = [clone(model).set_params(random_state=each) for each in (seed, seed + 1)]
+    again, other = (each.fit(PAST, PAST).predict(PAST) for each in models)
     np.testing.assert_array_equal(again, first)
     assert (other != first).any()
 

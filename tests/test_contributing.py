@@ -250,9 +250,8 @@ def test_a_store_reads_what_lies_in_memory(stores):
 
 def test_a_kind_of_file_is_read(follow, tmp_path):
     follow("A kind of file")
-    (tmp_path / "a.json.gz").write_bytes(
-        gzip.compress(b'[{"ds": "2024-01-01", "y": 2.5}, {"ds": "2024-01-02", "y": "x"}]')
-    )
+    data = b'[{"ds": "2024-01-01", "y": 2.5}, {"ds": "2024-01-02", "y": "x"}]'
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(data))
     with pytest.raises(DataError, match=r"column 'y', row 2: expected a number, such as 1234\.5, received 'x'"):
         read_table(tmp_path / "a.json.gz", Columns())
 

@@ -52,9 +52,8 @@ def views(path):
 def daily_prices(path):
     stamps = pd.date_range("2016-01-01", periods=400)[::-1]
     close = np.exp(np.cumsum(np.random.default_rng(0).normal(scale=0.03, size=len(stamps))))[::-1] * 400
-    table = pd.DataFrame(
-        {"Date": stamps.strftime("%d-%b-%y"), "Open": close, "High": 1.02 * close, "Low": 0.97 * close}
-    )
+    days = stamps.strftime("%d-%b-%y")
+    table = pd.DataFrame({"Date": days, "Open": close, "High": 1.02 * close, "Low": 0.97 * close})
     table.assign(Close=close, Volume="-", **{"Market Cap": 1.0}).to_csv(path, index=False)
 
 

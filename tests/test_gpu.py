@@ -51,9 +51,7 @@ QUESTIONS = {
 
 def trained(name, **options):
     """Return an engine that was trained for two epochs, and its history."""
-    engine = Engine(
-        NETWORKS[name], TrainingSpec(**{"epochs": 2, "batch_size": 16, "optimizer": "sgd", **options}), seed=3
-    )
+    engine = Engine(NETWORKS[name], TrainingSpec(epochs=2, batch_size=16, optimizer="sgd", **options), seed=3)
     return engine, engine.fit(ArrayWindows({"past": PAST}, FUTURE, batch_size=16, seed=1), window=WINDOW, verbose=0)
 
 
@@ -187,9 +185,7 @@ def test_workers_that_somebody_wants_all_the_same_share_the_memory(see_gpu, monk
     assert executors.ALL_MEMORY not in executors.worker_environment()
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("cpu", "cpu"), ("gpu", "gpu"), ("cuda", "gpu"), ("rocm", "gpu"), ("tpu", "tpu")]
-)
+@pytest.mark.parametrize(("name", "kind"), [("tpu", "tpu"), ("gpu", "gpu"), ("cuda", "gpu"), ("rocm", "gpu")])
 def test_names_of_devices_and_the_one_that_jax_is_told_to_take(see_gpu, name, kind):
     see_gpu(name)
     assert platform() == kind

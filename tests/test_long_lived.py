@@ -63,9 +63,8 @@ def held():
 
     gc.collect()
     # Keras calls callbacks in a thread that ends a moment after they were collected; those of our pool stay.
-    others = [
-        thread for thread in threading.enumerate() if not thread.name.startswith(("MainThread", "Dummy", "seqcast"))
-    ]
+    stay = ("MainThread", "Dummy", "seqcast")
+    others = [thread for thread in threading.enumerate() if not thread.name.startswith(stay)]
     for thread in others:
         thread.join(5)
     counts = {

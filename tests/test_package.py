@@ -24,13 +24,9 @@ ROOT = Path(__file__).parent.parent
 MOST_BYTES = 12 << 20
 # Beside Python: types, data sets, weights, templates.
 DATA = {
-    "seqcast/py.typed",
-    "seqcast/data/samples/SOURCES.md",
-    "seqcast/data/samples/catalogue.json",
+    *("seqcast/py.typed", "seqcast/data/samples/SOURCES.md", "seqcast/data/samples/catalogue.json"),
     *(f"seqcast/data/samples/{name}.csv" for name in ("co2", "elnino", "lynx", "sunspots")),
-    "seqcast/interop/card.md.j2",
-    "seqcast/pretrained/weights.seqcast",
-    "seqcast/report/page.html.j2",
+    *("seqcast/interop/card.md.j2", "seqcast/pretrained/weights.seqcast", "seqcast/report/page.html.j2"),
 }
 FORECAST = """
 import sys
@@ -50,9 +46,7 @@ def call(*command, folder=ROOT, **changes):
     """Run a command and return what it prints; without the variables that would find this checkout."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
     environment |= {"KERAS_BACKEND": "jax", "SEQCAST_CACHE_DIR": "off", "COLUMNS": "120", "NO_COLOR": "1", **changes}
-    done = subprocess.run(
-        [*map(str, command)], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

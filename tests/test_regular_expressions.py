@@ -67,9 +67,8 @@ def uses_of(tree, names):
             flags = value_of(options["flags"]) if "flags" in options else 0
             used.setdefault(re.compile(value_of(node.args[0]), flags), set()).add(method)
         elif owner.endswith(".str") and method in PANDAS:
-            is_pattern = (
-                ast.literal_eval(options["regex"]) if "regex" in options else method not in ("replace", "split")
-            )
+            usual = method not in ("replace", "split")
+            is_pattern = ast.literal_eval(options["regex"]) if "regex" in options else usual
             for pattern in named_in(node.args[0]) or [re.compile(value_of(node.args[0]))] if is_pattern else ():
                 used.setdefault(pattern, set()).add(PANDAS[method])
     # One that is used elsewhere may be used in any way.

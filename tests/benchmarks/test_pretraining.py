@@ -36,13 +36,9 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_a_budget_that_branches_off_is_the_one_that_was_trained_at_once(tmp_path, monkeypatch):
-    for name, small in {
-        "STEPS_AN_EPOCH": 2,
-        "CONTEXTS": (16,),
-        "DRAWN_CONTEXTS": (16,),
-        "VALIDATION_BATCHES": 1,
-    }.items():
-        monkeypatch.setattr(pretrain, name, small)
+    sizes = {"STEPS_AN_EPOCH": 2, "CONTEXTS": (16,), "DRAWN_CONTEXTS": (16,), "VALIDATION_BATCHES": 1}
+    for name, few in sizes.items():
+        monkeypatch.setattr(pretrain, name, few)
 
     def train(name, steps, *more):
         options = ["--steps", str(steps), "--width", "8", "--batch-size", "8", "--out", str(tmp_path / name), *more]

@@ -89,12 +89,9 @@ def test_only_forecasts_are_replaced_by_forecasts(tmp_path, suffix):
 
 def test_records_hold_what_the_table_holds():
     seen = [pd.Timestamp("2024-01-01 00:00:00.000001"), pd.NaT]
-    table = pd.DataFrame(
-        {"unique_id": ["a:car:b", "c"], "y": [1.23456789e-10, np.nan], "wide": [np.inf, 2.0], "seen": seen}
-    )
-    table = table.assign(
-        ds=pd.date_range("2024-03-01", periods=2, tz="Europe/Berlin"), count=[3, 4], anomaly=[True, False]
-    )
+    columns = {"unique_id": ["a:car:b", "c"], "y": [1.23456789e-10, np.nan], "wide": [np.inf, 2.0], "count": [3, 4]}
+    stamps = {"ds": pd.date_range("2024-03-01", periods=2, tz="Europe/Berlin"), "seen": seen}
+    table = pd.DataFrame({**columns, "anomaly": [True, False], **stamps})
     first, second = json.loads(json.dumps(as_records(table), allow_nan=False))
     assert (first["unique_id"], first["ds"]) == ("a:car:b", "2024-03-01T00:00:00+01:00")
     assert (first["y"], first["wide"], first["count"], first["anomaly"]) == (1.23456789e-10, None, 3, True)

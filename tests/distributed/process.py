@@ -47,9 +47,8 @@ def job(training, **fields):
     reader = WindowReader(InMemoryStore.of(waves), None, scaler, context_length=8, observed=True)
     sizes = {"horizon": 4, "features": 1, "targets": 1, "target_features": (0,), "context_length": 8, "observed": True}
     fields = {"network": NetworkSpec(**NETWORK), "seeds": (3, 4), **fields}
-    return TrainingJob(
-        reader, np.array([50, 37, 33]), WindowSpec(**sizes), training=TrainingSpec(**TRAININGS[training]), **fields
-    )
+    fields["training"] = TrainingSpec(**TRAININGS[training])
+    return TrainingJob(reader, np.array([50, 37, 33]), WindowSpec(**sizes), **fields)
 
 
 def main(rank, count, address, folder):
@@ -69,7 +68,7 @@ def main(rank, count, address, folder):
         engine = training.engine()
         history = training.train(engine, processes=processes)
         found |= {f"{name}/{place}": values for place, values in enumerate(engine.weights)}
-        found[f"{name}/history"] = np.array(json.dumps(history.to_dict()))
+        found[f"history of {name}"] = np.array(json.dumps(history.to_dict()))
     np.savez(f"{folder}/{rank}.npz", **found)
     leave()
 

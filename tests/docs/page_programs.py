@@ -159,9 +159,8 @@ def run_in_process(program, passed_over=()):
 
 def run_in_shell(program):
     """Run a block as somebody does who types it; return what it printed."""
-    done = subprocess.run(
-        ["bash", "-e", "-c", program.code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "check": False}
+    done = subprocess.run(["bash", "-e", "-c", program.code], **pipes)
     assert bool(done.returncode) is program.fails, f"line {program.line} ends with {done.returncode}: {done.stdout}"
     return done.stdout
 

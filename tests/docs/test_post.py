@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images" / "post"
 PAGE = (ROOT / "docs" / "post.md").read_text()
 NOTEBOOK = nbformat.read(ROOT / "examples" / "post.ipynb", as_version=4)
 CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
@@ -64,9 +65,7 @@ def test_the_page_is_of_this_notebook():
 
 
 def test_the_pictures_are_those_of_the_page():
-    assert {path.name for path in (ROOT / "docs" / "images" / "post").iterdir()} == {
-        Path(path).name for _, path in PICTURES
-    }
+    assert {path.name for path in IMAGES.iterdir()} == {Path(path).name for _, path in PICTURES}
     for words, path in PICTURES:
         assert len(words) > 20, f"{path} has no alternative text"
         assert (ROOT / "docs" / path).stat().st_size <= 60_000

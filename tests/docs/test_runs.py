@@ -42,11 +42,7 @@ def named(part):
 
 # Changes of pages, all of which runs and is compared.
 WHOLE = {
-    "start": {
-        'future=ahead[["ds", "promotion"]], random_state=0': (
-            f'future=ahead[["ds", "promotion"]], random_state=0, preset="classic", {TINY}'
-        )
-    },
+    "start": {'"promotion"]], random_state=0': f'"promotion"]], random_state=0, preset="classic", {TINY}'},
     "how-to/covariates": CHOSEN | COMMAND,
     "how-to/custom-parts": {"epochs=5": "epochs=1", "2_000": "64", "TrainingSpec(loss": "TrainingSpec(epochs=1, loss"},
     "how-to/gaps": CHOSEN,
@@ -85,11 +81,7 @@ PYTHON = {
     ),
     "export": (QUIET, (), lambda names, folder: (folder / "model.onnx").stat().st_size > 0),
     "pretrained": ({}, (), lambda names, folder: (len(names["fortnight"]), names["walks"].shape) == (14, (3, 100))),
-    "evaluation": (
-        QUIET,
-        (),
-        lambda names, folder: np.allclose(names["inside"].mean(axis=(0, 1)), [0.8, 0.95], atol=0.02),
-    ),
+    "evaluation": (QUIET, (), lambda names, folder: np.allclose(names["inside"].mean((0, 1)), [0.8, 0.95], atol=0.02)),
     "scale": (
         {},
         ("Several machines: Ray",),  # with the other tests of Ray

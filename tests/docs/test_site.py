@@ -76,13 +76,8 @@ def open_browser(chromium):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         # The browser drops what a page that it leaves has not loaded yet, such as its icon.
         dropped = "net::ERR_ABORTED"
-        page.on(
-            "requestfailed",
-            lambda request: complaints.append(f"failed: {request.url}") if request.failure != dropped else None,
-        )
-        page.on(
-            "response", lambda answer: complaints.append(f"{answer.status}: {answer.url}") if not answer.ok else None
-        )
+        page.on("requestfailed", lambda it: complaints.append(it.url) if it.failure != dropped else None)
+        page.on("response", lambda it: complaints.append(f"{it.status}: {it.url}") if not it.ok else None)
         return page
 
     yield opened

@@ -26,9 +26,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_forecasts_as_we_do(name, tmp_path, run_file):
     rng = np.random.default_rng(0)
-    inputs = (
-        {"static": rng.normal(size=(64, 2)), "future": 5 + rng.normal(size=(64, 5, 3))} if name == "covariates" else {}
-    )
+    given = {"static": rng.normal(size=(64, 2)), "future": 5 + rng.normal(size=(64, 5, 3))}
+    inputs = given if name == "covariates" else {}
     covariates = {f"{key}_covariates": values for key, values in inputs.items()}
     y = np.rint(FUTURE) if name == "counts" else FUTURE
     model = Seq2SeqRegressor(**{**SMALL, **CASES[name]}).fit(PAST, y, **covariates)

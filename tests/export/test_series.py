@@ -291,8 +291,6 @@ def test_the_pretrained_network_has_no_operators(preset, tmp_path):
     state = forecaster.fitted_
     zero_shot = [each for each in state.candidates if isinstance(each, FittedZeroShot)]
     forecaster = forecaster.with_fitted(replace(state, choice=Choice({zero_shot[0].name: 1.0}), candidates=zero_shot))
-    with pytest.raises(
-        SpecError, match=r"export: expected networks that were trained.*received a share of 'pretrained'"
-    ):
+    with pytest.raises(SpecError, match=r"export: expected networks that were tr.*received a share of 'pretrained'"):
         forecaster.export(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

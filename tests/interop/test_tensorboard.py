@@ -48,9 +48,8 @@ def test_each_network_has_a_folder_of_its_own(tmp_path):
     board = TensorBoard(tmp_path, images_every=2)
     forecaster = Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[board])
     for network, history in zip(("network-1", "network-2"), forecaster.histories_, strict=True):
-        assert scalars(tmp_path / network / "train", "epoch_loss") == pytest.approx(
-            dict(enumerate(history["loss"])), rel=1e-5
-        )
+        expected = pytest.approx(dict(enumerate(history["loss"])), rel=1e-5)
+        assert scalars(tmp_path / network / "train", "epoch_loss") == expected
         assert len(events(tmp_path / network / "forecasts").Images("forecasts")) == 1
 
 
@@ -70,6 +69,4 @@ def test_what_is_refused():
             TensorBoard("nowhere", **options)
     stream = iter([(PAST[:8], FUTURE[:8])] * 9)  # which has no windows to draw
     with pytest.raises(SpecError, match="images_every: expected arrays, a frame or validation to"):
-        Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1).fit(
-            stream, callbacks=[TensorBoard("nowhere", images_every=1)]
-        )
+        Seq2SeqRegressor(**SMALL, steps_per_epoch=1).fit(stream, callbacks=[TensorBoard("no", images_every=1)])

@@ -10,9 +10,7 @@ from seqcast.studies.demo import FILES, DemoSize, run_demo
 
 pytestmark = pytest.mark.documents
 
-TINY = DemoSize(
-    windows=32, batch_size=16, epochs=2, baseline_epochs=1, test=8, series_epochs=1, series_horizon=2, n_windows=1
-)
+TINY = DemoSize(32, batch_size=16, epochs=2, baseline_epochs=1, test=8, series_epochs=1, series_horizon=2, n_windows=1)
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,7 @@ def test_the_forecaster_is_one_that_finetune_makes(tuned, frame):
 def test_with_covariates_which_the_network_has_to_learn_nothing_is_frozen(search):
     frame = waves()
     frame["price"] = np.cos(np.arange(len(frame)))
-    found = search(
-        frame, preset="pretrained", space=None, trials=1, level=80, context_length=None, past_covariates=["price"]
-    )
+    changes = {"preset": "pretrained", "space": None, "trials": 1, "level": 80, "context_length": None}
+    found = search(frame, **changes, past_covariates=["price"])
     assert "freeze" not in found.trials[0].parameters
     assert found.forecaster.predict().shape[0] == 8

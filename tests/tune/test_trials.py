@@ -16,17 +16,8 @@ from seqcast.errors import SpecError
 from seqcast.specs import MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training.deadline import Deadline
 from seqcast.tune import Range
-from seqcast.tune.trials import (
-    FIRST_TRIALS,
-    Clock,
-    Task,
-    has_run,
-    open_study,
-    quiet,
-    run_trials,
-    sampler_of,
-    storage_url,
-)
+from seqcast.tune.trials import FIRST_TRIALS, Clock, Task, has_run, open_study, quiet, run_trials, sampler_of
+from seqcast.tune.trials import storage_url as url_of
 
 NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
 
@@ -119,7 +110,7 @@ def begin(storage, workers, grace=3):
 
 
 def trials_of(storage):
-    with quiet(), open_study(storage_url(storage)) as study:
+    with quiet(), open_study(url_of(storage)) as study:
         return study.get_trials()
 
 
@@ -176,9 +167,9 @@ def test_a_search_survives_the_death_of_a_worker(tmp_path):
 
 
 def test_a_storage_is_opened_by_its_address_and_closed(tmp_path):
-    with quiet(), open_study(storage_url(tmp_path / "a.db")) as study:
+    with quiet(), open_study(url_of(tmp_path / "a.db")) as study:
         study.enqueue_trial({"x": 1.0})
-        with open_study(storage_url(tmp_path / "a.db")) as again:
+        with open_study(url_of(tmp_path / "a.db")) as again:
             assert len(again.get_trials()) == 1
     # The study is still there, as a user's variable may keep it.
     files = {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
@@ -191,9 +182,8 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
     from optuna.distributions import FloatDistribution
     from optuna.trial import TrialState, create_trial
 
-    others = create_trial(
-        state=TrialState.RUNNING, params={"dropout": 0.1}, distributions={"dropout": FloatDistribution(0.0, 0.2)}
-    )
+    distributions = {"dropout": FloatDistribution(0.0, 0.2)}
+    others = create_trial(state=TrialState.RUNNING, params={"dropout": 0.1}, distributions=distributions)
 
     class OtherWorker:
         workers = 2
@@ -205,7 +195,7 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
                 study.add_trial(others)
             return True
 
-    url = storage_url(tmp_path / "a.db")
+    url = url_of(tmp_path / "a.db")
     objective = SimpleNamespace(seed=0, untuned=MemberSpec(NetworkSpec(), TrainingSpec()), score=None)
     task = Task(url, objective, {"dropout": Range(0.0, 0.1)}, trials=1, clock=OtherWorker(), pruner="none")
     with quiet(), open_study(url) as study:

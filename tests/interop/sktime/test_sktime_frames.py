@@ -16,15 +16,8 @@ def hierarchy():
     return pd.MultiIndex.from_tuples([(*key, day) for key in levels for day in DAYS], names=["region", "shop", "day"])
 
 
-ENDS = pd.DatetimeIndex(["2024-01-31", "2024-01-29"])
-
-
-@pytest.mark.parametrize("stamp", ["2024-01-31", "2024-02-01 12:00"])
-def test_stamps_that_are_no_steps_are_refused(stamp):
-    with pytest.raises(
-        DataError, match=r"fh: expected steps of D after 2024-01-.*, the end of a series, received 2024"
-    ):
-        HorizonSteps.at(Frequency("D"), ENDS, pd.DatetimeIndex([stamp, "2024-02-05"]))
+DAILY, ENDS = Frequency("D"), pd.DatetimeIndex(["2024-01-31", "2024-01-29"])
+NOON = pd.DatetimeIndex(["2024-02-01 12:00", "2024-02-05"])
 
 
 Y = pd.DataFrame(1.0, hierarchy(), ["sold"])
@@ -49,48 +42,17 @@ def test_rows_are_put_together_and_series_come_back_as_they_were():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (
-            lambda made: Translation.of(Y, X, ["prise"]),
-            SpecError,
-            "static_covariates: expected columns of X: 'price', 'region', received 'prise'. "
-            "Name columns of the X that fit is given.",
-        ),
-        (
-            lambda made: Translation.of(Y, None, past=["price"]),
-            SpecError,
-            "past_covariates: expected columns of X: there is none, received 'price'. "
-            "Name columns of the X that fit is given.",
-        ),
-        (
-            lambda made: made.rows(Y, None),
-            DataError,
-            "X: expected the columns 'price', 'region', as at fit, received None. "
-            "Give them; columns whose future is not known may be named in past_covariates.",
-        ),
-        (
-            lambda made: made.rows(Y, X[["price"]]),
-            DataError,
-            "X: expected the columns 'price', 'region', as at fit, received a frame without 'region'. "
-            "Give them; columns whose future is not known may be named in past_covariates.",
-        ),
-        (
-            lambda made: made.rows(Y, X.iloc[:11]),
-            DataError,
-            "X (series 'a/7'): expected a row for each of y, received none for 2024-01-04 00:00:00. Add it.",
-        ),
-        (
-            lambda made: made.rows(Y.assign(more=1.0), X),
-            DataError,
-            "y: expected 1 columns, as at fit, received 2: ['sold', 'more']. Give the same ones.",
-        ),
-        (
-            lambda made: Translation.of(Y, None).rows(Y, X),
-            DataError,
-            "X: expected None: fit was given none, received a frame. Fit with X too.",
-        ),
+        (lambda _: Translation.of(Y, X, ["prise"]), SpecError, "static.*: 'price', 'region', received 'prise'. Name"),
+        (lambda _: Translation.of(Y, None, past=["price"]), SpecError, "past.*: there is none, received 'price'. Na"),
+        (lambda it: it.rows(Y, None), DataError, "X: .*'price', 'region', as at fit, received None. Give them; col"),
+        (lambda it: it.rows(Y, X[["price"]]), DataError, "X: .*as at fit, received a frame without 'region'. Give"),
+        (lambda it: it.rows(Y, X.iloc[:11]), DataError, "X .series 'a/7'.: .* none for 2024-01-04 00:00:00. Add it"),
+        (lambda it: it.rows(Y.assign(more=1.0), X), DataError, "y: expected 1 col.* received 2: .'sold', 'more'."),
+        (lambda _: Translation.of(Y, None).rows(Y, X), DataError, "X: expected None: .*received a frame. Fit with X"),
+        (lambda _: HorizonSteps.at(DAILY, ENDS, DAYS[:1]), DataError, "fh: expected steps of D after .* received 2024"),
+        (lambda _: HorizonSteps.at(DAILY, ENDS, NOON), DataError, "fh: expected steps of D after .* end of a series"),
     ],
 )
 def test_wrong_frames(call, error, message):
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=message):
         call(Translation.of(Y, X))
-    assert str(caught.value) == message

@@ -130,10 +130,9 @@ def test_the_source_archive_holds_all_that_is_tracked(built):
 
 def test_it_forecasts_and_the_command_answers_where_nothing_else_is(installed, tmp_path):
     assert call(installed / "python", "-c", FORECAST, folder=tmp_path).strip() == seqcast.__version__
-    missing = call(installed / "python", "-m", "pip", "check", folder=tmp_path)
-    assert "No broken requirements found" in missing
-    told = call(installed / "seqcast", "--help", folder=tmp_path)
-    assert {"fit", "predict", "backtest", "serve"} <= set(told.split())
+    assert "No broken requirements found" in call(installed / "python", "-m", "pip", "check", folder=tmp_path)
+    told = call(installed / "seqcast", "--help", folder=tmp_path).split()
+    assert {"fit", "predict", "backtest", "serve"} <= set(told)
     assert "pip install" in call(installed / "seqcast", "doctor", folder=tmp_path)  # the extras, none of which is there
 
 

@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "site"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
-NOT_FINE = ("error", "warning")
 
 pytestmark = pytest.mark.browser
 
@@ -72,7 +71,9 @@ def open_browser(chromium):
                 route.abort()
 
         page.route("**/*", only_ours)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in NOT_FINE else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         # The browser drops what a page that it leaves has not loaded yet, such as its icon.
         dropped = "net::ERR_ABORTED"

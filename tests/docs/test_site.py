@@ -71,9 +71,7 @@ def open_browser(chromium):
                 route.abort()
 
         page.route("**/*", only_ours)
-        page.on(
-            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
-        )
+        page.on("console", lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         # The browser drops what a page that it leaves has not loaded yet, such as its icon.
         dropped = "net::ERR_ABORTED"

@@ -94,11 +94,11 @@ def uses_in_source():
 
 def taken_texts(pattern):
     """Return texts that a pattern takes, the shortest first, with few different letters."""
-    options = {"database": None, "suppress_health_check": list(hypothesis.HealthCheck)}
-    found = [hypothesis.find(from_regex(pattern), lambda text: True, settings=hypothesis.settings(**options))]
+    found = []
+    generate = {"phases": [hypothesis.Phase.generate], "suppress_health_check": list(hypothesis.HealthCheck)}
 
     @hypothesis.seed(0)
-    @hypothesis.settings(max_examples=8, phases=[hypothesis.Phase.generate], **options)
+    @hypothesis.settings(max_examples=8, database=None, **generate)
     @hypothesis.given(from_regex(pattern))
     def note(text):
         found.append(text[:16])
@@ -108,6 +108,7 @@ def taken_texts(pattern):
         return letter if letter in pattern.pattern else alike
 
     note()
+    found.sort(key=len)
     plainer = ["".join(map(plain, text)) for text in found] if isinstance(pattern.pattern, str) else found
     return [new if pattern.search(new) else text for new, text in zip(plainer, found, strict=True)]
 
@@ -123,7 +124,7 @@ def hard_texts(pattern):
 
     pieces = [*pieces_of((shortest, *texts), 1)[:12], *pieces_of((shortest, *texts), 2)[:16]]
     pieces += [piece for length in range(3, len(shortest) + 1) for piece in pieces_of([shortest], length)][:16]
-    before = [text[:stop] for text in (shortest[:16], texts[0][:8]) for stop in range(len(text) + 1)]
+    before = [text[:stop] for text in (shortest, texts[0][:8]) for stop in range(len(text) + 1)]
     for first, piece in itertools.product(dict.fromkeys(before), dict.fromkeys(pieces)):
         yield first, piece, end
 

@@ -1,11 +1,10 @@
-"""The training of the pretrained network: batches, learning rate, budgets, dependence of steps."""
+"""The training of the pretrained network: batches, budgets, dependence of steps."""
 
 import numpy as np
 import pytest
 from scipy import special
 
 import pretrain
-from pretrain import StableRate
 from seqcast.intervals import Dependence
 from seqcast.pretrained import PretrainedNetwork
 from step_dependence import likeliest
@@ -27,12 +26,6 @@ def test_a_batch_depends_on_its_number_alone_and_its_future_follows_its_past():
     window, future, _ = one.windows(5)
     near, tolerance = np.abs(y[..., 0]) < 19, 1e-3 * window.unit.max()
     np.testing.assert_allclose(window.in_units(y[..., 0].astype(float))[near], future[near], rtol=1e-3, atol=tolerance)
-
-
-def test_the_rate_rises_stays_and_falls():
-    found = np.array([float(StableRate(0.1, 10, 50, 20)(step)) for step in range(75)])
-    expected = np.interp(np.arange(75), [0, 9, 50, 70], [0.01, 0.1, 0.1, 0.0])
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
 
 
 def test_a_budget_that_branches_off_is_the_one_that_was_trained_at_once(tmp_path, monkeypatch):

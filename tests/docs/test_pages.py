@@ -67,12 +67,6 @@ def test_each_page_is_in_the_navigation_once(site_modules):
     assert sorted(navigation()) == sorted(expected)
 
 
-def test_sections_stand_in_the_order_of_a_reader():
-    sections = yaml.load((ROOT / "mkdocs.yml").read_text(), _Settings)["nav"]
-    names = [name for section in sections for name in section]
-    assert names == ["Home", "Start", "The post retold", "How-to", "Coming from", "Reference", "Why", "Gallery"]
-
-
 def test_the_reference_lists_its_pages():
     listed = re.findall(r"^\| \[.+?\]\((\S+\.md)\)", (DOCS / "reference" / "index.md").read_text(), flags=re.MULTILINE)
     in_navigation = [path for path in navigation() if path.startswith("reference/") and not path.endswith("index.md")]

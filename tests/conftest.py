@@ -1,5 +1,6 @@
 """Environment of all tests, set before seqcast, Keras or matplotlib is imported, and what several tests share."""
 
+import concurrent.futures
 import contextlib
 import functools
 import gc
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache"))
@@ -76,9 +78,8 @@ def run_python():
     def run(code, **changes):
         environment = {**os.environ, "PYTHONWARNINGS": "error", **changes}
         environment = {name: value for name, value in environment.items() if value is not None}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
-        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -237,10 +238,8 @@ def rewrite_archive():
 @pytest.fixture(scope="session")
 def memory_at_most():
     """Return a context manager that fails if Python and NumPy ever hold more than so many bytes anew."""
-    import tracemalloc
-    from contextlib import contextmanager
 
-    @contextmanager
+    @contextlib.contextmanager
     def at_most(limit):
         tracemalloc.start()
         try:
@@ -267,27 +266,19 @@ def make_backtest():
     def make(*, series=2, cutoffs=3, horizon=4, level=(80, 95), gaps=False, kind="pandas", seed=0, length=60):
         random = np.random.default_rng(seed)
         days = pd.date_range("2024-01-01", periods=length)
-        history, parts = [], []
+        history, windows = [], []
         for place in range(series):
             y = 10 * (place + 1) + np.sin(np.arange(length) * 2 * np.pi / 7) + 0.1 * random.normal(size=length)
             history.append(pd.DataFrame({"unique_id": f"s{place:02d}", "ds": days, "y": y}))
-            for window in range(cutoffs):
-                stop = length - (cutoffs - window) * horizon
-                truth = y[stop : stop + horizon]
-                good = truth + random.normal(size=horizon)
-                bounds = {}
+            for stop in range(length - cutoffs * horizon, length, horizon):
+                rows = history[-1].iloc[stop : stop + horizon].copy()
+                rows.insert(2, "cutoff", days[stop - 1])
+                rows["good"] = rows["y"] + random.normal(size=horizon)
                 for each in level:
                     half = {50: 0.674, 80: 1.282, 95: 1.96}[each]
-                    bounds |= {f"good-lo-{each}": good - half, f"good-hi-{each}": good + half}
-                columns = {
-                    "y": truth,
-                    "good": good,
-                    **bounds,
-                    "seasonal_naive": truth + 2 * random.normal(size=horizon),
-                }
-                stamps = {"ds": days[stop : stop + horizon], "cutoff": days[stop - 1]}
-                parts.append(pd.DataFrame({"unique_id": f"s{place:02d}", **stamps, **columns}))
-        backtest = pd.concat(parts, ignore_index=True)
+                    rows[f"good-lo-{each}"], rows[f"good-hi-{each}"] = rows["good"] - half, rows["good"] + half
+                windows.append(rows.assign(seasonal_naive=rows["y"] + 2 * random.normal(size=horizon)))
+        backtest = pd.concat(windows, ignore_index=True)
         if gaps:
             backtest.loc[::5, "y"] = np.nan
         frames = pd.concat(history, ignore_index=True), backtest
@@ -304,29 +295,21 @@ def read_beside():
     """
 
     def run(write, readers, *, threads=8):
-        answers, errors = {name: [] for name in readers}, []
-        written = threading.Event()
+        answers, names, written = {name: [] for name in readers}, list(readers), threading.Event()
 
         def read(name):
-            try:
-                while not written.is_set():
-                    answers[name].append(readers[name]())
-                    time.sleep(0.002)  # readers that never pause leave the writer no time
-            except BaseException as error:
-                errors.append(error)
+            while not written.is_set():
+                answers[name].append(readers[name]())
+                time.sleep(0.002)  # readers that never pause leave the writer no time
 
-        names = list(readers)
-        workers = [threading.Thread(target=read, args=(names[place % len(names)],)) for place in range(threads)]
-        for worker in workers:
-            worker.start()
-        try:
-            write()
-        finally:
-            written.set()
-            for worker in workers:
-                worker.join()
-        if errors:
-            raise errors[0]
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            reading = [pool.submit(read, names[place % len(names)]) for place in range(threads)]
+            try:
+                write()
+            finally:
+                written.set()
+        for each in reading:
+            each.result()
         return answers
 
     return run

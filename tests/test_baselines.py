@@ -5,6 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import clone
 
 from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
@@ -15,8 +17,7 @@ from seqcast.specs.training import TrainingSpec
 PAST = np.random.default_rng(0).normal(size=(4, 9, 2))
 
 
-@pytest.mark.parametrize("season", [1, 2, 5, 9])
-@pytest.mark.parametrize("horizon", [1, 4, 20])
+@given(st.integers(1, 9), st.integers(1, 20))
 def test_seasonal_naive_is_its_formula(season, horizon):
     forecast = SeasonalNaive(season).predict(PAST, horizon)
     assert forecast.shape == (4, horizon, 2)
@@ -43,9 +44,7 @@ def sines():
 
 def test_many_to_one_beats_the_last_value_on_sines(sines):
     model, past, future = sines
-    error, naive = (
-        np.mean((forecast - future[:, :1]) ** 2) for forecast in (model.predict(past, 1), LastValue().predict(past, 1))
-    )
+    error, naive = (np.mean((each.predict(past, 1) - future[:, :1]) ** 2) for each in (model, LastValue()))
     assert error < naive / 4
     assert model.history_["loss"][-1] < model.history_["loss"][0] / 2
 
@@ -64,13 +63,11 @@ def test_many_to_one_rolls_as_a_loop_does(sines):
 # ---------------------------------------------------------------- what is learnt
 
 
+NETWORK_OF_THREE = ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), verbose=0)
 FITTED = {
     "SeasonalNaive": (SeasonalNaive(2), ["horizon_"]),
     "LastValue": (LastValue(target_features=[0, 1]), ["horizon_"]),
-    "ManyToOneRegressor": (
-        ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), verbose=0),
-        ["model_", "history_", "horizon_", "seed_"],
-    ),
+    "ManyToOneRegressor": (NETWORK_OF_THREE, ["model_", "history_", "horizon_", "seed_"]),
 }
 
 
@@ -81,18 +78,12 @@ def fitted(request):
     return clone(model).fit(PAST, PAST[:, :6]), names
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
-def test_copies_predict_the_same(fitted, copied):
-    model, _ = fitted
-    other = copied(model)
-    np.testing.assert_array_equal(other.predict(PAST), model.predict(PAST))
-    assert other.get_params().keys() == model.get_params().keys()
-    assert (other.horizon_, repr(other)) == (6, repr(model))
-
-
-def test_a_fit_that_fails_leaves_the_baseline_as_it_was(fitted):
+def test_copies_predict_the_same_and_a_fit_that_fails_leaves_the_baseline_as_it_was(fitted):
     model, names = fitted
     before, learnt = model.predict(PAST), [getattr(model, name) for name in names]
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(other.predict(PAST), before)
+        assert (other.horizon_, repr(other)) == (6, repr(model))
     with pytest.raises(DataError):
         model.fit(PAST, NAN)
     if "model_" in names:
@@ -103,44 +94,36 @@ def test_a_fit_that_fails_leaves_the_baseline_as_it_was(fitted):
     assert all(getattr(model, name) is value for name, value in zip(names, learnt, strict=True))
 
 
-@pytest.mark.parametrize(("cell", "random_state"), [("lstm", None), ("gru", np.random.RandomState(3)), ("gru", 5)])
-def test_the_seed_of_a_fit_repeats_it(cell, random_state):
-    model = ManyToOneRegressor((3,), cell=cell, training=TrainingSpec(epochs=1), random_state=random_state, verbose=0)
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(3), 5])
+def test_the_seed_of_a_fit_repeats_it(random_state):
+    model = clone(NETWORK_OF_THREE).set_params(random_state=random_state)
     first, seed = model.fit(PAST, PAST).predict(PAST), model.seed_
-    again = clone(model).set_params(random_state=seed).fit(PAST, PAST)
-    np.testing.assert_array_equal(again.predict(PAST), first)
-    other = clone(model).set_params(random_state=seed + 1).fit(PAST, PAST)
-    assert (other.predict(PAST) != first).any()
+    models = [clone(model).set_params(random_state=each) for each in (seed, seed + 1)]
+    again, other = (each.fit(PAST, PAST).predict(PAST) for each in models)
+    np.testing.assert_array_equal(again, first)
+    assert (other != first).any()
 
 
 # ---------------------------------------------------------------- wrong inputs
 
 
 NAN = np.where(np.arange(9)[None, :, None] == 3, np.nan, PAST)
+NAIVE, NETWORK = LastValue(), ManyToOneRegressor()
 WRONG = {
     "short": (lambda: SeasonalNaive(10).predict(PAST, 2), DataError, "X: expected at least 10 steps, a season"),
-    "season": (lambda: SeasonalNaive(0).fit(PAST, PAST), SpecError, "season_length"),
-    "season, not fitted": (lambda: SeasonalNaive(0).predict(PAST, 2), SpecError, "season_length"),
-    "horizon": (lambda: LastValue().predict(PAST, 0), SpecError, "horizon"),
-    "half": (lambda: LastValue().predict(PAST, 1.5), SpecError, "horizon"),
+    "season": (lambda: SeasonalNaive(0).predict(PAST, 2), SpecError, "season_length"),
+    "horizon": (lambda: NAIVE.predict(PAST, 0), SpecError, "horizon"),
+    "half": (lambda: NAIVE.predict(PAST, 1.5), SpecError, "horizon"),
     "not fitted": (lambda: LastValue().predict(PAST), NotFittedError, "horizon: expected a number, received None"),
-    "axes": (lambda: LastValue().predict(PAST[0, 0], 1), DataError, "X: expected"),
-    "nan": (lambda: LastValue().predict(NAN, 1), DataError, "X.*finite"),
+    "axes": (lambda: NAIVE.predict(PAST[0, 0], 1), DataError, "X: expected"),
+    "nan": (lambda: NAIVE.predict(NAN, 1), DataError, "X.*finite"),
     "rows": (lambda: LastValue().fit(PAST, PAST[:2]), DataError, "y: expected"),
-    "network not fitted": (lambda: ManyToOneRegressor().predict(PAST), NotFittedError, "this ManyToOneRegressor"),
-    "network axes": (lambda: ManyToOneRegressor().fit(PAST[:, :, 0], PAST), DataError, "X: expected 3 axes"),
-    "network features": (
-        lambda: ManyToOneRegressor().fit(PAST, PAST[:, :, :1]),
-        DataError,
-        "y: expected the 2 features of X, since forecasts are read as inputs, received 1",
-    ),
-    "network nan": (lambda: ManyToOneRegressor().fit(NAN, PAST), DataError, "X.*finite"),
-    "network seed": (
-        lambda: ManyToOneRegressor(random_state=-1).fit(PAST, PAST),
-        SpecError,
-        "random_state: expected a",
-    ),
-    "network cell": (lambda: ManyToOneRegressor(cell="grru").fit(PAST, PAST), SpecError, "Did you mean 'gru'"),
+    "network not fitted": (lambda: NETWORK.predict(PAST), NotFittedError, "this ManyToOneRegressor"),
+    "network axes": (lambda: NETWORK.fit(PAST[:, :, 0], PAST), DataError, "X: expected 3 axes"),
+    "features": (lambda: NETWORK.fit(PAST, PAST[:, :, :1]), DataError, "y: expected the 2 features of X, .*received 1"),
+    "network nan": (lambda: NETWORK.fit(NAN, PAST), DataError, "X.*finite"),
+    "seed": (lambda: ManyToOneRegressor(random_state=-1).fit(PAST, PAST), SpecError, "random_state: expected a"),
+    "cell": (lambda: ManyToOneRegressor(cell="grru").fit(PAST, PAST), SpecError, "Did you mean 'gru'"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,8 @@ def views(path):
 def daily_prices(path):
     stamps = pd.date_range("2016-01-01", periods=400)[::-1]
     close = np.exp(np.cumsum(np.random.default_rng(0).normal(scale=0.03, size=len(stamps))))[::-1] * 400
-    table = pd.DataFrame(
-        {"Date": stamps.strftime("%d-%b-%y"), "Open": close, "High": 1.02 * close, "Low": 0.97 * close}
-    )
+    days = stamps.strftime("%d-%b-%y")
+    table = pd.DataFrame({"Date": days, "Open": close, "High": 1.02 * close, "Low": 0.97 * close})
     table.assign(Close=close, Volume="-", **{"Market Cap": 1.0}).to_csv(path, index=False)
 
 
@@ -70,66 +70,48 @@ def indicators(path):
     pd.DataFrame(columns).to_csv(path, index=False)
 
 
-@pytest.fixture
-def arguments(tmp_path):
-    """The options of each example that say where its data are."""
-
-    def of(name):
-        module = load(name)
-        if name == "several_signals":
-            indicators(tmp_path / "macro.csv")
-            return ["--data", str(tmp_path / "macro.csv")]
-        if not hasattr(module, "FILE"):
-            return []
-        path = tmp_path / module.FILE
-        path.parent.mkdir()
-        {"electricity_demand": demand, "inside_demand": demand, "page_views": views, "prices": daily_prices}[name](path)
-        return ["--data", str(tmp_path)]
-
-    return of
-
-
-def run(name, arguments, folder):
-    load(name).main(["--quick", "--out", str(folder), *arguments])
-    assert {path.name for path in folder.iterdir()} == {f"{picture}.png" for picture in PICTURES[name]}
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
+DATA = {
+    "electricity_demand": demand,
+    "inside_demand": demand,
+    "page_views": views,
+    "prices": daily_prices,
+    "several_signals": indicators,
+}
 
 
 @pytest.mark.documents
-@pytest.mark.filterwarnings(
-    "ignore::seqcast.forecaster.candidates.last_season.FallbackWarning"
-)  # of networks that hardly learnt
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")  # hardly trained
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_it_runs(name, arguments, tmp_path, capsys):
+def test_it_runs(name, tmp_path, capsys):
     if name == "store_hierarchy":
         pytest.importorskip("hierarchicalforecast")
-    run(name, arguments(name), tmp_path / "deep" / "pictures")
+    module, folder, data = load(name), tmp_path / "deep" / "pictures", []
+    if name in DATA:
+        path = tmp_path / getattr(module, "FILE", "macro.csv")
+        path.parent.mkdir(exist_ok=True)
+        DATA[name](path)
+        data = ["--data", str(tmp_path if hasattr(module, "FILE") else path)]
+    module.main(["--quick", "--out", str(folder), *data])
+    assert {path.name for path in folder.iterdir()} == {f"{picture}.png" for picture in PICTURES[name]}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
     printed = capsys.readouterr().out
     told = r"95 % of the influence" if name == "inside_demand" else r"^ *model +mae .*coverage_level80"
     assert re.search(told, printed, flags=re.MULTILINE)
     assert "nan" not in printed.lower()  # naive forecasts have no intervals: their cells are empty
 
 
-@pytest.mark.documents
-def test_several_signals_from_statsmodels(tmp_path):
-    pytest.importorskip("statsmodels")
-    frame = load("several_signals").read(None)
-    assert len(frame) == 202
-    assert not frame.isna().any(axis=None)
-    assert frame["y"].iloc[-1] == 9.6
-    run("several_signals", [], tmp_path / "pictures")
-
-
-def test_without_statsmodels(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "statsmodels.datasets", None)
+def test_what_is_missing_is_said(monkeypatch, tmp_path, capsys):
+    for module in ("statsmodels.datasets", "hierarchicalforecast.utils"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SystemExit, match="pip install statsmodels"):
         load("several_signals").read(None)
-
-
-def test_without_hierarchicalforecast(monkeypatch, tmp_path):
-    monkeypatch.setitem(__import__("sys").modules, "hierarchicalforecast.utils", None)
+    out = ["--out", str(tmp_path / "pictures")]
     with pytest.raises(SystemExit, match="pip install hierarchicalforecast"):
-        load("store_hierarchy").main(["--out", str(tmp_path / "pictures")])
+        load("store_hierarchy").main(out)
+    for name in set(DATA) - {"several_signals"}:
+        with pytest.raises(SystemExit):
+            load(name).main(["--data", str(tmp_path), *out])
+        assert f"there is no {tmp_path}" in capsys.readouterr().err
     assert not (tmp_path / "pictures").exists()
 
 
@@ -147,29 +129,6 @@ def test_reconciled_forecasts_add_up():
         values = found.pivot(index="unique_id", columns="ds", values=model).loc[ids]
         of_stores = values.loc[list(sums.columns[1:])].to_numpy()
         assert np.allclose(sums.iloc[:, 1:].to_numpy() @ of_stores, values) == adds_up
-
-
-@pytest.mark.parametrize("name", ["electricity_demand", "inside_demand", "page_views", "prices"])
-def test_data_that_are_not_there(name, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        load(name).main(["--data", str(tmp_path), "--out", str(tmp_path / "pictures")])
-    assert f"there is no {tmp_path}" in capsys.readouterr().err
-    assert not (tmp_path / "pictures").exists()
-
-
-def test_promotions_and_prices_move_the_sales_of_the_panel():
-    frame, plan = load("store_panel").make_panel(9, 400)
-    again, _ = load("store_panel").make_panel(9, 400)
-    pd.testing.assert_frame_equal(frame, again)
-    assert frame["y"].isna().any()
-    assert len(frame) < 9 * 400
-    assert len(plan) == 9 * 28
-    assert (plan["ds"] > frame["ds"].max()).all()
-    ratio = frame["y"] / frame["visitors"]
-    for _, part in ratio.groupby(frame["unique_id"]):
-        promoted, price = frame.loc[part.index, "promotion"], frame.loc[part.index, "price"]
-        assert part[promoted].mean() > 1.1 * part[~promoted].mean()
-        assert part[price < 1].mean() > part[price > 1].mean()
 
 
 def test_each_script_is_short_says_how_to_run_it_and_is_listed():

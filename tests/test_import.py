@@ -14,19 +14,9 @@ import seqcast
 
 HEAVY = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals", "rich", "typer")
 OPTIONAL = {
-    *(
-        "fastapi",
-        "holidays",
-        "mlflow",
-        "ndonnx",
-        "onnx",
-        "onnxruntime",
-        "optuna",
-        "polars",
-        "prometheus_client",
-        "pyarrow",
-    ),
-    *("ray", "sktime", "starlette", "spox", "statsmodels", "tensorboard", "tensorflow", "torch", "uvicorn", "wandb"),
+    *("fastapi", "holidays", "mlflow", "ndonnx", "onnx", "onnxruntime", "optuna", "polars", "prometheus_client"),
+    *("pyarrow", "ray", "sktime", "starlette", "spox", "statsmodels", "tensorboard", "tensorflow", "torch", "uvicorn"),
+    "wandb",
 }
 ROOT = Path(seqcast.__file__).parent
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
@@ -45,29 +35,20 @@ PUBLIC = {
 # ---------------------------------------------------------------- what an import brings
 
 
-def test_import_is_light(run_python):
-    code = f"import sys, seqcast; dir(seqcast); print([name for name in {HEAVY} if name in sys.modules])"
-    assert run_python(code) == "[]"
-
-
-def test_the_pretrained_network_brings_no_filters(run_python):
-    """Who draws synthetic series needs `scipy.signal`, which takes a second; who forecasts does not."""
-    code = "import sys; import seqcast.pretrained.pretrained_network; print('scipy.signal' in sys.modules)"
-    assert run_python(code) == "False"
-
-
-def test_options_without_keras_objects_are_light(run_python):
+def test_an_import_and_options_without_keras_objects_are_light(run_python):
     code = f"""
-import sys
+import sys, seqcast
 from seqcast import Columns, NetworkSpec, WindowSpec
-NetworkSpec(cell="lstm").to_dict(), WindowSpec(1, 1, 1).to_dict(), Columns().to_dict()
+dir(seqcast), NetworkSpec(cell="lstm").to_dict(), WindowSpec(1, 1, 1).to_dict(), Columns().to_dict()
 try:
     NetworkSpec(cell="grru")
 except ValueError:
     pass
 print([name for name in {HEAVY} if name in sys.modules])
+import seqcast.pretrained.pretrained_network  # only who draws synthetic series needs filters, which take a second
+print("scipy.signal" in sys.modules)
 """
-    assert run_python(code) == "[]"
+    assert run_python(code).splitlines() == ["[]", "False"]
 
 
 # ---------------------------------------------------------------- the public names
@@ -80,9 +61,6 @@ def test_all_is_what_is_documented():
     for module, of_module in PUBLIC.items():
         for name in of_module:
             assert getattr(seqcast, name) is getattr(importlib.import_module(module), name)
-
-
-def test_unknown_name():
     with pytest.raises(AttributeError, match="No seqcast attribute Forcaster"):
         _ = seqcast.Forcaster
 
@@ -92,24 +70,11 @@ def test_unknown_name():
 WHICH = "from seqcast.runtime.backend import keras; print(keras.backend.backend())"
 
 
-@pytest.fixture
-def home_that_says_tensorflow(tmp_path):
-    config = {
-        "floatx": "float32",
-        "epsilon": 1e-7,
-        "backend": "tensorflow",
-        "image_data_format": "channels_last",
-    }
+@pytest.mark.parametrize(("given", "taken"), [(None, "jax"), ("numpy", "numpy")])
+def test_jax_is_the_default_whatever_keras_json_says_and_the_environment_counts(run_python, tmp_path, given, taken):
+    config = {"floatx": "float32", "epsilon": 1e-7, "backend": "tensorflow", "image_data_format": "channels_last"}
     (tmp_path / "keras.json").write_text(json.dumps(config))
-    return str(tmp_path)
-
-
-def test_jax_is_the_default_whatever_keras_json_says(run_python, home_that_says_tensorflow):
-    assert run_python(WHICH, KERAS_BACKEND=None, KERAS_HOME=home_that_says_tensorflow) == "jax"
-
-
-def test_the_environment_is_respected(run_python, home_that_says_tensorflow):
-    assert run_python(WHICH, KERAS_BACKEND="numpy", KERAS_HOME=home_that_says_tensorflow) == "numpy"
+    assert run_python(WHICH, KERAS_BACKEND=given, KERAS_HOME=str(tmp_path)) == taken
 
 
 def test_a_keras_that_is_imported_already_is_respected(run_python):
@@ -174,36 +139,25 @@ def imported(source, *, inside_functions=True):
 
 # What `serve.server` imports once it has asked for the packages.
 BEHIND = {"serve/guard.py", "serve/routes.py"}
+LONG = {"forecaster/estimator.py", "regressor/regressor.py", "engine/engine.py"}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name not in BEHIND])
-def test_optional_packages_are_not_imported_at_module_level(module):
-    assert imported((ROOT / module).read_text("utf-8"), inside_functions=False) & OPTIONAL == set()
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_short_and_import_neither_optional_packages_at_once_nor_names_of_the_root(module):
+    """The two estimators and the engine are as long as their docstrings: all that users call is there."""
+    text = (ROOT / module).read_text("utf-8")
+    assert module in BEHIND or not imported(text, inside_functions=False) & OPTIONAL
+    roots = [node for node in ast.walk(ast.parse(text)) if getattr(node, "module", "") == "seqcast"]
+    assert [alias.name for node in roots for alias in node.names if alias.name in seqcast.__all__] == []
+    assert len(text.splitlines()) <= (1000 if module in LONG else 500)
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "runtime/backend.py"])
 def test_keras_and_jax_are_imported_in_one_place(module):
     """But for modules that are JAX's own: they compile, keep programs, join processes, or say so in their name."""
-    jax = Path(module).stem.startswith("jax_") or module in (
-        "runtime/jit.py",
-        "runtime/processes.py",
-        "runtime/program_cache.py",
-    )
-    assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= ({"jax"} if jax else set())
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_no_module_imports_names_from_the_package_root(module):
-    tree = ast.parse((ROOT / module).read_text("utf-8"))
-    roots = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "seqcast"]
-    assert [alias.name for node in roots for alias in node.names if alias.name in seqcast.__all__] == []
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_short(module):
-    """The two estimators and the engine are as long as their docstrings: all that users call is there."""
-    most = 1000 if module in ("forecaster/estimator.py", "regressor/regressor.py", "engine/engine.py") else 500
-    assert len((ROOT / module).read_text("utf-8").splitlines()) <= most
+    own = {f"runtime/{name}.py" for name in ("jit", "processes", "program_cache")}
+    jax = {"jax"} if Path(module).stem.startswith("jax_") or module in own else set()
+    assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= jax
 
 
 def room_of(parts):
@@ -232,9 +186,8 @@ def test_rooms_are_entered_by_their_doors(module):
 def test_what_a_door_offers_is_not_hidden_by_a_module(stub):
     """A module takes the place of a name of a package as soon as it is imported; `lazy_loader` spares its own names."""
     tree = ast.parse((ROOT / stub).read_text("utf-8"))
-    offered = {
-        alias.name: node.module for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
+    lines = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    offered = {alias.name: node.module for node in lines for alias in node.names}
     modules = {path.stem for path in (ROOT / stub).parent.glob("*.py")}
     assert [name for name, module in offered.items() if name in modules and name != module] == []
 

@@ -16,10 +16,7 @@ import pytest
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.errors import SpecError, TrainingError
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX"),
-]
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")]
 
 WAVES = np.sin(np.arange(9) * 0.7 + np.linspace(0, 6, 24)[:, None])[:, :, None]
 PAST, FUTURE = WAVES[:, :6], WAVES[:, 6:]
@@ -66,9 +63,8 @@ def held():
 
     gc.collect()
     # Keras calls callbacks in a thread that ends a moment after they were collected; those of our pool stay.
-    others = [
-        thread for thread in threading.enumerate() if not thread.name.startswith(("MainThread", "Dummy", "seqcast"))
-    ]
+    stay = ("MainThread", "Dummy", "seqcast")
+    others = [thread for thread in threading.enumerate() if not thread.name.startswith(stay)]
     for thread in others:
         thread.join(5)
     counts = {

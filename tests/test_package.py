@@ -24,13 +24,9 @@ ROOT = Path(__file__).parent.parent
 MOST_BYTES = 12 << 20
 # Beside Python: types, data sets, weights, templates.
 DATA = {
-    "seqcast/py.typed",
-    "seqcast/data/samples/SOURCES.md",
-    "seqcast/data/samples/catalogue.json",
+    *("seqcast/py.typed", "seqcast/data/samples/SOURCES.md", "seqcast/data/samples/catalogue.json"),
     *(f"seqcast/data/samples/{name}.csv" for name in ("co2", "elnino", "lynx", "sunspots")),
-    "seqcast/interop/card.md.j2",
-    "seqcast/pretrained/weights.seqcast",
-    "seqcast/report/page.html.j2",
+    *("seqcast/interop/card.md.j2", "seqcast/pretrained/weights.seqcast", "seqcast/report/page.html.j2"),
 }
 FORECAST = """
 import sys
@@ -50,9 +46,7 @@ def call(*command, folder=ROOT, **changes):
     """Run a command and return what it prints; without the variables that would find this checkout."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
     environment |= {"KERAS_BACKEND": "jax", "SEQCAST_CACHE_DIR": "off", "COLUMNS": "120", "NO_COLOR": "1", **changes}
-    done = subprocess.run(
-        [*map(str, command)], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -64,16 +58,6 @@ def built(tmp_path_factory):
     call(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder)
     (archive,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return archive, wheel
-
-
-@pytest.fixture(scope="module")
-def unpacked(built, tmp_path_factory):
-    """The folder that the source archive unpacks to."""
-    folder = tmp_path_factory.mktemp("source")
-    with tarfile.open(built[0]) as archive:
-        archive.extractall(folder, filter="data")
-    (source,) = folder.iterdir()
-    return source
 
 
 def needed(requirements):
@@ -144,21 +128,18 @@ def test_the_source_archive_holds_all_that_is_tracked(built):
 # ---------------------------------------------------------------- what they do
 
 
-def test_it_forecasts_where_nothing_else_is(installed, tmp_path):
+def test_it_forecasts_and_the_command_answers_where_nothing_else_is(installed, tmp_path):
     assert call(installed / "python", "-c", FORECAST, folder=tmp_path).strip() == seqcast.__version__
-    missing = call(installed / "python", "-m", "pip", "check", folder=tmp_path)
-    assert "No broken requirements found" in missing
+    assert "No broken requirements found" in call(installed / "python", "-m", "pip", "check", folder=tmp_path)
+    told = call(installed / "seqcast", "--help", folder=tmp_path).split()
+    assert {"fit", "predict", "backtest", "serve"} <= set(told)
+    assert "pip install" in call(installed / "seqcast", "doctor", folder=tmp_path)  # the extras, none of which is there
 
 
-def test_the_command_answers(installed, tmp_path):
-    told = call(installed / "seqcast", "--help", folder=tmp_path)
-    assert {"fit", "predict", "backtest", "serve"} <= set(told.split())
-    assert seqcast.__version__ in call(installed / "seqcast", "--version", folder=tmp_path)
-    told = call(installed / "seqcast", "doctor", folder=tmp_path)
-    assert "pip install" in told  # the extras, none of which is there
-
-
-def test_tests_run_from_the_source_archive(unpacked):
+def test_tests_run_from_the_source_archive(built, tmp_path):
+    with tarfile.open(built[0]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
     files = ["tests/test_import.py", "tests/test_project.py", "tests/test_readme.py"]
     command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not documents", *files)
-    assert "passed" in call(*command, folder=unpacked, PYTHONPATH=str(unpacked / "src"))
+    assert "passed" in call(*command, folder=source, PYTHONPATH=str(source / "src"))

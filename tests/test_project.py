@@ -29,17 +29,11 @@ def made(workflow):
     targets = []
     for job in workflow["jobs"].values():
         for step in job["steps"]:
-            for word in re.findall(r"\bmake +(\S+)", step.get("run", "")):
-                if word == '"$TARGET"':
-                    variable = re.search(r"matrix\.(\w+)", step["env"]["TARGET"])
-                    targets += matrix_values(job, variable[1])
-                else:
-                    targets.append(word)
+            words = re.findall(r"\bmake +(\S+)", step.get("run", ""))
+            targets += [word for word in words if word != '"$TARGET"']
+            if '"$TARGET"' in words:
+                targets += matrix_values(job, re.search(r"matrix\.(\w+)", step["env"]["TARGET"])[1])
     return targets
-
-
-def test_there_are_three():
-    assert set(WORKFLOWS) == {"docs", "release", "test"}
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -47,10 +41,7 @@ def test_each_target_of_make_that_a_workflow_names_is_there(name):
     targets = made(WORKFLOWS[name])
     assert targets
     assert set(targets) <= TARGETS
-
-
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_workflows_can_do_no_more_than_they_need(name):
+    # It can do no more than it needs.
     assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
     for job in WORKFLOWS[name]["jobs"].values():
         assert job.get("permissions", {}) in ({}, {"id-token": "write"})
@@ -58,6 +49,7 @@ def test_workflows_can_do_no_more_than_they_need(name):
 
 
 def test_what_has_to_pass_on_a_clean_clone_is_in_the_workflows():
+    assert set(WORKFLOWS) == {"docs", "release", "test"}
     needed = re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)
     assert set(needed) <= {target for workflow in WORKFLOWS.values() for target in made(workflow)}
 
@@ -69,6 +61,8 @@ def test_the_citation_has_what_its_schema_needs():
     assert all("name" in author or "family-names" in author for author in citation["authors"])
     assert citation["version"] == Version(seqcast.__version__).base_version
     assert citation["license"] == "MIT"
+    version = Version(seqcast.__version__)
+    assert (len(version.release), version.epoch, version.local, version.post) == (3, 0, None, None)
     for reference in citation["references"]:
         assert {"type", "title", "authors"} <= set(reference)
 
@@ -83,9 +77,8 @@ def stability(module):
     """The word that the source of a module says of itself; read, not imported."""
     folder = ROOT / "src" / "seqcast"
     path = next(each for each in (folder / module / "__init__.py", folder / f"{module}.py") if each.is_file())
-    found = re.findall(
-        r"^Stability: (\w+)\.", ast.get_docstring(ast.parse(path.read_text("utf-8"))), flags=re.MULTILINE
-    )
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    found = re.findall(r"^Stability: (\w+)\.", text, flags=re.MULTILINE)
     assert len(found) == 1, f"{path}: one line such as 'Stability: experimental.'"
     return found[0]
 
@@ -106,12 +99,6 @@ def test_the_root_says_which_of_its_names_are_experimental():
     experimental = {name for name, room in places.items() if stability(room) != "stable"}
     told = re.search(r"^Stability: stable\.(.*)$", seqcast.__doc__, flags=re.MULTILINE)[1]
     assert set(re.findall(r"`(\w+)`", told)) == experimental
-
-
-def test_the_version_is_semantic():
-    version = Version(seqcast.__version__)
-    assert len(version.release) == 3
-    assert (version.epoch, version.local, version.post) == (0, None, None)
 
 
 def test_no_program_is_named_like_a_library():

@@ -1,5 +1,6 @@
 """Commands never write over what they read, nor over a file of another kind, unless they are told to."""
 
+import contextlib
 import json
 import os
 import zipfile
@@ -38,15 +39,7 @@ def written(path, kind):
     return path
 
 
-KINDS = [*CONTENTS, "archive", "zip"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_file_says_what_it_is_by_its_content(tmp_path, kind):
-    assert file_kind(written(tmp_path / "file", kind)) == kind
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*CONTENTS, "archive", "zip"])
 @pytest.mark.parametrize(
     ("name", "suffixes", "own"),
     [("a.csv", TABLES, "csv"), ("a.parquet", TABLES, "parquet"), ("a.png", ("png",), "png"),
@@ -54,11 +47,10 @@ def test_a_file_says_what_it_is_by_its_content(tmp_path, kind):
 )  # fmt: skip
 def test_only_files_of_the_same_kind_are_replaced(tmp_path, kind, name, suffixes, own):
     path = written(tmp_path / name, kind)
-    if kind in (own, "empty"):
+    assert file_kind(path) == kind
+    refused = pytest.raises(SaveError, match="expected no file yet")
+    with contextlib.nullcontext() if kind in (own, "empty") else refused:
         check_output(path, suffixes)
-    else:
-        with pytest.raises(SaveError, match="expected no file yet"):
-            check_output(path, suffixes)
     check_output(path, suffixes, force=True)
 
 
@@ -77,6 +69,10 @@ def test_what_is_read_is_not_written(tmp_path, monkeypatch, link):
         check_output(target, TABLES, read=[None, tmp_path / "missing.csv", source])
     check_output(target, TABLES, read=[source], force=True)
     check_output(tmp_path / "new.csv", TABLES, read=[source])
+    with pytest.raises(SaveError, match="-o -: expected a file"):
+        check_output(type(tmp_path)("-"))
+    with pytest.raises(SpecError, match="suffix"):
+        check_output(tmp_path / "a.txt", TABLES)
 
 
 @pytest.mark.parametrize("suffix", TABLES)
@@ -84,34 +80,18 @@ def test_only_forecasts_are_replaced_by_forecasts(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     write_table(pd.DataFrame({"ds": [1], "y": [2.0]}), path)
     check_output(path, TABLES)
-    with pytest.raises(
-        SaveError, match="expected no file yet, or forecasts, with a column 'seqcast', received another t"
-    ):
+    with pytest.raises(SaveError, match="no file yet, or forecasts, with a column 'seqcast', received another t"):
         check_output(path, TABLES, column="seqcast")
     check_output(path, TABLES, column="seqcast", force=True)
     write_table(pd.DataFrame({"ds": [1], "seqcast": [2.0]}), path)
     check_output(path, TABLES, column="seqcast")
 
 
-def test_standard_output_is_no_file_for_models_and_pictures(tmp_path):
-    with pytest.raises(SaveError, match="-o -: expected a file"):
-        check_output(type(tmp_path)("-"))
-    with pytest.raises(SpecError, match="suffix"):
-        check_output(tmp_path / "a.txt", TABLES)
-
-
 def test_records_hold_what_the_table_holds():
-    table = pd.DataFrame(
-        {
-            "unique_id": ["a:car:b", "c"],
-            "ds": pd.date_range("2024-03-01", periods=2, tz="Europe/Berlin"),
-            "y": [1.23456789e-10, np.nan],
-            "wide": [np.inf, 2.0],
-            "count": [3, 4],
-            "anomaly": [True, False],
-            "seen": [pd.Timestamp("2024-01-01 00:00:00.000001"), pd.NaT],
-        }
-    )
+    seen = [pd.Timestamp("2024-01-01 00:00:00.000001"), pd.NaT]
+    columns = {"unique_id": ["a:car:b", "c"], "y": [1.23456789e-10, np.nan], "wide": [np.inf, 2.0], "count": [3, 4]}
+    stamps = {"ds": pd.date_range("2024-03-01", periods=2, tz="Europe/Berlin"), "seen": seen}
+    table = pd.DataFrame({**columns, "anomaly": [True, False], **stamps})
     first, second = json.loads(json.dumps(as_records(table), allow_nan=False))
     assert (first["unique_id"], first["ds"]) == ("a:car:b", "2024-03-01T00:00:00+01:00")
     assert (first["y"], first["wide"], first["count"], first["anomaly"]) == (1.23456789e-10, None, 3, True)

@@ -37,15 +37,11 @@ def test_a_model_a_script_and_pictures_are_written(search, narrow, tmp_path):
     code, out, err = search("-o", "m.seqcast", "--script", "fit_best.py", "--figure", "trials.png", *study)
     assert code == 0, err
     assert "The best trials by their loss; untuned" in out
-    assert [line for line in out.splitlines() if line.startswith("Wrote")] == [
-        "Wrote m.seqcast",
-        "Wrote fit_best.py",
-        "Wrote trials.png",
-    ]
+    assert out.endswith("Wrote m.seqcast\nWrote fit_best.py\nWrote trials.png\n")
     assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "fit_best.py").read_text().startswith(SCRIPT_BEGINS)
     assert len(Forecaster.load(tmp_path / "m.seqcast").predict()) == 3
-    code, _, err = search("-o", "m.seqcast", *study)
-    assert (code, "--storage: expected one without a study, or --resume" in err) == (1, True)
+    assert "--storage: expected one without a study, or --resume" in search("-o", "m.seqcast", *study)[2]
     code, out, err = search("-o", "m.seqcast", "--script", "fit_best.py", "--resume", "--json", *study)
     assert code == 0, err
     told = json.loads(out)
@@ -58,13 +54,11 @@ def test_a_model_a_script_and_pictures_are_written(search, narrow, tmp_path):
     ("arguments", "message"),
     [
         (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite), or the URL of a database"),
-        (("--pruner", "sharp"), "--pruner: expected one of 'median', 'hyperband', 'none', received 'sharp'"),
         (("--resume",), "--resume: expected --storage as well"),
         (("--members", 3), "--members: expected 1 in a search"),
         (("--script", "fit_best.txt"), "expected one of 'py'"),
         (("--script", "other.py"), "expected no file yet, or a script of seqcast tune"),
         (("--time-limit", "soon"), "--time-limit: expected seconds"),
-        (("--n-windows", 30), "expected cutoffs inside the longest series"),
     ],
 )
 def test_what_is_refused(search, tmp_path, arguments, message):
@@ -72,9 +66,3 @@ def test_what_is_refused(search, tmp_path, arguments, message):
     code, _, err = search("-o", "m.seqcast", *SMALL, *arguments)
     assert (code, message in err) == (1, True), err
     assert not (tmp_path / "m.seqcast").exists()
-
-
-def test_a_script_of_ours_begins_so(search, narrow):
-    from seqcast.tune.script import searched_script
-
-    assert searched_script({"horizon": 3}).startswith(SCRIPT_BEGINS)

@@ -1,14 +1,12 @@
 """A cluster of Ray's on this machine, which the tests share, and trainings that are small."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqcast import Forecaster, NetworkSpec, RayCluster
+
+from .process import job
 
 
 @pytest.fixture(scope="session")
@@ -22,29 +20,16 @@ def cluster():
 @pytest.fixture(scope="session")
 def small_job():
     """The function that makes a training of `process.py`."""
-    path = Path(__file__).with_name("process.py")
-    spec = importlib.util.spec_from_file_location("seqcast_test_process", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.job
+    return job
 
 
 @pytest.fixture(scope="session")
 def frame():
     """Three series of a season of seven days."""
-    days = pd.date_range("2024-01-01", periods=120)
-    generator = np.random.default_rng(0)
-    return pd.concat(
-        pd.DataFrame(
-            {
-                "unique_id": name,
-                "ds": days,
-                "y": 10 + place + np.sin(np.arange(120) * 2 * np.pi / 7) + 0.1 * generator.normal(size=120),
-            }
-        )
-        for place, name in enumerate("abc")
-    )
+    noise = 0.1 * np.random.default_rng(0).normal(size=(3, 120))
+    values = 10 + np.arange(3)[:, None] + np.sin(np.arange(120) * 2 * np.pi / 7) + noise
+    days = np.tile(pd.date_range("2024-01-01", periods=120), 3)
+    return pd.DataFrame({"unique_id": np.repeat(list("abc"), 120), "ds": days, "y": values.ravel()})
 
 
 @pytest.fixture

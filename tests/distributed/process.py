@@ -8,28 +8,21 @@ import sys
 
 PARTS = 4
 PLAIN = {"batch_size": 32, "early_stopping": None, "parts": PARTS}
+SGD = {"optimizer": "sgd", "learning_rate": 1.0, "learning_rate_schedule": "constant", "clip_norm": None}
 TRAININGS = {
     # One step down the gradient itself.
-    "gradient": PLAIN
-    | {
-        "optimizer": "sgd",
-        "learning_rate": 1.0,
-        "learning_rate_schedule": "constant",
-        "clip_norm": None,
-        "epochs": 1,
-        "steps_per_epoch": 1,
-    },
-    "weights": PLAIN | {"epochs": 4, "steps_per_epoch": 5, "metrics": ("mae",)},
+    "gradient": {**PLAIN, **SGD, "epochs": 1, "steps_per_epoch": 1},
+    "weights": {**PLAIN, "epochs": 4, "steps_per_epoch": 5, "metrics": ("mae",)},
 }
 NETWORK = {
     "encoder_units": (6, 4),
     "decoder_units": (5, 3),
     "dropout": 0.3,
+    "attention": "dot",
     "decoder_input": "scheduled",
     "sampling_steps": 10,
     "head": "quantile",
     "quantiles": (0.1, 0.5, 0.9),
-    "attention": "dot",
 }
 
 
@@ -54,9 +47,8 @@ def job(training, **fields):
     reader = WindowReader(InMemoryStore.of(waves), None, scaler, context_length=8, observed=True)
     sizes = {"horizon": 4, "features": 1, "targets": 1, "target_features": (0,), "context_length": 8, "observed": True}
     fields = {"network": NetworkSpec(**NETWORK), "seeds": (3, 4), **fields}
-    return TrainingJob(
-        reader, np.array([50, 37, 33]), WindowSpec(**sizes), training=TrainingSpec(**TRAININGS[training]), **fields
-    )
+    fields["training"] = TrainingSpec(**TRAININGS[training])
+    return TrainingJob(reader, np.array([50, 37, 33]), WindowSpec(**sizes), **fields)
 
 
 def main(rank, count, address, folder):
@@ -76,7 +68,7 @@ def main(rank, count, address, folder):
         engine = training.engine()
         history = training.train(engine, processes=processes)
         found |= {f"{name}/{place}": values for place, values in enumerate(engine.weights)}
-        found[f"{name}/history"] = np.array(json.dumps(history.to_dict()))
+        found[f"history of {name}"] = np.array(json.dumps(history.to_dict()))
     np.savez(f"{folder}/{rank}.npz", **found)
     leave()
 

@@ -15,9 +15,7 @@ from seqcast.runtime.threads import cores
     ("options", "message"),
     [
         ({"workers": 0}, "workers: expected a whole number >= 1, received 0"),
-        ({"workers": 2.0}, "workers: expected a whole number >= 1, received 2.0"),
         ({"workers": 2, "cpus_per_worker": 0}, "cpus_per_worker: expected a whole number >= 1"),
-        ({"workers": 2, "max_failures": -1}, "max_failures: expected a whole number >= 0"),
         ({"workers": 2, "address": ""}, "address: expected local, auto, host:port, ray://host:port or None"),
         ({"workers": 4, "parts": 6}, "parts: expected a multiple of workers=4, so that each worker has as many"),
         ({"workers": 2, "min_workers": 3}, "min_workers: expected at most workers=2, received 3"),
@@ -32,10 +30,7 @@ def test_impossible_numbers_are_refused(options, message):
     ("cluster", "of_training", "parts"),
     [
         ({"workers": 1}, None, 4),
-        ({"workers": 3}, None, 6),
-        ({"workers": 8}, None, 8),
         ({"workers": 2, "parts": 8}, None, 8),
-        ({"workers": 2, "parts": 8}, 8, 8),
         ({"workers": 2}, 6, 6),
         ({"workers": 2, "parts": 8}, 4, "those of the RayCluster, 8, or none in the TrainingSpec"),
         ({"workers": 2}, 3, "a multiple of workers=2"),
@@ -50,13 +45,8 @@ def test_parts_of_a_batch(cluster, of_training, parts):
             RayCluster(**cluster).shared_parts(training)
 
 
-def test_a_worker_a_core_by_default():
-    assert RayCluster().workers == cores()
-
-
-@pytest.mark.parametrize(("workers", "parts", "count"), [(1, 4, 1), (3, 4, 2), (4, 4, 4), (5, 6, 3), (9, 8, 8)])
-def test_parts_are_shared_out_evenly(workers, parts, count):
-    assert processes_among(workers, parts) == count
+def test_parts_are_shared_out_evenly():
+    assert [processes_among(*given) for given in ((1, 4), (3, 4), (4, 4), (5, 6), (9, 8))] == [1, 2, 4, 3, 8]
 
 
 def test_a_fit_takes_a_cluster_only(frame, small_forecaster):
@@ -101,6 +91,7 @@ for use in (lambda: RayCluster(2).connect(), lambda: RayCluster(2).executor().ma
 
 
 def test_the_command_line_makes_a_cluster(tmp_path):
+    assert RayCluster().workers == cores()
     assert MachineOptions().cluster(None) is None
     cluster = MachineOptions(ray="local", workers=3).cluster(tmp_path)
     assert (cluster.workers, cluster.address, cluster.storage) == (3, "local", tmp_path)

@@ -1,5 +1,6 @@
 """Trainings that workers of Ray share, jobs that each of them runs, and what is refused."""
 
+import contextlib
 import os
 import re
 import signal
@@ -16,45 +17,32 @@ import pytest
 
 from seqcast import RayCluster
 from seqcast.cli.main import main
-from seqcast.engine.jobs import run_jobs
 from seqcast.errors import ClusterError, SpecError, TrainingError, WorkerDiedError
-from seqcast.runtime.executors import LokyExecutor, stop_workers
+from seqcast.runtime.executors import stop_workers
 from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
-]
+pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
 
 # Long enough to be killed in the middle, once the first epoch is over.
 LONG = {"epochs": 30, "steps_per_epoch": 20}
 
 
-def weights_of(forecaster):
-    return [weights for engine in forecaster.engines_ for weights in engine.weights]
-
-
 def assert_close(ours, theirs, **tolerance):
-    assert len(ours) == len(theirs) > 0
+    """Compare the weights of engines or of forecasters."""
+    ours, theirs = (getattr(each, "engines_", [each]) for each in (ours, theirs))
     for one, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(one, other, **(tolerance or {"rtol": 0, "atol": 0}))
-
-
-def step_of(path):
-    """Return the step of a checkpoint."""
-    return int(path.stem)
+        for weight, same in zip(one.weights, other.weights, strict=True):
+            np.testing.assert_allclose(weight, same, rtol=0, **tolerance)
 
 
 def share_workers():
     """Return the process ids of Ray Train's workers."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             if b"ray::RayTrainWorker" in path.read_bytes():
                 found.append(int(path.parent.name))
-        except OSError:
-            continue
     return found
 
 
@@ -80,7 +68,7 @@ def after_first_checkpoint(folder, act):
 def test_a_shared_training_is_that_of_one_process(cluster, frame, small_forecaster):
     alone = small_forecaster({"parts": 4}).fit(frame)
     together = small_forecaster().fit(frame, on=cluster)
-    assert_close(weights_of(together), weights_of(alone), atol=1e-4, rtol=0)
+    assert_close(together, alone, atol=1e-4)
     ours, theirs = (each.history_["val_loss"][-1] for each in (together, alone))
     assert ours == pytest.approx(theirs, rel=0.01)
     assert together.history_.parts == together.engine_.parts == 4
@@ -93,7 +81,7 @@ def test_a_training_goes_on_after_a_worker_was_killed(cluster, frame, small_fore
     kills = []
 
     def kill():
-        kills.append((time.time(), max(step_of(path) for path in tmp_path.rglob("*.checkpoint"))))
+        kills.append((time.time(), max(int(path.stem) for path in tmp_path.rglob("*.checkpoint"))))
         os.kill(share_workers()[-1], signal.SIGKILL)
 
     thread = after_first_checkpoint(tmp_path, kill)
@@ -102,9 +90,9 @@ def test_a_training_goes_on_after_a_worker_was_killed(cluster, frame, small_fore
     thread.join()
     ((moment, step),) = kills
     assert len(forecaster.history_) == LONG["epochs"]
-    assert_close(weights_of(forecaster), weights_of(whole), atol=1e-5, rtol=0)
+    assert_close(forecaster, whole, atol=1e-5)
     # What came before the last checkpoint was not trained once more.
-    later = [step_of(path) for path in tmp_path.rglob("*.checkpoint") if path.stat().st_mtime > moment + 1]
+    later = [int(path.stem) for path in tmp_path.rglob("*.checkpoint") if path.stat().st_mtime > moment + 1]
     assert min(later) > step
 
 
@@ -115,7 +103,7 @@ def test_a_training_goes_on_with_another_number_of_workers(cluster, small_job, t
     whole, further = job.engine(), job.engine()
     cluster.train(job, whole)
     for path in tmp_path.glob("*.checkpoint"):
-        if step_of(path) > 5:
+        if int(path.stem) > 5:
             path.unlink()
     first = states.newest()
     first.history.epochs["loss"][0] = 123.0
@@ -123,7 +111,7 @@ def test_a_training_goes_on_with_another_number_of_workers(cluster, small_job, t
     history = RayCluster(workers=4).train(job, further)
     assert history["loss"][0] == 123.0
     assert len(history) == 4
-    assert_close(further.weights, whole.weights, atol=1e-4, rtol=0)
+    assert_close(further, whole, atol=1e-4)
 
 
 @pytest.mark.skipif(not os.environ.get("SEQCAST_RAY_MACHINES"), reason="two minutes: SEQCAST_RAY_MACHINES=1 runs it")
@@ -189,16 +177,6 @@ def test_workers_that_die_too_often(cluster, frame, small_forecaster, tmp_path):
 # ---------------------------------------------------------------- a job for each worker
 
 
-def test_several_networks_have_the_bits_of_workers_of_this_machine(cluster, small_job):
-    jobs = [small_job("weights", seeds=(seed, 4)) for seed in (3, 5, 7)]
-    ours = run_jobs(jobs, executor=cluster.executor())
-    theirs = run_jobs(jobs, executor=LokyExecutor(2))
-    stop_workers()
-    for (engine, history, _), (other, other_history, _) in zip(ours, theirs, strict=True):
-        assert_close(engine.weights, other.weights)
-        assert history.epochs == other_history.epochs
-
-
 def test_members_and_refits_go_to_a_worker_each(cluster, frame, small_forecaster, monkeypatch):
     def backtest(**where):
         return small_forecaster(members=2).backtest(frame, 2, refit=True, **where)
@@ -212,45 +190,27 @@ def test_members_and_refits_go_to_a_worker_each(cluster, frame, small_forecaster
 def test_trials_of_a_search_run_in_the_workers(cluster, frame):
     from seqcast.tune import Range, tune
 
-    found = tune(
-        frame,
-        7,
-        preset="classic",
-        training={"epochs": 1, "steps_per_epoch": 2},
-        space={"dropout": Range(0.0, 0.2)},
-        trials=3,
-        ensemble=1,
-        random_state=0,
-        verbose=0,
-        on=cluster,
-    )
+    options = {"preset": "classic", "training": {"epochs": 1, "steps_per_epoch": 2}, "random_state": 0, "verbose": 0}
+    found = tune(frame, 7, space={"dropout": Range(0.0, 0.2)}, trials=3, ensemble=1, on=cluster, **options)
     assert len(found.trials) == 3
     assert len(found.forecaster.predict()) == 21
 
 
-def test_results_come_in_the_order_of_the_jobs(cluster):
-    told = []
-    results = cluster.executor().map(
-        lambda base, exponent: base**exponent,
-        [(2, 3), (3, 2), (5, 0), (1, 1)],
-        finished=lambda place, result: told.append((place, result)),
-    )
-    assert results == [8, 9, 1, 1]
-    assert sorted(told) == list(enumerate(results))
-    assert cluster.executor().map(abs, []) == []
-
-
-def test_a_worker_has_one_thread_and_our_backend(cluster):
-    def look():
+def test_a_worker_has_one_thread_and_our_backend_and_results_come_in_the_order_of_the_jobs(cluster):
+    def look(number):
         import keras
 
         from seqcast.runtime.threads import threads
 
-        return os.getpid(), threads(), os.environ["OMP_NUM_THREADS"], keras.backend.backend()
+        return number, os.getpid(), threads(), os.environ["OMP_NUM_THREADS"], keras.backend.backend()
 
-    ((process, *rest),) = cluster.executor().map(look, [()])
-    assert process != os.getpid()
-    assert rest == [1, "1", "jax"]
+    told = []
+    results = cluster.executor().map(look, [(3,), (1,), (2,)], finished=lambda *result: told.append(result))
+    for number, (asked, process, *rest) in zip((3, 1, 2), results, strict=True):
+        assert (asked, rest) == (number, [1, "1", "jax"])
+        assert process != os.getpid()
+    assert sorted(told) == list(enumerate(results))
+    assert cluster.executor().map(abs, []) == []
 
 
 def test_the_first_error_comes_out_as_itself_and_nothing_goes_on(cluster, tmp_path):
@@ -268,17 +228,15 @@ def test_the_first_error_comes_out_as_itself_and_nothing_goes_on(cluster, tmp_pa
 
 
 def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_path):
-    def die_once():
-        first = not (tmp_path / "seen").exists()
-        (tmp_path / "seen").touch()
-        if first:
+    def die_once(name):
+        if not (tmp_path / name).exists():
+            (tmp_path / name).touch()
             os._exit(1)
         return True
 
     with pytest.raises(WorkerDiedError, match="a process that computes"):
-        cluster.executor(retries=0).map(die_once, [()])
-    (tmp_path / "seen").unlink()
-    assert cluster.executor(retries=1).map(die_once, [()]) == [True]
+        cluster.executor(retries=0).map(die_once, [("first",)])
+    assert cluster.executor(retries=1).map(die_once, [("second",)]) == [True]
 
 
 # ---------------------------------------------------------------- the page, and the command line

@@ -75,19 +75,10 @@ def walk(path):
 
 def environment(folder):
     """Return the environment of somebody who has set nothing, with the locked versions."""
-    ours = {
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "VIRTUAL_ENV",
-        "KERAS_BACKEND",
-        "XLA_FLAGS",
-        "COLUMNS",
-        "MAKEFLAGS",
-        "MAKELEVEL",
-    }
+    ours = "PYTHONPATH PYTHONHOME VIRTUAL_ENV KERAS_BACKEND XLA_FLAGS COLUMNS MAKEFLAGS MAKELEVEL"
     python = Path(sys.executable).resolve().parent
     return {
-        **{name: value for name, value in os.environ.items() if name not in ours},
+        **{name: value for name, value in os.environ.items() if name not in ours.split()},
         "PATH": f"{python}{os.pathsep}{os.environ['PATH']}",
         "PIP_CONSTRAINT": str(ROOT / "requirements.lock"),
         "SEQCAST_CACHE_DIR": str(folder / "cache"),

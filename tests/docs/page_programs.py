@@ -2,27 +2,17 @@
 
 A block of `python` or `shell` is a program. A block of `text` that comes next is what it prints, or the error that it
 ends with. Numbers are not compared, since they depend on the machine; words, columns and rows are.
-
-    python tests/docs/page_programs.py docs/start.md
-
-runs a page as it is written, in a folder of its own, and writes outputs and pictures anew: of a picture
-`images/start_forecast.png` of `start.md` that is the file `forecast.png` which the page makes.
 """
 
 import collections
 import contextlib
 import dataclasses
 import io
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
-import textwrap
 import time
-from pathlib import Path
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 ERROR = re.compile(r"(?:\w+Error|Error): ")
@@ -38,7 +28,6 @@ class Program:
     code: str
     line: int
     shown: str | None = None
-    span: tuple[int, int] | None = None
 
     @property
     def fails(self):
@@ -57,7 +46,7 @@ def programs_of(page):
             program = Program(language, code, page.count("\n", 0, fence.start()) + 2)
             programs.append(program)
         elif language == "text" and before is not None:
-            before.shown, before.span = code, fence.span(2)
+            before.shown = code
         before = program
     return programs
 
@@ -78,6 +67,23 @@ def changed(programs, changes):
             code = code.replace(old, new)
         smaller.append(dataclasses.replace(program, code=code))
     return smaller
+
+
+def page(path, changes=(), *, language=None, without=()):
+    """Return the programs of a page with pieces of text replaced.
+
+    Args:
+        path: The page.
+        changes: The new text for each piece of text.
+        language: Takes the programs in this language alone, whose output is then not compared.
+        without: Headings of sections that are left out.
+    """
+    sections = re.split(r"^(?=## )", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    headings = tuple(f"## {heading}\n" for heading in without)
+    programs = programs_of("".join(section for section in sections if not section.startswith(headings)))
+    if language is not None:
+        programs = [dataclasses.replace(each, shown=None) for each in programs if each.language == language]
+    return changed(programs, dict(changes))
 
 
 def masked(text):
@@ -153,9 +159,8 @@ def run_in_process(program, passed_over=()):
 
 def run_in_shell(program):
     """Run a block as somebody does who types it; return what it printed."""
-    done = subprocess.run(
-        ["bash", "-e", "-c", program.code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "check": False}
+    done = subprocess.run(["bash", "-e", "-c", program.code], **pipes)
     assert bool(done.returncode) is program.fails, f"line {program.line} ends with {done.returncode}: {done.stdout}"
     return done.stdout
 
@@ -180,43 +185,3 @@ def run(programs, page="page", *, shell=run_in_process, told=None):
             told(program, time.perf_counter() - began, printed)
         check_output(program, printed, page)
     return names
-
-
-def broken(printed):
-    """Return what was printed with lines that fit a page, but for those of tables."""
-    wrapper = textwrap.TextWrapper(118, break_long_words=False, break_on_hyphens=False)
-    sentence = re.compile(r"seqcast: |\w*Error: ")
-    lines = printed.rstrip("\n").splitlines()
-    return "\n".join(wrapper.fill(line) if sentence.match(line) else line for line in lines) + "\n"
-
-
-def write_anew(path):
-    """Run a page as it is written, and write outputs that are whole, and pictures, anew."""
-    path = path.resolve()
-    page = path.read_text(encoding="utf-8")
-    programs, outputs, before = programs_of(page), [], Path.cwd()
-
-    def shell(program):
-        return run_in_process(program, [""])
-
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        names = {"__name__": "__main__"}
-        for program in programs:
-            printed = shell(program) if program.language == "shell" else run_python(program, names, path.name)
-            if program.shown is not None and "…\n" not in program.shown:
-                outputs.append((program.span, broken(printed)))
-        for picture in set(re.findall(rf"\]\((images/{path.stem}_[^)]+)\)", page)):
-            made = Path(folder, picture.removeprefix(f"images/{path.stem}_"))
-            if made.exists():
-                shutil.copy(made, path.parent / picture)
-        os.chdir(before)
-    for (start, stop), printed in reversed(outputs):
-        page = page[:start] + printed + page[stop:]
-    path.write_text(page, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("COLUMNS", "80")
-    for each in sys.argv[1:]:
-        write_anew(Path(each))

@@ -1,7 +1,7 @@
 """The post as a notebook: it runs, and the page that is kept was made from it."""
 
 import base64
-import importlib.util
+import importlib
 import io
 import itertools
 import re
@@ -14,27 +14,18 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images" / "post"
 PAGE = (ROOT / "docs" / "post.md").read_text()
 NOTEBOOK = nbformat.read(ROOT / "examples" / "post.ipynb", as_version=4)
 CODE = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
 PICTURES = re.findall(r"^!\[(.*)\]\((.*)\)$", PAGE, flags=re.MULTILINE)
-SMALL = {
-    "windows": 512,
-    "epochs": 1,
-    "test_windows": 60,
-    "probed_windows": 60,
-    "seeds": 1,
-    "echo_units": (16,),
-}
+SMALL = {"windows": 512, "epochs": 1, "test_windows": 60, "probed_windows": 60, "seeds": 1, "echo_units": (16,)}
 
 
 @pytest.fixture(scope="module")
 def post_page():
     sys.path.append(str(ROOT / "benchmarks"))
-    specification = importlib.util.spec_from_file_location("post_page", ROOT / "benchmarks" / "post_page.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return importlib.import_module("post_page")
 
 
 def notebook_of(*outputs, source="1"):
@@ -74,9 +65,7 @@ def test_the_page_is_of_this_notebook():
 
 
 def test_the_pictures_are_those_of_the_page():
-    assert {path.name for path in (ROOT / "docs" / "images" / "post").iterdir()} == {
-        Path(path).name for _, path in PICTURES
-    }
+    assert {path.name for path in IMAGES.iterdir()} == {Path(path).name for _, path in PICTURES}
     for words, path in PICTURES:
         assert len(words) > 20, f"{path} has no alternative text"
         assert (ROOT / "docs" / path).stat().st_size <= 60_000
@@ -84,22 +73,16 @@ def test_the_pictures_are_those_of_the_page():
             assert image.format == "PNG"
 
 
-def test_the_notebook_is_kept_without_outputs():
+def test_it_is_kept_without_outputs_and_its_code_is_public_and_fits_a_page():
     nbformat.validate(NOTEBOOK)
     for cell in CODE:
         assert (cell.outputs, cell.execution_count) == ([], None), cell.id
-    assert [cell.id for cell in CODE if "parameters" in cell.metadata.get("tags", ())] == ["parameters"]
-
-
-def test_each_step_is_told_before_it_is_shown():
-    kinds = [cell.cell_type for cell in NOTEBOOK.cells]
-    assert all(pair != ("code", "code") for pair in itertools.pairwise(kinds))
-
-
-def test_its_code_is_public_and_fits_a_page():
-    for cell in CODE:
         assert not re.search(r"\._|\b_[a-z]", cell.source), f"{cell.id} uses a private name"
         assert max(map(len, cell.source.splitlines())) <= 95, f"{cell.id} has a line that a page would cut"
+    assert [cell.id for cell in CODE if "parameters" in cell.metadata.get("tags", ())] == ["parameters"]
+    # Each step is told before it is shown.
+    kinds = [cell.cell_type for cell in NOTEBOOK.cells]
+    assert ("code", "code") not in itertools.pairwise(kinds)
 
 
 def test_values_of_parameters_are_replaced(post_page):
@@ -116,14 +99,9 @@ def test_links_and_pictures_are_those_of_the_page_s_folder(post_page):
     assert "![a picture](images/post/the-cell.png)" in text
     assert "```text\n  one line\nand another\n```" in text
     assert list(pictures) == ["images/post/the-cell.png"]
-    assert notebook.cells[1].outputs[0].metadata == {}  # the notebook stays as it is
-
-
-def test_warnings_do_not_get_on_the_page(post_page):
-    with pytest.raises(SystemExit, match="cell the-cell wrote an error or a warning:\nlook out"):
-        post_page.page(notebook_of(nbformat.v4.new_output("stream", name="stderr", text="look out")))
-
-
-def test_pictures_that_are_too_large_are_refused(post_page):
-    with pytest.raises(SystemExit, match=r"images/post/the-cell.png has [0-9,]+ bytes, more than 60,000: draw less"):
-        post_page.page(notebook_of(picture(400)))
+    for output, message in (
+        (nbformat.v4.new_output("stream", name="stderr", text="look out"), "wrote an error or a warning:\nlook out"),
+        (picture(400), r"images/post/the-cell.png has [0-9,]+ bytes, more than 60,000: draw less"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            post_page.page(notebook_of(output))

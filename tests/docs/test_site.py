@@ -4,9 +4,7 @@
 """
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
@@ -14,10 +12,8 @@ import seqcast
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "site"
-HERE = "http://site/"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
-NOT_FINE = ("error", "warning")
 
 pytestmark = pytest.mark.browser
 
@@ -42,22 +38,6 @@ LOOK = """() => {
   }
   return problems;
 }"""
-
-
-class _Page(HTMLParser):
-    """The links of a page, and the places in it to which links may lead."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.links, self.places = [], set()
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        """Note a link or a place."""
-        found = dict(attributes)
-        if tag == "a" and found.get("href"):
-            self.links.append(found["href"])
-        self.places.update(value for name in ("id", "name") if (value := found.get(name)))
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +71,12 @@ def open_browser(chromium):
                 route.abort()
 
         page.route("**/*", only_ours)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in NOT_FINE else None)
+        page.on("console", lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         # The browser drops what a page that it leaves has not loaded yet, such as its icon.
         dropped = "net::ERR_ABORTED"
-        page.on(
-            "requestfailed",
-            lambda request: complaints.append(f"failed: {request.url}") if request.failure != dropped else None,
-        )
-        page.on(
-            "response", lambda answer: complaints.append(f"{answer.status}: {answer.url}") if not answer.ok else None
-        )
+        page.on("requestfailed", lambda it: complaints.append(it.url) if it.failure != dropped else None)
+        page.on("response", lambda it: complaints.append(f"{it.status}: {it.url}") if not it.ok else None)
         return page
 
     yield opened
@@ -122,21 +97,6 @@ def test_no_page_is_missing(pages, site_modules):
     assert f"{gathering.CODE}/examples/inside_demand.py.html" in pages
 
 
-def test_links_lead_to_pages_and_places_that_are_there(pages):
-    read = {page: _Page(SITE / page) for page in pages}
-    lost = []
-    for page, found in read.items():
-        for link in found.links:
-            parts = urlsplit(urljoin(f"{HERE}{page}", link))
-            if not parts.geturl().startswith(HERE):
-                continue
-            target, place = unquote(parts.path).lstrip("/") or "index.html", unquote(parts.fragment)
-            there = target in read or (SITE / target).is_file()
-            if not there or (place and target in read and place not in read[target].places):
-                lost.append(f"{page}: {link}")
-    assert lost == []
-
-
 # ---------------------------------------------------------------- what is seen
 
 
@@ -152,27 +112,16 @@ def test_every_page_is_whole(pages, address, open_browser, viewport):
     assert problems == {}
 
 
-def test_equations_of_docstrings_are_set(address, open_browser):
+def test_equations_of_docstrings_are_set_and_fonts_come_with_the_site(address, open_browser):
     browser = open_browser(address)
     browser.goto(f"{address}reference/network.html")
     assert browser.locator(".arithmatex .katex-display").count() >= 3
     assert "tanh" in browser.locator(".arithmatex").filter(has_text="tanh").first.inner_text()
     assert browser.get_by_text(".. math::").count() == 0
-
-
-def test_the_version_is_in_the_header(address, open_browser):
-    browser = open_browser(address)
-    browser.goto(address)
     assert browser.locator("header .md-header__topic").first.inner_text() == f"seqcast {seqcast.__version__}"
-
-
-def test_fonts_come_with_the_site(address, open_browser):
-    browser = open_browser(address)
-    browser.goto(address)
-    loaded = browser.evaluate(
-        "document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))"
-    )
-    assert {name.strip('"') for name in loaded} >= {"Inter Variable", "JetBrains Mono Variable"}
+    fonts = "document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))"
+    loaded = {name.strip('"') for name in browser.evaluate(fonts)}
+    assert loaded >= {"Inter Variable", "JetBrains Mono Variable"}
 
 
 @pytest.mark.parametrize("place", ["server", "folder"])
@@ -198,12 +147,9 @@ def test_dark_mode_toggles_and_is_kept(address, open_browser):
     browser.goto(f"{address}gallery.html")
     assert browser.locator("body").get_attribute("data-md-color-scheme") == "slate"
     assert browser.evaluate(colour) != light
-
-
-def test_dark_mode_follows_the_system(address, open_browser):
-    browser = open_browser(address, color_scheme="dark")
-    browser.goto(address)
-    assert browser.locator("body").get_attribute("data-md-color-scheme") == "slate"
+    by_system = open_browser(address, color_scheme="dark")
+    by_system.goto(address)
+    assert by_system.locator("body").get_attribute("data-md-color-scheme") == "slate"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -134,13 +134,8 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
     ("network", "horizon", "message"),
     [
         ({"head": "student_t"}, 3, "head: expected one of 'point', .*, received 'student_t'"),
-        ({"head": "negative_binomial"}, 3, "head: .*received 'negative_binomial'"),
         ({"head": "normal", "decoder_input": "teacher"}, 3, "decoder_input: .*received 'teacher'"),
-        (
-            {"head": "normal", "decoder_input": "position"},
-            4,
-            "horizon: expected at most the trained one, 3, received 4",
-        ),
+        ({"head": "normal", "decoder_input": "position"}, 4, "horizon: expected at most the trained one, 3, rec"),
         ({"bidirectional": True, "decoder_input": "position"}, 4, "horizon: expected at most the trained one, 3"),
         ({"decoder_input": "position"}, None, "horizon: expected a number with decoder_input='position'"),
     ],
@@ -151,15 +146,13 @@ def test_what_cannot_be_written(network, horizon, message):
         check_network(NetworkSpec(**network), window, horizon)
 
 
-@pytest.mark.parametrize("part", ["cell", "normalise", "attention"])
-def test_parts_of_ones_own_are_refused_by_name(part, monkeypatch):
-    monkeypatch.setitem(NetworkSpec._names, part, (*NetworkSpec._names[part], "own"))
+def test_every_part_of_a_spec_is_written_and_those_of_ones_own_are_refused_by_name(monkeypatch):
     window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
-    with pytest.raises(SpecError, match=f"{part}: expected one of .*, received 'own'"):
-        check_network(NetworkSpec(**{part: "own"}), window, 3)
-
-
-def test_every_part_of_a_spec_is_written_or_known():
     for name, known in WRITTEN.items():
         others = set(NetworkSpec._names[name]) - set(known)
         assert others == ({"student_t", "negative_binomial"} if name == "head" else set())
+    for part in ("cell", "normalise", "attention"):
+        with monkeypatch.context() as patch:
+            patch.setitem(NetworkSpec._names, part, (*NetworkSpec._names[part], "own"))
+            with pytest.raises(SpecError, match=f"{part}: expected one of .*, received 'own'"):
+                check_network(NetworkSpec(**{part: "own"}), window, 3)

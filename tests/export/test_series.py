@@ -69,20 +69,17 @@ def check(session, forecaster, new, horizon=None):
 
 CASES = {
     "standard with gaps": {"gaps": 0.1, "scale": "standard"},
-    "robust": {"scale": "robust"},
     "minmax with gaps": {"gaps": 0.1, "scale": "minmax"},
     "mean and counts": {"scale": "mean", "support": "counts", "level": (80,)},
     "log with gaps": {"gaps": 0.1, "scale": "log"},
-    "log1p": {"scale": "log1p"},
     "the mean": {"scale": "standard", "point": "mean"},
     "none, a point": {"scale": "none", "preset": POINT},
-    "calibrated": {"calibrate": True, "level": (50, 80)},
+    "calibrated": {"calibrate": True, "level": (50, 80), "scale": "robust"},
     "a calibrated point": {"calibrate": True, "level": (80,), "preset": POINT},
-    "members and their median": {"members": 3},
+    "members and their median": {"members": 3, "scale": "log1p"},
     "members and their mean": {"members": 2, "combine": "mean"},
     "contexts of several lengths": {"members": 2, "context_length": (14, 21)},
     "segment with gaps": {"gaps": 0.1, "preset": "segment"},
-    "classic": {"preset": "classic"},
 }
 
 
@@ -100,19 +97,14 @@ def test_it_forecasts_new_series_as_we_do(name, tmp_path, run_file):
         check(session, forecaster, frame(("n1", "n2"), 9, seed=9))  # shorter than the context
 
 
-def test_a_forecaster_of_files_and_one_that_was_loaded(tmp_path, run_file):
+def test_a_forecaster_of_files(tmp_path, run_file):
     pytest.importorskip("pyarrow")
     (tmp_path / "rows").mkdir()
     for name in "ab":
         frame((name,), 120, gaps=0.05).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
     forecaster = fitted(tmp_path / "rows")
-    forecaster.save(tmp_path / "model.seqcast")
-    new = frame(("n1", "n2"), 60, gaps=0.05, seed=3)
-    for number, model in enumerate((forecaster, Forecaster.load(tmp_path / "model.seqcast"))):
-        path = tmp_path / f"{number}.onnx"
-        model.export(path)
-        check(run_file(path), forecaster, new)
-    assert (tmp_path / "0.onnx").read_bytes() == (tmp_path / "1.onnx").read_bytes()
+    forecaster.export(tmp_path / "model.onnx")
+    check(run_file(tmp_path / "model.onnx"), forecaster, frame(("n1", "n2"), 60, gaps=0.05, seed=3))
 
 
 def test_any_horizon(tmp_path, run_file):
@@ -125,14 +117,8 @@ def test_any_horizon(tmp_path, run_file):
 
 
 def test_a_longer_horizon_of_segments(tmp_path, run_file):
-    network = NetworkSpec(
-        encoder_units=(6,),
-        decoder_units=(6,),
-        normalise="instance",
-        segment=3,
-        decoder_input="position",
-        decoding="parallel",
-    )
+    segments = {"normalise": "instance", "segment": 3, "decoder_input": "position", "decoding": "parallel"}
+    network = NetworkSpec(encoder_units=(6,), decoder_units=(6,), **segments)
     forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), network)
     forecaster.export(tmp_path / "model.onnx", horizon=17)
     check(run_file(tmp_path / "model.onnx"), forecaster, frame(("n1",), 60, gaps=0.1, seed=1), 17)
@@ -151,13 +137,12 @@ def test_several_targets(tmp_path, run_file):
     assert session.metadata["past"]["targets"] == ["y", "z"]
 
 
-@pytest.mark.parametrize("scale", ["standard", "log"])
-def test_known_series_by_their_own_scaling(scale, tmp_path, run_file):
+def test_known_series_by_their_own_scaling(tmp_path, run_file):
     df = frame(("a", "b"), 120)
-    forecaster = fitted(df, scale=scale)
+    forecaster = fitted(df, scale="log")
     forecaster.export(tmp_path / "model.onnx", scaling="given")
     scaler = forecaster.series_state_.scaler
-    feeds = {"loc": scaler.loc, "scale": scaler.scale} | ({} if scaler.unit is None else {"unit": scaler.unit})
+    feeds = {"loc": scaler.loc, "scale": scaler.scale, "unit": scaler.unit}
     found = run_file(tmp_path / "model.onnx")(past=values(df), **feeds)["point"]
     ours = forecaster.predict()["seqcast"].to_numpy().reshape(2, HORIZON)
     np.testing.assert_allclose(found, ours, rtol=1e-4, atol=1e-4)
@@ -173,10 +158,7 @@ def test_the_last_season_and_blends(gaps, tmp_path, run_file):
     naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
     candidates = (FittedLastSeason(7, naive), *state.candidates)
-    for shares in (
-        {"seasonal_naive": 1.0},
-        {"seasonal_naive": 0.3, "trained": 0.7},
-    ):
+    for shares in ({"seasonal_naive": 1.0}, {"seasonal_naive": 0.3, "trained": 0.7}):
         among = tuple(each for each in candidates if each.name in shares)
         forecaster = forecaster.with_fitted(replace(state, choice=Choice(shares), candidates=among))
         forecaster.export(tmp_path / "model.onnx")
@@ -260,18 +242,16 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     onnx.checker.check_model(model, full_check=True)
     assert model.producer_name == "seqcast"
     assert [each.version for each in model.opset_import] == [21]
+    forecaster.save(tmp_path / "model.seqcast")
+    Forecaster.load(tmp_path / "model.seqcast").export(tmp_path / "loaded.onnx")
+    assert (tmp_path / "loaded.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
     session = run_file(tmp_path / "model.onnx")
     assert session.inputs == {"past": ["batch", "time"]}
     told = session.metadata
     assert (told["format"], told["seqcast"]) == (1, seqcast.__version__)
     assert told["horizon"] == HORIZON
-    assert told["model"] == {
-        "name": "seqcast",
-        "kind": "Forecaster",
-        "frequency": "D",
-        "season_length": 7,
-        "missing": "fill",
-    }
+    kind = {"name": "seqcast", "kind": "Forecaster", "frequency": "D", "season_length": 7, "missing": "fill"}
+    assert told["model"] == kind
     assert told["past"] == {
         "targets": ["y"],
         "context_length": forecaster.context_length_,
@@ -284,22 +264,6 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     assert probabilities == [0.025, 0.1, 0.9, 0.975]
 
 
-def test_the_same_forecaster_makes_the_same_file(forecaster, tmp_path):
-    forecaster.save(tmp_path / "model.seqcast")
-    Forecaster.load(tmp_path / "model.seqcast").export(tmp_path / "loaded.onnx")
-    for name in ("first.onnx", "second.onnx"):
-        forecaster.export(tmp_path / name)
-    first, second, loaded = ((tmp_path / f"{name}.onnx").read_bytes() for name in ("first", "second", "loaded"))
-    assert first == second == loaded
-
-
-def test_a_row_does_not_depend_on_its_company(forecaster, tmp_path, run_file):
-    forecaster.export(tmp_path / "model.onnx")
-    session, past = run_file(tmp_path / "model.onnx"), values(frame(("n1", "n2", "n3"), 40))
-    together = session(past=past)["point"]
-    np.testing.assert_allclose(session(past=past[1:2])["point"], together[1:2], rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -308,13 +272,9 @@ def test_a_row_does_not_depend_on_its_company(forecaster, tmp_path, run_file):
         ({"scaling": "window"}, "scaling: .*'past'"),
     ],
 )
-def test_options(forecaster, options, message, tmp_path):
+def test_what_is_in_the_way(forecaster, options, message, tmp_path, monkeypatch):
     with pytest.raises(SpecError, match=message):
         forecaster.export(tmp_path / "model.onnx", **options)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
     with pytest.raises(NotFittedError):
         Forecaster(3).export(tmp_path / "model.onnx")
     with pytest.raises(SaveError):
@@ -322,6 +282,7 @@ def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingPackageError, match=r"seqcast\[onnx\]"):
         forecaster.export(tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("preset", ["pretrained", "auto"])
@@ -330,14 +291,6 @@ def test_the_pretrained_network_has_no_operators(preset, tmp_path):
     state = forecaster.fitted_
     zero_shot = [each for each in state.candidates if isinstance(each, FittedZeroShot)]
     forecaster = forecaster.with_fitted(replace(state, choice=Choice({zero_shot[0].name: 1.0}), candidates=zero_shot))
-    with pytest.raises(
-        SpecError, match=r"export: expected networks that were trained.*received a share of 'pretrained'"
-    ):
+    with pytest.raises(SpecError, match=r"export: expected networks that were tr.*received a share of 'pretrained'"):
         forecaster.export(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
-
-
-def test_heads_that_onnx_does_not_have(tmp_path):
-    forecaster = fitted(frame(("a",), 60), NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="student_t"))
-    with pytest.raises(SpecError, match=r"head: .*received 'student_t'"):
-        forecaster.export(tmp_path / "model.onnx")

@@ -25,13 +25,11 @@ def planted(seed, rows=500):
     return pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=rows), "y": y, **covariates})
 
 
-def fitted(df, **options):
+def fitted(df):
     network = NetworkSpec(encoder_units=(8,), decoder_units=(8,))
     training = {"epochs": 15, "batch_size": 32, "learning_rate": 0.02, "validation_fraction": 0.2}
-    forecaster = Forecaster(
-        2, context_length=4, preset=network, training=training, calendar="none", scale="standard", level=(),
-        future_covariates=(*TELLING, *SILENT), random_state=0, verbose=0, **options,
-    )  # fmt: skip
+    options = {"context_length": 4, "preset": network, "training": training, "calendar": "none", "scale": "standard"}
+    forecaster = Forecaster(2, **options, level=(), future_covariates=(*TELLING, *SILENT), random_state=0, verbose=0)
     return forecaster.fit(df)
 
 
@@ -56,10 +54,8 @@ def test_it_is_the_growth_of_the_error(forecaster):
     error = np.sqrt(np.mean((forecast - windows.truth) ** 2))
     order = np.random.default_rng(4).permutation(len(windows))
     changed = {name: values.copy() for name, values in windows.inputs.items()}
-    changed["past"][..., 2], changed["future"][..., 1] = (
-        changed["past"][order][..., 2],
-        changed["future"][order][..., 1],
-    )
+    for name, place in (("past", 2), ("future", 1)):
+        changed[name][..., place] = changed[name][order][..., place]
     grown = np.sqrt(np.mean((windows.engine.predict(changed, windows.horizon) - windows.truth) ** 2))
     assert found.loc["two", "importance"] == pytest.approx(grown - error, abs=1e-6)
     assert found.loc["two", "spread"] == 0
@@ -72,15 +68,10 @@ def test_windows_that_were_trained_on_do_not_count(forecaster):
     assert set(forecaster.covariate_importance(newer)["covariate"][:2]) == set(TELLING)
     with pytest.raises(DataError, match="expected two windows or more that were not trained on, received 0"):
         forecaster.covariate_importance(df[:400])  # a fifth of the rows are validation rows
+    with pytest.raises(DataError, match="expected two windows or more, received 1"):
+        covariate_importance(forecaster.model_inputs(step_size=1)[:1])
+    with pytest.raises(DataError, match="expected windows whose truth is known"):
+        covariate_importance(forecaster.model_inputs(future=newer))
     pd.testing.assert_frame_equal(forecaster.covariate_importance(df), forecaster.covariate_importance())
     with pytest.raises(SpecError, match="metric: expected one of 'mae', 'mse', 'rmse'"):
         forecaster.covariate_importance(metric="mape")
-
-
-def test_without_covariates_or_truth_there_is_nothing_to_say(forecaster):
-    with pytest.raises(DataError, match="expected two windows or more, received 1"):
-        covariate_importance(forecaster.model_inputs(step_size=1)[:1])
-    newer = planted(1, rows=40)
-    future = newer.assign(ds=pd.date_range(planted(0)["ds"].iloc[-1] + pd.Timedelta("1D"), periods=40))
-    with pytest.raises(DataError, match="expected windows whose truth is known"):
-        covariate_importance(forecaster.model_inputs(future=future))

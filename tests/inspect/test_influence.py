@@ -25,13 +25,10 @@ NETWORKS = {
 }
 
 
-def engine(options, *, future=0, observed=False, features=2, horizon=4):
+def engine(options, *, future=0, observed=False):
     spec = NetworkSpec(**{"encoder_units": (4,), "decoder_units": (4,), **options})
     made = Engine(spec, TrainingSpec(), seed=1)
-    window = WindowSpec(
-        horizon=horizon, features=features, targets=1, target_features=(0,), future=future, observed=observed
-    )
-    made.build(window, steps=1)
+    made.build(WindowSpec(4, features=2, targets=1, target_features=(0,), future=future, observed=observed), steps=1)
     return made
 
 
@@ -68,16 +65,12 @@ def test_derivatives_are_those_of_finite_differences(name, future):
             assert not np.delete(difference, window, axis=0).any()
 
 
-def test_gaps_are_read_as_they_are_filled():
+def test_a_large_reading_is_taken_in_parts_and_gaps_are_read_as_they_are_filled(monkeypatch):
     past = RANDOM.normal(size=(3, 6, 2)).astype("float32")
     past[1, 2, 0] = np.nan
-    found = sensitivity(reading_of(engine({}, observed=True), past=past))
-    assert np.isfinite(found.past).all()
-
-
-def test_a_large_reading_is_taken_in_parts(monkeypatch):
-    model_inputs = reading_of(engine({}))
+    model_inputs = reading_of(engine({}, observed=True), past=past)
     whole = sensitivity(model_inputs).past
+    assert np.isfinite(whole).all()
     monkeypatch.setattr("seqcast.engine.engine.MOST_NUMBERS", 4 * 6 * 2)
     np.testing.assert_allclose(sensitivity(model_inputs).past, whole, atol=1e-6)
 
@@ -99,6 +92,10 @@ def test_root_mean_squares_by_step_and_feature():
     assert depends.memory_length().tolist() == [1, 4, 5]
     assert depends.memory_length(0.75).tolist() == [1, 1, 4]
     assert depends.memory_length(1.0).tolist() == [1, 4, 5]
+    frame = depends.frame()
+    own = frame[(frame["step"] == 1) & (frame["feature"] == "y")].set_index("input_step")["sensitivity"]
+    assert own.to_dict() == {-4: 0, -3: 0, -2: 0, -1: 0, 0: 3}
+    assert frame.loc[frame["feature"] == "f", "input_step"].unique().tolist() == [1, 2, 3]
     with pytest.raises(SpecError, match="one of y, x"):
         depends.by_step("z")
     with pytest.raises(SpecError, match="known future"):
@@ -107,23 +104,13 @@ def test_root_mean_squares_by_step_and_feature():
         depends.memory_length(0.0)
 
 
-def test_the_frame_names_steps_from_now():
-    frame = planted().frame()
-    own = frame[(frame["step"] == 1) & (frame["feature"] == "y")].set_index("input_step")["sensitivity"]
-    assert own.to_dict() == {-4: 0, -3: 0, -2: 0, -1: 0, 0: 3}
-    assert frame.loc[frame["feature"] == "f", "input_step"].unique().tolist() == [1, 2, 3]
-    assert len(frame) == 3 * 5 * 2 + 3 * 3
-
-
 def test_memory_length_is_the_delay_of_a_copy():
     """Values that were read so many steps ago are to be told: nothing else matters, and nothing before them."""
     delays = [3, 7]
     noise = RANDOM.normal(size=(4_096, 10, 1)).astype("float32")
     copies = noise[:, [-delay for delay in delays]]
-    model = Seq2SeqRegressor(
-        encoder_units=(24,), decoder_units=(24,), learning_rate=0.02, epochs=25, batch_size=128,
-        validation_fraction=0.0, random_state=0, verbose=0,
-    ).fit(noise, copies)  # fmt: skip
+    sizes = {"encoder_units": (24,), "decoder_units": (24,), "validation_fraction": 0.0, "batch_size": 128}
+    model = Seq2SeqRegressor(**sizes, learning_rate=0.02, epochs=25, random_state=0, verbose=0).fit(noise, copies)
     assert np.square(model.predict(noise[:64]) - copies[:64]).mean() < 0.1  # it does copy
     assert sensitivity(model.model_inputs(noise[:64], copies[:64])).memory_length().tolist() == delays
 
@@ -131,10 +118,8 @@ def test_memory_length_is_the_delay_of_a_copy():
 # ---------------------------------------------------------------- attention and removal
 
 
-def test_attention_is_that_of_the_engine_or_refused():
-    made = engine({"attention": "dot"})
-    model_inputs = reading_of(made)
-    weights = attention(model_inputs)
+def test_attention_is_that_of_a_network_that_has_it():
+    weights = attention(reading_of(engine({"attention": "dot"})))
     assert weights.shape == (3, 4, 6)
     np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-5)
     with pytest.raises(SpecError, match="a network with attention"):

@@ -42,6 +42,9 @@ def test_a_frame_has_a_row_a_window_and_token(model_inputs):
     assert list(frame.columns) == ["window", "step", *(f"state_{k}" for k in range(1, 6))]
     assert frame["step"].tolist() == [*range(1, 10)] * 20
     assert trajectories(model_inputs).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
+    for part, layer, match in (("middle", 1, "part"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")):
+        with pytest.raises(SpecError, match=match):
+            trajectories(model_inputs).states(part, layer)
 
 
 def test_tokens_of_segments_stand_at_their_last_step():
@@ -63,12 +66,6 @@ def test_tokens_that_were_padded_are_left_out():
     assert frame.groupby("unique_id")["step"].min().to_dict() == {"long": -9, "short": -4}
 
 
-def test_there_is_no_such_layer(model_inputs):
-    for part, layer, match in (("middle", 1, "part"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")):
-        with pytest.raises(SpecError, match=match):
-            trajectories(model_inputs).states(part, layer)
-
-
 # ---------------------------------------------------------------- gates
 
 
@@ -81,19 +78,12 @@ def planted(gate, values, valid=None):
 def test_memory_is_the_time_in_which_a_state_shrinks_to_a_third(gate):
     table = gate_statistics(planted(gate, np.full((2, 5, 3), np.exp(-1 / 7))))
     np.testing.assert_allclose(table["memory"], 7.0)
-
-
-def test_gates_open_and_shut_are_counted():
     values = np.stack([np.zeros((4, 10)), np.ones((4, 10)), np.tile([0.0, 1.0], (4, 5))], axis=2)
-    table = gate_statistics(planted("update", values)).query("part == 'encoder'")
+    table = gate_statistics(planted(gate, values)).query("part == 'encoder'")
     assert table["shut"].tolist() == [1.0, 0.0, 0.5]
     assert table["open"].tolist() == [0.0, 1.0, 0.5]
-    assert table["memory"].iloc[1] > 1e6 or np.isinf(table["memory"].iloc[1])
-
-
-def test_padded_tokens_say_nothing_of_gates():
-    values = np.concatenate([np.zeros((1, 2, 1)), np.full((1, 2, 1), 0.5)], axis=1)
-    table = gate_statistics(planted("update", values, np.array([[False, False, True, True]])))
+    # Padded tokens say nothing.
+    table = gate_statistics(planted(gate, np.array([[[0.0], [0.5]]]), np.array([[False, True]])))
     assert table.set_index("part")["mean"].to_dict() == {"encoder": 0.5, "decoder": 0.25}
 
 
@@ -128,12 +118,8 @@ def test_the_nearest_window_is_the_one_that_was_given_twice():
     assert first[[3, 4, 10, 11]].tolist() == [10, 11, 3, 4]
     assert (frame["window"] != frame["near_window"]).all()
     assert frame.groupby("window")["distance"].apply(lambda d: d.is_monotonic_increasing).all()
-
-
-def test_neighbours_of_equal_windows_are_never_themselves():
-    frame = nearest(fitted().model_inputs(np.repeat(PAST[:2], 4, axis=0)), k=3)
-    assert (frame["window"] != frame["near_window"]).all()
-    assert np.allclose(frame["distance"], 0, atol=1e-6)
+    alike = nearest(model.model_inputs(np.repeat(PAST[:2], 4, axis=0)), k=3)
+    assert (alike["window"] != alike["near_window"]).all()
 
 
 def test_distances_are_those_of_standardised_states(model_inputs):

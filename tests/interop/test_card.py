@@ -7,24 +7,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.baselines import LastValue
 from seqcast.data.datasets import load
-from seqcast.data.signals import random_sines
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.evaluation import leaderboard
 from seqcast.interop.card import model_card
 from seqcast.specs.columns import Columns
 
-TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-OPTIONS = {
-    "preset": TINY,
-    "training": {"epochs": 2, "steps_per_epoch": 3},
-    "level": (),
-    "random_state": 0,
-    "verbose": 0,
-}
-PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+from .conftest import FUTURE, OPTIONS, PAST, SMALL
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +30,7 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def regressor():
-    return Seq2SeqRegressor(encoder_units=(4,), epochs=2, batch_size=32, random_state=0, verbose=0).fit(PAST, FUTURE)
+    return Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE)
 
 
 def parts(card):
@@ -118,51 +109,30 @@ def test_the_lines_that_load_it_run(tiny, tmp_path, monkeypatch):
     exec(compile(code, "card", "exec"), {})
 
 
-def test_names_and_words_cannot_become_html_or_cells():
-    frame = load("elnino").assign(unique_id="<b>|x")
-    frame = frame.rename(columns={"y": "y|<i>"})
-    from seqcast import Columns
-
-    model = Forecaster(12, **OPTIONS, columns=Columns(y="y|<i>")).fit(frame)
-    card = model_card(model, title="a\nb: <c>", purpose="<script>", limits=["x | <y>"], license="mit\nx: y")
-    assert not re.search(r"<[a-z]", card)
-    metadata, sections = parts(card)
-    assert metadata["license"] == "mit\nx: y"
-    assert "x" not in metadata
-    assert {len(row) for row in rows(sections["Data"])} == {2}
-
-
-def test_a_forecaster_has_no_windows(tiny):
-    with pytest.raises(SpecError, match="test: expected None for a Forecaster"):
-        model_card(tiny, test=(PAST, FUTURE))
-
-
-@pytest.mark.parametrize("name", ["data", "backtest", "metrics"])
-def test_a_regressor_has_no_frames(name, regressor):
-    with pytest.raises(SpecError, match=f"{name}: expected None for a Seq2SeqRegressor"):
-        model_card(regressor, **{name: ["mae"]})
-
-
-def test_what_has_no_card():
-    with pytest.raises(SpecError, match="estimator: expected a fitted Forecaster or Seq2SeqRegressor"):
-        model_card(LastValue())
+def test_what_has_no_card(tiny, regressor, tmp_path):
+    for model, given, message in (
+        (tiny, {"test": (PAST, FUTURE)}, "test: expected None for a Forecaster"),
+        *((regressor, {name: ["mae"]}, f"{name}: expected None for a S") for name in ("data", "backtest", "metrics")),
+        *((tiny, {name: tmp_path}, f"{name}: expected a frame in memory, .*read the") for name in ("data", "backtest")),
+        (LastValue(), {}, "estimator: expected a fitted Forecaster or Seq2SeqRegressor"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            model_card(model, **given)
     with pytest.raises(NotFittedError):
         model_card(Forecaster(12))
-
-
-@pytest.mark.parametrize("name", ["data", "backtest"])
-def test_files_are_refused(name, tiny, tmp_path):
-    with pytest.raises(SpecError, match=f"{name}: expected a frame in memory, received .*read the files"):
-        model_card(tiny, **{name: tmp_path})
 
 
 def test_names_are_letters_and_no_markdown():
     name = "<script> ![x](http://localhost) a|b\\|c `x a\r# b\u2028c &lt;"
     frame = load("elnino").rename(columns={"y": name})
-    columns = Columns(y=name)
-    card = model_card(Forecaster(12, effort="quick", columns=columns, random_state=0, verbose=0).fit(frame))
+    model = Forecaster(12, **OPTIONS, columns=Columns(y=name)).fit(frame.assign(unique_id="<b>|x"))
+    card = model_card(model, title="a\nb: <c>", purpose="<script>", limits=["x | <y>"], license="mit\nx: y")
     row = next(line for line in card.split("\n") if line.startswith("| targets"))
     _, _, cell, end = row.split("|")
     assert not end
     assert not set(cell) & set("<>[]`\\\r\u2028")
     assert html.unescape(cell)[1:-1] == name.replace("\r", " ").replace("\u2028", " ")
+    assert not re.search(r"<[a-z]", card)
+    metadata, sections = parts(card)
+    assert (metadata["license"], "x" in metadata) == ("mit\nx: y", False)
+    assert {len(row) for row in rows(sections["Data"])} == {2}

@@ -11,23 +11,16 @@ import pytest
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.baselines import LastValue
 from seqcast.data.datasets import load
-from seqcast.data.signals import random_sines
 from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
+from seqcast.interop import mlflow as ours
 from seqcast.runtime.executors import LokyExecutor
+
+from .conftest import FUTURE, OPTIONS, PAST, SMALL
 
 # What MLflow warns of itself, of SQLAlchemy and its own type hints; ours stay errors.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.filterwarnings("error::seqcast.errors.SeqcastWarning")]
 
-TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-OPTIONS = {
-    "preset": TINY,
-    "training": {"epochs": 2, "steps_per_epoch": 3},
-    "level": (),
-    "random_state": 0,
-    "verbose": 0,
-}
-SMALL = {"encoder_units": (4,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
-PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+SMALL = {**SMALL, "epochs": 2}
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +56,6 @@ def forecaster():
     return Forecaster(12, **OPTIONS).fit(load("elnino"))
 
 
-def interop():
-    from seqcast.interop import mlflow
-
-    return mlflow
-
-
 def metrics(mlflow, run, name):
     return [(each.step, each.value) for each in mlflow.MlflowClient().get_metric_history(run.info.run_id, name)]
 
@@ -89,7 +76,7 @@ def as_json(frame):
 
 def test_a_run_holds_a_fit(mlflow):
     with mlflow.start_run() as run:
-        model = interop().log_fit(Forecaster(12, **OPTIONS), load("elnino"), every_n_steps=2)
+        model = ours.log_fit(Forecaster(12, **OPTIONS), load("elnino"), every_n_steps=2)
     for name in ("loss", "val_loss"):
         assert metrics(mlflow, run, name) == list(enumerate(model.history_[name], 1))
     assert [step for step, _ in metrics(mlflow, run, "step/loss")] == [2, 4, 6]
@@ -104,37 +91,31 @@ def test_a_run_holds_a_fit(mlflow):
     assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
     (logged,) = mlflow.search_logged_models(output_format="list")
     assert logged.source_run_id == run.info.run_id
-    pd.testing.assert_frame_equal(interop().load_model(logged.model_uri).predict(), model.predict())
+    pd.testing.assert_frame_equal(ours.load_model(logged.model_uri).predict(), model.predict())
 
 
 def test_without_a_run_there_is_a_new_one_that_ends(mlflow):
-    model = interop().log_fit(Seq2SeqRegressor(**SMALL), PAST, FUTURE, model=False)
+    model = ours.log_fit(Seq2SeqRegressor(**SMALL), PAST, FUTURE, model=False, figures=False)
     assert mlflow.active_run() is None
-    (run,) = mlflow.search_runs(output_format="list")
-    assert run.info.status == "FINISHED"
-    assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
-    figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
-    assert [each.path for each in figures] == ["figures/learning_curve.png"]
-    assert mlflow.search_logged_models(output_format="list") == []
-
-
-def test_a_fit_that_fails_is_a_run_that_failed(mlflow):
     with pytest.raises(DataError):
-        interop().log_fit(Forecaster(12, **OPTIONS), pd.DataFrame({"y": [1.0]}))
-    (run,) = mlflow.search_runs(output_format="list")
-    assert run.info.status == "FAILED"
+        ours.log_fit(Forecaster(12, **OPTIONS), pd.DataFrame({"y": [1.0]}))
+    failed, run = mlflow.search_runs(output_format="list")
+    assert (run.info.status, failed.info.status) == ("FINISHED", "FAILED")
+    assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
+    assert mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures") == []
+    assert mlflow.search_logged_models(output_format="list") == []
 
 
 def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
     monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
     with mlflow.start_run() as run:
-        model = interop().log_fit(Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False)
+        model = ours.log_fit(Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False)
     for number, history in enumerate(model.histories_, 1):
         assert metrics(mlflow, run, f"network-{number}/loss") == list(enumerate(history["loss"], 1))
 
 
 def test_what_the_server_does_not_take_is_said_once(mlflow):
-    log = interop().MlflowLog("0" * 32)  # there is no such run
+    log = ours.MlflowLog("0" * 32)  # there is no such run
     model = Seq2SeqRegressor(**SMALL)
     with pytest.warns(SeqcastWarning, match="training goes on without") as warned:
         model.fit(PAST, FUTURE, callbacks=[log])
@@ -146,7 +127,7 @@ def test_what_the_server_does_not_take_is_said_once(mlflow):
 
 
 def test_a_forecaster_that_is_served_forecasts_the_same(mlflow, forecaster):
-    uri = interop().log_model(forecaster, "elnino").model_uri
+    uri = ours.log_model(forecaster, "elnino").model_uri
     model, frame = mlflow.pyfunc.load_model(uri), load("elnino")
     pd.testing.assert_frame_equal(model.predict(frame), forecaster.predict(df=frame))
     pd.testing.assert_frame_equal(model.predict(frame, params={"horizon": 5}), forecaster.predict(5, df=frame))
@@ -162,7 +143,7 @@ def test_a_forecaster_that_is_served_forecasts_the_same(mlflow, forecaster):
 def test_levels(mlflow, tmp_path):
     normal = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
     forecaster = Forecaster(12, **{**OPTIONS, "preset": normal, "level": (80,)}).fit(load("elnino"))
-    interop().save_model(forecaster, tmp_path / "model")
+    ours.save_model(forecaster, tmp_path / "model")
     model, frame = mlflow.pyfunc.load_model(str(tmp_path / "model")), load("elnino")
     pd.testing.assert_frame_equal(model.predict(frame), forecaster.predict(df=frame))
     told = model.predict(frame, params={"level": [50.0], "horizon": 2})
@@ -178,7 +159,7 @@ def test_future_covariates_are_rows_after_the_last_value(mlflow, tmp_path):
     frame.loc[frame.index[10], "y"] = np.nan  # a gap is no future
     known, future = frame[~ahead], frame.loc[ahead, ["unique_id", "ds", "price"]]
     forecaster = Forecaster(6, **OPTIONS, future_covariates=["price"]).fit(known)
-    interop().save_model(forecaster, tmp_path / "model")
+    ours.save_model(forecaster, tmp_path / "model")
     expected = forecaster.predict(df=known, future=future)
     asked = frame.assign(y=frame["y"].where(~ahead))
     pd.testing.assert_frame_equal(mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(asked), expected)
@@ -187,34 +168,21 @@ def test_future_covariates_are_rows_after_the_last_value(mlflow, tmp_path):
     assert pd.DataFrame(answer["predictions"])["seqcast"].tolist() == expected["seqcast"].tolist()
 
 
-def test_polars_forecasts_are_served_too(mlflow, tmp_path):
-    polars = pytest.importorskip("polars")
-    frame = load("elnino")
-    forecaster = Forecaster(12, **OPTIONS).fit(polars.from_pandas(frame))
-    interop().save_model(forecaster, tmp_path / "model")
-    told = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(frame)
-    assert told["seqcast"].tolist() == forecaster.predict(df=polars.from_pandas(frame))["seqcast"].to_list()
-
-
-def test_a_regressor_that_is_served_forecasts_the_same(mlflow):
+def test_a_regressor_that_is_served_forecasts_the_same(mlflow, tmp_path):
     regressor = Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE)
-    uri = interop().log_model(regressor).model_uri
+    uri = ours.log_model(regressor).model_uri
     model = mlflow.pyfunc.load_model(uri)
     assert (model.predict(PAST) == regressor.predict(PAST)).all()
     assert (model.predict({"past": PAST}, params={"horizon": 7}) == regressor.predict(PAST, 7)).all()
-    assert isinstance(interop().load_model(uri), Seq2SeqRegressor)
+    assert isinstance(ours.load_model(uri), Seq2SeqRegressor)
     status, answer = served(mlflow, uri, {"inputs": PAST[:2].tolist()})
     assert status == 200
     assert np.array(answer["predictions"]) == pytest.approx(regressor.predict(PAST[:2]), rel=1e-6)
-
-
-def test_covariates_of_arrays(mlflow, tmp_path):
-    static, future = np.ones((64, 2)), np.zeros((64, 3, 1))
-    covariates = {"static_covariates": static, "future_covariates": future}
+    covariates = {"static_covariates": np.ones((64, 2)), "future_covariates": np.zeros((64, 3, 1))}
     regressor = Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE, **covariates)
-    interop().save_model(regressor, tmp_path / "model")
-    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
-    told = model.predict({"past": PAST, "static": static, "future": future})
+    ours.save_model(regressor, tmp_path / "model")
+    given = {name.removesuffix("_covariates"): values for name, values in covariates.items()}
+    told = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict({"past": PAST, **given})
     assert (told == regressor.predict(PAST, **covariates)).all()
 
 
@@ -224,7 +192,7 @@ def test_covariates_of_arrays(mlflow, tmp_path):
 def test_a_model_holds_no_pickle_and_names_its_versions(mlflow, forecaster, tmp_path):
     import seqcast
 
-    interop().save_model(forecaster, tmp_path / "model", metadata={"owner": "sales"})
+    ours.save_model(forecaster, tmp_path / "model", metadata={"owner": "sales"})
     files = {path.relative_to(tmp_path / "model").as_posix() for path in (tmp_path / "model").rglob("*.*")}
     assert "data/forecaster.seqcast" in files
     assert not [name for name in files if name.endswith((".pkl", ".py"))]
@@ -234,38 +202,29 @@ def test_a_model_holds_no_pickle_and_names_its_versions(mlflow, forecaster, tmp_
     assert described.metadata == {"owner": "sales"}
 
 
-def test_a_model_of_another_flavour(mlflow, tmp_path):
-    class Other(mlflow.pyfunc.PythonModel):
-        def predict(self, context, model_input, params=None):
-            return model_input
-
-    mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=Other(), pip_requirements=[])
-    with pytest.raises(SpecError, match="model_uri: expected a model that seqcast has saved"):
-        interop().load_model(str(tmp_path / "other"))
-
-
 # ---------------------------------------------------------------- what is refused
 
 
 def test_what_is_no_model(mlflow, tmp_path):
     with pytest.raises(SpecError, match="model: expected a fitted Forecaster or Seq2SeqRegressor"):
-        interop().save_model(LastValue(), tmp_path / "model")
+        ours.save_model(LastValue(), tmp_path / "model")
     with pytest.raises(SpecError, match="estimator: expected a Forecaster or a Seq2SeqRegressor"):
-        interop().log_fit(LastValue(), PAST, FUTURE)
+        ours.log_fit(LastValue(), PAST, FUTURE)
+    mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=lambda rows: rows, pip_requirements=[])
+    with pytest.raises(SpecError, match="model_uri: expected a model that seqcast has saved"):
+        ours.load_model(str(tmp_path / "other"))
     with pytest.raises(NotFittedError):
-        interop().save_model(Forecaster(12), tmp_path / "model")
+        ours.save_model(Forecaster(12), tmp_path / "model")
     with pytest.raises(SpecError, match="run_id: expected an active run"):
-        interop().MlflowLog()
+        ours.MlflowLog()
     assert not (tmp_path / "model").exists()
 
 
 def test_usage_data_is_switched_off_unless_the_user_says_so(monkeypatch):
-    import seqcast.interop.mlflow as ours
-
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
-    importlib.reload(ours)
-    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
-    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
-    importlib.reload(ours)
-    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    for given, expected in (("false", "false"), (None, "true")):
+        monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+        if given:
+            monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", given)
+        importlib.reload(ours)
+        assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == expected
     assert pytest.importorskip("mlflow.telemetry.utils").is_telemetry_disabled()

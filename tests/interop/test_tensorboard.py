@@ -2,17 +2,15 @@
 
 import pytest
 
-from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.data.datasets import load
-from seqcast.data.signals import random_sines
 from seqcast.errors import SpecError
 from seqcast.interop.tensorboard import TensorBoard
 
+from .conftest import FUTURE, OPTIONS, PAST, SMALL
+
 event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 make_ndarray = pytest.importorskip("tensorboard.util.tensor_util").make_ndarray
-
-SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
-PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
 
 
 def events(folder):
@@ -26,10 +24,11 @@ def scalars(folder, tag):
 
 
 def test_the_log_holds_what_training_recorded(tmp_path):
-    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path)])
+    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path, 1)])
     for run, name in (("train", "loss"), ("validation", "val_loss")):
         assert scalars(tmp_path / run, "epoch_loss") == pytest.approx(dict(enumerate(model.history_[name])), rel=1e-5)
     assert "epoch_learning_rate" in events(tmp_path / "train").Tags()["tensors"]
+    assert list(scalars(tmp_path / "train", "step_loss")) == list(range(1, 7))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "validation"]
 
 
@@ -39,10 +38,8 @@ def test_steps(tmp_path):
 
 
 def test_each_network_has_a_folder_of_its_own(tmp_path):
-    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    options = {"preset": tiny, "members": 2, "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
     board = TensorBoard(tmp_path)
-    forecaster = Forecaster(12, **options, random_state=0).fit(load("elnino"), callbacks=[board])
+    forecaster = Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[board])
     for network, history in zip(("network-1", "network-2"), forecaster.histories_, strict=True):
         assert scalars(tmp_path / network / "train", "epoch_loss") == pytest.approx({0: history["loss"][0]}, rel=1e-5)
 

@@ -5,15 +5,13 @@ import types
 
 import pytest
 
-from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.data.datasets import load
-from seqcast.data.signals import random_sines
 from seqcast.errors import SpecError
 from seqcast.interop.wandb import WandbLog
 from seqcast.training.observers import Record
 
-SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
-PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+from .conftest import FUTURE, OPTIONS, PAST, SMALL
 
 
 class Run:
@@ -47,12 +45,8 @@ def test_epochs_and_steps_have_the_names_of_their_own_callback(run):
     steps = [values for values in run.logged if "batch/batch_step" in values]
     assert [values["batch/batch_step"] for values in steps] == [1, 2, 3, 4]
     assert set(steps[0]) == {"batch/loss", "batch/learning_rate", "batch/batch_step"}
-    assert run.axes == {
-        "epoch/epoch": None,
-        "epoch/*": "epoch/epoch",
-        "batch/batch_step": None,
-        "batch/*": "batch/batch_step",
-    }
+    axes = {"epoch/*": "epoch/epoch", "batch/*": "batch/batch_step"}
+    assert run.axes == {**axes, "epoch/epoch": None, "batch/batch_step": None}
 
 
 def test_one_of_several_networks_has_its_name_before_each(run):
@@ -64,14 +58,9 @@ def test_one_of_several_networks_has_its_name_before_each(run):
     assert run.axes["pretrained/epoch/*"] == "pretrained/epoch/epoch"
 
 
-def test_workers_cannot_share_a_run(run):
-    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-    model = Forecaster(12, preset=tiny, members=2, verbose=0)
+def test_workers_cannot_share_a_run_which_has_to_be_active(run):
     with pytest.raises(SpecError, match="callbacks: expected copies for worker processes, of 2 networks"):
-        model.fit(load("elnino"), callbacks=[WandbLog()])
-
-
-def test_a_run_has_to_be_active(run):
+        Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[WandbLog()])
     sys.modules["wandb"].run = None
     with pytest.raises(SpecError, match=r"Call wandb.init\(\) first"):
         Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE, callbacks=[WandbLog()])

@@ -36,9 +36,6 @@ def test_the_forecaster_is_one_that_finetune_makes(tuned, frame):
     ours = Forecaster(4, preset="pretrained", level=80, random_state=0, verbose=0)
     ours.finetune(frame, training=setting.training, freeze=setting.freeze)
     pd.testing.assert_frame_equal(ours.predict(), tuned.forecaster.predict())
-
-
-def test_the_script_makes_the_same_forecasts(tuned, frame):
     names = {"__name__": "script"}
     exec(compile(tuned.script, "fit_best.py", "exec"), names)
     pd.testing.assert_frame_equal(names["fit"](frame).predict(), tuned.forecaster.predict(), rtol=1e-6)
@@ -47,14 +44,7 @@ def test_the_script_makes_the_same_forecasts(tuned, frame):
 def test_with_covariates_which_the_network_has_to_learn_nothing_is_frozen(search):
     frame = waves()
     frame["price"] = np.cos(np.arange(len(frame)))
-    found = search(
-        frame,
-        preset="pretrained",
-        space=None,
-        trials=1,
-        level=80,
-        context_length=None,
-        past_covariates=["price"],
-    )
+    changes = {"preset": "pretrained", "space": None, "trials": 1, "level": 80, "context_length": None}
+    found = search(frame, **changes, past_covariates=["price"])
     assert "freeze" not in found.trials[0].parameters
     assert found.forecaster.predict().shape[0] == 8

@@ -35,12 +35,9 @@ def test_the_best_trial_is_bold_and_named(tmp_path):
 def test_the_most_important_is_on_top():
     figure = result(importance={"a": 0.1, "learning_rate": 0.6, "b": 0.3}).importance_figure()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "learning rate"]
-    widths = [bar.get_width() for bar in figure.axes[0].patches]
-    assert widths == sorted(widths)
-
-
-def test_too_few_trials():
     few = result(TRIALS[:1])
     for draw in (few.importance_figure, few.parallel_figure):
         with pytest.raises(DataError, match="expected at least two complete trials"):
             draw()
+    widths = [bar.get_width() for bar in figure.axes[0].patches]
+    assert widths == sorted(widths)

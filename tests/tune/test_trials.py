@@ -16,17 +16,8 @@ from seqcast.errors import SpecError
 from seqcast.specs import MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training.deadline import Deadline
 from seqcast.tune import Range
-from seqcast.tune.trials import (
-    FIRST_TRIALS,
-    Clock,
-    Task,
-    has_run,
-    open_study,
-    quiet,
-    run_trials,
-    sampler_of,
-    storage_url,
-)
+from seqcast.tune.trials import FIRST_TRIALS, Clock, Task, has_run, open_study, quiet, run_trials, sampler_of
+from seqcast.tune.trials import storage_url as url_of
 
 NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
 
@@ -38,10 +29,9 @@ def asked(study, count):
     drawn = []
     for _ in range(count):
         trial = study.ask()
-        trial.suggest_categorical("cell", ("gru", "lstm"))
-        trial.suggest_float("dropout", 0.0, 0.4)
-        study.tell(trial, trial.params["dropout"])
-        drawn.append(trial.params)
+        drawn.append({"cell": trial.suggest_categorical("cell", ("gru", "lstm"))})
+        drawn[-1]["dropout"] = trial.suggest_float("dropout", 0.0, 0.4)
+        study.tell(trial, drawn[-1]["dropout"])
     return drawn
 
 
@@ -77,33 +67,23 @@ def test_the_sampler_learns_and_its_seed_decides(make_study):
 # ---------------------------------------------------------------- time
 
 
-def clock(left, whole=100.0, **changes):
-    now = time.time()
-    usual = {"workers": 2, "members": 5, "compared": False}
-    return Clock(Deadline(now + left - whole, now + left), **{**usual, **changes})
-
-
 def test_the_search_gets_half_at_least_and_leaves_what_the_fit_needs():
-    watch = clock(100.0)
+    def clock(left, **changes):
+        now = time.time()
+        usual = {"workers": 2, "members": 5, "compared": False}
+        return Clock(Deadline(now + left - 100.0, now + left), **{**usual, **changes})
+
+    watch, endless = clock(100.0), Clock(None, 2, 5, compared=True)
     began = watch.deadline.began
-    assert watch.search_ends([]) - began == pytest.approx(47.0)
-    assert watch.search_ends([500.0]) - began == pytest.approx(47.0)
-    assert 47.0 < watch.search_ends([10.0]) - began < 97.0
-    assert watch.search_ends([1.0]) > watch.search_ends([10.0])
-
-
-def test_trials_that_would_not_be_done_are_not_started():
-    assert clock(100.0).fits_another([20.0])
-    assert not clock(60.0).fits_another([20.0])
-    assert Clock(None, 1, 5, compared=True).fits_another([1e9])
-
-
-def test_the_fit_has_as_many_networks_as_there_is_time_for():
+    ends = [watch.search_ends(seconds) - began for seconds in ([], [500.0], [10.0], [1.0])]
+    assert ends[:2] == pytest.approx([47.0, 47.0])
+    assert 47.0 < ends[2] < ends[3] < 97.0
+    assert [each.fits_another([20.0]) for each in (watch, clock(60.0), endless)] == [True, False, True]
+    # The fit has as many networks as there is time for.
     counts = [clock(left).affordable(10.0) for left in (1.0, 17.0, 23.0, 200.0)]
-    assert counts[0] == 0
+    assert (counts[0], counts[-1], endless.affordable(1e9)) == (0, 5, 5)
     assert counts == sorted(set(counts))
-    assert counts[-1] == Clock(None, 2, 5, compared=True).affordable(1e9) == 5
-    assert clock(100.0, compared=True).final_seconds(10.0, 3) > clock(100.0).final_seconds(10.0, 3)
+    assert clock(100.0, compared=True).final_seconds(10.0, 3) > watch.final_seconds(10.0, 3)
 
 
 # ---------------------------------------------------------------- processes that die
@@ -130,7 +110,7 @@ def begin(storage, workers, grace=3):
 
 
 def trials_of(storage):
-    with quiet(), open_study(storage_url(storage)) as study:
+    with quiet(), open_study(url_of(storage)) as study:
         return study.get_trials()
 
 
@@ -187,9 +167,9 @@ def test_a_search_survives_the_death_of_a_worker(tmp_path):
 
 
 def test_a_storage_is_opened_by_its_address_and_closed(tmp_path):
-    with quiet(), open_study(storage_url(tmp_path / "a.db")) as study:
+    with quiet(), open_study(url_of(tmp_path / "a.db")) as study:
         study.enqueue_trial({"x": 1.0})
-        with open_study(storage_url(tmp_path / "a.db")) as again:
+        with open_study(url_of(tmp_path / "a.db")) as again:
             assert len(again.get_trials()) == 1
     # The study is still there, as a user's variable may keep it.
     files = {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
@@ -202,9 +182,8 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
     from optuna.distributions import FloatDistribution
     from optuna.trial import TrialState, create_trial
 
-    others = create_trial(
-        state=TrialState.RUNNING, params={"dropout": 0.1}, distributions={"dropout": FloatDistribution(0.0, 0.2)}
-    )
+    distributions = {"dropout": FloatDistribution(0.0, 0.2)}
+    others = create_trial(state=TrialState.RUNNING, params={"dropout": 0.1}, distributions=distributions)
 
     class OtherWorker:
         workers = 2
@@ -216,7 +195,7 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
                 study.add_trial(others)
             return True
 
-    url = storage_url(tmp_path / "a.db")
+    url = url_of(tmp_path / "a.db")
     objective = SimpleNamespace(seed=0, untuned=MemberSpec(NetworkSpec(), TrainingSpec()), score=None)
     task = Task(url, objective, {"dropout": Range(0.0, 0.1)}, trials=1, clock=OtherWorker(), pruner="none")
     with quiet(), open_study(url) as study:

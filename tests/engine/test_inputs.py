@@ -6,49 +6,33 @@ import polars as pl
 import pytest
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
-from seqcast.data.signals import random_sines
+from seqcast.data import random_sines
 from seqcast.errors import DataError, NotFittedError, SpecError
 
 PAST, FUTURE = random_sines(96, past=12, future=4, seed=1)
-SMALL = {"encoder_units": (6, 5), "decoder_units": (6, 5), "epochs": 1, "random_state": 0, "verbose": 0}
 
 
 @pytest.fixture(scope="module")
 def regressor():
-    return Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE)
+    return Seq2SeqRegressor(encoder_units=6, epochs=1, random_state=0, verbose=0).fit(PAST, FUTURE)
 
 
-def series(kind="pandas", zone=None, ids=("a", "b")):
-    stamps = pd.date_range("2024-01-01", periods=80, freq="h", tz=zone)
+def series(kind="pandas"):
+    stamps = pd.date_range("2024-01-01", periods=80, freq="h")
+    wave, price = np.sin(np.arange(80) * 2 * np.pi / 24), np.arange(80.0) % 5
     parts = [
-        pd.DataFrame(
-            {
-                "unique_id": name,
-                "ds": stamps,
-                "y": 10 * (i + 1) + np.sin(np.arange(80) * 2 * np.pi / 24) * (i + 1),
-                "price": np.arange(80.0) % 5,
-                "shop": f"shop {name}",
-            }
-        )
-        for i, name in enumerate(ids)
+        pd.DataFrame({"unique_id": name, "ds": stamps, "y": i * (10 + wave), "price": price, "shop": f"shop {name}"})
+        for i, name in enumerate("ab", 1)
     ]
     frame = pd.concat(parts, ignore_index=True)
     return frame if kind == "pandas" else pl.from_pandas(frame)
 
 
-def forecaster(kind="pandas", **options):
-    given = {
-        "context_length": 24,
-        "future_covariates": ("price",),
-        "static_covariates": ("shop",),
-        "calendar": ("hour_of_day",),
-        "preset": NetworkSpec(encoder_units=(6,), decoder_units=(6,)),
-        "training": {"epochs": 1, "steps_per_epoch": 2},
-        "random_state": 0,
-        "verbose": 0,
-        **options,
-    }
-    return Forecaster(4, **given).fit(series(kind))
+def forecaster(**options):
+    given = {"context_length": 24, "future_covariates": ("price",), "static_covariates": ("shop",), "random_state": 0}
+    given |= {"calendar": ("hour_of_day",), "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
+    network = NetworkSpec(encoder_units=(6,), decoder_units=(6,))
+    return Forecaster(4, preset=network, **{**given, **options}).fit(series())
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +43,16 @@ def fitted():
 def test_a_regressors_reading_is_what_it_predicts_from(regressor):
     model_inputs = regressor.model_inputs(PAST[:7], FUTURE[:7])
     scaled = model_inputs.engine.predict(model_inputs.inputs, model_inputs.horizon)
-    np.testing.assert_allclose(
-        regressor.preparation_.in_units(scaled), regressor.predict(PAST[:7]), rtol=1e-5, atol=1e-6
-    )
+    in_units = regressor.preparation_.in_units(scaled)
+    np.testing.assert_allclose(in_units, regressor.predict(PAST[:7]), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(regressor.preparation_.scalers["y"].inverse(model_inputs.truth), FUTURE[:7], atol=1e-5)
     assert (model_inputs.features, model_inputs.targets, model_inputs.known_future) == (("x0",), ("y0",), ())
-
-
-def test_rows_of_a_reading_are_windows_with_their_labels(regressor):
-    model_inputs = regressor.model_inputs(PAST[:7], FUTURE[:7])
+    # Its rows are windows with their labels.
     some = model_inputs[[5, 1]]
-    assert len(some) == 2
     assert some.labels.frame(np.array([0, 1]), {}).window.tolist() == [5, 1]
     np.testing.assert_array_equal(some.inputs["past"], model_inputs.inputs["past"][[5, 1]])
     np.testing.assert_array_equal(some.truth, model_inputs.truth[[5, 1]])
-    assert len(model_inputs[-1]) == 1
-    assert len(model_inputs[np.arange(7) > 4]) == 2
+    assert [len(some), len(model_inputs[-1]), len(model_inputs[np.arange(7) > 4])] == [2, 1, 2]
 
 
 def test_the_horizon_is_that_of_the_truth_unless_it_is_said(regressor):
@@ -94,10 +72,8 @@ def test_a_forecasters_reading_ahead_is_what_it_predicts_from(fitted):
     future = pd.concat([future.assign(ds=future["ds"] + pd.Timedelta(hours=h), price=h) for h in range(1, 5)])
     model_inputs = fitted.model_inputs(future=future)
     forecast = fitted.predict(future=future)
-    scaled = model_inputs.engine.predict(model_inputs.inputs, 4)[:, :, 0]
-    scaler = fitted.series_state_.scaler
-    in_units = scaler.inverse(scaled[:, :, None])[:, :, 0].ravel()
-    np.testing.assert_allclose(in_units, forecast["seqcast"], rtol=1e-5)
+    in_units = fitted.series_state_.scaler.inverse(model_inputs.engine.predict(model_inputs.inputs, 4))
+    np.testing.assert_allclose(in_units.ravel(), forecast["seqcast"], rtol=1e-5)
     assert model_inputs.truth is None
     assert model_inputs.features == ("y", "price", "hour_of_day (sin)", "hour_of_day (cos)")
     assert model_inputs.known_future == model_inputs.features[1:]
@@ -112,13 +88,11 @@ def test_a_forecasters_reading_ahead_is_what_it_predicts_from(fitted):
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_readings_every_few_rows_know_the_truth(kind, fitted):
     model_inputs = fitted.model_inputs(series(kind), step_size=10)
-    frame = model_inputs.labels.frame(
-        np.arange(len(model_inputs)), {"truth": model_inputs.truth[:, 0, 0]}, near=np.zeros(len(model_inputs), int)
-    )
+    places = np.arange(len(model_inputs))
+    frame = model_inputs.labels.frame(places, {"truth": model_inputs.truth[:, 0, 0]}, near=np.zeros_like(places))
     assert isinstance(frame, pd.DataFrame if kind == "pandas" else pl.DataFrame)
     assert list(frame.columns) == ["unique_id", "cutoff", "near_cutoff", "near_unique_id", "truth"]
-    rows = frame if kind == "pandas" else frame.to_pandas()
-    data = series()
+    rows, data = frame if kind == "pandas" else frame.to_pandas(), series()
     for place, row in enumerate(rows.itertuples()):
         own = data[(data["unique_id"] == row.unique_id) & (data["ds"] > row.cutoff)]["y"].to_numpy()[:4]
         known = fitted.series_state_.scaler.take(np.array(["ab".index(row.unique_id)]))

@@ -1,17 +1,26 @@
-"""The choice by evidence: shares of candidates by their losses on validation windows."""
+"""The choice by evidence: shares of candidates by their losses on validation windows, and ensembles that have one."""
+
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
-from seqcast.forecaster.candidates import words
+from seqcast import Forecaster, NetworkSpec, TrainingSpec
+from seqcast.forecaster import words
 from seqcast.forecaster.candidates.last_season import FittedLastSeason
 from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
-from seqcast.forecaster.choice import Choice, choose
+from seqcast.forecaster.choice import Choice, HoldOut, choose
+from seqcast.intervals import ForecastRequest
 from seqcast.pretrained import load_pretrained
-from seqcast.runtime.payload import from_parts, to_parts
+from seqcast.runtime import from_parts, to_parts
+from seqcast.specs import EnsembleSpec, MemberSpec
+
+from .panels import waves
 
 PROBABILITIES = (0.5, 0.1, 0.9)
 
@@ -68,13 +77,13 @@ def test_missing_truths_do_not_count():
     forecasts = forecasts_of(truth, pretrained=rng.normal(size=(6, 2, 1, 1)), trained=rng.normal(size=(6, 2, 1, 1)))
     holes = np.concatenate([truth, np.full((3, 2, 1), np.nan)])
     longer = {name: np.concatenate([values, np.full((3, 2, 1, 3), 7.0)]) for name, values in forecasts.items()}
-    assert (
-        choose(holes, longer, PROBABILITIES, windows=4).shares
-        == choose(truth, forecasts, PROBABILITIES, windows=4).shares
+    shares, expected = (
+        choose(*each, PROBABILITIES, windows=4).shares for each in ((holes, longer), (truth, forecasts))
     )
+    assert shares == expected
 
 
-def test_a_choice_is_told_and_kept():
+def test_a_choice_in_words_and_in_files():
     choice = Choice({"pretrained": 0.6, "trained": 0.4}, {"pretrained": 1.0, "trained": 2.0, "blend": 0.9}, 1)
     assert str(choice) == (
         "60% the pretrained network + 40% a network trained on this data (quantile loss on 1 validation window: "
@@ -87,10 +96,8 @@ def test_a_choice_is_told_and_kept():
 def test_shares_follow_candidates_that_have_learnt_since():
     choice, model = Choice({"pretrained": 0.6, "trained": 0.4}), load_pretrained()
     trained = FittedTrained(())
-    assert choice.among([FittedZeroShot(model, 7, is_finetuned=True), trained]).shares == {
-        "finetuned": 0.6,
-        "trained": 0.4,
-    }
+    finetuned = FittedZeroShot(model, 7, is_finetuned=True)
+    assert choice.among([finetuned, trained]).shares == {"finetuned": 0.6, "trained": 0.4}
     assert choice.among([FittedZeroShot(model, 7), trained]) == choice
     assert choice.among([FittedLastSeason(7), trained]).shares == {"trained": 1.0}
 
@@ -101,3 +108,86 @@ def test_shares_follow_candidates_that_have_learnt_since():
 def test_what_is_no_choice_is_refused(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
         from_parts(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()
+
+
+# ---------------------------------------------------------------- networks of different shapes
+
+
+FRAME = waves("a", level=5.0, noise=0.0)
+
+
+def member(units, context_length, **options):
+    network = NetworkSpec(encoder_units=units, decoder_units=units, normalise="last", **options)
+    return MemberSpec(network, TrainingSpec(epochs=1, steps_per_epoch=2, batch_size=8), context_length)
+
+
+# The first and the last have the same length: only their places tell them from each other.
+MEMBERS = (member((3,), 8), member((5,), 12), member((6,), 8))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Forecaster(4, preset=EnsembleSpec(MEMBERS, alone=True), level=(), random_state=0, verbose=0).fit(FRAME)
+
+
+def test_each_network_is_what_its_member_says_and_the_forecast_is_their_median(fitted):
+    for engine, each in zip(fitted.engines_, MEMBERS, strict=True):
+        assert (engine.network, engine.training) == (each.network, each.training)
+        assert engine.window.context_length == each.context_length
+    assert fitted.choice_.shares == {"trained": 1.0}
+    (trained,) = fitted.fitted_.candidates
+    values = [replace(fitted.fitted_, candidates=(replace(trained, engines=(each,)),)) for each in fitted.engines_]
+    alone = [fitted.with_fitted(value).predict()["seqcast"] for value in values]
+    np.testing.assert_allclose(fitted.predict()["seqcast"], np.median(alone, axis=0), rtol=1e-6)
+
+
+def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
+    fitted.save(tmp_path / "model.seqcast")
+    loaded = Forecaster.load(tmp_path / "model.seqcast")
+    assert loaded.preset == fitted.preset
+    pd.testing.assert_frame_equal(loaded.predict(), fitted.predict())
+    assert clone(loaded).preset == fitted.preset
+    again = clone(fitted).fit(FRAME).refit(FRAME)
+    assert [engine.network for engine in again.engines_] == [engine.network for engine in fitted.engines_]
+    np.testing.assert_array_equal(again.predict()["seqcast"], fitted.predict()["seqcast"])
+
+
+def test_members_have_the_share_of_their_judge(monkeypatch):
+    quantiles = {"head": "quantile", "quantiles": (0.1, 0.5, 0.9)}
+    members, judge = [member((3,), 8, **quantiles), member((3,), 12, **quantiles)], member((5,), 8, **quantiles)
+    asked = []
+
+    def choose(hold_out, forecasts):
+        asked.append(forecasts)
+        share = 0.75 if len(asked) == 1 else 0.25
+        losses = {"seasonal_naive": 0.5, "trained": 0.5, "blend": 0.5}
+        return Choice({"seasonal_naive": 1 - share, "trained": share}, losses, 9)
+
+    how = {"level": (80,), "random_state": 0, "verbose": 0, "point": "mean", "scale": "standard"}
+    model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcast.forecaster.choice.HoldOut.choice", choose)
+        model.fit(FRAME)
+    members_forecast, judges_forecast = (each["trained"] for each in asked)
+    assert not np.array_equal(members_forecast, judges_forecast)
+    assert model.choice_.shares == {"seasonal_naive": 0.75, "trained": 0.25}
+    assert [engine.network for engine in model.engines_] == [each.network for each in members]
+    assert len(model.training_) == len(model.histories_) == 2
+    # A refit takes the choice, and trains the members alone.
+    again = clone(model).with_fitted(model.fitted_).refit(FRAME)
+    assert again.choice_.shares == model.choice_.shares
+    assert [engine.window.context_length for engine in again.engines_] == [8, 12]
+
+
+@pytest.mark.parametrize(
+    ("own", "judged", "expected"), [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")]
+)
+def test_only_members_that_are_better_by_far_stand_for_themselves(monkeypatch, own, judged, expected):
+    choices = {
+        "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),
+        "judge": Choice({"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9),
+    }
+    monkeypatch.setattr(HoldOut, "choice", lambda hold_out, forecasts: choices["judge"])
+    monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))
+    hold_out = HoldOut(None, None, ForecastRequest())
+    assert hold_out.judged(choices["own"], {}, "trained", judge=None) is choices[expected]

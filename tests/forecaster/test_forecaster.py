@@ -1,36 +1,24 @@
+"""A forecaster of frames: its forecasts, what does not change them, new rows, backtests."""
+
+import itertools
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.datasets import load
+import seqcast
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
 
-TINY = NetworkSpec(encoder_units=(8,), decoder_units=(8,), normalise="last")
-SHORT = TrainingSpec(epochs=2, batch_size=64)
+from . import panels
+from .panels import COVARIATES, panel, tiny, waves
 
-
-def tiny(horizon=4, **options):
-    defaults = {"context_length": 8, "preset": TINY, "training": SHORT, "random_state": 0, "verbose": 0}
-    return Forecaster(horizon, **{**defaults, **options})
-
-
-def panel(names="abc", rows=60, freq="D", seed=0):
-    pieces = []
-    for place, name in enumerate(names):
-        rng = np.random.default_rng([seed, place])
-        y = 10 * place + np.sin(np.arange(rows) / (2 + place)) + 0.1 * rng.normal(size=rows)
-        ds = pd.date_range("2024-01-01", periods=rows, freq=freq)
-        pieces.append(pd.DataFrame({"unique_id": name, "ds": ds, "y": y}))
-    return pd.concat(pieces, ignore_index=True)
+ROWS = waves("abc")
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    return tiny().fit(panel())
+    return tiny().fit(ROWS)
 
 
 # ------------------------------------------------------------------ shape and stamps
@@ -55,86 +43,67 @@ def test_a_shorter_forecast_is_the_beginning_of_a_longer_one(fitted):
 
 
 def test_logarithms_have_positive_forecasts_and_read_what_is_negative():
-    model = tiny(scale="log").fit(panel().assign(y=lambda df: df["y"].abs()))
-    made = model.predict(df=panel().assign(y=lambda df: -df["y"].abs()))["seqcast"]
+    model = tiny(scale="log").fit(ROWS.assign(y=ROWS["y"].abs()))
+    made = model.predict(df=ROWS.assign(y=-ROWS["y"].abs()))["seqcast"]
     assert np.isfinite(made).all()
     assert (made >= 0).all()
     with pytest.raises(DataError, match=r"expected values >= 0, for scale='log', received"):
-        tiny(scale="log").fit(panel().assign(y=lambda df: df["y"] - 5))
+        tiny(scale="log").fit(ROWS.assign(y=ROWS["y"] - 5))
 
 
 # ------------------------------------------------------------------ invariants
 
 
 def test_order_of_rows_and_series_does_not_matter(fitted):
-    df = panel()
-    mixed = df.sample(frac=1, random_state=1).sort_values("ds", kind="stable")
+    mixed = ROWS.sample(frac=1, random_state=1).sort_values("ds", kind="stable")
     pd.testing.assert_frame_equal(tiny().fit(mixed).predict(), fitted.predict())
-    some = fitted.predict(df=mixed[mixed["unique_id"] != "b"])
-    whole = fitted.predict(df=df)
+    some, whole = fitted.predict(df=mixed[mixed["unique_id"] != "b"]), fitted.predict(df=ROWS)
     kept = whole[whole["unique_id"] != "b"].reset_index(drop=True)
     pd.testing.assert_frame_equal(some, kept, atol=1e-6)
 
 
 def test_polars_in_polars_out(fitted):
-    df = pl.from_pandas(panel())
-    made = tiny().fit(df).predict()
-    assert isinstance(made, pl.DataFrame)
-    assert made["seqcast"].to_numpy() == pytest.approx(fitted.predict()["seqcast"].to_numpy(), abs=0)
-    assert isinstance(fitted.predict(df=df), pl.DataFrame)
-    assert isinstance(tiny().backtest(df), pl.DataFrame)
+    df = pl.from_pandas(ROWS)
+    model = tiny().fit(df)
+    pd.testing.assert_frame_equal(model.predict().to_pandas(), fitted.predict(), check_dtype=False)
+    for frame in (model.predict(), fitted.predict(df=df), tiny().backtest(df)):
+        assert isinstance(frame, pl.DataFrame)
 
 
 def test_scaling_and_shifting_series_scales_and_shifts_forecasts(fitted):
-    df = panel()
     factor, shift = {"a": 3.0, "b": 0.01, "c": 1e6}, {"a": -7.0, "b": 5.0, "c": 1e7}
-    moved = df.assign(y=df["y"] * df["unique_id"].map(factor) + df["unique_id"].map(shift))
+    moved = ROWS.assign(y=ROWS["y"] * ROWS["unique_id"].map(factor) + ROWS["unique_id"].map(shift))
     one, two = fitted.predict(), tiny().fit(moved).predict()
     back = (two["seqcast"] - two["unique_id"].map(shift)) / two["unique_id"].map(factor)
     assert back.to_numpy() == pytest.approx(one["seqcast"].to_numpy(), abs=1e-4)
 
 
-def test_same_seed_same_forecast_and_global_generators_are_left_alone(fitted):
-    import random
-
-    before = (random.getstate(), np.random.get_state()[1].tolist())
-    again = tiny().fit(panel()).predict()
-    assert before == (random.getstate(), np.random.get_state()[1].tolist())
-    pd.testing.assert_frame_equal(again, fitted.predict())
-    other = tiny(random_state=None).fit(panel()).predict()
-    assert not np.allclose(other["seqcast"], again["seqcast"])
-
-
 @pytest.mark.parametrize("align", ["time", "series"])
 def test_no_leak(align):
-    df = panel()
-    cutoff = pd.Timestamp("2024-02-21")
-    made = tiny().backtest(df, n_windows=3, align=align)
-    assert cutoff in set(made["cutoff"])
+    """Whatever comes after a cutoff changes nothing before it, but for what is known ahead."""
+    df, rng, names = panel(rows=60), np.random.default_rng(5), ["seqcast", "seasonal_naive", "last_value"]
+    made = tiny(**COVARIATES).backtest(df, n_windows=3, align=align)
     for known in sorted(made["cutoff"].unique())[:2]:
-        rng = np.random.default_rng(5)
-        changed = df.assign(y=df["y"].where(df["ds"] <= known, 1e6 * rng.normal(size=len(df))))
-        again = tiny().backtest(changed, n_windows=3, align=align)
-        for name in ("seqcast", "seasonal_naive", "last_value"):
-            before, after = (table[table["cutoff"] <= known][name].to_numpy() for table in (made, again))
-            assert np.array_equal(before, after)
+        wild = {name: df[name].where(df["ds"] <= known, 1e5 * rng.normal(size=len(df))) for name in ("y", "rain")}
+        again = tiny(**COVARIATES).backtest(df.assign(**wild), n_windows=3, align=align)
+        before = made["cutoff"] <= known
+        np.testing.assert_array_equal(made[before][names], again[before][names])
+        assert not np.allclose(made[~before]["seqcast"], again[~before]["seqcast"])
 
 
 def test_statistics_come_from_training_rows_only(fitted):
-    df = panel()
-    # Ten per cent of 60 rows is the validation tail.
-    rows = df[df["unique_id"] == "a"]["y"].to_numpy()[:54]
+    # Ten per cent of 60 rows are for validation.
+    rows = ROWS[ROWS["unique_id"] == "a"]["y"].to_numpy()[:54]
+    fitted.predict(df=ROWS.assign(y=ROWS["y"] * 100))
     assert fitted.series_state_.scaler.loc[0] == pytest.approx(rows.mean())
     assert fitted.series_state_.scaler.scale[0] == pytest.approx(rows.std())
-    fitted.predict(df=df.assign(y=df["y"] * 100))
-    assert fitted.series_state_.scaler.loc[0] == pytest.approx(rows.mean())
 
 
 # ------------------------------------------------------------------ new rows
 
 
 def test_new_rows_of_known_series_join_the_old_ones(fitted):
-    full = panel(rows=66)
+    full = waves("abc", rows=66)
     whole = fitted.predict(df=full)
     fresh = fitted.predict(df=full[full["ds"] >= "2024-03-01"])
     pd.testing.assert_frame_equal(fresh, whole)
@@ -143,16 +112,15 @@ def test_new_rows_of_known_series_join_the_old_ones(fitted):
 
 
 def test_unknown_series_are_scaled_by_their_own_rows(fitted):
-    known = panel("a")
-    new = pd.concat([known, known.assign(unique_id="z", y=known["y"] * 1000 + 5)])
-    made = fitted.predict(df=new)
+    known = waves("a")
+    new = known.assign(unique_id="z", y=known["y"] * 1000 + 5)
+    made = fitted.predict(df=pd.concat([known, new]))
     assert list(made["unique_id"].unique()) == ["a", "z"]
-    longer = fitted.predict(df=new[new["unique_id"] == "z"])
-    pd.testing.assert_frame_equal(longer, made[made["unique_id"] == "z"].reset_index(drop=True))
-    shifted = new.assign(y=new["y"] * np.where(new["unique_id"] == "z", 2.0, 1.0))
-    again = fitted.predict(df=shifted)
-    assert again["seqcast"][:4].to_numpy() == pytest.approx(made["seqcast"][:4].to_numpy(), abs=1e-6)
-    assert again["seqcast"][4:].to_numpy() == pytest.approx(2 * made["seqcast"][4:].to_numpy(), rel=1e-4)
+    z = made[made["unique_id"] == "z"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(fitted.predict(df=new), z)
+    doubled = fitted.predict(df=pd.concat([known, new.assign(y=new["y"] * 2.0)]))["seqcast"].to_numpy()
+    assert doubled[:4] == pytest.approx(made["seqcast"][:4].to_numpy(), abs=1e-6)
+    assert doubled[4:] == pytest.approx(2 * z["seqcast"].to_numpy(), rel=1e-4)
 
 
 WRONG_ROWS = [
@@ -168,94 +136,76 @@ WRONG_ROWS = [
 
 @pytest.fixture(scope="module")
 def strict():
-    return tiny(missing="raise").fit(panel())
+    return tiny(missing="raise").fit(ROWS)
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG_ROWS)
 def test_wrong_new_rows(strict, change, message):
     with pytest.raises((DataError, SpecError), match=message):
-        strict.predict(df=change(panel()))
-
-
-# ------------------------------------------------------------------ options
+        strict.predict(df=change(ROWS))
 
 
 def test_short_series_are_named(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
-    df = pd.concat([panel(), panel("s", rows=11)])
+    df = pd.concat([ROWS, waves("s", rows=11)])
     with pytest.raises(DataError, match=r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows"):
         tiny(missing="raise").fit(df)
+    late = df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s"))
     with pytest.raises(DataError, match="up to the first cutoff"):
-        tiny(missing="raise").backtest(
-            df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s")), n_windows=4
-        )
+        tiny(missing="raise").backtest(late, n_windows=4)
 
 
 # ------------------------------------------------------------------ backtest
 
 
 def test_backtest_table():
-    df = panel(rows=60)
     model = tiny(alias="gru")
-    made = model.backtest(df, n_windows=2, step_size=3)
+    made = model.backtest(ROWS, n_windows=2, step_size=3)
     assert not hasattr(model, "engine_")
     assert list(made.columns) == ["unique_id", "ds", "cutoff", "y", "gru", "seasonal_naive", "last_value"]
     assert len(made) == 3 * 2 * 4
-    joined = made.merge(df, on=["unique_id", "ds"])
-    assert (joined["y_x"] == joined["y_y"]).all()
     assert ((made["ds"] - made["cutoff"]).dt.days == np.tile([1, 2, 3, 4], 6)).all()
-    values = df.set_index(["unique_id", "ds"])["y"]
+    values = ROWS.set_index(["unique_id", "ds"])["y"]
     for row in made.itertuples():
+        assert row.y == values[row.unique_id, row.ds]
         assert row.last_value == values[row.unique_id, row.cutoff]
         assert row.seasonal_naive == values[row.unique_id, row.ds - pd.Timedelta(days=7)]
-    first = df[df["ds"] <= made["cutoff"].min()]
-    trained = tiny(alias="gru").fit(first).predict()
-    again = made[made["cutoff"] == made["cutoff"].min()]["gru"]
-    assert np.array_equal(trained["gru"], again)
+    first = made["cutoff"].min()
+    trained = tiny(alias="gru").fit(ROWS[ROWS["ds"] <= first]).predict()
+    np.testing.assert_array_equal(trained["gru"], made[made["cutoff"] == first]["gru"])
 
 
 def test_backtest_of_series_that_end_at_different_times():
-    df = panel()
-    early = df[(df["unique_id"] != "a") | (df["ds"] < "2024-02-27")]  # two of the last four days are missing
+    early = ROWS[(ROWS["unique_id"] != "a") | (ROWS["ds"] < "2024-02-27")]  # two of the last four days are missing
     in_time = tiny().backtest(early, n_windows=2)
     assert in_time.groupby("unique_id").size().to_dict() == {"a": 5, "b": 8, "c": 8}
     assert set(in_time["cutoff"].dt.day) == {21, 25}
     own = tiny().backtest(early, n_windows=2, align="series")
     assert own.groupby("unique_id").size().to_dict() == {"a": 8, "b": 8, "c": 8}
     with pytest.raises(SpecError, match="align"):
-        tiny().backtest(df, align="ends")
+        tiny().backtest(ROWS, align="ends")
     with pytest.raises(DataError, match="n_windows"):
-        tiny().backtest(df, n_windows=20)
+        tiny().backtest(ROWS, n_windows=20)
 
 
 def test_refits_are_fresh_clones_at_the_cutoffs():
-    df = panel("ab", rows=60)
-    once = tiny().backtest(df, n_windows=3)
-    always = tiny().backtest(df, n_windows=3, refit=True)
-    second = tiny().backtest(df, n_windows=3, refit=2)
+    df = waves()
+    once, always, second = (tiny().backtest(df, n_windows=3, refit=refit) for refit in (False, True, 2))
     cutoffs = sorted(once["cutoff"].unique())
 
     def at(table, place):
         return table[table["cutoff"] == cutoffs[place]]["seqcast"].to_numpy()
 
-    for place, (same, other) in enumerate(
-        [((once, always, second), ()), ((once, second), (always,)), ((always, second), (once,))]
-    ):
-        for table in same[1:]:
-            np.testing.assert_array_equal(at(table, place), at(same[0], place))
-        for table in other:
-            assert np.abs(at(table, place) - at(same[0], place)).max() > 0
+    trained_at = [(once, (0, 0, 0)), (always, (0, 1, 2)), (second, (0, 0, 2))]
+    for (one, ours), (two, theirs) in itertools.combinations(trained_at, 2):
+        for place in range(3):
+            same = np.array_equal(at(one, place), at(two, place))
+            assert same == (ours[place] == theirs[place])
     last = tiny().fit(df[df["ds"] <= cutoffs[2]]).predict()
     np.testing.assert_array_equal(at(always, 2), last["seqcast"])
 
 
-# ------------------------------------------------------------------ members
-
-
-# ------------------------------------------------------------------ files
-
-
-def test_interrupted_training_keeps_what_there_is(monkeypatch):
+def test_an_interrupted_training_leaves_what_there_is(monkeypatch):
     def interrupt(self, *_, window, **__):
         self.build(window, steps=1)
         raise KeyboardInterrupt
@@ -263,18 +213,66 @@ def test_interrupted_training_keeps_what_there_is(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", interrupt)
     model = tiny()
     with pytest.raises(KeyboardInterrupt):
-        model.fit(panel())
+        model.fit(ROWS)
     assert model.history_.interrupted
     assert len(model.predict()) == 12
 
 
-def test_changes_to_the_training_keep_the_rules_of_the_rest(tmp_path):
-    frame = load("sunspots")
-    changed = Forecaster(5, preset=TINY, training={"epochs": 1}, random_state=0, verbose=0).fit(frame)
-    assert changed.engine_.training.epochs == 1
-    assert changed.engine_.training.batch_size == 64
-    assert changed.engine_.training.learning_rate == TrainingSpec().learning_rate
-    changed.save(tmp_path / "model")
-    loaded = Forecaster.load(tmp_path / "model")
-    assert loaded.training == {"epochs": 1}
-    pd.testing.assert_frame_equal(loaded.predict(), changed.predict())
+# ---------------------------------------------------------------- seqcast.forecast
+
+
+AHEAD, WEEK = 6, 7
+
+
+def sales():
+    return panels.waves("a", 90, level=20.0, size=5.0, noise=1.0).drop(columns="unique_id")
+
+
+@pytest.fixture(scope="module")
+def ahead():
+    return seqcast.forecast(sales(), AHEAD, verbose=0)
+
+
+def test_a_frame_is_forecast_as_a_forecaster_does_it(ahead):
+    model = seqcast.Forecaster(AHEAD, verbose=0).fit(sales())
+    pd.testing.assert_frame_equal(ahead, model.predict())
+    assert len(ahead) == AHEAD
+
+
+def test_a_file_and_an_array_give_the_same_numbers(ahead, tmp_path):
+    sales().to_csv(tmp_path / "sales.csv", index=False)
+    from_file = seqcast.forecast(tmp_path / "sales.csv", AHEAD, verbose=0)
+    np.testing.assert_allclose(from_file["seqcast"], ahead["seqcast"], rtol=1e-5)
+    from_array = seqcast.forecast(sales()["y"].to_numpy(), AHEAD, season_length=WEEK, verbose=0)
+    np.testing.assert_allclose(from_array["seqcast"], ahead["seqcast"], rtol=1e-5)
+    assert from_array["ds"].tolist() == list(range(90, 90 + AHEAD))
+
+
+def test_rows_of_an_array_are_series():
+    y = sales()["y"].to_numpy()
+    two = seqcast.forecast(np.stack([y, 10 * y]), AHEAD, season_length=WEEK, verbose=0)
+    assert two["unique_id"].tolist() == [0] * AHEAD + [1] * AHEAD
+    np.testing.assert_allclose(two["seqcast"][AHEAD:], 10 * two["seqcast"][:AHEAD], rtol=1e-2)
+
+
+def test_it_says_in_one_line_what_was_chosen_and_why(capsys):
+    seqcast.forecast(sales(), AHEAD)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("seqcast: 1 series with a step of 'D' and a season of 7, forecast with")
+    assert "validation windows" in line
+
+
+@pytest.mark.parametrize("data", [[], [[[1.0]]], ["a", "b"]])
+def test_what_is_no_series_is_refused(data):
+    with pytest.raises(DataError, match="data: expected"):
+        seqcast.forecast(data, AHEAD)
+
+
+def test_a_future_that_is_missing_is_seen_before_the_training():
+    frame = sales().assign(price=1.0)
+    with pytest.raises(DataError, match="future: expected a frame of the steps ahead"):
+        seqcast.forecast(frame, AHEAD, future_covariates=["price"], effort="balanced")
+    with pytest.raises(DataError, match="future: expected None"):
+        seqcast.forecast(frame, AHEAD, future=frame)

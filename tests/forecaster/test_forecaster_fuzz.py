@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seqcast import NetworkSpec, TrainingSpec
 from seqcast.errors import SeqcastError
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+
+from . import panels
 
 HORIZON = 3
 PREDICTED = int(os.environ.get("SEQCAST_FUZZ", "200"))
@@ -20,9 +20,22 @@ FITTED = max(20, PREDICTED // 50)  # a training takes as long as fifty forecasts
 QUIETLY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-9, 9).map(float)
-# Frames with these are refused; those that are only odd may be forecast.
-FAULTS = ("duplicate", "unsorted", "infinite", "text", "null id", "null ds")
-ODDITIES = ("none", "all missing", "constant", "tiny", "huge")
+# What is done to a row of a frame. Frames with a fault are refused; those that are only odd may be forecast.
+FAULTS = {
+    "duplicate": lambda df, row: pd.concat([df, df.iloc[[row]]]),
+    "unsorted": lambda df, row: df[::-1],
+    "text": lambda df, row: df.astype({"y": str}),
+    "infinite": lambda df, row: df.assign(y=df["y"].where(df.index != row, np.inf)),
+    "null id": lambda df, row: df.assign(unique_id=df["unique_id"].where(df.index != row)),
+    "null ds": lambda df, row: df.assign(ds=df["ds"].where(df.index != row)),
+}
+ODDITIES = {
+    "none": lambda df, row: df,
+    "all missing": lambda df, row: df.assign(y=np.nan),
+    "constant": lambda df, row: df.assign(y=7.0),
+    "tiny": lambda df, row: df.assign(y=df["y"] * 1e-30),
+    "huge": lambda df, row: df.assign(y=df["y"] * 1e30),
+}
 REFUSALS = ("at least one number", "at least 1 + 3 rows", "frequency can be read", "are not rounded away")
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SIZES = {"encoder_units": (3,), "decoder_units": (3,)}
@@ -32,15 +45,11 @@ BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast
 
 def tiny(**options):
     training = TrainingSpec(epochs=1, batch_size=16, steps_per_epoch=1)
-    return Forecaster(
-        HORIZON, context_length=5, preset=NETWORK, training=training, random_state=0, verbose=0, **options
-    )
+    return panels.tiny(HORIZON, context_length=5, preset=NETWORK, training=training, **options)
 
 
 def fit(*, gaps=False, **options):
-    rng = np.random.default_rng(0)
-    days = pd.date_range("2024-01-01", periods=40)
-    df = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "y": rng.normal(size=40)}) for name in "ab"])
+    df = panels.waves(rows=40, size=0.0, noise=1.0, spacing=0.0)
     return tiny(**options).fit(df.drop(index=[7, 20]) if gaps else df)
 
 
@@ -64,26 +73,8 @@ def frames(draw, longest=500):
         days = pd.date_range(start, periods=length)
         parts.append(pd.DataFrame({"unique_id": name, "ds": days, "y": y})[kept])
     df = pd.concat(parts, ignore_index=True)
-    what, row = draw(st.sampled_from(FAULTS) | st.sampled_from(ODDITIES)), draw(st.integers(0, len(df) - 1))
-    return spoilt(df, what, row), what
-
-
-def spoilt(df, what, row):
-    if what == "duplicate":
-        return pd.concat([df, df.iloc[[row]]])
-    if what == "unsorted":
-        return df[::-1]
-    if what == "text":
-        return df.astype({"y": str})
-    if what == "infinite":
-        df.loc[row, "y"] = np.inf
-    if what.startswith("null"):
-        df.loc[row, {"null id": "unique_id", "null ds": "ds"}[what]] = None
-    if what in ("all missing", "constant"):
-        df["y"] = {"all missing": np.nan, "constant": 7.0}[what]
-    if what in ("tiny", "huge"):
-        df["y"] *= {"tiny": 1e-30, "huge": 1e30}[what]
-    return df
+    what, row = draw(st.sampled_from([*FAULTS]) | st.sampled_from([*ODDITIES])), draw(st.integers(0, len(df) - 1))
+    return {**FAULTS, **ODDITIES}[what](df, row), what
 
 
 def outcome(call, *arguments):
@@ -132,17 +123,3 @@ def test_fits_or_errors_of_ours(made, scale):
     df, what = made
     model, error = outcome(tiny(scale=scale, freq="D").fit, df)
     check(None if error else model.predict(), error, df, what, HORIZON)
-
-
-def test_order_of_series_does_not_matter(models):
-    rng = np.random.default_rng(1)
-    days = pd.date_range("2024-01-01", periods=30)
-    df = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "y": rng.normal(size=30)}) for name in "zxa"])
-    df = df[rng.random(len(df)) < 0.8]
-    for model in models:
-        whole = model.predict(df=df)
-        mixed = df.sample(frac=1, random_state=0).sort_values("ds", kind="stable")
-        pd.testing.assert_frame_equal(model.predict(df=mixed), whole, atol=1e-6)
-        alone = model.predict(df=df[df["unique_id"] == "x"])
-        kept = whole[whole["unique_id"] == "x"].reset_index(drop=True)
-        pd.testing.assert_frame_equal(alone, kept, atol=1e-6)

@@ -4,25 +4,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast import Columns, Forecaster, NetworkSpec, TrainingSpec
-from seqcast.data.frames.table import read_frame
-from seqcast.engine.engine import Engine
+from seqcast import Engine, Forecaster, NetworkSpec, TrainingSpec
+from seqcast.data.frames import read_frame
 from seqcast.errors import SpecError
-from seqcast.forecaster.defaults import Sizes, auto_preset, named_network, specs
-from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.planning import make_plan
-from seqcast.intervals.quantiles import level_quantiles
+from seqcast.forecaster import FitOptions, Sizes, make_plan, named_network
+from seqcast.forecaster.defaults import auto_preset, specs
+from seqcast.intervals import level_quantiles
 from seqcast.pretrained.finetuning import finetune_training
-from seqcast.specs.presets import EnsembleSpec, MemberSpec
+from seqcast.specs import EnsembleSpec, MemberSpec
+
+from . import panels
 
 LEVEL = (80.0, 95.0)
 TINY = NetworkSpec(encoder_units=(8,), decoder_units=(8,), normalise="last")
 QUANTILES = NetworkSpec(head="quantile", quantiles=level_quantiles(LEVEL), normalise="last")
 COUNTS = NetworkSpec(head="negative_binomial", normalise="scale")
 ENSEMBLE = EnsembleSpec([MemberSpec(TINY, TrainingSpec(epochs=1), context_length=8)])
-FRAME = pd.DataFrame({
-    "unique_id": "a", "ds": pd.date_range("2024-01-01", periods=60), "y": np.arange(60.0), "price": 1.0,
-})  # fmt: skip
+FRAME = panels.waves("a", noise=1.0).assign(price=1.0)
 
 
 def hourly(growing=True, below=0.0):
@@ -108,12 +106,9 @@ def test_a_training_suits_the_sizes_of_the_data(sizes, preset, training, expecte
 
 
 def test_a_fine_tuning_that_shares_the_data_with_another_network_is_half_as_long():
-    for options, epochs, steps in (
-        ({}, 6, 240),
-        ({"shares_data": True}, 3, 120),
-        ({"shares_data": True, "covariates": True}, 6, 240),
-    ):
-        training = finetune_training(10**6, **options)
+    shared = {"shares_data": True}
+    for how, epochs, steps in (({}, 6, 240), (shared, 3, 120), ({**shared, "covariates": True}, 6, 240)):
+        training = finetune_training(10**6, **how)
         assert (training.epochs, training.epochs * training.steps_per_epoch) == (epochs, steps)
     plan = plan_of(hourly(), effort="balanced")
     (job,) = (job for job in plan.by_place.values() if job.observers_only)
@@ -135,9 +130,7 @@ def test_auto_chooses_segments_where_a_season_can_be_cut():
 
 REFUSED = [
     ({"horizon": 0}, "horizon: expected a whole number >= 1"),
-    ({"horizon": 2.5}, "horizon"),
     ({"members": 0}, "members"),
-    ({"members": None}, "members"),
     ({"context_length": 0}, "context_length"),
     ({"context_length": (7, 14)}, r"context_length: expected one length, or at most one a member"),
     ({"season_length": -1}, "season_length"),
@@ -157,9 +150,7 @@ REFUSED = [
     ({"irregular": True, "freq": "D"}, "freq: expected None, for irregular=True"),
     ({"freq": "nonsense"}, "freq"),
     ({"alias": "y"}, "alias: expected a name other than"),
-    ({"alias": "last_value"}, "alias: expected a name other than"),
     ({"static_covariates": ("unique_id",)}, "static_covariates: expected other columns than"),
-    ({"past_covariates": ("y",)}, "past_covariates: expected other columns"),
     ({"level": (80, 120)}, "level: expected levels above 1 and below 100 per cent"),
     ({"preset": QUANTILES, "level": (80, 90)}, r"levels that it has: 80, 95, received 90"),
     ({"calibrate": True, "level": ()}, "level: expected a level to calibrate"),
@@ -168,7 +159,6 @@ REFUSED = [
     ({"preset": QUANTILES, "training": {"loss": "mae"}}, r"loss: expected None with head='quantile'"),
     # Counts and positive data may be multiplied only.
     ({"preset": COUNTS, "scale": "standard"}, r"scale: expected 'auto' or 'none'.*normalise='scale'"),
-    ({"preset": COUNTS, "scale": "mean"}, r"scale: expected 'auto' or 'none'.*normalise='scale'"),
     ({"preset": NetworkSpec(head="log_normal"), "scale": "log1p"}, r"scale: expected 'auto' or 'none'"),
     ({"preset": EnsembleSpec([MemberSpec(COUNTS, TrainingSpec())]), "scale": "standard"}, "scale: expected 'auto'"),
     # Presets that leave no choice.
@@ -200,8 +190,3 @@ def test_options_are_refused_before_training(options, message, monkeypatch):
 def test_refits_that_mean_nothing(refit):
     with pytest.raises(SpecError, match="refit: expected False, True or a whole number >= 1"):
         Forecaster(4, verbose=0).backtest(FRAME, refit=refit)
-
-
-def test_rows_have_the_names_that_columns_say():
-    named = FRAME.rename(columns={"y": "sales"})
-    assert len(Forecaster(3, columns=Columns(y="sales"), preset="pretrained", verbose=0).fit(named).predict()) == 3

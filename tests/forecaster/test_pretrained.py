@@ -2,22 +2,18 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast import Forecaster
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.store import InMemoryStore
-from seqcast.data.windows.reader import WindowReader
+from seqcast import Columns, Forecaster
+from seqcast.data.series import InMemoryStore, SeriesScaler
+from seqcast.data.windows import WindowReader
 from seqcast.engine import Outcome
-from seqcast.errors import SpecError
-from seqcast.pretrained import FinetuneOptions, load_pretrained
-from seqcast.pretrained.seasonal_inputs import CovariateSizes
+from seqcast.errors import FileFormatError, SpecError
+from seqcast.pretrained import CovariateSizes, FinetuneOptions, load_pretrained
 from seqcast.training import History
 
 H = 6
@@ -28,14 +24,12 @@ def how(**changes):
     return FinetuneOptions(**{"season_length": 4, "horizon": 8, "seeds": (0, 0), **changes})
 
 
-def series(rows=60, ids="ab", freq="MS", seed=0):
-    noise = [np.random.default_rng([seed, place]).normal(0, 0.3, 200)[:rows] for place in range(len(ids))]
-    stamps = pd.date_range("2015-01-01", periods=rows, freq=freq)
-    wave = np.sin(2 * np.pi * np.arange(rows) / 12)
-    parts = [
-        pd.DataFrame({"unique_id": name, "ds": stamps, "y": (place + 1) * (10 + 3 * wave) + noise[place]})
-        for place, name in enumerate(ids)
-    ]
+def series(rows=60, ids="ab"):
+    stamps, wave = pd.date_range("2015-01-01", periods=rows, freq="MS"), np.sin(2 * np.pi * np.arange(rows) / 12)
+    parts = []
+    for place, name in enumerate(ids):
+        noise = np.random.default_rng([0, place]).normal(0, 0.3, rows)
+        parts.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": (place + 1) * (10 + 3 * wave) + noise}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -52,34 +46,27 @@ def values(forecast):
     return forecast.drop(columns=["unique_id", "ds"]).to_numpy()
 
 
-def test_a_season_is_continued_without_training(fitted):
+def test_a_season_is_continued_without_training(fitted, capsys):
     forecast = fitted.predict(12)
-    truth = series(72)[lambda frame: frame["ds"] >= forecast["ds"].min()]
-    error = np.abs(forecast["seqcast"].to_numpy() - truth["y"].to_numpy())
-    last_value = np.abs(np.repeat(series().groupby("unique_id")["y"].last().to_numpy(), 12) - truth["y"].to_numpy())
-    assert error.mean() < 0.4 * last_value.mean()
+    truth = series(72)[lambda frame: frame["ds"] >= forecast["ds"].min()]["y"].to_numpy()
+    last_value = np.repeat(series().groupby("unique_id")["y"].last().to_numpy(), 12)
+    assert np.abs(forecast["seqcast"] - truth).mean() < 0.4 * np.abs(last_value - truth).mean()
     assert fitted.histories_[0].epochs == {}
     assert fitted.engine_ is load_pretrained().engine
+    Forecaster(H, preset="pretrained").fit(series())
+    assert f"the pretrained network, version {load_pretrained().version}; nothing is trained" in capsys.readouterr().out
+    assert pretrained().describe(series()).settings["preset"] == "pretrained"
 
 
 def test_intervals_hold_each_other_and_any_level_can_be_had(fitted):
     forecast = fitted.predict(level=(20, 50, 80, 95, 98))
-    bounds = [forecast[f"seqcast-lo-{level}"] for level in (98, 95, 80, 50, 20)]
-    bounds += [forecast["seqcast"]] + [forecast[f"seqcast-hi-{level}"] for level in (20, 50, 80, 95, 98)]
-    assert (np.diff(np.stack(bounds), axis=0) >= 0).all()
+    bounds = [*(f"seqcast-lo-{level}" for level in (98, 95, 80, 50, 20)), "seqcast"]
+    bounds += [f"seqcast-hi-{level}" for level in (20, 50, 80, 95, 98)]
+    assert (np.diff(forecast[bounds].to_numpy(), axis=1) >= 0).all()
     half = pretrained(level=(50,)).fit(series()).predict()
     np.testing.assert_allclose(half["seqcast-hi-50"], forecast["seqcast-hi-50"], rtol=1e-6)
     with pytest.raises(SpecError, match="level: expected levels up to 98, the widest that the pretrained network"):
         fitted.predict(level=(80, 98.5))
-
-
-def test_the_unit_is_kept_and_series_do_not_know_each_other(fitted):
-    other = series()
-    other["y"] = other["y"] * 1000
-    scaled = pretrained().fit(other).predict()
-    np.testing.assert_allclose(values(scaled), 1000 * values(fitted.predict()), rtol=1e-2)
-    alone = pretrained().fit(series(ids="a")).predict()
-    np.testing.assert_allclose(values(alone), values(fitted.predict())[:H], rtol=1e-4)
 
 
 def test_any_horizon_and_gaps_and_few_rows():
@@ -93,8 +80,6 @@ def test_any_horizon_and_gaps_and_few_rows():
 
 
 def test_several_targets_are_forecast_one_by_one():
-    from seqcast import Columns
-
     frame = series().rename(columns={"y": "open"}).assign(close=lambda rows: rows["open"] * 2)
     model = pretrained(columns=Columns(y=["open", "close"])).fit(frame)
     forecast = model.predict()
@@ -106,32 +91,30 @@ def test_several_targets_are_forecast_one_by_one():
 
 
 def test_paths_have_the_quantiles_and_are_the_same_again(fitted):
-    paths = fitted.predict(samples=400)
-    again = fitted.predict(samples=400)
-    pd.testing.assert_frame_equal(paths, again)
+    paths, forecast = fitted.predict(samples=400), fitted.predict()
+    pd.testing.assert_frame_equal(paths, fitted.predict(samples=400))
     median = paths.groupby(["unique_id", "ds"])["seqcast"].median().to_numpy()
-    forecast = fitted.predict()
     width = (forecast["seqcast-hi-80"] - forecast["seqcast-lo-80"]).to_numpy()
     assert (np.abs(median - forecast["seqcast"].to_numpy()) < 0.2 * width).all()
 
 
-@pytest.mark.processes
 def test_files_and_copies_bring_the_same_numbers(fitted, tmp_path):
     fitted.save(tmp_path / "m.seqcast")
     for copied in (Forecaster.load(tmp_path / "m.seqcast"), copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(values(copied.predict(80)), values(fitted.predict(80)))
-    # The file holds the weights: it needs no package data.
-    code = (
-        "import sys, seqcast.pretrained as room\n"
+
+
+@pytest.mark.processes
+def test_a_file_holds_the_weights_and_needs_no_package_data(fitted, run_python, tmp_path):
+    fitted.save(tmp_path / "m.seqcast")
+    printed = run_python(
+        "import seqcast.pretrained as room\n"
         "from seqcast import Forecaster\n"
-        "model = Forecaster.load(sys.argv[1])\n"
+        f"model = Forecaster.load({str(tmp_path / 'm.seqcast')!r})\n"
         "room.load_pretrained = None\n"
         "print(model.predict()['seqcast'].sum())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "m.seqcast")], capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) == pytest.approx(fitted.predict()["seqcast"].sum(), rel=1e-6)
+    assert float(printed) == pytest.approx(fitted.predict()["seqcast"].sum(), rel=1e-6)
 
 
 def test_newer_rows_go_on_and_the_past_is_forecast(fitted):
@@ -139,8 +122,7 @@ def test_newer_rows_go_on_and_the_past_is_forecast(fitted):
     newer = series(66)[lambda frame: frame["ds"] > series()["ds"].max()]
     model.update(newer)
     np.testing.assert_allclose(values(model.predict()), values(pretrained().fit(series(66)).predict()), rtol=1e-6)
-    once = pretrained().backtest(series(), n_windows=2)
-    each = pretrained().backtest(series(), n_windows=2, refit=True)
+    once, each = (pretrained().backtest(series(), n_windows=2, refit=refit) for refit in (False, True))
     np.testing.assert_allclose(once["seqcast"], each["seqcast"], rtol=1e-6)
     assert (once["seqcast"] - once["y"]).abs().mean() < (once["last_value"] - once["y"]).abs().mean()
     refitted = copy.deepcopy(fitted).refit(series(66))
@@ -152,21 +134,13 @@ def test_the_past_of_a_long_series_is_forecast_from_two_seasons_on():
     rows = np.arange(560)
     noise = np.random.default_rng(0).normal(0, 0.1, 560)  # where there is none, most rows are thought unusual
     frame = pd.DataFrame({"unique_id": "a", "ds": rows, "y": 10 + np.sin(2 * np.pi * rows / 12) + noise})
-    horizon = 48
-    model = pretrained(horizon, season_length=12, freq=1).fit(frame)
+    model = pretrained(48, season_length=12, freq=1).fit(frame)
     assert model.context_length_ == 2048
-    first = 24 + (560 - 24) % horizon
-    assert model.anomalies()["ds"].min() == first
-    assert model.predict_insample(step_size=horizon)["ds"].min() == first
+    first = 24 + (560 - 24) % 48
+    assert model.anomalies()["ds"].min() == model.predict_insample(step_size=48)["ds"].min() == first
 
 
-def test_it_says_what_it_is(capsys):
-    Forecaster(H, preset="pretrained", verbose=1).fit(series())
-    assert f"the pretrained network, version {load_pretrained().version}; nothing is trained" in capsys.readouterr().out
-    assert pretrained().describe(series()).settings["preset"] == "pretrained"
-
-
-def test_a_fine_tuned_network_is_kept_with_its_own_weights(fitted, tmp_path):
+def test_a_fine_tuned_network_has_weights_of_its_own(tmp_path):
     frame = series()
     frame["y"] += 4.0 * (np.arange(len(frame)) % 7 == 0)  # what no season tells
     model = pretrained().fit(frame)
@@ -234,14 +208,28 @@ def test_longer_horizons_read_their_own_covariates(with_price):
     assert np.mean(moved[:, 66:] > 0) > 0.9
 
 
-def test_what_reads_covariates_can_be_looked_into_and_trained_further(with_price):
+def test_what_reads_covariates_is_looked_into_reported_and_trained_again(with_price, tmp_path):
     known, later = priced()
     inputs = with_price.model_inputs(step_size=20)
     assert inputs.features[-1] == inputs.known_future[-1] == "price"
     assert inputs.inputs["past"].shape[2] == len(inputs.features)
     assert inputs.inputs["future"].shape[2] == len(inputs.known_future)
-    model = copy.deepcopy(with_price).finetune(pd.concat([known, later]), training={"epochs": 1, "steps_per_epoch": 2})
-    assert np.isfinite(values(model.predict(future=later.assign(ds=later["ds"] + H)))).all()
+    model, after = copy.deepcopy(with_price), later.assign(ds=later["ds"] + H)
+    assert np.isfinite(model.backtest(pd.concat([known, later]), n_windows=1, refit="never")["seqcast"]).all()
+    model.report(tmp_path / "report.html", known[known["unique_id"] < 2], n_windows=1)
+    assert "fine-tuned" in (tmp_path / "report.html").read_text()
+    assert len(model.encode()) == 24
+    assert len(model.anomalies(known, level=80)) > 1000
+    with pytest.raises(SpecError, match="covariate_importance: expected a network that was trained on this data alone"):
+        model.covariate_importance()
+    model.update(later)
+    assert np.isfinite(values(model.predict(future=after))).all()
+    brief = {"epochs": 1, "steps_per_epoch": 1}
+    again = copy.deepcopy(with_price).finetune(pd.concat([known, later]), freeze=("encoder",), training=brief)
+    assert np.isfinite(values(again.predict(future=after))).all()
+    # Submodules that hold new weights cannot be frozen.
+    with pytest.raises(SpecError, match=r"freeze: expected \(\) where covariates are learnt"):
+        months(future_covariates=["price"]).finetune(known, freeze=("encoder",))
 
 
 def test_without_a_fine_tuning_that_helps_no_covariate_is_read():
@@ -253,31 +241,6 @@ def test_without_a_fine_tuning_that_helps_no_covariate_is_read():
     np.testing.assert_allclose(values(model.predict(future=later)), values(alone), rtol=1e-6)
 
 
-def test_a_fine_tuned_one_is_reported_and_tested_on_the_past_with_its_covariates(with_price, tmp_path):
-    known, later = priced()
-    model = copy.deepcopy(with_price)
-    whole = pd.concat([known, later])
-    found = model.backtest(whole, n_windows=1, refit="never")
-    assert np.isfinite(found["seqcast"]).all()
-    model.report(tmp_path / "report.html", known[known["unique_id"] < 2], n_windows=1)
-    assert "fine-tuned" in (tmp_path / "report.html").read_text()
-    assert len(model.encode()) == 24
-    assert len(model.anomalies(known, level=80)) > 1000
-    model.update(later)
-    assert np.isfinite(values(model.predict(future=later.assign(ds=later["ds"] + H)))).all()
-    with pytest.raises(SpecError, match="covariate_importance: expected a network that was trained on this data alone"):
-        model.covariate_importance()
-
-
-def test_parts_that_hold_new_weights_cannot_be_frozen(with_price):
-    known, _ = priced(count=2)
-    model = months(future_covariates=["price"])
-    with pytest.raises(SpecError, match=r"freeze: expected \(\) where covariates are learnt"):
-        model.finetune(known, freeze=("encoder",))
-    training = {"epochs": 1, "steps_per_epoch": 1}
-    copy.deepcopy(with_price).finetune(priced()[0], freeze=("encoder",), training=training)
-
-
 def test_validation_rows_hold_in_place_of_fit_too():
     known, _ = priced(count=1)
     training = {"epochs": 1, "steps_per_epoch": 2}
@@ -286,39 +249,33 @@ def test_validation_rows_hold_in_place_of_fit_too():
     assert len(model.calibrations_) == 1
 
 
-def test_training_windows_are_as_long_as_leaves_many():
-    reader = WindowReader(
-        InMemoryStore.of({"a": np.zeros((5_000, 1)), "b": np.zeros((300, 1))}),
-        None,
-        SeriesScaler(np.zeros((2, 1)), np.ones((2, 1))),
-        context_length=512,
-    )
-    starts, network = np.array([4_900, 290]), load_pretrained()
-    contexts = {}
-    for name, rows in (("long", [0, 1]), ("short", [1])):
-        job = network.finetuning(reader.take(np.array(rows)), starts[rows], how(season_length=12))
-        contexts[name] = job.reader.context_length
-    assert contexts == {"long": 512, "short": 128}
+def reader_of(*lengths):
+    store = InMemoryStore.of({place: np.arange(1.0 * rows)[:, None] for place, rows in enumerate(lengths)})
+    unscaled = SeriesScaler(np.zeros((len(lengths), 1)), np.ones((len(lengths), 1)))
+    return WindowReader(store, None, unscaled, context_length=512)
 
 
-@pytest.mark.parametrize(("most", "context"), [(None, 512), (512, 512), (96, 128), (64, 64), (7, 16)])
-def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
-    store = InMemoryStore.of({"a": np.arange(5_000.0)[:, None]})
-    reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=512)
-    job = load_pretrained().finetuning(reader, np.array([4_900]), how(most_rows=most))
+@pytest.mark.parametrize(
+    ("lengths", "options", "context"),
+    [
+        # As long as leaves many windows.
+        ((5_000, 300), {"season_length": 12}, 512),
+        ((300,), {"season_length": 12}, 128),
+        # Hardly more than a forecast may read.
+        *(((5_000,), {"most_rows": most}, context) for most, context in ((512, 512), (96, 128), (64, 64), (7, 16))),
+    ],
+)
+def test_how_long_the_windows_of_a_fine_tuning_are(lengths, options, context):
+    starts = np.array(lengths) - np.array([100, 10])[: len(lengths)]
+    job = load_pretrained().finetuning(reader_of(*lengths), starts, how(**options))
     assert job.reader.context_length == context
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
-    store = InMemoryStore.of({"a": np.arange(100.0)[:, None]})
-    reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=64)
+def test_a_fine_tuned_network_may_retain_some_of_its_first_weights(share):
     network = load_pretrained()
-    job, first, engine = (
-        network.finetuning(reader, np.array([90]), how()),
-        network.engine.weights,
-        network.engine.copy(),
-    )
+    first, engine = network.engine.weights, network.engine.copy()
+    job = network.finetuning(reader_of(100), np.array([90]), how())
     engine.built.model.set_weights([weight + 1.0 for weight in first])
     found = network.finetuned(Outcome(engine, History(), replace(job, share=share)))
     for before, after in zip(first, found.engine.weights, strict=True):
@@ -327,8 +284,6 @@ def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
 
 
 def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
-    from seqcast.errors import FileFormatError
-
     other = load_pretrained().with_covariates(CovariateSizes(5, 5, 5))
     fitted = with_price.fitted_
     (zero_shot,) = fitted.candidates

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import pickle
-import threading
+import random
 
 import numpy as np
 import pandas as pd
@@ -13,25 +13,18 @@ from seqcast import Forecaster, NetworkSpec
 from seqcast.errors import DataError, NotFittedError, TrainingError
 from seqcast.forecaster import backtest
 
-TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+from . import panels
+from .panels import TINY, waves
+
 ONE_EPOCH = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 16}
 
 
-def series(level=1.0, rows=40, ids="ab"):
-    days = pd.date_range("2024-01-01", periods=rows)
-    wave = np.sin(np.arange(rows))
-    return pd.concat(
-        [
-            pd.DataFrame({"unique_id": name, "ds": days, "y": level * (2 + wave + place)})
-            for place, name in enumerate(ids)
-        ],
-        ignore_index=True,
-    )
+def series(unit=1.0, rows=40, names="ab"):
+    return waves(names, rows, level=2.0, spacing=1.0, noise=0.0).assign(y=lambda frame: unit * frame["y"])
 
 
 def tiny(**options):
-    given = {"preset": TINY, "training": ONE_EPOCH, "context_length": 7, "random_state": 0, "verbose": 0, **options}
-    return Forecaster(3, **given)
+    return panels.tiny(3, **{"training": ONE_EPOCH, "context_length": 7, **options})
 
 
 @pytest.fixture(scope="module")
@@ -39,40 +32,23 @@ def fitted():
     return tiny().fit(series())
 
 
-FITTED = [
-    "engines_",
-    "engine_",
-    "histories_",
-    "history_",
-    "series_state_",
-    "freq_",
-    "season_length_",
-    "context_length_",
-    "calibrations_",
-    "short_series_",
-    "seed_",
-]
+FITTED = ("engines_", "engine_", "histories_", "history_", "series_state_", "freq_", "season_length_")
+FITTED += ("context_length_", "calibrations_", "short_series_", "seed_")
 
 
-@pytest.mark.parametrize("name", FITTED)
-def test_fitted_attributes_are_there_after_fit_only_and_read_only(fitted, name):
+def test_fitted_attributes_are_there_after_fit_only_and_read_only(fitted):
     unfitted = tiny()
-    assert not hasattr(unfitted, name)
-    with pytest.raises(NotFittedError):
-        getattr(unfitted, name)
-    getattr(fitted, name)
-    with pytest.raises(AttributeError):
-        setattr(fitted, name, None)
-
-
-@pytest.mark.parametrize("arrive", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
-def test_copies_forecast_the_same(fitted, arrive):
-    pd.testing.assert_frame_equal(arrive(fitted).predict(), fitted.predict())
-
-
-def test_the_state_is_frozen(fitted):
+    for name in FITTED:
+        assert not hasattr(unfitted, name)
+        with pytest.raises(NotFittedError):
+            getattr(unfitted, name)
+        getattr(fitted, name)
+        with pytest.raises(AttributeError):
+            setattr(fitted, name, None)
     with pytest.raises(dataclasses.FrozenInstanceError):
         fitted.fitted_.candidates = ()
+    for copied in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        pd.testing.assert_frame_equal(copied.predict(), fitted.predict())
 
 
 def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
@@ -80,7 +56,7 @@ def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
     before = model.predict()
     model.set_params(training={**ONE_EPOCH, "learning_rate": 1e30, "optimizer": "sgd", "clip_norm": None, "epochs": 3})
     with pytest.raises(TrainingError) as caught:
-        model.fit(series(level=1e4))
+        model.fit(series(1e4))
     assert np.isfinite(caught.value.kept.predict()[list(before)[2:]]).all().all()
     pd.testing.assert_frame_equal(model.predict(), before)
 
@@ -108,19 +84,23 @@ def test_later_trainings_derive_theirs_from_that_of_the_fit():
     assert model.engine_.training.learning_rate == pytest.approx(0.01)
 
 
-def test_a_further_training_says_how_many_rows_it_needs(fitted):
+def test_a_later_training_says_how_many_rows_it_needs(fitted):
     """Its network has read whole contexts only."""
     model = copy.deepcopy(fitted)
-    with pytest.raises(DataError, match=r"df \(series 'new'\): expected at least 7 \+ 3 rows, .* received 9 rows"):
-        model.finetune(series(rows=9, ids=["new"]))
-    model.finetune(series(rows=12, ids=["new"]))
+    with pytest.raises(DataError, match=r"df \(series 'n'\): expected at least 7 \+ 3 rows, .* received 9 rows"):
+        model.finetune(series(rows=9, names="n"))
+    model.finetune(series(rows=12, names="n"))
 
 
-def test_a_drawn_seed_is_kept_and_repeats_the_fit(tmp_path):
+def test_a_drawn_seed_repeats_the_fit(tmp_path):
+    """And no global generator is drawn from."""
+    before = random.getstate(), np.random.get_state()[1].tolist()
     model = tiny(random_state=None).fit(series())
-    again = tiny(random_state=model.seed_).fit(series())
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    again, other = tiny(random_state=model.seed_).fit(series()), tiny(random_state=None).fit(series())
     pd.testing.assert_frame_equal(model.predict(), again.predict())
-    assert tiny(random_state=None).fit(series()).seed_ != model.seed_
+    assert other.seed_ != model.seed_
+    assert not np.allclose(other.predict()["seqcast"], model.predict()["seqcast"])
     model.save(tmp_path / "model.seqcast")
     assert Forecaster.load(tmp_path / "model.seqcast").seed_ == model.seed_
     model.report(tmp_path / "page.html", n_windows=0)
@@ -128,56 +108,97 @@ def test_a_drawn_seed_is_kept_and_repeats_the_fit(tmp_path):
 
 
 def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
-    seeds = []
-    train = backtest.fit_plans
-    monkeypatch.setattr(
-        "seqcast.forecaster.backtest.fit_plans",
-        lambda plans, run: (
-            [seeds.append(next(iter(plan.by_place.values())).seeds) for plan in plans] and train(plans, run)
-        ),
-    )
+    seeds, train = [], backtest.fit_plans
+
+    def noting(plans, run):
+        seeds.extend(next(iter(plan.by_place.values())).seeds for plan in plans)
+        return train(plans, run)
+
+    monkeypatch.setattr(backtest, "fit_plans", noting)
     tiny(random_state=None).backtest(series(), n_windows=2, refit=True)
     assert len(seeds) == 2
     assert seeds[0] == seeds[1]
 
 
-def test_threads_that_predict_see_whole_states(tmp_path):
+def test_threads_that_predict_see_whole_states(read_beside):
     """Levels differ by a factor of 1000, so that old scaling with new weights or rows would show."""
-    model = tiny(training={**ONE_EPOCH, "learning_rate": 0.1})
-    frames = [series(level=level) for level in (1.0, 1000.0)]
-    answers, seen, torn, done = [], [0] * 8, [], threading.Event()
-
-    def publish(change):
+    model, known = tiny(training={**ONE_EPOCH, "learning_rate": 0.1}), []
+    frames = [series(unit) for unit in (1.0, 1000.0)]
+    rows = frames[1].assign(ds=frames[1]["ds"] + pd.Timedelta(days=40))
+    changes = [lambda: model.fit(frames[0]), lambda: model.fit(frames[1]), lambda: model.update(rows)]
+    for change in changes:  # what each state answers is known before any thread predicts
         change()
-        answers.append(model.predict()["seqcast"].to_numpy())
+        known.append(model.predict()["seqcast"].to_numpy())
 
-    states = []
-    for frame in frames:  # what each state answers is known before any thread predicts
-        publish(lambda frame=frame: model.fit(frame))
-        states.append(copy.deepcopy(model))
-    rows = pd.concat([frame.assign(ds=frame["ds"] + pd.Timedelta(days=40)) for frame in frames[1:]])
-    publish(lambda: model.update(rows))
-    model.save(tmp_path / "model.seqcast")
+    def fit_in_turn():
+        for change in changes * 2:
+            change()
 
-    def predict(place):
-        while not done.is_set() or seen[place] < 125:
-            answer = model.predict()["seqcast"].to_numpy()
-            seen[place] += 1
-            if not any(np.array_equal(answer, known) for known in answers):
-                torn.append(answer)
+    answers = read_beside(fit_in_turn, {"predict": lambda: model.predict()["seqcast"].to_numpy()})["predict"]
+    assert len(answers) >= 200
+    assert all(any(np.array_equal(answer, one) for one in known) for answer in answers)
 
-    threads = [threading.Thread(target=predict, args=(place,)) for place in range(8)]
-    for thread in threads:
-        thread.start()
-    for turn in range(3):
-        model.fit(frames[turn % 2])
-        if turn % 2:
-            model.update(rows)
-        pd.testing.assert_frame_equal(
-            Forecaster.load(tmp_path / "model.seqcast").predict(), Forecaster.load(tmp_path / "model.seqcast").predict()
-        )
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert sum(seen) >= 1000
-    assert torn == []
+
+# ---------------------------------------------------------------- several askers in one call
+
+
+DAYS = pd.date_range("2024-01-01", periods=50)
+NETWORK = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
+
+
+def rows(name, days, shift=0.0):
+    return pd.DataFrame({"unique_id": name, "ds": days, "y": shift + np.arange(len(days)) % 7.0})
+
+
+@pytest.fixture(scope="module", params=["text", "numbers"])
+def asked(request):
+    names = ["b", "a"] if request.param == "text" else [9, 4]
+    frame = pd.concat([rows(name, DAYS, place) for place, name in enumerate(names)])
+    return panels.tiny(5, preset=NETWORK, context_length=14, level=80).fit(frame), names
+
+
+def check(forecaster, parts, **how):
+    owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    table, of = forecaster.fitted_.for_owners(pd.concat(parts, ignore_index=True), owners, **how)
+    assert (np.diff(of) >= 0).all()
+    for owner, part in enumerate(parts):
+        alone = forecaster.predict(df=part, **how)
+        mine = table[of == owner].reset_index(drop=True)
+        assert mine.iloc[:, :2].to_numpy().tolist() == alone.iloc[:, :2].to_numpy().tolist()
+        np.testing.assert_allclose(mine.iloc[:, 2:], alone.iloc[:, 2:], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", [{}, {"horizon": 9, "level": (50, 99)}])
+def test_known_and_new_series_of_the_same_names(asked, how):
+    forecaster, names = asked
+    new = "q" if isinstance(names[0], str) else 77
+    later = DAYS[-1] + pd.to_timedelta([1, 2, 3], unit="D")
+    parts = [
+        rows(names[0], later),
+        rows(names[0], later[:1], 30.0),
+        pd.concat([rows(new, DAYS[:20]), rows(names[1], later)]),
+        rows(new, DAYS[5:9], -4.0),
+    ]
+    check(forecaster, parts, **how)
+    check(forecaster, parts[3:], **how)  # none that is known
+
+
+def test_remembered_series(asked):
+    forecaster, names = asked
+    asked = pd.DataFrame({"unique_id": [names[0], names[1], names[0]]})
+    table, owners = forecaster.fitted_.for_owners(asked, np.array([0, 0, 1]), remembered=True)
+    both = forecaster.predict()
+    assert owners.tolist() == [0] * 10 + [1] * 5
+    np.testing.assert_allclose(table["seqcast"][:10], both["seqcast"], rtol=1e-6)
+    np.testing.assert_allclose(table["seqcast"][10:], both[both["unique_id"] == names[0]]["seqcast"], rtol=1e-6)
+    assert table["unique_id"].tolist() == [min(names)] * 5 + [max(names)] * 5 + [names[0]] * 5
+
+
+def test_ids_of_another_type_are_refused_and_the_forecaster_stays_as_it_is(asked):
+    forecaster, names = asked
+    before = forecaster.predict()
+    forecaster.fitted_.for_owners(rows(names[0], DAYS[-1:] + pd.Timedelta("1D"), 99.0), np.array([0]))
+    pd.testing.assert_frame_equal(forecaster.predict(), before)
+    other = rows(3 if isinstance(names[0], str) else "a", DAYS[:20])
+    with pytest.raises(DataError, match="expected ids of type"):
+        forecaster.fitted_.for_owners(other, np.zeros(20, dtype=int))

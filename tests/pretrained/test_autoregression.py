@@ -5,16 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.autoregression import (
-    AUTOREGRESSIONS,
-    HELD_BACK,
-    LEAST_SHARE,
-    NEAR,
-    ROUNDS,
-    VALUES_A_LAG,
-    autoregressed,
-    lags_of,
-)
+from seqcast.pretrained import autoregression as module
+from seqcast.pretrained.autoregression import AUTOREGRESSIONS, NEAR, autoregressed, lags_of
 from seqcast.pretrained.simple_models import FARTHEST, RECENT, checks_of
 
 ROWS, LENGTH, HORIZON = 5, 700, 9
@@ -61,8 +53,8 @@ def plainly(model, values, season, longer):
     n = max(weight.sum(), 1)
     size = (weight[:, None] * rows**2).sum() / len(lags)
     variance, share = max((weight * truth**2).sum(), 1e-9), 1.0
-    for _ in range(ROUNDS + 1):
-        penalty = max(size * min(1, HELD_BACK / n) ** 1.5 * share, LEAST_SHARE * size) + 1e-9
+    for _ in range(module.ROUNDS + 1):
+        penalty = max(size * min(1, module.HELD_BACK / n) ** 1.5 * share, module.LEAST_SHARE * size) + 1e-9
         # The penalty is what rows of their own would add to the sum of squares.
         more, root = np.sqrt(penalty) * np.eye(len(lags)), np.sqrt(weight)[:, None]
         coefficients = np.linalg.lstsq(
@@ -113,32 +105,34 @@ def test_lags_are_near_ones_and_those_around_seasons_of_which_enough_is_known(co
     assert lags[:NEAR] == tuple(range(1, NEAR + 1))
     assert list(lags) == sorted(set(lags))
     if len(lags) > NEAR:
-        assert count >= VALUES_A_LAG * len(lags)
+        assert count >= module.VALUES_A_LAG * len(lags)
         assert 2 * lags[-1] <= count
+
+
+def continued(values, horizon, season=1, longer=0):
+    return autoregressed(values[None], np.array([season]), np.array([longer]), horizon).forecasts[0]
 
 
 @pytest.mark.parametrize("period", [5.0, 9.3, 24.0])
 def test_a_cycle_goes_on_that_nobody_names(period):
     turns = 2 * np.pi * np.arange(200 + 24) / period
-    values = (10 + 3 * np.sin(turns) + np.random.default_rng(0).normal(0, 0.1, turns.shape))[None]
-    found = autoregressed(values[:, :200], np.array([1]), np.array([0]), 24)
-    assert np.abs(found.forecasts[0, :, 0] - values[0, 200:]).mean() < 0.6
+    values = 10 + 3 * np.sin(turns) + np.random.default_rng(0).normal(0, 0.1, turns.shape)
+    assert np.abs(continued(values[:200], 24)[:, 0] - values[200:]).mean() < 0.6
 
 
-def test_a_season_that_is_told_goes_on_whatever_its_shape():
+def test_a_season_that_is_given_goes_on_whatever_its_shape():
     rng = np.random.default_rng(1)
-    values = np.tile(rng.normal(size=168), 6)[None] + 0.1 * rng.normal(size=1008)
-    told = autoregressed(values[:, :840], np.array([24]), np.array([168]), 168)
-    untold = autoregressed(values[:, :840], np.array([1]), np.array([0]), 168)
-    error, other = (np.abs(found.forecasts[0, :, 0] - values[0, 840:]).mean() for found in (told, untold))
+    values = np.tile(rng.normal(size=168), 6) + 0.1 * rng.normal(size=1008)
+    error, other = (
+        np.abs(continued(values[:840], 168, *seasons)[:, 0] - values[840:]).mean() for seasons in ((24, 168), (1, 0))
+    )
     assert error < 0.2 < 0.5 < other
 
 
 def test_cycles_without_noise_go_on_exactly():
     turns = 2 * np.pi * np.arange(448 + 64)
-    values = (np.sin(turns / 24) + 0.7 * np.sin(1 + turns / 43.7))[None]
-    found = autoregressed(values[:, :448], np.array([1]), np.array([0]), 64)
-    assert np.abs(found.forecasts[0] - values[0, 448:, None]).mean(axis=0).max() < 0.05
+    values = np.sin(turns / 24) + 0.7 * np.sin(1 + turns / 43.7)
+    assert np.abs(continued(values[:448], 64) - values[448:, None]).mean(axis=0).max() < 0.05
 
 
 def test_the_recent_one_follows_a_tone_that_rises_and_a_level_that_has_moved():
@@ -146,8 +140,7 @@ def test_the_recent_one_follows_a_tone_that_rises_and_a_level_that_has_moved():
     tone = np.sin(2 * np.pi * (steps / 60 + (steps / 260) ** 2))
     moved = np.sin(2 * np.pi * steps / 12) + 4.0 * (steps >= 420)
     for values in (tone, moved):
-        found = autoregressed(values[None, :448], np.array([1]), np.array([0]), 64)
-        of_all, recent = np.abs(found.forecasts[0] - values[448:, None]).mean(axis=0)
+        of_all, recent = np.abs(continued(values[:448], 64) - values[448:, None]).mean(axis=0)
         assert recent < 0.6 * of_all
 
 

@@ -1,14 +1,14 @@
-"""Windows of series for a network that is told their season: the same as it reads when it forecasts."""
+"""Windows that a network is fine-tuned on: what it reads when it forecasts, and the covariates behind that."""
 
 import numpy as np
 import pytest
 
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.synthetic import Season
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows import WindowReader
+from seqcast.pretrained import CovariateSizes, seasonal_reader
 from seqcast.pretrained.finetuning import SeasonalWindows
-from seqcast.pretrained.seasonal_inputs import seasonal_inputs, seasonal_reader
+from seqcast.pretrained.seasonal_inputs import GAIN, add_covariates, seasonal_inputs
 
 
 def windows_of(values, scale="standard", **options):
@@ -45,7 +45,7 @@ def test_each_target_of_each_series_is_a_window_of_its_own():
     assert both.count == 2 * 2 * (40 - 12 - 5 + 1)
     _, (inputs, _, _) = both.counted(0)
     for target in range(2):
-        (alone,) = (windows_of([rows[:, target : target + 1] for rows in series(targets=2)]).counted(0)[1][0],)
+        _, (alone, _, _) = windows_of([rows[:, [target]] for rows in series(targets=2)]).counted(0)
         np.testing.assert_allclose(inputs["past"][target], alone["past"][0], atol=1e-4)
 
 
@@ -57,37 +57,92 @@ def test_a_short_series_begins_with_gaps():
 
 
 def test_batches_without_a_seed_are_the_same_in_every_epoch_and_read_once(monkeypatch):
-    kept, reads = windows_of(series(), batch_size=16), []
-    monkeypatch.setattr(kept, "gather", lambda numbers: reads.append(numbers) or SeasonalWindows.gather(kept, numbers))
-    assert len(kept) > 1
+    windows, gather, reads = windows_of(series(), batch_size=16), SeasonalWindows.gather, []
+    expected = [gather(windows, windows.order.batch(number)[0])[:2] for number in range(len(windows))]
+    monkeypatch.setattr(windows, "gather", lambda numbers: reads.append(numbers) or gather(windows, numbers))
     for _ in range(2):
-        for number in range(len(kept)):
-            expected = SeasonalWindows.gather(kept, kept.order.batch(number)[0])
-            np.testing.assert_equal(kept[number][:2], expected[:2])
-        kept.on_epoch_end()
-    assert len(reads) == len(kept)
+        np.testing.assert_equal([windows[number][:2] for number in range(len(windows))], expected)
+        windows.on_epoch_end()
+    assert len(reads) == len(windows) > 1
 
 
-def test_batches_that_are_read_ahead_are_those_that_are_asked_for():
-    windows = windows_of(series(), batch_size=16, seed=3)
+def test_batches_that_are_read_ahead_are_those_that_are_asked_for(monkeypatch):
+    windows, gather = windows_of(series(), batch_size=16, seed=3), SeasonalWindows.gather
     for number in (0, 1, 2, 5, 4, 4, 5):
         inputs, y, weight = windows.batch(number)
         rows, counts = windows.order.batch(number)
-        expected, truth, _ = windows.gather(rows)
-        np.testing.assert_equal((inputs, y), (expected, truth))
+        np.testing.assert_equal((inputs, y), windows.gather(rows)[:2])
         np.testing.assert_array_equal(weight > 0, counts)
 
-
-def test_what_goes_wrong_with_a_batch_that_is_read_ahead_is_raised_when_it_is_asked_for(monkeypatch):
-    windows = windows_of(series(), batch_size=16, seed=3)
-    gather = SeasonalWindows.gather
-
     def failing(self, rows):
-        if set(rows) == set(windows.order.batch(1)[0]):
+        if set(rows) == set(windows.order.batch(7)[0]):
             raise ValueError("unreadable")
         return gather(self, rows)
 
+    # An error is raised with the batch that it is of.
     monkeypatch.setattr(SeasonalWindows, "gather", failing)
-    windows.batch(0)
+    windows.batch(6)
     with pytest.raises(ValueError, match="unreadable"):
-        windows.batch(1)
+        windows.batch(7)
+
+
+# ---------------------------------------------------------------- covariates
+
+
+def covariates():
+    rng = np.random.default_rng(0)
+    shapes = {"past": (2, 6, 3), "future": (2, 4, 2), "static": (2, 1)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def inputs(steps, horizon):
+    return {"past": np.ones((2, steps, 5)), "future": np.ones((2, horizon, 4)), "static": np.ones((2, 3))}
+
+
+def reader(rows=20):
+    rng = np.random.default_rng(1)
+    store = InMemoryStore.of({"a": rng.normal(size=(rows, 1)), "b": rng.normal(size=(rows - 5, 1))})
+    features = InMemoryStore.of({"a": rng.normal(size=(rows, 2)), "b": rng.normal(size=(rows - 5, 2))})
+    names = {"past": ("y", "weather", "price"), "future": ("price",), "static": ("kind",), "y": ("y",)}
+    scaler = SeriesScaler(np.array([[2.0], [3.0]]), np.array([[4.0], [5.0]]))
+    return WindowReader(store, features, scaler, 8, future=1, static=np.array([[1.0], [2.0]]), names=names)
+
+
+@pytest.mark.parametrize(("steps", "horizon"), [(4, 3), (6, 4), (9, 7)])
+def test_they_stand_behind_in_as_many_steps_as_are_read(steps, horizon):
+    now = covariates()
+    found = add_covariates(inputs(steps, horizon), now)
+    assert found["static"].shape == (2, 4)
+    own, ahead = min(steps, 6), np.minimum(np.arange(horizon), 3)  # the last step goes on
+    past = np.concatenate([np.zeros((2, steps - own, 3)), GAIN * now["past"][:, -own:]], axis=1)
+    np.testing.assert_allclose(found["past"][:, :, 5:], past, rtol=1e-6)
+    np.testing.assert_allclose(found["future"][:, :, 4:], GAIN * now["future"][:, ahead], rtol=1e-6)
+    assert all(values.dtype == np.float32 for values in found.values())
+
+
+def test_where_there_are_none_nothing_is_added():
+    past = np.full((2, 4, 1), np.nan)
+    found = add_covariates(inputs(3, 5), {"past": past})
+    np.testing.assert_array_equal(found["past"][:, :, 5:], np.zeros((2, 3, 1)))
+    assert (found["future"].shape, found["static"].shape) == ((2, 5, 4), (2, 3))
+
+
+def test_windows_read_what_the_reader_has():
+    source, sizes = reader(), {"season": Season(3), "steps_forecast": 4, "batch_size": 64, "seed": 0}
+    plain, wide = (SeasonalWindows(seasonal_reader(source, covariates=each), 3, **sizes) for each in (False, True))
+    (inputs, y, _), (wider, same, _) = plain[0], wide[0]
+    np.testing.assert_array_equal(y, same)
+    columns = wide.columns(wider, y)
+    for name, more in (("past", 2), ("future", 1), ("static", 1)):
+        np.testing.assert_array_equal(wider[name][..., :-more], inputs[name])
+        assert columns[name][-more:] == source.names[name][-more:]
+        assert len(columns[name]) == wider[name].shape[-1]
+    assert CovariateSizes.of(source) == CovariateSizes(2, 1, 1)
+    assert not CovariateSizes.of(seasonal_reader(source, covariates=False))
+    # The window's own rows: the price of the first future step is the one after the last past step.
+    window = np.array([0])
+    series, stops = wide.locate(window)
+    one = wide.gather(window)[0]
+    row = int(source._first_rows[series[0]] + stops[0])
+    np.testing.assert_allclose(one["future"][0, :3, -1], GAIN * source.features.values[row : row + 3, -1], rtol=1e-6)
+    np.testing.assert_allclose(one["past"][0, -3:, -2:], GAIN * source.features.values[row - 3 : row], rtol=1e-6)

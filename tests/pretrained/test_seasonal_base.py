@@ -3,21 +3,9 @@
 import numpy as np
 import pytest
 
+from seqcast.pretrained import seasonal_base as module
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
-from seqcast.pretrained.seasonal_base import (
-    BASE_FORECASTS,
-    DAMPING_OF_LOGARITHMS,
-    FAR,
-    FAR_STEPS,
-    GAINS,
-    LONGER_GAINS,
-    NEAR,
-    NEAR_STEPS,
-    SeasonalBase,
-    both_ways_smoothed,
-    units_of,
-    weights_by_errors,
-)
+from seqcast.pretrained.seasonal_base import BASE_FORECASTS, FAR_STEPS, GAINS, NEAR_STEPS, SeasonalBase
 from seqcast.pretrained.simple_models import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again, smoothed
 
 ROWS, LENGTH, HORIZON = 12, 80, 11
@@ -32,7 +20,7 @@ def walks(seed, shift=0.0):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_base_is_a_mean_by_errors(seed):
     past, season = walks(seed, -60)  # none is positive, so logarithms are not taken
-    loc, scale = units_of(past, season)
+    loc, scale = module.units_of(past, season)
     values = (past - loc) / scale
     found = SimpleForecasts.concat(
         [smoothed(values, season, HORIZON, GAINS), autoregressed(values, season, NONE, HORIZON)]
@@ -58,17 +46,17 @@ def test_a_longer_season_is_continued_where_two_of_it_are_known():
     """Each day has an hour of its own in a week, which the last day does not show."""
     week = np.where(np.arange(28) % 4 == np.repeat(np.arange(7) % 4, 4), 5.0, 0.0) + np.repeat(np.arange(7.0), 4)
     past = np.tile(week, 4)[None]
-    told, untold, short = (
+    given, missing, short = (
         SeasonalBase.of(values, np.array([4]), np.array([longer]), 28)
         for values, longer in ((past, 28), (past, 0), (past[:, -50:], 28))
     )
-    np.testing.assert_allclose(told.forecast * told.scale + told.loc, week[None], atol=0.2)
-    assert np.abs(untold.forecast * untold.scale + untold.loc - week).mean() > 1
+    np.testing.assert_allclose(given.in_units, week[None], atol=0.2)
+    assert np.abs(missing.in_units - week).mean() > 1
     of_longer = [place for place, name in enumerate(BASE_FORECASTS) if "longer" in name]
     others = 2 * (len(GAINS) + len(AUTOREGRESSIONS)) + 1
-    assert told.models.forecasts.shape[2] == len(BASE_FORECASTS) == others + len(of_longer)
-    assert len(of_longer) == 2 * len(LONGER_GAINS)
-    for base in (untold, short):
+    assert given.models.forecasts.shape[2] == len(BASE_FORECASTS) == others + len(of_longer)
+    assert len(of_longer) == 2 * len(module.LONGER_GAINS)
+    for base in (missing, short):
         assert np.isnan(base.models.forecasts[:, :, of_longer]).all()
         assert (base.weights[:, of_longer] == 0).all()
         assert np.isfinite(base.forecast).all()
@@ -79,11 +67,11 @@ def test_logarithms_are_smoothed_where_all_is_positive():
     past, season = walks(1)
     past[:6] = np.exp(past[:6] / 5)
     past[6:] -= 100
-    found = both_ways_smoothed(past, season, HORIZON, GAINS)
-    loc, scale = units_of(past, season)
+    found = module.both_ways_smoothed(past, season, HORIZON, GAINS)
+    loc, scale = module.units_of(past, season)
     values, logarithms = np.split(found.forecasts, 2, axis=2)
     np.testing.assert_array_equal(values[6:], logarithms[6:])
-    own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS, DAMPING_OF_LOGARITHMS)
+    own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS, module.DAMPING_OF_LOGARITHMS)
     grown = (np.exp(own.forecasts) - loc[:6, :, None]) / scale[:6, :, None]
     np.testing.assert_allclose(logarithms[:6], np.clip(grown, -FARTHEST, FARTHEST), rtol=1e-6, atol=1e-6)
 
@@ -92,12 +80,12 @@ def test_weights_are_those_of_errors_that_are_known():
     errors = np.array([[1.0, 2.0, np.nan], [np.nan] * 3, [0.0, 1.0, 0.0]])
     checks = np.full((len(CHECKS), 3, 3), np.nan)
     checks[0, 0] = checks[4, 0] = [1.0, 4.0, np.nan]
-    weights = weights_by_errors(errors, checks, NEAR, np.ones(3))
+    weights = module.weights_by_errors(errors, checks, module.NEAR, np.ones(3))
     np.testing.assert_allclose(weights[0], np.array([256, 1, 0]) / 257)
     np.testing.assert_allclose(weights[1], 1 / 3)
     np.testing.assert_allclose(weights[2], [0.5, 0, 0.5], atol=1e-9)
     # Far ahead the check of 64 steps decides, and neither that of 4 steps nor so much the errors one step ahead.
-    far = weights_by_errors(errors, checks, FAR, np.array([1.0, 3.0, 1.0]))
+    far = module.weights_by_errors(errors, checks, module.FAR, np.array([1.0, 3.0, 1.0]))
     np.testing.assert_allclose(far[0], np.array([32, 3, 0]) / 35)
 
 
@@ -156,12 +144,16 @@ def test_the_lowest_value_comes_again_where_it_is_frequent(length):
             np.testing.assert_array_equal(found.checks[steps][row, :, 0], checked)
 
 
+def continued(past, season=1, longer=0, horizon=12):
+    """Return what series are continued with, in their own units."""
+    past, ones = np.atleast_2d(past), np.ones(len(np.atleast_2d(past)), int)
+    return SeasonalBase.of(past, season * ones, longer * ones, horizon).in_units
+
+
 @pytest.mark.parametrize("values", [[100.0, 150.0], [150.0, 100.0], [3.0, 4.0], [1.0, 2.0, 3.0]])
 def test_a_few_values_are_no_trend(values):
-    base = SeasonalBase.of(np.array([values]), np.array([1]), np.array([0]), 12)
-    np.testing.assert_allclose(base.forecast * base.scale + base.loc, values[-1])
-    season = SeasonalBase.of(np.array([values]), np.array([12]), np.array([0]), 12)
-    np.testing.assert_allclose(season.forecast * season.scale + season.loc, np.mean(values))
+    np.testing.assert_allclose(continued(values), values[-1])
+    np.testing.assert_allclose(continued(values, 12), np.mean(values))
 
 
 def test_of_nothing_known_all_models_say_the_same():

@@ -1,22 +1,13 @@
-"""What a network reads that is told the season: nothing of the unit, everything of the last seasons."""
+"""What a network that knows the season reads: nothing of the unit, everything of the last seasons."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.seasonal_base import BASE_FORECASTS, GAINS, SeasonalBase
-from seqcast.pretrained.seasonal_inputs import (
-    FEWEST_LAST,
-    FUTURE,
-    LARGEST_UNIT,
-    LEAST_STEP,
-    LEAST_UNIT,
-    OF_LAST,
-    PAST,
-    STATIC,
-    seasonal_inputs,
-)
+from seqcast.pretrained import seasonal_inputs as module
+from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
+from seqcast.pretrained.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 from seqcast.pretrained.simple_models import CHECKS, FARTHEST
 
 ROWS, LENGTH, HORIZON = 12, 40, 11
@@ -42,7 +33,7 @@ def quantiles(values):
     """Return the smallest values that are not below so large shares of the known ones."""
     known = np.sort(values[~np.isnan(values)])
     shares = np.arange(1, len(known) + 1) / max(len(known), 1)
-    return [known[shares >= probability - 1e-9][0] if len(known) else np.nan for probability in OF_LAST]
+    return [known[shares >= probability - 1e-9][0] if len(known) else np.nan for probability in module.OF_LAST]
 
 
 def units(past, season):
@@ -69,7 +60,11 @@ def plainly(past, season, longer):
         seasons = np.array([at(LENGTH - back * season + step % season) for back in range(1, 7)])
         last_longer = at(LENGTH - longer + step % longer) if longer else np.nan
         columns = [seasons[0], seasons[1], mean(seasons), last_longer]
-        levels = [np.fmin.reduce(values), np.fmax.reduce(values), *quantiles(values[-max(season, FEWEST_LAST) :])]
+        levels = [
+            np.fmin.reduce(values),
+            np.fmax.reduce(values),
+            *quantiles(values[-max(season, module.FEWEST_LAST) :]),
+        ]
         future.append([newest if np.isnan(column) else column for column in columns] + levels)
     return values, before, long_before, np.array(future)
 
@@ -85,13 +80,15 @@ def test_it_is_what_plain_loops_give(seed):
         loc, scale = units(past[row], int(season[row]))
         values, before, long_before, future = plainly(past[row], int(season[row]), int(longer[row]))
         unit = windows.unit[row, 0] / scale
-        step = np.clip(mean(np.abs(before)), LEAST_STEP, LARGEST_UNIT)
+        step = np.clip(mean(np.abs(before)), module.LEAST_STEP, module.LARGEST_UNIT)
         if np.isnan(step):
             known = errors[row][~np.isnan(errors[row])]
-            step = np.clip(known.min() if len(known) else 1.0, LEAST_STEP, LARGEST_UNIT)
+            step = np.clip(known.min() if len(known) else 1.0, module.LEAST_STEP, module.LARGEST_UNIT)
         # A walk's error grows with the root of the steps, here up to 64.
         grown = mean(np.array([error * max(1, 64 / n) ** 0.5 for n, error in zip(CHECKS, checks[row], strict=True)]))
-        assert unit == pytest.approx(step if np.isnan(grown) else np.clip(grown, LEAST_UNIT, LARGEST_UNIT))
+        assert unit == pytest.approx(
+            step if np.isnan(grown) else np.clip(grown, module.LEAST_UNIT, module.LARGEST_UNIT)
+        )
         distances = [np.clip(each / step, -FARTHEST, FARTHEST) for each in (before, long_before)]
         read = windows.inputs["past"][row]
         for place, column in enumerate((values, *distances)):
@@ -114,28 +111,20 @@ def test_growth_of_a_share_a_season_goes_on():
 
 
 @settings(max_examples=30, deadline=None)
-@given(seeds, st.floats(1e-6, 1e6))
-def test_units_are_of_no_account(seed, factor):
-    """What is read is the same in any unit."""
+@given(seeds, st.floats(1e-6, 1e6), st.floats(-1e4, 1e4))
+def test_units_are_of_no_account_nor_are_levels_of_what_is_not_positive(seed, factor, shift):
     past, season, longer = drawn(seed)
-    before = seasonal_inputs(past, season, longer, HORIZON)
-    after = seasonal_inputs(past * factor, season, longer, HORIZON)
+    below = past - np.nanmax(past) - 2e4
     several = (~np.isnan(past)).sum(axis=1) > 2
-    for name in ("past", "future", "static"):
-        np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], rtol=1e-3, atol=1e-2)
-    np.testing.assert_allclose(after.base[several], before.base[several] * factor, rtol=1e-6, atol=1e-6 * factor)
-
-
-@settings(max_examples=30, deadline=None)
-@given(seeds, st.floats(-1e4, 1e4))
-def test_levels_are_of_no_account_to_what_is_not_positive(seed, shift):
-    past, season, longer = drawn(seed)
-    past -= np.nanmax(past) + 2e4
-    before = seasonal_inputs(past, season, longer, HORIZON)
-    after = seasonal_inputs(past + shift, season, longer, HORIZON)
-    several = (~np.isnan(past)).sum(axis=1) > 2
-    for name in ("past", "future"):
-        np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], rtol=1e-3, atol=1e-2)
+    for one, other in ((past, past * factor), (below, below + shift)):
+        before, after = (seasonal_inputs(values, season, longer, HORIZON) for values in (one, other))
+        for name in ("past", "future"):
+            ours, theirs = (windows.inputs[name][several] for windows in (after, before))
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-2)
+        if one is past:
+            ours, theirs = after.inputs["static"][several], before.inputs["static"][several]
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-2)
+            np.testing.assert_allclose(after.base[several], before.base[several] * factor, 1e-6, 1e-6 * factor)
 
 
 @settings(max_examples=30, deadline=None)
@@ -175,35 +164,20 @@ def test_names_are_as_many_as_columns():
     past, season, longer = drawn(0)
     inputs = seasonal_inputs(past, season, longer, HORIZON).inputs
     names = {"past": PAST, "future": FUTURE, "static": STATIC}
-    assert {name: array.shape[-1] for name, array in inputs.items()} == {
-        key: len(value) for key, value in names.items()
-    }
+    widths = {name: array.shape[-1] for name, array in inputs.items()}
+    assert widths == {name: len(columns) for name, columns in names.items()}
     assert all(array.dtype == np.float32 for array in inputs.values())
 
 
-def test_a_perfect_season_is_read_as_such():
-    past = np.tile([1.0, 5.0, 2.0], 6)[None]
-    windows = seasonal_inputs(past, np.array([3]), np.array([0]), 5)
-    np.testing.assert_allclose(windows.base, [[1, 5, 2, 1, 5]])
-    # Last season, the one before, their mean, and all smoothings with a season forecast the same.
-    assert np.abs(windows.inputs["future"][:, :, 1:4]).max() < 1e-6
-    same = [f"smoothing {number} of values" for number, gains in enumerate(GAINS) if gains[2] is not None]
-    assert np.abs(windows.inputs["future"][:, :, [FUTURE.index(name) for name in same]]).max() < 1e-6
-    assert np.abs(windows.inputs["past"][0, 3:, 1]).max() == 0
-    assert windows.inputs["past"][0, :, 5].tolist() == [0.0] * 3 + [1.0] * 15
-
-
-def test_a_network_is_told_how_far_the_base_has_been_off():
+def test_a_network_reads_how_large_the_errors_of_the_base_were():
     past, season, longer = drawn(2)
     windows = seasonal_inputs(past, season, longer, HORIZON)
     base = SeasonalBase.of(past, season, longer, HORIZON)
     unit = windows.unit / base.scale
     static = windows.inputs["static"]
     first = STATIC.index(f"error of {BASE_FORECASTS[0]}")
-    errors, checks = (
-        np.exp(static[:, first:][:, : len(BASE_FORECASTS)]),
-        np.exp(static[:, -2 * len(CHECKS) : -len(CHECKS)]),
-    )
+    errors = np.exp(static[:, first:][:, : len(BASE_FORECASTS)])
+    checks = np.exp(static[:, -2 * len(CHECKS) : -len(CHECKS)])
     for found, expected in ((errors, base.errors), (checks, base.check_errors)):
         known = ~np.isnan(expected)
         assert (found[~known] == 1).all()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.simple_models import CHECKS, FIRST, OPTIMISM, RECENT, SimpleForecasts, checks_of, smoothed
+from seqcast.pretrained.simple_models import CHECKS, FIRST, OPTIMISM, RECENT, checks_of, smoothed
 
 ROWS, LENGTH, HORIZON = 6, 40, 9
 # The last one knows of no season.
@@ -44,7 +44,7 @@ def plainly(values, season, gains):
     level, trend, ahead, checks = np.mean(levels) if levels else 0.0, slope, [], {}
 
     def on(start, steps):
-        """Return forecasts of so many steps from the state of now."""
+        """Return forecasts of some steps from the state of now."""
         return [
             level + trend * sum(phi**power for power in range(1, step + 2)) + profile[place[start + step]]
             for step in range(steps)
@@ -107,51 +107,6 @@ def test_errors_are_those_of_what_was_forecast():
                 checked = steps in found.checks and known.sum() >= 2 * steps and (~np.isnan(late)).any()
                 expected = np.nanmean(np.abs(found.checks[steps][row, :, number] - late)) if checked else np.nan
                 np.testing.assert_allclose(checks[place, row, number], expected * optimism)
-
-
-def test_parts_are_put_together():
-    values, season = drawn(6)
-    found = smoothed(values, season, HORIZON, GAINS)
-    each = [smoothed(values, season, HORIZON, [gains]) for gains in GAINS]
-    np.testing.assert_array_equal(SimpleForecasts.concat(each).forecasts, found.forecasts)
-    np.testing.assert_array_equal(SimpleForecasts.concat(each).checks[8], found.checks[8])
-    twice = found.mapped(lambda part: 2 * part)
-    np.testing.assert_array_equal(twice.ahead, 2 * found.ahead)
-    some = SimpleForecasts.unknown(ROWS, LENGTH, HORIZON, len(GAINS))
-    some.put(np.array([1, 4]), smoothed(values[[1, 4]], season[[1, 4]], HORIZON, GAINS))
-    np.testing.assert_allclose(some.forecasts[[1, 4]], found.forecasts[[1, 4]], atol=1e-12)
-    assert np.isnan(some.ahead[[0, 2, 3, 5]]).all()
-
-
-@settings(max_examples=20, deadline=None)
-@given(seeds, st.floats(-100, 100), st.floats(0.01, 100))
-def test_units_move_through_it(seed, shift, factor):
-    values, season = drawn(seed)
-    known = ~np.isnan(values).all(axis=1)  # of a window without a value zero is forecast, whatever the unit
-    values, season = values[known], season[known]
-    np.testing.assert_allclose(
-        smoothed(values * factor + shift, season, HORIZON, GAINS).forecasts,
-        smoothed(values, season, HORIZON, GAINS).forecasts * factor + shift,
-        rtol=1e-6,
-        atol=1e-6 * (1 + abs(shift)),
-    )
-
-
-@pytest.mark.parametrize("season", [1, 3, 12])
-def test_a_season_and_a_line_go_on_as_they_are(season):
-    """A pattern that repeats exactly has no error; so has a line but for the damping, which is little at first."""
-    values, gains = np.tile(np.arange(float(season)), 60 // season)[None], GAINS[:-1]
-    found = smoothed(values, np.array([season]), season, gains)
-    np.testing.assert_allclose(found.forecasts, np.repeat(values[:, :season, None], len(gains), axis=2), atol=1e-9)
-    np.testing.assert_allclose(found.ahead, np.repeat(values[:, :, None], len(gains), axis=2), atol=1e-9)
-
-
-def test_rows_do_not_see_their_company():
-    values, season = drawn(3)
-    together = smoothed(values, season, HORIZON, GAINS)
-    for row in range(ROWS):
-        alone = smoothed(values[row : row + 1], season[row : row + 1], HORIZON, GAINS)
-        np.testing.assert_allclose(alone.forecasts[0], together.forecasts[row], atol=1e-12)
 
 
 def test_nothing_known_is_a_forecast_of_zero():

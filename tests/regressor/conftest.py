@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
-from seqcast.data.signals import random_sines
+from seqcast.data import random_sines
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
-from seqcast.data.signals import random_sines
+from seqcast.data import random_sines
 
 PAST, FUTURE = random_sines(64, past=8, future=3, seed=1)
 KNOWN = np.ones((64, 3, 1))
@@ -15,7 +15,7 @@ LEVELS = (0.1, 0.9)
 ROUNDS = 2
 
 
-def test_predictions_beside_fits_are_each_of_one_fit(read_beside):
+def test_predictions_during_fits_are_each_of_one_fit(read_beside):
     """Scalings differ by a factor of 1000, so that one fit's weights with another's scaling show."""
     small = {"encoder_units": 4, "batch_size": 32, "learning_rate": 0.05, "verbose": 0}
     model = Seq2SeqRegressor(head="normal", **small, epochs=2)
@@ -105,3 +105,7 @@ def test_a_fit_in_the_middle_of_a_call_changes_the_next_call_only(fitted_with_co
     fitting = FitsWhenRead(array, fit)
     np.testing.assert_array_equal(CALLS[name](model, states, fitting), before)
     assert np.any(CALLS[name](model, states, array) != before)
+    # What the first fit has learnt answers as before, in any estimator.
+    other = Seq2SeqRegressor(epochs=7).with_fitted(fitted_with_covariates.fitted_)
+    np.testing.assert_array_equal(CALLS[name](other, states, array), before)
+    assert (other.epochs, other.seed_) == (7, 0)

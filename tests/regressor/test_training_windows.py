@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
-from seqcast.data.signals import random_sines
+from seqcast.data import random_sines
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime import keras
 
@@ -52,95 +52,71 @@ def test_batches_from_a_dataset_and_from_a_generator(sines):
 
 
 def test_given_validation_is_used_and_not_trained_on(sines):
-    past, future = sines
     held = random_sines(20, past=12, future=5, seed=9)
-    model = Seq2SeqRegressor(**SMALL).fit(past, future, validation=held)
+    model = Seq2SeqRegressor(**SMALL).fit(*sines, validation=held)
     error = np.mean(((model.predict(held[0]) - held[1]) / model.preparation_.scalers["y"].scale) ** 2)
     assert min(model.history_["val_loss"]) == pytest.approx(error, rel=1e-4)
-    with pytest.raises(DataError, match="validation"):
-        Seq2SeqRegressor(**SMALL).fit(past, future, validation=(held[0], held[1][:, :2]))
-    with pytest.raises(DataError, match="validation"):
-        Seq2SeqRegressor(**SMALL).fit(past, future, validation=held[0])
+    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(Stream(2, 16, seed=1), validation=held).history_
 
 
 def test_a_number_of_windows_is_validated_on_as_that_share_of_them(sines):
-    models = [
-        Seq2SeqRegressor(**SMALL).fit(*sines, validation=24),
+    (past, future), none = sines, {**SMALL, "validation_fraction": 0.0}
+    model = Seq2SeqRegressor(**SMALL).fit(*sines, validation=24)
+    assert "val_loss" in model.history_
+    for other in (
         Seq2SeqRegressor(**SMALL, validation_fraction=0.25).fit(*sines),
-        Seq2SeqRegressor(**{**SMALL, "validation_fraction": 0.0}).fit(
-            sines[0][:72], sines[1][:72], validation=(sines[0][72:], sines[1][72:])
-        ),
-    ]
-    for other in models[1:]:
-        assert other.history_.epochs == models[0].history_.epochs
-        np.testing.assert_array_equal(other.predict(sines[0]), models[0].predict(sines[0]))
-    assert "val_loss" in models[0].history_
+        Seq2SeqRegressor(**none).fit(past[:72], future[:72], validation=(past[72:], future[72:])),
+    ):
+        assert other.history_.epochs == model.history_.epochs
+        np.testing.assert_array_equal(other.predict(past), model.predict(past))
 
 
 @pytest.mark.parametrize(
-    ("validation", "message"),
+    ("X", "validation", "message"),
     [
-        (96, "validation: expected fewer windows than X has, 96, received 96. Leave some to train on."),
-        (0, "validation: expected a whole number >= 1, received 0."),
-        (0.2, "validation: expected a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset"),
+        ("windows", 96, r"validation: expected fewer windows than X has, 96, received 96\. Leave some to train on"),
+        ("windows", 0, r"validation: expected a whole number >= 1, received 0"),
+        ("windows", 0.2, r"validation: expected a number of windows, \(X, y\), \(X, y, covariates\), or a keras"),
+        ("windows", lambda X, y: X, "validation"),
+        ("windows", lambda X, y: (X, y[:, :2]), "validation"),
+        ("windows", lambda X, y: (X[:, :, 0], y), r"validation: X: expected .N, T, 1., as at fit, received 2 axes"),
+        ("windows", lambda X, y: (X, y, {"static": y[:, 0]}), "validation, covariates: .*received static"),
+        ("windows", lambda X, y: (X, y, y[:, 0]), "validation, covariates: expected a dict"),
+        ("table", lambda X, y: (X[:, :3], y), r"validation: X: X has 3 features, but .* is expecting 12"),
+        ("stream", 8, "validation: expected windows or batches of their own, for an X of batches"),
+        # Keras would read an endless one for ever, and one that ends in the first epoch only.
+        ("stream", lambda X, y: (batch for batch in [(X, y)]), r"validation: .*received generator"),
     ],
 )
-def test_numbers_that_leave_nothing_are_refused(sines, validation, message):
+def test_validation_of_another_form_is_refused(sines, X, validation, message):
+    past = sines[0][:, :, 0] if X == "table" else sines[0]
+    given = (Stream(3, 16, seed=1),) if X == "stream" else (past, sines[1])
     model = Seq2SeqRegressor(**SMALL)
-    with pytest.raises((DataError, SpecError)) as caught:
-        model.fit(*sines, validation=validation)
-    assert str(caught.value).startswith(message)
+    with pytest.raises((DataError, SpecError), match=message):
+        model.fit(*given, validation=validation(past, sines[1]) if callable(validation) else validation)
     assert not hasattr(model, "fitted_")
 
 
-def test_batches_have_no_last_windows_to_validate_on():
-    stream = Stream(3, 16, seed=1)
-    with pytest.raises(DataError, match="validation: expected windows or batches of their own, for an X of batches"):
-        Seq2SeqRegressor(**SMALL).fit(stream, validation=8)
-
-
-def test_validation_of_another_form_is_refused_with_its_name(sines):
-    flat, univariate, target = sines[0][:, :, 0], sines[0][:, :, :1], sines[1]
-    model = Seq2SeqRegressor(**SMALL)
-    with pytest.raises(DataError, match=r"validation: X: X has 3 features, but .* is expecting 12"):
-        model.fit(flat, target, validation=(flat[:, :3], target))
-    with pytest.raises(DataError, match=r"validation: X: expected .N, T, 1., as at fit, received 2 axes"):
-        model.fit(univariate, target, validation=(flat, target))
-    with pytest.raises(DataError, match=r"validation, covariates: .*received static"):
-        model.fit(univariate, target, validation=(univariate, target, {"static": target[:, 0]}))
-    with pytest.raises(DataError, match=r"validation, covariates: expected a dict"):
-        model.fit(univariate, target, validation=(univariate, target, target[:, 0]))
-
-
-def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
-    stream = Stream(2, 16, seed=1)
-    held = random_sines(20, past=12, future=5, seed=9)
-    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(stream, validation=held).history_
-    # Keras would read an endless one for ever, and one that ends in the first epoch only.
-    with pytest.raises(DataError, match=r"validation: .*received generator"):
-        Seq2SeqRegressor(**SMALL).fit(stream, validation=(batch for batch in [held]))
-
-
 @pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
-def test_arrays_beside_batches_are_refused(name):
-    stream = Stream(2, 16, seed=1)
+def test_arrays_next_to_batches_are_refused(name):
     for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
         with pytest.raises(DataError, match=f"{name}: expected none, since the batches have their own"):
-            method(stream, **{name: np.ones(32)})
+            method(Stream(2, 16, seed=1), **{name: np.ones(32)})
 
 
-def test_batches_with_other_inputs_than_the_first_ones_are_refused(sines):
+@pytest.mark.parametrize(
+    ("features", "static", "received"), [(1, 0, ""), (1, 1, ", 'static': 1"), (2, 2, ", 'static': 2")]
+)
+def test_batches_with_other_inputs_than_the_first_ones_are_refused(sines, features, static, received):
     past, future = sines
-    static = np.ones((96, 2))
-    whole, options = ({"past": past, "static": static}, future), {**SMALL, "steps_per_epoch": 12}
-    for wrong, message in (
-        ({"past": past}, "received 'past': 1"),
-        ({"past": past, "static": static[:, :1]}, "received 'past': 1, 'static': 1"),
-        ({"past": past.repeat(2, axis=2), "static": static}, "received 'past': 2, 'static': 2"),
-    ):
-        batches = (whole if place < 11 else (wrong, future) for place in range(12))
-        with pytest.raises(DataError, match=f"batch: expected features of 'past': 1, 'static': 2, {message}"):
-            Seq2SeqRegressor(**options).fit(batches)
+    whole = {"past": past, "static": np.ones((96, 2))}
+    wrong = {"past": past.repeat(features, axis=2), "static": np.ones((96, static))}
+    wrong = wrong if static else {"past": past}
+    batches = ((whole if place < 11 else wrong, future) for place in range(12))
+    received = f"'past': {features}" + f", 'static': {static}" * (static > 0)
+    message = f"batch: expected features of 'past': 1, 'static': 2, received {received}"
+    with pytest.raises(DataError, match=message):
+        Seq2SeqRegressor(**SMALL, steps_per_epoch=12).fit(batches)
 
 
 @pytest.mark.parametrize(

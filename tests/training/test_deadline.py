@@ -1,35 +1,36 @@
-"""A training by the clock ends in time, its learning rate is laid over that time, and the best weights are kept."""
+"""A training by the clock ends in time, its learning rate is laid over that time, and the best weights are restored."""
 
-import io
 import time
+import types
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
-from seqcast import Forecaster, Seq2SeqRegressor
+from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec
 from seqcast.errors import SpecError
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.training import Deadline, scheduled_rate
 from seqcast.training import deadline as module
-from seqcast.training.deadline import Deadline, Timekeeper, check_time_limit, scheduled_rate
-from seqcast.training.progress import Progress
+from seqcast.training.deadline import Timekeeper
 
 RNG = np.random.default_rng(0)
 DATES = pd.date_range("2024-01-01", periods=80)
 FRAME = pd.concat([pd.DataFrame({"unique_id": name, "ds": DATES, "y": RNG.normal(size=80)}) for name in "ab"])
+PAST, FUTURE = RNG.normal(size=(60, 6, 1)), RNG.normal(size=(60, 3, 1))
 # What a loaded machine may add to a limit.
 ALLOWANCE = 5.0
 
 
-@pytest.mark.parametrize(
-    ("limit", "seconds"),
-    [(90, 90), (1.5, 1.5), ("90", 90), ("90 s", 90), ("10 min", 600), (np.float64(2), 2), ("1h 30min", 5400)],
-)
+TIMES = [(90, 90), (1.5, 1.5), ("90", 90), ("90 s", 90), ("10 min", 600), (np.float64(2), 2), ("1h 30min", 5400)]
+
+
+@pytest.mark.parametrize(("limit", "seconds"), TIMES)
 def test_a_limit_is_a_time(limit, seconds):
     deadline = Deadline.of(limit)
     assert deadline.ends - deadline.began == pytest.approx(seconds)
+    assert 0 < seconds - deadline.left() < ALLOWANCE
+    assert deadline.next_part(3).left() == pytest.approx(deadline.left() / 3, abs=0.1)
 
 
 @pytest.mark.parametrize("limit", [0, -3, "soon", "", float("nan"), float("inf"), True, None, [3]])
@@ -38,21 +39,9 @@ def test_others_are_refused(limit):
         Deadline.of(limit)
 
 
-def test_a_part_begins_now(monkeypatch):
-    monkeypatch.setattr(module.time, "time", lambda: 140.0)
-    part = Deadline(100.0, 200.0).next_part(3)
-    assert (part.began, part.ends) == (140.0, 160.0)
-
-
-class Model:
-    """What a timekeeper needs of a model."""
-
-    stop_training = False
-
-    class Optimizer:
-        learning_rate = 0.0
-
-    optimizer = Optimizer()
+def model():
+    """Return what a timekeeper needs of a model."""
+    return types.SimpleNamespace(stop_training=False, optimizer=types.SimpleNamespace(learning_rate=0.0))
 
 
 def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
@@ -60,7 +49,7 @@ def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
     monkeypatch.setattr(module.time, "time", lambda: float(next(clock)))
     keeper = Timekeeper(Deadline(100.0, 200.0), 0.01, warmup=0.1)
     keeper.validation = 0.0
-    keeper.set_model(Model())
+    keeper.set_model(model())
     keeper.on_train_begin()
     assert keeper.model.optimizer.learning_rate == pytest.approx(0.01 * 0.5 / module.CHANGES / 0.1)
     rates = []
@@ -80,8 +69,8 @@ def test_the_last_validation_comes_before_the_end(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(module.time, "time", lambda: now[0])
     keeper = Timekeeper(Deadline(100.0, 200.0), None, warmup=0.1)
-    keeper.set_model(Model())
-    now[0] = 196.1  # of the first one nothing is known, so two seconds are kept for it
+    keeper.set_model(model())
+    now[0] = 196.1  # nothing is known of the first one, so two seconds are reserved for it
     keeper.on_train_batch_end(0)
     assert keeper.model.stop_training
     keeper.model.stop_training, now[0] = False, 100.0
@@ -95,88 +84,51 @@ def test_the_last_validation_comes_before_the_end(monkeypatch):
 
 
 def test_a_rate_of_ones_own_is_left_alone():
-    assert scheduled_rate(TrainingSpec(learning_rate=0.02)) == (0.02, 0.05)
-    assert scheduled_rate(TrainingSpec(learning_rate_schedule="constant"))[0] is None
-    import keras
-
     assert scheduled_rate(TrainingSpec(optimizer=keras.optimizers.SGD(0.1)))[0] is None
 
 
+# ---------------------------------------------------------------- the doors
+
+
 def forecaster(**options):
-    network = NetworkSpec(encoder_units=(3,), decoder_units=(3,))
-    return Forecaster(
-        4, context_length=6, level=(), preset=network, calendar="none", random_state=0, verbose=0, **options
-    )
+    given = {"preset": NetworkSpec(encoder_units=(3,), decoder_units=(3,)), "context_length": 6, "level": ()}
+    return Forecaster(4, **given, calendar="none", random_state=0, verbose=0, **options)
 
 
-def test_a_fit_ends_in_time_and_keeps_the_best():
-    model = forecaster(training={"epochs": 1, "early_stopping": 1})
-    model.fit(FRAME, time_limit=1e-3)  # compiles, which takes as long as it takes
+def fit_forecaster(limit):
+    model = forecaster(training={"epochs": 1, "early_stopping": 1}).fit(FRAME, time_limit=limit)
+    assert np.isfinite(model.predict()["seqcast"]).all()
+    return model.history_
+
+
+def fit_regressor(limit):
+    return Seq2SeqRegressor(encoder_units=3, verbose=0, epochs=1).fit(PAST, FUTURE, time_limit=limit).history_
+
+
+@pytest.mark.parametrize("fit", [fit_forecaster, fit_regressor])
+def test_a_fit_ends_in_time_and_keeps_the_best(fit):
+    fit(1e-3)  # compiles, which takes as long as it takes
     began = time.perf_counter()
-    model.fit(FRAME, time_limit=2)
-    assert time.perf_counter() - began < 2 + ALLOWANCE
+    history = fit("1.5 s")
+    assert time.perf_counter() - began < 1.5 + ALLOWANCE
     # Neither the epochs nor the patience of the training hold.
-    history = model.history_
-    assert len(history) > 3
+    assert len(history) > 1
     assert not history.stopped_early
     assert history.best_epoch == int(np.argmin(history["val_loss"])) + 1
-    assert np.isfinite(model.predict()["seqcast"]).all()
 
 
-def test_a_limit_that_is_too_short_for_anything_still_gives_a_model():
-    model = forecaster(members=2).fit(FRAME, time_limit=1e-3)
-    assert [len(history) for history in model.histories_] == [1, 1]
-
-
-def test_a_backtest_and_a_regressor_end_in_time():
+def test_the_trainings_of_a_fit_and_of_a_backtest_share_the_time():
     began = time.perf_counter()
-    table = forecaster().backtest(FRAME, n_windows=2, refit=True, time_limit="2 s")
-    assert time.perf_counter() - began < 2 + ALLOWANCE
+    table = forecaster().backtest(FRAME, n_windows=2, refit=True, time_limit="1 s")
+    assert time.perf_counter() - began < 1 + ALLOWANCE
     assert len(table) == 2 * 2 * 4
-    model, windows = Seq2SeqRegressor(encoder_units=3, verbose=0, epochs=1, random_state=0), RNG.normal(size=(60, 6, 1))
-    model.fit(windows, windows[:, :3], time_limit=1e-3)
-    began = time.perf_counter()
-    model.fit(windows, windows[:, :3], time_limit=2)
-    assert time.perf_counter() - began < 2 + ALLOWANCE
-    assert len(model.history_) > 1
+    # A limit that is too short for anything still gives a model.
+    assert [len(history) for history in forecaster(members=2).fit(FRAME, time_limit=1e-3).histories_] == [1, 1]
 
 
-def test_it_does_not_go_with_a_schedule_of_steps():
-    model = Seq2SeqRegressor(encoder_units=3, decoder_input="scheduled", verbose=0)
+def test_what_does_not_go_with_a_limit(tmp_path):
+    scheduled = Seq2SeqRegressor(encoder_units=3, decoder_input="scheduled", verbose=0)
     with pytest.raises(SpecError, match="time_limit: expected sampling_steps with decoder_input='scheduled'"):
-        model.fit(RNG.normal(size=(60, 6, 1)), RNG.normal(size=(60, 3, 1)), time_limit=3)
-
-
-def test_it_does_not_go_with_checkpoints(tmp_path):
-    assert check_time_limit(None, tmp_path) is None
+        scheduled.fit(PAST, FUTURE, time_limit=3)
     with pytest.raises(SpecError, match="time_limit: expected None with checkpoint, received 5"):
         forecaster().fit(FRAME, time_limit=5, checkpoint=tmp_path)
-
-
-def test_a_log_says_the_time_that_is_left():
-    file = io.StringIO()
-    shown = Progress(Console(file=file), Deadline.of(90))
-    shown.set_params({"epochs": 10**9, "steps": 4})
-    shown.on_train_begin()
-    shown.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.4})
-    shown.on_epoch_end(1, {"loss": 0.25, "val_loss": 0.3})
-    shown.on_train_end()
-    first, *_, last = file.getvalue().splitlines()
-    assert first.startswith("epoch 1  loss 0.5  validation loss 0.4  ")
-    assert first.endswith(("1:30 min left", "1:29 min left"))
-    assert last.startswith("trained 2 epochs in ")
-
-
-def test_a_bar_shows_the_clock():
-    console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    shown = Progress(console, Deadline.of(90))
-    shown.set_params({"epochs": 10**9, "steps": 4})
-    shown.on_train_begin()
-    shown.on_epoch_end(0, {"loss": 0.5})
-    shown._shown = -np.inf
-    shown.on_train_batch_end(0, {"loss": 0.5})
-    shown.close()
-    text = console.file.getvalue()
-    assert "epoch 2" in text
-    assert "1:29 min left" in text
-    assert "steps/s" not in text

@@ -47,6 +47,7 @@ def test_stamps_are_read_in_utc_and_on_their_own_clock(name):
 
 
 PLAIN = frame(pd.Series([1, 2]))
+TWICE = pd.concat([PLAIN, PLAIN[["y"]]], axis=1)
 FIELDS = {
     "no column": (lambda: FrameRows("df", PLAIN).need("cutoff"), ("df", None, None), "Add it"),
     "no value": (lambda: Backtest(PLAIN, Columns(y="sold")), ("df", None, None), r"with columns=Columns\(y=\.\.\.\)"),
@@ -58,11 +59,7 @@ FIELDS = {
     "no forecast": (lambda: Backtest(PLAIN.assign(model=[0.0, np.nan])), ("df", "model", 1), "expected a forecast"),
     "twice": (lambda: Backtest(PLAIN.assign(ds=1)), ("df", None, 1), "the same as in row 0"),
     "step": (lambda: FrameRows("df", PLAIN.assign(step=[1, 0])).steps, ("df", "step", 1), "from 1"),
-    "columns twice": (
-        lambda: FrameRows("other", pd.concat([PLAIN, PLAIN[["y"]]], axis=1)),
-        ("other", None, None),
-        "column names that differ",
-    ),
+    "columns twice": (lambda: FrameRows("other", TWICE), ("other", None, None), "column names that differ"),
 }
 
 

@@ -42,14 +42,11 @@ def test_a_share_is_refused_with_the_level_that_is_meant(door, forecaster):
         door(forecaster)
 
 
-@pytest.mark.parametrize("level", [1, 1.0, 0.5, (1, 80), 0.999])
-def test_what_is_one_or_less_is_no_level(level):
-    with pytest.raises(SpecError, match="level: expected levels above 1"):
-        check_levels(level)
-
-
-def test_narrow_levels_stay():
+def test_levels_are_above_one():
     assert check_levels((1.5, 2, 50)) == (1.5, 2.0, 50.0)
+    for level in (1, 1.0, 0.5, (1, 80), 0.999):
+        with pytest.raises(SpecError, match="level: expected levels above 1"):
+            check_levels(level)
 
 
 PROBABILITIES = (0.5, 0.1, 0.9, 0.025, 0.975)

@@ -1,7 +1,6 @@
 """Styles tell models apart, and files are whole."""
 
 import io
-import sys
 
 import matplotlib
 import matplotlib.style
@@ -73,20 +72,14 @@ def test_the_users_style_is_neither_used_nor_changed(tmp_path):
 
 
 def test_pyplot_is_not_imported(run_python):
-    code = (
-        "import sys, seqcast.plots as p; p.learning_curve({'loss': [1.0]}); print('matplotlib.pyplot' in sys.modules)"
-    )
-    assert run_python(code) == "False"
-    if "matplotlib.pyplot" in sys.modules:
-        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+    draw = "import sys, seqcast.plots as p; p.learning_curve({'loss': [1.0]}); "
+    assert run_python(draw + "print('matplotlib.pyplot' in sys.modules)") == "False"
 
 
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("$x_{$", r"\$x_{\$"),
-        (r"$\frac", r"\$\frac"),
-        ("$$", r"\$\$"),
+        (r"$\frac_{$", r"\$\frac_{\$"),
         ("a\nb", "a\ufffdb"),
         ("\u202eabc", "\ufffdabc"),
         ("\x00\x1b[2J", "\ufffd\ufffd[2J"),

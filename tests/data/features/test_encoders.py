@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,21 +14,15 @@ from seqcast.specs.columns import Covariates
 COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))
 
 
-def long(rows=6):
-    days = pd.date_range("2024-01-01", periods=rows)
+def long():
+    numbers = np.arange(6)
+    own = {"rain": numbers * 2, "promo": numbers % 2 == 0, "kind": [*"xyzxyz"]}
     parts = [
-        pd.DataFrame({
-            "unique_id": name,
-            "ds": days,
-            "y": np.arange(rows) + 1.0,
-            "region": region,
-            "size": size,
-            "rain": np.arange(rows) * 2,
-            "promo": np.arange(rows) % 2 == 0,
-            "kind": ["x", "y", "z"][: rows % 3 or 3] * (rows // 3),
-        })
+        pd.DataFrame({"unique_id": name, "ds": pd.date_range("2024-01-01", periods=6), "y": numbers + 1.0}).assign(
+            region=region, size=size, **own
+        )
         for name, region, size in (("a", "north", 1.5), ("b", "south", 3.0))
-    ]  # fmt: skip
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -34,18 +30,19 @@ def read(df, **options):
     return read_frame(df, covariates=COVARIATES, **{"missing": "fill", **options})
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars", "categories", "enum", "object"])
-def test_columns_of_all_kinds(kind):
-    df = long()
-    if kind == "polars":
-        df = pl.from_pandas(df)
-    if kind == "enum":
-        df = pl.from_pandas(df).with_columns(pl.col("kind").cast(pl.Enum(["z", "y", "x"])))
-    if kind == "categories":
-        df = df.astype({"region": "category", "kind": "category"})
-    if kind == "object":
-        df = df.astype({"promo": object, "kind": object})
-    frame = read(df)
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda df: df,
+        pl.from_pandas,
+        lambda df: pl.from_pandas(df).with_columns(pl.col("kind").cast(pl.Enum(["z", "y", "x"]))),
+        lambda df: df.astype({"region": "category", "kind": "category"}),
+        lambda df: df.astype({"promo": object, "kind": object}),
+    ],
+    ids=["pandas", "polars", "enum", "categories", "object"],
+)
+def test_columns_of_all_kinds(convert):
+    frame = read(convert(long()))
     assert frame.source.values.shape == (12, 4)
     assert [kind.name for kind in frame.kinds] == ["number", "flag", "category"]
     assert frame.kinds[2].labels == ("x", "y", "z")
@@ -102,16 +99,17 @@ def test_booleans_that_are_missing(dtype):
     np.testing.assert_array_equal(frame.source.values[:3, 2], [1, np.nan, 0])
 
 
-@pytest.mark.parametrize("kind", ["Int8", "UInt32", "Float32", "decimal", "pyarrow"])
-def test_numbers_of_all_types(kind):
-    df = long()
-    if kind == "decimal":
-        df = pl.from_pandas(df).with_columns(pl.col("size", "y").cast(pl.Decimal(10, 2)))
-    elif kind == "pyarrow":
-        df = df.astype({"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"})
-    else:
-        df = df.astype({"rain": kind, "y": kind})
-    frame, expected = read(df), read(long())
+@pytest.mark.parametrize(
+    "convert",
+    [
+        *(partial(pd.DataFrame.astype, dtype={"rain": kind, "y": kind}) for kind in ("Int8", "UInt32", "Float32")),
+        lambda df: pl.from_pandas(df).with_columns(pl.col("size", "y").cast(pl.Decimal(10, 2))),
+        lambda df: df.astype({"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"}),
+    ],
+    ids=["Int8", "UInt32", "Float32", "decimal", "pyarrow"],
+)
+def test_numbers_of_all_types(convert):
+    frame, expected = read(convert(long())), read(long())
     np.testing.assert_array_equal(frame.source.values, expected.source.values)
     np.testing.assert_array_equal(frame.static, expected.static)
 

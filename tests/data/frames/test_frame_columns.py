@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 
 from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.stamps import format_stamps
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 from seqcast.runtime.payload import from_parts, to_parts
-from seqcast.specs.columns import Columns
+from seqcast.specs.columns import Columns, Covariates
 
 
 def long(ds, **columns):
@@ -28,36 +29,21 @@ def ahead(frame, steps=3):
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize(
-    ("first", "freq", "ds_format", "expected"),
-    [
-        ("2024-01-31", "D", "%Y%m%d", [20240818, 20240819, 20240820]),
-        ("2020-01-01", "MS", "%Y%m", [203609, 203610, 203611]),
-        ("2024-01-31", "h", "%Y%m%d%H", [2024020808, 2024020809, 2024020810]),
-    ],
+    ("ds_format", "freq"),
+    [("%Y%m%d", "D"), ("%Y%m", "MS"), ("%Y%m%d%H", "h"), *((f"unix_{unit}", "D") for unit in ("s", "ms", "us", "ns"))],
 )
-def test_dates_in_whole_numbers_stay_dates(library, first, freq, ds_format, expected):
-    ds = pd.date_range(first, periods=200, freq=freq).strftime(ds_format).astype("int64")
-    df = long(ds)
+def test_dates_in_whole_numbers_stay_dates(library, ds_format, freq):
+    ds = format_stamps(pd.date_range("2020-01-01", periods=203, freq=freq), ds_format)
+    df = long(ds[:200])
     frame = read_frame(df if library == "pandas" else pl.from_pandas(df))
     assert (frame.frequency.name, frame.schema.columns.ds_format) == (freq, ds_format)
-    assert ahead(frame).to_list() == expected
-
-
-@pytest.mark.parametrize(("unit", "size"), [("unix_s", 1), ("unix_ms", 1000), ("unix_us", 10**6), ("unix_ns", 10**9)])
-def test_counts_since_1970_stay_counts(unit, size):
-    ds = (1_706_745_600 + 86_400 * np.arange(40)) * size
-    frame = read_frame(long(ds))
-    assert (frame.frequency.name, frame.frequency.season_length) == ("D", 7)
-    assert frame.schema.columns.ds_format == unit
-    assert (np.diff([ds[-1], *ahead(frame)]) == 86_400 * size).all()
+    assert ahead(frame).to_list() == ds[200:].tolist()
 
 
 def test_whole_numbers_are_numbers_where_the_format_or_the_step_says_so():
     ds = np.array([20240131, 20240201, 20240202, 20240203])
-    for frame in (
-        read_frame(long(ds), Columns(ds_format="integer"), missing="fill"),
-        read_frame(long(ds), freq=1, missing="fill"),
-    ):
+    for columns, freq in ((Columns(ds_format="integer"), None), (Columns(), 1)):
+        frame = read_frame(long(ds), columns, freq=freq, missing="fill")
         assert frame.frequency.name == 1
         assert frame.stamps.dtype.kind == "i"
 
@@ -141,38 +127,31 @@ def test_names_of_a_polars_enum_come_back_as_one():
 # ---------------------------------------------------------------- bad series
 
 
-def panel():
-    days = pd.date_range("2024-01-01", periods=12, freq="D")
-    return pd.concat([long(days).assign(unique_id=name, g=1.0) for name in "abcdef"], ignore_index=True)
+DAYS = pd.date_range("2024-01-01", periods=12, freq="D")
+PANEL = pd.concat([long(DAYS).assign(unique_id=name, g=1.0) for name in "abcdef"], ignore_index=True)
 
 
 def test_series_with_something_wrong_are_left_out_and_named():
-    df = panel()
+    df = PANEL.copy()
     df.loc[3, "y"] = np.inf  # a
     df.loc[12 + 5, "ds"] = df.loc[12 + 4, "ds"]  # b, a duplicate
     df.loc[24 + 7, "ds"] += pd.Timedelta("5h")  # c, off the grid
     df.loc[36 + 1, "g"] = 2.0  # d, a static covariate that changes
     df.loc[48 + 2, "ds"] = pd.NaT  # e
-    options = {"freq": "D", "missing": "fill", "covariates": None}
-    from seqcast.specs.columns import Covariates
-
-    options["covariates"] = Covariates(static=["g"])
+    options = {"freq": "D", "missing": "fill", "covariates": Covariates(static=["g"])}
     with pytest.raises(DataError):
         read_frame(df, **options)
     frame = read_frame(df, on_bad_series="skip", **options)
     assert frame.source.ids == ("f",)
     # Each is named by its row in the frame that was given.
-    rows = {name: (error.column, error.row, error.series) for name, error in frame.skipped.items()}
-    assert rows == {
-        "a": ("y", 3, "a"), "b": ("ds", 17, "b"), "c": ("ds", 31, "c"), "d": ("g", 37, "d"), "e": ("ds", 50, "e"),
-    }  # fmt: skip
+    rows = {name: (error.column, error.row) for name, error in frame.skipped.items()}
+    assert rows == {"a": ("y", 3), "b": ("ds", 17), "c": ("ds", 31), "d": ("g", 37), "e": ("ds", 50)}
+    assert all(error.series == name for name, error in frame.skipped.items())
     assert frame.rows.tolist() == list(range(60, 72))
 
 
 def test_a_frame_without_a_good_series_is_refused():
-    df = panel()
-    df["y"] = np.inf
     with pytest.raises(DataError, match="expected a finite number"):
-        read_frame(df, on_bad_series="skip")
+        read_frame(PANEL.assign(y=np.inf), on_bad_series="skip")
     with pytest.raises(DataError, match="expected a column 'sales'"):
-        read_frame(panel(), Columns(y="sales"), on_bad_series="skip")
+        read_frame(PANEL, Columns(y="sales"), on_bad_series="skip")

@@ -1,8 +1,6 @@
 """Guesses of columns: what people's tables look like, and tables that are drawn."""
 
-import sys
-from pathlib import Path
-
+import make
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +10,6 @@ from hypothesis import strategies as st
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.io import read_raw
-from seqcast.errors import DataError, MissingFileError
-
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "messy"
-sys.path.insert(0, str(FIXTURES))
-
-import make  # noqa: E402
 
 READABLE = [case for case in make.cases() if not case.refused]
 
@@ -82,11 +74,3 @@ def test_the_order_of_columns_and_rows_does_not_matter(order, series, rows):
     if series > 1:
         # Both numbers could be the value: the first one is taken.
         assert guess.value == next(name for name in order if name in ("number", "weight"))
-
-
-def test_a_raw_table_is_refused_as_a_read_one_is(tmp_path):
-    with pytest.raises(MissingFileError, match=r"none\.csv"):
-        read_raw(tmp_path / "none.csv")
-    (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(DataError, match="an empty file"):
-        read_raw(tmp_path / "empty.csv")

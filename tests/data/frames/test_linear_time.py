@@ -1,10 +1,10 @@
 """What anybody may put into a file of text is read or refused in time that grows with its size, not with its square."""
 
-from __future__ import annotations
-
 import contextlib
 import time
+from functools import partial
 
+import pandas as pd
 import pytest
 
 from seqcast.data.frames.forms import form_of
@@ -19,17 +19,18 @@ GROWTH, NOISE = 6.0, 0.02
 
 HEADER = "unique_id,ds,y\na,2024-01-01,1\n"
 LONG = 100_000
+STARTS = ("1", "1h", "1 ", ".", "a")
 
 
-def row(cell: str) -> str:
+def row(cell):
     return f"{HEADER}a,2024-01-02,{cell}\n"
 
 
-def times(cell: str) -> str:
+def times(cell):
     return f"unique_id,ds,y\na,01.02.2024,1\na,{cell},2\n"
 
 
-def wide(columns: int, cell: str, sep: str = ",") -> str:
+def wide(columns, cell, sep=","):
     names = sep.join(f"c{number}" for number in range(columns))
     return f"ds{sep}{names}\n" + 3 * (f"2024-01-01{sep}" + sep.join([cell] * columns) + "\n")
 
@@ -60,7 +61,7 @@ TEXTS = {
 }
 
 
-def growth(call, small, large) -> float:
+def growth(call, small, large):
     """Return how much longer a call takes, in CPU time; the best of three where it is too long."""
 
     def seconds(argument):
@@ -85,15 +86,9 @@ def test_text_of_any_kind_is_read_or_refused_in_linear_time(tmp_path, name):
         paths.append(tmp_path / f"{factor}.csv")
         paths[-1].write_text(make(factor * size), newline="")
 
-    def read(path):
-        read_table(path, Columns())
-
-    def guess(path):
-        guess_columns(read_raw(path))
-
-    assert growth(read, *paths) < GROWTH
+    assert growth(lambda path: read_table(path, Columns()), *paths) < GROWTH
     if not any(word in name for word in ("columns", "a line", "marks")):  # each column is looked at by itself
-        assert growth(guess, *paths) < GROWTH
+        assert growth(lambda path: guess_columns(read_raw(path)), *paths) < GROWTH
 
 
 def test_a_long_line_of_columns_is_refused_quickly(tmp_path):
@@ -122,30 +117,28 @@ def test_a_time_that_is_too_long_is_named(tmp_path):
         read_table(path, Columns())
 
 
-@pytest.mark.parametrize("text", ["1", "1h", "1 ", ".", "a"])
-def test_frequencies_are_refused_in_linear_time(text):
-    import pandas as pd
-
-    stamps = pd.date_range("2024-01-01", periods=3)
-    assert growth(lambda n: resolve(text * n + "!", stamps), 2_000, 8_000) < GROWTH
-    with pytest.raises(SpecError, match=r"^freq: expected a pandas offset alias"):
-        resolve(text * 10_000, stamps)
-    with pytest.raises(SpecError, match=r"^freq"):
-        resolve("9" * 17 + "mo", stamps)
+def letters(n):
+    return "".join(chr(0x4E00 + number * number % 2_003) for number in range(n))
 
 
-def test_names_are_suggested_in_linear_time():
-    def text(n):
-        return "".join(chr(0x4E00 + number * number % 2_003) for number in range(n))
-
-    assert growth(lambda n: suggest_name(text(n), [text(n)[::-1]]), 2_000, 8_000) < GROWTH
-    assert suggest_name("a" * 99, ["a" * 98]) == f"Did you mean '{'a' * 98}'?"
+def frame(n):
+    return pd.DataFrame([range(n)], columns=[f"unique name {number}" for number in range(n)])
 
 
-def test_names_of_frames_are_compared_in_linear_time():
-    import pandas as pd
+DAYS = pd.date_range("2024-01-01", periods=3)
+CALLS = {
+    **{f"frequency of {text!r}": partial(lambda text, n: resolve(text * n + "!", DAYS), text) for text in STARTS},
+    "suggested names": lambda n: suggest_name(letters(n), [letters(n)[::-1]]),
+    "names of a frame": lambda n: form_of(frame(n // 4), Columns()),
+}
 
-    def frame(n):
-        return pd.DataFrame([range(n)], columns=[f"unique name {number}" for number in range(n)])
 
-    assert growth(lambda df: form_of(df, Columns()), frame(500), frame(2_000)) < GROWTH
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_names_and_frequencies_are_compared_in_linear_time(call):
+    assert growth(call, 2_000, 8_000) < GROWTH
+
+
+@pytest.mark.parametrize("text", [*(text * 10_000 for text in STARTS), "9" * 17 + "mo"])
+def test_long_frequencies_are_refused(text):
+    with pytest.raises(SpecError, match=r"^freq: expected"):
+        resolve(text, DAYS)

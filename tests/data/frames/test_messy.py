@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import make
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,11 +18,7 @@ from seqcast.data.frames.table import read_frame
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "messy"
 DOCS = Path(__file__).parents[3] / "docs" / "files.md"
-sys.path.insert(0, str(FIXTURES))
-import make  # noqa: E402
-
 CASES = list(make.cases())
 
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.data.frames.stamps import (
-    by_series,
     format_stamps,
     from_utc,
     from_wall_clock,
@@ -45,12 +44,6 @@ def test_utc_and_back(zone):
     np.testing.assert_array_equal(plain_stamps(stamps), utc.to_numpy())
     np.testing.assert_array_equal(seconds(stamps), 3600.0 * np.arange(len(utc)) + utc[0].timestamp())
     assert in_zone_of(stamps, stamps).equals(stamps)
-
-
-@pytest.mark.parametrize(("series", "horizon"), [(1, 4), (3, 1), (3, 4)])
-def test_steps_are_laid_out_series_after_series(series, horizon):
-    table = np.arange(series * horizon).reshape(series, horizon)
-    assert by_series([pd.Index(step) for step in table.T]).tolist() == table.ravel().tolist()
 
 
 DIGITS = {"%Y%m%d": "D", "%Y%m": "MS", "%Y%m%d%H": "h", "%Y%m%d%H%M": "min", "%Y%m%d%H%M%S": "s"}
@@ -94,16 +87,6 @@ def test_counting_numbers_are_no_dates(start, count, step):
     assert likely_format(start + step * np.arange(count))[0] is None
 
 
-def test_a_few_wrong_dates_among_many_are_named():
-    found, wrong = likely_format(np.array([20240130, 20240131, 20240132]))
-    assert (found, wrong.tolist()) == ("%Y%m%d", [False, False, True])
-
-
-def test_single_seconds_cannot_be_told_from_a_count():
-    assert likely_format(1_700_000_000 + np.arange(20)) == ("unix_s", None)
-    assert likely_format(np.array([], dtype=np.int64)) == (None, None)
-
-
 @given(st.integers(1, 9999), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
 def test_digits_are_a_time_exactly_where_strptime_reads_them(year, month, day, hour, minute):
     text = f"{year:04}{month:02}{day:02}{hour:02}{minute:02}"
@@ -114,10 +97,3 @@ def test_digits_are_a_time_exactly_where_strptime_reads_them(year, month, day, h
     (found,) = parse_stamps(np.array([int(text)]), "%Y%m%d%H%M")
     assert (found is pd.NaT) == (expected is None)
     assert expected is None or found == expected
-
-
-def test_text_has_any_format_of_strptime():
-    stamps = parse_stamps(np.array(["31.12.2024", "1.1.2025", "x"], dtype=object), "%d.%m.%Y")
-    assert stamps[:2].tolist() == [pd.Timestamp("2024-12-31"), pd.Timestamp("2025-01-01")]
-    assert stamps.isna().tolist() == [False, False, True]
-    assert format_stamps(stamps[:1], "%d.%m.%Y").tolist() == ["31.12.2024"]

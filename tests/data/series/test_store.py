@@ -14,7 +14,7 @@ series_of = st.dictionaries(
     st.lists(st.floats(-9, 9), max_size=6).map(np.array),
     min_size=1,
 )
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=60, deadline=None)
 
 
 @few
@@ -30,24 +30,16 @@ def test_series_in_the_order_of_their_ids(series):
         np.testing.assert_array_equal(source.values[first : source.ends[i]], series[name])
 
 
-few = settings(max_examples=60, deadline=None)
-
-
 def stores(folder: Path, lengths, width=1, most_bytes=200):
     """Return a store in files and one in memory of the same series; `lengths` are those of each shard's series."""
-    rng, paths, sizes = np.random.default_rng(0), [], []
-    values = []
-    for number, shard in enumerate(lengths):
-        values.append(rng.normal(size=(sum(shard), width)))
-        paths.append(folder / f"{number}.npy")
-        np.save(paths[-1], values[-1])
-        sizes += shard
-    ends = np.cumsum(sizes)
-    ids = tuple(range(len(sizes)))
-    shard_ends = np.cumsum([sum(shard) for shard in lengths])
-    cache = ArrayCache(most_bytes)
-    store = ShardedStore(ids, ends, tuple(paths), shard_ends, starts_of(ends), width, cache)
-    return store, InMemoryStore(ids, np.concatenate(values), ends)
+    ends, shard_ends = np.cumsum(np.concatenate(lengths)), np.cumsum([sum(shard) for shard in lengths])
+    values = np.random.default_rng(0).normal(size=(shard_ends[-1], width))
+    paths = tuple(folder / f"{number}.npy" for number in range(len(lengths)))
+    for path, own in zip(paths, np.split(values, shard_ends[:-1]), strict=True):
+        np.save(path, own)
+    ids = tuple(range(len(ends)))
+    store = ShardedStore(ids, ends, paths, shard_ends, starts_of(ends), width, ArrayCache(most_bytes))
+    return store, InMemoryStore(ids, values, ends)
 
 
 shapes = st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from seqcast.data.synthetic import FAMILIES, Season, synthetic_series
-from seqcast.data.synthetic.patterns import autoregressed
 from seqcast.data.synthetic.shapes import composed_kernel
 from seqcast.errors import SpecError
 
@@ -37,11 +36,8 @@ def test_series_are_finite_seeded_and_of_any_length(family, season_length):
     ("family", "share"),
     [
         ("exponential_smoothing", 0.5),
-        ("calendar_effects", 0.9),
-        ("several_seasons", 0.7),
-        ("heteroscedastic", 0.7),
-        ("seasonal_arima", 0.7),
-        ("clipped_season", 0.9),
+        *((name, 0.7) for name in ("several_seasons", "heteroscedastic", "seasonal_arima")),
+        *((name, 0.9) for name in ("calendar_effects", "clipped_season")),
     ],
 )
 def test_a_season_can_be_seen(family, share):
@@ -149,11 +145,6 @@ def test_months_follow_their_number_of_days():
     assert (next_year < 1 - 1e-4).all()
 
 
-def test_days_of_a_week_are_alike_but_for_holidays():
-    values = clean("calendar_effects", 7, n=100, length=371)
-    assert np.median(correlation(values[:, 7:], values[:, :-7])) > 0.5
-
-
 @pytest.mark.parametrize(("season_length", "longer"), [(24, 168), (7, 364)])
 def test_several_seasons_repeat_after_the_longer_one(season_length, longer):
     values = clean("several_seasons", season_length, n=100, length=3 * longer)
@@ -198,30 +189,18 @@ def test_demand_comes_in_clusters():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"family": "sine"}, "family: expected one of .*; received 'sine'. Did you mean 'sines'?|family: .*'sines'"),
+        ({"family": "sine"}, "family: .*'sines'"),
         ({"n": 0}, "n: expected"),
         ({"length": 1.5}, "length: expected"),
         ({"season_length": 0}, "season_length: expected"),
     ],
 )
 def test_what_is_refused(arguments, message):
-    given = {"family": "sines", "n": 2, "length": 10, **arguments}
     with pytest.raises(SpecError, match=message):
-        synthetic_series(given.pop("family"), given.pop("n"), given.pop("length"), **given)
+        synthetic_series(**{"family": "sines", "n": 2, "length": 10, **arguments})
 
 
 @pytest.mark.parametrize("longer", [24, 30, 12])
 def test_a_longer_season_holds_the_other(longer):
     with pytest.raises(SpecError, match="longer: expected a multiple of the season, 24"):
         Season(24, longer)
-
-
-def test_what_goes_on_is_what_the_recursion_says():
-    rng = np.random.default_rng(1)
-    shocks, one, two = rng.normal(size=(3, 40)), rng.uniform(-0.6, 0.6, 3), rng.uniform(-0.3, 0.3, 3)
-    found = autoregressed(shocks, one, two)
-    for row in range(3):
-        line = [0.0, 0.0]
-        for shock in shocks[row]:
-            line.append(one[row] * line[-1] + two[row] * line[-2] + shock)
-        np.testing.assert_allclose(found[row], line[2:])

@@ -1,4 +1,4 @@
-"""Backtests are read, their steps counted, and other models' forecasts joined to them."""
+"""Backtests are read or refused by the place of what is wrong, their steps counted, and other forecasts joined."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ import pytest
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import count_steps, evaluate, join_forecasts
 from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation.frame_view import FrameRows
 from seqcast.specs.columns import Columns
 
 
@@ -33,6 +34,33 @@ def test_nullable_and_integer_columns():
     df = pd.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": pd.array([1, None], dtype="Int64"), "model": [1, 2]})
     assert Backtest(df).truth.tolist() == [1.0]
     assert Backtest(pl.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": [1, None], "model": [1, 2]})).truth == [1.0]
+
+
+NOON = pd.Timestamp("2024-03-30 12:00")
+PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
+TWICE = pd.concat([PLAIN, PLAIN[["y"]]], axis=1)
+FIELDS = {
+    "no column": (lambda: FrameRows("df", PLAIN).need("cutoff"), ("df", None, None), "Add it"),
+    "no value": (lambda: Backtest(PLAIN, Columns(y="sold")), ("df", None, None), r"with columns=Columns\(y=\.\.\.\)"),
+    "null stamp": (lambda: Backtest(PLAIN.assign(ds=[pd.NaT, NOON])), ("df", "ds", 0), "expected a time stamp"),
+    "float stamps": (lambda: Backtest(PLAIN.assign(ds=[0.5, 1.5])), ("df", "ds", None), "whole numbers"),
+    "text": (lambda: Backtest(PLAIN.assign(y=["1", "2"])), ("df", "y", None), r"astype\(float\)"),
+    "null id": (lambda: Backtest(PLAIN.assign(unique_id=["a", None])), ("df", "unique_id", 1), "expected a name"),
+    "infinite": (lambda: Backtest(PLAIN.assign(y=[0.0, np.inf])), ("df", "y", 1), "finite"),
+    "no forecast": (lambda: Backtest(PLAIN.assign(model=[0.0, np.nan])), ("df", "model", 1), "expected a forecast"),
+    "twice": (lambda: Backtest(PLAIN.assign(ds=1)), ("df", None, 1), "the same as in row 0"),
+    "step": (lambda: FrameRows("df", PLAIN.assign(step=[1, 0])).steps, ("df", "step", 1), "from 1"),
+    "columns twice": (lambda: FrameRows("other", TWICE), ("other", None, None), "column names that differ"),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_errors_have_their_place_as_fields(name):
+    call, (option, column, row), message = FIELDS[name]
+    with pytest.raises(DataError, match=message) as caught:
+        call()
+    assert (caught.value.option, caught.value.column, caught.value.row) == (option, column, row)
+    assert caught.value.where.startswith(option)
 
 
 # ---------------------------------------------------------------- steps

@@ -243,6 +243,12 @@ def test_many_zones_and_kinds_of_keys(make_backtest):
     assert evaluate(named, "mae", by="unique_id")["unique_id"].dtype == "category"
     dates = pl.from_pandas(backtest).with_columns(pl.col("ds", "cutoff").cast(pl.Date))
     assert evaluate(dates, "mae", by="cutoff")["cutoff"].dtype == pl.Date
+    for kind in ("date", "datetime64[ns]", object):
+        change = (lambda stamps: stamps.dt.date) if kind == "date" else (lambda stamps, kind=kind: stamps.astype(kind))
+        other = backtest.assign(**{name: change(backtest[name]) for name in ("ds", "cutoff")})
+        pd.testing.assert_series_equal(
+            evaluate(other, "mae", by="cutoff")["good"], evaluate(backtest, "mae", by="cutoff")["good"]
+        )
 
 
 def test_infinite_forecasts_are_infinitely_wrong(make_backtest):

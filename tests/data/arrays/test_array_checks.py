@@ -126,32 +126,16 @@ def future(features):
 
 
 SPARSE = scipy.sparse.csr_array(np.eye(2))
-NO_TARGET = "Seq2SeqRegressor requires y to be passed, but the target y is None. Give the future of each window"
-TOO_FEW = "c: expected at least 3 steps, the horizon, received 2. Known-future covariates have to cover every step"
+# What else is refused is tested where a regressor takes it.
 REFUSED = [
-    (to_array, [["1", "two"]], f"X: expected {NUMBERS}, received could not convert string to float"),
-    (to_array, [[1, 2], [3]], f"X: expected {NUMBERS}, received setting an array element with a sequence"),
     (to_array, None, "X: expected 2 axes or 3 axes, received 0 axes, shape ()."),
     (to_array, [[1 + 2j]], "Complex data not supported: X"),
     (to_array, SPARSE, "X: expected a dense array, received a sparse one"),
-    (to_array, 3.0, "X: expected 2 axes or 3 axes, received 0 axes, shape ()."),
-    (to_array, [1.0, 2.0], "X: expected 2 axes or 3 axes, received 1 axes, shape (2,)."),
     (to_array, np.zeros((1, 2, 3, 4)), "X: expected 2 axes or 3 axes, received 4 axes, shape (1, 2, 3, 4)."),
-    (targets, None, NO_TARGET),
-    (targets, np.zeros((3, 2)), "y: expected as many windows as X, 4, received 3."),
-    (targets, np.zeros((4, 0)), "y: expected at least one step, received shape (4, 0). Give a future."),
     (targets, np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
-    (targets, np.zeros((4, 1, 1, 1)), "y: expected 1 axes or 2 axes or 3 axes, received 4 axes, shape (4, 1, 1, 1)."),
-    (targets, with_value((4, 2), (2, 1), np.nan), "y, window 2, step 1: expected finite numbers, received NaN."),
-    (static(2), None, "c: expected 2 features, as at fit, received nothing. Give them."),
-    (static(0), np.zeros((4, 1)), "c: expected nothing, as at fit, received an array."),
     (static(1), np.zeros((4, 1, 1)), "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
-    (static(1), np.zeros((3, 1)), "c: expected as many windows as X, 4, received 3."),
-    (static(2), np.zeros((4, 1)), "c: expected 2 features, as at fit, received 1."),
     (static(None), with_value((4, 2), (1, 1), np.nan), "c, window 1, step 1: expected finite"),
-    (future(1), None, "c: expected 1 features, as at fit, received nothing."),
     (future(None), np.zeros((4, 3)), "c: expected 3 axes, received 2 axes"),
-    (future(1), np.zeros((4, 2, 1)), TOO_FEW),
     (future(1), with_value((4, 3, 1), (3, 2, 0), np.nan), "c, window 3, step 2, feature 0: expected finite numbers"),
     (weight, [1, 1, 1], "sample_weight: expected as many windows as X, 4, received 3."),
     (weight, np.ones((4, 1)), "sample_weight: expected 1 axes, received 2 axes, shape (4, 1)."),

@@ -6,18 +6,6 @@ from seqcast.data.frames.frequency import Frequency, infer, resolve
 from seqcast.errors import DataError, SpecError
 
 DAY = pd.DatetimeIndex(["2020-01-15"])
-FREQUENCIES = ["h", "15min", "D", "B", "W-SAT", "MS", "ME", "QS-OCT", "QE-DEC", "YS-JAN", "2W-SUN", "s"]
-
-
-@pytest.mark.parametrize("freq", FREQUENCIES)
-@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
-def test_infer_and_step_agree_with_pandas(freq, zone):
-    stamps = pd.date_range("2023-03-01", periods=60, freq=freq, tz=zone)._with_freq(None)
-    found = infer(stamps, "ds")
-    assert (found.name, found.inferred) == (freq, True)
-    for steps in (1, 7):
-        assert (found.after(stamps[:-steps], steps) == stamps[steps:]).all()
-    assert not found.off_grid(stamps).any()
 
 
 def test_days_keep_the_clock_and_hours_pass_through_its_change():

@@ -124,7 +124,9 @@ def test_wrong_freq():
         read_frame(long(), freq="nonsense")
 
 
-@pytest.mark.parametrize("freq", ["h", "D", "B", "W-SAT", "MS", "ME", "QS-OCT", "YS-JAN"])
+@pytest.mark.parametrize(
+    "freq", ["h", "15min", "s", "D", "B", "W-SAT", "2W-SUN", "MS", "ME", "QS-OCT", "QE-DEC", "YS-JAN"]
+)
 @pytest.mark.parametrize("zone", [None, "America/New_York"])
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_forecast_stamps_and_types(freq, zone, kind):

@@ -83,16 +83,6 @@ def test_autoregressions_of_two_steps_explain_all_but_white_noise():
     assert abs(np.median(halves)) < 0.1
 
 
-def test_what_changes_in_arima_goes_on_changing():
-    """Changes are stationary, most follow the change before, and levels wander further than those of white noise."""
-    changes = np.diff(clean("arima", n=400, length=400), axis=1)
-    followed = correlation(changes[:, 1:], changes[:, :-1])
-    assert 0.05 < np.median(followed) < 0.6
-    assert 0.2 < np.mean(followed < 0) < 0.6  # noise on top turns changes round
-    halves = np.log(changes[:, :199].std(axis=1) / changes[:, 200:].std(axis=1))
-    assert abs(np.median(halves)) < 0.1
-
-
 def test_piecewise_trends_bend_at_four_places():
     values = clean("piecewise_trend")
     bends = np.abs(np.diff(values, 2, axis=1)) > 1e-9 * np.ptp(values, axis=1, keepdims=True)
@@ -151,17 +141,6 @@ def test_several_seasons_repeat_after_the_longer_one(season_length, longer):
     again, other = (correlation(values[:, lag:], values[:, :-lag]) for lag in (longer, longer // 2 + 3))
     assert np.mean(again > 0.8) > 0.9
     assert np.mean(again > other) > 0.9
-
-
-def test_two_seasons_interact_in_seasonal_arima():
-    """Means or swings of days differ by the day of the week, the more so than of days that are taken at random."""
-    values = clean("seasonal_arima", 24, n=200, length=168 * 12).reshape(200, 12, 7, 24)
-    seen = []
-    for of_day in (values.mean(axis=3), values.std(axis=3)):
-        detrended = of_day - of_day.mean(axis=2, keepdims=True)
-        between = detrended.mean(axis=1).var(axis=1)
-        seen.append(between / detrended.var(axis=(1, 2)))
-    assert np.mean(np.maximum(*seen) > 3 / 12) > 0.6
 
 
 def test_nights_are_dark():

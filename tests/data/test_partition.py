@@ -134,8 +134,12 @@ def frame_of(**changes):
     return table.assign(**changes)
 
 
-def saved(path, frame):
-    frame.to_parquet(path, index=False) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+def saved(path, content):
+    """Write a frame, or bytes."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        content.to_parquet(path, index=False) if path.suffix == ".parquet" else content.to_csv(path, index=False)
     return path
 
 
@@ -220,32 +224,36 @@ def test_what_is_wrong_is_told_and_nothing_is_written(tmp_path, suffix, changes,
 NO_IDS, NO_TIMES = frame_of(unique_id=[None, "a", None]), frame_of().drop(columns="ds").assign(file=1, filename=2)
 LISTS = pd.DataFrame({"unique_id": [["a"], ["b"]], "ds": [1, 2], "y": [1, 2]})
 OFTEN = pd.DataFrame({"unique_id": np.arange(27_000) // 3, "ds": np.tile([1, 2, 3, 2, 2, 3, 1, 2, 2], 3000), "y": 0.0})
-STAMPS = LISTS.assign(unique_id=[[pd.Timestamp(0)], [pd.Timestamp(1)]])
-FILES = [
-    (
-        {"0.parquet": frame_of(), "1.parquet": NO_IDS, "2.parquet": NO_IDS},
-        "1.parq.* 2 rows without one, and 2 in 1 other",
-    ),
-    (
-        {"1.parquet": frame_of(), "[2].parquet": NO_TIMES},
-        r"\[2\]\.parquet, column 'ds': .* received 3 rows without one",
-    ),
+TEXT, STAMPS = frame_of(y="text"), LISTS.assign(unique_id=[[pd.Timestamp(0)], [pd.Timestamp(1)]])
+TABLE = b"unique_id,ds,y\n"
+REFUSED = [
+    ({"0.csv": frame_of(), "1.csv": NO_IDS, "2.csv": NO_IDS}, "1.csv.* 2 rows without one, and 2 in 1 other"),
+    ({"1.parquet": frame_of(), "[2].parquet": NO_TIMES}, r"\[2\]\.parquet, column 'ds': .* received 3 rows wi"),
     ({"a.parquet": OFTEN}, "received 6,000 rows with the time of another, the first at 2 of series"),
-    ({"a.parquet": frame_of(), "b.csv": frame_of()}, "b.csv: expected Parquet, as .*a.parquet is, received CSV. Name"),
-    ({"b.csv": frame_of(), "c.csv": NO_TIMES}, "c.csv: expected the columns .*, as in .*b.csv, received 'unique_id', "),
-    (
-        {"a.parquet": frame_of(), "d.parquet": frame_of(y="text")},
-        "'y': expected numbers, as in .*a.parquet, received t",
-    ),
+    ({"a.parquet": frame_of(), "b.csv": frame_of()}, "b.csv: expected Parquet, as .*a.parquet is, received CSV"),
+    ({"b.csv": frame_of(), "c.csv": NO_TIMES}, "c.csv: expected the columns .*, as in .*b.csv, received 'uni"),
+    ({"a.parquet": frame_of(), "d.parquet": TEXT}, "'y': expected numbers, as in .*a.parquet, received text"),
     ({"a.parquet": LISTS}, r"'unique_id': expected text, numbers or times, .*, received varchar\[\]"),
     ({"a.parquet": STAMPS}, r"'unique_id': expected text, numbers or times, .*, received timestamp.*\[\]"),
+    ({"a.csv": b""}, "expected a table, received no text"),
+    ({"a.csv": TABLE}, "expected at least one row"),
+    ({"a.csv": TABLE + b"a,1,2\na,2\n"}, r"expected a table in CSV, received something else \(.*Line: 3"),
+    ({"a.csv": TABLE + b"a,1,2\na,2,3,4\n"}, "expected a table in CSV, received something else"),
+    ({"a.csv": b"unique_id;ds;y\na;1;2,5\na;2;3\n"}, "expected numbers with a decimal point, received '2,5'"),
+    ({"a.csv": TABLE + "Größe,1,2\n".encode("cp1252")}, "expected text in UTF-8, received cp1252"),
+    ({"a.csv": b"unique_id,ds,y,y\na,1,2,3\n"}, "received 'y' twice"),
+    ({"a.parquet": b"PAR1 nothing else"}, "expected a table in Parquet, received something else"),
+    ({"a.csv.gz": b"no gzip"}, "expected text, received something else"),
+    ({"a.csv.gz": gzip.compress(TABLE + b"a,1,2\n" * 300_000, mtime=0)[:-2000]}, "a.csv.gz: expected"),
 ]
 
 
-@pytest.mark.parametrize(("frames", "message"), FILES)
-def test_files_that_do_not_go_together(tmp_path, frames, message):
+@pytest.mark.parametrize(("files", "message"), REFUSED)
+def test_files_that_are_no_tables_or_do_not_go_together(tmp_path, files, message):
+    sources = [saved(tmp_path / name, content) for name, content in files.items()]
     with pytest.raises(DataError, match=message):
-        partition([saved(tmp_path / file, frame) for file, frame in frames.items()], tmp_path / "series", files=3)
+        partition(sources, tmp_path / "series", files=3)
+    assert {path.name for path in tmp_path.iterdir()} == {*files}
 
 
 def test_values_may_be_lists(tmp_path):
@@ -255,39 +263,19 @@ def test_values_may_be_lists(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "message"),
     [
-        ("a.csv", b"", "expected a table, received no text"),
-        ("a.csv", b"unique_id,ds,y\n", "expected at least one row"),
-        ("a.csv", b"unique_id,ds,y\na,1,2\na,2\n", r"expected a table in CSV, received something else \(.*Line: 3"),
-        ("a.csv", b"unique_id,ds,y\na,1,2\na,2,3,4\n", "expected a table in CSV, received something else"),
-        ("a.csv", b"unique_id;ds;y\na;1;2,5\na;2;3\n", "expected numbers with a decimal point, received '2,5'"),
-        ("a.csv", "unique_id,ds,y\nGröße,1,2\n".encode("cp1252"), "expected text in UTF-8, received cp1252"),
-        ("a.csv", b"unique_id,ds,y,y\na,1,2,3\n", "received 'y' twice"),
-        ("a.parquet", b"PAR1 nothing else", "expected a table in Parquet, received something else"),
-        ("a.csv.gz", b"no gzip", "expected text, received something else"),
-        ("a.csv.gz", gzip.compress(b"unique_id,ds,y\n" + b"a,1,2\n" * 300_000, mtime=0)[:-2000], "a.csv.gz: expected"),
+        ("a.parquet", "expected Parquet or CSV files, a folder of them, or a pattern, received nothing"),
+        ("", "expected Parquet or CSV files, received a folder without any"),
+        ("*.csv", "expected Parquet or CSV files, received none that match"),
+        (None, "source: expected files with a table, received none"),
+        ("a.xlsx", r"a\.xlsx, suffix: expected one of 'parquet', 'csv'"),
     ],
-)  # fmt: skip
-def test_files_that_are_no_tables(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        partition(tmp_path / name, tmp_path / "series")
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_where_there_are_no_files(tmp_path):
-    for source, message in (
-        (tmp_path / "a.parquet", "expected Parquet or CSV files, a folder of them, or a pattern, received nothing"),
-        (tmp_path, "expected Parquet or CSV files, received a folder without any"),
-        (tmp_path / "*.csv", "expected Parquet or CSV files, received none that match"),
-        ([], "source: expected files with a table, received none"),
-    ):
-        with pytest.raises(MissingFileError, match=message):
-            partition(source, tmp_path / "series")
-    (tmp_path / "a.xlsx").write_bytes(b"x")
-    with pytest.raises(SpecError, match=r"a\.xlsx, suffix: expected one of 'parquet', 'csv'"):
-        partition(tmp_path / "a.xlsx", tmp_path / "series")
+)
+def test_where_there_are_no_files(tmp_path, name, message):
+    (tmp_path / "a.xlsx").touch()
+    with pytest.raises((MissingFileError, SpecError), match=message):
+        partition([] if name is None else tmp_path / name, tmp_path / "series")
 
 
 def test_marks_of_other_programs_are_passed_over(tmp_path):

@@ -63,13 +63,6 @@ def test_against_a_plain_loop():
             assert value == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(("past", "future"), [(60, 240), (270, 30)])
-def test_frequency_is_turns_per_thirty_steps_whatever_the_lengths(past, future):
-    pair = random_sines(4, past=past, future=future, num_signals=1, frequency=(3.0, 3.0), offset=(0, 0), seed=2)
-    spectrum = np.abs(np.fft.rfft(np.concatenate(pair, axis=1)[:, :, 0], axis=1))
-    assert (spectrum.argmax(axis=1) == 3.0 / 30 * (past + future)).all()
-
-
 def test_parameters_are_uniform_in_their_ranges():
     drawn = sine_parameters(20_000, seed=4)
     ranges = {"amplitude": (0.1, 1.0), "frequency": (0.1, 10.0), "phase": (0.0, 2 * np.pi), "offset": (-0.5, 0.5)}
@@ -104,22 +97,16 @@ def test_each_noisy_past_has_a_level_of_its_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 0}, r"n: expected a whole number >= 1, received 0"),
         ({"past": 1.5}, r"past: expected a whole number >= 1, received 1\.5"),
-        ({"future": 0}, r"future: expected a whole number >= 1, received 0"),
         ({"num_signals": True}, r"num_signals: expected a whole number"),
         ({"amplitude": (1.0, 0.1)}, r"amplitude: expected \(low, high\) with low <= high, or one such pair for each"),
         ({"frequency": 3.0}, r"frequency: expected \(low, high\).*received 3\.0"),
         ({"frequency": ((0, 1), (0, 1), (0, 1))}, r"frequency: .*each of 2 sines"),
-        ({"phase": ("a", "b")}, r"phase: expected \(low, high\)"),
-        ({"phase": None}, r"phase: expected \(low, high\).*received None"),
         ({"offset": (0.0, float("inf"))}, r"offset: .*Give two finite numbers"),
         ({"noise": -0.1}, r"noise: expected a number in \[0, inf\], received -0\.1"),
         ({"noise": (0.2, 0.1)}, r"noise: expected \(low, high\) with low <= high,"),
         ({"seed": -1}, r"seed: expected a whole number >= 0, received -1"),
-        ({"seed": "a"}, r"seed: expected a whole number"),
         ({"dtype": "int32"}, r"dtype: expected a floating type, received 'int32'"),
-        ({"dtype": "nothing"}, r"dtype: expected a floating type, received 'nothing'"),
     ],
 )
 def test_wrong_inputs(options, message):

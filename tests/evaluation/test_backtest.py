@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.evaluation import count_steps, evaluate, join_forecasts
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import FrameRows
@@ -34,33 +34,6 @@ def test_nullable_and_integer_columns():
     df = pd.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": pd.array([1, None], dtype="Int64"), "model": [1, 2]})
     assert Backtest(df).truth.tolist() == [1.0]
     assert Backtest(pl.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": [1, None], "model": [1, 2]})).truth == [1.0]
-
-
-NOON = pd.Timestamp("2024-03-30 12:00")
-PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
-TWICE = pd.concat([PLAIN, PLAIN[["y"]]], axis=1)
-FIELDS = {
-    "no column": (lambda: FrameRows("df", PLAIN).need("cutoff"), ("df", None, None), "Add it"),
-    "no value": (lambda: Backtest(PLAIN, Columns(y="sold")), ("df", None, None), r"with columns=Columns\(y=\.\.\.\)"),
-    "null stamp": (lambda: Backtest(PLAIN.assign(ds=[pd.NaT, NOON])), ("df", "ds", 0), "expected a time stamp"),
-    "float stamps": (lambda: Backtest(PLAIN.assign(ds=[0.5, 1.5])), ("df", "ds", None), "whole numbers"),
-    "text": (lambda: Backtest(PLAIN.assign(y=["1", "2"])), ("df", "y", None), r"astype\(float\)"),
-    "null id": (lambda: Backtest(PLAIN.assign(unique_id=["a", None])), ("df", "unique_id", 1), "expected a name"),
-    "infinite": (lambda: Backtest(PLAIN.assign(y=[0.0, np.inf])), ("df", "y", 1), "finite"),
-    "no forecast": (lambda: Backtest(PLAIN.assign(model=[0.0, np.nan])), ("df", "model", 1), "expected a forecast"),
-    "twice": (lambda: Backtest(PLAIN.assign(ds=1)), ("df", None, 1), "the same as in row 0"),
-    "step": (lambda: FrameRows("df", PLAIN.assign(step=[1, 0])).steps, ("df", "step", 1), "from 1"),
-    "columns twice": (lambda: FrameRows("other", TWICE), ("other", None, None), "column names that differ"),
-}
-
-
-@pytest.mark.parametrize("name", FIELDS)
-def test_errors_have_their_place_as_fields(name):
-    call, (option, column, row), message = FIELDS[name]
-    with pytest.raises(DataError, match=message) as caught:
-        call()
-    assert (caught.value.option, caught.value.column, caught.value.row) == (option, column, row)
-    assert caught.value.where.startswith(option)
 
 
 # ---------------------------------------------------------------- steps
@@ -94,23 +67,6 @@ def test_steps_across_a_change_of_the_clock(convert, freq):
     stamps = pd.date_range("2024-10-27", periods=6, freq=freq, tz="Europe/Berlin")
     df = pd.DataFrame({"unique_id": "a", "ds": stamps[1:], "cutoff": stamps[0], "y": 0.0, "model": 0.0})
     assert list(count_steps(convert(df), freq)["step"]) == [1, 2, 3, 4, 5]
-
-
-STEPS = pd.DataFrame({"unique_id": "a", "ds": [3, 4], "cutoff": 1, "y": 0.0, "model": 0.0})
-
-
-@pytest.mark.parametrize(
-    ("df", "freq", "error", "message"),
-    [
-        (STEPS, 2, DataError, "df, ds, row 1: expected a stamp some steps of 2 after the cutoff 1"),
-        (STEPS.assign(ds=[1, 2]), 1, DataError, "df, ds, row 0"),
-        (STEPS.drop(columns="cutoff"), 1, DataError, "expected a column 'cutoff'"),
-        (STEPS, "D", SpecError, "freq"),
-    ],
-)
-def test_count_steps_refuses(df, freq, error, message):
-    with pytest.raises(error, match=message):
-        count_steps(df, freq)
 
 
 # ---------------------------------------------------------------- joining
@@ -178,29 +134,58 @@ def test_names_of_ones_own_and_targets(make_backtest):
         join_forecasts(both, other)
 
 
-def later(df, other):
-    return df, other.assign(cutoff=other["cutoff"] + pd.Timedelta("1D"))
+# ---------------------------------------------------------------- what is refused
+
+PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
+STEPS = PLAIN.assign(ds=[3, 4], cutoff=1)
+NOON, DAY = pd.Timestamp("2024-03-30 12:00"), pd.Timedelta("1D")
+
+
+def read(df=PLAIN, **columns):
+    return lambda _: Backtest(df.assign(**columns))
+
+
+def steps(freq, df=STEPS, **columns):
+    return lambda _: count_steps(df.assign(**columns), freq)
+
+
+def joined(change=lambda other: other, **options):
+    """Return a call that changes another model's forecasts and joins them."""
+    return lambda df: join_forecasts(df, change(cross_validation(df)), **options)
 
 
 WRONG = {
-    "no cutoff": (lambda df, other: (df, other.drop(columns="cutoff")), {}, DataError, "other: expected a column 'cut"),
-    "twice": (lambda df, other: (df, pd.concat([other, other])), {}, DataError, "other, row 24: expected one row a"),
-    "truth": (lambda df, other: (df, other.assign(y=other["y"] + 1)), {}, DataError, "other, y, row .*same truth"),
-    "there": (lambda df, other: (df, other.rename(columns={"AutoETS": "good"})), {}, SpecError, "models: .*'good'"),
-    "model": (lambda df, other: (df, other), {"models": ["AutoETs"]}, SpecError, "Did you mean 'AutoETS'"),
-    "missing": (lambda df, other: (df, other), {"missing": "dorp"}, SpecError, "Did you mean 'drop'"),
-    "nothing": (lambda df, other: (df, other[["unique_id", "ds", "cutoff", "y"]]), {}, DataError, "of forecasts"),
-    "cutoffs": (
-        later,
-        {"missing": "drop"},
-        DataError,
-        "other: expected a row for each .*none for 24 of 24.*same cutoffs",
-    ),
-}
+    "no column": (lambda _: FrameRows("df", PLAIN).need("cutoff"), DataError, "^df: expected a column 'cutoff'.*Add"),
+    "no value": (lambda _: Backtest(PLAIN, Columns(y="x")), DataError, r"^df: .*with columns=Columns\(y=\.\.\.\)"),
+    "null stamp": (read(ds=[pd.NaT, NOON]), DataError, "df, ds, row 0: expected a time stamp"),
+    "float stamps": (read(ds=[0.5, 1.5]), DataError, "df, ds: .*whole numbers"),
+    "text": (read(y=["1", "2"]), DataError, r"df, y: .*astype\(float\)"),
+    "null id": (read(unique_id=["a", None]), DataError, "df, unique_id, row 1: expected a name"),
+    "infinite": (read(y=[0.0, np.inf]), DataError, "df, y, row 1: .*finite"),
+    "no forecast": (read(model=[0.0, np.nan]), DataError, "df, model, row 1: expected a forecast"),
+    "same rows": (read(ds=1), DataError, "df, row 1: .*the same as in row 0"),
+    "columns twice": (read(pd.concat([PLAIN, PLAIN[["y"]]], axis=1)), DataError, "^df: expected column names that dif"),
+    "step": (lambda _: FrameRows("df", PLAIN.assign(step=[1, 0])).steps, DataError, "df, step, row 1: .*from 1"),
+    "off the grid": (steps(2), DataError, "df, ds, row 1: expected a stamp some steps of 2 after the cutoff 1"),
+    "before the cutoff": (steps(1, ds=[1, 2]), DataError, "df, ds, row 0"),
+    "no cutoff to count from": (steps(1, STEPS.drop(columns="cutoff")), DataError, "expected a column 'cutoff'"),
+    "freq": (steps("D"), SpecError, "freq"),
+    "no cutoff": (joined(lambda other: other.drop(columns="cutoff")), DataError, "other: expected a column 'cutoff'"),
+    "twice": (joined(lambda other: pd.concat([other, other])), DataError, "other, row 24: expected one row a"),
+    "truth": (joined(lambda other: other.assign(y=other["y"] + 1)), DataError, "other, y, row .*same truth"),
+    "there": (joined(lambda other: other.rename(columns={"AutoETS": "good"})), SpecError, "models: .*'good'"),
+    "model": (joined(models=["AutoETs"]), SpecError, "Did you mean 'AutoETS'"),
+    "missing": (joined(missing="dorp"), SpecError, "Did you mean 'drop'"),
+    "nothing": (joined(lambda other: other[["unique_id", "ds", "cutoff", "y"]]), DataError, "of forecasts"),
+    "cutoffs": (joined(lambda other: other.assign(cutoff=other["cutoff"] + DAY), missing="drop"), DataError,
+                "other: expected a row for each row of df.*none for 24 of 24.*same cutoffs"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "options", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_joins(make_backtest, change, options, error, message):
-    _, df = make_backtest()
-    with pytest.raises(error, match=message):
-        join_forecasts(*change(df, cross_validation(df)), **options)
+@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_calls(make_backtest, call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call(make_backtest()[1])
+    if error is DataError:  # where it is, is said by fields too
+        place = {name: getattr(caught.value, name) for name in ("option", "column", "row", "series")}
+        assert caught.value.where in (compose_place(**place), "other")

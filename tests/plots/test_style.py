@@ -41,21 +41,6 @@ def test_save_refuses(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"old")
-    figure = learning_curve(HISTORY)
-
-    def fail(file, **options):
-        file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(figure, "savefig", fail)
-    with pytest.raises(SaveError, match="disk full"):
-        save_figure(figure, path)
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
-
-
 def test_a_notebook_shows_figures_where_nobody_imported_pyplot():
     formatters = pytest.importorskip("IPython.core.formatters")
     shown, _ = formatters.DisplayFormatter().format(learning_curve(HISTORY))

@@ -1,7 +1,6 @@
 """A page escapes what it is given, is well-formed, and needs nothing but itself."""
 
 import pytest
-from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
 from seqcast.report.page import Facts, Note, Picture, Section, Table, page
@@ -71,11 +70,6 @@ def test_the_page_fetches_and_runs_nothing(read_page):
     assert [each["href"] for each in reader.all("a")] == ["#section-1", "#section-2"]
     assert [each["id"] for each in reader.all("section")] == ["section-1", "section-2"]
     assert reader.all("html") == [{"lang": "en"}]
-
-
-def test_what_the_template_needs_has_to_be_there():
-    with pytest.raises(UndefinedError, match="name"):
-        page("t", "l", [object()])
 
 
 def test_jinja_is_imported_when_a_page_is_written(run_python):

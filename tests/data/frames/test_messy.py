@@ -77,13 +77,6 @@ def test_the_documentation_lists_them(tmp_path):
     assert text == made or os.environ.get("SEQCAST_WRITE_DOCS")
 
 
-def test_what_is_not_usual_is_said(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_bytes("\n".join(make.lines(";", number=make.comma, day="%d/%m/%Y", name="Köln")).encode("cp1252"))
-    said = read_table(path, Columns()).attrs[UNDERSTOOD]
-    assert said == "semicolons between columns, decimal comma, encoding cp1252, dates with the day first"
-
-
 def test_without_duckdb_the_separator_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     path = tmp_path / "a.csv"

@@ -77,11 +77,6 @@ def test_all_kinds_of_sources_give_the_same_rows(tmp_path):
         assert type(source.frame(pa.table({"y": [1.0]}))).__module__.startswith(library)
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame({"y": [1]}), np.zeros(3), [1.0], [], None, 3])
-def test_what_is_in_memory_is_no_source(frame):
-    assert not is_source(frame)
-
-
 def test_names_of_folders_are_text(tmp_path):
     for name in ("007", "7"):
         folder_of(tmp_path / f"unique_id={name}", [pd.DataFrame({"ds": [1, 2], "y": [1.0, 2.0]})])

@@ -181,25 +181,6 @@ def test_logarithms_of_shares_know_no_unit():
     np.testing.assert_array_equal(mixed.transform(cube), both[[0, 3]])
 
 
-def test_the_rule_against_plain_loops():
-    lengths, stops, season = np.array([25, 7, 40, 3]), np.array([20, 7, 40, 3]), 4
-    values = rng.gamma(2.0, 3.0, size=(lengths.sum(), 2)) * rng.gamma(3.0, 1.0, size=(lengths.sum(), 1))
-    values[rng.random(values.shape) < 0.1] = np.nan
-    top = bottom = 0.0
-    for end, length, stop in zip(np.cumsum(lengths), lengths, stops, strict=True):
-        for column in range(2):
-            own = values[end - length : end - length + stop, column]
-            own = own[len(own) - len(own) // season * season :]
-            seasons = own.reshape(-1, season)
-            pairs = [(np.log(np.nanmean(s)), np.log(np.nanstd(s))) for s in seasons if (~np.isnan(s)).sum() > 1]
-            if len(pairs) >= 3:
-                x, y = np.array(pairs).T
-                top += ((x - x.mean()) * (y - y.mean())).sum()
-                bottom += ((x - x.mean()) ** 2).sum()
-    expected = "log" if top / bottom >= 0.5 else "standard"
-    assert rule(values, np.cumsum(lengths), stops, season) == expected
-
-
 def test_the_rule_takes_no_logarithms_of_what_tells_nothing():
     ends, stops = np.array([30]), np.array([30])
     for values in (np.ones((30, 1)), np.zeros((30, 1)), np.full((30, 1), np.nan)):

@@ -54,6 +54,13 @@ def test_rows_are_those_of_a_store_in_memory(tmp_path_factory, lengths, width, d
     np.testing.assert_array_equal(store.read(rows), whole.read(rows))
     np.testing.assert_array_equal(store.read(rows[:, None]), whole.read(rows[:, None]))
     np.testing.assert_array_equal(store.lengths, whole.lengths)
+    assert store.runs.tolist() == [
+        0,
+        *np.cumsum([len(shard) for shard in lengths]),
+    ]  # each in one shard
+    again = pickle.loads(pickle.dumps(store))  # another process reads for itself
+    assert len(again.cache) == 0
+    np.testing.assert_array_equal(again.read(rows), whole.read(rows))
     chosen = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=6)))
     some, few_in_memory = store.take(chosen), whole.take(chosen)
     assert some.ids == few_in_memory.ids
@@ -64,9 +71,8 @@ def test_rows_are_those_of_a_store_in_memory(tmp_path_factory, lengths, width, d
     np.testing.assert_array_equal(np.concatenate([values for _, values in batches]), few_in_memory.values)
 
 
-def test_each_stretch_of_series_lies_in_one_shard(tmp_path):
+def test_runs_of_chosen_series(tmp_path):
     store, _ = stores(tmp_path, [[1, 2], [3], [1, 1, 1]])
-    assert store.runs.tolist() == [0, 2, 3, 6]
     assert store.take(np.array([5, 0, 1])).runs.tolist() == [0, 1, 3]
 
 
@@ -89,11 +95,3 @@ def test_what_was_used_last_is_kept():
     for name in "aabacab":
         array(name)
     assert made == ["a", "b", "c", "b"]
-
-
-def test_another_process_reads_for_itself(tmp_path):
-    store, whole = stores(tmp_path, [[3, 2], [4]])
-    store.read(np.arange(9))
-    again = pickle.loads(pickle.dumps(store))
-    assert len(again.cache) == 0
-    np.testing.assert_array_equal(again.read(np.arange(9)), whole.values)

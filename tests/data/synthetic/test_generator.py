@@ -35,17 +35,12 @@ def test_families_and_seasons_have_their_shares():
     assert {batch.season.longer for batch in batches if batch.season.length == 24} == {None, 168}
 
 
-def test_one_family_and_one_season():
-    series = SyntheticSeries(1, length=60, weights={"intermittent_counts": 1}, seasons={7: 1})
-    batch = series.batch(0, n=50)
-    assert set(batch.families) == {"intermittent_counts"}
-    assert batch.season.length == 7
-
-
 def test_what_is_measured_by_months_rises_more_often_than_it_falls():
     def rising(season):
         weights = {"exponential_smoothing": 1, "random_walk": 1}
-        values = SyntheticSeries(0, length=60, weights=weights, seasons={season: 1}).batch(0, n=400).values
+        batch = SyntheticSeries(0, length=60, weights=weights, seasons={season: 1}).batch(0, n=400)
+        assert (set(batch.families), batch.season.length) == ({*weights}, season)
+        values = batch.values
         return np.mean(values[:, -15:].mean(axis=1) > values[:, :15].mean(axis=1))
 
     assert rising(12) > 0.7

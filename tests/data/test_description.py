@@ -55,8 +55,7 @@ def test_the_series_that_ship_have_their_step_and_season(name):
 
 
 def test_whole_number_stamps_are_compared_as_numbers():
-    found = describe(
-        pd.DataFrame({"unique_id": ["a"] * 20 + ["b"] * 21, "ds": [*range(100, 120), *range(99, 120)], "y": 1.0})
-    )
+    stamps = {"unique_id": ["a"] * 20 + ["b"] * 21, "ds": [*range(100, 120), *range(99, 120)]}
+    found = describe(pd.DataFrame({**stamps, "y": 1.0}))
     assert found.span == ("99", "119")
     assert "time      99 to 119" in str(found)

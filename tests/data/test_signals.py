@@ -46,8 +46,7 @@ def test_a_longer_future_and_more_windows_extend_the_same_signals(make):
     np.testing.assert_array_equal(past, longer_past[:6])
     np.testing.assert_array_equal(future, longer_future[:6, :15])
 
-
-def test_time_runs_on_from_the_past(make):
+    # Time runs on from the past.
     short, long = make(4, past=10, future=20, seed=5), make(4, past=20, future=10, seed=5)
     np.testing.assert_array_equal(short[1][:, 10:], long[1])
 

@@ -8,7 +8,7 @@ from utilsforecast import losses
 from utilsforecast.evaluation import evaluate as utils_evaluate
 
 from seqcast.errors import DataError, SpecError
-from seqcast.evaluation import METRICS, count_steps, evaluate
+from seqcast.evaluation import METRICS, count_steps, evaluate, leaderboard
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
@@ -98,12 +98,10 @@ def test_scales_of_gaps_flat_and_short_series(make_backtest, scale, kind):
     assert 0 < np.isnan(made).sum() < len(made)
     np.testing.assert_allclose(made, expected, rtol=1e-12)
     # Series without a scale have no score, and are left out of the mean.
-    found = evaluate(backtest, scale, train_df=history, season_length=7)["good"][0]
-    alone = np.asarray(
-        evaluate(backtest, scale, train_df=history, season_length=7, by="unique_id")["good"], dtype=float
-    )
+    options = {"train_df": history, "season_length": 7}
+    alone = np.asarray(evaluate(backtest, scale, by="unique_id", **options)["good"], dtype=float)
     assert np.isnan(alone).any()
-    assert found == pytest.approx(np.nanmean(alone))
+    assert evaluate(backtest, scale, **options)["good"][0] == pytest.approx(np.nanmean(alone))
 
 
 def test_average_is_over_steps_then_cutoffs_then_series():
@@ -246,15 +244,64 @@ def test_many_zones_and_kinds_of_keys(make_backtest):
     for kind in ("date", "datetime64[ns]", object):
         change = (lambda stamps: stamps.dt.date) if kind == "date" else (lambda stamps, kind=kind: stamps.astype(kind))
         other = backtest.assign(**{name: change(backtest[name]) for name in ("ds", "cutoff")})
-        pd.testing.assert_series_equal(
-            evaluate(other, "mae", by="cutoff")["good"], evaluate(backtest, "mae", by="cutoff")["good"]
-        )
+        scores = [evaluate(df, "mae", by="cutoff")["good"] for df in (other, backtest)]
+        pd.testing.assert_series_equal(*scores)
 
 
 def test_infinite_forecasts_are_infinitely_wrong(make_backtest):
     _, backtest = make_backtest()
     backtest.loc[3, "good"] = np.inf
     assert value(evaluate(backtest, ["mae"]), "mae") == np.inf
+
+
+# ---------------------------------------------------------------- leaderboards
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_best_comes_first(make_backtest, kind):
+    history, backtest = make_backtest(series=5, kind=kind, gaps=True)
+    made = leaderboard(backtest, train_df=history)
+    assert type(made) is type(backtest)
+    assert list(made.columns) == [
+        "model", "mae", "rmse", "smape", "mase", "scaled_crps", "coverage_level80", "coverage_level95",
+        "relative_mae", "series", "points",
+    ]  # fmt: skip
+    assert list(made["model"]) == ["good", "seasonal_naive"]
+    assert made["mae"][0] < made["mae"][1]
+    assert list(made["series"]) == [5, 5]
+    assert list(made["points"]) == [48, 48]
+    scores = evaluate(backtest, train_df=history)
+    for place, metric in enumerate(scores["metric"]):
+        assert made[metric][0] == scores["good"][place]
+
+
+def test_relative_scores_are_geometric_means_over_series():
+    df = pd.DataFrame({"unique_id": list("abcd"), "ds": 1, "y": 0.0})
+    df = df.assign(naive=[1.0, 100.0, 0.0, 0.0], model=[2.0, 50.0, 0.0, 3.0])
+    made = leaderboard(df, ["mae"], baseline="naive")
+    relative = dict(zip(made["model"], made["relative_mae"], strict=True))
+    assert relative["naive"] == 1.0
+    assert relative["model"] == pytest.approx((2 * 0.5 * 1 * 100) ** 0.25)  # a zero over a zero is one; at most 100
+    scaled = df.assign(**{name: df[name] * [1, 1000, 1, 1] for name in ("naive", "model")})
+    again = leaderboard(scaled, ["mae"], baseline="naive").set_index("model")["relative_mae"]
+    assert again["model"] == pytest.approx(relative["model"])
+
+
+def test_what_ranks():
+    df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.0, "steady": 2.0, "wild": [0.0, 3.0]})
+    assert list(leaderboard(df, ["mae", "mse"])["model"]) == ["wild", "steady"]
+    made = leaderboard(df, ["mae", "mse"], sort_by="mse", baseline="steady")
+    assert list(made["model"]) == ["steady", "wild"]
+    assert list(made.columns) == ["model", "mae", "mse", "relative_mse", "series", "points"]
+    assert "relative_mae" not in leaderboard(df, ["mae"]).columns
+
+
+def test_a_model_without_a_score_comes_last(make_backtest):
+    _, backtest = make_backtest()
+    made = leaderboard(backtest[[*backtest.columns[:4], "seasonal_naive", *backtest.columns[4:-1]]], ["scaled_crps"])
+    assert list(made["model"]) == ["good", "seasonal_naive"]
+    assert np.isnan(made["scaled_crps"][1])
+    assert np.isnan(made["relative_scaled_crps"]).all()
 
 
 # ---------------------------------------------------------------- what is refused
@@ -281,6 +328,9 @@ WRONG = {
     "series": (mase(unique_id="b"), DataError, "train_df: expected rows of each series, such as 'a'"),
     "constant": (mase(y=1.0), DataError, "train_df: expected rows before the cutoff that change over season_length=1"),
     "season": (mase(season_length=0), SpecError, "season_length"),
+    "baseline": (lambda: leaderboard(PLAIN, baseline="modle"), SpecError, "baseline: .*Did you mean 'model'"),
+    "score": (lambda: leaderboard(PLAIN, sort_by="mea"), SpecError, "sort_by: .*Did you mean 'mae'"),
+    "bias": (lambda: leaderboard(PLAIN, ["bias"]), SpecError, "sort_by: expected a score of which less is better"),
 }
 
 

@@ -86,11 +86,10 @@ def test_extremes():
 def rolling(count=30, horizon=3, step_size=1, series=1, seed=0, kind="pandas"):
     """Return a backtest with errors of their own for `a`, `b` and `c`; `b` is the best."""
     random = np.random.default_rng(seed)
-    names, cutoffs, steps = np.meshgrid(
-        [f"s{name}" for name in range(series)], np.arange(count) * step_size, np.arange(1, horizon + 1), indexing="ij"
-    )
-    keys = {"unique_id": names.ravel(), "ds": (cutoffs + steps).ravel(), "cutoff": cutoffs.ravel(), "y": 0.0}
-    errors = {model: spread * random.normal(size=names.size) for model, spread in (("a", 2), ("b", 1), ("c", 2))}
+    names, cutoffs, steps = (each.ravel() for each in np.indices((series, count, horizon)))
+    cutoffs *= step_size
+    keys = {"unique_id": [f"s{name}" for name in names], "ds": cutoffs + steps + 1, "cutoff": cutoffs, "y": 0.0}
+    errors = {model: spread * random.normal(size=len(names)) for model, spread in (("a", 2), ("b", 1), ("c", 2))}
     df = pd.DataFrame({**keys, **errors})
     return pl.from_pandas(df) if kind == "polars" else df
 

@@ -43,15 +43,14 @@ def xlsx(rows, *, sheet="worksheets/sheet1.xml"):
     types = f'<Override PartName="/xl/workbook.xml" ContentType="{TYPES}.sheet.main+xml"/>'
     types += f'<Override PartName="/xl/{sheet}" ContentType="{TYPES}.worksheet+xml"/>'
     names = '<sheets><sheet name="Sales" sheetId="1" r:id="rId1"/></sheets>'
-    return packed(
-        {
-            "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">{types}</Types>',
-            "_rels/.rels": relations(("officeDocument", "xl/workbook.xml")),
-            "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}">{names}</workbook>',
-            "xl/_rels/workbook.xml.rels": relations(("worksheet", sheet)),
-            f"xl/{sheet}": f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>',
-        }
-    )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">{types}</Types>',
+        "_rels/.rels": relations(("officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}">{names}</workbook>',
+        "xl/_rels/workbook.xml.rels": relations(("worksheet", sheet)),
+        f"xl/{sheet}": f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>',
+    }
+    return packed(parts)
 
 
 def ods(rows):
@@ -59,13 +58,12 @@ def ods(rows):
     spaces = " ".join(f'xmlns:{name}="{OASIS}:{name}:1.0"' for name in ("office", "table", "text"))
     table = f'<table:table table:name="Sales">{rows}</table:table>'
     body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
-    return packed(
-        {
-            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
-            "META-INF/manifest.xml": f'<m:manifest xmlns:m="{OASIS}:manifest:1.0"/>',
-            "content.xml": f"<office:document-content {spaces}>{body}</office:document-content>",
-        }
-    )
+    parts = {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "META-INF/manifest.xml": f'<m:manifest xmlns:m="{OASIS}:manifest:1.0"/>',
+        "content.xml": f"<office:document-content {spaces}>{body}</office:document-content>",
+    }
+    return packed(parts)
 
 
 def record(kind, content=b""):
@@ -96,15 +94,14 @@ def xlsb(cells, *, sheet="worksheets/sheet1.bin"):
     rows = b"".join(record(0, struct.pack("<I", row) + bytes(13)) + _cell(at, value) for row, at, value in cells)
     numbers, columns, _ = zip(*cells, strict=True)
     extent = record(148, struct.pack("<4I", min(numbers), max(numbers), min(columns), max(columns)))
-    return packed(
-        {
-            "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
-            "_rels/.rels": relations(("officeDocument", "xl/workbook.bin")),
-            "xl/workbook.bin": record(131) + record(143) + record(156, one) + record(144) + record(132),
-            "xl/_rels/workbook.bin.rels": relations(("worksheet", sheet)),
-            f"xl/{sheet}": record(129) + extent + record(145) + rows + record(146) + record(130),
-        }
-    )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
+        "_rels/.rels": relations(("officeDocument", "xl/workbook.bin")),
+        "xl/workbook.bin": record(131) + record(143) + record(156, one) + record(144) + record(132),
+        "xl/_rels/workbook.bin.rels": relations(("worksheet", sheet)),
+        f"xl/{sheet}": record(129) + extent + record(145) + rows + record(146) + record(130),
+    }
+    return packed(parts)
 
 
 # ---------------------------------------------------------------- those that ask for hundreds of gigabytes

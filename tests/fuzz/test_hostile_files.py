@@ -80,14 +80,10 @@ def try_all(folder, cases, count):
 
 
 def told(answers):
-    """Return in words what came of all files."""
-    counts = collections.Counter((answer["kind"], answer["outcome"]) for answer in answers)
-    slowest = max(answers, key=lambda answer: answer["seconds"])
-    largest = max(answers, key=lambda answer: answer["peak"])
-    lines = [f"{kind}: {count} {outcome}" for (kind, outcome), count in sorted(counts.items())]
-    lines.append(f"slowest: {slowest['seconds']} s, {slowest['kind']} {slowest['number']} ({slowest['how']})")
-    peak = f"{largest['peak'] / 2**20:.0f} MiB"
-    return "\n".join([*lines, f"largest: {peak}, {largest['kind']} {largest['number']} ({largest['how']})"])
+    """Return in words what came of all files, and which took the most time and memory."""
+    counts = collections.Counter(f"{answer['kind']}, {answer['outcome']}" for answer in answers)
+    most = {name: max(answers, key=lambda answer, name=name: answer[name]) for name in ("seconds", "peak")}
+    return "\n".join(f"{name}: {found}" for name, found in [*sorted(counts.items()), *most.items()])
 
 
 def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):

@@ -177,11 +177,7 @@ def applied(lo=BELOW, hi=ABOVE, **options):
 
 
 WRONG = {
-    "levels": (
-        lambda: calibrate_intervals(TRUTH, LO, HI, level=(80, 95)),
-        DataError,
-        r"lo: expected shape \(30, 3, 2\)",
-    ),
+    "levels": (lambda: calibrate_intervals(TRUTH, LO, HI, level=(80, 95)), DataError, r"lo: expected shape \(30, 3, 2"),
     "windows": (points(point=ONE[:5]), DataError, "point: expected shape"),
     "axes": (points(TRUTH[0], ONE[0]), DataError, "truth: expected 2 axes"),
     "inf": (points(TRUTH + np.inf), DataError, "truth: expected finite numbers"),

@@ -88,17 +88,13 @@ def drawn(shared, persistence, shape=(20_000, 6)):
 
 
 @pytest.mark.parametrize(("shared", "persistence"), NUMBERS)
-def test_each_step_alone_is_equally_often_anywhere(shared, persistence):
+def test_each_step_alone_is_uniform_and_normal_scores_have_the_correlations_of_the_formula(shared, persistence):
     ranks = drawn(shared, persistence)
     for step in range(ranks.shape[1]):
         assert stats.kstest(ranks[:, step], "uniform").statistic < 0.015
-
-
-@pytest.mark.parametrize(("shared", "persistence"), NUMBERS)
-def test_normal_scores_have_the_correlations_of_the_formula(shared, persistence):
     apart = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
     expected = np.where(apart == 0, 1.0, shared + (1 - shared) * persistence**apart)
-    np.testing.assert_allclose(np.corrcoef(special.ndtri(drawn(shared, persistence)).T), expected, atol=0.03)
+    np.testing.assert_allclose(np.corrcoef(special.ndtri(ranks).T), expected, atol=0.03)
 
 
 def test_targets_do_not_depend_on_each_other():

@@ -46,9 +46,8 @@ def test_extremes_can_be_drawn(forecast):
     df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.0}).assign(model=forecast)
     residual_diagnostics(df).canvas.draw()
     residual_diagnostics(df[1:]).canvas.draw()
-    many = pd.concat([df] * 15_000, ignore_index=True).assign(
-        ds=np.arange(30_000), cutoff=np.arange(30_000) // 10 * 10 - 1
-    )
+    steps = np.arange(30_000)
+    many = pd.concat([df] * 15_000, ignore_index=True).assign(ds=steps, cutoff=steps // 10 * 10 - 1)
     assert len(residual_diagnostics(many).axes[0].lines[0].get_xdata()) <= 5000
 
 

@@ -173,22 +173,23 @@ def fans(**options):
     return lambda: forecast_fans(history(), forecasts(**columns), **options)
 
 
-def frames(past=None, ahead=None, **options):
-    return lambda: forecast_frame(
-        history() if past is None else past, forecasts() if ahead is None else ahead, **options
-    )
+PAST, AHEAD = history(), forecasts()
+
+
+def frames(past=PAST, ahead=AHEAD, **options):
+    return lambda: forecast_frame(past, ahead, **options)
 
 
 WRONG = {
     "no frame": (frames([1]), DataError, "df: expected a pandas or Polars data frame"),
-    "lazy": (frames(pl.from_pandas(history()).lazy()), DataError, "df\\.collect\\(\\)"),
-    "column": (frames(history().drop(columns="y")), DataError, "df: expected a column 'y'"),
-    "empty": (frames(ahead=forecasts()[:0]), DataError, "forecast_df: expected at least one row"),
-    "text": (frames(history().astype({"ds": str})), DataError, "df, ds: expected time"),
-    "y": (frames(history().astype({"y": str})), DataError, "df, y: expected numbers"),
+    "lazy": (frames(pl.from_pandas(PAST).lazy()), DataError, "df\\.collect\\(\\)"),
+    "column": (frames(PAST.drop(columns="y")), DataError, "df: expected a column 'y'"),
+    "empty": (frames(ahead=AHEAD[:0]), DataError, "forecast_df: expected at least one row"),
+    "text": (frames(PAST.astype({"ds": str})), DataError, "df, ds: expected time"),
+    "y": (frames(PAST.astype({"y": str})), DataError, "df, y: expected numbers"),
     "stamps": (frames(ahead=forecasts(stamps=np.arange(25))), DataError, "forecast_df, ds"),
     "model": (frames(models=["seqcats"]), SpecError, "Did you mean 'seqcast'"),
-    "no model": (frames(ahead=forecasts()[["unique_id", "ds"]]), DataError, "of forecasts"),
+    "no model": (frames(ahead=AHEAD[["unique_id", "ds"]]), DataError, "of forecasts"),
     "series": (frames(max_series=0), SpecError, "max_series"),
     "last": (frames(last=0), SpecError, "last"),
     "fans, model": (fans(model="goood"), SpecError, "Did you mean 'good'"),
@@ -196,11 +197,7 @@ WRONG = {
     "fans, no level": (fans(level=[90], model="naive"), SpecError, "'naive' has no intervals"),
     "anomalies, series": (lambda: anomaly_frame(judged(), max_series=0), SpecError, "max_series"),
     "no score": (lambda: anomaly_frame(judged().drop(columns="score")), DataError, "judged: expected a column 'score'"),
-    "no bound": (
-        lambda: anomaly_frame(judged().drop(columns="m-lo-99")),
-        DataError,
-        "judged: expected columns of a fore",
-    ),
+    "no bound": (lambda: anomaly_frame(judged().drop(columns="m-lo-99")), DataError, "judged: expected columns of a f"),
 }
 
 

@@ -14,8 +14,8 @@ def read(read_page):
     return lambda *blocks: read_page(page("t", "l", [Section("One", blocks)]))
 
 
-def figure_of(width=3.0):
-    figure = Figure(figsize=(width, 2.0))
+def figure_of():
+    figure = Figure(figsize=(3.0, 2.0))
     figure.subplots()
     return figure
 
@@ -30,7 +30,7 @@ def test_text_comes_out_as_text(block, texts, read_page):
     reader = read_page(page(EVIL, EVIL, [Section(EVIL, [block], name=EVIL), Section(EVIL, [block])]))
     assert "script" not in [tag for tag, _ in reader.tags]
     assert sum(EVIL in text for text in reader.text) == 3 + 4 + texts  # title, heading, lead; names and headings
-    assert all(image["alt"] == EVIL for image in reader.all("img"))
+    assert all(image["alt"] == EVIL and image["src"][:14] == "data:image/png" for image in reader.all("img"))
 
 
 def test_an_attribute_cannot_be_closed_by_its_text(read):
@@ -45,13 +45,6 @@ def test_tables_have_headings_and_marks(read):
     assert reader.all("td") == [{"class": "best"}, {"class": "text"}, {}, {"class": "text"}]
     cells = [text for text in reader.text if text.strip()]
     assert cells[cells.index("Scores") :] == ["Scores", "model", "MAE", "is", "a", "1", "x", "b", "2", "y"]
-
-
-def test_pictures_are_inside_and_described(read):
-    (image,) = read(Picture.of(figure_of(width=5.0), "alt", "caption")).all("img")
-    assert image["src"].startswith("data:image/png;base64,iVBOR")
-    assert image["alt"] == "alt"
-    assert image["width"] == "460"
 
 
 def test_values_are_written_for_readers():

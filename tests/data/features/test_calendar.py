@@ -11,38 +11,30 @@ from seqcast.errors import DataError, MissingPackageError, SpecError
 
 
 @pytest.mark.parametrize(
-    ("freq", "rows", "names"),
+    ("freq", "rows", "context_length", "names"),
     [
-        ("min", 20_000, "minute_of_hour hour_of_day"),
-        ("30min", 20_000, "minute_of_hour hour_of_day day_of_week"),
-        ("h", 27_000, "hour_of_day day_of_week day_of_year"),
-        ("h", 20_000, "hour_of_day day_of_week"),
-        ("h", 100, "hour_of_day"),
-        ("D", 1_200, "day_of_week day_of_year"),
-        ("D", 800, "day_of_week"),
-        ("W-SAT", 300, "day_of_year"),
-        ("MS", 60, "month_of_year"),
-        ("YS-JAN", 60, ""),
-        ("D", 1, ""),
+        ("min", 20_000, 0, "minute_of_hour hour_of_day"),
+        ("30min", 20_000, 0, "minute_of_hour hour_of_day day_of_week"),
+        ("h", 27_000, 0, "hour_of_day day_of_week day_of_year"),
+        ("h", 20_000, 0, "hour_of_day day_of_week"),
+        ("h", 100, 0, "hour_of_day"),
+        ("D", 1_200, 0, "day_of_week day_of_year"),
+        ("D", 800, 0, "day_of_week"),
+        ("D", 1, 0, ""),
+        ("W-SAT", 300, 0, "day_of_year"),
+        ("MS", 60, 0, "month_of_year"),
+        ("YS-JAN", 60, 0, ""),
+        # What each context shows is left out.
+        ("h", 27_000, 23, "hour_of_day day_of_week day_of_year"),
+        ("h", 27_000, 24, "day_of_week day_of_year"),
+        ("D", 1_200, 28, "day_of_year"),
+        ("W-SAT", 1_200, 52, ""),
+        ("MS", 1_200, 11, "month_of_year"),
+        ("MS", 1_200, 12, ""),
     ],
 )
-def test_auto_takes_the_cycles_that_the_frequency_has(freq, rows, names):
-    assert " ".join(Calendar.choose("auto", pd.date_range("2000-01-01", periods=rows, freq=freq)).names) == names
-
-
-@pytest.mark.parametrize(
-    ("freq", "context_length", "names"),
-    [
-        ("h", 23, "hour_of_day day_of_week day_of_year"),
-        ("h", 24, "day_of_week day_of_year"),
-        ("D", 28, "day_of_year"),
-        ("W-SAT", 52, ""),
-        ("MS", 11, "month_of_year"),
-        ("MS", 12, ""),
-    ],
-)
-def test_auto_leaves_out_what_each_context_shows(freq, context_length, names):
-    stamps = pd.date_range("2000-01-01", periods=27_000 if freq == "h" else 1_200, freq=freq)
+def test_auto_takes_the_cycles_that_the_frequency_has(freq, rows, context_length, names):
+    stamps = pd.date_range("2000-01-01", periods=rows, freq=freq)
     assert " ".join(Calendar.choose("auto", stamps, context_length=context_length).names) == names
 
 

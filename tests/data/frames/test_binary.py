@@ -95,13 +95,10 @@ def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
     assert len(read_binary(kind, path, FileLimits.of("100 MB"))) == 10_000_000
 
 
+COLUMNS = pa.table({f"c{place}": [1.0] for place in range(300)})
 TABLES = {
     "rows of nothing": (pa.table({"y": pa.nulls(20_000_000)}), LIMITS, "rows of 1 columns, 67,"),
-    "columns": (
-        pa.table({f"c{place}": [1.0] for place in range(300)}),
-        FileLimits.of("5 MB"),
-        "expected at most 100 columns, received 300",
-    ),
+    "columns": (COLUMNS, FileLimits.of("5 MB"), "expected at most 100 columns, received 300"),
     "lists": (pa.table({"more": pa.array([None], pa.list_(pa.int64()))}), LIMITS, "column 'more': expected numbers, "),
     "structs": (pa.table({"more": pa.array([None], pa.struct({"a": pa.int64()}))}), LIMITS, "text, times or flags, re"),
 }
@@ -179,10 +176,8 @@ def test_what_is_no_such_file_is_refused(tmp_path, kind, data):
 
 
 def test_indices_that_lead_out_of_their_dictionary_are_refused(tmp_path):
-    index = pa.array(np.full(5, 77, dtype=np.int32))
-    write_ipc(
-        pa.table({"unique_id": pa.DictionaryArray.from_arrays(index, pa.array(["a"]), safe=False)}), tmp_path / "a"
-    )
+    ids = pa.DictionaryArray.from_arrays(pa.array([77], pa.int32()), pa.array(["a"]), safe=False)
+    write_ipc(pa.table({"unique_id": ids}), tmp_path / "a")
     refused("Feather", tmp_path / "a", "received something else (")
 
 

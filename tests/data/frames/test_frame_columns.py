@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.stamps import format_stamps
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 from seqcast.runtime.payload import from_parts, to_parts
@@ -25,19 +24,6 @@ def ahead(frame, steps=3):
 
 
 # ---------------------------------------------------------------- whole numbers
-
-
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-@pytest.mark.parametrize(
-    ("ds_format", "freq"),
-    [("%Y%m%d", "D"), ("%Y%m", "MS"), ("%Y%m%d%H", "h"), *((f"unix_{unit}", "D") for unit in ("s", "ms", "us", "ns"))],
-)
-def test_dates_in_whole_numbers_stay_dates(library, ds_format, freq):
-    ds = format_stamps(pd.date_range("2020-01-01", periods=203, freq=freq), ds_format)
-    df = long(ds[:200])
-    frame = read_frame(df if library == "pandas" else pl.from_pandas(df))
-    assert (frame.frequency.name, frame.schema.columns.ds_format) == (freq, ds_format)
-    assert ahead(frame).to_list() == ds[200:].tolist()
 
 
 def test_whole_numbers_are_numbers_where_the_format_or_the_step_says_so():

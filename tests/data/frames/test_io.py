@@ -21,9 +21,8 @@ def table(path, text):
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "CSV"])
 def test_round_trip(tmp_path, suffix):
-    frame = pd.DataFrame(
-        {"unique_id": [3, 3, 12], "ds": pd.date_range("2024-01-31", periods=3, freq="ME"), "y": [0.1, -2e-300, 1e9]}
-    )
+    ends = pd.date_range("2024-01-31", periods=3, freq="ME")
+    frame = pd.DataFrame({"unique_id": [3, 3, 12], "ds": ends, "y": [0.1, -2e-300, 1e9]})
     write_table(frame, tmp_path / f"table.{suffix}")
     found = read_table(tmp_path / f"table.{suffix}", COLUMNS, whole_ids=True)
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)

@@ -37,7 +37,6 @@ def wide(columns, cell, sep=","):
 
 TEXTS = {
     "a cell of digits": (lambda n: row("1" * n), LONG),
-    "a cell of digits between semicolons": (lambda n: row("1" * n).replace(",", ";"), LONG),
     "an exponent": (lambda n: row("1e" + "9" * n), LONG),
     "thousands": (lambda n: row("1" + ".234" * (n // 4)).replace(",", ";"), LONG),
     "signs": (lambda n: row("-" * n), LONG),
@@ -48,7 +47,6 @@ TEXTS = {
     "a time of months": (lambda n: times("jan " * (n // 4)), LONG),
     "a time of parts of a second": (lambda n: times("2024-01-01T00:00:00." + "0" * n), LONG),
     "a name": (lambda n: f"unique_id,ds,y,{'a' * n}\na,2024-01-01,2,3\n", LONG // 4),
-    "names of ids": (lambda n: f"unique_id,ds,y\n{'a' * n},2024-01-01,2\n", LONG),
     "empty lines before": (lambda n: "\n" * n + HEADER, 4 * LONG),
     "nothing but quotes": (lambda n: '"' * n, 4 * LONG),
     "zeros": (lambda n: HEADER + "\0" * n, 4 * LONG),
@@ -56,7 +54,6 @@ TEXTS = {
     "marks of all kinds": (lambda n: ";|\t," * n, 2_000),
     "columns": (lambda n: wide(n, "1"), 500),
     "columns with commas": (lambda n: wide(n, "1 234,5", ";"), 100),
-    "columns of one name": (lambda n: f"ds{',a' * n}\n2024-01-01{',1' * n}\n", 500),
     "rows": (lambda n: HEADER + "a,2024-01-02,1\n" * n, 10_000),
 }
 

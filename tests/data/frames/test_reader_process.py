@@ -134,13 +134,9 @@ def test_no_script_runs_twice(tmp_path):
     pd.DataFrame({"ds": range(5), "y": range(5)}).to_excel(tmp_path / "a.xlsx", index=False)
     (tmp_path / "random.py").write_text("raise SystemExit('the folder of the script is searched first')")
     script = tmp_path / "script.py"
-    script.write_text(
-        "import sys; sys.path.append(sys.path.pop(0))\n"
-        "print('once', flush=True)\n"
-        "from pathlib import Path\n"
-        "from seqcast.data.frames.io import read_raw\n"
-        f"print(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
-    )
+    imports = "import sys; sys.path.append(sys.path.pop(0))\nfrom pathlib import Path\n"
+    read = f"from seqcast.data.frames.io import read_raw\nprint(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
+    script.write_text(f"{imports}print('once', flush=True)\n{read}")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("once\n5\n", "")
 

@@ -28,9 +28,7 @@ def test_missing_rows_come_back(freq, zone, unit):
 def test_series_may_have_phases_of_their_own():
     days = pd.date_range("2024-01-01", periods=9, freq="2D")
     phases = {"a": "0D", "b": "1D", "c": "30h"}
-    parts = [
-        pd.DataFrame({"unique_id": name, "ds": days + pd.Timedelta(own), "y": 1.0}) for name, own in phases.items()
-    ]
+    parts = [pd.DataFrame({"unique_id": name, "ds": days + pd.Timedelta(by), "y": 1.0}) for name, by in phases.items()]
     frame = read_frame(pd.concat(parts).drop(index=[4]), freq="2D", missing="fill")
     assert frame.source.lengths.tolist() == [9, 9, 9]
     for late in ("1D", "1h"):

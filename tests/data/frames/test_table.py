@@ -1,10 +1,9 @@
-import datetime
-
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
+from seqcast.data.frames.stamps import format_stamps
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.specs.columns import Columns, Covariates
@@ -44,6 +43,8 @@ def test_series_come_out_sorted_whatever_the_order_of_rows():
         assert (again.stamps == frame.stamps).all()
 
 
+WORD = long().astype({"y": object}).replace({"y": {2.0: "two"}})
+TEXT = long().assign(y=pd.Series(["1.5", None, np.nan, pd.NA] + ["2"] * 37, dtype=object))
 SHUFFLED = long().iloc[[1, 0, *range(2, 41)]]
 WRONG = {
     "no frame": ([1, 2], "expected a pandas or Polars data frame, received builtins.list"),
@@ -60,15 +61,9 @@ WRONG = {
     "float ds": (long().assign(ds=0.5), "ds: expected time stamps, dates or whole numbers"),
     "period ds": (long().assign(ds=pd.period_range("2024", periods=41, freq="M")), "dt.to_timestamp"),
     "text y": (long().astype({"y": str}), "y: expected numbers, received type str"),
-    "a word in y": (
-        long().astype({"y": object}).replace({"y": {2.0: "two"}}),
-        r"y, row 2 \(series 'b'\): expected a number, received 'two'. Correct it.*\.astype\(float\)",
-    ),
+    "a word in y": (WORD, r"y, row 2 \(series 'b'\): expected a number, received 'two'. Correct it.*\.astype\(float\)"),
     "objects in y": (long().astype({"y": object}), r"y: expected numbers, received type object.*\.astype\(float\)"),
-    "text and gaps in y": (
-        long().assign(y=pd.Series(["1.5", None, np.nan, pd.NA] + ["2"] * 37, dtype=object)),
-        r"y: expected numbers, received type object, such as '1.5'. Convert it",
-    ),
+    "text and gaps in y": (TEXT, r"y: expected numbers, received type object, such as '1.5'. Convert it"),
     "nan": (with_value(5, "y", np.nan), r"y, row 5 \(series 'b'\): expected a finite number, received nan \(1 such"),
     "inf": (with_value(6, "y", np.inf), r"y, row 6 \(series 'b'\): expected a finite number, received inf"),
     "null y": (long().assign(y=pd.array([1, None] + [2] * 39, dtype="Int64")), r"y, row 1 \(series 'b'\): expected a"),
@@ -90,11 +85,7 @@ WRONG_POLARS = {
 
 OPTIONS = {
     "nothing": (long().assign(y=np.nan), {"missing": "fill"}, r"y \(series 'a'\): expected"),
-    "static": (
-        long().assign(g=range(41)),
-        {"covariates": Covariates(static="g")},
-        r"g, row 21 \(series 'a'\): expected",
-    ),
+    "static": (long().assign(g=range(41)), {"covariates": Covariates(static="g")}, r"g, row 21 \(series 'a'\): exp"),
     "off the grid": (long("W-SUN", rows=4), {"freq": "W-SAT"}, r"ds, row 4 \(series 'a'\): expected a stamp of freq"),
     "another freq": (long(), {"freq": "h"}, "expected 2024-01-01 01:00:00"),
 }
@@ -124,51 +115,53 @@ def test_wrong_freq():
         read_frame(long(), freq="nonsense")
 
 
-@pytest.mark.parametrize(
-    "freq", ["h", "15min", "s", "D", "B", "W-SAT", "2W-SUN", "MS", "ME", "QS-OCT", "QE-DEC", "YS-JAN"]
-)
-@pytest.mark.parametrize("zone", [None, "America/New_York"])
-@pytest.mark.parametrize("kind", ["pandas", "polars"])
-def test_forecast_stamps_and_types(freq, zone, kind):
-    df = long(freq, zone=zone)
-    given = df if kind == "pandas" else pl.from_pandas(df)
-    frame = read_frame(given)
-    assert frame.frequency.name == freq
-    made = forecast_frame(frame, np.arange(6.0).reshape(2, 3))
-    expected = []
-    for rows in (21, 20):
-        expected += list(pd.date_range("2024-01-01", periods=rows + 3, freq=freq, tz=zone)[-3:])
-    assert list(made["ds"]) == expected
-    assert made["ds"].dtype == given["ds"].dtype
-    assert made["unique_id"].dtype == given["unique_id"].dtype
-    assert list(made["m"]) == list(range(6))
-    assert type(made) is type(given)
+def whole(df):
+    """Return a frame of whole numbers, two a day."""
+    numbers = 2 * (df["ds"] - pd.Timestamp("2024-01-01")).dt.days
+    return df.assign(unique_id=df["unique_id"].map({"a": 9, "b": 10}), ds=numbers)
 
 
-WHOLE = long(names=(10, 9)).assign(ds=[*range(0, 40, 2), *range(0, 42, 2)])
-DATES = long().assign(ds=lambda df: df["ds"].dt.date)
+def dates(df):
+    return df.assign(ds=df["ds"].dt.date)
+
+
+def digits(ds_format):
+    return lambda df: df.assign(ds=format_stamps(pd.DatetimeIndex(df["ds"]), ds_format))
+
+
+DIGITS = {"%Y%m%d": "D", "%Y%m": "MS", "%Y%m%d%H": "h", "unix_s": "D", "unix_ms": "D", "unix_us": "D", "unix_ns": "D"}
 TYPES = {
-    **{name: long().astype({"unique_id": name}) for name in ("object", "str", "category", "string")},
-    "whole": WHOLE,
-    "whole polars": pl.from_pandas(WHOLE),
-    "whole categories": WHOLE.astype({"unique_id": "category"}),
-    "narrow stamps": WHOLE.astype({"ds": "int32"}),
-    "dates": DATES,
-    "dates polars": pl.from_pandas(DATES),
-    "dates pyarrow": DATES.astype({"ds": "date32[day][pyarrow]"}),
-    **{unit: pl.from_pandas(long()).with_columns(pl.col("ds").dt.cast_time_unit(unit)) for unit in ("ms", "us", "ns")},
+    "pandas": lambda df: df,
+    "polars": pl.from_pandas,
+    **{kind: lambda df, kind=kind: df.astype({"unique_id": kind}) for kind in ("object", "str", "category", "string")},
+    "whole": whole,
+    "whole polars": lambda df: pl.from_pandas(whole(df)),
+    "whole categories": lambda df: whole(df).astype({"unique_id": "category"}),
+    "whole and narrow": lambda df: whole(df).astype({"ds": "int32"}),
+    "dates": dates,
+    "dates polars": lambda df: pl.from_pandas(dates(df)),
+    "dates pyarrow": lambda df: dates(df).astype({"ds": "date32[day][pyarrow]"}),
+    **{ds_format: digits(ds_format) for ds_format in DIGITS},
+    "milliseconds": lambda df: pl.from_pandas(df).with_columns(pl.col("ds").dt.cast_time_unit("ms")),
+    "nanoseconds": lambda df: pl.from_pandas(df).with_columns(pl.col("ds").dt.cast_time_unit("ns")),
 }
+FREQS = ["h", "15min", "s", "D", "B", "W-SAT", "2W-SUN", "MS", "ME", "QS-OCT", "QE-DEC", "YS-JAN"]
+CASES = [(name, DIGITS.get(name, "D"), None) for name in TYPES]
+CASES += [(name, freq, zone) for name in ("pandas", "polars") for freq in FREQS for zone in (None, "America/New_York")]
 
 
-@pytest.mark.parametrize("name", TYPES)
-def test_types_come_back(name):
-    given = TYPES[name]
-    made = forecast_frame(read_frame(given), np.zeros((2, 1)))
-    assert list(made["unique_id"]) == ([9, 10] if "stamps" in name or "whole" in name else ["a", "b"])
-    days = [datetime.date(2024, 1, 22), datetime.date(2024, 1, 21)]
-    found = [each.date() if hasattr(each, "date") else each for each in made["ds"]]
-    assert found == ([42, 40] if "stamps" in name or "whole" in name else days)
-    assert (made["ds"].dtype, made["unique_id"].dtype) == (given["ds"].dtype, given["unique_id"].dtype)
+@pytest.mark.parametrize(("name", "freq", "zone"), CASES)
+def test_forecasts_go_on_in_the_stamps_and_types_that_were_read(name, freq, zone):
+    series = long(freq, rows=23, zone=zone).sort_values("unique_id", kind="stable").groupby("unique_id")
+    given, ahead = TYPES[name](series.head(-3)), TYPES[name](series.tail(3))
+    frame = read_frame(given)
+    assert frame.frequency.name == (2 if name.startswith("whole") else freq)
+    made = forecast_frame(frame, np.arange(6.0).reshape(2, 3))
+    assert type(made) is type(given)
+    for column in ("unique_id", "ds"):
+        assert list(made[column]) == list(ahead[column])
+        assert made[column].dtype == given[column].dtype
+    assert list(made["m"]) == list(range(6))
 
 
 def test_own_columns():

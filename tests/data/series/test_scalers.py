@@ -93,8 +93,7 @@ def plain(values, scale):
     low, middle, high = np.quantile(seen, [0.25, 0.5, 0.75])
     return {
         "standard": (seen.mean(), seen.std()),
-        "log1p": (logs.mean(), logs.std()),
-        "log": (logs.mean(), logs.std()),
+        **dict.fromkeys(("log1p", "log"), (logs.mean(), logs.std())),
         "robust": (middle, high - low),
         "minmax": (seen.min(), np.ptp(seen)),
         "mean": (0.0, np.abs(seen).mean()),
@@ -139,18 +138,6 @@ def test_there_and_back_at_any_magnitude(scale, magnitude, kind):
     assert np.isfinite(scaled).all()
     if np.abs(values).max() < 1e15 or scale != "none":  # unscaled values beyond are cut off
         np.testing.assert_allclose(scaler.inverse(scaled)[0], values, rtol=1e-9, atol=1e-9 * magnitude)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(-50, 50), min_size=3, max_size=20), st.sampled_from(["standard", "robust", "minmax"]))
-def test_units_of_a_series_do_not_matter(numbers, scale):
-    values = np.array(numbers, dtype=float)[:, None]
-    if np.ptp(values) == 0:
-        return
-    ends, stops = np.array([len(values)]), np.array([len(values)])
-    moved = 4.0 * values - 7.0
-    one, two = (SeriesScaler.fit(part, ends, stops, scale) for part in (values, moved))
-    np.testing.assert_allclose(one.transform(values[None]), two.transform(moved[None]), atol=1e-9)
 
 
 def test_nothing_seen_and_wild_values():

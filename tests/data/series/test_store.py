@@ -54,10 +54,7 @@ def test_rows_are_those_of_a_store_in_memory(tmp_path_factory, lengths, width, d
     np.testing.assert_array_equal(store.read(rows), whole.read(rows))
     np.testing.assert_array_equal(store.read(rows[:, None]), whole.read(rows[:, None]))
     np.testing.assert_array_equal(store.lengths, whole.lengths)
-    assert store.runs.tolist() == [
-        0,
-        *np.cumsum([len(shard) for shard in lengths]),
-    ]  # each in one shard
+    assert store.runs.tolist() == [0, *np.cumsum([len(shard) for shard in lengths])]
     again = pickle.loads(pickle.dumps(store))  # another process reads for itself
     assert len(again.cache) == 0
     np.testing.assert_array_equal(again.read(rows), whole.read(rows))
@@ -83,15 +80,3 @@ def test_memory_is_kept_to(tmp_path):
         assert len(store.cache) <= 3
     np.testing.assert_array_equal(store.read(np.arange(80)), whole.values)
     assert len(store.cache) == 3
-
-
-def test_what_was_used_last_is_kept():
-    cache = ArrayCache(16)
-    made = []
-
-    def array(name):
-        return cache.get(name, lambda: made.append(name) or np.zeros(1))
-
-    for name in "aabacab":
-        array(name)
-    assert made == ["a", "b", "c", "b"]

@@ -58,8 +58,9 @@ def test_features_lie_on_a_circle(name):
 
 def test_against_hand():
     calendar = Calendar(("hour_of_day", "month_of_year"))
-    made = calendar.features(pd.DatetimeIndex(["2024-04-01 06:00", "2024-07-09 12:00"]))
-    np.testing.assert_allclose(made, [[1, 0, 1, 0], [0, -1, 0, -1]], atol=1e-6)
+    made = calendar.features(pd.DatetimeIndex(["2024-04-01 04:30", "2024-07-09 12:00"]))
+    turn = 2 * np.pi * 4.5 / 24
+    np.testing.assert_allclose(made, [[np.sin(turn), np.cos(turn), 1, 0], [0, -1, 0, -1]], atol=1e-6)
 
 
 @pytest.mark.parametrize(

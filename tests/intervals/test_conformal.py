@@ -99,16 +99,6 @@ def test_as_many_windows_as_a_level_needs(level):
             calibrate_points(errors[1:], 0 * errors[1:], level=level)
 
 
-def test_refusal_says_what_would_do():
-    truth, point, _, _ = simulate(np.random.default_rng(0), 30)
-    truth[:20, 2] = np.nan
-    with pytest.raises(DataError, match=r"level 95: .* least 19 .*received 10 at step 3.*keep to level=\[50.*80"):
-        calibrate_points(truth, point, level=LEVEL)
-    truth[:, 2] = np.nan
-    with pytest.raises(DataError, match=r"level 50: expected at least 1 .*received 0 at step 3.*choose lower levels"):
-        calibrate_points(truth, point, level=LEVEL)
-
-
 WIDTHS = np.array([[0.5, 1.0], [-2.0, 3.0]])
 INTERVALS = Calibration((80, 95), WIDTHS, np.array([30, 29]))
 POINT = Calibration((80, 95), np.abs(WIDTHS), np.array([30, 29]), "point")
@@ -164,6 +154,8 @@ def test_around_a_point():
 
 
 TRUTH, ONE, LO, HI = simulate(np.random.default_rng(0), 30)
+FEW, NONE = TRUTH.copy(), TRUTH.copy()
+FEW[:20, 2] = NONE[:, 2] = np.nan
 HOLE = np.where(ONE[2, 1] == ONE, np.nan, ONE)
 _, BELOW, ABOVE = random_bounds(0)
 
@@ -185,6 +177,8 @@ WRONG = {
     "nan": (points(point=HOLE), DataError, "point, window 2, step 2: expected a finite forecast, received nan"),
     "scale": (points(scale=-np.ones(30)), DataError, "scale: expected a positive"),
     "level": (points(level=(95, 80)), SpecError, "level: .*ascending"),
+    "few windows": (points(FEW, level=LEVEL), DataError, r"level 95: .* least 19 .*received 10 at step 3.*=\[50.*80"),
+    "no window": (points(NONE, level=LEVEL), DataError, "level 50: .* least 1 .*received 0 at step 3.*choose lower"),
     "hundred": (lambda: check_levels((80, 100)), SpecError, "level: expected levels above 1 and below 100"),
     "zero": (lambda: check_levels(0), SpecError, "level: expected levels above 1 and below 100"),
     "text": (lambda: check_levels("80"), SpecError, "level: expected a number in"),

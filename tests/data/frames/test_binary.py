@@ -62,19 +62,20 @@ def refused(kind, path, text, limits=LIMITS):
     assert caught.value.path == str(path)
 
 
-@pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd", "lz4", "brotli", None])
-def test_parquet_is_read_as_pandas_reads_it(tmp_path, codec):
-    path, other = tmp_path / "a.parquet", codec in ("gzip", "lz4", None)
+CODECS = [("Parquet", codec) for codec in ("snappy", "gzip", "zstd", "lz4", "brotli", None)]
+CODECS += [("Feather", codec) for codec in ("zstd", "lz4", "uncompressed")]
+
+
+@pytest.mark.parametrize(("kind", "codec"), CODECS)
+def test_tables_are_read_as_pandas_reads_them(tmp_path, kind, codec):
+    path, other = tmp_path / f"a.{kind.lower()}", codec in ("gzip", "lz4", None)
     settings = {"data_page_version": "2.0" if other else "1.0", "use_dictionary": other, "write_page_checksum": True}
-    FRAME.to_parquet(path, compression=codec, row_group_size=50, data_page_size=256, **settings)
-    pd.testing.assert_frame_equal(read_binary("Parquet", path, LIMITS), PLAIN)
-    assert column_names(path) == list(FRAME.columns)
-
-
-@pytest.mark.parametrize("codec", ["zstd", "lz4", "uncompressed"])
-def test_feather_is_read_as_pandas_reads_it(tmp_path, codec):
-    FRAME.to_feather(tmp_path / "a", compression=codec, chunksize=50)
-    pd.testing.assert_frame_equal(read_binary("Feather", tmp_path / "a", LIMITS), PLAIN)
+    if kind == "Parquet":
+        FRAME.to_parquet(path, compression=codec, row_group_size=50, data_page_size=256, **settings)
+        assert column_names(path) == list(FRAME.columns)
+    else:
+        FRAME.to_feather(path, compression=codec, chunksize=50)
+    pd.testing.assert_frame_equal(read_binary(kind, path, LIMITS), PLAIN)
 
 
 @each_kind

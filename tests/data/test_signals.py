@@ -45,7 +45,6 @@ def test_a_longer_future_and_more_windows_extend_the_same_signals(make):
     longer_past, longer_future = make(9, past=15, future=20, seed=5)
     np.testing.assert_array_equal(past, longer_past[:6])
     np.testing.assert_array_equal(future, longer_future[:6, :15])
-
     # Time runs on from the past.
     short, long = make(4, past=10, future=20, seed=5), make(4, past=20, future=10, seed=5)
     np.testing.assert_array_equal(short[1][:, 10:], long[1])

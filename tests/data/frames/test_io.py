@@ -70,7 +70,6 @@ def test_ids_become_whole_numbers_for_a_model_that_knows_no_others_and_none_is_m
     for second, ids in (("2", [1, 2]), ("x", ["01", "x"])):
         path = table(tmp_path / "a.csv", f"unique_id,ds,y\n01,1,5\n{second},2,6\n")
         assert read_table(path, COLUMNS, whole_ids=True)["unique_id"].tolist() == ids
-
     frame = read_table(table(tmp_path / "a.csv", "unique_id,ds,y\na,1,5\n,2,6\n"), COLUMNS)
     with pytest.raises(DataError, match="unique_id, row 1: expected a series' name, received none"):
         read_frame(frame)

@@ -39,15 +39,11 @@ FUTURE = np.sin(np.arange(6, 9) + np.arange(20)[:, None])[:, :, None]
 
 def series():
     """Return two series with covariates of every kind."""
-    days = pd.date_range("2024-01-01", periods=40)
-    waves = {name: np.sin(np.arange(40.0) + place) for place, name in enumerate("ab")}
-    parts = [pd.DataFrame({"unique_id": name, "ds": days, "y": wave}) for name, wave in waves.items()]
-    frame = pd.concat(parts, ignore_index=True)
-    return frame.assign(
-        region=np.where(frame["unique_id"] == "a", "north", "south"),
-        price=np.cos(np.arange(80.0)),
-        open=np.arange(80) % 3 == 0,
-    )
+    place, step = np.divmod(np.arange(80), 40)
+    days, names = pd.date_range("2024-01-01", periods=40)[step], np.array(["a", "b"])[place]
+    static = np.array(["north", "south"])[place]
+    rest = {"region": static, "price": np.cos(np.arange(80.0)), "open": step % 3 == 0}
+    return pd.DataFrame({"unique_id": names, "ds": days, "y": np.sin(step + place), **rest})
 
 
 def ahead():

@@ -80,10 +80,6 @@ def to_array(values):
     return as_array("X", values, ranks=(2, 3))
 
 
-def targets(values):
-    return check_targets(values, 4)
-
-
 def weight(values):
     return check_weight(values, 4)
 
@@ -103,7 +99,7 @@ REFUSED = [
     (to_array, [[1 + 2j]], "Complex data not supported: X"),
     (to_array, SPARSE, "X: expected a dense array, received a sparse one"),
     (to_array, np.zeros((1, 2, 3, 4)), "X: expected 2 axes or 3 axes, received 4 axes, shape (1, 2, 3, 4)."),
-    (targets, np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
+    (lambda y: check_targets(y, 4), np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
     (static(1), np.zeros((4, 1, 1)), "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
     (static(None), with_value((4, 2), (1, 1), np.nan), "c, window 1, step 1: expected finite"),
     (future(None), np.zeros((4, 3)), "c: expected 3 axes, received 2 axes"),

@@ -23,9 +23,8 @@ def series_windows(store, *, context_length, horizon, targets=1, future=0, stati
     """Windows of unscaled series, whose first columns are targets and whose last ones are known for the future."""
     values = np.atleast_2d(store.values.T).T
     unscaled = SeriesScaler(np.zeros((len(store), targets)), np.ones((len(store), targets)))
-    features = None
-    if values.shape[1] > targets:
-        features = InMemoryStore(store.ids, values[:, targets:].astype(np.float32), store.ends)
+    others = values[:, targets:].astype(np.float32)
+    features = InMemoryStore(store.ids, others, store.ends) if others.size else None
     kinds = {"context_length": context_length, "future": future, "static": static, "observed": observed}
     reader = WindowReader(InMemoryStore(store.ids, values[:, :targets], store.ends), features, unscaled, **kinds)
     return SeriesWindows(reader, horizon, **options)

@@ -100,10 +100,12 @@ def test_each_noisy_past_has_a_level_of_its_own():
         ({"amplitude": (1.0, 0.1)}, r"amplitude: expected \(low, high\) with low <= high, or one such pair for each"),
         ({"frequency": 3.0}, r"frequency: expected \(low, high\).*received 3\.0"),
         ({"frequency": ((0, 1), (0, 1), (0, 1))}, r"frequency: .*each of 2 sines"),
+        ({"phase": ("a", "b")}, r"phase: expected \(low, high\)"),
         ({"offset": (0.0, float("inf"))}, r"offset: .*Give two finite numbers"),
         ({"noise": -0.1}, r"noise: expected a number in \[0, inf\], received -0\.1"),
         ({"noise": (0.2, 0.1)}, r"noise: expected \(low, high\) with low <= high,"),
         ({"seed": -1}, r"seed: expected a whole number >= 0, received -1"),
+        ({"dtype": "nothing"}, r"dtype: expected a floating type, received 'nothing'"),
         ({"dtype": "int32"}, r"dtype: expected a floating type, received 'int32'"),
     ],
 )

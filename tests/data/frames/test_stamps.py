@@ -47,6 +47,7 @@ def test_counts_since_1970_are_recognised_and_come_back(ds_format, unit, start, 
 @given(start=st.integers(-(10**6), 10**5), count=st.integers(1, 500), step=st.integers(1, 30))
 def test_counting_numbers_are_no_dates(start, count, step):
     assert likely_format(start + step * np.arange(count))[0] is None
+    assert likely_format(np.array([], dtype=np.int64)) == (None, None)
 
 
 @given(st.integers(1, 9999), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))

@@ -83,7 +83,9 @@ WRONG_POLARS = {
 }
 
 
+ZONED = long(zone="Europe/Berlin")
 OPTIONS = {
+    "zoned duplicate": (pd.concat([ZONED.iloc[:2], ZONED.iloc[1:]]), {}, r"ds, row 2 \(series 'b'\).*duplicate"),
     "nothing": (long().assign(y=np.nan), {"missing": "fill"}, r"y \(series 'a'\): expected"),
     "static": (long().assign(g=range(41)), {"covariates": Covariates(static="g")}, r"g, row 21 \(series 'a'\): exp"),
     "off the grid": (long("W-SUN", rows=4), {"freq": "W-SAT"}, r"ds, row 4 \(series 'a'\): expected a stamp of freq"),

@@ -1,13 +1,14 @@
-"""Backtests are read, their steps counted, and other models' forecasts joined to them."""
+"""Backtests are read or refused by the place of what is wrong, their steps counted, and other forecasts joined."""
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.evaluation import count_steps, evaluate, join_forecasts
 from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation.frame_view import FrameRows
 from seqcast.specs.columns import Columns
 
 
@@ -21,19 +22,6 @@ def cross_validation(backtest, seed=0):
 
 
 # ---------------------------------------------------------------- reading
-
-
-def test_only_rows_with_truth_are_kept(make_backtest):
-    _, df = make_backtest(gaps=True)
-    backtest = Backtest(df)
-    known = df["y"].notna()
-    np.testing.assert_array_equal(backtest.truth, df["y"][known])
-    np.testing.assert_array_equal(backtest.forecasts, df.loc[known, ["good", "seasonal_naive"]])
-    steps = np.tile([1, 2, 3, 4], 6)
-    np.testing.assert_array_equal(backtest.rows.steps, steps[known])
-    assert backtest.models == ["good", "seasonal_naive"]
-    assert backtest.levels() == (80.0, 95.0)
-    assert backtest.interval("seasonal_naive", 80) is None
 
 
 def test_keys_are_no_models():
@@ -79,18 +67,6 @@ def test_steps_across_a_change_of_the_clock(convert, freq):
     stamps = pd.date_range("2024-10-27", periods=6, freq=freq, tz="Europe/Berlin")
     df = pd.DataFrame({"unique_id": "a", "ds": stamps[1:], "cutoff": stamps[0], "y": 0.0, "model": 0.0})
     assert list(count_steps(convert(df), freq)["step"]) == [1, 2, 3, 4, 5]
-
-
-def test_count_steps_refuses():
-    df = pd.DataFrame({"unique_id": "a", "ds": [3, 4], "cutoff": 1, "y": 0.0, "model": 0.0})
-    with pytest.raises(DataError, match="df, ds, row 1: expected a stamp some steps of 2 after the cutoff 1"):
-        count_steps(df, 2)
-    with pytest.raises(DataError, match="df, ds, row 0"):
-        count_steps(df.assign(ds=[1, 2]), 1)
-    with pytest.raises(DataError, match="expected a column 'cutoff'"):
-        count_steps(df.drop(columns="cutoff"), 1)
-    with pytest.raises(SpecError, match="freq"):
-        count_steps(df, "D")
 
 
 # ---------------------------------------------------------------- joining
@@ -148,9 +124,8 @@ def test_names_of_ones_own_and_targets(make_backtest):
     _, df = make_backtest()
     other = cross_validation(df)
     names = {"unique_id": "shop", "ds": "day", "y": "sales"}
-    made = join_forecasts(
-        df.rename(columns=names), other.rename(columns=names), columns=Columns("shop", "day", "sales")
-    )
+    renamed = (each.rename(columns=names) for each in (df, other))
+    made = join_forecasts(*renamed, columns=Columns("shop", "day", "sales"))
     assert made["AutoETS"].notna().all()
     both = pd.concat([df.assign(target="p"), df.assign(target="q")])
     theirs = pd.concat([other.assign(target="p"), other.assign(target="q", AutoETS=-1.0)])
@@ -159,25 +134,58 @@ def test_names_of_ones_own_and_targets(make_backtest):
         join_forecasts(both, other)
 
 
+# ---------------------------------------------------------------- what is refused
+
+PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
+STEPS = PLAIN.assign(ds=[3, 4], cutoff=1)
+NOON, DAY = pd.Timestamp("2024-03-30 12:00"), pd.Timedelta("1D")
+
+
+def read(df=PLAIN, **columns):
+    return lambda _: Backtest(df.assign(**columns))
+
+
+def steps(freq, df=STEPS, **columns):
+    return lambda _: count_steps(df.assign(**columns), freq)
+
+
+def joined(change=lambda other: other, **options):
+    """Return a call that changes another model's forecasts and joins them."""
+    return lambda df: join_forecasts(df, change(cross_validation(df)), **options)
+
+
 WRONG = {
-    "no cutoff": (lambda df, other: (df, other.drop(columns="cutoff")), {}, DataError, "other: expected a column 'cut"),
-    "twice": (lambda df, other: (df, pd.concat([other, other])), {}, DataError, "other, row 24: expected one row a"),
-    "truth": (lambda df, other: (df, other.assign(y=other["y"] + 1)), {}, DataError, "other, y, row .*same truth"),
-    "there": (lambda df, other: (df, other.rename(columns={"AutoETS": "good"})), {}, SpecError, "models: .*'good'"),
-    "model": (lambda df, other: (df, other), {"models": ["AutoETs"]}, SpecError, "Did you mean 'AutoETS'"),
-    "missing": (lambda df, other: (df, other), {"missing": "dorp"}, SpecError, "Did you mean 'drop'"),
-    "nothing": (lambda df, other: (df, other[["unique_id", "ds", "cutoff", "y"]]), {}, DataError, "of forecasts"),
-    "cutoffs": (
-        lambda df, other: (df, other.assign(cutoff=other["cutoff"] + pd.Timedelta("1D"))),
-        {"missing": "drop"},
-        DataError,
-        "other: expected a row for each row of df.*none for 24 of 24.*same cutoffs",
-    ),
-}
+    "no column": (lambda _: FrameRows("df", PLAIN).need("cutoff"), DataError, "^df: expected a column 'cutoff'.*Add"),
+    "no value": (lambda _: Backtest(PLAIN, Columns(y="x")), DataError, r"^df: .*with columns=Columns\(y=\.\.\.\)"),
+    "null stamp": (read(ds=[pd.NaT, NOON]), DataError, "df, ds, row 0: expected a time stamp"),
+    "float stamps": (read(ds=[0.5, 1.5]), DataError, "df, ds: .*whole numbers"),
+    "text": (read(y=["1", "2"]), DataError, r"df, y: .*astype\(float\)"),
+    "null id": (read(unique_id=["a", None]), DataError, "df, unique_id, row 1: expected a name"),
+    "infinite": (read(y=[0.0, np.inf]), DataError, "df, y, row 1: .*finite"),
+    "no forecast": (read(model=[0.0, np.nan]), DataError, "df, model, row 1: expected a forecast"),
+    "same rows": (read(ds=1), DataError, "df, row 1: .*the same as in row 0"),
+    "columns twice": (read(pd.concat([PLAIN, PLAIN[["y"]]], axis=1)), DataError, "^df: expected column names that dif"),
+    "step": (lambda _: FrameRows("df", PLAIN.assign(step=[1, 0])).steps, DataError, "df, step, row 1: .*from 1"),
+    "off the grid": (steps(2), DataError, "df, ds, row 1: expected a stamp some steps of 2 after the cutoff 1"),
+    "before the cutoff": (steps(1, ds=[1, 2]), DataError, "df, ds, row 0"),
+    "no cutoff to count from": (steps(1, STEPS.drop(columns="cutoff")), DataError, "expected a column 'cutoff'"),
+    "freq": (steps("D"), SpecError, "freq"),
+    "no cutoff": (joined(lambda other: other.drop(columns="cutoff")), DataError, "other: expected a column 'cutoff'"),
+    "twice": (joined(lambda other: pd.concat([other, other])), DataError, "other, row 24: expected one row a"),
+    "truth": (joined(lambda other: other.assign(y=other["y"] + 1)), DataError, "other, y, row .*same truth"),
+    "there": (joined(lambda other: other.rename(columns={"AutoETS": "good"})), SpecError, "models: .*'good'"),
+    "model": (joined(models=["AutoETs"]), SpecError, "Did you mean 'AutoETS'"),
+    "missing": (joined(missing="dorp"), SpecError, "Did you mean 'drop'"),
+    "nothing": (joined(lambda other: other[["unique_id", "ds", "cutoff", "y"]]), DataError, "of forecasts"),
+    "cutoffs": (joined(lambda other: other.assign(cutoff=other["cutoff"] + DAY), missing="drop"), DataError,
+                "other: expected a row for each row of df.*none for 24 of 24.*same cutoffs"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "options", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_joins(make_backtest, change, options, error, message):
-    _, df = make_backtest()
-    with pytest.raises(error, match=message):
-        join_forecasts(*change(df, cross_validation(df)), **options)
+@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_calls(make_backtest, call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call(make_backtest()[1])
+    if error is DataError:  # where it is, is said by fields too
+        place = {name: getattr(caught.value, name) for name in ("option", "column", "row", "series")}
+        assert caught.value.where in (compose_place(**place), "other")

@@ -6,10 +6,9 @@ import polars as pl
 import pytest
 from utilsforecast import losses
 from utilsforecast.evaluation import evaluate as utils_evaluate
-from utilsforecast.losses import mae
 
 from seqcast.errors import DataError, SpecError
-from seqcast.evaluation import METRICS, count_steps, evaluate
+from seqcast.evaluation import METRICS, count_steps, evaluate, leaderboard
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
@@ -74,9 +73,8 @@ def test_scaled_interval_metrics(make_backtest):
 
 def plain_scale(history, row, season_length, scale):
     """The definition in a plain loop: over the rows up to the cutoff whose value and last season's are both known."""
-    known = history[(history["unique_id"] == row["unique_id"]) & (history["ds"] <= row["cutoff"])].sort_values("ds")[
-        "y"
-    ]
+    rows = history[(history["unique_id"] == row["unique_id"]) & (history["ds"] <= row["cutoff"])]
+    known = rows.sort_values("ds")["y"]
     pairs = zip(known[season_length:], known[:-season_length], strict=True)
     errors = [abs(later - earlier) for later, earlier in pairs if not np.isnan(later - earlier)]
     if not errors or max(errors) == 0:
@@ -99,6 +97,11 @@ def test_scales_of_gaps_flat_and_short_series(make_backtest, scale, kind):
     made = naive_scale(Backtest(backtest), history, 7, scale)
     assert 0 < np.isnan(made).sum() < len(made)
     np.testing.assert_allclose(made, expected, rtol=1e-12)
+    # Series without a scale have no score, and are left out of the mean.
+    options = {"train_df": history, "season_length": 7}
+    alone = np.asarray(evaluate(backtest, scale, by="unique_id", **options)["good"], dtype=float)
+    assert np.isnan(alone).any()
+    assert evaluate(backtest, scale, **options)["good"][0] == pytest.approx(np.nanmean(alone))
 
 
 def test_average_is_over_steps_then_cutoffs_then_series():
@@ -182,13 +185,9 @@ def test_what_is_asked_for_by_default(make_backtest):
     irregular = history.iloc[[0, 1, 5, 6, 20]]
     part = backtest[backtest["unique_id"] == "s00"]
     assert "mase" not in list(evaluate(part, train_df=irregular)["metric"])
-
-
-def test_the_season_is_that_of_the_frequency(make_backtest):
-    history, backtest = make_backtest()
-    weekly = evaluate(backtest, ["mase"], train_df=history)
-    pd.testing.assert_frame_equal(weekly, evaluate(backtest, ["mase"], train_df=history, season_length=7))
-    assert value(weekly, "mase") != value(evaluate(backtest, ["mase"], train_df=history, season_length=1), "mase")
+    # The season is that of the frequency.
+    season = [evaluate(backtest, ["mase"], train_df=history, season_length=length) for length in (None, 7, 1)]
+    assert value(season[0], "mase") == value(season[1], "mase") != value(season[2], "mase")
 
 
 @pytest.mark.parametrize("by", ["unique_id", "step"])
@@ -203,15 +202,6 @@ def test_windows_whose_truth_is_all_zero_have_no_score_over_its_size(make_backte
     assert zeros.loc[first & (zeros["metric"] != "mae"), "good"].isna().all()
     assert zeros.loc[first & (zeros["metric"] == "mae"), "good"].notna().all()
     pd.testing.assert_frame_equal(zeros[~first], whole[~first])
-
-
-def test_a_scale_of_zero_leaves_the_series_out(make_backtest):
-    history, backtest = make_backtest()
-    flat = history.assign(y=np.where(history["unique_id"] == "s00", 1.0, history["y"]))
-    made = evaluate(backtest, "mase", train_df=flat, season_length=7)
-    alone = evaluate(backtest, "mase", train_df=flat, season_length=7, by="unique_id")
-    assert np.isnan(alone["good"][0])
-    assert made["good"][0] == alone["good"][1]
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e12])
@@ -230,15 +220,12 @@ def test_levels_are_matched_as_numbers(make_backtest):
     pd.testing.assert_frame_equal(evaluate(renamed, "coverage"), evaluate(backtest, "coverage"))
     assert list(evaluate(backtest, "coverage", level=95)["metric"]) == ["coverage_level95"]
     half = backtest.rename(columns=lambda name: name.replace("-80", "-99.5"))
-    assert list(evaluate(half, ["coverage", "winkler_score"], level=[99.5])["metric"]) == [
-        "coverage_level99.5",
-        "winkler_score_level99.5",
-    ]
+    assert list(evaluate(half, ["coverage"], level=[99.5])["metric"]) == ["coverage_level99.5"]
 
 
 def test_functions(make_backtest):
     _, backtest = make_backtest()
-    pd.testing.assert_frame_equal(evaluate(backtest, [mae]), evaluate(backtest, ["mae"]))
+    pd.testing.assert_frame_equal(evaluate(backtest, [losses.mae]), evaluate(backtest, ["mae"]))
 
 
 def test_many_zones_and_kinds_of_keys(make_backtest):
@@ -246,7 +233,7 @@ def test_many_zones_and_kinds_of_keys(make_backtest):
     for zone in ("America/New_York", "Europe/Berlin"):
         zoned = backtest.assign(**{name: backtest[name].dt.tz_localize(zone) for name in ("ds", "cutoff")})
         past = history.assign(ds=history["ds"].dt.tz_localize(zone))
-        for df, train in ((zoned, past), (pl.from_pandas(zoned), pl.from_pandas(past))):
+        for df, train in ((zoned, past), map(pl.from_pandas, (zoned, past))):
             made = evaluate(df, ["mase"], train_df=train, by="cutoff")
             assert list(made["good"]) == list(evaluate(backtest, ["mase"], train_df=history, by="cutoff")["good"])
             assert made["cutoff"].dtype == df["cutoff"].dtype
@@ -254,12 +241,11 @@ def test_many_zones_and_kinds_of_keys(make_backtest):
     assert evaluate(named, "mae", by="unique_id")["unique_id"].dtype == "category"
     dates = pl.from_pandas(backtest).with_columns(pl.col("ds", "cutoff").cast(pl.Date))
     assert evaluate(dates, "mae", by="cutoff")["cutoff"].dtype == pl.Date
-
-
-def test_clock_that_repeats_an_hour():
-    hours = pd.date_range("2024-10-27", periods=6, freq="h", tz="Europe/Berlin")  # 2 o'clock comes twice
-    df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": 0.0, "model": np.arange(6.0)})
-    assert evaluate(df, "mae", by="step")["model"].tolist() == list(range(6))
+    for kind in ("date", "datetime64[ns]", object):
+        change = (lambda stamps: stamps.dt.date) if kind == "date" else (lambda stamps, kind=kind: stamps.astype(kind))
+        other = backtest.assign(**{name: change(backtest[name]) for name in ("ds", "cutoff")})
+        scores = [evaluate(df, "mae", by="cutoff")["good"] for df in (other, backtest)]
+        pd.testing.assert_series_equal(*scores)
 
 
 def test_infinite_forecasts_are_infinitely_wrong(make_backtest):
@@ -268,10 +254,66 @@ def test_infinite_forecasts_are_infinitely_wrong(make_backtest):
     assert value(evaluate(backtest, ["mae"]), "mae") == np.inf
 
 
+# ---------------------------------------------------------------- leaderboards
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_best_comes_first(make_backtest, kind):
+    history, backtest = make_backtest(series=5, kind=kind, gaps=True)
+    made = leaderboard(backtest, train_df=history)
+    assert type(made) is type(backtest)
+    assert list(made.columns) == [
+        "model", "mae", "rmse", "smape", "mase", "scaled_crps", "coverage_level80", "coverage_level95",
+        "relative_mae", "series", "points",
+    ]  # fmt: skip
+    assert list(made["model"]) == ["good", "seasonal_naive"]
+    assert made["mae"][0] < made["mae"][1]
+    assert list(made["series"]) == [5, 5]
+    assert list(made["points"]) == [48, 48]
+    scores = evaluate(backtest, train_df=history)
+    for place, metric in enumerate(scores["metric"]):
+        assert made[metric][0] == scores["good"][place]
+
+
+def test_relative_scores_are_geometric_means_over_series():
+    df = pd.DataFrame({"unique_id": list("abcd"), "ds": 1, "y": 0.0})
+    df = df.assign(naive=[1.0, 100.0, 0.0, 0.0], model=[2.0, 50.0, 0.0, 3.0])
+    made = leaderboard(df, ["mae"], baseline="naive")
+    relative = dict(zip(made["model"], made["relative_mae"], strict=True))
+    assert relative["naive"] == 1.0
+    assert relative["model"] == pytest.approx((2 * 0.5 * 1 * 100) ** 0.25)  # a zero over a zero is one; at most 100
+    scaled = df.assign(**{name: df[name] * [1, 1000, 1, 1] for name in ("naive", "model")})
+    again = leaderboard(scaled, ["mae"], baseline="naive").set_index("model")["relative_mae"]
+    assert again["model"] == pytest.approx(relative["model"])
+
+
+def test_what_ranks():
+    df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.0, "steady": 2.0, "wild": [0.0, 3.0]})
+    assert list(leaderboard(df, ["mae", "mse"])["model"]) == ["wild", "steady"]
+    made = leaderboard(df, ["mae", "mse"], sort_by="mse", baseline="steady")
+    assert list(made["model"]) == ["steady", "wild"]
+    assert list(made.columns) == ["model", "mae", "mse", "relative_mse", "series", "points"]
+    assert "relative_mae" not in leaderboard(df, ["mae"]).columns
+
+
+def test_a_model_without_a_score_comes_last(make_backtest):
+    _, backtest = make_backtest()
+    made = leaderboard(backtest[[*backtest.columns[:4], "seasonal_naive", *backtest.columns[4:-1]]], ["scaled_crps"])
+    assert list(made["model"]) == ["good", "seasonal_naive"]
+    assert np.isnan(made["scaled_crps"][1])
+    assert np.isnan(made["relative_scaled_crps"]).all()
+
+
 # ---------------------------------------------------------------- what is refused
 
 PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
 TRAIN = pd.DataFrame({"unique_id": "a", "ds": [-1, 0], "y": [1.0, 2.0]})
+
+
+def mase(season_length=1, **changes):
+    return lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN.assign(**changes), season_length=season_length)
+
+
 WRONG = {
     "metric": (lambda: evaluate(PLAIN, ["maee"]), SpecError, "metrics: expected one of 'bias', .*Did you mean 'mae'"),
     "no metric": (lambda: evaluate(PLAIN, []), SpecError, "metrics: expected at least one"),
@@ -283,17 +325,12 @@ WRONG = {
     "level": (lambda: evaluate(PLAIN, level=90), SpecError, "level: expected no level, since 'model' has no intervals"),
     "truth": (lambda: evaluate(PLAIN.assign(y=np.nan)), DataError, "df: expected rows whose truth is known"),
     "stamps": (lambda: evaluate(PLAIN.assign(ds="1"), by="step"), DataError, "df, ds: expected time stamps"),
-    "series": (
-        lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN.assign(unique_id="b"), season_length=1),
-        DataError,
-        "train_df: expected rows of each series, such as 'a'",
-    ),
-    "constant": (
-        lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN.assign(y=1.0), season_length=1),
-        DataError,
-        "train_df: expected rows before the cutoff that change over season_length=1",
-    ),
-    "season": (lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN, season_length=0), SpecError, "season_length"),
+    "series": (mase(unique_id="b"), DataError, "train_df: expected rows of each series, such as 'a'"),
+    "constant": (mase(y=1.0), DataError, "train_df: expected rows before the cutoff that change over season_length=1"),
+    "season": (mase(season_length=0), SpecError, "season_length"),
+    "baseline": (lambda: leaderboard(PLAIN, baseline="modle"), SpecError, "baseline: .*Did you mean 'model'"),
+    "score": (lambda: leaderboard(PLAIN, sort_by="mea"), SpecError, "sort_by: .*Did you mean 'mae'"),
+    "bias": (lambda: leaderboard(PLAIN, ["bias"]), SpecError, "sort_by: expected a score of which less is better"),
 }
 
 

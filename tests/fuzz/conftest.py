@@ -1,9 +1,3 @@
 """What pytest leaves alone here: the process that tries files, and what makes them."""
 
-collect_ignore = [
-    "attempts.py",
-    "hostile_models.py",
-    "hostile_feather.py",
-    "hostile_tables.py",
-    "hostile_workbooks.py",
-]
+collect_ignore = ["attempts.py", "hostile_models.py", "hostile_tables.py", "hostile_workbooks.py"]

@@ -7,10 +7,10 @@
 import collections
 import json
 import os
-import queue
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,28 +28,23 @@ pytestmark = [
 ]
 
 
-class Reader:
-    """A process that tries files; one that hangs or dies is replaced."""
+def start(folder, what="read"):
+    """Return a process that tries files, when it is ready."""
+    command = [sys.executable, str(ATTEMPTS), str(folder), what]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "ready"
+    return process
 
-    def __init__(self, folder):
-        self.folder, self.process = folder, None
 
-    def start(self, what="read"):
-        command = [sys.executable, str(ATTEMPTS), str(self.folder), what]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline().strip() == "ready"
+def end(process):
+    process.kill()
+    process.communicate()
 
-    def end(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.communicate()
-            self.process = None
 
-    def attempt(self, kind, number):
-        """Return what came of a file; the process has some seconds more than the file."""
-        if self.process is None:
-            self.start()
-        process = self.process
+def try_share(process, cases, folder):
+    """Return what came of cases; a process that hangs, or dies, is replaced. It has some seconds more than a file."""
+    answers = []
+    for kind, number in cases:
         watch = threading.Timer(3 * SECONDS, process.kill)
         watch.start()
         process.stdin.write(f"{kind} {number}\n")
@@ -57,48 +52,30 @@ class Reader:
         line = process.stdout.readline()
         watch.cancel()
         if line:
-            return json.loads(line)
-        code = process.wait()
-        self.end()
-        text = f"the process ended with {code}"
-        return {"kind": kind, "number": number, "how": "?", "outcome": "bug", "text": text, "seconds": 0, "peak": 0}
-
-
-def try_all(folder, cases, readers):
-    """Return what came of all cases, tried side by side; the first reader writes the valid files."""
-    readers = [Reader(folder) for _ in range(readers)]
-    readers[0].start("write")
-    waiting, answers = queue.SimpleQueue(), []
-    for case in cases:
-        waiting.put(case)
-
-    def work(reader):
-        try:
-            while True:
-                answers.append(reader.attempt(*waiting.get_nowait()))
-        except queue.Empty:
-            pass
-        finally:
-            reader.end()
-
-    threads = [threading.Thread(target=work, args=(reader,)) for reader in readers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(answers) == len(cases)
+            answers.append(json.loads(line))
+            continue
+        what = {"outcome": "bug", "text": f"the process ended with {process.wait()}", "seconds": 0, "peak": 0}
+        answers.append({"kind": kind, "number": number, "how": "?", **what})
+        end(process)
+        process = start(folder)
+    end(process)
     return answers
 
 
-def told(answers):
-    """Return in words what came of all files."""
-    counts = collections.Counter((answer["kind"], answer["outcome"]) for answer in answers)
-    slowest = max(answers, key=lambda answer: answer["seconds"])
-    largest = max(answers, key=lambda answer: answer["peak"])
-    lines = [f"{kind}: {count} {outcome}" for (kind, outcome), count in sorted(counts.items())]
-    lines.append(f"slowest: {slowest['seconds']} s, {slowest['kind']} {slowest['number']} ({slowest['how']})")
-    peak = f"{largest['peak'] / 2**20:.0f} MiB"
-    return "\n".join([*lines, f"largest: {peak}, {largest['kind']} {largest['number']} ({largest['how']})"])
+def try_all(folder, cases, count):
+    """Return what came of all cases, which some processes share; the first one writes the valid files."""
+    processes = [start(folder, "write"), *(start(folder) for _ in range(count - 1))]
+    shares = [cases[place::count] for place in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        found = pool.map(try_share, processes, shares, [folder] * count)
+        return [answer for share in found for answer in share]
+
+
+def summary(answers):
+    """Return in words what came of all files, and which took the most time and memory."""
+    counts = collections.Counter(f"{answer['kind']}, {answer['outcome']}" for answer in answers)
+    most = {name: max(answers, key=lambda answer, name=name: answer[name]) for name in ("seconds", "peak")}
+    return "\n".join(f"{name}: {found}" for name, found in [*sorted(counts.items()), *most.items()])
 
 
 def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
@@ -106,8 +83,8 @@ def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     cases = [(kinds[number % 3], number // 3) for number in range(FIRST, FIRST + MODELS)]
     tables = ("parquet", "feather", "workbook", "ods", "xlsb")
     cases += [(tables[number % 5], number // 5) for number in range(FIRST, FIRST + TABLES)]
-    answers = try_all(tmp_path, cases, readers=1 if len(cases) < 1000 else 2)
-    print(told(answers))
+    answers = try_all(tmp_path, cases, 1 if len(cases) < 1000 else 2)
+    print(summary(answers))
     bugs = [answer for answer in answers if answer["outcome"] == "bug"]
     assert not bugs, "\n".join(json.dumps(bug) for bug in bugs[:20])
     for answer in answers:

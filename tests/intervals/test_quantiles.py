@@ -42,14 +42,11 @@ def test_a_share_is_refused_with_the_level_that_is_meant(door, forecaster):
         door(forecaster)
 
 
-@pytest.mark.parametrize("level", [1, 1.0, 0.5, (1, 80), 0.999])
-def test_what_is_one_or_less_is_no_level(level):
-    with pytest.raises(SpecError, match="level: expected levels above 1"):
-        check_levels(level)
-
-
-def test_narrow_levels_stay():
+def test_levels_are_above_one():
     assert check_levels((1.5, 2, 50)) == (1.5, 2.0, 50.0)
+    for level in (1, 1.0, 0.5, (1, 80), 0.999):
+        with pytest.raises(SpecError, match="level: expected levels above 1"):
+            check_levels(level)
 
 
 PROBABILITIES = (0.5, 0.1, 0.9, 0.025, 0.975)
@@ -91,17 +88,13 @@ def drawn(shared, persistence, shape=(20_000, 6)):
 
 
 @pytest.mark.parametrize(("shared", "persistence"), NUMBERS)
-def test_each_step_alone_is_equally_often_anywhere(shared, persistence):
+def test_each_step_alone_is_uniform_and_normal_scores_have_the_correlations_of_the_formula(shared, persistence):
     ranks = drawn(shared, persistence)
     for step in range(ranks.shape[1]):
         assert stats.kstest(ranks[:, step], "uniform").statistic < 0.015
-
-
-@pytest.mark.parametrize(("shared", "persistence"), NUMBERS)
-def test_normal_scores_have_the_correlations_of_the_formula(shared, persistence):
     apart = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
     expected = np.where(apart == 0, 1.0, shared + (1 - shared) * persistence**apart)
-    np.testing.assert_allclose(np.corrcoef(special.ndtri(drawn(shared, persistence)).T), expected, atol=0.03)
+    np.testing.assert_allclose(np.corrcoef(special.ndtri(ranks).T), expected, atol=0.03)
 
 
 def test_targets_do_not_depend_on_each_other():

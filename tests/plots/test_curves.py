@@ -50,16 +50,13 @@ def test_score_by_step(make_backtest, kind, lines):
     np.testing.assert_array_equal(drawn["good"].get_xdata(), [1, 2, 3, 4])
     assert figure.axes[0].get_ylabel() == "root mean squared error [MW]"
     assert figure.get_suptitle() == "Error by step of the forecast (2 series, 6 windows)"
+    df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 1.0, 2.0]})
+    np.testing.assert_array_equal(lines(score_by_step(df).axes[0])["model"].get_ydata(), [1.0, np.nan, 2.0])
     figure = score_by_step(backtest, "mase", train_df=history, models=["good"])
     assert list(lines(figure.axes[0])) == ["good"]
     figure.draw_without_rendering()
     label = figure.axes[0].yaxis.label.get_window_extent()  # a long name is broken
     assert 0 <= label.y0 < label.y1 <= figure.bbox.height
-
-
-def test_a_step_without_truth_is_a_gap(lines):
-    df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 1.0, 2.0]})
-    np.testing.assert_array_equal(lines(score_by_step(df).axes[0])["model"].get_ydata(), [1.0, np.nan, 2.0])
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
@@ -97,6 +94,7 @@ def test_runs_are_drawn_as_their_mean_and_their_ends(legend):
 
 FRAME = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.0, "m": 1.0, "n": 1.0})
 FRAME = FRAME.assign(**{f"m-{side}-{level}": 1.0 for side in ("lo", "hi") for level in (80, 95)})
+UNEVEN = {"": {"a": ([1, 2], [1.0])}}
 WRONG = {
     "no loss": (lambda: learning_curve({"mae": [1.0]}), DataError, "history: expected 'loss'"),
     "best": (lambda: learning_curve(HISTORY, best_epoch=4), SpecError, "best_epoch: expected at most 3"),
@@ -108,11 +106,7 @@ WRONG = {
     "intervals": (lambda: calibration_curve(FRAME, models=["n"]), DataError, "df: expected intervals"),
     "level": (lambda: calibration_curve(FRAME, level=90), SpecError, "level: expected one of 80, 95"),
     "no runs": (lambda: repeated_runs({}, xlabel="", ylabel=""), DataError, "panels: expected at least one"),
-    "runs": (
-        lambda: repeated_runs({"": {"a": ([1, 2], [1.0])}}, xlabel="", ylabel=""),
-        DataError,
-        "y of 'a': expected 2 numbers a run",
-    ),
+    "runs": (lambda: repeated_runs(UNEVEN, xlabel="", ylabel=""), DataError, "y of 'a': expected 2 numbers a run"),
 }
 
 

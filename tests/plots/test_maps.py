@@ -7,6 +7,7 @@ from seqcast.errors import DataError
 from seqcast.inspect import Sensitivity
 from seqcast.plots import attention_map, heat_map, sensitivity_map, state_map, state_paths
 
+ONE = Sensitivity(np.zeros((1, 1, 1, 1, 1)), None, ("y",), (), ("y",))
 POINTS = np.random.default_rng(0).normal(size=(12, 2))
 
 
@@ -63,9 +64,7 @@ def test_paths_go_on_where_the_past_ends(lines):
     [
         lambda: heat_map({}, x=[1], y=[1], xlabel="", ylabel="", value=""),
         lambda: heat_map({"a": np.eye(2)}, x=[1], y=[1, 2], xlabel="", ylabel="", value=""),
-        lambda: sensitivity_map(
-            Sensitivity(np.zeros((1, 1, 1, 1, 1)), None, ("y",), (), ("y",)).frame(), features=["z"]
-        ),
+        lambda: sensitivity_map(ONE.frame(), features=["z"]),
         lambda: state_map(POINTS[:, :1], {"x": np.zeros(12)}),
         lambda: state_map(POINTS, {}),
         lambda: state_map(POINTS, {"x": np.zeros(3)}),

@@ -25,12 +25,7 @@ def test_score_by_series(make_backtest, lines, rows):
 
 @pytest.mark.parametrize(
     ("forecast", "metric", "scale"),
-    [
-        ([1.0, 1e4], "mae", "log"),
-        ([1.0, 5.0], "mae", "linear"),
-        ([-1.0, 1e4], "bias", "linear"),
-        ([0.0, 0.0], "mae", "linear"),
-    ],
+    [([1, 1e4], "mae", "log"), ([1, 5], "mae", "linear"), ([-1, 1e4], "bias", "linear"), ([0, 0], "mae", "linear")],
 )
 def test_scale_of_scores(forecast, metric, scale):
     figure = score_by_series(pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": 0.0, "model": forecast}), metric)
@@ -46,10 +41,8 @@ def test_dots_are_sorted_by_their_mean(rows, legend):
 
 
 def importance(count=3):
-    names = [f"c{place}" for place in range(count)]
-    return pd.DataFrame(
-        {"covariate": names, "importance": np.arange(count) / 10, "spread": 0.05, "error": 0.5, "share": 0.1}
-    )
+    df = pd.DataFrame({"covariate": [f"c{place}" for place in range(count)], "importance": np.arange(count) / 10})
+    return df.assign(spread=0.05, error=0.5, share=0.1)
 
 
 @pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
@@ -63,9 +56,6 @@ def test_importance(convert, rows, legend):
     assert figure.get_suptitle() == "Sales"
     assert "which is 0.5 with all as they are" in ax.get_xlabel()
     assert set(legend(figure)) == {"growth of the error", "spread of permutations"}
-
-
-def test_the_most_important_ones(rows):
     figure = importance_chart(importance(20), max_covariates=4)
     assert rows(figure) == ["c16", "c17", "c18", "c19"]
     assert figure.get_suptitle() == "4 of 20 covariates, the most important"
@@ -94,16 +84,8 @@ WRONG = {
     "series": (lambda: score_by_series(FRAME, max_series=0), SpecError, "max_series"),
     "dots": (lambda: dot_chart({}, xlabel=""), DataError, "rows: expected at least one"),
     "units": (lambda: unit_chart({}, ylabel=""), DataError, "values: expected at least one"),
-    "spread": (
-        lambda: importance_chart(importance().drop(columns="spread")),
-        DataError,
-        "importance: expected a column 'spread'",
-    ),
-    "finite": (
-        lambda: importance_chart(importance().assign(importance=np.nan)),
-        DataError,
-        "importance: expected finite numbers",
-    ),
+    "spread": (lambda: importance_chart(importance().drop(columns="spread")), DataError, "a column 'spread'"),
+    "finite": (lambda: importance_chart(importance().assign(importance=np.nan)), DataError, "expected finite numbers"),
     "covariates": (lambda: importance_chart(importance(), max_covariates=0), SpecError, "max_covariates"),
 }
 

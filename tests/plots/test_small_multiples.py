@@ -1,6 +1,5 @@
 """Series with forecasts and unusual rows, and families of series: each panel shows what was given."""
 
-import datetime
 import itertools
 
 import matplotlib.dates
@@ -17,15 +16,15 @@ from seqcast.specs.columns import Columns
 KINDS = pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
 
 
-def history(ids=("a", "b"), stamps=None):
-    stamps = pd.date_range("2024-01-01", periods=20) if stamps is None else stamps
-    return pd.concat(
-        [pd.DataFrame({"unique_id": name, "ds": stamps[:20], "y": np.arange(20.0) + i}) for i, name in enumerate(ids)]
-    )
+DAYS = pd.date_range("2024-01-01", periods=25)
 
 
-def forecasts(ids=("a", "b"), stamps=None, **columns):
-    stamps = pd.date_range("2024-01-01", periods=25) if stamps is None else stamps
+def history(ids=("a", "b"), stamps=DAYS):
+    own = (pd.DataFrame({"unique_id": name, "ds": stamps[:20], "y": np.arange(20.0) + i}) for i, name in enumerate(ids))
+    return pd.concat(own)
+
+
+def forecasts(ids=("a", "b"), stamps=DAYS, **columns):
     columns = columns or {"seqcast": np.arange(5.0)}
     return pd.concat([pd.DataFrame({"unique_id": name, "ds": stamps[20:], **columns}) for name in ids])
 
@@ -41,8 +40,7 @@ def test_frames(convert, lines, legend):
     drawn = lines(figure.axes[1])
     np.testing.assert_array_equal(drawn["past"].get_ydata(), np.arange(20.0) + 1)
     np.testing.assert_array_equal(drawn["seqcast"].get_ydata(), np.arange(5.0))
-    stamps = np.asarray(drawn["seqcast"].get_xdata(), dtype="datetime64[D]")
-    assert (str(stamps[0]), str(stamps[-1])) == ("2024-01-21", "2024-01-25")
+    np.testing.assert_array_equal(np.asarray(drawn["seqcast"].get_xdata(), dtype="datetime64[D]"), DAYS[20:])
     assert str(np.asarray(drawn["cutoff"].get_xdata()[:1], dtype="datetime64[D]")[0]) == "2024-01-20"
     assert legend(figure) == ["past", "seqcast", "seqcast, 80 % interval", "cutoff"]
     assert isinstance(figure.axes[0].xaxis.get_major_formatter(), matplotlib.dates.ConciseDateFormatter)
@@ -60,11 +58,7 @@ def test_frames_of_a_backtest(lines):
 
 @pytest.mark.parametrize(
     "stamps",
-    [
-        pd.date_range("2024-03-30", periods=25, freq="h", tz="Europe/Paris"),
-        np.array([datetime.date(2024, 1, 1) + datetime.timedelta(days) for days in range(25)], dtype=object),
-        np.arange(25),
-    ],
+    [pd.date_range("2024-03-30", periods=25, freq="h", tz="Europe/Paris"), DAYS.date, np.arange(25)],
     ids=["zoned", "dates", "integers"],
 )
 def test_frames_of_other_stamps_and_of_a_series_without_past(stamps, lines):
@@ -77,13 +71,9 @@ def test_frames_of_other_stamps_and_of_a_series_without_past(stamps, lines):
 def test_frames_of_many_series_and_models(legend):
     ids = [f"series_{number}_{'x' * 80}" for number in range(12)]
     names = {"unique_id": "shop", "ds": "day", "y": "sales"}
-    figure = forecast_frame(
-        history(ids).rename(columns=names),
-        forecasts(ids, first=1.0, second=2.0, third=3.0).rename(columns=names),
-        columns=Columns(**names),
-        models=["third", "first"],
-        max_series=5,
-    )
+    frames = history(ids), forecasts(ids, first=1.0, second=2.0, third=3.0)
+    options = {"columns": Columns(**names), "models": ["third", "first"], "max_series": 5}
+    figure = forecast_frame(*(df.rename(columns=names) for df in frames), **options)
     assert len(figure.axes) == 5
     assert figure.get_suptitle() == "The first 5 of 12 series"
     assert legend(figure) == ["past", "third", "first", "cutoff"]
@@ -128,9 +118,8 @@ def test_fans_of_many_series_of_new_ones_and_without_intervals(make_backtest, li
 
 
 def test_targets_have_panels_of_their_own(make_backtest):
-    past, backtest = (
-        pd.concat([df.assign(target="price"), df.assign(target="volume")]) for df in make_backtest(series=1)
-    )
+    frames = make_backtest(series=1)
+    past, backtest = (pd.concat([df.assign(target=name) for name in ("price", "volume")]) for df in frames)
     assert [ax.get_title() for ax in forecast_fans(past, backtest).axes] == ["s00, price", "s00, volume"]
     with pytest.raises(DataError, match="df: expected a column 'target'"):
         forecast_fans(past.drop(columns="target"), backtest)
@@ -144,8 +133,8 @@ def judged(ids=("a", "b"), rows=30):
     for place, name in enumerate(ids):
         score = np.linspace(0.0, 0.9, rows)
         score[4 + place] = 2.0 + place
-        days = pd.date_range("2024-01-01", periods=rows)
-        table = pd.DataFrame({"unique_id": name, "ds": days, "y": score, "m": 0.0, "m-lo-99": -1.0, "m-hi-99": 1.0})
+        table = pd.DataFrame({"unique_id": name, "ds": pd.date_range("2024-01-01", periods=rows), "y": score, "m": 0.0})
+        table = table.assign(**{"m-lo-99": -1.0, "m-hi-99": 1.0})
         tables.append(table.assign(score=score, anomaly=score > 1, trained_on=np.arange(rows) < 20))
     return pd.concat(tables, ignore_index=True)
 
@@ -159,9 +148,6 @@ def test_the_most_unusual_series_comes_first(convert, lines, legend):
     for label, day in (("outside", "2024-01-06"), ("end of training", "2024-01-20")):
         assert str(np.asarray(drawn[label].get_xdata()[:1], dtype="datetime64[D]")[0]) == day
     assert legend(figure) == ["m, 99 % interval", "m", "values", "outside", "end of training"]
-
-
-def test_some_series_and_rows_of_anomalies():
     figure = anomaly_frame(judged(), max_series=1, last=7, ylabel="MW")
     assert len(figure.axes) == 1
     assert figure.get_suptitle() == "1 of 2 series, those with the most unusual rows"
@@ -187,36 +173,31 @@ def fans(**options):
     return lambda: forecast_fans(history(), forecasts(**columns), **options)
 
 
+PAST, AHEAD = history(), forecasts()
+
+
+def frames(past=PAST, ahead=AHEAD, **options):
+    return lambda: forecast_frame(past, ahead, **options)
+
+
 WRONG = {
-    "no frame": (lambda: forecast_frame([1], forecasts()), DataError, "df: expected a pandas or Polars data frame"),
-    "lazy": (lambda: forecast_frame(pl.from_pandas(history()).lazy(), forecasts()), DataError, "df\\.collect\\(\\)"),
-    "column": (
-        lambda: forecast_frame(history().drop(columns="y"), forecasts()),
-        DataError,
-        "df: expected a column 'y'",
-    ),
-    "empty": (lambda: forecast_frame(history(), forecasts()[:0]), DataError, "forecast_df: expected at least one row"),
-    "text": (lambda: forecast_frame(history().astype({"ds": str}), forecasts()), DataError, "df, ds: expected time"),
-    "y": (lambda: forecast_frame(history().astype({"y": str}), forecasts()), DataError, "df, y: expected numbers"),
-    "stamps": (lambda: forecast_frame(history(), forecasts(stamps=np.arange(25))), DataError, "forecast_df, ds"),
-    "model": (lambda: forecast_frame(history(), forecasts(), models=["seqcats"]), SpecError, "Did you mean 'seqcast'"),
-    "no model": (lambda: forecast_frame(history(), forecasts()[["unique_id", "ds"]]), DataError, "of forecasts"),
-    "series": (lambda: forecast_frame(history(), forecasts(), max_series=0), SpecError, "max_series"),
-    "last": (lambda: forecast_frame(history(), forecasts(), last=0), SpecError, "last"),
+    "no frame": (frames([1]), DataError, "df: expected a pandas or Polars data frame"),
+    "lazy": (frames(pl.from_pandas(PAST).lazy()), DataError, "df\\.collect\\(\\)"),
+    "column": (frames(PAST.drop(columns="y")), DataError, "df: expected a column 'y'"),
+    "empty": (frames(ahead=AHEAD[:0]), DataError, "forecast_df: expected at least one row"),
+    "text": (frames(PAST.astype({"ds": str})), DataError, "df, ds: expected time"),
+    "y": (frames(PAST.astype({"y": str})), DataError, "df, y: expected numbers"),
+    "stamps": (frames(ahead=forecasts(stamps=np.arange(25))), DataError, "forecast_df, ds"),
+    "model": (frames(models=["seqcats"]), SpecError, "Did you mean 'seqcast'"),
+    "no model": (frames(ahead=AHEAD[["unique_id", "ds"]]), DataError, "of forecasts"),
+    "series": (frames(max_series=0), SpecError, "max_series"),
+    "last": (frames(last=0), SpecError, "last"),
     "fans, model": (fans(model="goood"), SpecError, "Did you mean 'good'"),
     "fans, level": (fans(level=[90]), SpecError, "level: expected one of 80, received 90"),
     "fans, no level": (fans(level=[90], model="naive"), SpecError, "'naive' has no intervals"),
     "anomalies, series": (lambda: anomaly_frame(judged(), max_series=0), SpecError, "max_series"),
-    "no score": (
-        lambda: anomaly_frame(judged().drop(columns="score")),
-        DataError,
-        "judged: expected a column 'score'",
-    ),
-    "no bound": (
-        lambda: anomaly_frame(judged().drop(columns="m-lo-99")),
-        DataError,
-        "judged: expected columns of a forecast and its interval",
-    ),
+    "no score": (lambda: anomaly_frame(judged().drop(columns="score")), DataError, "judged: expected a column 'score'"),
+    "no bound": (lambda: anomaly_frame(judged().drop(columns="m-lo-99")), DataError, "judged: expected columns of a f"),
 }
 
 

@@ -1,7 +1,6 @@
 """Styles tell models apart, and files are whole."""
 
 import io
-import sys
 
 import matplotlib
 import matplotlib.style
@@ -42,21 +41,6 @@ def test_save_refuses(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"old")
-    figure = learning_curve(HISTORY)
-
-    def fail(file, **options):
-        file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(figure, "savefig", fail)
-    with pytest.raises(SaveError, match="disk full"):
-        save_figure(figure, path)
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
-
-
 def test_a_notebook_shows_figures_where_nobody_imported_pyplot():
     formatters = pytest.importorskip("IPython.core.formatters")
     shown, _ = formatters.DisplayFormatter().format(learning_curve(HISTORY))
@@ -73,20 +57,14 @@ def test_the_users_style_is_neither_used_nor_changed(tmp_path):
 
 
 def test_pyplot_is_not_imported(run_python):
-    code = (
-        "import sys, seqcast.plots as p; p.learning_curve({'loss': [1.0]}); print('matplotlib.pyplot' in sys.modules)"
-    )
-    assert run_python(code) == "False"
-    if "matplotlib.pyplot" in sys.modules:
-        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+    draw = "import sys, seqcast.plots as p; p.learning_curve({'loss': [1.0]}); "
+    assert run_python(draw + "print('matplotlib.pyplot' in sys.modules)") == "False"
 
 
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("$x_{$", r"\$x_{\$"),
-        (r"$\frac", r"\$\frac"),
-        ("$$", r"\$\$"),
+        (r"$\frac_{$", r"\$\frac_{\$"),
         ("a\nb", "a\ufffdb"),
         ("\u202eabc", "\ufffdabc"),
         ("\x00\x1b[2J", "\ufffd\ufffd[2J"),

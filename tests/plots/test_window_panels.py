@@ -10,9 +10,8 @@ PAST, TRUTH, FORECAST = (np.random.default_rng(i).normal(size=(3, n)) for i, n i
 
 
 def test_panels_of_windows(lines, legend):
-    figure = forecast_panels(
-        PAST, TRUTH, FORECAST, trained_horizon=15, titles=["one", "two", "$x_3"], ylabel="price [$]", suptitle="s"
-    )
+    options = {"trained_horizon": 15, "titles": ["one", "two", "$x_3"], "ylabel": "price [$]", "suptitle": "s"}
+    figure = forecast_panels(PAST, TRUTH, FORECAST, **options)
     for i, ax in enumerate(figure.axes):
         drawn = lines(ax)
         for name, values, first in (("past", PAST, -14), ("truth", TRUTH, 1), ("forecast", FORECAST, 1)):
@@ -24,9 +23,6 @@ def test_panels_of_windows(lines, legend):
     assert figure.get_suptitle() == "s"
     figure.canvas.draw()
     assert legend(forecast_panels(PAST[:1, :, None], None, FORECAST[:1, :, None])) == ["past", "forecast", "now"]
-
-
-def test_panels_stand_in_rows():
     places = [ax.get_position() for ax in forecast_panels(PAST, TRUTH, FORECAST, columns=2).axes]
     assert len(places) == 3
     assert places[0].y0 == places[1].y0 > places[2].y0

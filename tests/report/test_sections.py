@@ -49,10 +49,9 @@ def test_all_parts(make_backtest, written, kind):
         assert part in alt
     for expected in ("MASE", "coverage 80 %", "relative MAE", "Diebold-Mariano", "epochs 20", "horizon 4", "seed 7"):
         assert expected in page.words
-    assert "Forecasts of 3 series by good." in page.words
-    headings = [tag for tag, _ in page.tags].count("h2")
-    assert headings == 8
     assert "2024-01-01" in page.words
+    assert "Forecasts of 3 series by good." in page.words
+    assert [tag for tag, _ in page.tags].count("h2") == 8
     assert not [each for tag, each in page.tags if tag in ("script", "link", "iframe")]
 
 
@@ -98,7 +97,6 @@ def test_what_cannot_be_told_is_said(make_backtest, written):
 def test_metrics_are_chosen(make_backtest, written):
     history, backtest = make_backtest()
     page = written(history=history, backtest=backtest, metrics=["rmsse", "bias"], season_length=7)
-    assert "RMSSE" in page.words
     assert "relative RMSSE" in page.words
 
 
@@ -124,8 +122,6 @@ def test_nothing_is_written_when_something_is_wrong(make_backtest, tmp_path):
 
 
 def test_targets(make_backtest, written):
-    history, backtest = (
-        pd.concat([df.assign(target="price"), df.assign(target="volume")]) for df in make_backtest(series=1, cutoffs=4)
-    )
-    page = written(history=history, backtest=backtest)
-    assert "series 2" in page.words
+    frames = make_backtest(series=1, cutoffs=4)
+    history, backtest = (pd.concat([df.assign(target=name) for name in ("price", "volume")]) for df in frames)
+    assert "series 2" in written(history=history, backtest=backtest).words

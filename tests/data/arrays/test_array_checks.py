@@ -36,11 +36,8 @@ def with_value(shape, place, value):
 @pytest.mark.parametrize(
     "values",
     [
-        [[1, 2], [3, 4]],
-        ((1.0, 2.0), (3.0, 4.0)),
         [["1", "2"], ["3.0", "4e0"]],
         np.array([[1, 2], [3, 4]], dtype=np.int8),
-        np.array([[1, 2], [3, 4]], dtype=np.float16),
         np.array([[1, 2], [3, 4]], dtype=object),
         np.array([[1, 2], [3, 4]], dtype=">f8"),
         np.array([[1, 2], [3, 4]]).view(np.matrix),  # its constructor would warn
@@ -58,32 +55,6 @@ def test_everything_that_holds_numbers(values):
 def test_single_precision_stays_and_is_not_copied():
     values = np.zeros((2, 3), dtype=np.float32)
     assert as_array("X", values, ranks=(2,)) is values
-
-
-@pytest.mark.parametrize(
-    ("values", "axes"),
-    [(3, 0), ([1], 1), ([[1]], 2), (np.zeros((1, 1, 1, 1)), 4), ([[1], [2, 3]], -1), (pd.Series([1]), 1), ([], 1)],
-)
-def test_rank(values, axes):
-    assert rank(values) == axes
-
-
-@pytest.mark.parametrize(("shape", "wanted"), [((4,), (4, 1, 1)), ((4, 3), (4, 3, 1)), ((4, 3, 2), (4, 3, 2))])
-def test_targets_get_three_axes(shape, wanted):
-    y = np.arange(np.prod(shape), dtype=float).reshape(shape)
-    array, axes = check_targets(y, 4)
-    assert array.shape == wanted
-    assert axes == len(shape)
-    np.testing.assert_array_equal(array.ravel(), y.ravel())
-
-
-def test_covariates_are_returned_and_longer_ones_cut_off():
-    static, future = np.ones((4, 2)), np.arange(40.0).reshape(4, 5, 2)
-    np.testing.assert_array_equal(check_covariates("static", static, 4, features=2), static)
-    np.testing.assert_array_equal(check_covariates("static", static, 4, features=None), static)
-    np.testing.assert_array_equal(check_covariates("future", future, 4, features=2, horizon=3), future[:, :3])
-    for wanted in (None, 0):
-        assert check_covariates("static", None, 4, features=wanted) is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -104,30 +75,54 @@ def test_one_weight_for_all_is_none(weight):
 
 # ---------------------------------------------------------------- what is refused
 
-ARRAYS = {
-    "text": ([["1", "two"]], "X", NUMBERS, "two", DataError),
-    "ragged": ([[1, 2], [3]], "X", NUMBERS, "inhomogeneous", DataError),
-    "dict": ([[{"a": 1}]], "X", NUMBERS, "dict", DataTypeError),
-    "none": (None, "X", "2 axes or 3 axes", "0 axes, shape ()", DataError),
-    "object": (object(), "X", NUMBERS, "object", DataTypeError),
-    "complex": ([[1 + 2j]], "Complex data not supported: X", "", "", DataError),
-    "sparse": (scipy.sparse.csr_array(np.eye(2)), "X", "a dense array", "a sparse one", DataError),
-    "no axes": (3.0, "X", "2 axes or 3 axes", "0 axes, shape ()", DataError),
-    "one axis": ([1.0, 2.0], "X", "2 axes or 3 axes", "1 axes, shape (2,)", DataError),
-    "four axes": (np.zeros((1, 2, 3, 4)), "X", "2 axes or 3 axes", "4 axes, shape (1, 2, 3, 4)", DataError),
-}
+
+def to_array(values):
+    return as_array("X", values, ranks=(2, 3))
 
 
-@pytest.mark.parametrize("name", ARRAYS)
-def test_wrong_array(name):
-    values, where, expected, received, kind = ARRAYS[name]
-    with pytest.raises(DataError) as caught:
-        as_array("X", values, ranks=(2, 3))
-    assert type(caught.value) is kind
-    assert caught.value.where == where
-    assert caught.value.expected == expected
-    assert received in caught.value.received
+def weight(values):
+    return check_weight(values, 4)
+
+
+def static(features):
+    return lambda values: check_covariates("c", values, 4, features=features)
+
+
+def future(features):
+    return lambda values: check_covariates("c", values, 4, features=features, horizon=3)
+
+
+SPARSE = scipy.sparse.csr_array(np.eye(2))
+# What else is refused is tested where a regressor takes it.
+REFUSED = [
+    (to_array, None, "X: expected 2 axes or 3 axes, received 0 axes, shape ()."),
+    (to_array, [[1 + 2j]], "Complex data not supported: X"),
+    (to_array, SPARSE, "X: expected a dense array, received a sparse one"),
+    (to_array, np.zeros((1, 2, 3, 4)), "X: expected 2 axes or 3 axes, received 4 axes, shape (1, 2, 3, 4)."),
+    (lambda y: check_targets(y, 4), np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
+    (static(1), np.zeros((4, 1, 1)), "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
+    (static(None), with_value((4, 2), (1, 1), np.nan), "c, window 1, step 1: expected finite"),
+    (future(None), np.zeros((4, 3)), "c: expected 3 axes, received 2 axes"),
+    (future(1), with_value((4, 3, 1), (3, 2, 0), np.nan), "c, window 3, step 2, feature 0: expected finite numbers"),
+    (weight, [1, 1, 1], "sample_weight: expected as many windows as X, 4, received 3."),
+    (weight, np.ones((4, 1)), "sample_weight: expected 1 axes, received 2 axes, shape (4, 1)."),
+    (weight, [1, 1, 1, -1], "not zero for all, received weights from -1 to 1. Drop the windows"),
+    (weight, [0, 0, 0, 0], "sample_weight: expected a weight >= 0 for each window, not zero for all"),
+    (weight, [1, np.nan, 1, 1], "sample_weight, window 1: expected finite numbers, received NaN."),
+]
+
+
+@pytest.mark.parametrize(("check", "values", "message"), REFUSED)
+def test_what_is_refused(check, values, message):
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        check(values)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("values", [[[{"a": 1}]], object()])
+def test_objects_are_of_the_wrong_type(values):
+    with pytest.raises(DataTypeError, match=f"X: expected {NUMBERS}, received .*(dict|object)"):
+        to_array(values)
 
 
 @settings(max_examples=50, deadline=None)
@@ -143,84 +138,9 @@ def test_the_first_wrong_place_is_named(shape, data):
     assert caught.value.where == f"X, window {window}, step {step}, feature {feature}"
 
 
-TARGETS = {
-    "none": (
-        None,
-        "Seq2SeqRegressor requires y to be passed, but the target y is None. Give the future of each window",
-    ),
-    "length": (np.zeros((3, 2)), "y: expected as many windows as X, 4, received 3."),
-    "no steps": (np.zeros((4, 0)), "y: expected at least one step, received shape (4, 0). Give a future."),
-    "no targets": (np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
-    "axes": (np.zeros((4, 1, 1, 1)), "y: expected 1 axes or 2 axes or 3 axes, received 4 axes, shape (4, 1, 1, 1)."),
-    "scalar": (1.0, "y: expected 1 axes or 2 axes or 3 axes, received 0 axes"),
-    "NaN": (with_value((4, 2), (2, 1), np.nan), "y, window 2, step 1: expected finite numbers, received NaN."),
-    "text": ([["a"]] * 4, f"y: expected {NUMBERS}, received could not convert string to float"),
-}
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_wrong_targets(name):
-    y, message = TARGETS[name]
-    with pytest.raises(DataError, match=re.escape(message)):
-        check_targets(y, 4)
-
-
-COVARIATES = {
-    "static missing": (None, {"features": 2}, "c: expected 2 features, as at fit, received nothing. Give them."),
-    "static not at fit": (np.zeros((4, 1)), {"features": 0}, "c: expected nothing, as at fit, received an array."),
-    "static axes": (np.zeros((4, 1, 1)), {"features": 1}, "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
-    "static length": (np.zeros((3, 1)), {"features": 1}, "c: expected as many windows as X, 4, received 3."),
-    "static features": (np.zeros((4, 1)), {"features": 2}, "c: expected 2 features, as at fit, received 1."),
-    "static NaN": (with_value((4, 2), (1, 1), np.nan), {"features": None}, "c, window 1, step 1: expected finite"),
-    "future missing": (None, {"features": 1, "horizon": 3}, "c: expected 1 features, as at fit, received nothing."),
-    "future axes": (np.zeros((4, 3)), {"features": None, "horizon": 3}, "c: expected 3 axes, received 2 axes"),
-    "future steps": (
-        np.zeros((4, 2, 1)),
-        {"features": 1, "horizon": 3},
-        "c: expected at least 3 steps, the horizon, received 2. Known-future covariates have to cover every step",
-    ),
-    "future NaN": (
-        with_value((4, 3, 1), (3, 2, 0), np.nan),
-        {"features": 1, "horizon": 3},
-        "c, window 3, step 2, feature 0: expected finite numbers, received NaN.",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", COVARIATES)
-def test_wrong_covariates(name):
-    values, options, message = COVARIATES[name]
-    with pytest.raises(DataError, match=re.escape(message)) as caught:
-        check_covariates("c", values, 4, **options)
-    assert caught.value.hint
-
-
-WEIGHTS = {
-    "length": ([1, 1, 1], "sample_weight: expected as many windows as X, 4, received 3."),
-    "axes": (np.ones((4, 1)), "sample_weight: expected 1 axes, received 2 axes, shape (4, 1)."),
-    "negative": ([1, 1, 1, -1], "not zero for all, received weights from -1 to 1. Drop the windows"),
-    "zeros": ([0, 0, 0, 0], "sample_weight: expected a weight >= 0 for each window, not zero for all"),
-    "NaN": ([1, np.nan, 1, 1], "sample_weight, window 1: expected finite numbers, received NaN."),
-    "text": (["a"] * 4, f"sample_weight: expected {NUMBERS}, received could not convert"),
-}
-
-
-@pytest.mark.parametrize("name", WEIGHTS)
-def test_wrong_weights(name):
-    weight, message = WEIGHTS[name]
-    with pytest.raises(DataError, match=re.escape(message)) as caught:
-        check_weight(weight, 4)
-    assert caught.value.hint
-
-
 @pytest.mark.parametrize(
     ("head", "wrong", "expected"),
-    [
-        ("negative_binomial", -1.0, "whole numbers >= 0"),
-        ("negative_binomial", 1.5, "whole numbers >= 0"),
-        ("log_normal", 0.0, "numbers > 0"),
-        ("log_normal", -2.0, "numbers > 0"),
-    ],
+    [("negative_binomial", -1.0, "whole numbers >= 0"), ("log_normal", 0.0, "numbers > 0")],
 )
 def test_targets_that_a_distribution_does_not_have(head, wrong, expected):
     y = np.ones((3, 4, 2))

@@ -12,46 +12,44 @@ from seqcast.specs.columns import Covariates
 COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))
 
 
-def long(rows=6):
-    days = pd.date_range("2024-01-01", periods=rows)
-    parts = [
-        pd.DataFrame({
-            "unique_id": name,
-            "ds": days,
-            "y": np.arange(rows) + 1.0,
-            "region": region,
-            "size": size,
-            "rain": np.arange(rows) * 2,
-            "promo": np.arange(rows) % 2 == 0,
-            "kind": ["x", "y", "z"][: rows % 3 or 3] * (rows // 3),
-        })
-        for name, region, size in (("a", "north", 1.5), ("b", "south", 3.0))
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+def long():
+    step, of = np.arange(12) % 6, np.repeat([0, 1], 6)
+    keys = {"unique_id": np.array(["a", "b"])[of], "ds": pd.date_range("2024-01-01", periods=6)[step], "y": step + 1.0}
+    static = {"region": np.array(["north", "south"])[of], "size": np.array([1.5, 3.0])[of]}
+    return pd.DataFrame({**keys, **static, "rain": 2 * step, "promo": step % 2 == 0, "kind": [*"xyz"] * 4})
 
 
 def read(df, **options):
     return read_frame(df, covariates=COVARIATES, **{"missing": "fill", **options})
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars", "categories", "enum", "object"])
-def test_columns_of_all_kinds(kind):
-    df = long()
-    if kind == "polars":
-        df = pl.from_pandas(df)
-    if kind == "enum":
-        df = pl.from_pandas(df).with_columns(pl.col("kind").cast(pl.Enum(["z", "y", "x"])))
-    if kind == "categories":
-        df = df.astype({"region": "category", "kind": "category"})
-    if kind == "object":
-        df = df.astype({"promo": object, "kind": object})
-    frame = read(df)
+def test_columns_become_numbers():
+    frame = read(long())
     assert frame.source.values.shape == (12, 4)
     assert [kind.name for kind in frame.kinds] == ["number", "flag", "category"]
     assert frame.kinds[2].labels == ("x", "y", "z")
     assert frame.source.values[:3, 1:].tolist() == [[0, 1, 0], [2, 0, 1], [4, 1, 2]]
     assert frame.static.tolist() == [[0, 1.5], [1, 3.0]]
     assert frame.static_kinds[0].labels == ("north", "south")
+
+
+TYPES = {
+    "polars": pl.from_pandas,
+    "enum": lambda df: pl.from_pandas(df).with_columns(pl.col("kind").cast(pl.Enum(["z", "y", "x"]))),
+    "decimal": lambda df: pl.from_pandas(df).with_columns(pl.col("size", "y").cast(pl.Decimal(10, 2))),
+    "categories": lambda df: df.astype({"region": "category", "kind": "category"}),
+    "object": lambda df: df.astype({"promo": object, "kind": object}),
+    "pyarrow": lambda df: df.astype({"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"}),
+    "Int8": lambda df: df.astype({"rain": "Int8", "y": "UInt32", "size": "Float32"}),
+}
+
+
+@pytest.mark.parametrize("convert", TYPES.values(), ids=TYPES)
+def test_so_they_do_whatever_their_type(convert):
+    frame, expected = read(convert(long())), read(long())
+    np.testing.assert_array_equal(frame.source.values, expected.source.values)
+    np.testing.assert_array_equal(frame.static, expected.static)
+    assert (frame.kinds, frame.static_kinds) == (expected.kinds, expected.static_kinds)
 
 
 def changed(row, column, value):
@@ -61,10 +59,7 @@ def changed(row, column, value):
 
 
 WRONG = {
-    "static differs": (
-        changed(8, "region", "east"),
-        r"region, row 8 \(series 'b'\): expected 'south', as in row 6: a static.*received 'east'.*past_covariates",
-    ),
+    "static differs": (changed(8, "region", "east"), "region, row 8 .*: expected 'south', as in row 6: a static.*past"),
     "static number": (changed(2, "size", 9.0), r"size, row 2 \(series 'a'\): expected 1.5, as in row 0.*received 9"),
     "infinite": (changed(3, "rain", np.inf), r"rain, row 3 \(series 'a'\): expected a finite number, received inf"),
     "mixed": (changed(3, "kind", 7), "kind: expected numbers, booleans or text"),
@@ -102,20 +97,6 @@ def test_booleans_that_are_missing(dtype):
     np.testing.assert_array_equal(frame.source.values[:3, 2], [1, np.nan, 0])
 
 
-@pytest.mark.parametrize("kind", ["Int8", "UInt32", "Float32", "decimal", "pyarrow"])
-def test_numbers_of_all_types(kind):
-    df = long()
-    if kind == "decimal":
-        df = pl.from_pandas(df).with_columns(pl.col("size", "y").cast(pl.Decimal(10, 2)))
-    elif kind == "pyarrow":
-        df = df.astype({"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"})
-    else:
-        df = df.astype({"rain": kind, "y": kind})
-    frame, expected = read(df), read(long())
-    np.testing.assert_array_equal(frame.source.values, expected.source.values)
-    np.testing.assert_array_equal(frame.static, expected.static)
-
-
 def learnt():
     kinds = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("x", "y", "z")))
     values = np.array([[1.0, 1.0, 0.0], [5.0, 0.0, 2.0], [np.nan, np.nan, np.nan]])
@@ -137,8 +118,6 @@ def test_categories_are_matched_by_label():
     other = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("q", "z")))
     aligned = encoding.align(np.array([[3.0, 1.0, 0.0], [3.0, 1.0, 1.0]]), other)
     np.testing.assert_allclose(encoding.encode(aligned)[:, 2:], [[0, 0, 1], [0, 1, 0]])
-    again = encoding.align(aligned, encoding.kinds)
-    np.testing.assert_array_equal(again, aligned)
     with pytest.raises(DataError, match="c: expected text or categories, as at fit, received numbers"):
         encoding.align(np.ones((1, 3)), (ColumnType("number"), ColumnType("flag"), ColumnType("number")))
 

@@ -1,20 +1,26 @@
-"""Parquet and Feather files and workbooks are read as pandas reads them, and refused where they hold too much."""
+"""Parquet, Feather and packed text are read as other libraries read them, and refused where they hold too much."""
 
 import gzip
 import io
 import json
+import os
 import struct
+import sys
+import zipfile
+from types import SimpleNamespace
 
+import hostile_workbooks
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from seqcast.data.frames.io import read_raw
-from seqcast.data.frames.reader_process import column_names, read_binary
-from seqcast.errors import DataError, SpecError
+from seqcast.data.frames.reader_process import STANDARD_INPUT, column_names, read_binary, read_bytes
+from seqcast.errors import DataError
 from seqcast.runtime.files import FileLimits
 
 MIB = 1 << 20
@@ -33,58 +39,53 @@ FRAME = pd.DataFrame(
 # Text is written out.
 PLAIN = FRAME.astype({"kind": "str"})
 WRITERS = {"Parquet": pq.write_table, "Feather": pf.write_feather}
+TEXT = "".join(f"{place},{place * 7 % 13}\n" for place in range(5000)).encode()
 
 
-@pytest.fixture(params=WRITERS)
-def kind(request):
-    return request.param
+def zipped(content, compression=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr("table.csv", content)
+    return buffer.getvalue()
+
+
+PACKERS = {".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress, ".zip": zipped}
+each_kind = pytest.mark.parametrize("kind", WRITERS)
+each_packer = pytest.mark.parametrize("suffix", PACKERS)
 
 
 def refused(kind, path, text, limits=LIMITS):
+    """Expect an error that names the file; `kind` is `None` for text."""
     with pytest.raises(DataError) as caught:
-        read_binary(kind, path, limits)
+        read_bytes(path, limits) if kind is None else read_binary(kind, path, limits)
     assert text in str(caught.value)
     assert caught.value.path == str(path)
 
 
-@pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd", "lz4", "brotli", None])
-def test_parquet_is_read_as_pandas_reads_it(tmp_path, codec):
-    path, other = tmp_path / "a.parquet", codec in ("gzip", "lz4", None)
+CODECS = [("Parquet", codec) for codec in ("snappy", "gzip", "zstd", "lz4", "brotli", None)]
+CODECS += [("Feather", codec) for codec in ("zstd", "lz4", "uncompressed")]
+
+
+@pytest.mark.parametrize(("kind", "codec"), CODECS)
+def test_tables_are_read_as_pandas_reads_them(tmp_path, kind, codec):
+    path, other = tmp_path / f"a.{kind.lower()}", codec in ("gzip", "lz4", None)
     settings = {"data_page_version": "2.0" if other else "1.0", "use_dictionary": other, "write_page_checksum": True}
-    FRAME.to_parquet(path, compression=codec, row_group_size=50, data_page_size=256, **settings)
-    pd.testing.assert_frame_equal(read_binary("Parquet", path, LIMITS), PLAIN)
-    assert column_names(path) == list(FRAME.columns)
+    if kind == "Parquet":
+        FRAME.to_parquet(path, compression=codec, row_group_size=50, data_page_size=256, **settings)
+        assert column_names(path) == list(FRAME.columns)
+    else:
+        FRAME.to_feather(path, compression=codec, chunksize=50)
+    pd.testing.assert_frame_equal(read_binary(kind, path, LIMITS), PLAIN)
 
 
-@pytest.mark.parametrize("codec", ["zstd", "lz4", "uncompressed"])
-def test_feather_is_read_as_pandas_reads_it(tmp_path, codec):
-    path = tmp_path / "a.feather"
-    FRAME.to_feather(path, compression=codec, chunksize=50)
-    pd.testing.assert_frame_equal(read_binary("Feather", path, LIMITS), PLAIN)
-
-
+@each_kind
 def test_a_long_table_comes_in_pieces_and_stays_in_order(tmp_path, kind):
-    rows = 200_000
-    table = pa.table({"y": np.arange(rows), "text": np.arange(rows).astype(str)})
+    table = pa.table({"y": np.arange(200_000), "text": np.arange(200_000).astype(str)})
     WRITERS[kind](table, tmp_path / "a")
     pd.testing.assert_frame_equal(read_binary(kind, tmp_path / "a", LIMITS), table.to_pandas())
 
 
-@pytest.mark.parametrize("sheet", [None, "Sales"])
-def test_a_sheet_of_a_workbook_is_read(tmp_path, sheet):
-    path = tmp_path / "a.xlsx"
-    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=50), "y": np.arange(50.0), "id": "ü"})
-    with pd.ExcelWriter(path) as book:
-        frame.to_excel(book, sheet_name="Sales", index=False)
-        frame.head(3).to_excel(book, sheet_name="Other", index=False)
-    pd.testing.assert_frame_equal(read_binary("Excel", path, LIMITS, sheet), frame, check_dtype=False)
-    with pytest.raises(SpecError, match=r"sheet: expected one of 'Sales', 'Other', received 'Sale'\. Did you mean"):
-        read_binary("Excel", path, LIMITS, "Sale")
-
-
-# ---------------------------------------------------------------- what is too large
-
-
+@each_kind
 def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
     path = tmp_path / "a"
     WRITERS[kind](pa.table({"y": np.zeros(10_000_000)}), path, compression="zstd")
@@ -95,44 +96,21 @@ def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
     assert len(read_binary(kind, path, FileLimits.of("100 MB"))) == 10_000_000
 
 
-@pytest.mark.parametrize("stored", [True, False])
-def test_text_that_stands_once_and_is_used_often(tmp_path, kind, stored):
-    ids = pa.DictionaryArray.from_arrays(np.zeros(100_000, dtype=np.int32), pa.array(["x" * 10_000]))
-    settings = {"store_schema": stored} if kind == "Parquet" else {"compression": "zstd" if stored else "lz4"}
-    WRITERS[kind](pa.table({"unique_id": ids}), tmp_path / "a", **settings)
-    refused(kind, tmp_path / "a", "at most 67.11 MB, received more")
+COLUMNS = pa.table({f"c{place}": [1.0] for place in range(300)})
+TABLES = {
+    "rows of nothing": (pa.table({"y": pa.nulls(20_000_000)}), LIMITS, "rows of 1 columns, 67,"),
+    "columns": (COLUMNS, FileLimits.of("5 MB"), "expected at most 100 columns, received 300"),
+    "lists": (pa.table({"more": pa.array([None], pa.list_(pa.int64()))}), LIMITS, "column 'more': expected numbers, "),
+    "structs": (pa.table({"more": pa.array([None], pa.struct({"a": pa.int64()}))}), LIMITS, "text, times or flags, re"),
+}
 
 
-def test_views_of_one_text(tmp_path):
-    text = ("x" * 10_000).encode()
-    places = struct.pack("<i4sii", len(text), text[:4], 0, 0) * 100_000
-    view = pa.Array.from_buffers(pa.string_view(), 100_000, [None, pa.py_buffer(places), pa.py_buffer(text)])
-    pf.write_feather(pa.table({"unique_id": view}), tmp_path / "a", compression="uncompressed")
-    refused("Feather", tmp_path / "a", "received more")
-
-
-def test_rows_of_nothing_are_counted(tmp_path, kind):
-    settings = {"chunksize": 20_000_000} if kind == "Feather" else {}
-    WRITERS[kind](pa.table({"y": pa.nulls(20_000_000)}), tmp_path / "a", **settings)
-    refused(kind, tmp_path / "a", "rows of 1 columns, 67,")
-
-
-def test_too_many_columns(tmp_path, kind):
-    WRITERS[kind](pa.table({f"c{place}": [1.0] for place in range(300)}), tmp_path / "a")
-    refused(kind, tmp_path / "a", "expected at most 100 columns, received 300", FileLimits.of("5 MB"))
-
-
-@pytest.mark.parametrize("nested", [pa.list_(pa.int64()), pa.struct({"a": pa.int64()})])
-def test_columns_of_lists_and_the_like(tmp_path, kind, nested):
-    WRITERS[kind](pa.table({"y": [1.0], "more": pa.array([None], nested)}), tmp_path / "a")
-    refused(kind, tmp_path / "a", "column 'more': expected numbers, text, times or flags, received")
-
-
-def test_a_column_that_stands_twice(tmp_path, kind):
-    table = pa.Table.from_arrays([pa.array([1.0])] * 2, names=["y", "y"])
-    writer = pq.write_table if kind == "Parquet" else write_ipc
-    writer(table, tmp_path / "a")
-    refused(kind, tmp_path / "a", "expected each column once, received 'y' twice")
+@each_kind
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_that_are_refused(tmp_path, kind, name):
+    table, limits, text = TABLES[name]
+    WRITERS[kind](table, tmp_path / "a", **({"chunksize": len(table)} if kind == "Feather" else {}))
+    refused(kind, tmp_path / "a", text, limits)
 
 
 def write_ipc(table, path):
@@ -140,35 +118,31 @@ def write_ipc(table, path):
         file.write_table(table)
 
 
+@pytest.mark.parametrize(("kind", "write"), [("Parquet", pq.write_table), ("Feather", write_ipc)])
+def test_a_column_that_stands_twice(tmp_path, kind, write):
+    write(pa.Table.from_arrays([pa.array([1.0])] * 2, names=["y", "y"]), tmp_path / "a")
+    refused(kind, tmp_path / "a", "expected each column once, received 'y' twice")
+
+
 # ---------------------------------------------------------------- files that lie
 
 
 def test_a_footer_that_claims_less_than_its_pages_hold(tmp_path):
     """Only the pages unpack to much: they are of another file of the same layout, with more rows."""
-    path, rows = tmp_path / "a", 12_000_000
-    buffer = io.BytesIO()
+    path, rows, few = tmp_path / "a", 12_000_000, 3_000_000
     settings = {"compression": "zstd", "use_dictionary": False, "write_statistics": False, "data_page_size": 1 << 40}
-    pq.write_table(pa.table({"y": np.zeros(rows)}), buffer, row_group_size=rows, **settings)
-    whole = buffer.getvalue()
-    length = struct.unpack("<I", whole[-8:-4])[0]
-    footer = whole[-8 - length :]
-    # Thrift writes numbers in seven bits a byte: less rows in the same number of bytes, wherever they are counted.
-    few = 3_000_000
-    lied = footer.replace(_varint(rows), _varint(few))
-    assert lied.count(_varint(few)) >= 2
-    path.write_bytes(whole[: -8 - length] + lied)
+    pq.write_table(pa.table({"y": np.zeros(rows)}), path, row_group_size=rows, **settings)
+    whole = path.read_bytes()
+    start = len(whole) - 8 - struct.unpack("<I", whole[-8:-4])[0]
+    # Thrift writes twice a number, in seven bits a byte: both take the same number of bytes.
+    claimed = hostile_workbooks.seven_bits(2 * few)
+    footer = whole[start:].replace(hostile_workbooks.seven_bits(2 * rows), claimed)
+    assert footer.count(claimed) >= 2
+    path.write_bytes(whole[:start] + footer)
     try:
         assert len(read_binary("Parquet", path, LIMITS)) <= few
     except DataError as error:
         assert "something else (" in str(error) or "received more" in str(error)  # noqa: PT017
-
-
-def _varint(number):
-    number, parts = 2 * number, []
-    while number >= 0x80:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*parts, number])
 
 
 def test_what_pandas_says_of_columns_is_not_obeyed(tmp_path):
@@ -178,10 +152,10 @@ def test_what_pandas_says_of_columns_is_not_obeyed(tmp_path):
     assert sorted(read_raw(path).columns) == ["ds", "y"]
     frame.reset_index()[::-1].to_parquet(path)
     assert list(read_raw(path).columns) == ["ds", "y"]
-    table = pa.table({"ds": [1], "y": [1.0], "z": [2.0]})
     columns = [{"name": "y", "field_name": name, "pandas_type": "float64"} for name in ("y", "z")]
-    facts = {"index_columns": [], "columns": columns, "column_indexes": []}
-    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(facts)}), path)
+    facts = json.dumps({"index_columns": [], "columns": columns, "column_indexes": []})
+    table = pa.table({"ds": [1], "y": [1.0], "z": [2.0]})
+    pq.write_table(table.replace_schema_metadata({"pandas": facts}), path)
     assert list(read_raw(path).columns) == ["ds", "y", "z"]
 
 
@@ -203,7 +177,79 @@ def test_what_is_no_such_file_is_refused(tmp_path, kind, data):
 
 
 def test_indices_that_lead_out_of_their_dictionary_are_refused(tmp_path):
-    index = np.full(5, 77, dtype=np.int32)
-    ids = pa.DictionaryArray.from_arrays(pa.array(index), pa.array(["a"]), safe=False)
+    ids = pa.DictionaryArray.from_arrays(pa.array([77], pa.int32()), pa.array(["a"]), safe=False)
     write_ipc(pa.table({"unique_id": ids}), tmp_path / "a")
     refused("Feather", tmp_path / "a", "received something else (")
+
+
+# ---------------------------------------------------------------- packed text
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_parts_that_were_packed_one_by_one_are_all_read(tmp_path, suffix):
+    path = tmp_path / f"a.csv{suffix}"
+    path.write_bytes(PACKERS[suffix](TEXT) + PACKERS[suffix](TEXT))
+    assert read_bytes(path) == TEXT + TEXT
+
+
+@each_packer
+def test_a_file_that_ends_too_early_is_refused(tmp_path, suffix):
+    path, whole = tmp_path / f"a.csv{suffix}", PACKERS[suffix](os.urandom(5000))
+    for length in (len(whole) - 1, len(whole) // 2, 30):
+        path.write_bytes(whole[:length])
+        refused(None, path, f"expected a {suffix} file, received something else")
+
+
+@each_packer
+def test_a_bomb_is_not_unpacked(tmp_path, suffix, memory_at_most):
+    path = tmp_path / f"a.csv{suffix}"
+    path.write_bytes(PACKERS[suffix](bytes(256 * MIB)))
+    with memory_at_most(80 * MIB):
+        refused(None, path, "received more")
+    refused(None, path, "If you trust the file, allow more: max_size='8GB'")
+    refused(None, path, "expected at most 20 MB, received more", FileLimits.of("20 MB"))
+    path.write_bytes(PACKERS[suffix](bytes(20 * MIB)))
+    refused(None, path, "received more")
+    assert len(read_bytes(path, FileLimits.of("30MB"))) == 20 * MIB
+
+
+@each_packer
+@pytest.mark.parametrize(("inner", "name"), [(".gz", "gzip"), (".zst", "Zstandard"), (".zip", "zip")])
+def test_an_archive_in_an_archive_is_refused(tmp_path, suffix, inner, name):
+    path = tmp_path / f"a.csv{suffix}"
+    path.write_bytes(PACKERS[suffix](PACKERS[inner](TEXT)))
+    refused(None, path, f"expected text in it, received a {name} archive in it")
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "claim", "text"),
+    [
+        (bytes(64 * MIB), 24, (100).to_bytes(4, "little"), "received something else (Bad CRC-32"),
+        (TEXT, 8, b"\x01\x00", "received an encrypted one. Unpack it with its password and give what is in it."),
+    ],
+    ids=["size", "encrypted"],
+)
+def test_sizes_that_a_zip_claims_are_not_believed(tmp_path, content, place, claim, text):
+    whole = zipped(content)
+    place += whole.rindex(b"PK\x01\x02")
+    (tmp_path / "a.csv.zip").write_bytes(whole[:place] + claim + whole[place + len(claim) :])
+    refused(None, tmp_path / "a.csv.zip", text)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_have_the_same_limits(tmp_path, compression):
+    """Python unpacks a whole entry of some of them at once."""
+    path = tmp_path / "a.csv.zip"
+    path.write_bytes(zipped(TEXT, compression))
+    assert read_bytes(path) == TEXT
+    path.write_bytes(zipped(bytes(100 * MIB), compression))
+    refused(None, path, "at most")
+
+
+def test_plain_files_and_standard_input_have_a_limit_too(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_bytes(TEXT)
+    small = FileLimits.of(1000)
+    refused(None, tmp_path / "a.csv", f"expected at most 0.001 MB, received {len(TEXT):,} bytes", small)
+    for read in (lambda: refused(None, STANDARD_INPUT, "received more", small), lambda: read_bytes(STANDARD_INPUT)):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT)))
+        assert read() in (None, TEXT)

@@ -9,7 +9,7 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 from seqcast.runtime.payload import from_parts, to_parts
-from seqcast.specs.columns import Columns
+from seqcast.specs.columns import Columns, Covariates
 
 
 def long(ds, **columns):
@@ -26,45 +26,29 @@ def ahead(frame, steps=3):
 # ---------------------------------------------------------------- whole numbers
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-@pytest.mark.parametrize(
-    ("first", "freq", "ds_format", "expected"),
-    [
-        ("2024-01-31", "D", "%Y%m%d", [20240818, 20240819, 20240820]),
-        ("2020-01-01", "MS", "%Y%m", [203609, 203610, 203611]),
-        ("2024-01-31", "h", "%Y%m%d%H", [2024020808, 2024020809, 2024020810]),
-    ],
-)
-def test_dates_in_whole_numbers_stay_dates(library, first, freq, ds_format, expected):
-    ds = pd.date_range(first, periods=200, freq=freq).strftime(ds_format).astype("int64")
-    df = long(ds)
-    frame = read_frame(df if library == "pandas" else pl.from_pandas(df))
-    assert (frame.frequency.name, frame.schema.columns.ds_format) == (freq, ds_format)
-    assert ahead(frame).to_list() == expected
-
-
-@pytest.mark.parametrize(("unit", "size"), [("unix_s", 1), ("unix_ms", 1000), ("unix_us", 10**6), ("unix_ns", 10**9)])
-def test_counts_since_1970_stay_counts(unit, size):
-    ds = (1_706_745_600 + 86_400 * np.arange(40)) * size
-    frame = read_frame(long(ds))
-    assert (frame.frequency.name, frame.frequency.season_length) == ("D", 7)
-    assert frame.schema.columns.ds_format == unit
-    assert (np.diff([ds[-1], *ahead(frame)]) == 86_400 * size).all()
-
-
 def test_whole_numbers_are_numbers_where_the_format_or_the_step_says_so():
     ds = np.array([20240131, 20240201, 20240202, 20240203])
-    for frame in (
-        read_frame(long(ds), Columns(ds_format="integer"), missing="fill"),
-        read_frame(long(ds), freq=1, missing="fill"),
-    ):
+    for columns, freq in ((Columns(ds_format="integer"), None), (Columns(), 1)):
+        frame = read_frame(long(ds), columns, freq=freq, missing="fill")
         assert frame.frequency.name == 1
         assert frame.stamps.dtype.kind == "i"
 
 
-@pytest.mark.parametrize("ds", [[20240130, 20240131, 20240132, 20240201], 1_700_000_000 + np.arange(10)])
-def test_numbers_that_may_be_either_are_refused_with_both_ways(ds):
-    with pytest.raises(DataError, match=r"ds_format='(%Y%m%d|unix_s)'.*ds_format='integer'"):
+EITHER = r"ds_format='(%Y%m%d|unix_s)'.*ds_format='integer'"
+LARGE = r"row 0 \(series 'a'\): expected whole numbers up to 2 \*\* 62"
+
+
+@pytest.mark.parametrize(
+    ("ds", "message"),
+    [
+        ([20240130, 20240131, 20240132, 20240201], EITHER),
+        (1_700_000_000 + np.arange(10), EITHER),
+        ([2**62 + 1, 2**62 + 2, 2**62 + 3], LARGE),
+        (np.array([2**63 + 1, 2**63 + 2], dtype=np.uint64), LARGE),
+    ],
+)
+def test_numbers_that_may_be_either_or_leave_no_room_ahead_are_refused(ds, message):
+    with pytest.raises(DataError, match=message):
         read_frame(long(np.array(ds)))
 
 
@@ -76,12 +60,6 @@ def test_steps_ahead_leave_a_narrow_type_and_do_not_wrap(library, dtype):
     frame = read_frame(df if library == "pandas" else pl.from_pandas(df))
     assert ahead(frame).to_list() == [last + 1, last + 2, last + 3]
     assert str(read_frame(df.iloc[:5]).schema.build(np.array(["a"]), {"ds": pd.Index([3])}, {})["ds"].dtype) == dtype
-
-
-@pytest.mark.parametrize("ds", [[2**62 + 1, 2**62 + 2, 2**62 + 3], np.array([2**63 + 1, 2**63 + 2], dtype=np.uint64)])
-def test_numbers_without_room_ahead_are_refused(ds):
-    with pytest.raises(DataError, match=r"row 0 \(series 'a'\): expected whole numbers up to 2 \*\* 62"):
-        read_frame(long(np.array(ds)))
 
 
 def test_text_is_read_in_the_format_that_is_given():
@@ -111,15 +89,12 @@ def test_times_of_a_clock_become_times_of_its_zone(stamps, library):
     assert [str(stamp) for stamp in ahead(frame, 1)] == [str(stamps[-1] + pd.Timedelta("1h"))]
 
 
-def test_the_hour_that_clocks_show_twice_is_named():
+def test_hours_that_clocks_show_twice_or_skip_are_named():
     with pytest.raises(DataError, match=r"clocks show twice.*Give the time zone, such as columns=Columns\(tz=.Europe"):
         read_frame(long(AUTUMN.tz_localize(None)))
     # A duplicate in another night is one.
     with pytest.raises(DataError, match=r"received the duplicate 2024-10-26 01:00:00\. Drop it"):
         read_frame(long(pd.DatetimeIndex(["2024-10-26 00:00", "2024-10-26 01:00", "2024-10-26 01:00"])))
-
-
-def test_an_hour_that_clocks_skip_is_named():
     wrong = pd.date_range("2024-03-31", periods=5, freq="h")
     with pytest.raises(DataError, match=r"ds, row 2 \(series 'a'\): expected a time that clocks of Europe/Berlin show"):
         read_frame(long(wrong), Columns(tz="Europe/Berlin"))
@@ -141,38 +116,31 @@ def test_names_of_a_polars_enum_come_back_as_one():
 # ---------------------------------------------------------------- bad series
 
 
-def panel():
-    days = pd.date_range("2024-01-01", periods=12, freq="D")
-    return pd.concat([long(days).assign(unique_id=name, g=1.0) for name in "abcdef"], ignore_index=True)
+DAYS = pd.date_range("2024-01-01", periods=12, freq="D")
+PANEL = pd.concat([long(DAYS).assign(unique_id=name, g=1.0) for name in "abcdef"], ignore_index=True)
 
 
 def test_series_with_something_wrong_are_left_out_and_named():
-    df = panel()
+    df = PANEL.copy()
     df.loc[3, "y"] = np.inf  # a
     df.loc[12 + 5, "ds"] = df.loc[12 + 4, "ds"]  # b, a duplicate
     df.loc[24 + 7, "ds"] += pd.Timedelta("5h")  # c, off the grid
     df.loc[36 + 1, "g"] = 2.0  # d, a static covariate that changes
     df.loc[48 + 2, "ds"] = pd.NaT  # e
-    options = {"freq": "D", "missing": "fill", "covariates": None}
-    from seqcast.specs.columns import Covariates
-
-    options["covariates"] = Covariates(static=["g"])
+    options = {"freq": "D", "missing": "fill", "covariates": Covariates(static=["g"])}
     with pytest.raises(DataError):
         read_frame(df, **options)
     frame = read_frame(df, on_bad_series="skip", **options)
     assert frame.source.ids == ("f",)
     # Each is named by its row in the frame that was given.
-    rows = {name: (error.column, error.row, error.series) for name, error in frame.skipped.items()}
-    assert rows == {
-        "a": ("y", 3, "a"), "b": ("ds", 17, "b"), "c": ("ds", 31, "c"), "d": ("g", 37, "d"), "e": ("ds", 50, "e"),
-    }  # fmt: skip
+    rows = {name: (error.column, error.row) for name, error in frame.skipped.items()}
+    assert rows == {"a": ("y", 3), "b": ("ds", 17), "c": ("ds", 31), "d": ("g", 37), "e": ("ds", 50)}
+    assert all(error.series == name for name, error in frame.skipped.items())
     assert frame.rows.tolist() == list(range(60, 72))
 
 
 def test_a_frame_without_a_good_series_is_refused():
-    df = panel()
-    df["y"] = np.inf
     with pytest.raises(DataError, match="expected a finite number"):
-        read_frame(df, on_bad_series="skip")
+        read_frame(PANEL.assign(y=np.inf), on_bad_series="skip")
     with pytest.raises(DataError, match="expected a column 'sales'"):
-        read_frame(panel(), Columns(y="sales"), on_bad_series="skip")
+        read_frame(PANEL, Columns(y="sales"), on_bad_series="skip")

@@ -13,18 +13,14 @@ from seqcast.specs.columns import Columns
 
 def table(**columns):
     days = pd.date_range("2024-01-01", periods=6)
-    parts = [
-        pd.DataFrame({"unique_id": name, "ds": days, "y": np.arange(6.0) + start})
-        for name, start in (("b", 10), ("a", 0))
-    ]
-    return pd.concat(parts, ignore_index=True).assign(**columns)
+    keys = {"unique_id": [*"bbbbbbaaaaaa"], "ds": [*days, *days]}
+    return pd.DataFrame({**keys, "y": [*np.arange(10.0, 16), *np.arange(6.0)]}).assign(**columns)
 
 
 def missing(frame):
     owner = np.repeat(frame.source.ids, frame.source.lengths)
-    return [
-        (owner[row], str(frame.stamps[row])[:10], int(target)) for row, target in np.argwhere(np.isnan(frame.targets))
-    ]
+    places = np.argwhere(np.isnan(frame.targets))
+    return [(owner[row], str(frame.stamps[row])[:10], int(target)) for row, target in places]
 
 
 @pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
@@ -61,21 +57,22 @@ def test_others_are_ignored_unless_there_are_only_such():
     frame = read_frame(df)
     elsewhere = pd.DataFrame({"unique_id": ["c", "a"], "ds": pd.to_datetime(["2024-01-01", "2025-01-01"])})
     assert missing(masked(frame, pd.concat([elsewhere, df.iloc[[5]]]))) == [("b", "2024-01-06", 0)]
-    with pytest.raises(DataError, match="mask: expected rows of df, received 2 rows, none of which is in df"):
-        masked(frame, elsewhere)
     both = pd.concat([df.iloc[[5]].assign(anomaly=False), elsewhere.assign(anomaly=True)])
-    with pytest.raises(DataError, match="received 2 rows, none of which is in df, such as 'c' at 2024-01-01"):
-        masked(frame, both)
+    for mask in (elsewhere, both):
+        with pytest.raises(DataError, match="mask: expected rows of df, received 2 rows, none of which is in df, such"):
+            masked(frame, mask)
     assert missing(masked(frame, elsewhere.assign(anomaly=False))) == []
 
 
-def test_what_is_no_mask_is_refused():
-    frame = read_frame(table())
-    with pytest.raises(DataError, match="mask: expected a pandas or Polars data frame"):
-        masked(frame, np.zeros(12, dtype=bool))
-    with pytest.raises(DataError, match="mask, anomaly: expected true or false"):
-        masked(frame, table(anomaly="perhaps"))
-    with pytest.raises(DataError, match="mask, ds: expected stamps such as 2024-01-01"):
-        masked(frame, table(ds=range(12)))
-    with pytest.raises(DataError, match="mask, unique_id: expected text, as in df"):
-        masked(frame, table(unique_id=7))
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros(12, dtype=bool), "mask: expected a pandas or Polars data frame"),
+        (table(anomaly="perhaps"), "mask, anomaly: expected true or false"),
+        (table(ds=range(12)), "mask, ds: expected stamps such as 2024-01-01"),
+        (table(unique_id=7), "mask, unique_id: expected text, as in df"),
+    ],
+)
+def test_what_is_no_mask_is_refused(mask, message):
+    with pytest.raises(DataError, match=message):
+        masked(read_frame(table()), mask)

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import make
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,11 +18,7 @@ from seqcast.data.frames.table import read_frame
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "messy"
 DOCS = Path(__file__).parents[3] / "docs" / "files.md"
-sys.path.insert(0, str(FIXTURES))
-import make  # noqa: E402
-
 CASES = list(make.cases())
 
 
@@ -78,13 +75,6 @@ def test_the_documentation_lists_them(tmp_path):
     if os.environ.get("SEQCAST_WRITE_DOCS"):
         DOCS.write_text(made, encoding="utf-8")
     assert text == made or os.environ.get("SEQCAST_WRITE_DOCS")
-
-
-def test_what_is_not_usual_is_said(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_bytes("\n".join(make.lines(";", number=make.comma, day="%d/%m/%Y", name="Köln")).encode("cp1252"))
-    said = read_table(path, Columns()).attrs[UNDERSTOOD]
-    assert said == "semicolons between columns, decimal comma, encoding cp1252, dates with the day first"
 
 
 def test_without_duckdb_the_separator_is_asked_for(tmp_path, monkeypatch):

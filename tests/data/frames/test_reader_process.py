@@ -5,15 +5,15 @@ import resource
 import shutil
 import subprocess
 import sys
+import threading
 import time
-import zipfile
 from pathlib import Path
 
+import hostile_tables
+import hostile_workbooks
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.feather as pf
-import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -21,107 +21,76 @@ import seqcast
 from seqcast.app.visitor_table import Table
 from seqcast.data.frames import reader_process
 from seqcast.data.frames.io import read_raw, read_table
-from seqcast.errors import DataError, SeqcastError
+from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
-import hostile_feather
-import hostile_workbooks
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have no limit on memory"),
 ]
-MIB, GIB = 1 << 20, 1 << 30
+GIB = 1 << 30
 SECONDS = 10
-BOOKS = hostile_workbooks.corners()
 
 
-def parquet(path, columns, **settings):
-    pq.write_table(pa.table(columns), path, compression="zstd", **settings)
+ZEROS, OFTEN = np.zeros(30_000_000), hostile_tables.often("x" * 5_000_000)
 
 
-def often(text):
-    return pa.DictionaryArray.from_arrays(np.zeros(100_000, dtype=np.int32), pa.array([text]))
-
-
-def other_lengths(path):
-    """Write a Feather file whose messages claim buffers of exabytes."""
-    pf.write_feather(pa.table({"y": np.arange(1000.0)}), path, compression="uncompressed")
+def other_lengths():
+    """Return a Feather file whose messages claim buffers of exabytes."""
+    whole = hostile_tables.feather(pa.table({"y": np.arange(1000.0)}), "uncompressed")
     length = (8000).to_bytes(8, "little")
-    whole = path.read_bytes()
     assert length in whole
-    path.write_bytes(whole.replace(length, (1 << 61).to_bytes(8, "little")))
+    return whole.replace(length, (1 << 61).to_bytes(8, "little"))
 
 
-def encrypted(path):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.csv", "ds,y\n1,2\n")
-    whole = path.read_bytes()
-    place = whole.rindex(b"PK\x01\x02") + 8
-    path.write_bytes(whole[:place] + b"\x01\x00" + whole[place + 2 :])
+def many_in_zip():
+    return hostile_workbooks.packed({f"{number}.csv": b"" for number in range(30_000)})
 
 
-def bomb_in_zip(path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.csv", bytes(GIB // 4))
-
-
-def many_in_zip(path):
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(30_000):
-            archive.writestr(f"{number}.csv", b"")
-
-
-def zstandard_of(size):
-    """Return frames of blank text; each is a few bytes."""
-    return zstandard.ZstdCompressor(level=1).compress(bytes(size))
-
-
-WRITERS = {
-    "numbers.parquet": lambda path: parquet(path, {"ds": np.zeros(30_000_000), "y": np.zeros(30_000_000)}),
-    "text.parquet": lambda path: parquet(path, {"ds": often("x" * 5_000_000)}, store_schema=False),
-    "categories.parquet": lambda path: parquet(path, {"ds": often("x" * 5_000_000)}),
-    "numbers.feather": lambda path: pf.write_feather(pa.table({"y": np.zeros(30_000_000)}), path, compression="zstd"),
-    "categories.feather": lambda path: pf.write_feather(pa.table({"y": often("x" * 5_000_000)}), path),
-    "views.feather": lambda path: path.write_bytes(
-        hostile_feather.written(pa.table({"y": hostile_feather.views(100_000, b"x" * 100_000)}), "uncompressed")
+MAKERS = {
+    "numbers.parquet": lambda: hostile_tables.parquet(pa.table({"ds": ZEROS, "y": ZEROS})),
+    "text.parquet": lambda: hostile_tables.parquet(pa.table({"ds": OFTEN}), store_schema=False),
+    "categories.parquet": lambda: hostile_tables.parquet(pa.table({"ds": OFTEN})),
+    "numbers.feather": lambda: hostile_tables.feather(pa.table({"y": ZEROS})),
+    "categories.feather": lambda: hostile_tables.feather(pa.table({"y": OFTEN})),
+    "views.feather": lambda: hostile_tables.feather(
+        pa.table({"y": hostile_tables.views(100_000, b"x" * 100_000)}), "uncompressed"
     ),
     "lengths.arrow": other_lengths,
-    "zeros.csv.gz": lambda path: path.write_bytes(gzip.compress(bytes(GIB // 4), 1)),
-    "zeros.csv.zst": lambda path: path.write_bytes(zstandard_of(GIB)),
-    "window.csv.zst": lambda path: path.write_bytes(b"\x28\xb5\x2f\xfd\x00\xa8" + b"\x00" * 8),
-    "zeros.csv.zip": bomb_in_zip,
-    "archive.csv.gz": lambda path: path.write_bytes(gzip.compress(gzip.compress(b"ds,y\n1,2\n"))),
-    "archive.csv.zip": lambda path: zipfile.ZipFile(path, "w").writestr("a.csv", gzip.compress(b"ds,y\n1,2\n")),
-    "encrypted.csv.zip": encrypted,
+    "zeros.csv.gz": lambda: gzip.compress(bytes(GIB // 4), 1),
+    "zeros.csv.zst": lambda: zstandard.ZstdCompressor(level=1).compress(bytes(GIB)),
+    "window.csv.zst": lambda: b"\x28\xb5\x2f\xfd\x00\xa8" + b"\x00" * 8,
+    "zeros.csv.zip": lambda: hostile_workbooks.packed({"a.csv": bytes(GIB // 4)}),
     "many.csv.zip": many_in_zip,
 }
-
-
+BOOKS = hostile_workbooks.corners()
 # What their errors say; that of the others is that there is too much.
 SAID = {
     **dict.fromkeys(("plain.ods", "bracket.ods", "decoy.ods"), "Cell limit exceeded"),
     "lengths.arrow": "received something else (",
     "window.csv.zst": "received something else (ZSTD decompress failed",
-    "archive.csv.gz": "received a gzip archive in it",
-    "archive.csv.zip": "received a gzip archive in it",
-    "encrypted.csv.zip": "received an encrypted one",
     "many.csv.zip": "expected one file in it, received 30000",
 }
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """Return a function that writes a hostile file and returns its path."""
+
+    def write(name):
+        (tmp_path / name).write_bytes(BOOKS[name] if name in BOOKS else MAKERS[name]())
+        return tmp_path / name
+
+    return write
 
 
 def peak():
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-@pytest.mark.parametrize("name", [*BOOKS, *WRITERS])
-def test_a_hostile_file_is_an_error_in_time_without_memory_or_noise(tmp_path, capfd, name):
-    path = tmp_path / name
-    if name in BOOKS:
-        path.write_bytes(BOOKS[name])
-    else:
-        WRITERS[name](path)
+@pytest.mark.parametrize("name", [*BOOKS, *MAKERS])
+def test_a_hostile_file_is_an_error_in_time_without_memory_or_noise(hostile, capfd, name):
+    path = hostile(name)
     capfd.readouterr()
     before, began = peak(), time.perf_counter()
     with pytest.raises(DataError) as caught:
@@ -146,19 +115,13 @@ DOORS = {
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("name", ["bracket.xlsx", "categories.parquet"])
-def test_every_door_refuses_it(tmp_path, door, name):
-    path = tmp_path / name
-    if name in BOOKS:
-        path.write_bytes(BOOKS[name])
-    else:
-        WRITERS[name](path)
+def test_every_door_refuses_it(hostile, door, name):
     with pytest.raises(DataError, match=r"at most 67.11 MB, received more"):
-        DOORS[door](path)
+        DOORS[door](hostile(name))
 
 
-def test_the_command_line_refuses_it(tmp_path):
-    (tmp_path / "a.xlsx").write_bytes(BOOKS["decoy.xlsx"])
-    command = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "describe", str(tmp_path / "a.xlsx")]
+def test_the_command_line_refuses_it(hostile):
+    command = [sys.executable, "-m", "seqcast.cli.start", "describe", str(hostile("decoy.xlsx"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode not in (0, -6)
     assert "at most 67.11 MB" in done.stderr.replace("\n", " ")
@@ -171,13 +134,9 @@ def test_no_script_runs_twice(tmp_path):
     pd.DataFrame({"ds": range(5), "y": range(5)}).to_excel(tmp_path / "a.xlsx", index=False)
     (tmp_path / "random.py").write_text("raise SystemExit('the folder of the script is searched first')")
     script = tmp_path / "script.py"
-    script.write_text(
-        "import sys; sys.path.append(sys.path.pop(0))\n"
-        "print('once', flush=True)\n"
-        "from pathlib import Path\n"
-        "from seqcast.data.frames.io import read_raw\n"
-        f"print(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
-    )
+    imports = "import sys; sys.path.append(sys.path.pop(0))\nfrom pathlib import Path\n"
+    read = f"from seqcast.data.frames.io import read_raw\nprint(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
+    script.write_text(f"{imports}print('once', flush=True)\n{read}")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("once\n5\n", "")
 
@@ -244,31 +203,29 @@ def test_the_reader_alone_is_imported(tmp_path, monkeypatch):
         assert len(read_raw(tmp_path / name)) > 0
 
 
-@pytest.mark.parametrize("executable", [None, "", "frozen"])
-def test_a_program_that_embeds_python_is_not_started_again(tmp_path, monkeypatch, executable):
-    path = tmp_path / "a.parquet"
-    parquet(path, {"y": [1.0]})
-    if executable == "frozen":
-        monkeypatch.setattr(sys, "frozen", True, raising=False)
-    else:
-        monkeypatch.setattr(sys, "executable", executable)
-    with pytest.raises(DataError, match=r"expected an interpreter of Python to read it with \(sys.executable\)"):
-        read_table(path, Columns())
+NO_INTERPRETER = r"expected an interpreter of Python to read it with \(sys.executable\)"
 
 
-def test_a_program_that_is_no_interpreter_is_an_error(tmp_path, monkeypatch):
-    parquet(tmp_path / "a.parquet", {"y": [1.0]})
-    monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(SeqcastError, match="the process that read it ended with exit code 1"):
+@pytest.mark.parametrize(
+    ("executable", "message"),
+    [
+        (None, NO_INTERPRETER),
+        ("", NO_INTERPRETER),
+        ("frozen", NO_INTERPRETER),
+        (shutil.which("false"), "the process that read it ended with exit code 1"),
+    ],
+)
+def test_a_program_that_embeds_python_is_not_started_again(tmp_path, monkeypatch, executable, message):
+    pd.DataFrame({"y": [1.0]}).to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr(sys, "frozen", executable == "frozen", raising=False)
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(DataError, match=message):
         read_table(tmp_path / "a.parquet", Columns())
 
 
-def test_no_process_and_no_thread_stays(tmp_path):
-    import threading
-
-    (tmp_path / "a.xlsx").write_bytes(BOOKS["plain.xlsx"])
+def test_no_process_and_no_thread_stays(hostile):
     with pytest.raises(DataError):
-        read_raw(tmp_path / "a.xlsx")
+        read_raw(hostile("plain.xlsx"))
     assert not [thread for thread in threading.enumerate() if "seqcast-reader" in thread.name]
     children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
     commands = [Path("/proc", child, "cmdline").read_text() for of_thread in children for child in of_thread]

@@ -1,5 +1,6 @@
 """Tables that are written can be opened in a spreadsheet without running what somebody wrote into an id."""
 
+import csv
 import io
 
 import numpy as np
@@ -18,14 +19,12 @@ def frame(ids, **columns):
     return pd.DataFrame({"unique_id": ids, "ds": DAYS[: len(ids)], "seqcast": [-1.5, 2.0][: len(ids)], **columns})
 
 
-@pytest.mark.parametrize("kind", ["str", "object", "category"])
-@pytest.mark.parametrize("text", [FORMULA, "+1", "-5", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1+1"])
+@pytest.mark.parametrize(("kind", "text"), [("str", FORMULA), ("object", "-5"), ("category", "＝1+1")])
 def test_text_is_defused(tmp_path, kind, text):
     table = frame([text, "plain"]).astype({"unique_id": kind})
     write_table(table, tmp_path / "a.csv", safe_formulas=True)
     read = pd.read_csv(tmp_path / "a.csv")
-    assert read["unique_id"].tolist()[1] == "plain"
-    assert read["unique_id"].tolist()[0].startswith("'")
+    assert read["unique_id"].tolist() == ["'" + text, "plain"]
     assert read["seqcast"].tolist() == [-1.5, 2.0]
     assert read["ds"].tolist() == ["2024-01-01", "2024-01-02"]
 
@@ -46,8 +45,6 @@ def test_no_cell_begins_with_a_formula(texts):
         out = io.StringIO()
         patch.setattr("sys.stdout", out)
         write_table(frame(texts), None, safe_formulas=True)
-    import csv
-
     for row in list(csv.reader(io.StringIO(out.getvalue(), newline="")))[1:]:
         if row:
             assert not row[0].startswith(_FORMULAS)

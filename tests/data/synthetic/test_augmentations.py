@@ -7,25 +7,13 @@ from seqcast.data.synthetic import Season, augmentations
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)
-CHANGES = [
-    "mixed",
-    "reversed_in_time",
-    "negated",
-    "modulated",
-    "wandering",
-    "exponentiated",
-    "censored",
-    "quantised",
-    "with_outliers",
-    "with_gaps",
-]
+CHANGES = ["mixed", "reversed_in_time", "negated", "modulated", "wandering", "exponentiated", "censored", "quantised"]
+CHANGES += ["with_outliers", "with_gaps", "growing"]
+LONGER = Season(7, 28)
 
 
 def changed(name, share=1.0, values=VALUES):
     return getattr(augmentations, name)(np.random.default_rng(1), values, share)
-
-
-LONGER = Season(7, 28)
 
 
 def with_longer(values, share=1.0, season=LONGER):
@@ -45,57 +33,10 @@ def test_a_share_of_the_series_is_changed(name):
     np.testing.assert_array_equal(VALUES, before)
 
 
-def test_mixtures_are_within_what_is_mixed():
-    standard = (VALUES - VALUES.mean(axis=1, keepdims=True)) / VALUES.std(axis=1, keepdims=True)
-    mixtures = changed("mixed")
-    np.testing.assert_allclose(mixtures.mean(axis=1), 0, atol=1e-9)
-    assert np.abs(mixtures).max() <= np.abs(standard).max()
-    # Some are of two series: two weights explain them wholly.
-    first = mixtures[0]
-    gains, *_ = np.linalg.lstsq(standard.T, first, rcond=None)
-    np.testing.assert_allclose(standard.T @ gains, first, atol=1e-9)
-
-
-def test_levels_that_are_added_go_on_and_are_of_the_size_of_the_series():
-    added = changed("wandering") - VALUES
-    share = added.std(axis=1) / VALUES.std(axis=1)
-    assert 0.09 < share.min() < 0.2
-    assert 1.5 < share.max() < 2.1
-    centred = added - added.mean(axis=1, keepdims=True)
-    going_on = (centred[:, 1:] * centred[:, :-1]).sum(axis=1) / (centred**2).sum(axis=1)
-    # From every second step's value that comes again to nearly all of it.
-    assert np.quantile(going_on, 0.05) > 0.25
-    assert np.quantile(going_on, 0.95) > 0.9
-
-
 def test_exponentials_are_positive_and_keep_the_order():
     grown = changed("exponentiated")
     assert grown.min() > 0
     assert (np.argsort(grown, axis=1) == np.argsort(VALUES, axis=1)).all()
-
-
-def test_series_rise_more_often():
-    falling = np.concatenate([-VALUES, VALUES])
-    turned = changed("rising", values=falling)
-    np.testing.assert_array_equal(np.abs(turned), np.abs(falling))
-    assert (turned[:, 60:].mean(axis=1) >= turned[:, :20].mean(axis=1)).all()
-    half = changed("rising", 0.5, falling)
-    falls = falling[:, 60:].mean(axis=1) < falling[:, :20].mean(axis=1)
-    np.testing.assert_array_equal(half[~falls], falling[~falls])
-    assert 0.4 < (half[falls] != falling[falls]).any(axis=1).mean() < 0.6
-
-
-def test_some_series_grow_along_a_line():
-    added = changed("growing") - VALUES
-    steps = np.diff(added, axis=1)
-    np.testing.assert_allclose(steps, np.repeat(steps[:, :1], steps.shape[1], axis=1), atol=1e-9)
-    np.testing.assert_allclose(added[:, 0], 0.0, atol=1e-12)
-    rises = added[:, -1] / VALUES.std(axis=1)
-    assert (rises > 0.299).all()
-    assert (rises < 10.01).all()
-    assert rises.min() < 0.5
-    assert rises.max() > 5
-    assert 0.4 < (changed("growing", 0.5) != VALUES).any(axis=1).mean() < 0.6
 
 
 def test_a_longer_season_is_added_to_a_share_of_the_series():
@@ -112,14 +53,6 @@ def test_a_longer_season_is_added_to_a_share_of_the_series():
     assert 0.2 < rows_changed(with_longer(VALUES, 0.4)).mean() < 0.55
     assert not rows_changed(with_longer(VALUES, 0.0)).any()
     assert with_longer(VALUES, season=Season(7)) is VALUES
-
-
-def test_censored_series_rest_at_a_cap_or_a_floor():
-    cut = changed("censored")
-    rests = [np.sum(row == row.max()) > 1 or np.sum(row == row.min()) > 1 for row in cut]
-    assert np.mean(rests) > 0.9
-    same = cut == VALUES
-    assert 0.4 < same.mean() < 0.99
 
 
 def test_gaps_leave_half_of_a_series():

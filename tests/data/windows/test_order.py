@@ -1,11 +1,13 @@
 """Windows in shards: each once a pass, the same for a seed, few shards at a time, whatever the number of processes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.order import BATCHES_A_VISIT, ShardOrder, Shards
+from seqcast.data.windows.order import BATCHES_A_VISIT, BatchOrder, ShardOrder, Shards
 from seqcast.errors import SpecError
 
 few = settings(max_examples=80, deadline=None)
@@ -54,13 +56,11 @@ def test_few_shards_at_a_time_and_all_of_them_soon():
     counts, at_once, batch_size = np.full(12, 20_000), 3, 10
     order = ShardOrder(Shards(counts, at_once), batch_size=batch_size, seed=0)
     ends = np.cumsum(counts)
-    seen, changes, before = set(), 0, None
+    seen = set()
     for k in range(12 // at_once * BATCHES_A_VISIT):
         windows, counting = order.batch(k)
         shards = set(np.searchsorted(ends, windows[counting], side="right").tolist())
         assert len(shards) <= 2 * at_once  # at the end of a visit a batch may have windows of the next one
-        changes += before is not None and not shards <= before
-        before = shards if before is None or not shards <= before else before
         seen |= shards
     assert seen == set(range(12))
 
@@ -92,6 +92,18 @@ def test_processes_share_each_batch_and_its_shards(counts, world_size, number):
         assert len(set().union(*owner)) == sum(map(len, owner))
 
 
-def test_a_rank_that_there_is_not_is_refused():
+@few
+@given(st.integers(1, 40), st.integers(1, 64), st.none() | st.integers(1, 9), st.integers(1, 5), st.integers(0, 9))
+def test_processes_share_each_batch_of_one_store(count, batch_size, steps, world_size, number):
+    options = {"batch_size": batch_size, "seed": 3, "steps": steps}
+    windows, counting = BatchOrder(count, **options).batch(number)
+    shares = [BatchOrder(count, **options, rank=rank, world_size=world_size) for rank in range(world_size)]
+    parts = [share.batch(number) for share in shares]
+    assert len({len(part) for part, _ in parts}) == 1
+    assert [one for part, own in parts for one in part[own]] == windows[counting].tolist()
+
+
+@pytest.mark.parametrize("make", [partial(BatchOrder, 4), partial(ShardOrder, Shards(np.array([3, 3]), 1), seed=0)])
+def test_a_rank_that_there_is_not_is_refused(make):
     with pytest.raises(SpecError, match="rank: expected 0 to 1, received 2"):
-        ShardOrder(Shards(np.array([3, 3]), 1), batch_size=2, seed=0, rank=2, world_size=2)
+        make(batch_size=2, rank=2, world_size=2)

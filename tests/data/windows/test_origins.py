@@ -43,6 +43,7 @@ def test_validation_targets_start_after_training_targets(fraction):
         assert not trained & set(valid[0][1].ravel())
         assert (lengths - starts)[:1] == max(5, fraction * 100)
         assert starts[3] == 15  # too short to be divided
+        assert validation_starts(np.array([5]), context_length=4, horizon=1, fraction=fraction).tolist() == [5]
 
 
 def test_very_many_validation_windows_are_cut_down():
@@ -51,11 +52,6 @@ def test_very_many_validation_windows_are_cut_down():
     _, valid = training_windows(reader, starts, 2, batch_size=8, most_validation=10)
     assert valid.count == 10
     assert set(valid[0][1].ravel()) == {97.0, 98.0, 99.0}
-
-
-def test_validation_of_one_step():
-    starts = validation_starts(np.array([5]), context_length=4, horizon=1, fraction=0.1)
-    assert starts.tolist() == [5]
 
 
 def test_cutoffs():

@@ -1,0 +1,7 @@
+"""Where these tests find what makes files: messy ones and hostile ones."""
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[2]
+sys.path[:0] = [str(TESTS / "fixtures" / "messy"), str(TESTS / "fuzz")]

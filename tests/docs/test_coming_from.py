@@ -135,22 +135,6 @@ def test_a_name_that_is_not_there_is_found(name):
     assert wrong(name, OURS).startswith(name)
 
 
-def words(peer, column):
-    return {word for name in names_of(peer)[column] for word in re.findall(r"\w+", name)}
-
-
-def test_names_of_the_overview_are_those_of_the_pages():
-    text = (PAGES / "index.md").read_text()
-    table = text.split("## One idea, many names\n")[1].split("\n## ")[0]
-    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("|")][2:]
-    assert len(rows) > 10
-    for what, ours, elsewhere in rows:
-        assert set(re.findall(r"`(\w+)`", ours)) <= set().union(*(words(peer, 1) for peer in PEERS)), what
-        for part in elsewhere.split(","):
-            peer, *names = re.findall(r"\w+", part)
-            assert set(names) - {"and"} <= words(peer.lower(), 0), (what, part)
-
-
 def test_versions_are_those_that_are_installed():
     text = (PAGES / "index.md").read_text().split("## Which versions\n")[1]
     said = dict(re.findall(r"\| (\w+) \| (\d+(?:\.\d+)+) ", text))

@@ -46,7 +46,6 @@ SMALLER = {
     },
     "large-data": CHOSEN | COMMAND,
     "long-horizons": named('preset="classic", ') | CHOSEN,
-    "looking-inside": named('preset="segment", ') | {"step_size=13": "step_size=60", "windows[-20:]": "windows[-2:]"},
     "many-series": CHOSEN,
     "new-series": NAMED,
     "reproducibility": {
@@ -54,9 +53,6 @@ SMALLER = {
         "n_windows=4": "n_windows=1",
     },
     "small-data": {},
-    "tuning": named('preset="classic", space=space, trials=4, level=(), ')
-    | CHOSEN
-    | {'time_limit="10 min"': "trials=2, ensemble=1, workers=1", "trials=4": "trials=2, ensemble=1, workers=1"},
 }
 
 

@@ -3,8 +3,9 @@
     python benchmarks/peers/coming_from.py                 # all pages
     python benchmarks/peers/coming_from.py darts prophet   # some of them
 
-Each page has programs, which run in its order in an empty folder (the first line of a block is the name of its file):
-`with_PEER.py` in the peer's environment, all others in this one. The last line that `with_PEER.py` and
+Each page has programs, which run in its order in an empty folder (the first line of a block is the name of its file),
+after the one of `index.md` that makes the data where the page refers to it: `with_PEER.py` in the peer's environment,
+all others in this one. The last line that `with_PEER.py` and
 `with_seqcast.py` print is the shape of their result, which has to be the same. Names in the first column of the page's
 table have to be in the peer, those in the second column in seqcast: classes, functions, methods, arguments. It prints a
 table, and exits with 1 if anything is wrong. The standard library is enough, since this file looks up the names in each
@@ -58,9 +59,12 @@ OURS = "seqcast.tune seqcast.network seqcast.interop.sktime seqcast.evaluation s
 
 
 def programs_of(peer):
-    """Return the programs of a page by the names of their files, in order."""
+    """Return the programs of a page by the names of their files, in order, after those that make its data."""
+    text = (PAGES / f"{peer}.md").read_text()
+    if "(index.md#the-data)" in text:
+        text = (PAGES / "index.md").read_text() + text
     programs = {}
-    for block in re.findall(r"^```python\n(.*?)^```", (PAGES / f"{peer}.md").read_text(), flags=re.DOTALL | re.M):
+    for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.M):
         name = re.match(r"# (\w+\.py)\n", block)
         if name is None:
             raise ValueError(f"{peer}.md: a program that does not begin with the name of its file:\n{block}")

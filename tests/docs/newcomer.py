@@ -47,7 +47,10 @@ def installing(programs):
 
 def run_scripts(path):
     """Run the scripts of a page, each in a process of its own; that of a library that is not here is left out."""
-    for program in page_programs.programs_of(path.read_text(encoding="utf-8")):
+    text = path.read_text(encoding="utf-8")
+    if "(index.md#the-data)" in text:
+        text = path.with_name("index.md").read_text(encoding="utf-8") + text
+    for program in page_programs.programs_of(text):
         name, began = script_of(program), time.perf_counter()
         assert name, f"{path.name}, line {program.line}: no script"
         if name == f"with_{path.stem}.py" and importlib.util.find_spec(path.stem) is None:

@@ -61,6 +61,10 @@ def test_our_programs_run_and_print_what_the_page_says(peer, tmp_path, monkeypat
         assert said == printed or not (said or name.startswith("with_")), name
 
 
+def test_each_page_makes_its_data_first():
+    assert {next(iter(programs_of(peer))) for peer in PEERS} == {"make_data.py"}
+
+
 @pytest.mark.parametrize("peer", PEERS)
 def test_names_of_ours_are_there_and_options_are_taken(peer):
     """Values too are right: specs are made, and estimators check what they are given."""

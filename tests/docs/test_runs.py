@@ -56,15 +56,10 @@ WHOLE = {
     },
     "how-to/large-data": CHOSEN | COMMAND,
     "how-to/long-horizons": named('preset="classic", ') | CHOSEN,
-    "how-to/looking-inside": named('preset="segment", ')
-    | {"step_size=13": "step_size=60", "windows[-20:]": "windows[-2:]"},
     "how-to/many-series": CHOSEN,
     "how-to/new-series": NAMED,
     "how-to/reproducibility": {"Forecaster(12, ": f"Forecaster(12, {TINY}, ", "n_windows=4": "n_windows=1"},
     "how-to/small-data": {},
-    "how-to/tuning": named('preset="classic", space=space, trials=4, level=(), ')
-    | CHOSEN
-    | {'time_limit="10 min"': "trials=2, ensemble=1, workers=1", "trials=4": "trials=2, ensemble=1, workers=1"},
 }
 # Changes of pages whose Python alone runs, sections that are left out, and what holds of the names and the folder.
 PYTHON = {

@@ -173,9 +173,8 @@ def test_bodies_that_are_open_share_the_memory(models):
 
 
 @contextlib.contextmanager
-def running(settings=None):
-    """The address of a server that runs in a thread, its connections and its service."""
-    settings = settings or ServerSettings(time_limit=0.5)
+def running(settings):
+    """The address of a server that runs in a thread, and its service."""
     app = create_app(settings)
     server = server_of(app, settings)
     listener = listen("127.0.0.1", 0)
@@ -184,25 +183,16 @@ def running(settings=None):
     thread.start()
     wait_until(lambda: server.started and app.state.service.is_ready)
     try:
-        yield address, server.server_state.connections, app.state.service
+        yield address, app.state.service
     finally:
         server.should_exit = True
         thread.join()
 
 
-def answer(connection):
-    """What comes until the server closes a connection."""
-    data = b""
-    with contextlib.suppress(ConnectionError):
-        while part := connection.recv(1 << 16):
-            data += part
-    return data
-
-
-def is_alive(address):
-    with socket.create_connection(address, timeout=30) as connection:
-        connection.sendall(GET)
-        return connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+@pytest.fixture(scope="module")
+def address():
+    with running(ServerSettings(time_limit=0.5)) as (address, _):
+        yield address
 
 
 @pytest.mark.parametrize(
@@ -215,8 +205,8 @@ def is_alive(address):
         (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n" * 1000),
     ],
 )
-def test_what_leads_to_nothing_is_not_read_for_ever(first, again):
-    with running() as (address, *_), socket.create_connection(address, timeout=60) as endless:
+def test_what_leads_to_nothing_is_not_read_for_ever(address, first, again):
+    with socket.create_connection(address, timeout=60) as endless:
         sent = 0
         with contextlib.suppress(ConnectionError):
             endless.sendall(first)
@@ -224,13 +214,15 @@ def test_what_leads_to_nothing_is_not_read_for_ever(first, again):
                 endless.sendall(again)
                 sent += len(again)
         assert sent < 50_000_000
-        assert is_alive(address)
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(GET)
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 def test_a_client_that_goes_is_not_computed_for(models):
     settings = ServerSettings(models=models[:1], batch_size=1, time_limit=60, watch=0)
     go, asked = threading.Event(), []
-    with running(settings) as (address, _, service):
+    with running(settings) as (address, service):
 
         def run(queries):
             asked.extend(query.horizon for query in queries)

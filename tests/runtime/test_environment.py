@@ -4,8 +4,6 @@ import json
 import sys
 from importlib import metadata
 
-import pytest
-
 from seqcast.runtime import environment
 from seqcast.runtime.environment import Environment
 
@@ -20,11 +18,6 @@ NEEDED = [
 ]
 
 
-@pytest.fixture
-def needed(monkeypatch):
-    monkeypatch.setattr(environment.metadata, "requires", lambda name: NEEDED)
-
-
 def test_this_environment_has_all_that_is_needed():
     found = Environment.current()
     assert found.problems == []
@@ -35,7 +28,8 @@ def test_this_environment_has_all_that_is_needed():
     assert 1 <= found.threads <= found.cores
 
 
-def test_what_is_missing_or_does_not_fit_is_a_problem(needed):
+def test_what_is_missing_or_does_not_fit_is_a_problem(monkeypatch):
+    monkeypatch.setattr(environment.metadata, "requires", lambda name: NEEDED)
     found = Environment.current()
     assert list(found.packages) == ["numpy", "nothing-of-this-name", "pandas"]
     assert found.extras == {"polars": {"polars": metadata.version("polars")}, "far": {"nor-of-this": None}}
@@ -55,20 +49,15 @@ def test_a_backend_that_is_not_there_is_a_problem(monkeypatch):
 
 
 def test_a_backend_may_tell_no_devices(monkeypatch):
-    def untold():
-        raise AttributeError("list_devices")
-
-    monkeypatch.setattr("keras.distribution.list_devices", untold)
+    monkeypatch.delattr("keras.distribution.list_devices")
     found = Environment.current()
     assert found.devices == ()
     assert found.problems == []
 
 
 def test_a_source_tree_that_was_not_installed_needs_nothing(monkeypatch):
-    def unknown(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(environment.metadata, "requires", unknown)
+    requires = environment.metadata.requires
+    monkeypatch.setattr(environment.metadata, "requires", lambda _: requires("nothing-of-this-name"))
     assert Environment.current().packages == {}
 
 

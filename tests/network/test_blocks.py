@@ -38,51 +38,29 @@ CHOICES = {
 
 def all_pairs(choices):
     """Return few combinations in which each pair of choices of two boxes meets."""
-    names = list(choices)
-    everything = [dict(zip(names, values, strict=True)) for values in itertools.product(*choices.values())]
-    rng = np.random.default_rng(0)
-    rng.shuffle(everything)
-
-    def pairs(chosen):
-        return set(itertools.combinations(chosen.items(), 2))
-
-    missing = set().union(*(pairs(one) for one in everything))
-    few = []
+    everything = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    np.random.default_rng(0).shuffle(everything)
+    pairs = [set(itertools.combinations(one.items(), 2)) for one in everything]
+    few, missing = [], set().union(*pairs)
     while missing:
-        best = max(everything[:400], key=lambda one: len(pairs(one) & missing))
-        best = best if pairs(best) & missing else next(one for one in everything if pairs(one) & missing)
-        missing -= pairs(best)
-        few.append(best)
+        best = max(range(len(pairs)), key=lambda place: len(pairs[place] & missing))
+        missing -= pairs[best]
+        few.append(everything[best])
     return few
 
 
-COMBINATIONS = all_pairs(CHOICES)
+each_combination = pytest.mark.parametrize(
+    "chosen", all_pairs(CHOICES), ids=lambda chosen: " ".join(map(str, chosen.values()))
+)
 
 
 def build(chosen, **changes):
-    window = WindowSpec(
-        horizon=HORIZON,
-        features=3,
-        targets=2,
-        static=0 if chosen["static"] is None else 2,
-        future=chosen["future"],
-        target_features=(2, 0),
-        observed=chosen["observed"],
-        season_length=SEASON,
-    )
-    spec = NetworkSpec(
-        encoder_units=(4,),
-        decoder_units=(4,),
-        cell=chosen["cell"],
-        segment=chosen["segment"],
-        residual=chosen["residual"],
-        normalise=changes.get("normalise", chosen["normalise"]),
-        static_input=chosen["static"] or "state",
-        attention=chosen["attention"],
-        bidirectional=changes.get("bidirectional", False),
-        **READING[chosen["reading"]],
-    )
-    return Seq2Seq(window, spec, seed=4)
+    own = {**chosen, **changes}
+    reading, static, future, observed = (own.pop(name) for name in ("reading", "static", "future", "observed"))
+    sizes = {"horizon": HORIZON, "features": 3, "targets": 2, "target_features": (2, 0), "season_length": SEASON}
+    window = WindowSpec(**sizes, static=2 if static else 0, future=future, observed=observed)
+    units = {"encoder_units": (4,), "decoder_units": (4,)}
+    return Seq2Seq(window, NetworkSpec(**units, **own, **READING[reading], static_input=static or "state"), seed=4)
 
 
 def batch(window, steps=OLD + NEW, horizon=11, rows=5):
@@ -109,7 +87,7 @@ def ready(window, inputs, start=0, end=None):
     return cut
 
 
-@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda chosen: " ".join(map(str, chosen.values())))
+@each_combination
 def test_states_suffice_and_shorter_horizons_begin_longer_ones(chosen):
     network = build(chosen)
     window, segment = network.window, network.network.segment
@@ -144,7 +122,7 @@ def test_states_suffice_and_shorter_horizons_begin_longer_ones(chosen):
         np.testing.assert_allclose(longest[:, :steps], shorter[:, :steps], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda chosen: " ".join(map(str, chosen.values())))
+@each_combination
 def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
     network, raw = build(chosen), build(chosen, normalise="none")
     raw.set_weights(network.get_weights())
@@ -181,7 +159,7 @@ def test_a_longer_horizon_reads_its_own_forecast(observed):
     network = build({**BLOCKS, "observed": observed, "attention": "none"})
     inputs = ready(network.window, batch(network.window))
     states = network.encode(inputs)
-    written = keras.ops.convert_to_numpy(network.decode(states, HORIZON))
+    written = to_numpy(network.decode(states, HORIZON))
     latest = inputs["past"][:, -1, 1]
     for start in (0, 3):
         new = np.zeros((5, 3, 3), "float32")
@@ -192,10 +170,10 @@ def test_a_longer_horizon_reads_its_own_forecast(observed):
             given["observed"] = np.ones_like(new)
             given["observed"][:, :, 1] = 0.0  # ... and is marked as unseen
         states = network.update(states, given)
-        block = keras.ops.convert_to_numpy(network.decode(states, HORIZON))
+        block = to_numpy(network.decode(states, HORIZON))
         written = np.concatenate([written, block[:, written.shape[1] - start - 3 :]], axis=1)
     assert written.shape[1] == 11
-    whole = keras.ops.convert_to_numpy(network.decode(network.encode(inputs), 11))
+    whole = to_numpy(network.decode(network.encode(inputs), 11))
     np.testing.assert_allclose(whole, written, atol=1e-5)
 
 
@@ -203,7 +181,7 @@ def test_attention_goes_on_over_what_was_appended():
     network = build({**BLOCKS, "observed": False})
     inputs = ready(network.window, batch(network.window))
     _, weights = network.decode(network.encode(inputs), 11, return_attention=True)
-    weights = keras.ops.convert_to_numpy(weights)
+    weights = to_numpy(weights)
     assert weights.shape == (5, 11, 4 + 2)  # ceil(11 / 3) tokens of past, and two segments of forecast
     np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
     assert weights[:, :HORIZON, 4:].max() == 0.0
@@ -211,28 +189,20 @@ def test_attention_goes_on_over_what_was_appended():
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])  # steps of one token look the same way
 
 
-# ---------------------------------------------------------------- refusals
-
-
-def test_incomplete_segments_are_refused():
+def test_updates_and_futures_that_do_not_fit_are_refused():
     network = build({**BLOCKS, "observed": False})
-    states = network.encode(ready(network.window, batch(network.window)))
+    given = ready(network.window, batch(network.window))
+    states = network.encode(given)
     for steps in (0, 2, 4):
         with pytest.raises(DataError, match=rf"whole segments of 3, received {steps} steps.*encode the whole past"):
             network.update(states, np.zeros((5, steps, 3), "float32"))
-
-
-def test_a_bidirectional_encoder_cannot_go_on():
-    network = build({**BLOCKS, "observed": False}, bidirectional=True)
-    states = network.encode(ready(network.window, batch(network.window)))
+    backwards = build({**BLOCKS, "observed": False}, bidirectional=True)
+    states = backwards.encode(given)
     with pytest.raises(SpecError, match=r"reads forwards only, received bidirectional=True.*encode the whole past"):
-        network.update(states, np.zeros((5, 3, 3), "float32"))
-    assert network.decode(states, HORIZON).shape == (5, HORIZON, 2)
+        backwards.update(states, np.zeros((5, 3, 3), "float32"))
+    assert backwards.decode(states, HORIZON).shape == (5, HORIZON, 2)
     with pytest.raises(SpecError, match=r"horizon: expected at most the trained one, 5, .*received 6"):
-        network.decode(states, 6)
-
-
-def test_the_observed_channel_and_the_known_future_are_asked_for():
+        backwards.decode(states, 6)
     network = build({**BLOCKS, "future": 1})
     inputs = batch(network.window)
     states = network.encode(ready(network.window, inputs))

@@ -11,28 +11,21 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from seqcast.network.cells import CELLS, SimpleRNNCell
+from seqcast.network.cells import CELLS
 from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor
+from seqcast.network.plain_keras import LAYERS
 from seqcast.network.recurrent import RecurrentStack, Scanned
+
+from .networks import drawn_stack
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="kernels of JAX")
 
-KERAS_LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 each_cell = pytest.mark.parametrize("name", CELLS)
 
 # Each example compiles three programs, so there are few, and none to find a smaller one that fails too. They are the
 # same in every run, so that the cache of compiled programs holds them. `make fuzz` takes more.
 EXAMPLES = max(3, int(os.environ.get("SEQCAST_FUZZ", "0")) // 500)
 few = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-
-
-def drawn_stack(name, units, features, *, bidirectional=False, seed=0):
-    """Return a stack with all weights drawn, the biases too."""
-    stack = RecurrentStack(units, features, cell=name, bidirectional=bidirectional)
-    rng = np.random.default_rng(seed)
-    for weight in stack.weights:
-        weight.assign(rng.normal(size=weight.shape) * 0.5)
-    return stack
 
 
 def drawn_mask(rng, padding, batch, steps):
@@ -64,7 +57,7 @@ def keras_layer(cell, name, **options):
     options |= {"activation": jnp.tanh, "return_sequences": True, "return_state": True}
     # Its own first weights would be drawn, by a program for each shape.
     options |= {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
-    layer = getattr(keras.layers, KERAS_LAYERS[name])(cell.units, **options)
+    layer = getattr(keras.layers, LAYERS[name])(cell.units, **options)
     layer.build((None, None, cell.features or 1))
     if cell.kernel is None:
         layer.weights[0].assign(np.zeros(layer.weights[0].shape))
@@ -131,7 +124,7 @@ def compare(name, units, features, batch, steps, *, started, bidirectional, padd
     """Compare the loops with Keras's layers and with those of all backends; 0 features are none."""
     rng = np.random.default_rng(seed)
     dtype = keras.config.floatx()
-    stack = drawn_stack(name, units, features, bidirectional=bidirectional, seed=seed)
+    stack = drawn_stack(units, features, cell=name, bidirectional=bidirectional, seed=seed)
     x = rng.normal(size=(batch, steps, features)).astype(dtype) if features else None
     start = None
     if started or not features:
@@ -177,45 +170,14 @@ def test_without_input_they_are_those_of_keras_fed_with_zeros(name, **case):
     compare(name, features=0, started=True, bidirectional=False, padding="none", **case, tolerance=1e-5)
 
 
-@each_cell
-@pytest.mark.parametrize("features", [0, 3])
-def test_backwards_is_forwards_through_the_mirror(name, features):
-    rng = np.random.default_rng(1)
-    (cell,) = drawn_stack(name, (4,), features, seed=2).layers_forward
-    x = rng.normal(size=(6, 3, 5)).astype("float32") if features else None  # [T, f, B]
-    start = tuple(rng.normal(size=(4, 5)).astype("float32") for _ in range(cell.state_count))
-    pulls = [rng.normal(size=(6, 4, 5)), *(rng.normal(size=(4, 5)) for _ in start)]
-
-    def total(x, start, reverse):
-        mirrored = x if x is None or reverse else jnp.flip(x, 0)
-        outputs, last = FeaturesMajor().run(cell, mirrored, start, length=6, reverse=reverse)
-        results = [outputs if reverse else jnp.flip(outputs, 0), *last]
-        return sum(jnp.sum(pull * result) for pull, result in zip(pulls, results, strict=True)), results
-
-    gradient = jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True), static_argnums=2)
-    both = [gradient(x, start, reverse) for reverse in (True, False)]
-    assert_same(*jax.tree.map(np.asarray, both), tolerance=1e-6)
-
-
 def test_there_is_a_kernel_for_every_cell():
     assert set(RECURRENCES) == set(CELLS.values())
-
-
-def test_a_cell_without_a_kernel_is_scanned(monkeypatch):
-    class Forgetful(SimpleRNNCell):
-        """A cell that nobody wrote a gradient for."""
-
-    monkeypatch.setitem(CELLS, "forgetful", Forgetful)
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 2)))
-    scanned, fast = (RecurrentStack((4,), 2, cell=cell, seed=1) for cell in ("forgetful", "simple_rnn"))
-    assert isinstance(scanned.loop_backend, Scanned)
-    assert isinstance(fast.loop_backend, FeaturesMajor)
-    np.testing.assert_allclose(scanned.sequence(x)[0], fast.sequence(x)[0], atol=1e-6)
+    assert all(isinstance(RecurrentStack((4,), 2, cell=cell).loop_backend, FeaturesMajor) for cell in CELLS)
 
 
 def check_finite_differences(name):
     """Compare gradients, and gradients of gradients, with finite differences, in double precision."""
-    (cell,) = drawn_stack(name, (3,), 2, seed=3).layers_forward
+    (cell,) = drawn_stack((3,), 2, cell=name, seed=3).layers_forward
     rng = np.random.default_rng(4)
     x, valid = rng.normal(size=(4, 2, 3)), jnp.asarray(rng.random(size=(4, 1, 3)) < 0.7)
     start = tuple(rng.normal(size=(3, 3)) for _ in range(cell.state_count))

@@ -18,7 +18,6 @@ if keras.backend.backend() == "jax":
     import jax
 
     from seqcast.network import jax_steps
-    from seqcast.network.jax_train_step import StepState, TrainStep, is_divisible, part_rows
 
 PLAIN = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
 OBSERVED = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,), observed=True, season_length=4)
@@ -61,32 +60,23 @@ def on(monkeypatch):
     return train
 
 
-ZEROS = NetworkSpec(encoder_units=(6,), decoder_units=(5,))
+SMALL = {"encoder_units": (6,), "decoder_units": (5,)}
+AHEAD = {"decoder_input": "position", "decoding": "parallel", "normalise": "last", "residual": "seasonal"}
+FED = {"decoder_input": "scheduled", "sampling_steps": 4}
+ZEROS = NetworkSpec(**SMALL)
 NETWORKS = {
     "dropout": NetworkSpec(encoder_units=(6, 4), decoder_units=(5, 3), dropout=0.4),
-    "attention, regularised": NetworkSpec(
-        encoder_units=(6,), decoder_units=(5,), attention="dot", cell="lstm", regularizer={"kernel": "l2"}
-    ),
-    "quantile, scheduled": NetworkSpec(
-        encoder_units=(6,),
-        decoder_units=(5,),
-        head="quantile",
-        quantiles=(0.1, 0.5),
-        decoder_input="scheduled",
-        sampling_steps=4,
-    ),
-    "student_t": NetworkSpec(encoder_units=(6,), decoder_units=(5,), head="student_t"),
-    "segments": NetworkSpec(
-        encoder_units=(6,),
-        decoder_units=(5, 4),
-        segment=2,
-        decoder_input="position",
-        decoding="parallel",
-        normalise="last",
-        residual="seasonal",
-        dropout=0.4,
-    ),
+    "attention, regularised": NetworkSpec(**SMALL, attention="dot", cell="lstm", regularizer={"kernel": "l2"}),
+    "quantile, scheduled": NetworkSpec(**SMALL, **FED, head="quantile", quantiles=(0.1, 0.5)),
+    "student_t": NetworkSpec(**SMALL, head="student_t"),
+    "segments": NetworkSpec(encoder_units=(6,), decoder_units=(5, 4), segment=2, dropout=0.4, **AHEAD),
 }
+
+
+def assert_close(ours, theirs):
+    """Compare the weights of two engines, as they are up to the order of sums."""
+    for one, other in zip(ours.model.weights, theirs.model.weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -103,8 +93,7 @@ def test_any_number_of_cores_gives_the_same_weights(on, name):
         assert history.parts == together.parts == cores
         for metric in ("loss", "mae"):
             np.testing.assert_allclose(history[metric], alone_history[metric], rtol=1e-5)
-        for ours, theirs in zip(together.model.weights, alone.model.weights, strict=True):
-            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=0)
+        assert_close(together, alone)
 
 
 @pytest.mark.parametrize(
@@ -125,70 +114,27 @@ def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, part
     for cores in other_cores:
         together, history, _ = on(cores, NETWORKS[name], training, observed=True)
         assert history.epochs == alone_history.epochs
-        for ours, theirs in zip(together.weights, alone.weights, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+        assert all(map(np.array_equal, together.weights, alone.weights))
 
 
-def test_threads_of_the_process_do_not_change_bits(monkeypatch):
-    """Those that the environment asks for, on batches that are large enough for two of them."""
-    waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 600)[:, None])[:, :, None]
-    options = {"encoder_units": (48,), "cell": "lstm", "dropout": 0.1, "optimizer": "muon", "epochs": 2}
-    found, counts = [], []
-
-    def counted(function, rows, count):
-        counts.append(count)
-        return in_threads(function, rows, count)
-
-    monkeypatch.setattr(jax_steps, "in_threads", counted)
-    for threads in (1, 2):
-        monkeypatch.setenv("SEQCAST_THREADS", str(threads))
-        model = Seq2SeqRegressor(random_state=0, verbose=0, batch_size=256, parts=3, **options)
-        model.fit(waves[:, :12], waves[:, 12:])
-        assert model.engine_.parts == 3
-        assert {*counts[-6:]} == {threads}
-        found.append((model.history_.epochs, model.predict(waves[:9, :12]).tobytes()))
-    assert found[0] == found[1]
+UNCOMPILED = "on 'jax', or in steps that are not compiled one by one"
+UNDIVIDED = "with a loss that is scaled, or a step of one's own"
 
 
-def test_a_step_is_its_parts_combined():
-    """Whoever computes the parts, and in whatever order: gradients and loss are those of the whole batch."""
-    training = TrainingSpec(epochs=1, batch_size=BATCH, metrics=["mae"], learning_rate_schedule="constant")
-    engine = Engine(NETWORKS["dropout"], training, seed=3)
-    batches = windows(teach=False, observed=True)
-    engine.fit(batches, window=OBSERVED, verbose=0)
-    model, batch = engine.model, batches[0]
-    groups = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
-    state = StepState(*([variable.value for variable in group] for group in (*groups, model.metrics_variables)))
-    step = TrainStep(model)
-    grad_part, combine = jax.jit(step.grad_part), jax.jit(step.combine)
-    (whole,) = (grad_part(state.without_optimizer, batch, rows) for rows in part_rows(16, 1))
-    for count in (2, 3):
-        parts = {k: grad_part(state.without_optimizer, batch, rows) for k, rows in enumerate(part_rows(16, count))}
-        combined = combine([parts[k] for k in range(count)])
-        np.testing.assert_allclose(combined["loss"], whole["loss"], rtol=1e-5)
-        np.testing.assert_allclose(combined["share"], whole["share"], rtol=1e-6)
-        for ours, theirs in zip(combined["gradients"], whole["gradients"], strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    logs, after = jax.jit(step.apply)(state, batch, combined)
-    assert sorted(logs) == ["loss", "mae"]
-    for before, now in zip(state, after, strict=True):
-        assert [value.shape for value in now] == [value.shape for value in before]
-    assert np.abs(after.trainable[0] - state.trainable[0]).max() > 0
-
-
-def test_parts_that_do_not_add_up_are_refused(on):
-    parts = TrainingSpec(epochs=1, batch_size=BATCH, parts=2, optimizer=keras.optimizers.Adam(loss_scale_factor=2.0))
-    with pytest.raises(SpecError, match="parts: expected None or 1 with a loss that is scaled"):
-        on(2, ZEROS, parts)
-
-
-def test_parts_need_steps_that_are_compiled_for_jax():
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"run_eagerly": True}, UNCOMPILED),
+        ({"optimizer": keras.optimizers.Adam(loss_scale_factor=2.0)}, UNDIVIDED),
+        ({"optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())}, UNDIVIDED),
+        ({"loss": "mse"}, UNDIVIDED),
+    ],
+)
+def test_parts_that_do_not_add_up_to_the_whole_are_refused(options, words):
     model = Seq2Seq(PLAIN, ZEROS, seed=0)
-    model.compile("adam", model.decoder.head.loss(), run_eagerly=True)
+    model.compile(**{"optimizer": "adam", "loss": model.decoder.head.loss(), **options})
     model.parts = 2
-    with pytest.raises(
-        SpecError, match="parts: expected None or 1 on 'jax', or in steps that are not compiled one by one"
-    ):
+    with pytest.raises(SpecError, match=f"parts: expected None or 1 {words}"):
         model.make_train_function()
     model.parts = 1
     model.make_train_function()
@@ -228,20 +174,7 @@ def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
         monkeypatch.setattr(jax_steps, "LARGEST_SCRATCH", limit)
         together, _, seen = on(2, ZEROS, training)
         assert seen == [parts] * 6
-        for ours, theirs in zip(together.model.weights, alone.model.weights, strict=True):
-            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=0)
-
-
-def test_a_step_that_is_not_keras_s_is_not_divided(on):
-    """A loss that is scaled, a step or a loss of a subclass: parts would not add up to the whole."""
-    engine, _, _ = on(2, ZEROS, TrainingSpec(epochs=1, batch_size=BATCH))
-    assert is_divisible(engine.model)
-    engine.model.compile(optimizer=keras.optimizers.Adam(loss_scale_factor=2.0), loss=engine.model.loss)
-    assert not is_divisible(engine.model)
-    engine.model.compile(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()), loss=engine.model.loss)
-    assert not is_divisible(engine.model)
-    engine.model.compile(optimizer="adam", loss="mse")
-    assert not is_divisible(engine.model)
+        assert_close(together, alone)
 
 
 @pytest.fixture
@@ -252,25 +185,23 @@ def set_policy():
     keras.config.set_dtype_policy(before)
 
 
-MIXED = {
-    "mixed_bfloat16": [{"attention": "dot", "dropout": 0.1}],
-    "mixed_float16": [{}, {"decoder_input": "autoregressive", "cell": "lstm"}],
-}
-
-
-@pytest.mark.parametrize("policy", MIXED)
-def test_mixed_precision(set_policy, policy):
+@pytest.mark.parametrize(
+    ("policy", "options"),
+    [
+        ("mixed_bfloat16", {"attention": "dot", "dropout": 0.1}),
+        ("mixed_float16", {"decoder_input": "autoregressive", "cell": "lstm"}),
+    ],
+)
+def test_mixed_precision(set_policy, policy, options):
     set_policy(policy)
     waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 64)[:, None])[:, :, None]
-    for options in MIXED[policy]:
-        recipe = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 12}
-        model = Seq2SeqRegressor(encoder_units=8, random_state=0, verbose=0, **recipe, **options)
-        model.fit(waves[:, :12], waves[:, 12:])
-        loss, network = model.history_["loss"], model.engine_.model
-        assert np.isfinite(model.predict(waves[:3, :12])).all()
-        assert loss[-1] < 0.9 * loss[0], options
-        assert network.compute_dtype == policy.removeprefix("mixed_")
-        assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
+    recipe = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "random_state": 0, "verbose": 0}
+    model = Seq2SeqRegressor(encoder_units=8, **recipe, **options).fit(waves[:, :12], waves[:, 12:])
+    loss, network = model.history_["loss"], model.engine_.model
+    assert np.isfinite(model.predict(waves[:3, :12])).all()
+    assert loss[-1] < 0.9 * loss[0]
+    assert network.compute_dtype == policy.removeprefix("mixed_")
+    assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
 
 
 def test_weights_of_half_precision_are_refused(set_policy):
@@ -282,8 +213,6 @@ def test_weights_of_half_precision_are_refused(set_policy):
 @pytest.mark.parametrize("cores", [1, 2])
 def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
     """Whole steps on one core, parts on two; with all programs kept, the weights are the same."""
-    import jax
-
     monkeypatch.setattr(jax_steps, "threads", lambda: cores)
     monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
     weights, live = [], []
@@ -300,5 +229,4 @@ def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
     unbounded, bounded = live[:6], live[6:]
     assert unbounded[-1] >= unbounded[0] + 3 * cores
     assert max(bounded) <= bounded[0] + cores
-    for ours, theirs in zip(*weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert all(map(np.array_equal, *weights))

@@ -22,12 +22,8 @@ def test_the_seed_alone_decides(initializer):
     assert np.abs(drawn(initializer, (4, 6), seed=1) - first).min() > 0
     assert first.dtype == keras.config.floatx()
     assert drawn(initializer, (4, 6), dtype="float16").dtype == "float16"
-
-
-@both
-def test_keras_writes_and_reads_it(initializer):
-    written = keras.initializers.serialize(initializer(seed=7))
-    np.testing.assert_array_equal(keras.initializers.deserialize(written)((3, 4)), initializer(seed=7)((3, 4)))
+    read = keras.initializers.deserialize(keras.initializers.serialize(initializer(seed=0)))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(read((4, 6))), first)
 
 
 def test_glorot_s_range_and_variance():

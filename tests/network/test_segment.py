@@ -4,68 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq
-from seqcast.network.decode_inputs import season_tokens
 from seqcast.network.segment import fold, token_count, unfold, whole_on_left, whole_on_right, write_in_blocks
-from seqcast.runtime.backend import to_numpy
 from seqcast.runtime.backend import to_numpy as numpy
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.network import NetworkSpec, WindowSpec
 
-PLAIN = WindowSpec(horizon=5, features=2, targets=1, target_features=(1,), context_length=8, season_length=4)
-RICH = WindowSpec(
-    horizon=5,
-    features=3,
-    targets=2,
-    static=2,
-    future=1,
-    target_features=(2, 0),
-    observed=True,
-    season_length=4,
-    context_length=8,
-)
-SIZES = {"encoder_units": (5, 4), "decoder_units": (5, 4)}
-PARALLEL = {"decoder_input": "position", "decoding": "parallel"}
-
-NETWORKS = {
-    "segments": (PLAIN, {"segment": 3}),
-    "seasonal": (PLAIN, {"residual": "seasonal"}),
-    "gated": (PLAIN, {"residual": "gated", "decoder_input": "autoregressive"}),
-    "segments, parallel": (PLAIN, {**PARALLEL, "segment": 3, "normalise": "last"}),
-    "rich, segments, scheduled": (
-        RICH,
-        {"segment": 2, "decoder_input": "scheduled", "sampling_steps": 5, "residual": "seasonal"},
-    ),
-    "segments, parallel, normal": (
-        PLAIN,
-        {**PARALLEL, "segment": 3, "normalise": "last", "head": "normal", "residual": "seasonal"},
-    ),
-}
-
-
-def build(name, **changes):
-    window, options = NETWORKS[name]
-    return Seq2Seq(window, NetworkSpec(**{**SIZES, **options, **changes}), seed=11)
-
-
-def batch(window, rows=6, steps=8, horizon=5, seed=0):
-    rng = np.random.default_rng(seed)
-    inputs = {"past": rng.normal(size=(rows, steps, window.features))}
-    if window.observed:
-        inputs["past"][rng.random(inputs["past"].shape) < 0.2] = np.nan
-        inputs["past"][0, :3] = np.nan
-        inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
-        inputs["static"] = rng.normal(size=(rows, window.static))
-        inputs["future"] = rng.normal(size=(rows, horizon, window.future))
-    return {key: value.astype("float32") for key, value in inputs.items()}
-
-
-def forecast(network, inputs):
-    """Return the network's output, compiled as a whole."""
-    return to_numpy(compile_call(network, network)(inputs))
-
+from .networks import batch, build, forecast, reference_step, sigmoid
 
 # ---------------------------------------------------------------- folding
 
@@ -91,15 +37,6 @@ def test_folding_is_a_plain_loop(segment, steps):
         np.testing.assert_array_equal(numpy(unfold(folded, segment)), numpy(longer))
 
 
-@pytest.mark.parametrize("steps", [1, 3, 4, 9])
-def test_the_last_season_is_repeated(steps):
-    season = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
-    expected = np.stack([season[:, t % 4] for t in range(steps)], 1)
-    np.testing.assert_array_equal(
-        numpy(season_tokens({"season": keras.ops.convert_to_tensor(season)}, steps, 1)), expected
-    )
-
-
 @pytest.mark.parametrize("segment", [1, 2, 3, 4])
 @pytest.mark.parametrize("trained", [4, 5, 7])
 def test_blocks_of_any_size_join_without_a_seam(trained, segment):
@@ -123,22 +60,15 @@ def test_blocks_of_any_size_join_without_a_seam(trained, segment):
 # ---------------------------------------------------------------- the network in plain NumPy
 
 
-def gru(cell, x, h):
-    kernel, recurrent, bias = (numpy(w.value) for w in (cell.kernel, cell.recurrent_kernel, cell.bias))
-    a, b = np.split(x @ kernel + bias[0], 3, -1), np.split(h @ recurrent + bias[1], 3, -1)
-    z, r = (1 / (1 + np.exp(-(a[k] + b[k]))) for k in (0, 1))
-    return z * h + (1 - z) * np.tanh(a[2] + r * b[2])
-
-
 def dense(layer, x):
-    kernel, bias = (numpy(w.value) for w in layer.weights)
+    kernel, bias = layer.get_weights()
     return x @ kernel + bias
 
 
 def stack(cells, x, states):
     after = []
     for cell, h in zip(cells, states, strict=True):
-        x = gru(cell, x, h)
+        ((x,), _) = reference_step("gru", x, (h,), *cell.get_weights())
         after.append(x)
     return x, after
 
@@ -147,7 +77,7 @@ def stack(cells, x, states):
 @pytest.mark.parametrize("decoding", ["parallel", "recurrent"])
 def test_segments_and_decoding_are_those_of_segrnn(decoding, residual):
     network = build("segments, parallel", decoding=decoding, residual=residual)
-    inputs = batch(PLAIN)
+    inputs, _ = batch(network)
     past = inputs["past"].astype(float).copy()
     last = past[:, -1:, 1].copy()
     past[:, :, 1] -= last
@@ -167,7 +97,7 @@ def test_segments_and_decoding_are_those_of_segrnn(decoding, residual):
         states = after if decoding == "recurrent" else states
         written += [dense(network.decoder.head.dense, output)[:, t] for t in range(3)]
         if residual == "gated":
-            gates += [1 / (1 + np.exp(-dense(network.decoder.gate, output)[:, t])) for t in range(3)]
+            gates += [sigmoid(dense(network.decoder.gate, output)[:, t]) for t in range(3)]
     expected = np.stack(written[:5], axis=1)
     if residual != "none":
         season = np.stack([past[:, 4 + t % 4, 1] for t in range(5)], axis=1)
@@ -179,7 +109,7 @@ def test_segments_and_decoding_are_those_of_segrnn(decoding, residual):
 def test_the_season_and_the_normaliser_move_a_distribution(head):
     """A token of a probabilistic head holds the parameters of all its steps, in the order of the steps."""
     network = build("segments, parallel, normal", head=head, decoding="recurrent", normalise="last")
-    inputs = batch(PLAIN)
+    inputs, _ = batch(network)
     parameters = forecast(network, inputs)
     assert parameters.shape == (6, 5, 1, network.decoder.head.size)
     plain = build("segments, parallel, normal", head=head, decoding="recurrent", normalise="none", residual="none")
@@ -195,7 +125,7 @@ def test_the_season_and_the_normaliser_move_a_distribution(head):
 
 def test_no_step_of_a_past_that_is_no_multiple_is_lost():
     network = build("segments")
-    inputs = batch(PLAIN)
+    inputs, _ = batch(network)
     base = forecast(network, inputs)
     for step in range(8):
         changed = inputs["past"].copy()
@@ -207,7 +137,7 @@ def test_no_step_of_a_past_that_is_no_multiple_is_lost():
 @pytest.mark.parametrize("name", ["segments, parallel", "rich, segments, scheduled"])
 def test_moving_a_window_moves_its_forecast(name, normalise, scale):
     network = build(name, normalise=normalise, residual="seasonal")
-    inputs = batch(network.window, seed=3)
+    inputs, _ = batch(network, seed=3)
     inputs["past"] *= 100.0  # so that the deviation's epsilon is nothing beside it
     targets = list(network.window.target_features)
     moved = {**inputs, "past": inputs["past"].copy()}
@@ -229,7 +159,7 @@ def test_without_weights_the_residual_is_the_seasonal_naive_forecast(name, norma
     if network.decoder.gate is not None:
         network.decoder.gate.bias.assign(np.full(network.decoder.gate.bias.shape, 90.0))  # wide open
     window = network.window
-    inputs = batch(window, horizon=11)
+    inputs, _ = batch(network, horizon=11)
     past = {key: value for key, value in inputs.items() if key != "future"}
     if window.observed:
         past["observed"] = np.ones_like(past["past"])

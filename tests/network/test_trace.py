@@ -6,10 +6,10 @@ import pytest
 from seqcast.network.cells import CELLS
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import unfold
-from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.trace import trace_decoder, trace_encoder, trace_stack
 from seqcast.runtime.backend import keras, to_numpy
-from seqcast.specs.network import NetworkSpec, WindowSpec
+
+from .networks import batch, build, drawn_stack, reference_loop, same
 
 RANDOM = np.random.default_rng(0)
 ops = keras.ops
@@ -17,10 +17,6 @@ ops = keras.ops
 
 def tensors(*shape):
     return ops.convert_to_tensor(RANDOM.normal(size=shape).astype("float32"))
-
-
-def same(ours, theirs):
-    np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=2e-6)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -50,88 +46,41 @@ def test_a_stack_without_input_starts_from_its_states():
     same(traced[0]["states"][1][:, -1], last[0][1])
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+NAMES = {"gru": ("update", "reset", "candidate"), "lstm": ("input", "forget", "candidate", "output")}
 
 
-def gru_gates(a, b):
-    z, r = sigmoid(a[0] + b[0]), sigmoid(a[1] + b[1])
-    return {"update": z, "reset": r, "candidate": np.tanh(a[2] + r * b[2])}
+@pytest.mark.parametrize("cell", NAMES)
+def test_gates_are_those_of_the_formula(cell):
+    stack, x = drawn_stack((3,), 2, cell=cell, seed=2), tensors(2, 6, 2)
+    (layer,) = stack.layers_forward
+    (traced,) = trace_stack(stack, x)
+    _, _, gates = reference_loop(cell, layer, to_numpy(x), tuple(np.zeros((2, 3)) for _ in range(layer.state_count)))
+    assert tuple(traced["gates"]) == NAMES[cell]
+    for ours, expected in zip(traced["gates"].values(), gates, strict=True):
+        same(ours, expected, 2e-6)
 
 
-def lstm_gates(a, b):
-    i, f, g, o = (x + u for x, u in zip(a, b, strict=True))
-    return {"input": sigmoid(i), "forget": sigmoid(f), "candidate": np.tanh(g), "output": sigmoid(o)}
-
-
-@pytest.mark.parametrize(("cell", "formula"), [("gru", gru_gates), ("lstm", lstm_gates)])
-def test_gates_are_those_of_the_formula(cell, formula):
-    stack = RecurrentStack((3,), features=2, cell=cell, seed=2)
-    (layer,), x = stack.layers_forward, tensors(2, 6, 2)
-    layer.bias.assign(RANDOM.normal(size=layer.bias.shape))
-    w, u, bias = (to_numpy(v.value) for v in (layer.kernel, layer.recurrent_kernel, layer.bias))
-    bias = bias if cell == "gru" else (bias, 0.0)
-    (traced,), h = trace_stack(stack, x), np.zeros((2, 3))
-    for step in range(6):
-        shares = (to_numpy(x)[:, step] @ w + bias[0], h @ u + bias[1])
-        for name, values in formula(*(np.split(share, len(traced["gates"]), axis=1) for share in shares)).items():
-            same(traced["gates"][name][:, step], values)
-        h = to_numpy(traced["states"][0])[:, step]
-
-
-NETWORKS = {
-    "zeros": {},
-    "bridge": {"decoder_units": (5,)},
-    "lstm": {"cell": "lstm"},
-    "attention": {"attention": "dot"},
-    "autoregressive": {"decoder_input": "autoregressive"},
-    "teacher": {"decoder_input": "teacher", "attention": "additive"},
-    "quantiles fed back": {"decoder_input": "autoregressive", "head": "quantile", "quantiles": (0.1, 0.5, 0.9)},
-    "position": {"decoder_input": "position"},
-    "parallel": {"decoder_input": "position", "decoding": "parallel", "normalise": "last"},
-    "segments": {"segment": 2, "decoder_input": "position", "decoding": "parallel", "normalise": "last"},
-    "segments fed back": {"segment": 2, "decoder_input": "autoregressive"},
-}
-
-
-def network(options, **window):
-    spec = NetworkSpec(**{"encoder_units": (4, 4), "decoder_units": (4, 4), **options})
-    sizes = {"horizon": 5, "features": 1, "targets": 1, "target_features": (0,), **window}
-    return Seq2Seq(WindowSpec(**sizes), spec, seed=3)
-
-
-MORE = {"observed": True, "static": 2, "future": 3}
-CASES = [(name, {}) for name in NETWORKS] + [(name, MORE) for name in ("zeros", "parallel", "segments fed back")]
-
-
-@pytest.mark.parametrize(("name", "extra"), CASES)
-def test_the_encoder_ends_and_the_decoder_writes_as_they_are_traced(name, extra):
-    model = network(NETWORKS[name], **extra)
-    inputs = {"past": tensors(3, 8, 1)}
-    if extra:
-        observed = np.ones((3, 8, 1), np.float32)
-        observed[1, :3] = observed[2, 5] = 0.0
-        inputs |= {"observed": ops.convert_to_tensor(observed), "static": tensors(3, 2), "future": tensors(3, 5, 3)}
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("seed", "other sizes", "dot", "teacher", "autoregressive", "position", "segments, parallel"),
+        *("segments, quantile", "rich", "rich, segments, parallel", "rich, segments, student_t"),
+    ],
+)
+def test_the_encoder_ends_and_the_decoder_writes_as_they_are_traced(name):
+    model = build(name, residual="none")
+    inputs = keras.tree.map_structure(ops.convert_to_tensor, batch(model)[0])
+    future = inputs.get("future")
     states = model.encoder(inputs, training=False)
     read = trace_encoder(model, inputs)
     for layer, after in zip(read["layers"], states["layers"], strict=True):
         for whole, last in zip(layer["states"], after, strict=True):
             same(whole[:, -1], last)
-    assert ("valid" in read) is bool(extra)
-    written = trace_decoder(model, states, horizon=5, future=inputs.get("future"))
-    forecast, _ = model.decoder.unroll(states, horizon=5, future=inputs.get("future"))
-    decode_inputs = model.decoder.decode_inputs(states, 5, inputs.get("future"))
-    again, _ = model.decoder.write(
-        written[-1]["states"][0], decode_inputs.carry, model.decoder.prepared(decode_inputs.carry)
-    )
-    again = model.decoder.in_units(unfold(again, model.network.segment)[:, :5], decode_inputs.carry)
-    same(again, forecast)
-
-
-def test_steps_before_the_first_that_was_seen_change_nothing():
-    model = network({}, observed=True)
-    observed = np.ones((1, 8, 1), np.float32)
-    observed[0, :3] = 0.0
-    traced = trace_encoder(model, {"past": tensors(1, 8, 1), "observed": ops.convert_to_tensor(observed)})
-    assert to_numpy(traced["valid"])[0].tolist() == [False] * 3 + [True] * 5
-    assert not to_numpy(traced["layers"][0]["states"][0])[0, :3].any()
+    assert ("valid" in read) is ("observed" in inputs)
+    if "valid" in read:  # steps before the first that was seen change nothing
+        assert not to_numpy(read["layers"][0]["states"][0])[~to_numpy(read["valid"])].any()
+    written = trace_decoder(model, states, horizon=5, future=future)
+    forecast, _ = model.decoder.unroll(states, horizon=5, future=future)
+    carry = model.decoder.decode_inputs(states, 5, future).carry
+    again, _ = model.decoder.write(written[-1]["states"][0], carry, model.decoder.prepared(carry))
+    same(model.decoder.in_units(unfold(again, model.network.segment)[:, :5], carry), forecast)

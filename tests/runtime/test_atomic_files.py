@@ -12,39 +12,71 @@ from seqcast.runtime import atomic_files
 from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_beside
 
 
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"older")
-    return path
-
-
-@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
-def test_other_failures_pass_and_leave_no_trace(file, error):
-    before = file.read_bytes()
+def writes_file(place, end):
+    """Write a file, and call a function of its folder before it takes its place."""
 
     def write(stream):
-        stream.write(b"half")
+        stream.write(b"new")
+        stream.flush()
+        end(place.parent)
+        stream.write(b"er")
+
+    write_beside(place, write)
+
+
+def writes_folder(place, end):
+    """Write a folder, and call a function of it before it takes its place."""
+    with folder_beside(place) as folder:
+        (folder / "newer").touch()
+        assert folder.parent == place.parent
+        end(folder)
+
+
+def content(place):
+    return place.read_bytes() if place.is_file() else os.listdir(place)
+
+
+each_kind = pytest.mark.parametrize(
+    ("write", "older", "newer"),
+    [
+        (writes_file, b"older", b"newer"),
+        (writes_folder, ["older"], ["newer"]),
+    ],
+)
+
+
+@pytest.fixture
+def place(tmp_path, write):
+    """Where a file or a folder of the same kind stands already."""
+    place = tmp_path / "place"
+    if write is writes_file:
+        place.write_bytes(b"older")
+    else:
+        place.mkdir()
+        (place / "older").touch()
+    return place
+
+
+@each_kind
+@pytest.mark.parametrize(
+    "error", [ValueError("mine"), KeyboardInterrupt("mine"), MemoryError("mine"), SaveError("mine")]
+)
+def test_other_failures_pass_and_leave_no_trace(place, write, older, newer, error):
+    def fail(_):
         raise error
 
-    with pytest.raises(type(error)):
-        write_beside(file, write)
-    assert os.listdir(file.parent) == [file.name]
-    assert file.read_bytes() == before
+    with pytest.raises(type(error), match="mine"):
+        write(place, fail)
+    assert content(place) == older
+    assert os.listdir(place.parent) == [place.name]
 
 
-def test_older_file_is_whole_until_the_newer_one_is(file):
-    before = file.read_bytes()
-
-    def write(stream):
-        stream.write(b"half")
-        stream.flush()
-        assert file.read_bytes() == before
-        stream.write(b" and half")
-
-    write_beside(file, write)
-    assert file.read_bytes() == b"half and half"
-    assert os.listdir(file.parent) == [file.name]
+@each_kind
+def test_older_file_is_whole_until_the_newer_one_is(place, write, older, newer):
+    seen = []
+    write(place, lambda _: seen.append(content(place)))
+    assert (seen, content(place)) == ([older], newer)
+    assert os.listdir(place.parent) == [place.name]
 
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
@@ -91,46 +123,8 @@ def test_permissions_are_those_of_any_new_file(run_python, tmp_path, monkeypatch
         assert line.split() == ["160", plain, plain, oct(mask)]
 
 
-# ---------------------------------------------------------------- folders
-
-
-@pytest.fixture
-def older(tmp_path):
-    """A folder with a file."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "older").touch()
-    return folder
-
-
-def test_a_folder_takes_the_place_of_another_when_it_is_whole(older):
-    with folder_beside(older) as place:
-        (place / "newer").touch()
-        assert os.listdir(older) == ["older"]
-        assert place.parent == older.parent
-    assert os.listdir(older) == ["newer"]
-    assert os.listdir(older.parent) == ["folder"]
-
-
-def write_into(folder, end):
-    """Write a folder, and call a function of it before it takes its place."""
-    with folder_beside(folder) as place:
-        (place / "newer").touch()
-        end(place)
-
-
-@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt("mine"), SaveError("mine")])
-def test_other_failures_leave_the_folder_that_was_there(older, error):
-    def fail(place):
-        raise error
-
-    with pytest.raises(type(error), match="mine"):
-        write_into(older, fail)
-    assert os.listdir(older) == ["older"]
-    assert os.listdir(older.parent) == ["folder"]
-
-
-def test_a_folder_that_cannot_be_renamed_leaves_the_one_that_was_there(older, monkeypatch):
+@pytest.mark.parametrize(("write", "older"), [(writes_folder, ["older"])])
+def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_there(place, write, older, monkeypatch):
     replace = os.replace
 
     def refuse(source, target):
@@ -138,21 +132,17 @@ def test_a_folder_that_cannot_be_renamed_leaves_the_one_that_was_there(older, mo
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(SaveError, match=r"folder to write to, with room, received No space left on device\. Nothing"):
-        write_into(older, lambda place: None)
-    assert os.listdir(older) == ["older"]
-    assert os.listdir(older.parent) == ["folder"]
-
-
-def test_a_process_that_is_about_to_end_removes_folders_too(older):
-    def end(place):
-        remove_unfinished()
-        assert not place.exists()
-
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        with pytest.raises(
+            SaveError, match=r"folder to write to, with room, received No space left on device\. Nothing"
+        ):
+            write(place, lambda _: None)
+    # A process that is about to end removes folders too.
     with pytest.raises(SaveError, match="received No such file"):
-        write_into(older, end)
-    assert os.listdir(older) == ["older"]
+        write(place, lambda _: remove_unfinished())
+    assert content(place) == older
+    assert os.listdir(place.parent) == [place.name]
 
 
 KILLED = """

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -48,26 +49,17 @@ def runs(process):
 @each_executor
 def test_results_come_in_the_order_of_the_jobs(make):
     told = []
+    jobs = [(2, np.arange(3)), (3, np.ones(2)), (5, np.zeros(0)), (1, np.ones((1, 2)))]
     results = make().map(
-        lambda base, exponent: base**exponent,
-        [(2, 3), (3, 2), (5, 0), (1, 1)],
+        lambda factor, values: factor * values,
+        (job for job in jobs),
         finished=lambda place, result: told.append((place, result)),
     )
-    assert results == [8, 9, 1, 1]
-    assert sorted(told) == list(enumerate(results))
-
-
-@each_executor
-def test_jobs_may_come_from_a_generator_and_be_none(make):
-    assert make().map(abs, ((number,) for number in (-1, -2))) == [1, 2]
+    for result, (factor, values) in zip(results, jobs, strict=True):
+        np.testing.assert_array_equal(result, factor * values)
+    assert sorted(place for place, _ in told) == [0, 1, 2, 3]
+    assert all(result is results[place] for place, result in told)
     assert make().map(abs, []) == []
-
-
-@each_executor
-def test_arrays_come_back_whole(make):
-    doubled = make().map(lambda values: 2 * values, [(np.arange(3),), (np.ones(2),)])
-    np.testing.assert_array_equal(doubled[0], [0, 2, 4])
-    np.testing.assert_array_equal(doubled[1], [2, 2])
 
 
 # ---------------------------------------------------------------- which one is chosen
@@ -89,18 +81,12 @@ def test_which_executor_is_chosen(monkeypatch, jobs, workers, cores, kind):
     assert type(choose_executor(jobs, workers)) is kind
 
 
-def test_a_daemonic_process_has_no_workers(monkeypatch):
-    class Daemon:
-        daemon = True
-
-    monkeypatch.setattr(executors, "current_process", Daemon)
+def test_a_daemonic_process_has_no_workers_and_others_at_least_one(monkeypatch):
+    for workers in (0, -1):
+        with pytest.raises(SpecError, match=f"workers: expected a whole number >= 1, received {workers}"):
+            LokyExecutor(workers)
+    monkeypatch.setattr(executors, "current_process", lambda: SimpleNamespace(daemon=True))
     assert type(choose_executor(8, workers=4)) is SerialExecutor
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_there_is_at_least_one_worker(workers):
-    with pytest.raises(SpecError, match=f"workers: expected a whole number >= 1, received {workers}"):
-        LokyExecutor(workers)
 
 
 # ---------------------------------------------------------------- workers
@@ -119,12 +105,6 @@ def test_a_worker_is_another_process_with_one_thread_and_our_backend():
     for process, *rest in LokyExecutor(2).map(look, [(), ()]):
         assert process != os.getpid()
         assert rest == [1, {"1"}, keras.backend.backend()]
-
-
-@pytest.mark.processes
-def test_workers_are_kept():
-    first, second = (set(LokyExecutor(2).map(os.getpid, [()] * 4)) for _ in range(2))
-    assert first & second
 
 
 @pytest.mark.processes
@@ -160,8 +140,9 @@ def test_workers_do_not_wait_for_those_of_joblib():
 
 
 @pytest.mark.processes
-def test_workers_are_stopped_when_they_are_no_longer_needed():
+def test_workers_are_kept_and_stopped_when_they_are_no_longer_needed():
     processes = LokyExecutor(2).map(os.getpid, [()] * 4)
+    assert {*processes} & {*LokyExecutor(2).map(os.getpid, [()] * 4)}
     assert all(map(runs, processes))
     stop_workers()
     assert not any(map(runs, processes))
@@ -289,68 +270,49 @@ SCRIPT = """
 """
 
 
-@pytest.fixture(scope="module")
-def script(tmp_path_factory):
-    """Run the script, press Ctrl-C while its workers wait; return its lines, what is wrong, and those workers.
-
-    A terminal sends Ctrl-C to the whole group of processes.
-    """
-    folder = tmp_path_factory.mktemp("script")
-    path, waiting = folder / "script.py", folder / "waiting"
-    path.write_text(textwrap.dedent(SCRIPT))
+def start(code, folder, **how):
+    """Start a script with a folder for the names of its workers; return the process when two of them wait."""
+    waiting, path = folder / "waiting", folder / "script.py"
     waiting.mkdir()
+    path.write_text(textwrap.dedent(code))
+    process = subprocess.Popen([sys.executable, path, waiting], **how)
+    deadline = time.monotonic() + 280
+    while len(os.listdir(waiting)) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return process, [int(name) for name in os.listdir(waiting)]
+
+
+@pytest.mark.processes
+@needs_processes
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
+def test_a_script_without_a_guard(tmp_path):
+    """Its functions go to the workers and nothing of it runs twice.
+
+    The same workers take each change of the number types; a fork neither waits for nor ends its parent's workers.
+    Ctrl-C, which a terminal sends to the whole group of processes, ends them all.
+    """
     # On a slow machine JAX would keep programs in the folder that the script gives it, and some jaxlibs log an error of
     # processors whenever one is read.
     keeps_none = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "3600"}
     environment = {**os.environ, "SEQCAST_THREADS": "2", "PYTHONWARNINGS": "error", **keeps_none}
-    with open(folder / "out", "w") as out, open(folder / "err", "w") as err:
-        command = [sys.executable, path, waiting]
-        process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=out, stderr=err)
+    with open(tmp_path / "out", "w+") as out, open(tmp_path / "err", "w+") as err:
+        process, workers = start(SCRIPT, tmp_path, env=environment, start_new_session=True, stdout=out, stderr=err)
         try:
-            deadline = time.monotonic() + 280
-            while len(os.listdir(waiting)) < 2 and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
             os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=30)
         finally:
             process.kill()
-    told = dict(line.split(": ") for line in (folder / "out").read_text().splitlines())
-    return told, ((folder / "err").read_text(), process.returncode), [int(name) for name in os.listdir(waiting)]
-
-
-@pytest.mark.processes
-@needs_processes
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("double", "(True, 'float64', 'float64', 'float64', 'float64')"),
-        ("half", "(False, 'float32', 'bfloat16', 'float32', 'float32')"),
-        # The folder of compiled programs that the script has given JAX.
-        ("programs", "(None, 'mine')"),
-        # The end of the child, and whether its parent's workers are the ones from before.
-        ("fork", "0 True"),
-        ("trials", "True"),
-        ("members", "2"),
-        ("refits", "6"),
-        ("interrupted", "True"),
-    ],
-)
-def test_a_script_without_a_guard(script, name, told):
-    """Its functions go to the workers and nothing of it runs twice.
-
-    The same workers take each change of the number types; a fork neither waits for nor ends its parent's workers.
-    """
-    lines, end, _ = script
-    assert end == ("", 0)
-    assert lines[name] == told
-
-
-@pytest.mark.processes
-@needs_processes
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
-def test_ctrl_c_ends_all_processes(script):
-    _, _, workers = script
+    assert ((tmp_path / "err").read_text(), process.returncode) == ("", 0)
+    assert dict(line.split(": ") for line in (tmp_path / "out").read_text().splitlines()) == {
+        "double": "(True, 'float64', 'float64', 'float64', 'float64')",
+        "half": "(False, 'float32', 'bfloat16', 'float32', 'float32')",
+        "programs": "(None, 'mine')",  # the folder of compiled programs that the script has given JAX
+        "fork": "0 True",  # the end of the child, and whether its parent's workers are the ones from before
+        "trials": "True",
+        "members": "2",
+        "refits": "6",
+        "interrupted": "True",
+    }
     assert len(workers) == 2
     assert not any(map(runs, workers))
 
@@ -372,21 +334,9 @@ ORPHANED = """
 @pytest.mark.processes
 @needs_processes
 def test_workers_end_when_their_parent_is_killed(tmp_path):
-    (tmp_path / "script.py").write_text(textwrap.dedent(ORPHANED))
-    (tmp_path / "waiting").mkdir()
-    process = subprocess.Popen(
-        [sys.executable, tmp_path / "script.py", tmp_path / "waiting"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while len(os.listdir(tmp_path / "waiting")) < 2 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-    finally:
-        process.kill()
-        process.wait()
-    workers = [int(name) for name in os.listdir(tmp_path / "waiting")]
+    process, workers = start(ORPHANED, tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process.kill()
+    process.wait()
     assert len(workers) == 2
     deadline = time.monotonic() + 30
     while any(map(runs, workers)) and time.monotonic() < deadline:

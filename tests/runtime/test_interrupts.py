@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
+
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -32,20 +34,12 @@ with hear_interrupts():
 """
 
 
-@contextlib.contextmanager
-def killed(process):
-    """Kill a process that would go on for ever when a check fails; otherwise it has ended."""
-    try:
-        yield
-    finally:
-        process.kill()
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process, killed(process):
+    with subprocess.Popen(command, **pipes) as process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)  # it would go on for ever when a check fails
         assert process.stdout.readline() == "ready\n"
         assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
         process.send_signal(signal.SIGINT)
@@ -62,8 +56,6 @@ def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 @pytest.mark.parametrize("file", ["<frozen importlib._bootstrap>", enum.__file__])
 def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(file):
-    from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
-
     # A function of that file, in which the signal comes.
     names = {"kill": os.kill, "pid": os.getpid(), "number": signal.SIGINT}
     exec(compile("def work():\n    kill(pid, number)\n    return sum([*range(1000)])", file, "exec"), names)
@@ -82,8 +74,6 @@ def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(
 
 
 def test_what_was_there_before_is_put_back():
-    from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
-
     before = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(before)
     with hear_interrupts():

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from seqcast.runtime.payload import check_fields, check_json, from_parts, to_parts
+from seqcast.runtime.payload import check_json, from_parts, to_parts
 
 
 class Shape:
@@ -96,8 +96,7 @@ DRAWING = Drawing("a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [
     ("change", "text"),
     [
         (lambda header: header.pop("name"), r"header has not the fields that are expected \(name\)"),
-        (lambda header: header.update(more=1), r"expected \(more\)"),
-        (lambda header: header.update(size="3"), "header.size is 'str', where int is expected"),
+        (lambda header: header["shapes"].append([1]), r"shapes\[2\] has not the fields that are expected \(list\)"),
         (lambda header: header.update(shapes={}), "header.shapes is 'dict'"),
         (lambda header: header.update(grids=[]), "header.grids is 'list'"),
         (lambda header: header["shapes"][0].update(key="line"), r"shapes\[0\]: 'line', which there is not"),
@@ -158,17 +157,13 @@ def test_what_is_declared_passes():
         ({"counts": {"a": 1.0}}, "header.counts.a is 'float', where int is expected"),
         ({"counts": [1]}, "header.counts is 'list'"),
         ({"more": 1}, r"header has not the fields that are expected \(more\)"),
+        *[({name: ...}, rf"header has not the fields that are expected \({name}\)") for name in VALID],
     ],
 )
 def test_what_is_not_is_refused_with_its_place(change, text):
+    header = {name: value for name, value in {**VALID, **change}.items() if value is not ...}
     with pytest.raises(ValueError, match=text):
-        check_json({**VALID, **change}, Header, "header")
-
-
-@pytest.mark.parametrize("name", VALID)
-def test_a_field_that_is_missing_is_refused(name):
-    with pytest.raises(ValueError, match=rf"header has not the fields that are expected \({name}\)"):
-        check_json({key: value for key, value in VALID.items() if key != name}, Header, "header")
+        check_json(header, Header, "header")
 
 
 @given(ANYTHING)
@@ -181,8 +176,3 @@ def test_nothing_passes_as_another_type_or_fails_in_another_way(value):
             continue
         assert isinstance(passed, kind)
         assert json.dumps(passed) == json.dumps(value)
-
-
-def test_no_object_at_all():
-    with pytest.raises(ValueError, match=r"header has not the fields that are expected \(list\)"):
-        check_fields([1], {"a": int}, "header")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import keras
@@ -94,65 +95,58 @@ def test_what_the_user_has_told_jax_of_a_folder_stays(config, monkeypatch, tmp_p
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("name", [SIZE, SECONDS])
-def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, name):
-    config.update(name, 7)
+@pytest.mark.parametrize(
+    ("settings", "variables", "stays"),
+    [
+        ({SIZE: 7}, {}, {SIZE: 7}),
+        ({SECONDS: 7}, {}, {SECONDS: 7}),
+        ({}, {"JAX_COMPILATION_CACHE_MAX_SIZE": "-1"}, {SIZE: -1}),
+    ],
+)
+def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, monkeypatch, settings, variables, stays):
+    vars(config).update(settings)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     assert cache_compilations()
-    assert config.ours() == {**OURS, name: 7}
-
-
-def test_the_default_of_jax_stays_where_the_user_asks_for_it(config, monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_MAX_SIZE", "-1")
-    assert cache_compilations()
-    assert config.ours() == {**OURS, SIZE: -1}
+    assert config.ours() == {**OURS, **stays}
 
 
 def test_threads_that_compile_at_once_set_it_once(config):
     """Nobody goes on before it is set: a program that is compiled meanwhile would begin a cache without a bound."""
-    start, programs = threading.Barrier(8), []
-
-    def compile_first():
-        start.wait()
-        programs.append((cache_compilations(), getattr(config, FOLDER)))
-
-    threads = [threading.Thread(target=compile_first) for _ in range(8)]
-    slowly, update = threading.Event(), config.update
+    start, slowly, update = threading.Barrier(8), threading.Event(), config.update
     config.update = lambda *setting: (slowly.wait(0.02), update(*setting))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(programs) == 8
-    assert len(set(programs)) == 1
+
+    def compile_first(_):
+        start.wait()
+        return cache_compilations(), getattr(config, FOLDER)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(compile_first, range(8)))) == 1
     assert len(config.updated) == 4
 
 
 # ---------------------------------------------------------------- folders that are not used
 
 
-def _no_home(name):
-    raise RuntimeError("no home")
-
-
 def test_where_nothing_can_be_written_nothing_is_kept(config, monkeypatch, tmp_path):
-    def told():
-        program_cache._choose_folder.cache_clear()
-        return cache_compilations()
+    def no_home(_):
+        raise RuntimeError("no home")
 
     (tmp_path / "file").touch()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "programs").touch()
-    for name in ("file", "file/folder", "full"):
+    # The superuser writes anywhere.
+    monkeypatch.setattr(os, "access", lambda folder, mode: "read_only" not in str(folder))
+    for name, users_folder in (
+        *((name, None) for name in ("file", "file/folder", "full", "read_only")),
+        *(("", folder) for folder in (no_home, lambda _: "~/.cache/seqcast")),
+    ):
         monkeypatch.setenv("SEQCAST_CACHE_DIR", name)
-        assert told() is None
-    monkeypatch.setenv("SEQCAST_CACHE_DIR", "read_only")
-    with monkeypatch.context() as patch:  # the superuser writes anywhere
-        patch.setattr(os, "access", lambda folder, mode: False)
-        assert told() is None
-    monkeypatch.delenv("SEQCAST_CACHE_DIR")
-    for users_folder in (_no_home, lambda name: "~/.cache/seqcast"):
-        monkeypatch.setattr("platformdirs.user_cache_dir", users_folder)
-        assert told() is None
+        if users_folder:
+            monkeypatch.delenv("SEQCAST_CACHE_DIR")
+            monkeypatch.setattr("platformdirs.user_cache_dir", users_folder)
+        program_cache._choose_folder.cache_clear()
+        assert cache_compilations() is None
     assert not config.updated
     assert not (tmp_path / "~").exists()
 
@@ -235,6 +229,8 @@ def test_other_processes_keep_programs_as_this_one_does(config, monkeypatch, tmp
 
 # ---------------------------------------------------------------- fits in processes of their own
 
+# Any program is kept.
+EVERYTHING = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 FIT = """
 import os, shutil
 from pathlib import Path
@@ -286,13 +282,8 @@ kept()
 def fit(run_python, monkeypatch, tmp_path):
     """Run code after a fit in a new process and folder that keeps any program; return the lines that it printed."""
     monkeypatch.chdir(tmp_path)
-
-    def run(code, **variables):
-        everything = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-        homes = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(tmp_path))
-        return run_python(FIT + code, **everything, **homes, **variables).splitlines()
-
-    return run
+    homes = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(tmp_path))
+    return lambda code, **variables: run_python(FIT + code, **EVERYTHING, **homes, **variables).splitlines()
 
 
 def test_a_fit_in_a_new_process_writes_where_the_environment_says(fit, tmp_path):
@@ -330,7 +321,7 @@ LACKED, PREFERRED = b"-avx512vp2intersect,-avx512vpopcntdq", b"+prefer-no-scatte
 def test_programs_that_are_read_back_print_nothing(tmp_path):
     """Elsewhere than on such a processor the program is changed as if it came from one."""
     zstandard = pytest.importorskip("zstandard")
-    environment = {**os.environ, "SEQCAST_CACHE_DIR": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    environment = {**os.environ, "SEQCAST_CACHE_DIR": str(tmp_path), **EVERYTHING}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
 
     def run():

@@ -1,46 +1,37 @@
 """A client of an application in this process, and tables for it to send."""
 
 import asyncio
-import threading
+import contextlib
 import time
+from functools import partial
 
 import httpx
 import numpy as np
 import pandas as pd
+from anyio.from_thread import start_blocking_portal
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 
 
-class Client:
+class Client(contextlib.ExitStack):
     """Asks an application that runs in a thread with an event loop of its own, as uvicorn runs it."""
 
     def __init__(self, app, *, ready=True):
+        super().__init__()
         self.app, self._ready = app, ready
 
     def __enter__(self):
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._lifespan = self.app.router.lifespan_context(self.app)
-        self.run(self._lifespan.__aenter__())
+        portal = self.enter_context(start_blocking_portal())
+        self.run = portal.call
+        self.enter_context(portal.wrap_async_context_manager(self.app.router.lifespan_context(self.app)))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60)
-        if self._ready:
-            assert self.app.state.service.shelf.ready.wait(60)
+        client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60)
+        self._client = self.enter_context(portal.wrap_async_context_manager(client))
+        assert not self._ready or self.app.state.service.shelf.ready.wait(60)
         return self
 
-    def __exit__(self, *_):
-        self.run(self._client.aclose())
-        self.run(self._lifespan.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def run(self, awaitable):
-        return asyncio.run_coroutine_threadsafe(awaitable, self._loop).result(120)
-
     def request(self, method, path, **how):
-        return self.run(self._client.request(method, path, **how))
+        return self.run(partial(self._client.request, method, path, **how))
 
     def get(self, path, **how):
         return self.request("GET", path, **how)
@@ -48,13 +39,13 @@ class Client:
     def post(self, path, **how):
         return self.request("POST", path, **how)
 
-    def all(self, bodies, path="/v1/forecast", **how):
+    def all(self, bodies):
         """Post JSON bodies at once."""
 
         async def ask():
-            return await asyncio.gather(*(self._client.post(path, json=body, **how) for body in bodies))
+            return await asyncio.gather(*(self._client.post("/v1/forecast", json=body) for body in bodies))
 
-        return self.run(ask())
+        return self.run(ask)
 
 
 def panel(ids, days=DAYS, **columns):

@@ -45,8 +45,17 @@ def models(forecasters, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def client(models):
+def client(models, serving):
     """A client of a server with all models."""
-    settings = ServerSettings(models=models, max_rows=500, max_horizon=50, max_body=100_000, time_limit=300, watch=0)
-    with Client(create_app(settings)) as client:
+    with serving(models=models, max_rows=500, max_horizon=50, max_body=100_000, time_limit=300) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def serving(models):
+    """Return a function that makes the client of a new server with the first model, for other settings than usual."""
+
+    def client(*, ready=True, **settings):
+        return Client(create_app(ServerSettings(**{"models": models[:1], "watch": 0, **settings})), ready=ready)
+
+    return client

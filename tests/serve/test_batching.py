@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seqcast.errors import DataError
-from seqcast.serve import ServerSettings, create_app
+from seqcast.serve import ServerSettings
 from seqcast.serve.batching import Lane
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.problems import RequestError
 from seqcast.serve.queries import read_query
 
-from .clients import Client, newer
+from .clients import newer
 
 LIMITS = ServerSettings(watch=0)
 
@@ -77,11 +77,10 @@ def test_known_futures_and_whole_ids_in_one_call(forecasters, client):
         assert one["seqcast"] == pytest.approx(other["seqcast"], rel=1e-6)
 
 
-def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(models):
+def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(serving):
     sizes = []
-    with Client(create_app(ServerSettings(models=models[:1], watch=0, batch_wait=50.0))) as client:
-        lane = client.app.state.service.short
-        lane.on_call = sizes.append
+    with serving(batch_wait=50.0) as client:
+        client.app.state.service.short.on_call = sizes.append
         bodies = [{"rows": newer("a", 3, place)} for place in range(12)]
         bodies[5] = {"rows": newer("a") + newer("a")}
         answers = client.all(bodies)
@@ -114,7 +113,8 @@ class StandIn:
         self.shape, self.size = shape, size
 
 
-def run_lane(use, size=8, **limits):
+def run_lane(use, **limits):
+    """Return what comes of a lane in use, and the queries of each of its calls."""
     calls = []
 
     def run(queries):
@@ -123,8 +123,7 @@ def run_lane(use, size=8, **limits):
         return [ValueError("x") if query.size == 13 else query.size for query in queries]
 
     async def main():
-        settings = ServerSettings(**{"batch_wait": 0.0, "queue": 100, "max_rows": 1000, **limits})
-        lane = Lane(run, settings, size)
+        lane = Lane(run, ServerSettings(**{"batch_wait": 0.0, "queue": 100, "max_rows": 1000, **limits}), 8)
         work = asyncio.create_task(lane.work())
         try:
             return await use(lane)
@@ -134,38 +133,28 @@ def run_lane(use, size=8, **limits):
     return asyncio.run(main()), calls
 
 
-def test_a_lane_keeps_the_order_and_gives_each_its_own():
-    async def use(lane):
-        return await asyncio.gather(*(lane.ask(StandIn("a" if n % 3 else "b", n)) for n in range(12)))
+def ask_all(queries, **limits):
+    """Ask for all at once."""
+    return run_lane(lambda lane: asyncio.gather(*map(lane.ask, queries), return_exceptions=True), **limits)
 
-    outcomes, calls = run_lane(use)
+
+def test_a_lane_keeps_the_order_and_gives_each_its_own():
+    outcomes, calls = ask_all([StandIn("a" if n % 3 else "b", n) for n in range(12)])
     assert outcomes == list(range(12))
     assert all(len({query.shape for query in call}) == 1 for call in calls)
     assert len(calls) < 8
     assert all(len(call) <= 8 for call in calls)
 
 
-def test_a_lane_limits_rows_of_a_call():
-    async def use(lane):
-        return await asyncio.gather(*(lane.ask(StandIn("a", 400)) for _ in range(6)))
-
-    _, calls = run_lane(use)
+def test_a_lane_limits_rows_of_a_call_and_queries_without_a_shape_go_alone():
+    _, calls = ask_all([StandIn("a", 400)] * 6)
     assert max(map(len, calls)) == 2
-
-
-def test_shapeless_queries_go_alone():
-    async def use(lane):
-        return await asyncio.gather(*(lane.ask(StandIn(None)) for _ in range(4)))
-
-    _, calls = run_lane(use)
+    _, calls = ask_all([StandIn(None)] * 4)
     assert list(map(len, calls)) == [1] * 4
 
 
 def test_a_full_lane_refuses():
-    async def use(lane):
-        return await asyncio.gather(*(lane.ask(StandIn("a")) for _ in range(9)), return_exceptions=True)
-
-    outcomes, _ = run_lane(use, queue=5, time_limit=210.0)
+    outcomes, _ = ask_all([StandIn("a")] * 9, queue=5, time_limit=210.0)
     refused = [outcome for outcome in outcomes if isinstance(outcome, RequestError)]
     assert len(refused) == 4
     assert {(error.status, error.headers["retry-after"]) for error in refused} == {(429, "7")}
@@ -184,23 +173,15 @@ def test_errors_reach_whoever_asked_and_those_who_left_are_passed_over():
     assert [query.size for call in calls for query in call] == [1, 13]
 
 
-def test_nobody_waits_where_nobody_is_expected():
+def test_nobody_waits_where_nobody_is_expected_and_the_lane_goes_on_after_an_unexpected_error():
     async def use(lane):
         begun = time.perf_counter()
-        for _ in range(3):
-            await lane.ask(StandIn("a"))
-        return time.perf_counter() - begun
-
-    seconds, _ = run_lane(use, batch_wait=5000.0)
-    assert seconds < 4
-
-
-def test_an_unexpected_error_of_a_call_reaches_all_and_the_lane_goes_on():
-    async def use(lane):
-        lane.run = lambda queries: 1 / 0
+        assert [await lane.ask(StandIn("a", size)) for size in (1, 2, 3)] == [1, 2, 3]
+        assert time.perf_counter() - begun < 4
+        run, lane.run = lane.run, lambda queries: 1 / 0
         with pytest.raises(ZeroDivisionError):
             await lane.ask(StandIn("a"))
-        lane.run = lambda queries: [7] * len(queries)
-        return await lane.ask(StandIn("a"))
+        lane.run = run
+        return await lane.ask(StandIn("a", 7))
 
-    assert run_lane(use)[0] == 7
+    assert run_lane(use, batch_wait=5000.0)[0] == 7

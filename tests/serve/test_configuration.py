@@ -8,8 +8,6 @@ from seqcast.errors import MissingFileError, SpecError
 from seqcast.serve import ServerSettings, create_app
 from seqcast.serve.configuration import KEYS_VARIABLE, entry_of, hash_of, named_models, new_key
 
-from .clients import Client
-
 HERE = Path(__file__)
 WRONG = [
     ({"max_rows": 0}, "max_rows: expected a whole number >= 1"),
@@ -34,22 +32,16 @@ def test_wrong_settings(settings, message):
     assert message in str(told.value)
 
 
-@pytest.mark.parametrize("name", ["keys", "certificate"])
-def test_files_that_are_not_there(name, tmp_path):
-    files = {name: tmp_path / "no"} | ({"private_key": HERE} if name == "certificate" else {})
-    with pytest.raises(MissingFileError, match="received nothing"):
-        ServerSettings(**files)
+def test_files_that_are_not_there(tmp_path):
+    none = tmp_path / "no"
+    for files in ({"keys": none}, {"certificate": none, "private_key": HERE}, {"models": (("m", none),)}):
+        with pytest.raises(MissingFileError, match="received nothing"):
+            ServerSettings(**files)
 
 
-@pytest.mark.parametrize(
-    ("host", "local"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
-)
-def test_what_is_this_machine(host, local):
-    assert ServerSettings(host=host).is_local == local
-
-
-def test_names_of_models():
+def test_what_is_this_machine_and_names_of_models():
+    hosts = ("127.0.0.1", "127.8.8.8", "::1", "localhost", "0.0.0.0", "::")
+    assert [ServerSettings(host=host).is_local for host in hosts] == [True] * 4 + [False] * 2
     named = named_models(["x/sales.seqcast", "a=b.seqcast", "dir=1/web.seqcast", "./a=b/web.seqcast"])
     assert [name for name, _ in named] == ["sales", "a", "dir", "web"]
     assert named[3][1] == Path("./a=b/web.seqcast")
@@ -86,10 +78,10 @@ def test_what_is_no_hash_is_refused_and_not_shown(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
+def guarded(tmp_path_factory, serving):
     key, path = new_key(), tmp_path_factory.mktemp("keys") / "keys.txt"
     path.write_text(entry_of("shop", key))
-    with Client(create_app(ServerSettings(keys=path, watch=0))) as client:
+    with serving(models=(), keys=path) as client:
         yield client, key
 
 

@@ -19,10 +19,26 @@ POST = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: applicat
 
 @pytest.fixture(scope="module")
 def named(models):
-    """A server of a name of its own, whose longest body is 100,000 bytes."""
+    """A server of a name of its own, whose longest body is 100,000 bytes; others have paths there, too."""
     settings = ServerSettings(models=models[:1], allow_host=("forecasts.example",), max_body=100_000, watch=0)
-    with Client(create_app(settings, bodies={"/files/": 300_000})) as client:
+    app = create_app(settings, bodies={"/files/": 300_000})
+
+    async def read(request):
+        size = len(await request.body())
+        raise AssertionError(size)
+
+    for own in ("/files/x", "/other", "/v1/nothing"):
+        app.router.add_route(own, read, methods=["POST"])
+    with Client(app) as client:
         yield client
+
+
+HOST = (b"host", b"127.0.0.1")
+
+
+def scope_of(**scope):
+    defaults = {"type": "http", "method": "POST", "query_string": b"", "path": "/v1/forecast", "headers": []}
+    return {**defaults, "raw_path": b"", **scope}
 
 
 def exchange(app, scope, parts=()):
@@ -40,8 +56,7 @@ def exchange(app, scope, parts=()):
     async def send(message):
         sent.append(message)
 
-    defaults = {"type": "http", "method": "POST", "query_string": b"", "path": "/v1/forecast", "headers": []}
-    asyncio.run(asyncio.wait_for(app({**defaults, "raw_path": b"", **scope}, receive, send), 60))
+    asyncio.run(asyncio.wait_for(app(scope_of(**scope), receive, send), 60))
     return sent, taken
 
 
@@ -66,8 +81,8 @@ def test_names_of_others_are_refused(named, host):
             assert answer.json()["detail"].startswith("Host: expected this server")
 
 
-def test_an_open_server_has_any_name(models):
-    with Client(create_app(ServerSettings(models=models[:1], allow_open=True, watch=0))) as client:
+def test_an_open_server_has_any_name(serving):
+    with serving(allow_open=True) as client:
         assert client.get("/v1/models", headers={"Host": "any.example"}).status_code == 200
 
 
@@ -105,18 +120,9 @@ def test_pages_of_others_are_refused(origin, host, is_ours, open_to_all):
 @pytest.mark.parametrize(
     ("path", "most"), [("/v1/forecast", 100_000), ("/v1/nothing", 100_000), ("/files/x", 300_000), ("/other", 1 << 20)]
 )
-def test_bodies_are_counted_while_they_come(models, claimed, path, most):
-    app = create_app(ServerSettings(models=models[:1], max_body=100_000, watch=0), bodies={"/files/": 300_000})
-    app.state.service.shelf.ready.set()
-
-    async def read(request):
-        size = len(await request.body())
-        raise AssertionError(size)
-
-    for own in ("/files/x", "/other", "/v1/nothing"):
-        app.router.add_route(own, read, methods=["POST"])
-    headers = [] if claimed is None else [(b"content-length", claimed)]
-    sent, taken = exchange(app, {"path": path, "headers": headers}, [b"x" * 10_000] * 1000)
+def test_bodies_are_counted_while_they_come(named, claimed, path, most):
+    headers = [HOST] if claimed is None else [HOST, (b"content-length", claimed)]
+    sent, taken = exchange(named.app, {"path": path, "headers": headers}, [b"x" * 10_000] * 1000)
     assert sent[0]["status"] == 413
     assert f"at most {most:,} bytes" in json.loads(sent[1]["body"])["detail"]
     assert most <= sum(map(len, taken)) <= most + 10_000
@@ -144,8 +150,7 @@ def test_bodies_that_are_open_share_the_memory(models):
                 if message["type"] == "http.response.start":
                     statuses.append((message["status"], dict(message["headers"]).get(b"retry-after")))
 
-            scope = {"type": "http", "method": "POST", "query_string": b"", "path": "/v1/forecast", "headers": []}
-            return asyncio.create_task(app({**scope, "raw_path": b""}, receive, send))
+            return asyncio.create_task(app(scope_of(), receive, send))
 
         tasks = [request(100_000) for _ in range(20)]
         while len(statuses) < 12:
@@ -168,9 +173,8 @@ def test_bodies_that_are_open_share_the_memory(models):
 
 
 @contextlib.contextmanager
-def running(settings=None):
-    """The address of a server that runs in a thread, its connections and its service."""
-    settings = settings or ServerSettings(time_limit=0.5)
+def running(settings):
+    """The address of a server that runs in a thread, and its service."""
     app = create_app(settings)
     server = server_of(app, settings)
     listener = listen("127.0.0.1", 0)
@@ -179,25 +183,16 @@ def running(settings=None):
     thread.start()
     wait_until(lambda: server.started and app.state.service.is_ready)
     try:
-        yield address, server.server_state.connections, app.state.service
+        yield address, app.state.service
     finally:
         server.should_exit = True
         thread.join()
 
 
-def answer(connection):
-    """What comes until the server closes a connection."""
-    data = b""
-    with contextlib.suppress(ConnectionError):
-        while part := connection.recv(1 << 16):
-            data += part
-    return data
-
-
-def is_alive(address):
-    with socket.create_connection(address, timeout=30) as connection:
-        connection.sendall(GET)
-        return connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+@pytest.fixture(scope="module")
+def address():
+    with running(ServerSettings(time_limit=0.5)) as (address, _):
+        yield address
 
 
 @pytest.mark.parametrize(
@@ -210,8 +205,8 @@ def is_alive(address):
         (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n" * 1000),
     ],
 )
-def test_what_leads_to_nothing_is_not_read_for_ever(first, again):
-    with running() as (address, *_), socket.create_connection(address, timeout=60) as endless:
+def test_what_leads_to_nothing_is_not_read_for_ever(address, first, again):
+    with socket.create_connection(address, timeout=60) as endless:
         sent = 0
         with contextlib.suppress(ConnectionError):
             endless.sendall(first)
@@ -219,13 +214,15 @@ def test_what_leads_to_nothing_is_not_read_for_ever(first, again):
                 endless.sendall(again)
                 sent += len(again)
         assert sent < 50_000_000
-        assert is_alive(address)
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(GET)
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 def test_a_client_that_goes_is_not_computed_for(models):
     settings = ServerSettings(models=models[:1], batch_size=1, time_limit=60, watch=0)
     go, asked = threading.Event(), []
-    with running(settings) as (address, _, service):
+    with running(settings) as (address, service):
 
         def run(queries):
             asked.extend(query.horizon for query in queries)

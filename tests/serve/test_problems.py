@@ -7,12 +7,11 @@ import time
 
 import pytest
 
-from seqcast.serve import ServerSettings, create_app
 from seqcast.serve import routes as routes_module
 from seqcast.serve.bodies import CSV, JSON
 from seqcast.serve.problems import MEDIA_TYPE
 
-from .clients import Client, newer
+from .clients import newer
 
 ROW = {"unique_id": "a", "ds": "2024-03-01", "y": 1.0}
 
@@ -21,79 +20,58 @@ def rows(**changes):
     return {"model": "sales", "rows": [{**ROW, **changes}]}
 
 
-# A body, the status, and what the document says.
+NEW = {"model": "pretrained", "horizon": 3, "rows": newer("a", 30)}
+# A body and what the document says, by its status.
 WRONG = {
-    "no model of the name": ({**rows(), "model": "salse"}, 404, "one of 'sales', 'store', 'events', 'pretrained'"),
-    "no model named": ({"rows": [ROW]}, 422, "model: expected one of"),
-    "a model that is no text": (
-        {**rows(), "model": 3},
-        422,
-        "model: expected a valid string, received 3. A name",
-    ),
-    "another field": ({**rows(), "horizn": 3}, 422, "Did you mean 'horizon'?"),
-    "a horizon of nothing": (
-        {**rows(), "horizon": 0},
-        422,
-        "horizon: expected a number greater than or equal to 1",
-    ),
-    "a horizon in words": ({**rows(), "horizon": "x"}, 422, "horizon: expected a valid integer, unable to parse"),
-    "a horizon beyond the limit": ({**rows(), "horizon": 51}, 422, "horizon: expected at most 50, received 51"),
-    "an impossible level": ({**rows(), "level": [100]}, 422, "level: expected levels above 1 and below 100 per cent"),
-    "no rows": ({"model": "sales", "rows": []}, 422, "rows: expected at least one row, received none"),
-    "a row that is a list": ({"model": "sales", "rows": [ROW, [1]]}, 422, "rows, row 1: expected an object"),
-    "columns of two lengths": (
-        {"model": "sales", "rows": {"ds": ["2024-03-01"], "y": [1, 2]}},
-        422,
-        "1 in 'ds', 2 in 'y'",
-    ),
-    "a column that is a number": (
-        {"model": "sales", "rows": {"y": 1}},
-        422,
-        "received no list in 'y'",
-    ),
-    "no column of values": (rows() | {"rows": [{"unique_id": "a", "ds": "x", "z": 1}]}, 422, "expected a column 'y'"),
-    "text among values": (
-        {"model": "sales", "rows": [ROW, {**ROW, "ds": "2024-03-02", "y": "much"}]},
-        422,
-        "y, row 1 (series 'a'): expected a number, received 'much'. Send a number, or null where there is none.",
-    ),
-    "a list for a value": (rows(y=[1]), 422, "y, row 0: expected a number, text"),
-    "a value beyond all numbers": (rows(y=10**400), 422, "y: expected numbers of 64 bits"),
-    "a name that is a number": (rows(unique_id=3), 422, "unique_id: expected ids of type str"),
-    "half a character": (rows(unique_id="\ud800"), 400, "body: expected JSON in UTF-8, received unexpected end of hex"),
-    "no time": (rows(ds=None), 422, "ds, row 0 (series 'a'): expected a time stamp, received none"),
-    "a time that is none": (rows(ds="2024-13-01"), 422, "ds, row 0: expected a time as ISO 8601 writes it"),
-    "a word for a time": (rows(ds="now"), 422, "all or none with a zone, received 'now'"),
-    "a time with a zone": (rows(ds="2024-03-01T00:00:00Z"), 422, "ds: expected time stamps without a zone"),
-    "a series that nobody knows": ({"model": "sales", "series": ["q"]}, 422, "series: expected series that the model"),
-    "series beside rows": ({**rows(), "series": ["a"]}, 422, "series: expected none with rows"),
-    "a future that nobody reads": ({**rows(), "future": [ROW]}, 422, "future: expected none"),
-    "a step for a model": ({**rows(), "freq": "h"}, 422, "freq: expected none: a model has its own"),
-    "no horizon without a model": ({"model": "pretrained", "rows": [ROW]}, 422, "horizon: expected a number of steps"),
-    "no rows without a model": ({"model": "pretrained", "horizon": 3}, 422, "rows: expected rows to forecast from"),
-    **{
-        f"a step of {freq}": (
-            {"model": "pretrained", "horizon": 3, "rows": newer("a", 30), "freq": freq},
-            422,
-            "freq: expected a pandas offset alias",
-        )
-        for freq in ("often", "99999999999999999h", "999999999999YE")
-    },
-    "levels that are shares": ({**rows(), "level": [0.8]}, 422, "Levels are per cent: 80, not 0.8."),
-    "levels that fall": ({**rows(), "level": [95, 80]}, 422, "ascending"),
-    "a level beyond all numbers": ({**rows(), "level": 10**400}, 422, "level"),
-    "a name as long as a book": (
-        {**rows(), "model": "x" * 90_000},
-        422,
-        "at most 64 characters, received 'xxx",
-    ),
-    "an id beyond 64 bits": ({"model": "store", "series": [2**64]}, 422, "series"),
-    "rows beyond the limit": ({"model": "sales", "rows": [ROW] * 501}, 413, "rows: expected at most 500 rows"),
-    "an answer beyond the limit": (
-        {"model": "sales", "horizon": 50, "rows": [{**ROW, "unique_id": str(n)} for n in range(11)]},
-        413,
-        "an answer of at most 500 rows",
-    ),
+    400: [(rows(unique_id="\ud800"), "body: expected JSON in UTF-8, received unexpected end of hex")],
+    404: [({**rows(), "model": "salse"}, "one of 'sales', 'store', 'events', 'pretrained'")],
+    413: [
+        ({"model": "sales", "rows": [ROW] * 501}, "rows: expected at most 500 rows"),
+        (
+            {"model": "sales", "horizon": 50, "rows": [{**ROW, "unique_id": str(n)} for n in range(11)]},
+            "an answer of at most 500 rows",
+        ),
+    ],
+    422: [
+        ({"rows": [ROW]}, "model: expected one of"),
+        ({**rows(), "model": 3}, "model: expected a valid string, received 3. A name"),
+        ({**rows(), "model": "x" * 90_000}, "at most 64 characters, received 'xxx"),
+        ({**rows(), "horizn": 3}, "Did you mean 'horizon'?"),
+        ({**rows(), "horizon": 0}, "horizon: expected a number greater than or equal to 1"),
+        ({**rows(), "horizon": "x"}, "horizon: expected a valid integer, unable to parse"),
+        ({**rows(), "horizon": 51}, "horizon: expected at most 50, received 51"),
+        ({**rows(), "level": [100]}, "level: expected levels above 1 and below 100 per cent"),
+        ({**rows(), "level": [0.8]}, "Levels are per cent: 80, not 0.8."),
+        ({**rows(), "level": [95, 80]}, "ascending"),
+        ({**rows(), "level": 10**400}, "level"),
+        ({"model": "sales", "rows": []}, "rows: expected at least one row, received none"),
+        ({"model": "sales", "rows": [ROW, [1]]}, "rows, row 1: expected an object"),
+        ({"model": "sales", "rows": {"ds": ["2024-03-01"], "y": [1, 2]}}, "1 in 'ds', 2 in 'y'"),
+        ({"model": "sales", "rows": {"y": 1}}, "received no list in 'y'"),
+        (rows() | {"rows": [{"unique_id": "a", "ds": "x", "z": 1}]}, "expected a column 'y'"),
+        (
+            {"model": "sales", "rows": [ROW, {**ROW, "ds": "2024-03-02", "y": "much"}]},
+            "y, row 1 (series 'a'): expected a number, received 'much'. Send a number, or null where there is none.",
+        ),
+        (rows(y=[1]), "y, row 0: expected a number, text"),
+        (rows(y=10**400), "y: expected numbers of 64 bits"),
+        (rows(unique_id=3), "unique_id: expected ids of type str"),
+        (rows(ds=None), "ds, row 0 (series 'a'): expected a time stamp, received none"),
+        (rows(ds="2024-13-01"), "ds, row 0: expected a time as ISO 8601 writes it"),
+        (rows(ds="now"), "all or none with a zone, received 'now'"),
+        (rows(ds="2024-03-01T00:00:00Z"), "ds: expected time stamps without a zone"),
+        ({"model": "sales", "series": ["q"]}, "series: expected series that the model"),
+        ({**rows(), "series": ["a"]}, "series: expected none with rows"),
+        ({"model": "store", "series": [2**64]}, "series"),
+        ({**rows(), "future": [ROW]}, "future: expected none"),
+        ({**rows(), "freq": "h"}, "freq: expected none: a model has its own"),
+        ({"model": "pretrained", "rows": [ROW]}, "horizon: expected a number of steps"),
+        ({"model": "pretrained", "horizon": 3}, "rows: expected rows to forecast from"),
+        *[
+            ({**NEW, "freq": freq}, "freq: expected a pandas offset alias")
+            for freq in ("often", "99999999999999999h", "999999999999YE")
+        ],
+    ],
 }
 
 
@@ -108,9 +86,11 @@ def check(answer, status):
     return document
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_bodies(client, case):
-    body, status, said = WRONG[case]
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [pytest.param(status, *case, id=case[1][:40]) for status, cases in WRONG.items() for case in cases],
+)
+def test_wrong_bodies(client, status, body, said):
     document = check(client.post("/v1/forecast", content=json.dumps(body), headers={"Content-Type": JSON}), status)
     assert said in document["detail"]
 
@@ -163,11 +143,7 @@ def test_wrongly_written(client, data, kind, status, said):
 
 def test_wrong_addresses_and_headers(client):
     for address, status, said in (
-        (
-            "/v1/forecast?horizon=x",
-            422,
-            "as an integer, received 'x'",
-        ),
+        ("/v1/forecast?horizon=x", 422, "as an integer, received 'x'"),
         ("/v1/forecast?model=sales&horizon=1&horizon=2", 422, "horizon: expected one value"),
         ("/v1/forecast?modle=sales", 422, "Did you mean 'model'?"),
         ("/v1/nothing", 404, "path"),
@@ -181,32 +157,28 @@ def test_wrong_addresses_and_headers(client):
     assert "horizon: expected one value" in check(both, 422)["detail"]
 
 
-def test_an_answer_that_takes_too_long(models):
-    with Client(create_app(ServerSettings(models=models[:1], time_limit=0.05, watch=0))) as client:
+def test_an_answer_that_takes_too_long(serving):
+    with serving(time_limit=0.05) as client:
         client.app.state.service.short.run = lambda queries: time.sleep(0.5)
         assert "an answer within 0.05 s" in check(client.post("/v1/forecast", json={"rows": [ROW]}), 504)["detail"]
 
 
-def test_a_body_that_comes_too_slowly(models):
+def test_a_body_that_comes_too_slowly(serving):
     async def drops():
         yield b"{"
         await asyncio.sleep(5)
 
-    with Client(create_app(ServerSettings(models=models[:1], time_limit=0.05, watch=0))) as client:
+    with serving(time_limit=0.05) as client:
         answer = client.post("/v1/forecast", content=drops(), headers={"Content-Type": JSON})
         assert "a body within 0.05 s" in check(answer, 408)["detail"]
 
 
-def test_a_queue_that_is_full(models):
+def test_a_queue_that_is_full(serving):
     go = threading.Event()
-    with Client(create_app(ServerSettings(models=models[:1], queue=2, time_limit=60, batch_size=1, watch=0))) as client:
-        run = client.app.state.service.short.run
-
-        def slow(queries):
-            go.wait(30)
-            return run(queries)
-
-        client.app.state.service.short.run = slow
+    with serving(queue=2, time_limit=60, batch_size=1) as client:
+        lane = client.app.state.service.short
+        run = lane.run
+        lane.run = lambda queries: (go.wait(30), run(queries))[1]
         timer = threading.Timer(0.5, go.set)
         timer.start()
         answers = client.all([{"rows": [ROW]}] * 8)
@@ -217,32 +189,27 @@ def test_a_queue_that_is_full(models):
     assert {answer.status_code for answer in answers} == {200, 429}
 
 
-def test_an_error_of_ours_says_nothing_of_what_was_sent(models):
-    with Client(create_app(ServerSettings(models=models[:1], watch=0))) as client:
+def test_an_error_of_ours_says_nothing_of_what_was_sent(serving):
+    with serving() as client:
         client.app.state.service.short.run = lambda queries: 1 / 0
         document = check(client.post("/v1/forecast", json={"rows": [ROW]}), 500)
-    del document["request_id"]
-    assert document == {
-        "type": "about:blank",
-        "title": "Internal Server Error",
-        "status": 500,
-        "error": "InternalError",
-        "detail": "",
-    }
+    assert document.pop("request_id")
+    title = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert document == {**title, "error": "InternalError", "detail": ""}
 
 
-def test_long_bodies_are_decoded_one_after_another(models, monkeypatch):
+def test_long_bodies_are_decoded_one_after_another(serving, monkeypatch):
     inside, most, read = [], [], routes_module.read_body
 
     def watched(*arguments, **options):
         inside.append(1)
         most.append(len(inside))
-        threading.Event().wait(0.02)
+        time.sleep(0.02)
         inside.pop()
         return read(*arguments, **options)
 
     monkeypatch.setattr(routes_module, "read_body", watched)
-    with Client(create_app(ServerSettings(models=models[:1], time_limit=60, watch=0))) as client:
+    with serving(time_limit=60) as client:
         answers = client.all([{"rows": [ROW], "model": "sales", "x": "y" * 300_000}] * 6)
     assert {answer.status_code for answer in answers} == {422}
     assert most == [1] * 6

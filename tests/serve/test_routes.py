@@ -13,12 +13,7 @@ import schemathesis
 import typer.main
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
+from schemathesis.specs.openapi import checks
 
 from seqcast.cli.main import app
 from seqcast.forecaster.estimator import Forecaster
@@ -28,17 +23,12 @@ from seqcast.serve.models import ModelShelf
 from seqcast.serve.problems import MEDIA_TYPE
 from seqcast.serve.routes import EXAMPLES, ROUTES
 
-from .clients import DAYS, Client, newer, panel, rows_of
+from .clients import DAYS, newer, panel, rows_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
 FUZZ = int(os.environ.get("SEQCAST_FUZZ_SERVE", 8))
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-    unsupported_method,
-]
+CONFORMANCE = (checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance)
+CHECKS = [not_a_server_error, *CONFORMANCE, checks.unsupported_method]
 
 
 def frame_of(response):
@@ -56,103 +46,92 @@ def same(answer, expected):
 # ---------------------------------------------------------------- forecasts
 
 
+def forecast(client, address="", **body):
+    """Post a body, and return the frame that comes back."""
+    return frame_of(client.post(f"/v1/forecast{address}", json=body or None))
+
+
+def shops(ids, days):
+    """Rows for the model `store`."""
+    frame = panel(ids, days, price=lambda place: place % 2, kind=lambda place: np.where(place % 3, "1", "2"))
+    frame = frame.rename(columns={"unique_id": "shop", "ds": "day", "y": "sold"})
+    return frame.astype({"shop": "int64"})
+
+
 def test_newer_rows_go_behind_those_remembered(client, forecasters):
     rows = newer("b")
-    answer = frame_of(client.post("/v1/forecast", json={"model": "sales", "rows": rows}))
+    answer = forecast(client, model="sales", rows=rows)
     df = pd.DataFrame(rows).assign(ds=lambda frame: pd.to_datetime(frame["ds"]))
     same(answer, forecasters["sales"].predict(df=df))
-    alone = Forecaster.predict(forecasters["sales"], df=df.assign(unique_id="new"))
+    alone = forecasters["sales"].predict(df=df.assign(unique_id="new"))
     assert not np.allclose(alone["seqcast"], answer["seqcast"])
+    rows[1]["y"] = None  # what is missing
+    assert len(forecast(client, model="sales", rows=rows)) == len(answer)
 
 
 def test_new_series_and_columns_as_lists(client, forecasters):
     frame = panel(["z"], DAYS[:20])
     columns = {name: [row[name] for row in rows_of(frame)] for name in frame.columns}
-    answer = frame_of(
-        client.post("/v1/forecast", json={"model": "sales", "horizon": 9, "level": [50], "rows": columns})
-    )
+    answer = forecast(client, model="sales", horizon=9, level=[50], rows=columns)
     same(answer, forecasters["sales"].predict(9, frame, level=50))
 
 
 @pytest.mark.parametrize("series", [["c", "a"], None])
 def test_remembered_series(client, forecasters, series):
-    body = {"model": "sales", **({} if series is None else {"series": series})}
     expected = forecasters["sales"].predict()
     if series:
         expected = expected[expected["unique_id"].isin(series)]
-    same(frame_of(client.post("/v1/forecast", json=body)), expected)
-    address = "/v1/forecast?model=sales" + "".join(f"&series={name}" for name in series or ())
-    same(frame_of(client.post(address)), expected)
+    same(forecast(client, model="sales", **({"series": series} if series else {})), expected)
+    same(forecast(client, "?model=sales" + "".join(f"&series={name}" for name in series or ())), expected)
 
 
 def test_known_future_whole_ids_and_names_of_columns(client, forecasters):
-    ahead = panel([3, 5], pd.date_range(DAYS[-1] + pd.Timedelta("1D"), periods=4), price=lambda place: place % 2)
-    ahead = ahead.rename(columns={"unique_id": "shop", "ds": "day"}).drop(columns="y")
-    ahead["shop"] = ahead["shop"].astype("int64")
-    expected = forecasters["store"].predict(future=ahead)
-    same(frame_of(client.post("/v1/forecast", json={"model": "store", "future": rows_of(ahead)})), expected)
-    one = {"model": "store", "future": rows_of(ahead), "series": [5]}
-    same(frame_of(client.post("/v1/forecast", json=one)), expected[expected["shop"] == 5])
-
-
-def test_rows_with_a_future(client, forecasters):
     days = pd.date_range(DAYS[-1] + pd.Timedelta("1D"), periods=6)
-    frame = panel([3], days, price=lambda place: place % 2, kind=lambda place: np.where(place % 3, "1", "2"))
-    frame = frame.rename(columns={"unique_id": "shop", "ds": "day", "y": "sold"})
-    frame["shop"] = frame["shop"].astype("int64")
-    rows, ahead = frame.iloc[:2], frame.iloc[2:].drop(columns=["sold", "kind"])
-    body = {"model": "store", "rows": rows_of(rows), "future": rows_of(ahead)}
-    same(frame_of(client.post("/v1/forecast", json=body)), forecasters["store"].predict(df=rows, future=ahead))
+    ahead = shops([3, 5], days[:4]).drop(columns=["sold", "kind"])
+    expected = forecasters["store"].predict(future=ahead)
+    same(forecast(client, model="store", future=rows_of(ahead)), expected)
+    same(forecast(client, model="store", future=rows_of(ahead), series=[5]), expected[expected["shop"] == 5])
+    rows = shops([3], days)
+    rows, ahead = rows.iloc[:2], rows.iloc[2:].drop(columns=["sold", "kind"])
+    answer = forecast(client, model="store", rows=rows_of(rows), future=rows_of(ahead))
+    same(answer, forecasters["store"].predict(df=rows, future=ahead))
 
 
 def test_stamps_without_a_step(client, forecasters):
     ahead = pd.DataFrame({"unique_id": "x", "ds": DAYS[-3:] + pd.Timedelta("30D")})
-    answer = frame_of(client.post("/v1/forecast", json={"model": "events", "future": rows_of(ahead)}))
-    same(answer, forecasters["events"].predict(future=ahead))
+    same(forecast(client, model="events", future=rows_of(ahead)), forecasters["events"].predict(future=ahead))
 
 
-@pytest.mark.parametrize("zone", ["Z", "+00:00", "mixed"])
-def test_times_with_a_zone_for_the_pretrained_network(client, zone):
+@pytest.mark.parametrize("zones", [("Z", "Z"), ("+00:00", "+00:00"), ("+00:00", "Z")])
+def test_times_with_a_zone_for_the_pretrained_network(client, zones):
     stamps = DAYS[:28].strftime("%Y-%m-%dT%H:%M:%S")
-    if zone == "mixed":
-        text = [f"{stamp}{'Z' if place % 2 else '+00:00'}" for place, stamp in enumerate(stamps)]
-    else:
-        text = [stamp + zone for stamp in stamps]
+    text = [stamp + zones[place % 2] for place, stamp in enumerate(stamps)]
     body = {"model": "pretrained", "horizon": 7, "rows": {"ds": text, "y": [float(p % 7) for p in range(28)]}}
     answer = client.post("/v1/forecast", json=body).json()
     assert answer["rows"][0]["ds"] == "2024-01-29T00:00:00+00:00"
     assert answer["frequency"] == "D"
 
 
-def test_what_is_missing_is_null(client):
-    rows = newer("a")
-    rows[1]["y"] = None
-    assert client.post("/v1/forecast", json={"model": "sales", "rows": rows}).status_code == 200
-
-
 # ---------------------------------------------------------------- formats
+
+
+def post_csv(client, address, text, **headers):
+    return client.post(f"/v1/forecast?model={address}", content=text, headers={"Content-Type": CSV, **headers})
 
 
 def test_csv_in_and_out(client, forecasters):
     frame = pd.DataFrame(newer("b"))
-    text = frame.to_csv(index=False)
-    response = client.post(
-        "/v1/forecast?model=sales&horizon=3&level=80", content=text, headers={"Content-Type": CSV, "Accept": CSV}
-    )
+    response = post_csv(client, "sales&horizon=3&level=80", frame.to_csv(index=False), Accept=CSV)
     assert response.headers["content-type"].startswith(CSV)
     answer = pd.read_csv(io.StringIO(response.text))
     same(answer, forecasters["sales"].predict(3, frame.assign(ds=pd.to_datetime(frame["ds"])), level=80))
 
 
-def test_csv_ids_that_look_like_numbers_stay_text(client):
+def test_text_of_csv_that_looks_like_numbers_is_what_the_model_has(client):
     text = "unique_id,ds,y\n" + "".join(f"007,{day:%Y-%m-%d},{place}\n" for place, day in enumerate(DAYS))
-    response = client.post("/v1/forecast?model=sales", content=text, headers={"Content-Type": CSV})
-    assert {row["unique_id"] for row in response.json()["rows"]} == {"007"}
-
-
-def test_csv_for_a_model_with_whole_ids_and_text_that_looks_like_a_number(client):
-    text = "shop,day,sold,price,kind\n3,2024-03-01,5,1.5,1\n"
-    response = client.post("/v1/forecast?model=store", content=text, headers={"Content-Type": CSV})
+    assert {row["unique_id"] for row in post_csv(client, "sales", text).json()["rows"]} == {"007"}
+    # Of a model with whole ids and a column of text.
+    response = post_csv(client, "store", "shop,day,sold,price,kind\n3,2024-03-01,5,1.5,1\n")
     assert response.status_code == 422
     assert response.json()["option"] == "future"  # the rows were taken; the steps ahead are what is missing
 
@@ -160,10 +139,10 @@ def test_csv_for_a_model_with_whole_ids_and_text_that_looks_like_a_number(client
 # ---------------------------------------------------------------- without a model
 
 
-def test_no_model_at_all():
+def test_no_model_at_all(serving):
     frame = panel(["a", "b"], DAYS[:28])
-    with Client(create_app()) as client:
-        answer = frame_of(client.post("/v1/forecast", json={"horizon": 7, "season_length": 7, "rows": rows_of(frame)}))
+    with serving(models=()) as client:
+        answer = forecast(client, horizon=7, season_length=7, rows=rows_of(frame))
     expected = Forecaster(7, preset="pretrained", season_length=7, random_state=0, verbose=0).fit(frame).predict()
     same(answer, expected)
 
@@ -200,9 +179,9 @@ def test_health_readiness_and_metrics(client):
         assert line in text
 
 
-def test_not_ready_before_the_models_are(models, monkeypatch):
+def test_not_ready_before_the_models_are(serving, monkeypatch):
     monkeypatch.setattr(ModelShelf, "warm_up", lambda self: None)
-    with Client(create_app(ServerSettings(models=models[:1], watch=0)), ready=False) as client:
+    with serving(ready=False) as client:
         for answer in (client.get("/readyz"), client.post("/v1/forecast", json={"rows": newer("a")})):
             assert answer.status_code == 503
             assert answer.headers["Retry-After"] == "2"
@@ -228,20 +207,14 @@ def test_examples_of_the_description_run(client):
 
 
 @pytest.fixture(scope="module")
-def one(models):
+def one(serving):
     """A server with one model, so that bodies without a name reach it."""
-    with Client(create_app(ServerSettings(models=models[:1], max_rows=200, watch=0, time_limit=300))) as client:
+    with serving(max_rows=200, time_limit=300) as client:
         yield client
 
 
 @schemathesis.openapi.from_dict(create_app().openapi()).parametrize()
-@settings(
-    max_examples=FUZZ,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=FUZZ == 8,
-    database=None,
-)
+@settings(max_examples=FUZZ, suppress_health_check=list(HealthCheck), derandomize=FUZZ == 8, database=None)
 def test_requests_made_from_the_description(case, one):
     how = case.as_transport_kwargs(base_url="http://127.0.0.1")
     method, url = how.pop("method"), how.pop("url")

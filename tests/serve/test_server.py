@@ -70,27 +70,23 @@ def server():
 
 
 @pytest.mark.parametrize(
-    ("language", "command"),
+    ("program", "file", "needs"),
     [
-        ("sh", ["sh", "forecast.sh"]),
-        ("python", [sys.executable, "forecast.py"]),
-        ("node", ["node", "forecast.mjs"]),
-        ("R", ["Rscript", "forecast.R"]),
+        ("sh", "forecast.sh", ["curl", "--version"]),
+        (sys.executable, "forecast.py", [sys.executable, "--version"]),
+        ("node", "forecast.mjs", ["node", "--version"]),
+        ("Rscript", "forecast.R", ["Rscript", "-e", "library(httr2)"]),
     ],
 )
-def test_clients(server, language, command):
-    needed = ["curl"] if language == "sh" else [command[0]]
-    for program in needed:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not on this machine")
-    if language == "R" and subprocess.run(["Rscript", "-e", "library(httr2)"], capture_output=True).returncode:
-        pytest.skip("httr2 is not on this machine")
+def test_clients(server, program, file, needs):
+    if shutil.which(needs[0]) is None or subprocess.run(needs, capture_output=True).returncode:
+        pytest.skip(f"{' '.join(needs)} does not run on this machine")
     environment = {**os.environ, "URL": server.address}
-    done = subprocess.run(command, cwd=CLIENTS, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([program, file], cwd=CLIENTS, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert len(set(re.findall(r"2024-0[12]-(?:29|30|31|01|02|03|04)", done.stdout))) == 7
-    if language == "python":
-        assert done.stdout.splitlines()[-1].startswith("422 y expected numbers"[:6])
+    if file == "forecast.py":
+        assert done.stdout.splitlines()[-1].startswith("422 y ")
 
 
 def test_an_end_in_order(models):
@@ -141,16 +137,13 @@ def test_a_replaced_file_loses_no_request(models, forecasters, tmp_path):
         server.wait_for("model", count=2, model="m")
 
 
-def test_what_is_no_request_is_a_line_of_the_log():
-    with Server() as server:
-        assert httpx.get(f"{server.address}/docs", timeout=60).status_code == 404
-        with socket.create_connection(server.address.removeprefix("http://").rsplit(":", 1)) as hostile:
-            hostile.sendall(b"secret\r\n\r\n")
-            assert hostile.recv(100).startswith(b"HTTP/1.1 400")
-        server.process.terminate()
-        server.wait_for("stop")
-        server.process.wait(60)
-        assert [json.loads(line)["event"] for line in server.lines if line] == ["start", "ready", "log", "stop"]
+def test_what_is_no_request_is_a_line_of_the_log(server):
+    assert httpx.get(f"{server.address}/docs", timeout=60).status_code == 404
+    with socket.create_connection(server.address.removeprefix("http://").rsplit(":", 1)) as hostile:
+        hostile.sendall(b"secret\r\n\r\n")
+        assert hostile.recv(100).startswith(b"HTTP/1.1 400")
+    server.wait_for("log")
+    assert all(line.startswith("{") and "secret" not in line for line in server.lines)
 
 
 def test_tls(tmp_path):

@@ -16,12 +16,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from job_functions import die, double, fail, wait
 
+pytestmark = pytest.mark.anyio
+
 
 @pytest.fixture(scope="module")
 def queue():
     queue = JobQueue(max_waiting=4)
     yield queue
     queue.close()
+
+
+@pytest.fixture
+def anyio_backend():
+    """Run asynchronous tests in an event loop of asyncio each."""
+    return "asyncio"
 
 
 @pytest.fixture(autouse=True)
@@ -36,16 +44,13 @@ def waits(queue, how="and keep"):
     return queue.submit(wait, how, hear=lambda _: begun.set()), begun
 
 
-def test_results_come_in_turn_and_a_full_queue_refuses(queue):
-    async def scenario():
-        jobs = [queue.submit(double, number) for number in range(5)]
-        assert [job.before for job in jobs] == [0, 1, 2, 3, 4]
-        with pytest.raises(QueueFullError, match="at most 4 computations that wait, received 5"):
-            queue.submit(double, 9)
-        assert await asyncio.gather(*(job.result() for job in jobs)) == [0, 2, 4, 6, 8]
-        assert await queue.submit(double, 9).result() == 18
-
-    asyncio.run(scenario())
+async def test_results_come_in_turn_and_a_full_queue_refuses(queue):
+    jobs = [queue.submit(double, number) for number in range(5)]
+    assert [job.before for job in jobs] == [0, 1, 2, 3, 4]
+    with pytest.raises(QueueFullError, match="at most 4 computations that wait, received 5"):
+        queue.submit(double, 9)
+    assert await asyncio.gather(*(job.result() for job in jobs)) == [0, 2, 4, 6, 8]
+    assert await queue.submit(double, 9).result() == 18
 
 
 @pytest.mark.parametrize(
@@ -57,57 +62,45 @@ def test_results_come_in_turn_and_a_full_queue_refuses(queue):
         ("result", Exception, "pickle"),
     ],
 )
-def test_errors_come_out_and_the_process_goes_on(queue, kind, error, message):
-    async def scenario():
-        process = await queue.submit(os.getpid).result()
-        with pytest.raises(error, match=message):
-            await asyncio.wait_for(queue.submit(fail, kind).result(), 20)
-        assert await queue.submit(os.getpid).result() == process
-
-    asyncio.run(scenario())
+async def test_errors_come_out_and_the_process_goes_on(queue, kind, error, message):
+    process = await queue.submit(os.getpid).result()
+    with pytest.raises(error, match=message):
+        await asyncio.wait_for(queue.submit(fail, kind).result(), 20)
+    assert await queue.submit(os.getpid).result() == process
 
 
-def test_a_stop_interrupts_what_runs_and_drops_what_waits(queue):
-    async def scenario():
-        first, begun = waits(queue)
-        second, third = queue.submit(double, 1), queue.submit(double, 2)
-        await begun.wait()
-        second.stop()
-        first.stop()
-        assert await first.result() == "kept"
-        with pytest.raises(StoppedError):
-            await second.result()
-        assert await third.result() == 4
-        first.stop()  # one that has ended is left alone
-        assert await queue.submit(double, 5).result() == 10
-
-    asyncio.run(scenario())
+async def test_a_stop_interrupts_what_runs_and_drops_what_waits(queue):
+    first, begun = waits(queue)
+    second, third = queue.submit(double, 1), queue.submit(double, 2)
+    await begun.wait()
+    second.stop()
+    first.stop()
+    assert await first.result() == "kept"
+    with pytest.raises(StoppedError):
+        await second.result()
+    assert await third.result() == 4
+    first.stop()  # one that has ended is left alone
+    assert await queue.submit(double, 5).result() == 10
 
 
 @pytest.mark.parametrize("how", ["for others", "for nothing"])
-def test_a_stop_reaches_a_job_that_waits_for_other_processes_and_never_the_event_loop(queue, how):
-    async def scenario():
-        job, begun = waits(queue, how)
-        await begun.wait()
-        job.stop()
-        if how == "for others":
-            assert await asyncio.wait_for(job.result(), 20) == "kept"
-        else:
-            with pytest.raises(StoppedError, match="before there was anything to keep"):
-                await asyncio.wait_for(job.result(), 20)
-
-    asyncio.run(scenario())
+async def test_a_stop_reaches_a_job_that_waits_for_other_processes_and_never_the_event_loop(queue, how):
+    job, begun = waits(queue, how)
+    await begun.wait()
+    job.stop()
+    if how == "for others":
+        assert await asyncio.wait_for(job.result(), 20) == "kept"
+    else:
+        with pytest.raises(StoppedError, match="before there was anything to keep"):
+            await asyncio.wait_for(job.result(), 20)
 
 
-def test_a_process_that_dies_fails_its_jobs_and_another_one_takes_over(queue):
-    async def scenario():
-        before = await queue.submit(os.getpid).result()
-        for job in [queue.submit(die), queue.submit(double, 1)]:
-            with pytest.raises(WorkerDiedError, match=r"received its end. It may have run out of memory"):
-                await job.result()
-        assert await queue.submit(os.getpid).result() != before
-
-    asyncio.run(scenario())
+async def test_a_process_that_dies_fails_its_jobs_and_another_one_takes_over(queue):
+    before = await queue.submit(os.getpid).result()
+    for job in [queue.submit(die), queue.submit(double, 1)]:
+        with pytest.raises(WorkerDiedError, match=r"received its end. It may have run out of memory"):
+            await job.result()
+    assert await queue.submit(os.getpid).result() != before
 
 
 def test_one_who_waits_no_longer_leaves_the_job_alone_and_so_does_an_event_loop_that_ends(queue):
@@ -131,18 +124,14 @@ def test_one_who_waits_no_longer_leaves_the_job_alone_and_so_does_an_event_loop_
     assert asyncio.run(stay()) == ("kept", 8)
 
 
-def test_a_queue_that_is_closed_ends_its_process():
+async def test_a_queue_that_is_closed_ends_its_process():
     queue = JobQueue(max_waiting=1)
-
-    async def scenario():
-        process = await queue.submit(os.getpid).result()
-        job, begun = waits(queue)
-        await begun.wait()
-        queue.close()
-        with pytest.raises(WorkerDiedError):
-            await asyncio.wait_for(job.result(), 20)
-        return process
-
-    process, end = asyncio.run(scenario()), time.monotonic() + 20
+    process = await queue.submit(os.getpid).result()
+    job, begun = waits(queue)
+    await begun.wait()
+    queue.close()
+    with pytest.raises(WorkerDiedError):
+        await asyncio.wait_for(job.result(), 20)
+    end = time.monotonic() + 20
     while Path(f"/proc/{process}").exists():
         assert time.monotonic() < end

@@ -77,14 +77,6 @@ def test_sessions_are_bounded_and_leave_nothing(sessions):
     assert sessions.open().folder.exists()
 
 
-def test_another_table_takes_all_that_came_of_the_one_before(session):
-    take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
-    fitted(session)
-    assert session.outcome is not None
-    take(session, pd.DataFrame({"ds": DAYS, "y": wave(9)}), "other.csv")
-    assert session.outcome is session.backtest is session.explanation is session.fitted is None
-
-
 def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
     frame = take(session, with_price()).frame
     ahead = assumed_ahead(frame, 7)
@@ -134,21 +126,12 @@ def test_recipes_name_all_that_was_said(session):
     session.ask(horizon=3, effort="balanced", time_limit="2 min", level=(80.0,))
     made = session.table, session.frame, session.asked
     script, command = recipes.script_of(*made), recipes.command_of(*made)
-    for said in (
-        "Columns(unique_id='Store', ds='Date', y='Sold')",
-        "future_covariates=('price',)",
-        "time_limit='2 min'",
-        "random_state=0",
-    ):
+    columns = "Columns(unique_id='Store', ds='Date', y='Sold')"
+    for said in (columns, "future_covariates=('price',)", "time_limit='2 min'", "random_state=0"):
         assert said in script
     compile(script, "script.py", "exec")
-    for said in (
-        "--future price --future-file future.csv",
-        "--time-limit '2 min'",
-        "--seed 0",
-        "--level 80",
-        "--id Store",
-    ):
+    future = "--future price --future-file future.csv"
+    for said in (future, "--time-limit '2 min'", "--seed 0", "--level 80", "--id Store"):
         assert said in command
 
 
@@ -171,6 +154,10 @@ def test_a_fit_is_saved_forecasts_and_can_be_looked_into(session):
     page = session.folder / "report.html"
     computations.write_report(session.model_file, page, session.frame.df, None, None, "A title")
     assert "A title" in page.read_text()
+    # Another table takes all that came of the one before.
+    assert session.outcome is not None
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(9)}), "other.csv")
+    assert session.outcome is session.backtest is session.explanation is session.fitted is None
 
 
 def test_scores_are_those_of_the_rows(session):
@@ -184,25 +171,15 @@ def test_scores_are_those_of_the_rows(session):
     assert len(steps) == 7
     assert np.mean(steps) == pytest.approx(error.mean())
     assert scores_by_series(tested, columns)["seqcast"].tolist() == pytest.approx([error.mean()])
-    within = ((tested["y"] >= tested["seqcast-lo-80"]) & (tested["y"] <= tested["seqcast-hi-80"])).mean()
-    assert coverage(tested, columns) == {
-        80.0: pytest.approx(within),
-        95.0: pytest.approx(coverage(tested, columns)[95.0]),
-    }
-    assert coverage(tested, columns)[80.0] <= coverage(tested, columns)[95.0]
+    within = tested["y"].between(tested["seqcast-lo-80"], tested["seqcast-hi-80"]).mean()
+    covered = coverage(tested, columns)
+    assert list(covered) == [80.0, 95.0]
+    assert pytest.approx(within) == covered[80.0] <= covered[95.0]
 
 
 def test_the_worst_series_comes_first():
-    tested = pd.DataFrame(
-        {
-            "unique_id": ["a", "a", "b", "b", "c", "c"],
-            "ds": [1, 2] * 3,
-            "cutoff": 0,
-            "y": 0.0,
-            "seqcast": [1.0, 1.0, 3.0, 3.0, 2.0, 2.0],
-            "seasonal_naive": [1.0, 1.0, 1.0, 1.0, 4.0, 4.0],
-        }
-    )
+    errors = {"seqcast": np.repeat([1.0, 3.0, 2.0], 2), "seasonal_naive": np.repeat([1.0, 1.0, 4.0], 2)}
+    tested = pd.DataFrame({"unique_id": list("aabbcc"), "ds": [1, 2] * 3, "cutoff": 0, "y": 0.0, **errors})
     table = scores_by_series(tested, Columns())
     assert table["series"].tolist() == ["b", "a", "c"]
     assert table["ratio"].tolist() == [3.0, 1.0, 0.5]
@@ -226,10 +203,11 @@ def test_the_post_learns(monkeypatch):
 def test_impossible_settings_are_refused():
     with pytest.raises(SpecError, match="frequencies: expected a slow one above 0"):
         computations.learn_sines(silent, {"frequency": (3.0, 2.0)}, ("zeros",))
-    with pytest.raises(SpecError, match="max_sessions: expected at least 1"):
-        AppSettings(max_sessions=0)
-    with pytest.raises(SpecError, match="port: expected 0 to 65535"):
-        AppSettings(port=70000)
-    with pytest.raises(SpecError, match="the page knows no passwords"):
-        AppSettings(host="0.0.0.0")
+    for settings, said in (
+        ({"max_sessions": 0}, "max_sessions: expected at least 1"),
+        ({"port": 70000}, "port: expected 0 to 65535"),
+        ({"host": "0.0.0.0"}, "the page knows no passwords"),
+    ):
+        with pytest.raises(SpecError, match=said):
+            AppSettings(**settings)
     assert AppSettings(host="0.0.0.0", allow_open=True).of_api.allow_open

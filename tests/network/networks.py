@@ -4,6 +4,7 @@ import functools
 from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.network import Seq2Seq
@@ -67,6 +68,35 @@ NETWORKS = {
     **{name: (RICH, options) for name, options in RICH_NETWORKS.items()},
     "no own past": (WindowSpec(horizon=5, features=3, targets=1, context_length=8), {}),
 }
+
+
+# SciPy's distribution of each head's parameters, and some of these.
+REFERENCES = {
+    "normal": (stats.norm, [(0.0, 1.0), (5.0, 0.01), (-1e3, 300.0)]),
+    "student_t": (stats.t, [(2.01, 0.0, 1.0), (7.0, 3.0, 0.2), (1e4, 0.0, 1.0)]),
+    "negative_binomial": (
+        lambda mean, dispersion: stats.nbinom(1 / dispersion, 1 / (1 + dispersion * mean)),
+        [(0.05, 3.0), (0.8, 0.5), (1.0, 40.0), (5.0, 1e-4), (40.0, 0.2), (1000.0, 0.001), (1e5, 1e-4), (2e6, 0.3)],
+    ),
+    "log_normal": (lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc)), [(0.0, 1.0), (9.0, 0.3), (-4.0, 2.0)]),
+}
+
+
+def references(name):
+    """Return parameters [rows, P], and SciPy's distribution of each row."""
+    make, rows = REFERENCES[name]
+    return np.array(rows), [make(*row) for row in rows]
+
+
+def log_density(reference, y):
+    """Return SciPy's logarithm of a density, or of a probability of counts."""
+    return (reference.logpdf if hasattr(reference.dist, "pdf") else reference.logpmf)(y)
+
+
+def largest_distance(drawn, reference):
+    """Return how far the shares of draws below each of them are from the distribution, at most."""
+    values, counts = np.unique(drawn, return_counts=True)
+    return np.abs(np.cumsum(counts) / len(drawn) - reference.cdf(values)).max()
 
 
 @functools.cache

@@ -18,6 +18,8 @@ from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss
 from seqcast.runtime.backend import to_numpy as numpy
 from seqcast.specs.network import HEADS as NAMES
 
+from .networks import REFERENCES, log_density
+
 PROBABILISTIC = tuple(NAMES[1:])
 MULTIPLICATIVE = ("negative_binomial", "log_normal")
 each_head = pytest.mark.parametrize("name", NAMES)
@@ -125,65 +127,7 @@ def test_only_a_point_takes_another_loss(name):
         Engine(NetworkSpec(head=name), TrainingSpec(loss="mse"), seed=0)
 
 
-# ---------------------------------------------------------------- likelihoods and losses
-
-
-# Parameters, values, and SciPy's density.
-LIKELIHOODS = {
-    "normal": ([(0.0, 1.0), (5.0, 0.01), (-1e3, 300.0)], [-4.0, 0.0, 1.0, 700.0], stats.norm.logpdf),
-    "student_t": (
-        [(2.01, 0.0, 1.0), (7.0, 3.0, 0.2), (1e4, 0.0, 1.0)],
-        [-4.0, 0.0, 1.0, 300.0],
-        stats.t.logpdf,
-    ),
-    "negative_binomial": (
-        [(0.01, 0.5), (1.0, 40.0), (5.0, 1e-4), (300.0, 0.1), (1e5, 1e-4), (2e6, 0.3)],
-        [0.0, 1.0, 2.0, 7.0, 310.0, 1e5, 1.9e6],
-        lambda y, m, a: stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)),
-    ),
-    "log_normal": (
-        [(0.0, 1.0), (9.0, 0.3), (-4.0, 2.0)],
-        [1e-3, 1.0, 50.0, 1e4],
-        lambda y, m, s: stats.lognorm.logpdf(y, s, scale=np.exp(m)),
-    ),
-}
-each_likelihood = pytest.mark.parametrize("name", LIKELIHOODS)
-
-
-@each_likelihood
-def test_likelihoods_are_those_of_scipy(name):
-    rows, values, reference = LIKELIHOODS[name]
-    rows, values = np.array(rows, "float32"), np.array(values, "float32")
-    ours = numpy(LOG_LIKELIHOODS[name](tensor(values)[None], tensor(rows)[:, None]))
-    expected = reference(values[None].astype(float), *(column[:, None] for column in rows.astype(float).T))
-    np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=1e-2)
-
-
-@each_likelihood
-def test_a_likelihoods_gradient_is_right(name):
-    """Against differences of SciPy's, in double precision."""
-    rows, values, reference = LIKELIHOODS[name]
-    log_likelihood = LOG_LIKELIHOODS[name]
-    rows, values = np.array(rows, "float64")[:, None], np.array(values)  # every row with every value
-    points = np.broadcast_to(rows, (len(rows), len(values), rows.shape[-1]))
-    step = 1e-6 * np.maximum(np.abs(rows), 1e-2)
-    expected = np.stack(
-        [
-            (reference(values, *columns(points + delta)) - reference(values, *columns(points - delta)))
-            / (2 * delta.sum(-1))
-            for delta in step * np.eye(rows.shape[-1])[:, None, None]
-        ],
-        axis=-1,
-    )
-    ours = gradient(lambda p: keras.ops.sum(log_likelihood(tensor(values)[None], p)), points)
-    size = np.abs(reference(values, *columns(points)))[..., None] / np.maximum(np.abs(points), 1e-2)
-    within = 5e-3 * np.abs(expected) + 1e-3 * size.max(-1, keepdims=True) + 1e-3
-    assert (np.abs(ours - expected) <= within).all()
-
-
-def columns(parameters):
-    """Return the parameters one by one, as SciPy's functions take them."""
-    return np.moveaxis(parameters, -1, 0)
+# ---------------------------------------------------------------- losses
 
 
 def batch(name, seed=0, rows=6, big=1.0):
@@ -202,7 +146,7 @@ def reference_values(name, y, parameters):
         error = y[..., None] - parameters
         p = np.array([0.1, 0.5, 0.9])
         return np.where(error > 0, p * error, (p - 1) * error).mean(-1)
-    return -LIKELIHOODS[name][2](y, *columns(parameters.astype(float)))
+    return -log_density(REFERENCES[name][0](*np.moveaxis(parameters.astype(float), -1, 0)), y)
 
 
 each_decay = pytest.mark.parametrize("decay", [0.0, 0.5, 2.0])

@@ -40,6 +40,7 @@ def _min_gru(monkeypatch):
     monkeypatch.setitem(specs.NetworkSpec._names, "cell", names)
 
 
+WAYS = (None, Scanned())  # the fastest one of the backend, and that of all backends
 each_cell = pytest.mark.parametrize("name", [*CELLS, "min_gru"])
 
 
@@ -49,12 +50,13 @@ def test_a_sequence_is_a_numpy_loop_and_looped_steps(name):
     stack = drawn_stack((4, 3), 2, cell=name, seed=2)
     x = rng.normal(size=(5, 7, 2)).astype("float32")
     start = [tuple(rng.normal(size=(5, w)).astype("float32") for w in widths) for widths in stack.state_widths]
-    outputs, after = stack.sequence(x, initial_state=start)
-    expected = x
-    for cell, states, ours in zip(stack.layers_forward, start, after, strict=True):
+    expected, after = x, []
+    for cell, states in zip(stack.layers_forward, start, strict=True):
         expected, last, _ = reference_loop(name, cell, expected, states)
-        keras.tree.map_structure(same, tuple(ours), last)
-    same(outputs, expected)
+        after.append(last)
+    for way in WAYS:
+        outputs, ours = stack.sequence(x, initial_state=start, loop_backend=way)
+        keras.tree.map_structure(same, [outputs, *map(tuple, ours)], [expected, *after])
     looped = keras.tree.map_structure(keras.ops.convert_to_tensor, start)
     for t in range(7):
         written, looped = stack.step(x[:, t], looped)
@@ -68,10 +70,11 @@ def test_two_directions_are_two_numpy_loops(name):
     zeros = tuple(np.zeros((3, 4)) for _ in range(stack.layers_forward[0].state_count))
     ahead, last, _ = reference_loop(name, stack.layers_forward[0], x, zeros)
     back, first, _ = reference_loop(name, stack.layers_backward[0], x[:, ::-1], zeros)
-    outputs, (after,) = stack.sequence(x)
-    same(outputs, np.concatenate([ahead, back[:, ::-1]], axis=-1))
-    for state, pair in zip(after, zip(last, first, strict=True), strict=True):
-        same(state, np.concatenate(pair, axis=-1))
+    for way in WAYS:
+        outputs, (after,) = stack.sequence(x, loop_backend=way)
+        same(outputs, np.concatenate([ahead, back[:, ::-1]], axis=-1))
+        for state, pair in zip(after, zip(last, first, strict=True), strict=True):
+            same(state, np.concatenate(pair, axis=-1))
 
 
 def test_dropout_is_at_work_only_in_training_and_its_mask_is_one_a_sequence():

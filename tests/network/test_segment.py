@@ -123,16 +123,6 @@ def test_the_season_and_the_normaliser_move_a_distribution(head):
     np.testing.assert_allclose(parameters, numpy(expected), atol=1e-5)
 
 
-def test_no_step_of_a_past_that_is_no_multiple_is_lost():
-    network = build("segments")
-    inputs, _ = batch(network)
-    base = forecast(network, inputs)
-    for step in range(8):
-        changed = inputs["past"].copy()
-        changed[:, step] += 1.0
-        assert np.abs(forecast(network, {"past": changed}) - base).max() > 1e-6
-
-
 @pytest.mark.parametrize(("normalise", "scale"), [("last", 1.0), ("level", 1.0), ("instance", 40.0), ("recent", 40.0)])
 @pytest.mark.parametrize("name", ["segments, parallel", "rich, segments, scheduled"])
 def test_moving_a_window_moves_its_forecast(name, normalise, scale):

@@ -3,9 +3,6 @@
 import contextlib
 import functools
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import keras
@@ -114,22 +111,6 @@ def test_rows_do_not_see_each_other(name):
     order = np.array([3, 1, 5, 0, 4, 2])
     shuffled = {key: value[order] for key, value in inputs.items()}
     np.testing.assert_allclose(forecast(network, shuffled), forecast(network, inputs)[order], rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.processes
-def test_another_process_loads_the_file(tmp_path):
-    network = trained("rich, scheduled")
-    inputs, _ = batch(network)
-    network.save(tmp_path / "network.keras")
-    np.savez(tmp_path / "inputs.npz", **inputs)
-    code = (
-        "import sys, numpy, seqcast\n"
-        "network = seqcast.load_network(sys.argv[1] + '/network.keras')\n"
-        "inputs = dict(numpy.load(sys.argv[1] + '/inputs.npz'))\n"
-        "numpy.save(sys.argv[1] + '/out.npy', network.predict(inputs, verbose=0))\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=os.environ.copy())
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), forecast(network, inputs), atol=1e-6)
 
 
 @pytest.mark.parametrize("steps", [7, 8, 9])

@@ -130,7 +130,7 @@ def test_numpy_numbers_become_plain_ones(name, changes):
 
 
 KERAS_OBJECTS = {
-    "loss": ("training", keras.losses.Huber(delta=2.5), '"delta": 2.5'),
+    "loss": ("training", keras.losses.Huber(name="mine"), '"name": "mine"'),
     "optimizer": ("training", keras.optimizers.SGD(0.125, momentum=0.75), '"momentum": 0.75'),
     "learning_rate_schedule": (
         "training",

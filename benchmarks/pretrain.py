@@ -1,7 +1,7 @@
 """Train the network that has seen only synthetic series, or go on with its training.
 
 python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it was interrupted
-python benchmarks/pretrain.py --data FOLDER                     # and scores it on windows before test parts
+python benchmarks/pretrain.py --data FOLDER                     # and scores it on windows before test micro_batches
 python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
 
 The state of the training is written every few minutes, so that it may take several sittings: started again with the
@@ -140,7 +140,7 @@ def train(arguments, *, window, batches=SyntheticBatches):
         steps_per_epoch=steps,
         early_stopping=None,
         horizon_decay=0.5,
-        parts=2,
+        micro_batches=2,
     )
     spec = network(arguments)
     begins = arguments.branch is not None and not (arguments.out / "checkpoints").is_dir()

@@ -110,11 +110,11 @@ def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_training_takes_whole_batches_and_gives_the_same(see_gpu, seen, name):
     theirs, on_cpu = trained(name, metrics=["mae"])
-    assert theirs.parts == 4
+    assert theirs.micro_batches == 4
     seen.options, seen.threads = [], []
     see_gpu()
     ours, on_gpu = trained(name, metrics=["mae"])
-    assert ours.parts == 1
+    assert ours.micro_batches == 1
     assert seen.threads == []
     assert seen.options
     assert not any(seen.options)
@@ -123,7 +123,7 @@ def test_a_training_takes_whole_batches_and_gives_the_same(see_gpu, seen, name):
     for weight, other in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_allclose(weight, other, atol=1e-5, rtol=1e-4)
     if name == "gru":  # those that are asked for are taken one after another
-        assert trained(name, parts=2)[0].parts == 2
+        assert trained(name, micro_batches=2)[0].micro_batches == 2
         assert set(seen.threads) == {1}
 
 

@@ -41,7 +41,7 @@ def _no_job_is_left(queue):
 def waits(queue, how="and keep"):
     """Return a job that waits for its stop, and the event that it has begun."""
     begun = asyncio.Event()
-    return queue.submit(wait, how, hear=lambda _: begun.set()), begun
+    return queue.submit(wait, how, on_event=lambda _: begun.set()), begun
 
 
 async def test_results_come_in_turn_and_a_full_queue_refuses(queue):

@@ -53,7 +53,7 @@ def take(session, table, name="sales.csv", **options):
 
 
 def silent(_):
-    """Hear nothing."""
+    """OnEvent nothing."""
 
 
 def fitted(session, **asked):

@@ -7,7 +7,7 @@ arguments it is the module from which tests take the jobs.
 import sys
 
 PARTS = 4
-PLAIN = {"batch_size": 32, "early_stopping": None, "parts": PARTS}
+PLAIN = {"batch_size": 32, "early_stopping": None, "micro_batches": PARTS}
 SGD = {"optimizer": "sgd", "learning_rate": 1.0, "learning_rate_schedule": "constant", "clip_norm": None}
 TRAININGS = {
     # One step down the gradient itself.

@@ -17,7 +17,10 @@ from seqcast.runtime.threads import cores
         ({"workers": 0}, "workers: expected a whole number >= 1, received 0"),
         ({"workers": 2, "cpus_per_worker": 0}, "cpus_per_worker: expected a whole number >= 1"),
         ({"workers": 2, "address": ""}, "address: expected local, auto, host:port, ray://host:port or None"),
-        ({"workers": 4, "parts": 6}, "parts: expected a multiple of workers=4, so that each worker has as many"),
+        (
+            {"workers": 4, "micro_batches": 6},
+            "micro_batches: expected a multiple of workers=4, so that each worker has as many",
+        ),
         ({"workers": 2, "min_workers": 3}, "min_workers: expected at most workers=2, received 3"),
     ],
 )
@@ -27,22 +30,22 @@ def test_impossible_numbers_are_refused(options, message):
 
 
 @pytest.mark.parametrize(
-    ("cluster", "of_training", "parts"),
+    ("cluster", "of_training", "micro_batches"),
     [
         ({"workers": 1}, None, 4),
-        ({"workers": 2, "parts": 8}, None, 8),
+        ({"workers": 2, "micro_batches": 8}, None, 8),
         ({"workers": 2}, 6, 6),
-        ({"workers": 2, "parts": 8}, 4, "those of the RayCluster, 8, or none in the TrainingSpec"),
+        ({"workers": 2, "micro_batches": 8}, 4, "those of the RayCluster, 8, or none in the TrainingSpec"),
         ({"workers": 2}, 3, "a multiple of workers=2"),
     ],
 )
-def test_parts_of_a_batch(cluster, of_training, parts):
-    training = TrainingSpec(parts=of_training)
-    if isinstance(parts, int):
-        assert RayCluster(**cluster).shared_parts(training) == parts
+def test_parts_of_a_batch(cluster, of_training, micro_batches):
+    training = TrainingSpec(micro_batches=of_training)
+    if isinstance(micro_batches, int):
+        assert RayCluster(**cluster).shared_micro_batches(training) == micro_batches
     else:
-        with pytest.raises(SpecError, match=f"parts: expected {parts}"):
-            RayCluster(**cluster).shared_parts(training)
+        with pytest.raises(SpecError, match=f"micro_batches: expected {micro_batches}"):
+            RayCluster(**cluster).shared_micro_batches(training)
 
 
 def test_parts_are_shared_out_evenly():

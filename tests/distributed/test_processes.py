@@ -66,7 +66,7 @@ def test_losses_and_metrics_are_those_of_the_whole_batch(alone, together):
     theirs = alone[1]
     for ours in together[1]:
         assert ours["best_epoch"] == theirs["best_epoch"]
-        assert ours["parts"] == theirs["parts"] == 4
+        assert ours["micro_batches"] == theirs["micro_batches"] == 4
         assert ours["epochs"].keys() == theirs["epochs"].keys() == {"loss", "mae", "val_loss", "val_mae"}
         for name in ours["epochs"]:
             np.testing.assert_allclose(ours["epochs"][name], theirs["epochs"][name], rtol=1e-4)

@@ -66,13 +66,13 @@ def after_first_checkpoint(folder, act):
 
 
 def test_a_shared_training_is_that_of_one_process(cluster, frame, small_forecaster):
-    alone = small_forecaster({"parts": 4}).fit(frame)
+    alone = small_forecaster({"micro_batches": 4}).fit(frame)
     together = small_forecaster().fit(frame, on=cluster)
     assert_close(together, alone, atol=1e-4)
     ours, theirs = (each.history_["val_loss"][-1] for each in (together, alone))
     assert ours == pytest.approx(theirs, rel=0.01)
-    assert together.history_.parts == together.engine_.parts == 4
-    assert together.training_[0].parts is None
+    assert together.history_.micro_batches == together.engine_.micro_batches == 4
+    assert together.training_[0].micro_batches is None
     pd.testing.assert_frame_equal(together.predict(), alone.predict(), rtol=1e-3)
 
 
@@ -141,7 +141,7 @@ def test_a_training_goes_on_with_fewer_workers_when_a_machine_is_gone(cluster, s
     alone = job.engine()
     expected = job.train(alone)
     assert len(history) == len(expected) == LONG["epochs"]
-    assert history.parts == 4
+    assert history.micro_batches == 4
     # After some hundred steps sums in another order show.
     assert min(history["val_loss"]) == pytest.approx(min(expected["val_loss"]), rel=0.01)
 
@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_the_best_weights_of_the_last_checkpoint(cluster, frame, sm
 def test_a_training_that_diverges_says_where_and_is_not_tried_again(cluster, frame, small_forecaster):
     with pytest.raises(TrainingError, match="training, epoch 1, batch") as caught:
         small_forecaster({"learning_rate": 1e30, "clip_norm": None}).fit(frame, on=cluster)
-    assert caught.value.kept is not None
+    assert caught.value.best is not None
     assert caught.value.series
 
 
@@ -249,7 +249,7 @@ def test_the_page_runs(cluster, frame, small_forecaster):
     few = code.replace("workers=4", "workers=2").replace("Forecaster(28)", "make()")
     names = {"df": frame, "make": small_forecaster}
     exec(compile(few, "docs/scale.md", "exec"), names)
-    assert names["forecaster"].history_.parts == 4
+    assert names["forecaster"].history_.micro_batches == 4
 
 
 def test_fit_and_backtest_of_the_command_line(cluster, frame, tmp_path, monkeypatch, capsys):
@@ -263,5 +263,5 @@ def test_fit_and_backtest_of_the_command_line(cluster, frame, tmp_path, monkeypa
         told = capsys.readouterr().err
         assert ended.value.code in (0, None), told
         if command[0] == "fit":
-            assert "seqcast: 2 workers share each batch, in 4 parts" in told
+            assert "seqcast: 2 workers share each batch, in 4 micro-batches" in told
     assert Path("a.seqcast").exists()

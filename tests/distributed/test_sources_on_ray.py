@@ -58,7 +58,7 @@ def test_workers_that_share_a_training_read_their_shards(cluster, folder, small_
     from seqcast.forecaster.reading import Memory
 
     monkeypatch.setattr(Memory, "piece_rows", lambda self, columns: 300)
-    alone = small_forecaster({"parts": 4, "steps_per_epoch": 6}).fit(folder)
+    alone = small_forecaster({"micro_batches": 4, "steps_per_epoch": 6}).fit(folder)
     together = small_forecaster({"steps_per_epoch": 6}).fit(folder, on=cluster)
     assert alone.series_state_.ids == together.series_state_.ids
     np.testing.assert_array_equal(alone.series_state_.scaler.loc, together.series_state_.scaler.loc)
@@ -73,17 +73,17 @@ def test_forecasts_of_files_are_those_of_this_process(cluster, folder, frame, sm
     path = model.predict(df=folder, output=tmp_path / "out", on=cluster)
     expected = model.predict(df=frame)
     pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-5)
-    parts = sorted(path.glob("*.parquet"))
-    assert len(parts) == 4
-    assert json.loads((path / "_seqcast.json").read_text())["parts"] == 4
+    micro_batches = sorted(path.glob("*.parquet"))
+    assert len(micro_batches) == 4
+    assert json.loads((path / "_seqcast.json").read_text())["files"] == 4
     # What is missing is written again, and nothing else.
-    times = {part: part.stat().st_mtime_ns for part in parts[1:]}
-    parts[0].unlink()
+    times = {part: part.stat().st_mtime_ns for part in micro_batches[1:]}
+    micro_batches[0].unlink()
     model.predict(df=folder, output=path, on=cluster)
-    assert {part: part.stat().st_mtime_ns for part in parts[1:]} == times
+    assert {part: part.stat().st_mtime_ns for part in micro_batches[1:]} == times
     pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-5)
     # Parts of this process are pieces, not files: its job is another one.
-    with pytest.raises(SaveError, match="received one of a job with another parts"):
+    with pytest.raises(SaveError, match="received one of a job with another files"):
         model.predict(df=folder, output=path)
 
 

@@ -1,4 +1,4 @@
-"""The engine: gaps, streams, blocks of rows, threads, parts."""
+"""The engine: gaps, streams, blocks of rows, threads, micro_batches."""
 
 import dataclasses
 import functools
@@ -128,13 +128,13 @@ def test_networks_that_are_dropped_do_not_pile_up():
 
 
 def through_json(engine):
-    header, arrays = engine.to_parts()
-    return Engine.from_parts(json.loads(json.dumps(header)), arrays)
+    header, arrays = engine.to_payload()
+    return Engine.from_payload(json.loads(json.dumps(header)), arrays)
 
 
 def test_an_engine_is_json_and_arrays_which_hold_everything():
     scheduled = dataclasses.replace(NETWORK, decoder_input="scheduled")
-    engine = fitted(network=scheduled, training=dataclasses.replace(TRAINING, parts=1))
+    engine = fitted(network=scheduled, training=dataclasses.replace(TRAINING, micro_batches=1))
     steps = TRAINING.epochs * 3  # 40 windows in batches of at most 16
     assert float(engine.model.decoder.teacher_steps) == steps
     past, _ = series()
@@ -142,9 +142,9 @@ def test_an_engine_is_json_and_arrays_which_hold_everything():
         np.testing.assert_array_equal(other.predict({"past": past}, 5), engine.predict({"past": past}, 5))
         assert other.model.network.sampling_steps == steps // 2  # it ends half way by default
         assert other.weight_count == engine.weight_count > 0
-        assert repr(other).endswith("seed=3, parts=1)")
+        assert repr(other).endswith("seed=3, micro_batches=1)")
     unfitted = through_json(Engine(NETWORK, TRAINING, seed=0))
-    assert (unfitted.model, unfitted.weight_count, unfitted.parts) == (None, 0, None)
+    assert (unfitted.model, unfitted.weight_count, unfitted.micro_batches) == (None, 0, None)
 
 
 def test_nothing_is_predicted_before_fit():

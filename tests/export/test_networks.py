@@ -7,7 +7,7 @@ import pytest
 
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import SpecError
-from seqcast.export.decoding import Parts
+from seqcast.export.decoding import ForecastColumns
 from seqcast.export.network_file import WRITTEN, NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import OnnxFile
 from seqcast.export.operators import ndx
@@ -82,8 +82,8 @@ def windows(rng, network, window, steps, horizon):
     return inputs
 
 
-def forecast(model, inputs, horizon, parts):
-    """Return what the network forecasts: the parts, `[B, H, D, parts]`."""
+def forecast(model, inputs, horizon, columns):
+    """Return what the network forecasts: the parts, `[B, H, D, columns]`."""
     tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
     future = tensors.pop("future", None)
     written, _ = model.unroll(model.encoder(tensors, training=False), horizon=horizon, future=future)
@@ -91,8 +91,8 @@ def forecast(model, inputs, horizon, parts):
     if not model.network.is_probabilistic:
         return written[..., None]
     distribution = distribution_of(model.network)
-    point = distribution.mean(written) if parts.point == "mean" else distribution.median(written)
-    return np.concatenate([point[..., None], distribution.quantile(written, parts.probabilities)], axis=-1)
+    point = distribution.mean(written) if columns.point == "mean" else distribution.median(written)
+    return np.concatenate([point[..., None], distribution.quantile(written, columns.probabilities)], axis=-1)
 
 
 @pytest.mark.filterwarnings("ignore:.*You are using a softmax:UserWarning")  # of Keras, over a past of one token
@@ -106,7 +106,11 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
     horizon = int(rng.integers(1, 2 * window.horizon + 2))
     if network.in_blocks and (network.is_probabilistic or network.bidirectional):
         horizon = min(horizon, window.horizon)
-    parts = Parts(str(rng.choice(["median", "mean"])), (0.025, 0.1, 0.3, 0.9)) if network.is_probabilistic else Parts()
+    columns = (
+        ForecastColumns(str(rng.choice(["median", "mean"])), (0.025, 0.1, 0.3, 0.9))
+        if network.is_probabilistic
+        else ForecastColumns()
+    )
     inputs = windows(rng, network, window, steps, horizon)
     any_horizon = not network.in_blocks and rng.random() < 0.5
     known_steps = rng.random() < 0.5
@@ -120,12 +124,12 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
             shape[1] = "time"
         values[name] = file.read(name, ndx.float32, tuple(shape), name)
     count = file.read_horizon(None if any_horizon else horizon)
-    written = add_network(model, NetworkInputs(**values), count, parts)
-    file.write("forecast", written, ("batch", "steps", window.targets, len(parts)), "forecast")
+    written = add_network(model, NetworkInputs(**values), count, columns)
+    file.write("forecast", written, ("batch", "steps", window.targets, len(columns)), "forecast")
     feeds = {**inputs, "horizon": np.array([horizon])} if any_horizon else inputs
     found = run_file(file.model({}).SerializeToString())(**feeds)["forecast"]
 
-    expected = forecast(model, inputs, horizon, parts)
+    expected = forecast(model, inputs, horizon, columns)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 

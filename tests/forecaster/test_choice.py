@@ -17,7 +17,7 @@ from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice, HoldOut, choose
 from seqcast.intervals import ForecastRequest
 from seqcast.pretrained import load_pretrained
-from seqcast.runtime import from_parts, to_parts
+from seqcast.runtime import from_payload, to_payload
 from seqcast.specs import EnsembleSpec, MemberSpec
 
 from .panels import waves
@@ -89,7 +89,7 @@ def test_a_choice_in_words_and_in_files():
         "60% the pretrained network + 40% a network trained on this data (quantile loss on 1 validation window: "
         "together 0.9, the pretrained network 1, a network trained on this data 2)"
     )
-    assert from_parts(Choice, *to_parts(choice)) == choice
+    assert from_payload(Choice, *to_payload(choice)) == choice
     assert set(words()) == {"seasonal_naive", "pretrained", "finetuned", "trained"}
 
 
@@ -107,7 +107,7 @@ def test_shares_follow_candidates_that_have_learnt_since():
 )
 def test_what_is_no_choice_is_refused(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
-        from_parts(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()
+        from_payload(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()
 
 
 # ---------------------------------------------------------------- networks of different shapes

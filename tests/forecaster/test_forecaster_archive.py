@@ -38,8 +38,8 @@ def in_header(*way, **changes):
 
 
 def three_trainings(index):
-    parts = index["header"]["candidates"][0]["parts"]
-    parts["trainings"] = parts["trainings"] * 3
+    micro_batches = index["header"]["candidates"][0]["payload"]
+    micro_batches["trainings"] = micro_batches["trainings"] * 3
 
 
 def shaped(shapes):
@@ -47,7 +47,7 @@ def shaped(shapes):
     return {"arrays": {name: lambda old, shape=shape: np.zeros(shape, old.dtype) for name, shape in shapes.items()}}
 
 
-ENGINE = ("candidates", 0, "parts", "engines", 0)
+ENGINE = ("candidates", 0, "micro_batches", "engines", 0)
 BUILT = (*ENGINE, "built_network")
 WEIGHT = "candidates/0/engines/0/weight"
 LONG = "at most 5,000,000 steps, for 2 series with 12 rows, received 1,000,000,000"
@@ -72,8 +72,8 @@ DAMAGES = [
     (shaped({"series/values": (12, 3)}), "'values' of shape (12, 3), where 2 series have (12, 1)"),
     (shaped({"series/values": (20, 1), "series/stamps": (20,)}), "20 rows of 2 series, of which a context has 6"),
     (shaped({"series/last_seen": (4,)}), "'last_seen' of shape (4,)"),
-    ({"arrays": {"series/ids": lambda ids: ids[:-1]}}, "whose parts do not fit together"),
-    ({"arrays": {"series/ends": lambda ends: ends[::-1]}}, "whose parts do not fit together"),
+    ({"arrays": {"series/ids": lambda ids: ids[:-1]}}, "whose fields do not fit together"),
+    ({"arrays": {"series/ends": lambda ends: ends[::-1]}}, "whose fields do not fit together"),
     # Networks larger than their weights.
     (in_header(*BUILT, encoder_units=[30_000]), "where the network has (3, 90000)"),
     (in_header(*BUILT, encoder_units=[4] * 200_000), "200001 layers and"),
@@ -94,7 +94,7 @@ DAMAGES = [
     (in_header("series", fill=False), "0 calibrations of 1 targets"),
     (in_header("options", another=1), "options another"),
     (in_header("candidates", 0, key="oracle"), "header.candidates[0]: 'oracle', which there is not"),
-    (in_header("candidates", 0, parts={}), "engines"),
+    (in_header("candidates", 0, micro_batches={}), "engines"),
     ({"change_index": three_trainings}, "'trainings': 3"),
 ]
 

@@ -125,7 +125,7 @@ def test_an_interrupted_forecast_goes_on_and_writes_each_output_file_once(both, 
     pd.testing.assert_frame_equal(again, whole)
     assert list(later) == list(files)
     assert [later[path] == files[path] for path in files][:3] == [True, True, False]
-    assert json.loads((tmp_path / "_seqcast.json").read_text())["parts"] == len(files)
+    assert json.loads((tmp_path / "_seqcast.json").read_text())["files"] == len(files)
 
 
 def test_another_job_does_not_write_into_the_folder(both, folder, known, tmp_path):

@@ -57,7 +57,7 @@ def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
     model.set_params(training={**ONE_EPOCH, "learning_rate": 1e30, "optimizer": "sgd", "clip_norm": None, "epochs": 3})
     with pytest.raises(TrainingError) as caught:
         model.fit(series(1e4))
-    assert np.isfinite(caught.value.kept.predict()[list(before)[2:]]).all().all()
+    assert np.isfinite(caught.value.best.predict()[list(before)[2:]]).all().all()
     pd.testing.assert_frame_equal(model.predict(), before)
 
 

@@ -133,9 +133,9 @@ def test_removing_a_unit_is_decoding_from_its_mean():
     table = remove_units(model_inputs)
     assert table[["layer", "unit"]].to_numpy().tolist() == [[1, k] for k in range(1, 6)] + [[2, k] for k in range(1, 4)]
     encoded = model_inputs.engine.encode(model_inputs.past)
-    layers = [[np.array(part) for part in layer] for layer in encoded.layers]
-    for part in layers[1]:
-        part[:, 2] = part[:, 2].mean()
+    layers = [[np.array(submodule) for submodule in layer] for layer in encoded.layers]
+    for submodule in layers[1]:
+        submodule[:, 2] = submodule[:, 2].mean()
     without = model_inputs.engine.decode(States.from_dict({**encoded.to_dict(), "layers": layers}), 4)
     whole = model_inputs.engine.predict(model_inputs.inputs, 4)
     row = table.iloc[-1]

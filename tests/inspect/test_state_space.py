@@ -42,9 +42,9 @@ def test_a_frame_has_a_row_a_window_and_token(model_inputs):
     assert list(frame.columns) == ["window", "step", *(f"state_{k}" for k in range(1, 6))]
     assert frame["step"].tolist() == [*range(1, 10)] * 20
     assert trajectories(model_inputs).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
-    for part, layer, match in (("middle", 1, "part"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")):
+    for submodule, layer, match in (("middle", 1, "submodule"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")):
         with pytest.raises(SpecError, match=match):
-            trajectories(model_inputs).states(part, layer)
+            trajectories(model_inputs).states(submodule, layer)
 
 
 def test_tokens_of_segments_stand_at_their_last_step():
@@ -79,12 +79,12 @@ def test_memory_is_the_time_in_which_a_state_shrinks_to_a_third(gate):
     table = gate_statistics(planted(gate, np.full((2, 5, 3), np.exp(-1 / 7))))
     np.testing.assert_allclose(table["memory"], 7.0)
     values = np.stack([np.zeros((4, 10)), np.ones((4, 10)), np.tile([0.0, 1.0], (4, 5))], axis=2)
-    table = gate_statistics(planted(gate, values)).query("part == 'encoder'")
+    table = gate_statistics(planted(gate, values)).query("submodule == 'encoder'")
     assert table["shut"].tolist() == [1.0, 0.0, 0.5]
     assert table["open"].tolist() == [0.0, 1.0, 0.5]
     # Padded tokens say nothing.
     table = gate_statistics(planted(gate, np.array([[[0.0], [0.5]]]), np.array([[False, True]])))
-    assert table.set_index("part")["mean"].to_dict() == {"encoder": 0.5, "decoder": 0.25}
+    assert table.set_index("submodule")["mean"].to_dict() == {"encoder": 0.5, "decoder": 0.25}
 
 
 def test_only_keeping_gates_have_a_memory(model_inputs, lstm):

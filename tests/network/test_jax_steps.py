@@ -38,15 +38,15 @@ def windows(*, teach, observed):
 
 @pytest.fixture
 def on(monkeypatch):
-    """Train on so many cores, however small the batches are; return the engine, its history and the parts' sizes."""
+    """Train on a number of cores, however small the batches are; return engine, history, sizes of micro-batches."""
 
     def train(cores, network, training, *, observed=False, callbacks=()):
         monkeypatch.setattr(jax_steps, "threads", lambda: cores)
         monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
-        parts = []
+        micro_batches = []
 
         def counted(function, rows, count):
-            parts.append([len(part) for part in rows])
+            micro_batches.append([len(part) for part in rows])
             return in_threads(function, rows, count)
 
         with monkeypatch.context() as patch:
@@ -55,7 +55,7 @@ def on(monkeypatch):
             window = OBSERVED if observed else PLAIN
             batches = windows(teach=network.uses_teacher_forcing, observed=observed)
             history = engine.fit(batches, window=window, callbacks=callbacks, verbose=0)
-        return engine, history, parts
+        return engine, history, micro_batches
 
     return train
 
@@ -86,18 +86,18 @@ def test_any_number_of_cores_gives_the_same_weights(on, name):
     alone, alone_history, none = on(1, NETWORKS[name], training, observed=True)
     assert none == []
     assert np.isfinite([alone_history["loss"], alone_history["mae"]]).all()
-    assert alone_history.parts == 1
+    assert alone_history.micro_batches == 1
     for cores, sizes in [(3, [6, 6, 6])] + [(2, [8, 8])] * (name == "dropout"):
-        together, history, parts = on(cores, NETWORKS[name], training, observed=True)
-        assert parts == [sizes] * 6
-        assert history.parts == together.parts == cores
+        together, history, micro_batches = on(cores, NETWORKS[name], training, observed=True)
+        assert micro_batches == [sizes] * 6
+        assert history.micro_batches == together.micro_batches == cores
         for metric in ("loss", "mae"):
             np.testing.assert_allclose(history[metric], alone_history[metric], rtol=1e-5)
         assert_close(together, alone)
 
 
 @pytest.mark.parametrize(
-    ("name", "parts", "sizes", "other_cores"),
+    ("name", "micro_batches", "sizes", "other_cores"),
     [
         ("dropout", 1, [], (2,)),
         ("dropout", 3, [6, 6, 6], (2, 3)),
@@ -106,11 +106,11 @@ def test_any_number_of_cores_gives_the_same_weights(on, name):
         ("quantile, scheduled", 5, [4] * 4, (3,)),
     ],
 )
-def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, parts, sizes, other_cores):
-    training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"], parts=parts)
+def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, micro_batches, sizes, other_cores):
+    training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"], micro_batches=micro_batches)
     alone, alone_history, seen = on(1, NETWORKS[name], training, observed=True)
     assert seen == [sizes] * (6 if sizes else 0)
-    assert alone_history.parts == max(1, len(sizes))
+    assert alone_history.micro_batches == max(1, len(sizes))
     for cores in other_cores:
         together, history, _ = on(cores, NETWORKS[name], training, observed=True)
         assert history.epochs == alone_history.epochs
@@ -133,10 +133,10 @@ UNDIVIDED = "with a loss that is scaled, or a step of one's own"
 def test_parts_that_do_not_add_up_to_the_whole_are_refused(options, words):
     model = Seq2Seq(PLAIN, ZEROS, seed=0)
     model.compile(**{"optimizer": "adam", "loss": model.decoder.head.loss(), **options})
-    model.parts = 2
-    with pytest.raises(SpecError, match=f"parts: expected None or 1 {words}"):
+    model.micro_batches = 2
+    with pytest.raises(SpecError, match=f"micro_batches: expected None or 1 {words}"):
         model.make_train_function()
-    model.parts = 1
+    model.micro_batches = 1
     model.make_train_function()
 
 
@@ -149,9 +149,9 @@ def test_callbacks_of_keras_are_called_and_heeded(on):
             self.model.stop_training = len(seen) == 4
 
     training = TrainingSpec(epochs=5, batch_size=BATCH, metrics=["mae"])
-    _, history, parts = on(2, ZEROS, training, callbacks=[Stops()])
+    _, history, micro_batches = on(2, ZEROS, training, callbacks=[Stops()])
     assert seen == [(batch, ["loss", "mae"]) for batch in (0, 1, 2, 0)]
-    assert len(parts) == 4
+    assert len(micro_batches) == 4
     assert len(history) == 2
 
 
@@ -170,10 +170,10 @@ def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
     training = TrainingSpec(epochs=2, batch_size=BATCH)
     alone, _, _ = on(1, ZEROS, training)
     monkeypatch.setattr(jax_steps, "FEWEST_ROWS", 2)
-    for limit, parts in ((1 << 30, [8, 8]), (1, [2] * 8)):  # parts of four rows are halved, of two not
+    for limit, micro_batches in ((1 << 30, [8, 8]), (1, [2] * 8)):  # micro_batches of four rows are halved, of two not
         monkeypatch.setattr(jax_steps, "LARGEST_SCRATCH", limit)
         together, _, seen = on(2, ZEROS, training)
-        assert seen == [parts] * 6
+        assert seen == [micro_batches] * 6
         assert_close(together, alone)
 
 
@@ -212,7 +212,7 @@ def test_weights_of_half_precision_are_refused(set_policy):
 
 @pytest.mark.parametrize("cores", [1, 2])
 def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
-    """Whole steps on one core, parts on two; with all programs kept, the weights are the same."""
+    """Whole steps on one core, micro_batches on two; with all programs kept, the weights are the same."""
     monkeypatch.setattr(jax_steps, "threads", lambda: cores)
     monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
     weights, live = [], []

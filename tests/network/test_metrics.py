@@ -30,10 +30,10 @@ def windows(weight=None, rows=slice(None), batch_size=24):
     return ArrayWindows({"past": past}, future, weight, observed=True, batch_size=batch_size)
 
 
-def engine_of(head="point", parts=None, metrics=("mae",)):
+def engine_of(head="point", micro_batches=None, metrics=("mae",)):
     network = NetworkSpec(encoder_units=(4,), decoder_units=(3,), head=head, normalise="scale")
     recipe = {"epochs": 1, "optimizer": "sgd", "learning_rate": 1e-30, "learning_rate_schedule": "constant"}
-    return Engine(network, TrainingSpec(**recipe, parts=parts, metrics=metrics), seed=0)
+    return Engine(network, TrainingSpec(**recipe, micro_batches=micro_batches, metrics=metrics), seed=0)
 
 
 def errors_of(engine):
@@ -44,7 +44,7 @@ def errors_of(engine):
 
 
 @pytest.mark.parametrize(
-    ("head", "parts"),
+    ("head", "micro_batches"),
     [
         ("point", 1),
         pytest.param("point", 3, marks=on_jax),
@@ -54,8 +54,8 @@ def errors_of(engine):
         pytest.param("log_normal", 3, marks=on_jax),
     ],
 )
-def test_metrics_leave_missing_targets_out(head, parts):
-    engine = engine_of(head, parts, ("mae", keras.metrics.RootMeanSquaredError(name="rmse")))
+def test_metrics_leave_missing_targets_out(head, micro_batches):
+    engine = engine_of(head, micro_batches, ("mae", keras.metrics.RootMeanSquaredError(name="rmse")))
     history = engine.fit(windows(), window=WINDOW, validation=windows(rows=slice(0, 9)), verbose=0)
     errors = errors_of(engine)
     for prefix, rows in (("", slice(None)), ("val_", slice(0, 9))):
@@ -63,10 +63,10 @@ def test_metrics_leave_missing_targets_out(head, parts):
         np.testing.assert_allclose(history[f"{prefix}rmse"], [np.sqrt(np.nanmean(errors[rows] ** 2))], rtol=1e-4)
 
 
-@pytest.mark.parametrize("parts", [1, pytest.param(2, marks=on_jax)])
-def test_metrics_are_weighted_as_the_windows_are(parts):
+@pytest.mark.parametrize("micro_batches", [1, pytest.param(2, marks=on_jax)])
+def test_metrics_are_weighted_as_the_windows_are(micro_batches):
     weight = np.random.default_rng(1).uniform(0.0, 2.0, 24)
-    engine = engine_of(parts=parts)
+    engine = engine_of(micro_batches=micro_batches)
     # Batches of 8, of which the padding and the weights' own scale must not count.
     history = engine.fit(windows(weight, slice(0, 23), batch_size=8), window=WINDOW, verbose=0)
     errors = errors_of(engine)[:23]

@@ -100,9 +100,9 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
     for ours, theirs in zip(network.engine.weights, loaded.engine.weights, strict=True):
         np.testing.assert_array_equal(ours.astype(np.float16).astype(np.float32), theirs)
     np.testing.assert_allclose(forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02)
-    header, arrays = network.to_parts()
+    header, arrays = network.to_payload()
     with pytest.raises(ValueError, match="weight 0 of shape"):
-        PretrainedNetwork.from_parts(header, {**arrays, "weight/0": Unread()})
+        PretrainedNetwork.from_payload(header, {**arrays, "weight/0": Unread()})
     (tmp_path / "other.seqcast").write_bytes(b"something else")
     with pytest.raises(FileFormatError):
         PretrainedNetwork.load(tmp_path / "other.seqcast")

@@ -146,8 +146,8 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was(sines, fitted, options,
         with pytest.raises(error) as caught:
             fit(each, *sines)
         if error is TrainingError:  # what there was before the batch can be had
-            assert caught.value.kept.get_params() == each.get_params()
-            assert np.isfinite(caught.value.kept.predict(sines[0])).all()
+            assert caught.value.best.get_params() == each.get_params()
+            assert np.isfinite(caught.value.best.predict(sines[0])).all()
     assert model.fitted_ is fitted.fitted_
     np.testing.assert_array_equal(model.predict(sines[0]), before)
     assert not hasattr(new, "engine_")
@@ -160,7 +160,7 @@ def test_a_partial_fit_that_diverges_leaves_what_there_was_before_the_batch(sine
     first, huge = past[:4], np.full(future[:4].shape, 1e30)  # one batch, with squares that are infinite
     with pytest.raises(TrainingError, match=r"received inf in X\[\d\]; .* in y\[\.\.\., 0\]") as caught:
         model.partial_fit(first, huge)
-    for kept in (caught.value.kept, model):
+    for kept in (caught.value.best, model):
         np.testing.assert_array_equal(kept.predict(past), before)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from seqcast.errors import SaveError
 from seqcast.runtime import atomic_files
-from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_beside
+from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_atomically
 
 
 def writes_file(place, end):
@@ -21,7 +21,7 @@ def writes_file(place, end):
         end(place.parent)
         stream.write(b"er")
 
-    write_beside(place, write)
+    write_atomically(place, write)
 
 
 def writes_folder(place, end):
@@ -81,7 +81,7 @@ def test_older_file_is_whole_until_the_newer_one_is(place, write, older, newer):
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
     path = tmp_path / ("n" * 255)
-    write_beside(path, lambda stream: stream.write(b"whole"))
+    write_atomically(path, lambda stream: stream.write(b"whole"))
     assert path.read_bytes() == b"whole"
     assert os.listdir(tmp_path) == [path.name]
 
@@ -89,7 +89,7 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
 PERMISSIONS = """
     import os, threading
     from pathlib import Path
-    from seqcast.runtime.atomic_files import write_beside
+    from seqcast.runtime.atomic_files import write_atomically
 
     set_umask = os.umask
 
@@ -98,7 +98,7 @@ PERMISSIONS = """
 
     def save(thread):
         for number in range(10):
-            write_beside(f"saved-{thread}-{number}", lambda stream: stream.write(b"."))
+            write_atomically(f"saved-{thread}-{number}", lambda stream: stream.write(b"."))
             Path(f"plain-{thread}-{number}").touch()
 
     for mask in (0o022, 0o027, 0o077, 0o002, 0):
@@ -148,13 +148,13 @@ def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_t
 KILLED = """
     import os
     from pathlib import Path
-    from seqcast.runtime.atomic_files import folder_beside, write_beside
+    from seqcast.runtime.atomic_files import folder_beside, write_atomically
 
     if {folder}:
         with folder_beside(Path("place")) as part:
             (part / "half").touch()
             os._exit(0)
-    write_beside("place", lambda stream: os._exit(0))
+    write_atomically("place", lambda stream: os._exit(0))
 """
 
 
@@ -169,7 +169,7 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_pat
     others = [".download.part", f".{'0' * 24}.part", "table.part", "place"]
     for name in others:
         (tmp_path / name).touch()
-    write_beside(tmp_path / "file", lambda stream: stream.write(b"whole"))
+    write_atomically(tmp_path / "file", lambda stream: stream.write(b"whole"))
     assert sorted(os.listdir(tmp_path)) == sorted(["file", *others])
 
 
@@ -178,7 +178,7 @@ def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
     os.mkfifo(tmp_path / f".{atomic_files._MACHINE}0.part")
     writing = threading.Thread(
-        target=write_beside, args=(tmp_path / "file", lambda file: file.write(b"whole")), daemon=True
+        target=write_atomically, args=(tmp_path / "file", lambda file: file.write(b"whole")), daemon=True
     )
     writing.start()
     writing.join(60)
@@ -193,10 +193,10 @@ def test_what_is_being_written_is_not_removed(tmp_path, monkeypatch):
 
         def write(stream):
             atomic_files._tidied.clear()
-            write_beside(tmp_path / "other", lambda other: other.write(b"other"))
+            write_atomically(tmp_path / "other", lambda other: other.write(b"other"))
             stream.write(b"whole")
 
-        write_beside(tmp_path / "file", write)
+        write_atomically(tmp_path / "file", write)
         (place / "whole").touch()
     assert sorted(os.listdir(tmp_path)) == ["file", "folder", "other"]
     assert sorted(os.listdir(tmp_path / "folder")) == ["half", "whole"]

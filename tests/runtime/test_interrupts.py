@@ -15,7 +15,7 @@ from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from seqcast.runtime.atomic_files import write_beside
+from seqcast.runtime.atomic_files import write_atomically
 from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
 
 def busy(file):
@@ -30,7 +30,7 @@ def busy(file):
             print("first", was_interrupted(), flush=True)
 
 with hear_interrupts():
-    write_beside(Path(sys.argv[1]), busy)
+    write_atomically(Path(sys.argv[1]), busy)
 """
 
 

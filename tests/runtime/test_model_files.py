@@ -237,7 +237,7 @@ def test_a_block_that_fails_blames_the_file_and_other_errors_pass(file, error):
         assert caught.value is error
         return
     assert caught.value.where == str(file)
-    assert caught.value.received == f"a file whose parts do not fit together ({type(error).__name__}: {error})"
+    assert caught.value.received == f"a file whose fields do not fit together ({type(error).__name__}: {error})"
 
 
 # ---------------------------------------------------------------- files that would take too much

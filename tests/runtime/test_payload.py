@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from seqcast.runtime.payload import check_json, from_parts, to_parts
+from seqcast.runtime.payload import check_json, from_payload, to_payload
 
 
 class Shape:
@@ -72,14 +72,14 @@ DRAWINGS = st.builds(
 
 
 def through_json(value):
-    header, arrays = to_parts(value)
+    header, arrays = to_payload(value)
     return json.loads(json.dumps(header)), arrays
 
 
 @given(DRAWINGS)
 def test_what_was_written_comes_back(drawing):
-    again = from_parts(Drawing, *through_json(drawing), tables=TABLES)
-    (header, arrays), (other, others) = to_parts(drawing), to_parts(again)
+    again = from_payload(Drawing, *through_json(drawing), tables=TABLES)
+    (header, arrays), (other, others) = to_payload(drawing), to_payload(again)
     assert header == other
     assert list(arrays) == list(others)
     for name, values in arrays.items():
@@ -100,14 +100,14 @@ DRAWING = Drawing("a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [
         (lambda header: header.update(shapes={}), "header.shapes is 'dict'"),
         (lambda header: header.update(grids=[]), "header.grids is 'list'"),
         (lambda header: header["shapes"][0].update(key="line"), r"shapes\[0\]: 'line', which there is not"),
-        (lambda header: header["shapes"][0]["parts"].update(radius=True), r"shapes\[0\].radius is 'bool'"),
+        (lambda header: header["shapes"][0]["payload"].update(radius=True), r"shapes\[0\].radius is 'bool'"),
     ],
 )
 def test_other_fields_types_and_keys_are_refused(change, text):
     header, arrays = through_json(DRAWING)
     change(header)
     with pytest.raises(ValueError, match=text):
-        from_parts(Drawing, header, arrays, tables=TABLES)
+        from_payload(Drawing, header, arrays, tables=TABLES)
 
 
 def test_an_array_that_lacks_is_refused():
@@ -116,11 +116,11 @@ def test_an_array_that_lacks_is_refused():
     for name in arrays:
         others = {other: values for other, values in arrays.items() if other != name}
         with pytest.raises(LookupError):
-            from_parts(Drawing, header, others, tables=TABLES)
+            from_payload(Drawing, header, others, tables=TABLES)
 
 
 def test_numbers_of_numpy_are_plain():
-    assert to_parts({"a": np.int64(3), "b": (np.float32(0.5), None)}) == ({"a": 3, "b": [0.5, None]}, {})
+    assert to_payload({"a": np.int64(3), "b": (np.float32(0.5), None)}) == ({"a": 3, "b": [0.5, None]}, {})
 
 
 # ---------------------------------------------------------------- types of JSON

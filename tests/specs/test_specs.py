@@ -82,7 +82,7 @@ SPECS = {
         validation_fraction=st.floats(0, 0.9),
         early_stopping=st.none() | st.integers(1, 100),
         metrics=st.sampled_from([(), ["mae"], ("mae", "mse")]),
-        parts=st.none() | st.integers(1, 64),
+        micro_batches=st.none() | st.integers(1, 64),
     ),
 }
 DEFAULTS = {
@@ -313,7 +313,7 @@ WRONG = {
         *whole("epochs"),
         *without_none(whole("steps_per_epoch")),
         *without_none(whole("early_stopping")),
-        *without_none(whole("parts")),
+        *without_none(whole("micro_batches")),
         *number("validation_fraction", "[0, 0.9]", -0.1, 0.91, 1),
         *[("metrics", value, "metrics", "a sequence of Keras metrics") for value in ("mae", None, 3, {"mae"})],
         *[("metrics", value, "metrics", "a Keras metrics") for value in (("mae", "nonsense"), [None], [3])],

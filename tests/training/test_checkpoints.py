@@ -15,7 +15,7 @@ from seqcast import Engine, Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingS
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import FileFormatError, SaveError, SeqcastWarning, SpecError
 from seqcast.network import jax_steps
-from seqcast.runtime import to_parts
+from seqcast.runtime import to_payload
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
 
@@ -69,7 +69,7 @@ def ends_of_epochs(monkeypatch):
         ({"dropout": 0.3, **TWO_LAYERS}, {"metrics": ("mae",), "early_stopping": 1, "epochs": 9}, True, (1, 4, 7, -1)),
         ({"decoder_input": "scheduled"}, {}, True, (7,)),
         ({"head": "normal"}, {"optimizer": keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.8)}, True, (9,)),
-        ({"cell": "lstm"}, {"optimizer": "muon", "parts": 2}, False, (4, 7)),
+        ({"cell": "lstm"}, {"optimizer": "muon", "micro_batches": 2}, False, (4, 7)),
     ],
     ids=["dropout and patience", "scheduled", "averaged weights", "muon in two micro-batches"],
 )
@@ -92,7 +92,7 @@ def test_the_number_of_micro_batches_goes_along(monkeypatch, tmp_path):
     monkeypatch.setattr(jax_steps, "threads", lambda: 2)
     whole = train(checkpoints=Checkpoints(tmp_path / "all", {}, keep=9))
     monkeypatch.setattr(jax_steps, "threads", lambda: 1)
-    assert (whole[1].parts, train()[1].parts) == (2, 1)
+    assert (whole[1].micro_batches, train()[1].micro_batches) == (2, 1)
     assert_equal(train(checkpoints=Checkpoints(left_at(tmp_path / "all", 5), {}, resume=True)), whole)
 
 
@@ -112,7 +112,7 @@ def test_a_state_stays_as_it_is_and_is_for_one_training(tmp_path, change):
     before = copy.deepcopy(state)
     train(state=state)
     assert state.history == before.history
-    assert all(map(np.array_equal, to_parts(state)[1].values(), to_parts(before)[1].values()))
+    assert all(map(np.array_equal, to_payload(state)[1].values(), to_payload(before)[1].values()))
     with pytest.raises(SpecError, match=r"state: expected \d+ (trainable|non_trainable|optimizer) variables"):
         train(state=state, **change)
 

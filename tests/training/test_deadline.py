@@ -30,7 +30,7 @@ def test_a_limit_is_a_time(limit, seconds):
     deadline = Deadline.of(limit)
     assert deadline.ends - deadline.began == pytest.approx(seconds)
     assert 0 < seconds - deadline.left() < ALLOWANCE
-    assert deadline.next_part(3).left() == pytest.approx(deadline.left() / 3, abs=0.1)
+    assert deadline.of_next(3).left() == pytest.approx(deadline.left() / 3, abs=0.1)
 
 
 @pytest.mark.parametrize("limit", [0, -3, "soon", "", float("nan"), float("inf"), True, None, [3]])

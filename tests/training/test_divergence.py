@@ -57,9 +57,9 @@ def place_of(window, epoch):
 
 
 @pytest.mark.parametrize("window", [3, 17])
-@pytest.mark.parametrize("parts", [1, 2])
-def test_the_batch_and_its_window_are_named(window, parts):
-    error, _ = diverged(dataclasses.replace(TRAINING, parts=parts), poison=window, since=5)
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_the_batch_and_its_window_are_named(window, micro_batches):
+    error, _ = diverged(dataclasses.replace(TRAINING, micro_batches=micro_batches), poison=window, since=5)
     batch = place_of(window, 1)
     assert (error.epoch, error.batch) == (2, batch)
     assert error.where == f"training, epoch 2, batch {batch}"
@@ -96,17 +96,17 @@ def test_a_large_learning_rate():
     assert all(np.isfinite(weights).all() for weights in engine.weights)
 
 
-@pytest.mark.parametrize("parts", [1, 2])
-def test_the_weights_before_the_batch_are_restored(parts):
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_the_weights_before_the_batch_are_restored(micro_batches):
     """They are those of a training that ends before that batch."""
     batch = place_of(17, 1)
-    error, engine = diverged(dataclasses.replace(TRAINING, parts=parts), poison=17, since=5)
+    error, engine = diverged(dataclasses.replace(TRAINING, micro_batches=micro_batches), poison=17, since=5)
 
     # After the first epoch's five steps, and those of the second before that batch.
     last, steps = 5 + batch - 1, itertools.count(1)
     ends = {"on_train_batch_end": lambda step, logs: setattr(stop.model, "stop_training", next(steps) == last)}
     stop = keras.callbacks.LambdaCallback(**ends)
-    stopped = Engine(NETWORK, dataclasses.replace(TRAINING, parts=parts), seed=0)
+    stopped = Engine(NETWORK, dataclasses.replace(TRAINING, micro_batches=micro_batches), seed=0)
     stopped.fit(windows(), window=WINDOW, callbacks=[stop], verbose=0)
     assert error.batch == batch
     for ours, theirs in zip(engine.weights, stopped.weights, strict=True):

@@ -309,9 +309,9 @@ EPOCHS = st.dictionaries(st.text(), st.lists(NUMBERS, max_size=4), max_size=3)
 
 
 @given(EPOCHS, NUMBERS, st.booleans(), st.integers(1, 64))
-def test_round_trip_through_json(epochs, seconds, flag, parts):
+def test_round_trip_through_json(epochs, seconds, flag, micro_batches):
     """Also where one quantity has fewer epochs, as after a later training without validation."""
-    history = History(epochs, None, seconds, flag, not flag, parts)
+    history = History(epochs, None, seconds, flag, not flag, micro_batches)
     assert History.from_dict(json.loads(json.dumps(history.to_dict()))) == history
 
 
@@ -327,7 +327,7 @@ WRONG = {
     "seconds": [None],
     "stopped_early": [1],
     "interrupted": ["no"],
-    "parts": [0],
+    "micro_batches": [0],
     "more": [1],
 }
 

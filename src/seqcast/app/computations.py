@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.app.job_queue import Hear
+from seqcast.app.job_queue import OnEvent
 from seqcast.errors import SpecError
 
 # Models that a process has loaded at a time.
@@ -64,11 +64,13 @@ def warm_up() -> None:
     from seqcast.pretrained import load_pretrained  # noqa: F401
 
 
-def fit(tell: Hear, df: Any, ahead: Any, options: Mapping[str, Any], model_file: Path, time_limit: Any) -> FitOutcome:
+def fit(
+    emit: OnEvent, df: Any, ahead: Any, options: Mapping[str, Any], model_file: Path, time_limit: Any
+) -> FitOutcome:
     """Fit a forecaster, save it and forecast; events of the training are passed on.
 
     Args:
-        tell: Called with each `TrainingEvent`.
+        emit: Called with each `TrainingEvent`.
         df: The rows.
         ahead: The rows behind them, with what is known in advance; `None` without.
         options: Arguments of the `Forecaster`.
@@ -89,7 +91,7 @@ def fit(tell: Hear, df: Any, ahead: Any, options: Mapping[str, Any], model_file:
     check_future_given(ahead, options["columns"], names, needed=bool(names))
     interrupted = False
     try:
-        with listen(tell):
+        with listen(emit):
             model.fit(df, time_limit=time_limit)
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
@@ -99,11 +101,11 @@ def fit(tell: Hear, df: Any, ahead: Any, options: Mapping[str, Any], model_file:
     return FitOutcome(model.predict(future=ahead), str(model.choice_), model.season_length_, interrupted)
 
 
-def backtest(tell: Hear, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any) -> Any:
+def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any) -> Any:
     """Forecast the rows' own past.
 
     Args:
-        tell: Called with each `TrainingEvent`.
+        emit: Called with each `TrainingEvent`.
         df: The rows.
         options: Arguments of the `Forecaster`.
         windows: Number of cutoffs.
@@ -115,7 +117,7 @@ def backtest(tell: Hear, df: Any, options: Mapping[str, Any], windows: int, time
     from seqcast.forecaster import Forecaster
     from seqcast.training import listen
 
-    with listen(tell):
+    with listen(emit):
         return Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)
 
 
@@ -245,13 +247,13 @@ class SineOutcome:
     tokens: list[list[float]] = field(default_factory=list)
 
 
-def learn_sines(tell: Hear, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0) -> SineOutcome:
+def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0) -> SineOutcome:
     """Let a small network for each kind of decoder learn random sines, and continue a signal that none of them saw.
 
     A training that is stopped keeps the best so far; networks that were not begun are left out.
 
     Args:
-        tell: Called with a `Snapshot` after each epoch.
+        emit: Called with a `Snapshot` after each epoch.
         signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise` and `past`.
         decoders: What the decoder reads, a network each.
         seed: Seed of everything random.
@@ -276,7 +278,7 @@ def learn_sines(tell: Hear, signals: Mapping[str, Any], decoders: Sequence[str],
     for decoder in decoders:
         model = network(seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
         try:
-            model.fit(past, future, callbacks=[_snapshots(tell, decoder, unseen[:1])])
+            model.fit(past, future, callbacks=[_snapshots(emit, decoder, unseen[:1])])
         except KeyboardInterrupt:
             stopped = True
         if hasattr(model, "engine_"):
@@ -294,7 +296,7 @@ def learn_sines(tell: Hear, signals: Mapping[str, Any], decoders: Sequence[str],
     return outcome
 
 
-def _snapshots(tell: Hear, decoder: str, past: Any) -> Any:
+def _snapshots(emit: OnEvent, decoder: str, past: Any) -> Any:
     """Return a callback that sends the network's forecast of a signal after each epoch."""
     from seqcast.runtime import keras, to_numpy
 
@@ -303,6 +305,6 @@ def _snapshots(tell: Hear, decoder: str, past: Any) -> Any:
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()
             forecast = to_numpy(self.model({"past": past}, training=False))[0, :, 0]
-            tell(Snapshot(decoder, epoch + 1, forecast.tolist()))
+            emit(Snapshot(decoder, epoch + 1, forecast.tolist()))
 
     return Snapshots()

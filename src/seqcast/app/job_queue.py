@@ -26,7 +26,7 @@ from seqcast.errors import SeqcastError, WorkerDiedError
 from seqcast.runtime import ALL_MEMORY, kill_workers
 
 # Called with an event that a job sends about its progress.
-Hear = Callable[[Any], None]
+OnEvent = Callable[[Any], None]
 
 
 class QueueFullError(SeqcastError):
@@ -91,17 +91,17 @@ class JobQueue:
     def __init__(self, *, max_waiting: int) -> None:
         self.max_waiting = max_waiting
         self.jobs: list[Job] = []
-        self._hear: dict[int, tuple[asyncio.AbstractEventLoop, Hear]] = {}
+        self._on_event: dict[int, tuple[asyncio.AbstractEventLoop, OnEvent]] = {}
         self._numbers = itertools.count()
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, function: Callable[..., Any], *arguments: Any, hear: Hear | None = None) -> Job:
+    def submit(self, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None) -> Job:
         """Take a job.
 
         Args:
             function: A function of a module, called in the process as `function(*arguments)`.
             arguments: Its arguments.
-            hear: Called in the event loop with each event that the job sends. The function then gets one more
+            on_event: Called in the event loop with each event that the job sends. The function then gets one more
                 argument, the first: a function that sends an event.
 
         Returns:
@@ -115,9 +115,9 @@ class JobQueue:
             received = f"{len(self.jobs)} that run or wait"
             raise QueueFullError("the queue", expected=expected, received=received, hint="Try again in a minute.")
         number = next(self._numbers)
-        if hear is not None:
-            self._hear[number] = asyncio.get_running_loop(), hear
-        job = Job(self, number, self.run(_run, number, hear is not None, function, *arguments))
+        if on_event is not None:
+            self._on_event[number] = asyncio.get_running_loop(), on_event
+        job = Job(self, number, self.run(_run, number, on_event is not None, function, *arguments))
         self.jobs.append(job)
         job.future.add_done_callback(lambda _: self._end(job))
         return job
@@ -161,12 +161,12 @@ class JobQueue:
             while True:
                 number, event = pipe.recv()
                 with contextlib.suppress(KeyError, RuntimeError):  # the job has ended, or the event loop
-                    loop, hear = self._hear[number]
-                    loop.call_soon_threadsafe(hear, event)
+                    loop, on_event = self._on_event[number]
+                    loop.call_soon_threadsafe(on_event, event)
 
     def _end(self, job: Job) -> None:
         self.jobs.remove(job)
-        self._hear.pop(job.number, None)
+        self._on_event.pop(job.number, None)
 
 
 # ---------------------------------------------------------------- in the process
@@ -213,7 +213,7 @@ def _interrupt() -> None:
         _thread.interrupt_main()
 
 
-def _run(number: int, tells: bool, function: Callable[..., Any], *arguments: Any) -> Any:
+def _run(number: int, has_events: bool, function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a job; what it raises can be sent."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -222,7 +222,7 @@ def _run(number: int, tells: bool, function: Callable[..., Any], *arguments: Any
             _Process.running = number
             if number in _Process.stopped:
                 raise KeyboardInterrupt
-            return function(partial(_tell, number), *arguments) if tells else function(*arguments)
+            return function(partial(_emit, number), *arguments) if has_events else function(*arguments)
         finally:
             _Process.running = None
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -232,7 +232,7 @@ def _run(number: int, tells: bool, function: Callable[..., Any], *arguments: Any
         raise _sendable(error) from error
 
 
-def _tell(number: int, event: Any) -> None:
+def _emit(number: int, event: Any) -> None:
     with _Process.sending, contextlib.suppress(OSError):  # the page's process may have gone
         _Process.pipe.send((number, event))
 

@@ -14,7 +14,7 @@ from seqcast.app.computations import Explanation, FitOutcome
 from seqcast.app.job_queue import JobQueue
 from seqcast.app.visitor_table import Table, VisitorFrame
 from seqcast.errors import Option, Phrase, SeqcastError, SpecError
-from seqcast.runtime import write_beside
+from seqcast.runtime import write_atomically
 from seqcast.serve import ServerSettings
 
 MEBIBYTE = 1 << 20
@@ -161,7 +161,7 @@ class Session:
         path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
         shutil.rmtree(path.parent, ignore_errors=True)  # the file before it
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_beside(path, lambda file: file.write(content))
+        write_atomically(path, lambda file: file.write(content))
         return path
 
     def take(self, table: Table) -> None:

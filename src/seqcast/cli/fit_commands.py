@@ -176,9 +176,9 @@ def _kept_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
             raise
         kept.append(_in_words(model))
     except TrainingError as error:
-        if error.kept is not None and len(error.history):
-            error.kept.save(output)
-            note(f"Wrote {output} with {_in_words(error.kept)}, from before the training went wrong.")
+        if error.best is not None and len(error.history):
+            error.best.save(output)
+            note(f"Wrote {output} with {_in_words(error.best)}, from before the training went wrong.")
         raise
 
 

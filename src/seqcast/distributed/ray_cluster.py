@@ -15,8 +15,8 @@ from seqcast.runtime import cores
 from seqcast.specs import TrainingSpec, check_int, set_fields
 from seqcast.training import History
 
-# Parts of a batch, at least: with one, two or four workers a training is then the same.
-LEAST_PARTS = 4
+# Micro-batches of a batch, at least: with one, two or four workers a training is then the same.
+LEAST_MICRO_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,11 @@ class RayCluster(Session):
     """Worker processes that Ray starts, on this machine or on those of a cluster.
 
     Give it to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`, as `on`. One network is
-    trained by all workers: a batch has `parts` equal parts, each worker computes some of them from its own rows, and
-    gradients and losses are summed over the workers. With the same `parts` a training is the same, however many workers
-    there are, but for the order in which numbers are added. Several networks are trained in a worker each, with the
-    same bits as in a worker process of this machine. Forecasts of files are made in a worker each, too.
+    trained by all workers: a batch has `micro_batches` equal micro-batches, each worker computes some of them from its
+    own rows, and gradients and losses are summed over the workers. With the same `micro_batches` a training is the
+    same, however many workers there are, but for the order in which numbers are added. Several networks are trained in
+    a worker each, with the same bits as in a worker process of this machine. Forecasts of files are made in a worker
+    each, too.
 
     Args:
         workers: Number of workers; `None` is one a core of this machine.
@@ -37,8 +38,8 @@ class RayCluster(Session):
         cpus_per_worker: CPUs of each worker, and its threads.
         storage: A folder that all workers see, for checkpoints and what Ray writes; `None` is a temporary one, which
             does for one machine.
-        parts: Equal parts of a batch, a multiple of `workers`; `None` takes those of the `TrainingSpec`, or the
-            smallest number from 4 on.
+        micro_batches: Equal micro-batches of a batch, a multiple of `workers`; `None` takes those of the
+            `TrainingSpec`, or the smallest number from 4 on.
         min_workers: Fewest workers with which a shared training begins, or goes on when machines are gone; `None` waits
             for all of them. CPUs that others use are waited for in any case.
         max_failures: How often a shared training may go on from its last checkpoint after a worker has died.
@@ -47,11 +48,11 @@ class RayCluster(Session):
         SpecError: A number is impossible.
 
     Example:
-        >>> RayCluster(workers=2).shared_parts(), RayCluster(workers=3).shared_parts()
+        >>> RayCluster(workers=2).shared_micro_batches(), RayCluster(workers=3).shared_micro_batches()
         (4, 6)
     """
 
-    parts: int | None = None
+    micro_batches: int | None = None
     min_workers: int | None = None
     max_failures: int = 3
 
@@ -62,7 +63,7 @@ class RayCluster(Session):
         *,
         cpus_per_worker: int = 1,
         storage: str | os.PathLike[str] | None = None,
-        parts: int | None = None,
+        micro_batches: int | None = None,
         min_workers: int | None = None,
         max_failures: int = 3,
     ) -> None:
@@ -76,12 +77,12 @@ class RayCluster(Session):
             address=address,
             cpus_per_worker=check_int("cpus_per_worker", cpus_per_worker),
             storage=None if storage is None else Path(storage).absolute(),
-            parts=None if parts is None else check_int("parts", parts),
+            micro_batches=None if micro_batches is None else check_int("micro_batches", micro_batches),
             min_workers=None if min_workers is None else check_int("min_workers", min_workers),
             max_failures=check_int("max_failures", max_failures, at_least=0),
         )
-        if parts is not None:
-            self._check_parts(parts)
+        if micro_batches is not None:
+            self._check_micro_batches(micro_batches)
         if self.min_workers is not None and self.min_workers > self.workers:
             expected = f"at most workers={self.workers}"
             raise SpecError("min_workers", expected=expected, received=repr(min_workers), hint="Choose a smaller one.")
@@ -93,8 +94,8 @@ class RayCluster(Session):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def shared_parts(self, training: TrainingSpec | None = None) -> int:
-        """Return the number of parts of a batch in a training that all workers share.
+    def shared_micro_batches(self, training: TrainingSpec | None = None) -> int:
+        """Return the number of micro-batches of a batch in a training that all workers share.
 
         Args:
             training: How it is trained.
@@ -102,19 +103,24 @@ class RayCluster(Session):
         Raises:
             SpecError: Those of the training are others than the cluster's, or no multiple of the workers.
         """
-        given = None if training is None else training.parts
-        if given is None or given == self.parts:
-            return self.parts or self.workers * -(-LEAST_PARTS // self.workers)
-        if self.parts is not None:
-            expected = f"those of the RayCluster, {self.parts}, or none in the TrainingSpec"
-            raise SpecError("parts", expected=expected, received=repr(given), hint="Leave out one of the two.")
-        self._check_parts(given)
+        given = None if training is None else training.micro_batches
+        if given is None or given == self.micro_batches:
+            return self.micro_batches or self.workers * -(-LEAST_MICRO_BATCHES // self.workers)
+        if self.micro_batches is not None:
+            expected = f"those of the RayCluster, {self.micro_batches}, or none in the TrainingSpec"
+            raise SpecError("micro_batches", expected=expected, received=repr(given), hint="Leave out one of the two.")
+        self._check_micro_batches(given)
         return given
 
-    def _check_parts(self, parts: int) -> None:
-        if parts % self.workers:
+    def _check_micro_batches(self, micro_batches: int) -> None:
+        if micro_batches % self.workers:
             expected = f"a multiple of workers={self.workers}, so that each worker has as many"
-            raise SpecError("parts", expected=expected, received=repr(parts), hint="Choose other parts or workers.")
+            raise SpecError(
+                "micro_batches",
+                expected=expected,
+                received=repr(micro_batches),
+                hint="Choose other micro-batches or workers.",
+            )
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.
@@ -128,7 +134,7 @@ class RayCluster(Session):
             What training recorded.
 
         Raises:
-            SpecError: The backend is not JAX, or parts do not go together.
+            SpecError: The backend is not JAX, or micro_batches do not go together.
             MissingPackageError: Ray is not installed.
             ClusterError: Workers died more often than `max_failures`.
             TrainingError: The loss is not finite; the engine holds the best weights so far.
@@ -138,7 +144,7 @@ class RayCluster(Session):
             self,
             job,
             engine,
-            parts=self.shared_parts(job.training),
+            micro_batches=self.shared_micro_batches(job.training),
             min_workers=self.min_workers or self.workers,
             max_failures=self.max_failures,
             verbose=verbose,

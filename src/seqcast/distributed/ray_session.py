@@ -99,7 +99,7 @@ class Session:
             MissingPackageError: Ray is not installed.
             SeqcastError: What a worker raised; files that were written stay.
         """
-        missing = [number for number in range(len(items)) if not folder.part(number).exists()]
+        missing = [number for number in range(len(items)) if not folder.file(number).exists()]
         if not missing:
             return
         ray, data = self.connect(), require("ray.data", extra="ray")
@@ -107,7 +107,7 @@ class Session:
         data.DataContext.get_current().enable_progress_bars = False
         # In a list Ray leaves it a reference, which each worker follows once.
         work = [ray.put((NumberTypes.current(), folder, table))]
-        rows = [{"part": number, "item": pickle.dumps(items[number])} for number in missing]
+        rows = [{"number": number, "item": pickle.dumps(items[number])} for number in missing]
         dataset = data.from_items(rows, override_num_blocks=len(rows)).map(
             _Writer,
             fn_constructor_args=(work,),
@@ -224,7 +224,7 @@ class _Writer:
         """Write the file of an item; an error of ours is returned, since Ray would try again what is raised."""
         error = b""
         try:
-            self.folder.write(int(row["part"]), lambda: self.table(pickle.loads(row["item"])))
+            self.folder.write(int(row["number"]), lambda: self.table(pickle.loads(row["item"])))
         except SeqcastError as ours:
             error = pickle.dumps(ours)
-        return {"part": int(row["part"]), "error": error}
+        return {"number": int(row["number"]), "error": error}

@@ -41,7 +41,7 @@ def train_together(
     job: TrainingJob,
     engine: Engine,
     *,
-    parts: int,
+    micro_batches: int,
     min_workers: int,
     max_failures: int,
     verbose: int = 0,
@@ -55,7 +55,7 @@ def train_together(
         session: The workers.
         job: The training.
         engine: Its engine, which holds the network afterwards.
-        parts: Equal parts of a batch.
+        micro_batches: Equal micro-batches of a batch.
         min_workers: Fewest workers with which it begins or goes on.
         max_failures: How often it may go on after a worker has died.
         verbose: 0 is silent, 1 prints a line before and after, to standard error.
@@ -69,16 +69,16 @@ def train_together(
         raise SpecError("on", expected=expected, received=keras.backend.backend(), hint=hint)
     ray = session.connect()
     train = require("ray.train", extra="ray")
-    training = replace(job.training, parts=parts)
+    training = replace(job.training, micro_batches=micro_batches)
     if verbose:
-        say(f"seqcast: {session.workers} workers share each batch, in {parts} parts")
+        say(f"seqcast: {session.workers} workers share each batch, in {micro_batches} micro-batches")
     if session.storage is not None:
         make_folder(session.storage)
     with tempfile.TemporaryDirectory(prefix="seqcast-", dir=session.storage, ignore_cleanup_errors=True) as folder:
         written = job.checkpoints or Checkpoints(Path(folder) / "network", {})
         written = replace(written, resume=True)
         shared = replace(job, training=training, checkpoints=None).with_own_series()
-        work = {"work": ray.put((NumberTypes.current(), shared, written)), "parts": parts}
+        work = {"work": ray.put((NumberTypes.current(), shared, written)), "micro_batches": micro_batches}
         try:
             with _settings(), _own_interrupts():
                 limits = {"min_workers": min_workers, "max_failures": max_failures}
@@ -173,25 +173,26 @@ def _outcome(history: History) -> str:
 # In a worker
 
 
-def processes_among(workers: int, parts: int) -> int:
-    """Return how many workers share a training: as many as parts can be shared out to evenly.
+def processes_among(workers: int, micro_batches: int) -> int:
+    """Return how many workers share a training: as many as micro-batches can be shared out to evenly.
 
     Args:
         workers: Workers that there are.
-        parts: Equal parts of a batch.
+        micro_batches: Equal micro-batches of a batch.
 
     Example:
         >>> processes_among(3, 4), processes_among(4, 4)
         (2, 4)
     """
-    return max(count for count in range(1, workers + 1) if parts % count == 0)
+    return max(count for count in range(1, workers + 1) if micro_batches % count == 0)
 
 
 def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     """Compute a worker's share of a training; Ray Train calls it in each of them.
 
     Args:
-        config: `work`, Ray's reference to number types, job and checkpoints, and `parts`, the equal parts of a batch.
+        config: `work`, Ray's reference to number types, job and checkpoints, and `micro_batches`, the equal
+            micro-batches of a batch.
 
     Returns:
         In the first worker what `train_processes` returns.
@@ -201,7 +202,7 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     ray, train = require("ray", extra="ray"), require("ray.train", extra="ray")
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
     rank, workers = train.get_context().get_world_rank(), train.get_context().get_world_size()
-    processes = Processes(rank, processes_among(workers, config["parts"]), config["parts"])
+    processes = Processes(rank, processes_among(workers, config["micro_batches"]), config["micro_batches"])
     takes_part = rank < processes.count
     address = broadcast(f"{ray.util.get_node_ip_address()}:{_free_port()}" if rank == 0 else None)
     if takes_part:

@@ -59,19 +59,19 @@ def _free_dropped() -> None:
 class BuiltNetwork:
     """A network with its compiled programs.
 
-    Forecasts take `inputs`: `past` `[N, T, F]` and what comes with it, without gaps, or the parts of `States` as
+    Forecasts take `inputs`: `past` `[N, T, F]` and what comes with it, without gaps, or the arrays of `States` as
     `states`; and `future` `[N, H, F']` where the network knows it.
 
     Args:
         model: The network.
         compiled: Its compiled programs.
         seed: The seed it was built with.
-        parts: How many micro-batches each batch of its training was divided into; `None` before a training.
+        micro_batches: How many micro-batches each batch of its training was divided into; `None` before a training.
 
     Example:
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
         >>> built = BuiltNetwork.build(WindowSpec(horizon=3, features=1, targets=1), network, seed=0)
-        >>> rebuilt = BuiltNetwork.from_parts(*built.to_parts(), seed=0)
+        >>> rebuilt = BuiltNetwork.from_payload(*built.to_payload(), seed=0)
         >>> len(rebuilt.model.weights) == len(built.model.weights)
         True
         >>> rebuilt.point({"past": np.zeros((6, 5, 1), np.float32)}, 8).shape
@@ -81,13 +81,19 @@ class BuiltNetwork:
     model: Seq2Seq
     compiled: CompiledNetwork
     seed: int
-    parts: int | None = None
+    micro_batches: int | None = None
     # The last noise of all rows, by seed, steps and paths: one forecast after another takes the same.
     _last_noise: dict[tuple[int, int, int], Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def build(
-        cls, window: WindowSpec, network: NetworkSpec, *, seed: int, parts: int | None = None, like: Self | None = None
+        cls,
+        window: WindowSpec,
+        network: NetworkSpec,
+        *,
+        seed: int,
+        micro_batches: int | None = None,
+        like: Self | None = None,
     ) -> Self:
         """Create a network.
 
@@ -95,12 +101,12 @@ class BuiltNetwork:
             window: Sizes of a window.
             network: The network's boxes.
             seed: Seed of everything random.
-            parts: As for the class.
+            micro_batches: As for the class.
             like: A network of the same sizes and boxes, whose compiled programs serve this one too.
         """
         _free_dropped()
         model = Seq2Seq(window, network, seed=child_seeds(seed, 2)[0])
-        return cls(model, CompiledNetwork(model, like=None if like is None else like.compiled), seed, parts)
+        return cls(model, CompiledNetwork(model, like=None if like is None else like.compiled), seed, micro_batches)
 
     @property
     def window(self) -> WindowSpec:
@@ -109,21 +115,23 @@ class BuiltNetwork:
 
     def copy(self) -> BuiltNetwork:
         """Return a network of its own with the same weights and random generators, which shares compiled programs."""
-        network = BuiltNetwork.build(self.window, self.model.network, seed=self.seed, parts=self.parts, like=self)
+        network = BuiltNetwork.build(
+            self.window, self.model.network, seed=self.seed, micro_batches=self.micro_batches, like=self
+        )
         for variable, values in zip(network.model.variables, copies(self.model.variables), strict=True):
             variable.assign(values)
         return network
 
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold the network."""
         specs = {"window": self.window.to_dict(), "built_network": self.model.network.to_dict()}
-        return {**specs, "parts": self.parts}, {
+        return {**specs, "micro_batches": self.micro_batches}, {
             f"weight/{i}": values for i, values in enumerate(weights_of(self.model))
         }
 
     @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seed: int) -> Self:
-        """Build the network from the result of `to_parts`.
+    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seed: int) -> Self:
+        """Build the network from the result of `to_payload`.
 
         Args:
             header: The JSON types.
@@ -133,19 +141,19 @@ class BuiltNetwork:
         Raises:
             ValueError: The weights are not those of the network. Nothing is built or read before.
         """
-        check_json(header["parts"], int | None, "parts")
+        check_json(header["micro_batches"], int | None, "micro_batches")
         window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
         weights = [values for name, values in arrays.items() if name.startswith("weight/")]
         check_weights(weights, window, network)
         read = [np.asarray(values) for values in weights]
         if not all(float(np.abs(values).max(initial=0.0)) < LARGEST_WEIGHT for values in read):
             raise ValueError(f"weights of {LARGEST_WEIGHT:g} and more, which no training leaves")
-        built = cls.build(window, network, seed=seed, parts=header["parts"])
+        built = cls.build(window, network, seed=seed, micro_batches=header["micro_batches"])
         built.model.set_weights(read)
         return built
 
     def states(self, inputs: Inputs) -> dict[str, Any]:
-        """Return the parts of the states among the inputs, or of those after the past.
+        """Return the arrays of the states among the inputs, or of those after the past.
 
         Args:
             inputs: What is known.

@@ -112,17 +112,17 @@ def _variables(model: Seq2Seq) -> list[Any]:
 
 
 def _encode(model: Seq2Seq, inputs: Inputs) -> Any:
-    """Return the parts of `States`."""
+    """Return the arrays of `States`."""
     return model.encoder(inputs, training=False)
 
 
 def _update(model: Seq2Seq, inputs: Inputs) -> Any:
-    """Return the parts of `States` after the `new` steps."""
+    """Return the arrays of `States` after the `new` steps."""
     return model.encoder.update(inputs["states"], inputs["new"])
 
 
 def _append(model: Seq2Seq, inputs: Inputs) -> Any:
-    """Return the parts of `States` after `values` of the targets, `[B, n, D]`."""
+    """Return the arrays of `States` after `values` of the targets, `[B, n, D]`."""
     return model.append(inputs["states"], inputs["values"])
 
 

@@ -17,7 +17,15 @@ from seqcast.engine.built import PATHS, BuiltNetwork, check_precision
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.network import Parametric, Sampled, Seq2Seq, States
 from seqcast.runtime import Array, Processes, keep_scratch_memory, platform, weights_of
-from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_int, check_loss, check_parts, check_probabilities
+from seqcast.specs import (
+    NetworkSpec,
+    TrainingSpec,
+    WindowSpec,
+    check_int,
+    check_loss,
+    check_probabilities,
+    check_submodules,
+)
 from seqcast.training import (
     Checkpoints,
     CtrlC,
@@ -74,8 +82,8 @@ class Engine:
         self._trainer: Engine | None = None
 
     def __repr__(self) -> str:
-        parts = "" if self.parts is None else f", parts={self.parts}"
-        return f"Engine({self.network!r}, {self.training!r}, seed={self.seed}{parts})"
+        micro_batches = "" if self.micro_batches is None else f", micro_batches={self.micro_batches}"
+        return f"Engine({self.network!r}, {self.training!r}, seed={self.seed}{micro_batches})"
 
     def fit(
         self,
@@ -117,7 +125,7 @@ class Engine:
             TrainingError: The loss is not finite; the engine holds the best weights so far.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
-        check_parts(freeze)
+        check_submodules(freeze)
         self._check_deadline(deadline)
         if checkpoints is not None and state is None:
             state = checkpoints.newest()
@@ -140,14 +148,14 @@ class Engine:
                     deadline=deadline,
                 )
             except (KeyboardInterrupt, TrainingError):
-                self._built = replace(built, parts=model.used_parts)
+                self._built = replace(built, micro_batches=model.used_micro_batches)
                 raise
             finally:
                 model.freeze(())
                 # They and the model hold each other, so their programs would stay until Python looks for such circles:
                 # the more seldom the more objects a process has.
                 model.train_function = model.test_function = None
-        self._built = replace(built, parts=history.parts)
+        self._built = replace(built, micro_batches=history.micro_batches)
         return history
 
     def _check_deadline(self, deadline: Deadline | None) -> None:
@@ -177,7 +185,7 @@ class Engine:
             self._compile(model, learning_rate(constant, 1))
             self._continued = model
         history = train(model, windows, constant, callbacks=callbacks)
-        self._built = replace(self.built, parts=history.parts)
+        self._built = replace(self.built, micro_batches=history.micro_batches)
         return history
 
     def copy(self) -> Engine:
@@ -227,9 +235,9 @@ class Engine:
         return None if self._built is None else self._built.window
 
     @property
-    def parts(self) -> int | None:
+    def micro_batches(self) -> int | None:
         """How many micro-batches each batch of the last training was divided into; `None` before a training."""
-        return None if self._built is None else self._built.parts
+        return None if self._built is None else self._built.micro_batches
 
     @property
     def weights(self) -> list[Array]:
@@ -274,7 +282,7 @@ class Engine:
 
     def _compile(self, model: Seq2Seq, rate: Any) -> None:
         loss = clone_config(self.training.loss)
-        model.parts, model.resumed_parts, model.skipped_steps = self.training.parts, None, 0
+        model.micro_batches, model.resumed_micro_batches, model.skipped_steps = self.training.micro_batches, None, 0
         model.compile(
             optimizer=optimizer(self.training, rate),
             loss=model.decoder.head.loss(loss, horizon_decay=self.training.horizon_decay),
@@ -514,17 +522,17 @@ class Engine:
             prepared["past"], prepared["observed"] = fill_gaps(prepared["past"])
         return built, prepared
 
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold all of the engine but the optimiser's moments."""
         header = {"network": self.network.to_dict(), "training": self.training.to_dict(), "seed": self.seed}
         if self._built is None:
             return header, {}
-        built, weights = self._built.to_parts()
+        built, weights = self._built.to_payload()
         return {**header, **built}, weights
 
     @classmethod
-    def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the engine from the result of `to_parts`.
+    def from_payload(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Build the engine from the result of `to_payload`.
 
         Args:
             header: The JSON types.
@@ -536,15 +544,15 @@ class Engine:
         network, training = NetworkSpec.from_dict(header["network"]), TrainingSpec.from_dict(header["training"])
         engine = cls(network, training, seed=check_int("seed", header["seed"], at_least=0))
         if "window" in header:
-            engine._built = BuiltNetwork.from_parts(header, arrays, seed=engine.seed)
+            engine._built = BuiltNetwork.from_payload(header, arrays, seed=engine.seed)
         return engine
 
     def __getstate__(self) -> dict[str, Any]:
-        # Specs keep the user's own objects (to_parts would need them to be JSON); weights travel as arrays.
-        built = None if self._built is None else self._built.to_parts()
+        # Specs keep the user's own objects (to_payload would need them to be JSON); weights travel as arrays.
+        built = None if self._built is None else self._built.to_payload()
         return {"network": self.network, "training": self.training, "seed": self.seed, "built": built}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Engine.__init__(self, state["network"], state["training"], seed=state["seed"])
         if state["built"] is not None:
-            self._built = BuiltNetwork.from_parts(*state["built"], seed=self.seed)
+            self._built = BuiltNetwork.from_payload(*state["built"], seed=self.seed)

@@ -96,7 +96,7 @@ class TrainingJob:
             windows={**self.window.to_dict(), "weighting": self.weighting},
             seeds={"network": self.seeds[0], "order": self.seeds[1]},
             first_weights=None if self.weights is None else digest(self.weights),
-            frozen_parts=list(self.freeze),
+            frozen_submodules=list(self.freeze),
         )
 
     def with_weights(self, engine: Engine) -> Self:
@@ -198,7 +198,7 @@ class TrainingJob:
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
         # What is in which micro-batch depends on their number alone, not on who computes them.
-        share = {"parts": self.training.parts} if self.training.parts else None
+        share = {"micro_batches": self.training.micro_batches} if self.training.micro_batches else None
         windows, validation = training_windows(
             self._reader,
             self.starts,
@@ -339,7 +339,7 @@ def _train(
 ) -> tuple[dict[str, Any], History]:
     """Train the network of a job, in an equal share of the time that is left for some rounds of trainings."""
     engine = job.engine()
-    own = None if deadline is None else deadline.next_part(rounds)
+    own = None if deadline is None else deadline.of_next(rounds)
     history = job.train(engine, deadline=own, callbacks=callbacks)
     return engine.__getstate__(), history
 

@@ -192,7 +192,7 @@ class TrainingError(SeqcastError, ArithmeticError):
         series: The series whose windows did it.
         columns: The columns whose values stand out in them.
         history: What training recorded of the epochs before.
-        kept: A fitted estimator, the one that was trained, with the best weights so far, or without validation with
+        best: A fitted estimator, the one that was trained, with the best weights so far, or without validation with
             those before the batch; `None` where there is none, as in a backtest.
     """
 
@@ -201,7 +201,7 @@ class TrainingError(SeqcastError, ArithmeticError):
     series: tuple[Any, ...] = ()
     columns: tuple[str, ...] = ()
     history: Any = None
-    kept: Any = None
+    best: Any = None
 
 
 class SaveError(SeqcastError, OSError):
@@ -268,7 +268,7 @@ def compose_place(
 
 
 def compose_message(where: str, *, expected: str = "", received: str = "", hint: str = "") -> str:
-    """Put the parts of an error together to its message.
+    """Put the fragments of an error together to its message.
 
     Args:
         where: What is at fault.
@@ -369,30 +369,30 @@ class Phrase(str):
     """A piece of a message that remembers which options and rows it mentions; as a string it speaks of Python.
 
     Args:
-        parts: Text, options and rows, one after the other.
+        fragments: Text, options and rows, one after the other.
         remedy: What the reader should do, as one word, where another speaker has a sentence of its own for it.
 
     Example:
         >>> phrase = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
         >>> phrase
         "Fill it in, or take missing='fill'."
-        >>> phrase.worded(lambda part: f"--{part.name} {part.value}")
+        >>> phrase.worded(lambda fragment: f"--{fragment.name} {fragment.value}")
         'Fill it in, or take --missing fill.'
     """
 
-    __slots__ = ("parts", "remedy")
+    __slots__ = ("fragments", "remedy")
 
-    parts: tuple[str | Option | Row, ...]
+    fragments: tuple[str | Option | Row, ...]
     remedy: str
 
-    def __new__(cls, *parts: str | Option | Row, remedy: str = "") -> Self:
-        """Join the parts, in Python's words."""
-        phrase = super().__new__(cls, "".join(map(str, parts)))
-        phrase.parts, phrase.remedy = parts, remedy
+    def __new__(cls, *fragments: str | Option | Row, remedy: str = "") -> Self:
+        """Join the fragments, in Python's words."""
+        phrase = super().__new__(cls, "".join(map(str, fragments)))
+        phrase.fragments, phrase.remedy = fragments, remedy
         return phrase
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), *self.parts, remedy=self.remedy), ()
+        return partial(type(self), *self.fragments, remedy=self.remedy), ()
 
     def worded(self, word: Callable[[Option | Row], str], remedies: Mapping[str, str] = MappingProxyType({})) -> str:
         """Return the phrase with its options and rows in other words.
@@ -402,7 +402,7 @@ class Phrase(str):
             remedies: Sentences that stand for a whole phrase, by its remedy.
         """
         return remedies.get(self.remedy) or "".join(
-            part if isinstance(part, str) else word(part) for part in self.parts
+            fragment if isinstance(fragment, str) else word(fragment) for fragment in self.fragments
         )
 
     def with_rows(self, name: Callable[[Row], str | Row]) -> Phrase:
@@ -415,7 +415,10 @@ class Phrase(str):
             >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))
             'as in row 4'
         """
-        return Phrase(*(name(part) if isinstance(part, Row) else part for part in self.parts), remedy=self.remedy)
+        return Phrase(
+            *(name(fragment) if isinstance(fragment, Row) else fragment for fragment in self.fragments),
+            remedy=self.remedy,
+        )
 
 
 # ---------------------------------------------------------------- an exception that is scikit-learn's too

@@ -87,13 +87,13 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
 
     Returns:
         By the ending of the score's name, the levels that a model has to have for it, and a function of a table and
-        a list of models. The table has the columns `part` and `y`, and for each model its own and those of its
+        a list of models. The table has the columns `group` and `y`, and for each model its own and those of its
         bounds: `m`, `m-lo-80`, `m-hi-80`.
     """
     from utilsforecast import losses
 
     loss: Loss = getattr(losses, metric.loss) if isinstance(metric.loss, str) else metric.loss
-    call = partial(loss, id_col="part", target_col="y")
+    call = partial(loss, id_col="group", target_col="y")
     if metric.of == "point":
         return {"": ((), call)}
     if metric.of == "interval":

@@ -191,42 +191,42 @@ class Scorer:
         rows = self.backtest.rows
         # By step a score pools the cutoffs, otherwise the steps.
         pooled = STEP in keys and CUTOFF not in keys
-        parts = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
+        groups = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
         series, groups = rows.groups(*dict.fromkeys([*keys, *rows.series])), rows.groups(*keys)
-        over_cutoffs = Groups(series.codes[parts.first], series.first)
+        over_cutoffs = Groups(series.codes[groups.first], series.first)
         over_series = Groups(groups.codes[series.first], groups.first)
         scores = {
             name + ending: over_series.mean(over_cutoffs.mean(values))
             for name, metric in self.metrics.items()
-            for ending, values in self._part_scores(metric, parts).items()
+            for ending, values in self._group_scores(metric, groups).items()
         }
         return groups, scores
 
-    def _part_scores(self, metric: Metric, parts: Groups) -> dict[str, Array]:
-        """Return a metric's scores of each part of the rows by their names' endings, `[parts, models]` each."""
+    def _group_scores(self, metric: Metric, groups: Groups) -> dict[str, Array]:
+        """Return a metric's scores of each group of rows by their names' endings, `[groups, models]` each."""
         bounds = [self.backtest.rows.bounds(model) for model in self.backtest.models]
         scores = {}
         with np.errstate(all="ignore"):
-            table = self._table(metric, parts)
+            table = self._table(metric, groups)
             for ending, (levels, loss) in loss_functions(metric, self.levels).items():
                 scored = [place for place, known in enumerate(bounds) if set(levels) <= set(known)]
                 names = [str(place) for place in scored]
-                scores[ending] = np.full((len(parts), len(bounds)), np.nan)
+                scores[ending] = np.full((len(groups), len(bounds)), np.nan)
                 if scored:
-                    losses = loss(table, names).sort_values("part")
+                    losses = loss(table, names).sort_values("group")
                     scores[ending][:, scored] = losses[names].to_numpy(dtype=np.float64)
         if metric.over_truth:
-            sizes = np.bincount(parts.codes, np.abs(self.backtest.truth), minlength=len(parts))
+            sizes = np.bincount(groups.codes, np.abs(self.backtest.truth), minlength=len(groups))
             for values in scores.values():
                 values[sizes == 0] = np.nan
         return scores
 
-    def _table(self, metric: Metric, parts: Groups) -> Any:
+    def _table(self, metric: Metric, groups: Groups) -> Any:
         """Return the table that the losses read; models are named by their places, so that no name collides."""
         from pandas import DataFrame
 
         scale = self._scales[metric.scale]
-        columns: dict[str, Array] = {"part": parts.codes, "y": self.backtest.truth / scale}
+        columns: dict[str, Array] = {"group": groups.codes, "y": self.backtest.truth / scale}
         for place, model in enumerate(self.backtest.models):
             columns[str(place)] = self.backtest.forecasts[:, place] / scale
             for level in self.levels if metric.of != "point" else ():

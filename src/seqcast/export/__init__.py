@@ -8,15 +8,15 @@ Stability: experimental.
 """
 
 from seqcast.export.calendar import is_cyclic
-from seqcast.export.decoding import Parts
-from seqcast.export.forecaster_file import LastSeasonPart, NetworksPart, SeriesModel, write_series_model
+from seqcast.export.decoding import ForecastColumns
+from seqcast.export.forecaster_file import LastSeasonGraph, NetworksGraph, SeriesModel, write_series_model
 from seqcast.export.regressor_file import ArrayModel, write_array_model
 
 __all__ = [
     "ArrayModel",
-    "LastSeasonPart",
-    "NetworksPart",
-    "Parts",
+    "ForecastColumns",
+    "LastSeasonGraph",
+    "NetworksGraph",
     "SeriesModel",
     "is_cyclic",
     "write_array_model",

@@ -78,28 +78,28 @@ class _Clock:
         return ndx.astype(whole | (fourth & ~hundredth), ndx.int64)
 
     def minute_of_hour(self) -> Array:
-        """Return the part of the hour."""
+        """Return the fraction of the hour."""
         return (self.stamps - ndx.floor(self.stamps / 3600) * 3600) / 3600
 
     def hour_of_day(self) -> Array:
-        """Return the part of the day."""
+        """Return the fraction of the day."""
         return (self.stamps - self.whole_days * DAY) / DAY
 
     def day_of_week(self) -> Array:
-        """Return the part of the week that is over at the beginning of the day; Monday is 0."""
+        """Return the fraction of the week that is over at the beginning of the day; Monday is 0."""
         return (self.days + 3) % 7 / 7
 
     def day_of_month(self) -> Array:
-        """Return the part of the month that is over at the beginning of the day."""
+        """Return the fraction of the month that is over at the beginning of the day."""
         day = self.year_and_day[1] - over(153 * self.month + 2, 5)
         length = apply(op.gather, ndx.asarray(DAYS_IN_MONTH), self.month)
         return day / (length + ndx.where(self.month == 11, self.leap, 0))
 
     def day_of_year(self) -> Array:
-        """Return the part of the year that is over at the beginning of the day."""
+        """Return the fraction of the year that is over at the beginning of the day."""
         day = self.year_and_day[1]
         return ndx.where(self.month >= 10, day - 306, day + 59 + self.leap) / (365 + self.leap)
 
     def month_of_year(self) -> Array:
-        """Return the part of the year that is over at the beginning of the month."""
+        """Return the fraction of the year that is over at the beginning of the month."""
         return (self.month + 2) % 12 / 12

@@ -1,8 +1,8 @@
-"""The decoder as operators: from what was read to a forecast's parts, see `seqcast.network.decoder`.
+"""The decoder as operators: from what was read to a forecast's columns, see `seqcast.network.decoder`.
 
-The parts of a forecast are a point and quantiles. Those of a quantile head are sums of its numbers, those of a normal
+The columns of a forecast are a point and quantiles. Those of a quantile head are sums of its numbers, those of a normal
 one `μ + σ z`, both with weights that are known when the file is written. So a head is a dense layer, a softplus and a
-product. Units and season are added to all parts alike.
+product. Units and season are added to all columns alike.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ HEADS = ("point", "quantile", "normal", "log_normal")
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The parts of a forecast: a point, then quantiles.
+class ForecastColumns:
+    """The columns of a forecast: a point, then quantiles.
 
     Args:
         point: `median` or `mean`.
         probabilities: Of the quantiles.
 
     Example:
-        >>> len(Parts("median", (0.1, 0.9)))
+        >>> len(ForecastColumns("median", (0.1, 0.9)))
         3
     """
 
@@ -60,17 +60,17 @@ class Parts:
         return 1 + len(self.probabilities)
 
 
-def head_parts(head: Head, network: NetworkSpec, outputs: Array, parts: Parts) -> Array:
-    """Return the parts of a forecast.
+def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: ForecastColumns) -> Array:
+    """Return the columns of a forecast.
 
     Args:
         head: The head.
         network: The network.
         outputs: Outputs of the decoder, `[B, tokens, n]`.
-        parts: The parts.
+        columns: The columns.
 
     Returns:
-        The parts in normalised units, `[B, tokens, s · D, parts]`; of a point head there is one.
+        The columns in normalised units, `[B, tokens, s · D, columns]`; of a point head there is one.
     """
     if network.head == "point":
         return dense(outputs, head.dense)[..., None]
@@ -79,12 +79,12 @@ def head_parts(head: Head, network: NetworkSpec, outputs: Array, parts: Parts) -
     order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
     numbers = reshape(linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
     if network.head == "quantile":
-        return _of_quantiles(numbers, head.quantiles, parts)
-    return _of_normal(numbers, parts, logarithm=network.head == "log_normal")
+        return _of_quantiles(numbers, head.quantiles, columns)
+    return _of_normal(numbers, columns, logarithm=network.head == "log_normal")
 
 
-def _of_quantiles(numbers: Array, quantiles: Sequence[float], parts: Parts) -> Array:
-    """Return parts that are sums of the median and of distances between neighbours."""
+def _of_quantiles(numbers: Array, quantiles: Sequence[float], columns: ForecastColumns) -> Array:
+    """Return columns that are sums of the median and of distances between neighbours."""
     middle, count = quantiles.index(0.5), len(quantiles)
     # What each number counts in each quantile, [numbers, quantiles].
     sums = np.zeros((count, count))
@@ -95,22 +95,22 @@ def _of_quantiles(numbers: Array, quantiles: Sequence[float], parts: Parts) -> A
         elif place < middle:
             sums[place, : place + 1] = -1.0
     of_point = quantile_weights(quantiles, np.array([0.5]))
-    if parts.point == "mean":
+    if columns.point == "mean":
         # The mean is a sum of quantiles, so that the means of unit vectors are its weights.
         of_point = Quantiles(tuple(quantiles)).mean(np.eye(count))[None]
-    weights = np.concatenate([of_point, quantile_weights(quantiles, np.array(parts.probabilities))])
+    weights = np.concatenate([of_point, quantile_weights(quantiles, np.array(columns.probabilities))])
     is_median = ndx.asarray(np.arange(count) == middle)
     return linear(ndx.where(is_median, numbers, apply(op.softplus, numbers)), sums @ weights.T)
 
 
-def _of_normal(numbers: Array, parts: Parts, *, logarithm: bool) -> Array:
-    """Return `μ + σ z` for the `z` of each part, or its exponential."""
+def _of_normal(numbers: Array, columns: ForecastColumns, *, logarithm: bool) -> Array:
+    """Return `μ + σ z` for the `z` of each column, or its exponential."""
     location, scale = numbers[..., :1], apply(op.softplus, numbers[..., 1:]) + SMALLEST_SCALE
-    z = special.ndtri(np.array([0.5, *parts.probabilities])).astype(np.float32)
+    z = special.ndtri(np.array([0.5, *columns.probabilities])).astype(np.float32)
     moved = location + scale * ndx.asarray(z)
     if not logarithm:
         return moved
-    if parts.point == "mean":
+    if columns.point == "mean":
         moved = ndx.concat([location + 0.5 * scale * scale, moved[..., 1:]], axis=3)
     return ndx.exp(ndx.minimum(moved, LARGEST_LOGARITHM))
 
@@ -121,11 +121,11 @@ class DecoderGraph:
     Args:
         decoder: The decoder.
         normalisation: What gives back what the encoder took.
-        parts: The parts of the forecast.
+        columns: The columns of the forecast.
     """
 
-    def __init__(self, decoder: Decoder, normalisation: Normalisation, parts: Parts) -> None:
-        self.decoder, self.normalisation, self.parts = decoder, normalisation, parts
+    def __init__(self, decoder: Decoder, normalisation: Normalisation, columns: ForecastColumns) -> None:
+        self.decoder, self.normalisation, self.columns = decoder, normalisation, columns
         self.window, self.network = decoder.window, decoder.network
         self.stack = Stack(decoder.stack)
         self.attention = None if decoder.attention is None else AttentionLayer(decoder.attention)
@@ -139,7 +139,7 @@ class DecoderGraph:
             future: Known-future inputs, `[B, H, F']`.
 
         Returns:
-            The parts of the forecast in the network's units, `[B, H, D, parts]`.
+            The columns of the forecast in the network's units, `[B, H, D, columns]`.
         """
         segment = self.network.segment
         layers, tokens = self._bridge(read), token_count(horizon, segment)
@@ -243,10 +243,10 @@ class DecoderGraph:
         return ndx.permute_dims(ndx.asarray(written), (1, 0, 2))[..., None]
 
     def _written(self, outputs: Array, read: Read, prepared: tuple[Array, Array] | None, season: Array | None) -> Array:
-        """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, parts]`."""
+        """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, columns]`."""
         if self.attention is not None and prepared is not None:
             outputs = self.attention(outputs, prepared, read.memory_valid)
-        forecast = head_parts(self.decoder.head, self.network, outputs, self.parts)
+        forecast = head_columns(self.decoder.head, self.network, outputs, self.columns)
         if season is None:
             return forecast
         if self.decoder.gate is not None:

@@ -104,7 +104,7 @@ class Normalisation:
         """Give back what was taken.
 
         Args:
-            forecast: Normalised values of the targets, `[B, H, D, parts]`.
+            forecast: Normalised values of the targets, `[B, H, D, columns]`.
             statistics: What was taken.
         """
         if statistics.scale is not None:

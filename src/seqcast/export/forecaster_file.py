@@ -12,7 +12,7 @@ import numpy as np
 
 from seqcast.data.series import LOGARITHMS, SeriesScaler
 from seqcast.export.calendar import calendar_features
-from seqcast.export.decoding import Parts
+from seqcast.export.decoding import ForecastColumns
 from seqcast.export.gaps import fill_gaps, newest_season
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
@@ -26,7 +26,7 @@ from seqcast.specs import check_choice
 SCALINGS = ("past", "given")
 
 
-class FilePart(Protocol):
+class CandidateGraph(Protocol):
     """What one candidate adds to a file."""
 
     def check(self, horizon: int | None) -> None:
@@ -40,7 +40,7 @@ class FilePart(Protocol):
         """
 
     def forecast(self, windows: FileWindows, request: ForecastRequest) -> Array:
-        """Return the parts of the candidate's forecast, scaled, `[B, H, D, parts]`.
+        """Return the columns of the candidate's forecast, scaled, `[B, H, D, columns]`.
 
         Args:
             windows: The windows of the file.
@@ -49,7 +49,7 @@ class FilePart(Protocol):
 
 
 @dataclass(frozen=True)
-class NetworksPart:
+class NetworksGraph:
     """Trained networks that forecast together.
 
     Args:
@@ -61,7 +61,7 @@ class NetworksPart:
     combine: str = "median"
 
     def check(self, horizon: int | None) -> None:
-        """Refuse networks with parts that have no operators.
+        """Refuse networks with components that have no operators.
 
         Args:
             horizon: Number of steps; `None` is any.
@@ -70,7 +70,7 @@ class NetworksPart:
             check_network(model.network, model.window, horizon)
 
     def forecast(self, windows: FileWindows, request: ForecastRequest) -> Array:
-        """Return the parts of the forecast of all networks.
+        """Return the columns of the forecast of all networks.
 
         Args:
             windows: The windows of the file.
@@ -78,8 +78,8 @@ class NetworksPart:
         """
         forecasts, count = [], len(self.models)
         for network in self.models:
-            parts = Parts(request.point, request.probabilities if network.network.is_probabilistic else ())
-            written = add_network(network, windows.of(network), windows.horizon, parts)
+            columns = ForecastColumns(request.point, request.probabilities if network.network.is_probabilistic else ())
+            written = add_network(network, windows.of(network), windows.horizon, columns)
             forecasts.append(ndx.astype(written, ndx.float64))
         if count == 1:
             return forecasts[0]
@@ -90,7 +90,7 @@ class NetworksPart:
 
 
 @dataclass(frozen=True)
-class LastSeasonPart:
+class LastSeasonGraph:
     """The last season, repeated.
 
     Args:
@@ -125,7 +125,7 @@ class SeriesModel:
     """All that a file needs of a forecaster.
 
     Args:
-        parts: What each candidate adds.
+        graphs: What each candidate adds.
         shares: The share of each.
         request: Point and intervals.
         scale: How a series is scaled, as for `SeriesScaler.fit`.
@@ -141,7 +141,7 @@ class SeriesModel:
         facts: What else the file says about itself, JSON types.
     """
 
-    parts: Sequence[FilePart]
+    graphs: Sequence[CandidateGraph]
     shares: Sequence[float]
     request: ForecastRequest
     scale: str
@@ -173,17 +173,17 @@ def write_series_model(
         scaling: `past` scales each window by the values that it is given, as a new series; `given` reads the scaling.
 
     Raises:
-        SpecError: An option is impossible, or a part of the forecaster cannot be written as operators.
+        SpecError: An option is impossible, or a component of the forecaster cannot be written as operators.
         SaveError: The file could not be written.
     """
     steps = check_horizon(horizon, model.horizon)
     check_choice("scaling", scaling, SCALINGS)
-    for part in model.parts:
-        part.check(steps)
+    for graph in model.graphs:
+        graph.check(steps)
     free = "horizon" if steps is None else steps
     file = OnnxFile()
     windows = FileWindows(file, model, scaling, steps)
-    forecasts = [part.forecast(windows, model.request) for part in model.parts]
+    forecasts = [graph.forecast(windows, model.request) for graph in model.graphs]
     forecast = forecasts[0]
     if len(forecasts) > 1:
         weighted = [each * share for each, share in zip(forecasts, model.shares, strict=True)]
@@ -265,7 +265,7 @@ class FileWindows:
         """Return a forecast with calibrated intervals, or as it is without calibrations.
 
         Args:
-            forecast: The forecast, `[B, H, D, parts]`.
+            forecast: The forecast, `[B, H, D, columns]`.
             request: Point and intervals.
             calibrations: The calibration of each target; empty for none.
         """

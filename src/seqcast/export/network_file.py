@@ -1,17 +1,17 @@
-"""One network as operators: from scaled windows to the parts of a forecast."""
+"""One network as operators: from scaled windows to the columns of a forecast."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from seqcast.errors import SpecError
-from seqcast.export.decoding import HEADS, DecoderGraph, Parts
+from seqcast.export.decoding import HEADS, DecoderGraph, ForecastColumns
 from seqcast.export.encoding import EncoderGraph
 from seqcast.export.operators import Array, ndx
 from seqcast.network import Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
-# What there are operators for; a part of one's own is refused by name.
+# What there are operators for; a component of one's own is refused by name.
 WRITTEN = {
     "cell": ("gru", "lstm", "simple_rnn"),
     "normalise": ("none", "last", "level", "instance", "recent", "scale"),
@@ -84,20 +84,20 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
         )
 
 
-def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, parts: Parts) -> Array:
+def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, columns: ForecastColumns) -> Array:
     """Return a network's forecast.
 
     Args:
         model: The network.
         inputs: What it reads.
         horizon: Number of steps, `H`; a number, or an array without axes.
-        parts: The parts of the forecast.
+        columns: The columns of the forecast.
 
     Returns:
-        The parts of the forecast, scaled, `[B, H, D, parts]`.
+        The columns of the forecast, scaled, `[B, H, D, columns]`.
     """
     encoder = EncoderGraph(model.encoder)
-    decoder = DecoderGraph(model.decoder, encoder.normalisation, parts)
+    decoder = DecoderGraph(model.decoder, encoder.normalisation, columns)
     read, future = encoder.read(inputs.past, inputs.observed, inputs.static), inputs.future
     trained = model.window.horizon
     if not isinstance(horizon, int) or not model.network.in_blocks or horizon <= trained:

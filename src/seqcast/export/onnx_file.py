@@ -11,7 +11,7 @@ from typing import Any
 from seqcast._version import __version__
 from seqcast.export.operators import Array, entry, ndx, numbers
 from seqcast.intervals import ForecastRequest
-from seqcast.runtime import require, write_beside
+from seqcast.runtime import require, write_atomically
 from seqcast.specs import check_choice, check_int
 
 # The version of what the metadata say; it grows when a reader would have to change.
@@ -88,7 +88,7 @@ class OnnxFile:
         """Add the outputs of a forecast.
 
         Args:
-            forecast: The parts of the forecast, `[B, H, D, parts]`.
+            forecast: The columns of the forecast, `[B, H, D, columns]`.
             outputs: What they are called.
             shape: Axes of the point: rows, steps and targets; the axis of targets may be left out.
         """
@@ -131,7 +131,7 @@ class OnnxFile:
         """
         described = {"format": FORMAT, "seqcast": __version__, **metadata}
         content = self.model({"seqcast": json.dumps(described, ensure_ascii=False)}).SerializeToString()
-        write_beside(path, lambda file: file.write(content))
+        write_atomically(path, lambda file: file.write(content))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Outputs:
         point: Name of the point.
         names: Name of each quantile.
         probabilities: Probability of each, rising.
-        order: The place of each among the parts of a forecast.
+        order: The place of each among the columns of a forecast.
     """
 
     point: str

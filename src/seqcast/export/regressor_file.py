@@ -10,7 +10,7 @@ from typing import Any
 from seqcast.data.arrays import Preparation
 from seqcast.data.series import Scaler
 from seqcast.errors import SpecError
-from seqcast.export.decoding import Parts
+from seqcast.export.decoding import ForecastColumns
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
 from seqcast.export.operators import Array, ndx
@@ -52,7 +52,7 @@ def write_array_model(
         probabilities: Of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
 
     Raises:
-        SpecError: An option is impossible, or a part of the network cannot be written as operators.
+        SpecError: An option is impossible, or a component of the network cannot be written as operators.
         SaveError: The file could not be written.
     """
     network, window, preparation = model.network.network, model.network.window, model.preparation
@@ -64,7 +64,7 @@ def write_array_model(
     static = _read(file, preparation, "static", ("batch", window.static))
     future = _read(file, preparation, "future", ("batch", free, window.future))
     inputs = NetworkInputs(past, None, static, future)
-    forecast = add_network(model.network, inputs, file.read_horizon(steps), Parts("median", checked))
+    forecast = add_network(model.network, inputs, file.read_horizon(steps), ForecastColumns("median", checked))
     scaler = preparation.scalers["y"]
     forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]
     forecast = bounded(forecast, model.support, (0.5, *checked))

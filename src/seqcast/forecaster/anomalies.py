@@ -60,7 +60,7 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
     trained = np.broadcast_to(trained[:, :, None], score.shape)
     marks = {"score": score, "anomaly": score > 1, "trained_on": trained}
-    return origins.table(frame, {**request.parts(parts, fitted.output.alias), **marks})
+    return origins.table(frame, {**request.by_column(parts, fitted.output.alias), **marks})
 
 
 def _undisturbed(

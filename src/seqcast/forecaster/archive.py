@@ -20,7 +20,7 @@ from seqcast.forecaster.options import ForecastOptions, RowOptions, check_option
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration
 from seqcast.pretrained import MODELS, ZeroShotModel
-from seqcast.runtime import Array, from_parts, open_archive, to_parts, write_archive
+from seqcast.runtime import Array, from_payload, open_archive, to_payload, write_archive
 from seqcast.specs import (
     Columns,
     Covariates,
@@ -215,7 +215,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
         ],
         **{name: getattr(fitted, name) for name in _AS_THEY_ARE},
     )
-    write_archive(path, KIND, *to_parts(file))
+    write_archive(path, KIND, *to_payload(file))
 
 
 def read_forecaster(
@@ -239,7 +239,7 @@ def read_forecaster(
     with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as archive:
         fitted = {key: kind.fitted_type for key, kind in CANDIDATES.items()}
         tables: Any = {FittedCandidate: fitted, ZeroShotModel: MODELS}
-        file: _File = from_parts(_File, archive.header, archive.arrays, tables=tables)
+        file: _File = from_payload(_File, archive.header, archive.arrays, tables=tables)
         if set(file.options) != set(names):
             raise ValueError(f"options {', '.join(sorted(set(file.options) ^ set(names)))}")
         options = _options(file.options)
@@ -267,7 +267,7 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
-    """Build the fitted forecaster, and refuse parts that do not fit together."""
+    """Build the fitted forecaster, and refuse fields that do not fit together."""
     skipped = {
         name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
         for name, where, expected, received, hint in file.skipped
@@ -279,7 +279,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
         skipped=skipped,
         **{name: getattr(file, name) for name in _AS_THEY_ARE},
     )
-    _check_parts(fitted)
+    _check_fields(fitted)
     return fitted
 
 
@@ -294,7 +294,7 @@ def _check_steps(fitted: FittedForecaster) -> None:
         raise SpecError("horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint)
 
 
-def _check_parts(fitted: FittedForecaster) -> None:
+def _check_fields(fitted: FittedForecaster) -> None:
     """Refuse candidates and calibrations of other series or steps than there are."""
     check_int("season_length", fitted.season_length)
     check_int("seed", fitted.seed, at_least=0)

@@ -70,7 +70,7 @@ class Backtest:
         """
         frame.check_observed()
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
-        origins = [Origins.within(part, known[:, series], horizon) for series, part in frame.parts()]
+        origins = [Origins.within(shard, known[:, series], horizon) for series, shard in frame.in_shards()]
         check_first_cutoff(origins)
         return cls(frame, known, origins, every or n_windows)
 
@@ -88,8 +88,8 @@ class Backtest:
         Raises:
             DataError: A forecast would begin at or before it.
         """
-        for origins, (_, part) in zip(self.origins, self.frame.parts(), strict=True):
-            origins.check_after(part, fitted.series.last_seen)
+        for origins, (_, shard) in zip(self.origins, self.frame.in_shards(), strict=True):
+            origins.check_after(shard, fitted.series.last_seen)
 
     def table(self, fits: Sequence[FittedForecaster], number: int) -> Any:
         """Forecast the series in one shard of the frame, and return forecasts with the truth and naive forecasts.
@@ -101,7 +101,7 @@ class Backtest:
         Returns:
             A frame as `Forecaster.backtest` returns it; `None` where there are no origins.
         """
-        series, frame = self.frame.part(number)
+        series, frame = self.frame.shard(number)
         known, origins, request = self.known[:, series], self.origins[number], fits[0].request()
         if not len(origins):
             return None
@@ -114,7 +114,7 @@ class Backtest:
             checked, own = fitted.series.checked(frame), origins.take(chosen)
             own = fitted.series.scaled_at_cutoffs(checked, known, own)
             by_fit.append(fitted.blend.forecast(fitted.series.reader(checked, own), own, request))
-        forecasts = request.parts(np.concatenate(by_fit), fits[0].output.alias)
+        forecasts = request.by_column(np.concatenate(by_fit), fits[0].output.alias)
         for name, season in ((SEASONAL_NAIVE, fits[0].season_length), ("last_value", 1)):
             forecasts[name] = origins.naive(frame, season)
         return origins.table(frame, forecasts)

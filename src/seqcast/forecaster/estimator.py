@@ -35,7 +35,7 @@ from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import say
-from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_parts
+from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_submodules
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `best`.
             KeyboardInterrupt: The user interrupted.
         """
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
@@ -318,7 +318,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `best`.
             KeyboardInterrupt: The user interrupted.
         """
         fitted, rows = self.fitted_, self._checked_rows()
@@ -344,7 +344,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Args:
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
                 rows of new series.
-            freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
+            freeze: Submodules of the network that stay as they are: some of `encoder`, `decoder`, `head`.
             training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
                 learning rate, or for the pretrained network `seqcast.pretrained.finetuning.finetune_training`.
             validation: As for `fit`.
@@ -356,10 +356,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called, and the preset is not `pretrained`.
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `best`.
             KeyboardInterrupt: The user interrupted.
         """
-        check_parts(freeze)
+        check_submodules(freeze)
         if self._learnt is None and is_zero_shot(self.preset):
             rows = self._checked_rows()
             frame, starts = with_validation(rows, read_rows(rows, df), validation, int(self.horizon))
@@ -418,7 +418,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             self._learnt = interruption.fitted
             raise
         except TrainingError as error:
-            error.kept = None if error.kept is None else self.with_fitted(error.kept)
+            error.best = None if error.best is None else self.with_fitted(error.best)
             raise
         if self.verbose and plan.comparison is not None:
             say(f"seqcast: forecasts are made with {learnt.choice}", is_result=True)
@@ -853,7 +853,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Raises:
             NotFittedError: `fit` was not called.
-            SpecError: An option is impossible, or the forecaster has a part that ONNX has no operators for.
+            SpecError: An option is impossible, or the forecaster has a component that ONNX has no operators for.
             MissingPackageError: The package `onnx` is not installed.
             SaveError: The file could not be written.
         """

@@ -38,7 +38,7 @@ def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
     origins = Origins.every(frame, fitted.output.horizon, fitted.rows_before, step)
     checked, request = fitted.series.checked(frame), fitted.request()
     forecast = fitted.blend.forecast(fitted.series.reader(checked, origins), origins, request)
-    return origins.table(frame, request.parts(forecast, fitted.output.alias))
+    return origins.table(frame, request.by_column(forecast, fitted.output.alias))
 
 
 def model_inputs(

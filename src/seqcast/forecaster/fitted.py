@@ -273,7 +273,7 @@ class FittedForecaster:
             A frame of the kind that came in.
         """
         steps = self.steps_ahead(frame, future, horizon)
-        parts = request.parts(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
+        parts = request.by_column(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, parts, steps.of_targets)
 

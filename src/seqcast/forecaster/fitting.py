@@ -223,7 +223,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         The fitted forecaster.
 
     Raises:
-        TrainingError: Training diverged. Its `kept` is a fitted forecaster with the best weights so far of a single
+        TrainingError: Training diverged. Its `best` is a fitted forecaster with the best weights so far of a single
             network, or the members of an ensemble that had finished; `None` where there are none.
         SpecError: There are callbacks that cannot observe these trainings.
         InterruptedFit: The user interrupted; its `fitted` is the same.
@@ -244,7 +244,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
             raise InterruptedFit(fitted) from interruption
         except TrainingError as error:
             if best is None:
-                error.kept = _finished(plan, trained) if trained else None
+                error.best = _finished(plan, trained) if trained else None
                 raise
             warn_user(f"the last networks were left out, since one of them diverged: {error}")
             break
@@ -291,7 +291,7 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
         job, deadline = jobs[place], run.deadline
         engine = job.engine()
         if deadline is not None:
-            deadline = deadline.next_part(len(places) - number)
+            deadline = deadline.of_next(len(places) - number)
         try:
             history = run.train(job, engine, deadline, callbacks[number])
         except KeyboardInterrupt as interruption:
@@ -322,7 +322,7 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedForecast
         try:
             return [fit_plan(plan, replace(run, folder=None)) for plan in prepared]
         except TrainingError as error:
-            error.kept = None
+            error.best = None
             raise
     jobs = []
     for number, (plan, (places,)) in enumerate(zip(prepared, rounds, strict=True), 1):

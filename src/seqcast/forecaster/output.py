@@ -20,7 +20,7 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster
 from seqcast.forecaster.reading import Memory, SourceRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime import make_folder, require, write_beside
+from seqcast.runtime import make_folder, require, write_atomically
 from seqcast.training import digest
 
 # What the folder holds, and how far it is; programs that read folders of Parquet files pass over such names.
@@ -132,7 +132,7 @@ class OutputFolder:
         """About how many rows of the source go into a file."""
         return int(self.job["piece_rows"])
 
-    def part(self, number: int) -> Path:
+    def file(self, number: int) -> Path:
         """Return the path of an output file.
 
         Args:
@@ -150,26 +150,26 @@ class OutputFolder:
         Raises:
             SaveError: It could not be written.
         """
-        if self.part(number).exists() or (frame := table()) is None:
+        if self.file(number).exists() or (frame := table()) is None:
             return
         parquet: Any = require("pyarrow.parquet", extra="parquet")
         pyarrow: Any = require("pyarrow", extra="parquet")
         arrow = (
             frame.to_arrow() if hasattr(frame, "to_arrow") else pyarrow.Table.from_pandas(frame, preserve_index=False)
         )
-        write_beside(self.part(number), lambda file: parquet.write_table(arrow, file))
+        write_atomically(self.file(number), lambda file: parquet.write_table(arrow, file))
 
-    def finish(self, parts: int) -> None:
+    def finish(self, files: int) -> None:
         """Note in the manifest that all output files are there.
 
         Args:
-            parts: Their number.
+            files: Their number.
         """
-        self._write_manifest(parts=parts)
+        self._write_manifest(files=files)
 
     def _write_manifest(self, **more: Any) -> None:
         text = json.dumps({"job": dict(self.job), **more}, indent=1, default=str)
-        write_beside(self.path / MANIFEST, lambda file: file.write(text.encode()))
+        write_atomically(self.path / MANIFEST, lambda file: file.write(text.encode()))
 
 
 def gathered(
@@ -236,7 +236,7 @@ def predicted(
     folder = None
     if output is not None:
         job = {"job": "predict", **arguments, "future": _frame_digest(arguments["future"])}
-        job |= {"parts": "pieces" if on is None else "files"}
+        job |= {"files": "pieces" if on is None else "files"}
         folder = OutputFolder.of_job(output, job, fitted, df, source)
     if source is None:
         return gathered(lambda rows: forecast(fitted.rows_to_forecast(rows)), [df], folder)

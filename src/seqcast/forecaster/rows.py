@@ -89,7 +89,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
         frame.check_positive(scale)
     aligned = frame.changed(builder.align) if builder.has_covariates else frame
     short = bool((starts < context + options.horizon).any())
-    gaps = short or any(np.isnan(part.source.values).any() for _, part in aligned.parts())
+    gaps = short or any(np.isnan(shard.source.values).any() for _, shard in aligned.in_shards())
     remembered = aligned.tail(longest)
     # Remembered rows are sorted by id, which those of files need not be.
     order = aligned.source.places(remembered.source.ids)
@@ -110,7 +110,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
 
 def _stamps_before(frame: AnyFrame, starts: Array) -> Stamps:
     """Return the stamp of the last of the first `starts` rows of each series."""
-    first, *others = (part.stamps[part.source.starts + starts[series] - 1] for series, part in frame.parts())
+    first, *others = (shard.stamps[shard.source.starts + starts[series] - 1] for series, shard in frame.in_shards())
     return first.append(others) if others else first
 
 
@@ -125,11 +125,11 @@ def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
         DataError: A value lies outside.
     """
     if support == "auto":
-        by_shard = zip(*(observed_support(shard.targets) for _, shard in frame.parts()), strict=True)
+        by_shard = zip(*(observed_support(shard.targets) for _, shard in frame.in_shards()), strict=True)
         return tuple("real" if "real" in supports else supports[0] for supports in by_shard)
     frame.check(
-        lambda part: part.refuse_targets(
-            outside_support_of(part.targets, support),
+        lambda shard: shard.refuse_targets(
+            outside_support_of(shard.targets, support),
             expected=f"{VALUES_OF[support]}, for support={support!r}",
             hint="Correct the row, or choose another support.",
         )
@@ -148,9 +148,9 @@ def check_head_support(frame: AnyFrame, head: str) -> None:
         DataError: A value lies outside.
     """
 
-    def check(part: LongFrame) -> None:
-        unsupported, expected = outside_support(part.targets, head)
-        part.refuse_targets(
+    def check(shard: LongFrame) -> None:
+        unsupported, expected = outside_support(shard.targets, head)
+        shard.refuse_targets(
             unsupported,
             expected=f"{expected}, for head={head!r}",
             hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",

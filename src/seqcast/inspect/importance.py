@@ -65,9 +65,9 @@ def covariate_importance(
         grown = []
         for order in orders:
             changed = dict(model_inputs.inputs)
-            for part, columns in by_input.items():
-                changed[part] = changed[part].copy()
-                changed[part][..., columns] = changed[part][order][..., columns]
+            for submodule, columns in by_input.items():
+                changed[submodule] = changed[submodule].copy()
+                changed[submodule][..., columns] = changed[submodule][order][..., columns]
             grown.append(_error(engine.predict(changed, horizon), truth, metric) - error)
         mean = float(np.mean(grown))
         rows.append((name, mean, float(np.std(grown)), error, mean / error if error else 0.0))
@@ -80,11 +80,11 @@ def _places(model_inputs: ModelInputs) -> dict[str, dict[str, list[int]]]:
     own = len(model_inputs.targets)
     inputs = {"past": model_inputs.features, "future": model_inputs.known_future, "static": model_inputs.static}
     places: dict[str, dict[str, list[int]]] = {}
-    for part, features in inputs.items():
+    for submodule, features in inputs.items():
         for number, feature in enumerate(features):
-            if part != "past" or number >= own:
+            if submodule != "past" or number >= own:
                 name = re.sub(r"=.*$| \((sin|cos)\)$", "", feature, flags=re.DOTALL)
-                places.setdefault(name, {}).setdefault(part, []).append(number)
+                places.setdefault(name, {}).setdefault(submodule, []).append(number)
     return places
 
 

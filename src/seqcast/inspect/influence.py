@@ -193,8 +193,8 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
 
 def _without(states: States, layer: int, unit: int) -> States:
     changed = []
-    for part in states.layers[layer]:
-        values = np.array(part)
+    for submodule in states.layers[layer]:
+        values = np.array(submodule)
         values[:, unit] = values[:, unit].mean()
         changed.append(values)
     layers = list(states.layers)

@@ -13,7 +13,7 @@ from seqcast.network import CELLS
 from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
-PARTS = ("encoder", "decoder")
+SUBMODULES = ("encoder", "decoder")
 
 
 def states(model_inputs: ModelInputs, layer: int | None = None) -> Array:
@@ -56,7 +56,7 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
     """
     traced = model_inputs.engine.trace(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)
     return Trajectories(
-        {part: tuple(traced[part]) for part in PARTS},
+        {submodule: tuple(traced[submodule]) for submodule in SUBMODULES},
         model_inputs.labels,
         model_inputs.engine.network.segment,
         traced.get("valid"),
@@ -80,57 +80,57 @@ class Trajectories:
     segment: int = 1
     valid: Array | None = None
 
-    def states(self, part: str, layer: int) -> Array:
+    def states(self, submodule: str, layer: int) -> Array:
         """Return a layer's states after each token, `[N, tokens, n]`; an LSTM's output and its cell side by side.
 
         Args:
-            part: `encoder` or `decoder`.
+            submodule: `encoder` or `decoder`.
             layer: The layer, from 1.
         """
-        return np.concatenate(self._layer(part, layer)["states"], axis=-1)
+        return np.concatenate(self._layer(submodule, layer)["states"], axis=-1)
 
-    def gates(self, part: str, layer: int) -> dict[str, Array]:
+    def gates(self, submodule: str, layer: int) -> dict[str, Array]:
         """Return the values of a layer's gates at each token by name, `[N, tokens, n]`.
 
         A GRU has `update` (how much stays), `reset` and `candidate`; an LSTM `input`, `forget` (how much stays),
         `candidate` and `output`; a simple recurrent layer its `candidate` alone, which is its state.
 
         Args:
-            part: `encoder` or `decoder`.
+            submodule: `encoder` or `decoder`.
             layer: The layer, from 1.
         """
-        return dict(self._layer(part, layer)["gates"])
+        return dict(self._layer(submodule, layer)["gates"])
 
-    def tokens(self, part: str) -> Array:
+    def tokens(self, submodule: str) -> Array:
         """Return the last step of each token: up to 0 in the past, from 1 in the forecast.
 
         Args:
-            part: `encoder` or `decoder`.
+            submodule: `encoder` or `decoder`.
         """
-        count = self.layers[part][0]["states"][0].shape[1]
+        count = self.layers[submodule][0]["states"][0].shape[1]
         places = np.arange(count) * self.segment
-        return places - places[-1] if part == "encoder" else places + self.segment
+        return places - places[-1] if submodule == "encoder" else places + self.segment
 
-    def frame(self, part: str, layer: int) -> Any:
+    def frame(self, submodule: str, layer: int) -> Any:
         """Return a layer's states as a frame.
 
         Args:
-            part: `encoder` or `decoder`.
+            submodule: `encoder` or `decoder`.
             layer: The layer, from 1.
 
         Returns:
             A frame with a row a window and token: the window's labels, `step` (the token's last one, up to 0 in the
             past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
         """
-        values, steps = self.states(part, layer), self.tokens(part)
-        valid = self.valid if part == "encoder" else None
+        values, steps = self.states(submodule, layer), self.tokens(submodule)
+        valid = self.valid if submodule == "encoder" else None
         windows, places = np.nonzero(np.ones(values.shape[:2]) if valid is None else np.asarray(valid))
         columns = {f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])}
         return self.labels.frame(windows, {"step": steps[places], **columns})
 
-    def _layer(self, part: str, layer: int) -> dict[str, Any]:
-        check_choice("part", part, PARTS)
-        return self.layers[part][_place(layer, len(self.layers[part]))]
+    def _layer(self, submodule: str, layer: int) -> dict[str, Any]:
+        check_choice("submodule", submodule, SUBMODULES)
+        return self.layers[submodule][_place(layer, len(self.layers[submodule]))]
 
 
 def _place(layer: int, count: int) -> int:
@@ -160,7 +160,7 @@ def gate_statistics(trajectories: Trajectories) -> Any:
         trajectories: The trajectories.
 
     Returns:
-        A pandas frame with a row a part, layer, gate and unit: the gate's `mean`, the shares of values below 0.1
+        A pandas frame with a row a submodule, layer, gate and unit: the gate's `mean`, the shares of values below 0.1
         (`shut`) and above 0.9 (`open`); and for keeping gates the `memory` in tokens. A candidate, which is no gate
         but what the unit would become, has its mean only.
 
@@ -168,7 +168,7 @@ def gate_statistics(trajectories: Trajectories) -> Any:
         >>> from seqcast.inspect import trajectories
         >>> table = gate_statistics(trajectories(model_inputs))
         >>> list(table.columns)
-        ['part', 'layer', 'gate', 'unit', 'mean', 'shut', 'open', 'memory']
+        ['submodule', 'layer', 'gate', 'unit', 'mean', 'shut', 'open', 'memory']
         >>> bool((table.loc[table["gate"] == "update", "memory"] > 0).all())
         True
 
@@ -177,20 +177,26 @@ def gate_statistics(trajectories: Trajectories) -> Any:
     import pandas as pd
 
     tables = []
-    for part in PARTS:
-        valid = trajectories.valid if part == "encoder" else None
-        for layer in range(1, len(trajectories.layers[part]) + 1):
-            for gate, values in trajectories.gates(part, layer).items():
+    for submodule in SUBMODULES:
+        valid = trajectories.valid if submodule == "encoder" else None
+        for layer in range(1, len(trajectories.layers[submodule]) + 1):
+            for gate, values in trajectories.gates(submodule, layer).items():
                 units = np.arange(1, values.shape[2] + 1)
                 flat = values.reshape(-1, len(units)) if valid is None else values[np.asarray(valid, dtype=bool)]
-                columns = {"part": part, "layer": layer, "gate": gate, "unit": units, "mean": flat.mean(axis=0)}
+                columns = {
+                    "submodule": submodule,
+                    "layer": layer,
+                    "gate": gate,
+                    "unit": units,
+                    "mean": flat.mean(axis=0),
+                }
                 if gate != "candidate":
                     columns |= {"shut": (flat < SHUT).mean(axis=0), "open": (flat > OPEN).mean(axis=0)}
                 if gate in _KEEPING:
                     with np.errstate(divide="ignore"):
                         columns["memory"] = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
                 tables.append(pd.DataFrame(columns))
-    names = ["part", "layer", "gate", "unit", "mean", "shut", "open", "memory"]
+    names = ["submodule", "layer", "gate", "unit", "mean", "shut", "open", "memory"]
     return pd.concat(tables, ignore_index=True).reindex(columns=names).astype(dict.fromkeys(names[4:], float))
 
 

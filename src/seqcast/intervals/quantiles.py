@@ -194,7 +194,7 @@ class ForecastRequest:
         """
         return [alias, *(f"{alias}-{side}-{level_text(each)}" for each in self.level for side in ("lo", "hi"))]
 
-    def parts(self, forecast: Array, alias: str) -> dict[str, Array]:
+    def by_column(self, forecast: Array, alias: str) -> dict[str, Array]:
         """Return a forecast split into its columns, by their names.
 
         Args:

@@ -17,7 +17,7 @@ class DecodeInputs:
     """What a decoder writes tokens from, other than its own outputs.
 
     Args:
-        carry: The parts of `States`, with the decoder's own initial states.
+        carry: The arrays of `States`, with the decoder's own initial states.
         tokens: Number of tokens.
         positions: What distinguishes the tokens, the same for all rows, `[1, tokens, p]`.
         future: The known future of each token, `[B, tokens, f]`.
@@ -157,7 +157,7 @@ def row_count(carry: dict[str, Any]) -> Any:
     """Return the number of examples.
 
     Args:
-        carry: The parts of `States`.
+        carry: The arrays of `States`.
     """
     return ops.shape(carry["layers"][0][0])[0]
 

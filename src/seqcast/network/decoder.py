@@ -139,15 +139,15 @@ class Decoder(SpecLayer):
         """Return what a step needs: the encoder's states, carried over the bridge.
 
         Args:
-            states: The parts of `States`.
+            states: The arrays of `States`.
 
         Returns:
-            The same parts, with the decoder's own initial states in `layers`.
+            The same arrays, with the decoder's own initial states in `layers`.
         """
-        parts = dict(states)
-        static = parts.pop("static", None)
-        parts["layers"] = self.bridge(states["layers"], static if self.network.static_input == "state" else None)
-        return parts
+        arrays = dict(states)
+        static = arrays.pop("static", None)
+        arrays["layers"] = self.bridge(states["layers"], static if self.network.static_input == "state" else None)
+        return arrays
 
     def call(self, carry: dict[str, Any], future: Tensor | None = None) -> tuple[Tensor, dict[str, Any]]:
         """Write one token.
@@ -188,7 +188,7 @@ class Decoder(SpecLayer):
         """Write a whole forecast.
 
         Args:
-            states: The parts of `States`.
+            states: The arrays of `States`.
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
             target: True values, `[B, H, D]`; read in training only, under teacher forcing.
@@ -222,7 +222,7 @@ class Decoder(SpecLayer):
         dependence.
 
         Args:
-            states: The parts of `States`.
+            states: The arrays of `States`.
             horizon: Number of steps, `H`.
             paths: Number of paths.
             noise: What the head's `noise` made of uniform numbers, for whole tokens,
@@ -252,7 +252,7 @@ class Decoder(SpecLayer):
         """Return what a horizon is written from.
 
         Args:
-            states: The parts of `States`.
+            states: The arrays of `States`.
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
             target: True values, `[B, H, D]`, for teacher forcing.
@@ -288,7 +288,7 @@ class Decoder(SpecLayer):
         """Return the attention's keys and values, computed once a forecast, or `None`.
 
         Args:
-            carry: The parts of `States`.
+            carry: The arrays of `States`.
         """
         return None if self.attention is None else self.attention.prepare(carry["memory"])
 
@@ -326,7 +326,7 @@ class Decoder(SpecLayer):
         """Draw what the stack's outputs are multiplied with, `[B, 1, n]`; `None` where nothing is dropped.
 
         Args:
-            carry: The parts of `States`.
+            carry: The arrays of `States`.
             training: Whether dropout is at work.
         """
         if not training or self.mask_seed is None:

@@ -67,19 +67,19 @@ class States:
         return np.concatenate([np.asarray(state) for layer in self.layers for state in layer], axis=-1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parts that are there, by name."""
+        """Return the arrays that are there, by name."""
         pairs = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: value for name, value in pairs.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, parts: dict[str, Any]) -> Self:
+    def from_dict(cls, arrays: dict[str, Any]) -> Self:
         """Build the states from the result of `to_dict`.
 
         Args:
-            parts: Its result.
+            arrays: Its result.
         """
-        layers = tuple(tuple(layer) for layer in parts["layers"])
-        return cls(**{**parts, "layers": layers})
+        layers = tuple(tuple(layer) for layer in arrays["layers"])
+        return cls(**{**arrays, "layers": layers})
 
 
 class SpecLayer(keras.layers.Layer):
@@ -161,10 +161,10 @@ class Encoder(SpecLayer):
             training: Whether dropout is at work.
 
         Returns:
-            The parts of `States`, by name.
+            The arrays of `States`, by name.
         """
-        past, parts = self._begun(inputs)
-        return self._read(past, inputs.get("observed"), parts, {}, training=training)
+        past, arrays = self._begun(inputs)
+        return self._read(past, inputs.get("observed"), arrays, {}, training=training)
 
     def tokens(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
         """Return what the stack reads of a past.
@@ -175,33 +175,33 @@ class Encoder(SpecLayer):
         Returns:
             The tokens, `[B, tokens, f]`, and which of them count, `[B, tokens]`; `None` when all do.
         """
-        past, parts = self._begun(inputs)
+        past, arrays = self._begun(inputs)
         observed = inputs.get("observed")
         valid = None if observed is None else ops.any(_so_far(observed, None), axis=-1)
         past, observed, valid = self._in_segments(past, observed, valid)
-        return self._tokens(past, observed, parts.get("static")), valid
+        return self._tokens(past, observed, arrays.get("static")), valid
 
     def _begun(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
-        """Return the normalised past, and the parts of `States` that are known before it is read."""
+        """Return the normalised past, and the arrays of `States` that are known before it is read."""
         self._check(inputs, static=self.window.static > 0)
         past, static = inputs["past"], inputs.get("static")
         self._check_season(past)
-        parts: dict[str, Any] = {} if static is None else {"static": static}
+        arrays: dict[str, Any] = {} if static is None else {"static": static}
         statistics = self.normaliser.statistics(past, inputs.get("observed"))
         if statistics is not None:
-            parts["loc"], parts["scale"] = statistics
+            arrays["loc"], arrays["scale"] = statistics
             past = self.normaliser.apply(past, *statistics)
-        return past, parts
+        return past, arrays
 
     def update(self, states: dict[str, Any], inputs: dict[str, Tensor]) -> dict[str, Any]:
         """Read on: the same as reading old and new steps at once, under the old normaliser statistics.
 
         Args:
-            states: The parts of `States` before.
+            states: The arrays of `States` before.
             inputs: What is new of `past` and, when the window has it, of `observed`: whole segments.
 
         Returns:
-            The parts of `States` after, to be read like those of `call`.
+            The arrays of `States` after, to be read like those of `call`.
 
         Raises:
             SpecError: The encoder also reads backwards.
@@ -226,7 +226,7 @@ class Encoder(SpecLayer):
         observed-indicator channel it says that they were not seen.
 
         Args:
-            states: The parts of `States` after which the forecast was written.
+            states: The arrays of `States` after which the forecast was written.
             forecast: The forecast, `[B, n, D]`, in the data's units.
         """
         place = self.normaliser.place  # [D, F]
@@ -247,30 +247,30 @@ class Encoder(SpecLayer):
         *,
         training: bool | None,
     ) -> dict[str, Any]:
-        """Read a normalised past, from the start or on from old states, and return the parts of `States`."""
-        parts = dict(unchanged)
+        """Read a normalised past, from the start or on from old states, and return the arrays of `States`."""
+        arrays = dict(unchanged)
         seen = valid = None
         if observed is not None:
             seen = _so_far(observed, old.get("observed_any"))
             valid = ops.any(seen, axis=-1)
-            parts["observed_any"] = ops.cast(seen[:, -1], self.compute_dtype)
+            arrays["observed_any"] = ops.cast(seen[:, -1], self.compute_dtype)
         if self.network.reads_season:
-            parts["season"] = self._season(past, seen, old)
+            arrays["season"] = self._season(past, seen, old)
         if observed is not None or self.network.in_blocks:
-            parts["last_features"] = past[:, -1]
+            arrays["last_features"] = past[:, -1]
         past, observed, valid = self._in_segments(past, observed, valid)
         if self.network.feeds_back:
             segment = self.network.segment
-            parts["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
+            arrays["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
         tokens = self._tokens(past, observed, unchanged.get("static"))
-        outputs, parts["layers"] = self.stack.sequence(
+        outputs, arrays["layers"] = self.stack.sequence(
             tokens, initial_state=old.get("layers"), valid=valid, training=training
         )
         if self.network.attention != "none":
-            parts["memory"] = _behind(old.get("memory"), outputs)
+            arrays["memory"] = _behind(old.get("memory"), outputs)
             if valid is not None:
-                parts["memory_valid"] = _behind(old.get("memory_valid"), valid)
-        return parts
+                arrays["memory_valid"] = _behind(old.get("memory_valid"), valid)
+        return arrays
 
     def _season(self, past: Tensor, seen: Tensor | None, old: dict[str, Any]) -> Tensor:
         """Return the targets' values in the last season, `[B, m, D]`; zeros before the first one seen."""

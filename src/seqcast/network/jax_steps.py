@@ -5,8 +5,8 @@ have been seen to deadlock. So a batch is divided into micro-batches of equal si
 program, the gradient of one micro-batch, in Python threads (JAX releases the interpreter's lock meanwhile); then one
 compiled program adds the gradients up and updates the weights. Only the update waits, for the gradients.
 
-On a GPU, which divides the work by itself, a batch is one program. With `TrainingSpec(parts=…)` its micro-batches run
-one after another, which takes less of the GPU's memory.
+On a GPU, which divides the work by itself, a batch is one program. With `TrainingSpec(micro_batches=…)` its
+micro-batches run one after another, which takes less of the GPU's memory.
 
 These functions take the place of the ones that Keras's own `fit` compiles, and obey its contract: from the state and
 the next batch to logs and the next state. Callbacks, metrics and history are Keras's. What a step computes is in
@@ -31,8 +31,8 @@ from seqcast.network.jax_train_step import (
     TrainStep,
     batch_rows,
     is_divisible,
+    micro_batch_rows,
     over_processes,
-    part_rows,
 )
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
@@ -133,31 +133,31 @@ class TrainFunction:
     """The training function of a compiled model: whole steps, or micro-batches that the cores share.
 
     Args:
-        model: A compiled model. Its `parts` say how many micro-batches a batch has, `None` chooses; `resumed_parts` are
-            those of the training that it goes on with, and take the place of the choice on a CPU; `skipped_steps` are
-            the steps of the epoch that were taken then. Its `processes` share each batch.
+        model: A compiled model. Its `micro_batches` say how many micro-batches a batch has, `None` chooses;
+            `resumed_micro_batches` are those of the training that it goes on with, and take the place of the choice on
+            a CPU; `skipped_steps` are the steps of the epoch that were taken then. Its `processes` share each batch.
 
     Attributes:
-        parts: The largest number of micro-batches that a batch was divided into; 1 before the first step.
+        micro_batches: The largest number of micro-batches that a batch was divided into; 1 before the first step.
         guard: Whether the numbers of all steps were sound so far; a callback sets where an epoch begins.
 
     Raises:
-        SpecError: `parts` are more than one, and micro-batches do not give the loss of a batch.
+        SpecError: `micro_batches` are more than one, and micro-batches do not give the loss of a batch.
     """
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.parts = 1
+        self.micro_batches = 1
         self.guard = Guard.new()
         self.on_cpu = platform() == "cpu"
         self.cores = threads() if self.on_cpu else 1
         self.divisible = is_divisible(model)
         # With a number of one's own, results must not depend on how many threads XLA has.
-        one_thread = model.parts is not None
-        if one_thread and model.parts > 1 and not self.divisible:
+        one_thread = model.micro_batches is not None
+        if one_thread and model.micro_batches > 1 and not self.divisible:
             expected = "None or 1 with a loss that is scaled, or a step of one's own"
             hint = "Only the loss of the network's own head can be divided."
-            raise SpecError("parts", expected=expected, received=repr(model.parts), hint=hint)
+            raise SpecError("micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint)
         step = TrainStep(model)
 
         # Its name is that of the compiled program in the cache.
@@ -165,14 +165,14 @@ class TrainFunction:
             logs, after = model.train_step(tuple(state), data)
             return logs, *guarded(state, StepState(*after), guard)
 
-        def update(state: StepState, guard: Guard, batch: Batch, parts: list[Any]) -> Any:
-            logs, after = step.apply(state, batch, step.combine(parts))
+        def update(state: StepState, guard: Guard, batch: Batch, contributions: list[Any]) -> Any:
+            logs, after = step.apply(state, batch, step.combine(contributions))
             return logs, *guarded(state, after, guard)
 
         self.processes = model.processes
         self.over_processes = over_processes(step)
         self.whole = jax_jit(train_step, one_thread=one_thread, donate=(0,))
-        self.part = jax_jit(step.grad_part, one_thread=True)
+        self.micro_batch = jax_jit(step.grad_micro_batch, one_thread=True)
         self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         self.fewest_rows = math.ceil(SMALLEST_PART / max(1, weights))
@@ -196,19 +196,19 @@ class TrainFunction:
         inputs = state.without_optimizer, batch
         if kind not in self.plans:
             self.plans[kind] = self._plan(*inputs)
-            self.parts = max(self.parts, len(self.plans[kind].rows) * self.processes.count)
+            self.micro_batches = max(self.micro_batches, len(self.plans[kind].rows) * self.processes.count)
         plan = self.plans[kind]
 
         # Nobody waits for the numbers: the next batch is made ready while they are computed.
-        parts = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
-        batch, parts = self.over_processes(batch, parts)
-        logs, state, self.guard = self.update(state, self.guard, batch, parts)
+        contributions = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
+        batch, contributions = self.over_processes(batch, contributions)
+        logs, state, self.guard = self.update(state, self.guard, batch, contributions)
         return logs, state
 
     def _make_room(self, kind: tuple[Any, ...]) -> None:
         """Drop all programs before a batch of one kind too many; those that are still needed are compiled again."""
         if kind not in self.kinds and len(self.kinds) == MOST_KINDS:
-            for program in (self.whole, self.part, self.update):
+            for program in (self.whole, self.micro_batch, self.update):
                 program.clear_cache()
             self.plans.clear()
             self.kinds.clear()
@@ -220,12 +220,12 @@ class TrainFunction:
         Args:
             batch: Inputs, targets, weights.
         """
-        return self.divisible and (self._fixed_parts or self._threads(batch)) > 1
+        return self.divisible and (self._fixed_micro_batches or self._threads(batch)) > 1
 
     @property
-    def _fixed_parts(self) -> int | None:
+    def _fixed_micro_batches(self) -> int | None:
         """The number of micro-batches that does not depend on the batch, if there is one."""
-        return self.model.parts or (self.model.resumed_parts if self.on_cpu else None)
+        return self.model.micro_batches or (self.model.resumed_micro_batches if self.on_cpu else None)
 
     def _threads(self, batch: Batch) -> int:
         """Return how many micro-batches of a batch are large enough for a thread each."""
@@ -235,16 +235,16 @@ class TrainFunction:
         """Compile the program of a micro-batch; where their number is free, a smaller one if it needs much memory."""
         count = batch_rows(batch)
         # All processes have equally many of a fixed number.
-        parts = (self._fixed_parts or 0) // self.processes.count or self._threads(batch)
-        workers = min(self.cores, parts)
+        divisions = (self._fixed_micro_batches or 0) // self.processes.count or self._threads(batch)
+        workers = min(self.cores, divisions)
         while True:
-            rows = part_rows(count, parts)
-            program = self.part.lower(state, batch, rows[0]).compile()
+            rows = micro_batch_rows(count, divisions)
+            program = self.micro_batch.lower(state, batch, rows[0]).compile()
             memory, size = program.memory_analysis(), len(rows[0])
             enough = memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS
-            if self._fixed_parts or enough:
+            if self._fixed_micro_batches or enough:
                 return _Plan(program, rows, min(workers, len(rows)))
-            parts *= 2  # an even division: products over a number of rows that vectors divide are faster
+            divisions *= 2  # an even division: products over a number of rows that vectors divide are faster
 
 
 def make_test_function(model: Any) -> StepFunction:
@@ -255,14 +255,14 @@ def make_test_function(model: Any) -> StepFunction:
     """
     if model.processes.count > 1:
         return _shared_test_function(model)
-    whole = jax_jit(model.test_step, one_thread=model.parts is not None, donate=(0,))
+    whole = jax_jit(model.test_step, one_thread=model.micro_batches is not None, donate=(0,))
     return lambda state, iterator: whole(state, next(iterator))
 
 
 def _shared_test_function(model: Any) -> StepFunction:
     """Return the validation function of a model whose batches several processes share."""
     step = TrainStep(model)
-    own = jax_jit(step.validate_part, one_thread=True)
+    own = jax_jit(step.validate_micro_batch, one_thread=True)
     measure = jax_jit(step.measure, one_thread=True)
     together = over_processes(step)
 

@@ -1,11 +1,11 @@
 """One training step as pure functions of JAX: from micro-batches to gradients, and from these to the next state.
 
 ```
-process 0: rows ─ grad_part ─┐
-           rows ─ grad_part ─┴ combine ─┐
+process 0: rows ─ grad_micro_batch ─┐
+           rows ─ grad_micro_batch ─┴ combine ─┐
                                         ├─ sum ─ the batch's contribution, the same bits everywhere ─ apply
-process 1: rows ─ grad_part ─┐          │
-           rows ─ grad_part ─┴ combine ─┘
+process 1: rows ─ grad_micro_batch ─┐          │
+           rows ─ grad_micro_batch ─┴ combine ─┘
 ```
 
 `TrainStep` does not know who computes the micro-batches, in which order or where: threads of one process carry them
@@ -33,8 +33,8 @@ from seqcast.network.randomness import rows_of_batch
 from seqcast.runtime import Processes, jax_jit, keras
 
 Batch = tuple[Any, Any, Any]
-Part = dict[str, Any]
-Summation = Callable[[Batch, list[Part]], tuple[Batch, list[Part]]]
+Contribution = dict[str, Any]
+Summation = Callable[[Batch, list[Contribution]], tuple[Batch, list[Contribution]]]
 
 
 class StepState(NamedTuple):
@@ -72,18 +72,18 @@ def batch_rows(batch: Batch) -> int:
     return int(jax.tree.leaves(batch[1])[0].shape[0])
 
 
-def part_rows(rows: int, parts: int) -> list[Any]:
+def micro_batch_rows(rows: int, count: int) -> list[Any]:
     """Return the row numbers of each micro-batch; all have one size, and the last one may go beyond the batch.
 
     Args:
         rows: Number of rows of the batch.
-        parts: Number of micro-batches; fewer where some would have no rows.
+        count: Number of micro-batches; fewer where some would have no rows.
 
     Example:
-        >>> [part.tolist() for part in part_rows(5, 2)], len(part_rows(3, 8))
+        >>> [rows.tolist() for rows in micro_batch_rows(5, 2)], len(micro_batch_rows(3, 8))
         ([[0, 1, 2], [3, 4, 5]], 3)
     """
-    size = -(-rows // min(parts, rows))
+    size = -(-rows // min(count, rows))
     # Not jnp.arange: JAX would compile, and keep, a program for each size.
     return [jnp.asarray(np.arange(first, first + size)) for first in range(0, rows, size)]
 
@@ -101,7 +101,7 @@ class TrainStep:
         self.model = model
         self.processes: Processes = model.processes
 
-    def grad_part(self, state: StepState, batch: Batch, rows: Any) -> Part:
+    def grad_micro_batch(self, state: StepState, batch: Batch, rows: Any) -> Contribution:
         """Return what one micro-batch contributes to a step.
 
         Args:
@@ -129,28 +129,33 @@ class TrainStep:
                 training=True,
                 optimizer_variables=[],
             )
-        return self._part(gradients, aux, y, weight)
+        return self._contribution(gradients, aux, y, weight)
 
-    def combine(self, parts: list[Part]) -> Part:
+    def combine(self, contributions: list[Contribution]) -> Contribution:
         """Return what the whole batch contributes.
 
         Args:
-            parts: What its micro-batches contribute, in their order.
+            contributions: What its micro-batches contribute, in their order.
         """
-        total = sum(part["share"] for part in parts)
+        total = sum(contribution["share"] for contribution in contributions)
 
         def mean(*values: Any) -> Any:
-            return sum(part["share"] * value for part, value in zip(parts, values, strict=True)) / total
+            return (
+                sum(contribution["share"] * value for contribution, value in zip(contributions, values, strict=True))
+                / total
+            )
 
         return {
-            "gradients": jax.tree.map(mean, *(part["gradients"] for part in parts)),
-            "loss": mean(*(part["loss"] for part in parts)),
+            "gradients": jax.tree.map(mean, *(contribution["gradients"] for contribution in contributions)),
+            "loss": mean(*(contribution["loss"] for contribution in contributions)),
             "share": total,
-            "forecast": jnp.concatenate([part["forecast"] for part in parts]) if self._has_metrics else None,
-            "non_trainable": parts[0]["non_trainable"],
+            "forecast": jnp.concatenate([contribution["forecast"] for contribution in contributions])
+            if self._has_metrics
+            else None,
+            "non_trainable": contributions[0]["non_trainable"],
         }
 
-    def apply(self, state: StepState, batch: Batch, combined: Part) -> tuple[dict[str, Any], StepState]:
+    def apply(self, state: StepState, batch: Batch, combined: Contribution) -> tuple[dict[str, Any], StepState]:
         """Return the logs of a step and the variables after it.
 
         Args:
@@ -164,8 +169,8 @@ class TrainStep:
         logs, metrics = self._metrics(state.metrics, batch, combined)
         return logs, StepState(trainable, combined["non_trainable"], optimizer, metrics)
 
-    def validate_part(self, state: StepState, batch: Batch) -> Part:
-        """Return what a batch contributes to a validation, in the form of `grad_part`, without gradients.
+    def validate_micro_batch(self, state: StepState, batch: Batch) -> Contribution:
+        """Return what a batch contributes to a validation, in the form of `grad_micro_batch`, without gradients.
 
         Args:
             state: The variables; those of the optimiser are not read.
@@ -175,9 +180,9 @@ class TrainStep:
         _, aux = self.model.compute_loss_and_updates(
             state.trainable, state.non_trainable, state.metrics, x, y, sample_weight=weight, training=False
         )
-        return self._part([], aux, y, weight)
+        return self._contribution([], aux, y, weight)
 
-    def _part(self, gradients: list[Any], aux: Any, y: Any, weight: Any) -> Part:
+    def _contribution(self, gradients: list[Any], aux: Any, y: Any, weight: Any) -> Contribution:
         loss, forecast, non_trainable, _ = aux
         return {
             "gradients": gradients,
@@ -187,7 +192,7 @@ class TrainStep:
             "non_trainable": non_trainable,
         }
 
-    def measure(self, state: StepState, batch: Batch, combined: Part) -> tuple[dict[str, Any], StepState]:
+    def measure(self, state: StepState, batch: Batch, combined: Contribution) -> tuple[dict[str, Any], StepState]:
         """Return the logs of a validation step and the variables after it.
 
         Args:
@@ -202,7 +207,7 @@ class TrainStep:
     def _has_metrics(self) -> bool:
         return len(self.model.metrics) > 1  # the first is the loss
 
-    def _metrics(self, values: list[Any], batch: Batch, combined: Part) -> tuple[dict[str, Any], list[Any]]:
+    def _metrics(self, values: list[Any], batch: Batch, combined: Contribution) -> tuple[dict[str, Any], list[Any]]:
         variables, rows = self.model.metrics_variables, batch_rows(batch)
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))) as scope:
             self.model.metrics[0].update_state(combined["loss"], sample_weight=rows)
@@ -225,7 +230,7 @@ def over_processes(step: TrainStep) -> Summation:
         otherwise one contribution, in which those of all processes are combined.
     """
     if step.processes.count == 1:
-        return lambda batch, parts: (batch, parts)
+        return lambda batch, contributions: (batch, contributions)
     return _Sum(step)
 
 
@@ -247,13 +252,13 @@ class _Sum:
         self.pack = jax_jit(self._pack, one_thread=True)
         self.unpack: Callable[[Any], Any] | None = None
 
-    def __call__(self, batch: Batch, parts: list[Part]) -> tuple[Batch, list[Part]]:
-        """Combine the parts of all processes; they wait for each other."""
+    def __call__(self, batch: Batch, contributions: list[Contribution]) -> tuple[Batch, list[Contribution]]:
+        """Combine the contributions of all processes; they wait for each other."""
         if self.unpack is None:
-            shapes = jax.eval_shape(lambda parts: _summands(self.step.combine(parts)), parts)
+            shapes = jax.eval_shape(lambda contributions: _summands(self.step.combine(contributions)), contributions)
             _, unravel = ravel_pytree(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
             self.unpack = jax_jit(partial(_unpack, unravel), one_thread=True)
-        vector, combined = self.pack(parts)
+        vector, combined = self.pack(contributions)
         gradients, loss, share = self.unpack(self._together(self.add, vector))
         whole = {**combined, "gradients": gradients, "loss": loss, "share": share}
         if combined["forecast"] is None:
@@ -265,9 +270,9 @@ class _Sum:
         )
         return (inputs, y, weight), [whole]
 
-    def _pack(self, parts: list[Part]) -> tuple[Any, Part]:
-        """Return what is summed as one row, and the parts as one of which the rest is as in each process."""
-        combined = self.step.combine(parts)
+    def _pack(self, contributions: list[Contribution]) -> tuple[Any, Contribution]:
+        """Return what is summed as one row, and the contributions as one of which the rest is as in each process."""
+        combined = self.step.combine(contributions)
         vector, _ = ravel_pytree(_summands(combined))
         return vector[None], {name: combined[name] for name in ("forecast", "non_trainable")}
 
@@ -279,10 +284,10 @@ class _Sum:
         return program(whole).addressable_data(0)
 
 
-def _summands(part: Part) -> tuple[Any, Any, Any]:
-    """Return what of a part is added up: gradients and loss, weighted with the share, and the share."""
-    share = part["share"]
-    return jax.tree.map(lambda value: share * value, part["gradients"]), share * part["loss"], share
+def _summands(contribution: Contribution) -> tuple[Any, Any, Any]:
+    """Return what of a contribution is added up: gradients and loss, weighted with the share, and the share."""
+    share = contribution["share"]
+    return jax.tree.map(lambda value: share * value, contribution["gradients"]), share * contribution["loss"], share
 
 
 def _unpack(unravel: Callable[[Any], Any], vector: Any) -> tuple[Any, Any, Any]:

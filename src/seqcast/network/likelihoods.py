@@ -44,7 +44,7 @@ def stirling_remainder(z: Tensor) -> Tensor:
     return inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square / 1260.0))
 
 
-def _parts(parameters: Tensor) -> list[Tensor]:
+def _split(parameters: Tensor) -> list[Tensor]:
     return [parameters[..., place] for place in range(parameters.shape[-1])]
 
 
@@ -55,7 +55,7 @@ def normal(y: Tensor, parameters: Tensor) -> Tensor:
         y: The value.
         parameters: `μ`, `σ`, `[..., 2]`.
     """
-    location, scale = _parts(parameters)
+    location, scale = _split(parameters)
     z = (y - location) / scale
     return -0.5 * ops.square(z) - ops.log(scale) - _HALF_LOG_TWO_PI
 
@@ -67,7 +67,7 @@ def student_t(y: Tensor, parameters: Tensor) -> Tensor:
         y: The value.
         parameters: `ν`, `μ`, `σ`, `[..., 3]`.
     """
-    freedom, location, scale = _parts(parameters)
+    freedom, location, scale = _split(parameters)
     z = (y - location) / scale
     tail = 0.5 * (freedom + 1.0) * ops.log1p(ops.square(z) / freedom)
     return _half_step(0.5 * freedom) - 0.5 * ops.log(math.pi * freedom) - ops.log(scale) - tail
@@ -94,7 +94,7 @@ def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
 
     Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, equation 4.
     """
-    mean, dispersion = _parts(parameters)
+    mean, dispersion = _split(parameters)
     n = 1.0 / dispersion
     # With a = n + m, b = y + 1 + m and c = y + n + m, m = SHIFT, Stirling's leading terms of the three gammas are
     # (a - 1/2) log(c/a) + (b - 1/2) log(c/b) - (m + 1/2) log c + m + 1. What n and y multiply goes together with

@@ -57,8 +57,8 @@ class Seq2Seq(keras.Model):
         self.train_function: Any
         self.test_function: Any
         # How many micro-batches a training step divides a batch into: by option, or as in the resumed training.
-        self.parts: int | None = None
-        self.resumed_parts: int | None = None
+        self.micro_batches: int | None = None
+        self.resumed_micro_batches: int | None = None
         self.skipped_steps = 0
         # Which of the processes that share each batch this one is.
         self.processes = Processes()
@@ -150,10 +150,10 @@ class Seq2Seq(keras.Model):
             force: Whether to compile it again.
         """
         if not self.compiles_for_jax:
-            if self.parts is not None and self.parts > 1:
+            if self.micro_batches is not None and self.micro_batches > 1:
                 expected = f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one"
                 hint = "Only single steps that are compiled for JAX are divided: KERAS_BACKEND=jax."
-                raise SpecError("parts", expected=expected, received=repr(self.parts), hint=hint)
+                raise SpecError("micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
             from seqcast.network.jax_steps import TrainFunction
@@ -174,9 +174,9 @@ class Seq2Seq(keras.Model):
             self.test_function = make_test_function(self)
 
     @property
-    def used_parts(self) -> int:
+    def used_micro_batches(self) -> int:
         """How many micro-batches a batch was divided into since `compile`; 1 leaves it whole."""
-        return getattr(self.train_function, "parts", 1)
+        return getattr(self.train_function, "micro_batches", 1)
 
     @property
     def compiles_for_jax(self) -> bool:
@@ -193,7 +193,7 @@ class Seq2Seq(keras.Model):
         """Write a forecast of any horizon: on and on, or block by block where the decoder reads positions.
 
         Args:
-            states: The parts of `States`.
+            states: The arrays of `States`.
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
 
@@ -245,11 +245,11 @@ class Seq2Seq(keras.Model):
         """Read a forecast of whole segments as if it had been observed.
 
         Args:
-            states: The parts of `States` before it.
+            states: The arrays of `States` before it.
             forecast: Points or draws, `[B, n, D]`, in the data's units.
 
         Returns:
-            The parts of `States` after it.
+            The arrays of `States` after it.
         """
         return self.encoder.update(states, self.encoder.as_past(states, forecast))
 

@@ -41,7 +41,7 @@ def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, futur
 
     Args:
         model: The network.
-        states: The parts of `States`.
+        states: The arrays of `States`.
         horizon: Number of steps, no more than can be written in one go.
         future: Known-future inputs, `[B, H, F']`.
     """

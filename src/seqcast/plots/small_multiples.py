@@ -141,10 +141,10 @@ def _forecasts(
     crowd, before = _observed(ax, history, forecast, y, count=last or least)
     cutoffs = forecast.get(CUTOFF, np.full(len(forecast[""]), before))
     for cutoff in np.unique(cutoffs):
-        part = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
+        window = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
         for number, (model, bounds) in enumerate(models.items()):
-            style.line(ax, part[""], part[model], style.spoken(model), style.model_style(number), crowd=crowd)
-            _bands(ax, part, model, bounds, style.MODELS[number % len(style.MODELS)])
+            style.line(ax, window[""], window[model], style.spoken(model), style.model_style(number), crowd=crowd)
+            _bands(ax, window, model, bounds, style.MODELS[number % len(style.MODELS)])
         style.guide(ax, cutoff, "cutoff")
     style.time_axis(ax, forecast[""])
 
@@ -170,13 +170,13 @@ def _observed(
     return crowd, stamps[first - 1] if first else steps[0]
 
 
-def _bands(ax: Axes, part: SeriesColumns, model: str, bounds: Bounds, colour: str) -> None:
+def _bands(ax: Axes, window: SeriesColumns, model: str, bounds: Bounds, colour: str) -> None:
     """Draw a model's intervals over each other, the widest first; it alone is in the legend, for all."""
     levels = [level_text(level) for level in bounds]
     label = style.plain(f"{style.spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}")
     for below, above in reversed(list(bounds.values())):
         ax.fill_between(
-            part[""], part[below], part[above], color=colour, alpha=0.18, linewidth=0, zorder=1, label=label
+            window[""], window[below], window[above], color=colour, alpha=0.18, linewidth=0, zorder=1, label=label
         )
         label = "_nolegend_"
 
@@ -207,7 +207,7 @@ def forecast_fans(
         last: Values of history before the forecast; `None` draws three times the forecast's length, at least 20.
         columns: Names of the columns.
         ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
-        title: Title of the figure; `None` says which part of the series is shown, if not all.
+        title: Title of the figure; `None` says which rows of the series are shown, if not all.
 
     Returns:
         The figure.

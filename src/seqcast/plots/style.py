@@ -19,7 +19,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, unknown_name
-from seqcast.runtime import Array, write_beside
+from seqcast.runtime import Array, write_atomically
 from seqcast.specs import check_number
 
 PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
@@ -77,7 +77,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) 
     if suffix not in SUFFIXES:
         raise unknown_name("path's suffix", suffix, SUFFIXES)
     check_number("dpi", dpi, low=0.0, open_low=True)
-    write_beside(path, lambda file: figure.savefig(file, format=suffix, dpi=dpi))
+    write_atomically(path, lambda file: figure.savefig(file, format=suffix, dpi=dpi))
 
 
 class _ShownFigure(Figure):

@@ -38,7 +38,7 @@ KIND = "Pretrained"
 
 WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
 
-SHA256 = "1befc93d893bc6ae2cbea75bc33072481b6ef23f45aeabda86f64eafdf0a00dc"
+SHA256 = "164e7d5c54c4172cb1cba100347d4823d9e8280e9edca1383ef7178ab307fdf9"
 """Digest of the file of weights that comes with this version of the package."""
 
 # Windows that are forecast at once, copies included: the fewest and the most.
@@ -152,15 +152,15 @@ class PretrainedNetwork(ZeroShotModel):
         """
         result = np.empty((len(windows.past), horizon, len(probabilities)))
 
-        def write(part: tuple[Array, int]) -> None:
-            rows, context = part
+        def write(piece: tuple[Array, int]) -> None:
+            rows, context = piece
             own = windows.take(rows)
             read = self._read(own, last_steps(own.past, context, np.nan), self.steps(horizon))
             result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
-        parts = list(self._by_context(windows.past))
-        # What a part reads is worked out while the network forecasts another.
-        in_threads(write, parts)
+        pieces = list(self._by_context(windows.past))
+        # What a piece reads is worked out while the network forecasts another.
+        in_threads(write, pieces)
         return result
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
@@ -227,12 +227,12 @@ class PretrainedNetwork(ZeroShotModel):
         weights are learnt, or all where covariates are.
 
         Raises:
-            SpecError: Covariates are to be learnt, and parts of the network may not be trained.
+            SpecError: Covariates are to be learnt, and submodules of the network may not be trained.
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
             expected = "() where covariates are learnt: their weights, zero at first, are in encoder and decoder"
-            hint = "Fine-tune all parts first, and freeze some in a second fine-tuning."
+            hint = "Fine-tune all submodules first, and freeze some in a second fine-tuning."
             raise SpecError("freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint)
         network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
         block = min(options.horizon, self.horizon)
@@ -280,24 +280,24 @@ class PretrainedNetwork(ZeroShotModel):
 
     # Files
 
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold the network, its weights in half precision."""
-        engine, weights = self.engine.to_parts()
+        engine, weights = self.engine.to_payload()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
         header = {"version": self.version, "context_lengths": list(self.context_lengths), "engine": engine}
         return {**header, "covariates": asdict(self.covariates), "dependence": asdict(self.dependence)}, half
 
     @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the network from the result of `to_parts`; arrays in an open file are read once their shapes fit.
+    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Build the network from the result of `to_payload`; arrays in an open file are read once their shapes fit.
 
         Raises:
-            ValueError: They are no parts of one.
+            ValueError: They do not stand for one.
         """
         kinds: dict[str, Any] = {"version": str, "context_lengths": tuple[int, ...], "engine": dict[str, Any]}
         kinds |= {"covariates": CovariateSizes, "dependence": Dependence}
         checked = check_fields(dict(header), kinds, "pretrained")
-        network = cls(Engine.from_parts(checked.pop("engine"), arrays), **checked)
+        network = cls(Engine.from_payload(checked.pop("engine"), arrays), **checked)
         window, contexts = network.engine.window, network.context_lengths
         if min(asdict(network.covariates).values()) < 0:
             raise ValueError(f"covariates {network.covariates}")
@@ -315,7 +315,7 @@ class PretrainedNetwork(ZeroShotModel):
             path: The file.
             log: What is known about its training, JSON types.
         """
-        header, arrays = self.to_parts()
+        header, arrays = self.to_payload()
         write_archive(path, KIND, {"network": header, "log": log}, arrays)
 
     @classmethod
@@ -326,7 +326,7 @@ class PretrainedNetwork(ZeroShotModel):
             FileFormatError: It is no such file, or damaged.
         """
         with open_archive(path, KIND) as archive:
-            return cls.from_parts(archive.header["network"], archive.arrays)
+            return cls.from_payload(archive.header["network"], archive.arrays)
 
 
 @functools.cache

@@ -52,7 +52,7 @@ class FinetuneOptions:
         seeds: Seeds of the network and of the order of windows.
         training: A spec, or the fields that differ from the usual training.
         weighting: `windows` or `series`, as for `SeriesWindows`.
-        freeze: Parts of the network that stay as they are.
+        freeze: Submodules of the network that stay as they are.
         covariates: Whether the model learns to read the features other than the targets.
         most_rows: Rows that a forecast may read; `None` for as many as help.
         shares_data: Whether another network learns from the same rows, so that a shorter training does.

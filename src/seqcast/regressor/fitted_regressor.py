@@ -88,8 +88,8 @@ class FittedRegressor:
             future: Known-future covariates, `[N, H, F']`.
         """
         steps = self._steps(horizon)
-        parts = self.engine.quantiles(self._inputs(X, steps, static, future), steps, probabilities)
-        return self._in_units(parts, probabilities)
+        columns = self.engine.quantiles(self._inputs(X, steps, static, future), steps, probabilities)
+        return self._in_units(columns, probabilities)
 
     def states(self, X: Any, *, static: Any = None) -> States:
         """Encode the past into states; see `Seq2SeqRegressor.encode`.
@@ -188,7 +188,7 @@ class FittedRegressor:
         write_array_model(path, model, horizon=horizon, probabilities=probabilities)
 
     def check(self) -> None:
-        """Refuse parts from a file that do not belong together.
+        """Refuse fields from a file that do not belong together.
 
         Raises:
             ValueError: They do not.
@@ -219,10 +219,10 @@ class FittedRegressor:
         """Return a point forecast, `[N, H, D]`, in the units and with the axes of y."""
         return np.asarray(self._in_units(scaled[..., None])[..., 0])
 
-    def _in_units(self, parts: Array, probabilities: Sequence[float] = (0.5,)) -> Array:
-        """Return parts of a forecast, `[N, H, D, P]`, with the axes of y, in its units and within its support."""
-        by_part = [self.preparation.in_units(parts[..., place]) for place in range(parts.shape[-1])]
-        values = np.stack(by_part, axis=-1)
+    def _in_units(self, columns: Array, probabilities: Sequence[float] = (0.5,)) -> Array:
+        """Return columns of a forecast, `[N, H, D, P]`, with the axes of y, in its units and within its support."""
+        by_column = [self.preparation.in_units(columns[..., place]) for place in range(columns.shape[-1])]
+        values = np.stack(by_column, axis=-1)
         if self.preparation.y_axes == 3:
             return np.asarray(bounded(values, self.support, probabilities))
         return np.asarray(bounded(values[..., None, :], self.support, probabilities)[..., 0, :])

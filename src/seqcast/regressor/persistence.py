@@ -14,7 +14,7 @@ from seqcast.errors import SpecError
 from seqcast.regressor.arguments import Options, resolve_options
 from seqcast.regressor.fitted_regressor import FittedRegressor
 from seqcast.regressor.training_windows import TrainingWindows
-from seqcast.runtime import from_parts, open_archive, to_parts, warn_user, write_archive
+from seqcast.runtime import from_payload, open_archive, to_payload, warn_user, write_archive
 from seqcast.specs import NetworkSpec, TrainingSpec, unwritable_fields
 from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
 
@@ -47,7 +47,7 @@ def write_regressor(
         expected, received = "options that can be written to a file", ", ".join(repr(params[name]) for name in names)
         hint = "Give names, Keras objects or registered functions, and an int as random_state."
         raise SpecError(", ".join(names), expected=expected, received=received, hint=hint)
-    header, arrays = to_parts(_File({}, fitted))
+    header, arrays = to_payload(_File({}, fitted))
     write_archive(path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays)
 
 
@@ -71,7 +71,7 @@ def read_regressor(
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
     with open_archive(path, kind, max_size=max_size) as archive:
-        file: _File = from_parts(_File, archive.header, archive.arrays)
+        file: _File = from_payload(_File, archive.header, archive.arrays)
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in file.params.items()}
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")

@@ -76,7 +76,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         validation_fraction: Share of the windows, the last ones, that are validated on; 0 is none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
-        parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.
+        micro_batches: Micro-batches of equal size that each batch is divided into, shared by the cores; chosen by
+            default.
         random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
 
@@ -141,7 +142,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     validation_fraction: float | None = None
     early_stopping: int | str | None = None
     metrics: Sequence[Any] | None = None
-    parts: int | None = None
+    micro_batches: int | None = None
     random_state: Any = None
     verbose: int = 1
 
@@ -206,7 +207,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         Raises:
             DataError: Something in the data is wrong; the estimator is as it was before.
             SpecError: An option is wrong; the estimator is as it was before.
-            TrainingError: Training diverged; the estimator is as it was before, see the error's `kept`.
+            TrainingError: Training diverged; the estimator is as it was before, see the error's `best`.
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
@@ -232,7 +233,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
                     deadline=deadline,
                 )
             except TrainingError as error:
-                error.kept = self.with_fitted(replace(fitted, history=error.history))
+                error.best = self.with_fitted(replace(fitted, history=error.history))
                 raise
             except KeyboardInterrupt as interruption:
                 # One that comes before training has begun brings no history, and leaves the estimator as it was.
@@ -288,7 +289,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             recorded = trainer.continue_fit(windows.train, window=fitted.preparation.window, callbacks=callbacks)
         except TrainingError as error:
             history = fitted.history if len(fitted.history) else error.history
-            error.kept = self.with_fitted(replace(fitted, engine=trainer.copy(), history=history))
+            error.best = self.with_fitted(replace(fitted, engine=trainer.copy(), history=history))
             raise
         self._learnt = replace(fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded))
         return self
@@ -494,7 +495,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Raises:
             NotFittedError: The estimator is not fitted.
-            SpecError: An option is impossible, or the network has a part that ONNX has no operators for.
+            SpecError: An option is impossible, or the network has a component that ONNX has no operators for.
             MissingPackageError: The package `onnx` is not installed.
             SaveError: The file could not be written.
         """

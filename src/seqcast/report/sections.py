@@ -18,7 +18,7 @@ from seqcast.evaluation import BASELINE, CUTOFF, Backtest, FrameRows, diebold_ma
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
 from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
-from seqcast.runtime import write_beside
+from seqcast.runtime import write_atomically
 from seqcast.specs import Columns, check_int
 
 _OVERLAYS = 4  # series whose backtest is drawn
@@ -102,7 +102,7 @@ def report(
     sections += _fit_sections(metadata or {}, learning)
     by_model = f" by {spoken(model)}" if model else ""
     text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
-    write_beside(path, lambda file: file.write(text.encode("utf-8")))
+    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
 def _data(rows: FrameRows) -> dict[str, Any]:

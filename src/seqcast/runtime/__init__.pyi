@@ -1,6 +1,6 @@
 from .atomic_files import folder_beside as folder_beside
 from .atomic_files import make_folder as make_folder
-from .atomic_files import write_beside as write_beside
+from .atomic_files import write_atomically as write_atomically
 from .backend import NumberTypes as NumberTypes
 from .backend import Tensor as Tensor
 from .backend import copies as copies
@@ -43,11 +43,11 @@ from .model_files import digest as digest
 from .model_files import open_archive as open_archive
 from .model_files import write_archive as write_archive
 from .payload import Array as Array
-from .payload import Parts as Parts
+from .payload import Payload as Payload
 from .payload import check_fields as check_fields
 from .payload import check_json as check_json
-from .payload import from_parts as from_parts
-from .payload import to_parts as to_parts
+from .payload import from_payload as from_payload
+from .payload import to_payload as to_payload
 from .processes import Processes as Processes
 from .processes import join as join
 from .processes import leave as leave

@@ -42,7 +42,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Write a file under another name and rename it, so that no reader meets half of it.
 
     The file has the permissions that `open` would give a new one.

@@ -183,7 +183,7 @@ class Programs:
     as the function that it was compiled from, so each program is a function of its own.
 
     Args:
-        make: From the parts of a key to a function that is not yet compiled.
+        make: From the components of a key to a function that is not yet compiled.
         most: Largest number in memory.
 
     Example:
@@ -206,7 +206,7 @@ class Programs:
         """Return the program of a key.
 
         Args:
-            *key: The parts of the key, which are hashable.
+            *key: The components of the key, which are hashable.
         """
         with self._finding:
             return self._cached(*key)

@@ -30,7 +30,7 @@ from safetensors.numpy import save
 
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
-from seqcast.runtime.atomic_files import write_beside
+from seqcast.runtime.atomic_files import write_atomically
 from seqcast.runtime.files import LARGEST_NUMBER, MODEL_ENTRY, FileLimits, check_source
 
 Array = npt.NDArray[Any]
@@ -105,7 +105,7 @@ def write_archive(
         expected = f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays"
         hint = "Fewer categories, or members with fewer epochs, need less."
         raise SaveError(str(path), expected=expected, received=f"{length >> 20} MiB", hint=hint)
-    write_beside(path, lambda file: file.write(data))
+    write_atomically(path, lambda file: file.write(data))
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def open_archive(
     Raises:
         MissingFileError: There is no such file.
         FileFormatError: The file is damaged, foreign, too large, of another kind or of another format; or the block
-            failed, because its parts do not fit together.
+            failed, because its fields do not fit together.
         SpecError: `max_size` is no size.
     """
     target, most = Path(path), FileLimits.of(max_size).size
@@ -143,7 +143,7 @@ def open_archive(
     except SeqcastError:
         raise
     except (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
-        text = f"a file whose parts do not fit together ({type(error).__name__}: {error})"
+        text = f"a file whose fields do not fit together ({type(error).__name__}: {error})"
         raise _unusable(target, text) from error
 
 

@@ -20,32 +20,32 @@ import numpy.typing as npt
 from seqcast.errors import DataError
 
 Array = npt.NDArray[Any]
-Parts = tuple[Any, dict[str, Array]]
+Payload = tuple[Any, dict[str, Array]]
 Tables = Mapping[type, Mapping[str, type]]
 
 
-def to_parts(value: Any) -> Parts:
+def to_payload(value: Any) -> Payload:
     """Return JSON types, and arrays by name, that hold a value.
 
     Args:
         value: JSON types, arrays, sequences and mappings of such, and dataclasses with such fields. A class says itself
-            how by a method `to_parts`, or `to_dict` where it has no arrays. A class with a `key` is written with it.
+            how by a method `to_payload`, or `to_dict` where it has no arrays. A class with a `key` is written with it.
 
     Example:
-        >>> to_parts({"level": (80, 95), "widths": np.ones(2)})
+        >>> to_payload({"level": (80, 95), "widths": np.ones(2)})
         ({'level': [80, 95], 'widths': None}, {'widths': array([1., 1.])})
     """
-    header, arrays = _own_parts(value)
+    header, arrays = _own_payload(value)
     if isinstance(getattr(type(value), "key", None), str):
-        header = {"key": value.key, "parts": header}
+        header = {"key": value.key, "payload": header}
     return header, arrays
 
 
-def _own_parts(value: Any) -> Parts:
+def _own_payload(value: Any) -> Payload:
     if isinstance(value, np.ndarray):
         return None, {"": value}
-    if hasattr(value, "to_parts"):
-        header, arrays = value.to_parts()
+    if hasattr(value, "to_payload"):
+        header, arrays = value.to_payload()
         return header, arrays
     if hasattr(value, "to_dict"):
         return value.to_dict(), {}
@@ -57,19 +57,21 @@ def _own_parts(value: Any) -> Parts:
         items = {str(place): item for place, item in enumerate(value)}
     else:
         return value.item() if isinstance(value, np.generic) else value, {}
-    parts = {name: to_parts(item) for name, item in items.items()}
-    described = {name: header for name, (header, _) in parts.items()}
-    arrays = {f"{name}/{key}" if key else name: array for name, (_, own) in parts.items() for key, array in own.items()}
+    payloads = {name: to_payload(item) for name, item in items.items()}
+    described = {name: header for name, (header, _) in payloads.items()}
+    arrays = {
+        f"{name}/{key}" if key else name: array for name, (_, own) in payloads.items() for key, array in own.items()
+    }
     return list(described.values()) if isinstance(value, tuple | list) else described, arrays
 
 
-def from_parts(
+def from_payload(
     kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "header", tables: Tables = MappingProxyType({})
 ) -> Any:
-    """Build a value from the result of `to_parts`, and refuse other fields and types than are declared.
+    """Build a value from the result of `to_payload`, and refuse other fields and types than are declared.
 
     Args:
-        kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with `from_parts` or
+        kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with `from_payload` or
             `from_dict`, an array, `bool`, `int`, `float` (finite; whole numbers too), `str`, `Any`, or tuples, lists,
             mappings and unions of such.
         header: The JSON types.
@@ -78,22 +80,22 @@ def from_parts(
         tables: For each base class of what was written with a key, the classes by key.
 
     Raises:
-        ValueError: The parts are those of something else.
+        ValueError: The payload is that of something else.
 
     Example:
-        >>> from_parts(tuple[float, ...] | None, [80, 95], {})
+        >>> from_payload(tuple[float, ...] | None, [80, 95], {})
         (80, 95)
     """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is np.ndarray:
         return arrays[""]
     if kind in tables:
-        keyed = check_fields(header, {"key": str, "parts": Any}, where)
+        keyed = check_fields(header, {"key": str, "payload": Any}, where)
         if keyed["key"] not in tables[kind]:
             raise ValueError(f"{where}: {keyed['key']!r}, which there is not")
-        kind, header = tables[kind][keyed["key"]], keyed["parts"]
-    if hasattr(kind, "from_parts"):
-        return kind.from_parts(header, arrays)
+        kind, header = tables[kind][keyed["key"]], keyed["payload"]
+    if hasattr(kind, "from_payload"):
+        return kind.from_payload(header, arrays)
     if hasattr(kind, "from_dict"):
         return kind.from_dict(header)
     if origin in (types.UnionType, typing.Union):
@@ -103,15 +105,15 @@ def from_parts(
     own = _by_owner(arrays)
 
     def build(name: str, kind: Any, header: Any, place: str) -> Any:
-        return from_parts(kind, header, own.get(name, {}), place, tables)
+        return from_payload(kind, header, own.get(name, {}), place, tables)
 
     if origin is None:
         hints = typing.get_type_hints(kind)
         names = [item.name for item in fields(kind)] if is_dataclass(kind) else list(hints)
         described = check_fields(header, dict.fromkeys(names, Any), where)
-        parts = {name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()}
+        payloads = {name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()}
         try:
-            return kind(**parts)
+            return kind(**payloads)
         except DataError as error:  # arrays of a file are no data of the user's
             raise ValueError(str(error)) from error
     if origin in (tuple, list):
@@ -126,7 +128,7 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
 
     Args:
         value: The value.
-        hint: Its type, as for `from_parts`.
+        hint: Its type, as for `from_payload`.
         where: Its place, for the error.
 
     Raises:
@@ -139,7 +141,7 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
         Traceback (most recent call last):
         ValueError: header.seed is 'str', where int is expected
     """
-    return from_parts(hint, value, {}, where)
+    return from_payload(hint, value, {}, where)
 
 
 def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -177,8 +179,8 @@ def _from_any(kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], wher
     *others, last = (kind for kind in kinds if kind is not types.NoneType)
     for kind in others:
         with contextlib.suppress(ValueError):
-            return from_parts(kind, header, arrays, where, tables)
-    return from_parts(last, header, arrays, where, tables)
+            return from_payload(kind, header, arrays, where, tables)
+    return from_payload(last, header, arrays, where, tables)
 
 
 def _by_owner(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:

@@ -16,21 +16,21 @@ class Processes:
     Args:
         rank: Number of this process, from 0.
         count: How many processes there are; 1 shares nothing.
-        parts: Equal parts of a batch, of which each process computes as many: a multiple of `count`.
+        micro_batches: Equal micro-batches of a batch, of which each process computes as many: a multiple of `count`.
 
     Example:
-        >>> Processes(rank=1, count=2, parts=4).of_batches
-        {'rank': 1, 'world_size': 2, 'parts': 4}
+        >>> Processes(rank=1, count=2, micro_batches=4).of_batches
+        {'rank': 1, 'world_size': 2, 'micro_batches': 4}
     """
 
     rank: int = 0
     count: int = 1
-    parts: int = 1
+    micro_batches: int = 1
 
     @property
     def of_batches(self) -> dict[str, Any]:
         """Which rows of each batch are read here, as options of `BatchOrder`."""
-        return {"rank": self.rank, "world_size": self.count, "parts": self.parts}
+        return {"rank": self.rank, "world_size": self.count, "micro_batches": self.micro_batches}
 
 
 def join(processes: Processes, address: str) -> None:

@@ -20,7 +20,7 @@ from .presets import EnsembleSpec as EnsembleSpec
 from .presets import FinetuneSpec as FinetuneSpec
 from .presets import MemberSpec as MemberSpec
 from .presets import Preset as Preset
-from .presets import check_parts as check_parts
+from .presets import check_submodules as check_submodules
 from .presets import preset as preset
 from .presets import segment_rule as segment_rule
 from .training import CheckpointSpec as CheckpointSpec

@@ -78,7 +78,7 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
     """Choose how many steps to fold into one token.
 
     It is a season, so that every token holds the same times of the day, the week or the year in the same places; or,
-    where that is longer than the horizon or leaves the encoder fewer than four tokens, the largest part of a season
+    where that is longer than the horizon or leaves the encoder fewer than four tokens, the largest divisor of a season
     of which neither is true. Without a season it is 1.
 
     Args:
@@ -95,7 +95,7 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
     """
     season = check_int("season_length", season_length)
     longest = min(check_int("horizon", horizon), check_int("context_length", context_length) // LEAST_TOKENS)
-    return max((part for part in range(1, season + 1) if season % part == 0 and part <= longest), default=1)
+    return max((steps for steps in range(1, season + 1) if season % steps == 0 and steps <= longest), default=1)
 
 
 PRESETS: dict[str, Preset] = {
@@ -272,14 +272,14 @@ class EnsembleSpec(Spec):
         return self.trained[place % len(self.trained)]
 
 
-def check_parts(freeze: Sequence[str]) -> None:
+def check_submodules(freeze: Sequence[str]) -> None:
     """Refuse submodules of a network that cannot be frozen.
 
     Args:
         freeze: Their names.
 
     Example:
-        >>> check_parts(("encoder",))
+        >>> check_submodules(("encoder",))
     """
     if isinstance(freeze, str):
         raise SpecError("freeze", expected="a tuple of names", received=repr(freeze), hint=f"Give ({freeze!r},).")
@@ -311,7 +311,7 @@ class FinetuneSpec(Spec):
     _specs: ClassVar[Mapping[str, type[Spec]]] = {"training": TrainingSpec}
 
     def __post_init__(self) -> None:
-        check_parts(self.freeze)
+        check_submodules(self.freeze)
         set_fields(self, freeze=tuple(self.freeze))
 
     @property

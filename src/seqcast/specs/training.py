@@ -48,11 +48,11 @@ class TrainingSpec(Spec):
             The best epoch's weights are restored either way, when there is validation.
         metrics: More Keras metrics to record, of the point: means over the targets that are there, weighted as the
             windows are. A function of one's own takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
-        parts: Divides each batch into as many micro-batches of equal size, which the cores share. `None` chooses: one a
-            core where a batch is large enough, more where one would need much memory. The same number gives the same
-            weights, bit for bit, on the same machine, whatever the number of cores. Micro-batches are filled up with
-            rows that do not count, and there are at most as many as rows. 1 leaves batches whole. More than one needs
-            JAX.
+        micro_batches: Divides each batch into as many micro-batches of equal size, which the cores share. `None`
+            chooses: one a core where a batch is large enough, more where one would need much memory. The same number
+            gives the same weights, bit for bit, on the same machine, whatever the number of cores. Micro-batches are
+            filled up with rows that do not count, and there are at most as many as rows. 1 leaves batches whole. More
+            than one needs JAX.
 
     Raises:
         SpecError: A name is unknown or a value impossible.
@@ -75,7 +75,7 @@ class TrainingSpec(Spec):
     validation_fraction: float = 0.1
     early_stopping: int | None = 20
     metrics: tuple[Any, ...] = ()
-    parts: int | None = None
+    micro_batches: int | None = None
 
     def __post_init__(self) -> None:
         set_fields(
@@ -89,7 +89,7 @@ class TrainingSpec(Spec):
         if self.clip_norm is not None:
             set_fields(self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True))
         set_ints(self, "batch_size", "epochs")
-        set_ints(self, "steps_per_epoch", "early_stopping", "parts", optional=True)
+        set_ints(self, "steps_per_epoch", "early_stopping", "micro_batches", optional=True)
         if isinstance(self.learning_rate_schedule, str):
             check_choice("learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant"))
         else:

@@ -24,7 +24,7 @@ from seqcast.evaluation import BASELINE, evaluate
 from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor import Seq2SeqRegressor
-from seqcast.runtime import Array, check_target, make_folder, write_beside
+from seqcast.runtime import Array, check_target, make_folder, write_atomically
 from seqcast.specs import TrainingSpec
 from seqcast.studies.experiments import mse_by_step
 
@@ -88,7 +88,7 @@ def run_demo(
     metrics["series"] = _series(folder, size, seed, verbose)
     metrics |= {"files": list(FILES), "seconds": time.perf_counter() - began}
     text = json.dumps(metrics, indent=1)
-    write_beside(folder / "metrics.json", lambda file: file.write(text.encode()))
+    write_atomically(folder / "metrics.json", lambda file: file.write(text.encode()))
     return metrics
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from seqcast._version import __version__
 from seqcast.plots import save_figure
-from seqcast.runtime import Executor, choose_executor, keras, make_folder, threads, write_beside
+from seqcast.runtime import Executor, choose_executor, keras, make_folder, threads, write_atomically
 from seqcast.specs import check_int
 from seqcast.studies.experiments import Results, Run, Setting, Study, find_study
 
@@ -119,7 +119,7 @@ def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dic
         record = {"setting": setting, "seed": seed, "libraries": libraries, **outcome, "seconds": seconds}
         text = json.dumps(record, indent=1, default=repr)
         make_folder(path.parent)
-        write_beside(path, lambda file: file.write(text.encode()))
+        write_atomically(path, lambda file: file.write(text.encode()))
     result: dict[str, Any] = json.loads(path.read_text())
     shutil.rmtree(checkpoints, ignore_errors=True)
     with contextlib.suppress(OSError):  # other runs have theirs in it
@@ -181,5 +181,5 @@ def _write(study: Study, results: Results, finding: str, folder: Path, about: di
     }
     for name, text in texts.items():
         files.append(folder / name)
-        write_beside(files[-1], lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+        write_atomically(files[-1], lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
     return tuple(files)

@@ -164,16 +164,16 @@ class Teacher(Study):
 
 def _decoder(model_inputs: ModelInputs, teacher_forcing: bool) -> tuple[dict[str, Any], Callable[..., Any]]:
     """Return the encoder's states by layer, and the function that forecasts from such states, `[N, H, D]`."""
-    parts = model_inputs.engine.encode(model_inputs.past).to_dict()
-    parts = keras.tree.map_structure(keras.ops.convert_to_tensor, parts)
+    arrays = model_inputs.engine.encode(model_inputs.past).to_dict()
+    arrays = keras.tree.map_structure(keras.ops.convert_to_tensor, arrays)
     target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if teacher_forcing else None
 
     def forecast(states: dict[str, Any]) -> Any:
-        changed = {**parts, "layers": [(state,) for state in states.values()]}
+        changed = {**arrays, "layers": [(state,) for state in states.values()]}
         decoder, horizon = model_inputs.engine.built.model.decoder, model_inputs.horizon
         return decoder.unroll(changed, horizon=horizon, target=target, training=teacher_forcing or None)[0]
 
-    return {str(layer): state for layer, (state,) in enumerate(parts["layers"])}, forecast
+    return {str(layer): state for layer, (state,) in enumerate(arrays["layers"])}, forecast
 
 
 def written(model_inputs: ModelInputs, *, teacher_forcing: bool, mean_state: bool) -> Array:

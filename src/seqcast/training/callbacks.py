@@ -22,7 +22,7 @@ class History:
         seconds: Wall time of the training, compilation included.
         stopped_early: Whether training ended before its last epoch because nothing improved.
         interrupted: Whether it was interrupted by the user.
-        parts: How many micro-batches each batch was divided into.
+        micro_batches: How many micro-batches each batch was divided into.
 
     Example:
         >>> history = History({"loss": [2.0, 1.0]})
@@ -35,7 +35,7 @@ class History:
     seconds: float = 0.0
     stopped_early: bool = False
     interrupted: bool = False
-    parts: int = 1
+    micro_batches: int = 1
 
     def __getitem__(self, name: str) -> list[float]:
         return self.epochs[name]
@@ -86,7 +86,7 @@ class History:
         history = cls(**fields)
         # What a later training did not measure has fewer epochs.
         length = max([1, *map(len, history.epochs.values())])
-        if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.parts < 1:
+        if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.micro_batches < 1:
             raise ValueError(f"a history of {length} epochs, the best of which is {history.best_epoch}")
         return history
 

@@ -27,14 +27,14 @@ from seqcast.runtime import (
     Array,
     NumberTypes,
     check_fields,
-    from_parts,
+    from_payload,
     keras,
     make_folder,
     open_archive,
-    to_parts,
+    to_payload,
     warn_user,
     write_archive,
-    write_beside,
+    write_atomically,
 )
 from seqcast.runtime import digest as digest
 from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writable
@@ -129,7 +129,7 @@ class Checkpoints:
         """
         make_folder(self.folder)
         path = self.folder / f"{state.step}{SUFFIX}"
-        write_archive(path, KIND, *to_parts(_File(dict(self.fingerprint), state)))
+        write_archive(path, KIND, *to_payload(_File(dict(self.fingerprint), state)))
         for older in self._files()[self.keep :]:
             with contextlib.suppress(OSError):
                 older.unlink()
@@ -151,7 +151,7 @@ class Checkpoints:
                     expected = f"a checkpoint of this training; that in {path.parent}"
                     found = archive.header["fingerprint"]
                     check_same(found, self.fingerprint, expected, "train in another folder")
-                    file: _File = from_parts(_File, archive.header, archive.arrays)
+                    file: _File = from_payload(_File, archive.header, archive.arrays)
             except FileFormatError as error:
                 damaged.append(error)
                 continue
@@ -268,7 +268,7 @@ class CheckpointFolder:
                 seed = int(check_fields(json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json")["seed"])
                 if seed >= 0:
                     return seed
-        write_beside(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
+        write_atomically(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
         return drawn
 
     def of(self, name: str, fingerprint: Mapping[str, Any]) -> Checkpoints:

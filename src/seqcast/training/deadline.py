@@ -59,18 +59,18 @@ class Deadline:
         """Return the seconds that are left."""
         return self.ends - time.time()
 
-    def next_part(self, parts: int) -> Self:
+    def of_next(self, trainings: int) -> Self:
         """Return the deadline of one of several trainings that share what is left equally; it begins now.
 
         Args:
-            parts: Number of trainings that are left, this one included.
+            trainings: Number of trainings that are left, this one included.
 
         Example:
-            >>> round(Deadline.of(60).next_part(3).left())
+            >>> round(Deadline.of(60).of_next(3).left())
             20
         """
         now = time.time()
-        return replace(self, began=now, ends=now + (self.ends - now) / parts)
+        return replace(self, began=now, ends=now + (self.ends - now) / trainings)
 
     @property
     def stop(self) -> float:

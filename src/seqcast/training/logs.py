@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqcast.errors import FileFormatError
-from seqcast.runtime import make_folder, suffix_of, warn_user, write_beside
+from seqcast.runtime import make_folder, suffix_of, warn_user, write_atomically
 from seqcast.training.observers import Observer, Record
 
 __all__ = ["TrainingLog", "read_log"]
@@ -88,7 +88,7 @@ class TrainingLog(Observer):
         text = "".join(map(self._line, rows))
         if self.suffix == "csv" and rows:
             text = _csv_line(self._columns) + text
-        write_beside(self.path, lambda file: file.write(text.encode("utf-8")))
+        write_atomically(self.path, lambda file: file.write(text.encode("utf-8")))
 
     def record(self, record: Record) -> None:
         """Append a line; a line that cannot be written gives one warning, and training goes on.

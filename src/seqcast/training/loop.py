@@ -166,7 +166,9 @@ def train(
     finally:
         keeper.restore()
         keeper.history.seconds = before + time.perf_counter() - began
-        keeper.history.parts = max(getattr(model, "used_parts", 1), getattr(model, "resumed_parts", None) or 1)
+        keeper.history.micro_batches = max(
+            getattr(model, "used_micro_batches", 1), getattr(model, "resumed_micro_batches", None) or 1
+        )
         for callback in callbacks:
             if hasattr(callback, "close"):
                 callback.close()

@@ -125,18 +125,18 @@ class TrainingEvent:
 class _Audience:
     """Who listens in this process, and the number of trainings since."""
 
-    hear: Callable[[TrainingEvent], None] | None = None
+    on_event: Callable[[TrainingEvent], None] | None = None
     trainings = 0
 
 
 @contextlib.contextmanager
-def listen(hear: Callable[[TrainingEvent], None]) -> Iterator[None]:
+def listen(on_event: Callable[[TrainingEvent], None]) -> Iterator[None]:
     """Report the trainings that run in this process within the block.
 
     Trainings in worker processes send no events.
 
     Args:
-        hear: Called a few times a second, in the thread that trains or one of Keras's.
+        on_event: Called a few times a second, in the thread that trains or one of Keras's.
 
     Example:
         >>> with listen(print):
@@ -147,12 +147,12 @@ def listen(hear: Callable[[TrainingEvent], None]) -> Iterator[None]:
         TrainingEvent(training=1, epoch=0, share=0.0, ...)
         TrainingEvent(training=1, epoch=1, share=0.5, seconds=..., loss=0.5, validation_loss=None)
     """
-    before = _Audience.hear, _Audience.trainings
-    _Audience.hear, _Audience.trainings = hear, 0
+    before = _Audience.on_event, _Audience.trainings
+    _Audience.on_event, _Audience.trainings = on_event, 0
     try:
         yield
     finally:
-        _Audience.hear, _Audience.trainings = before
+        _Audience.on_event, _Audience.trainings = before
 
 
 def listeners(deadline: Deadline | None) -> list[Any]:
@@ -161,18 +161,18 @@ def listeners(deadline: Deadline | None) -> list[Any]:
     Args:
         deadline: When the training has to be done; `None` where its epochs say so.
     """
-    if _Audience.hear is None:
+    if _Audience.on_event is None:
         return []
     _Audience.trainings += 1
-    return [_Listener(_Audience.hear, _Audience.trainings, deadline)]
+    return [_Listener(_Audience.on_event, _Audience.trainings, deadline)]
 
 
 class _Listener(_Follower):
     """Report how far a training is."""
 
-    def __init__(self, hear: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None) -> None:
+    def __init__(self, on_event: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None) -> None:
         super().__init__(deadline)
-        self.hear, self.training = hear, training
+        self.on_event, self.training = on_event, training
         self._losses: tuple[float | None, float | None] = (None, None)
 
     def _end_epoch(self) -> None:
@@ -187,7 +187,7 @@ class _Listener(_Follower):
             share = (self._epoch + min(self._step, steps) / steps) / self._epochs
         else:
             share = seconds / max(seconds + self.deadline.left(), 1e-9)
-        self.hear(TrainingEvent(self.training, self._epoch, min(1.0, share), seconds, *self._losses))
+        self.on_event(TrainingEvent(self.training, self._epoch, min(1.0, share), seconds, *self._losses))
 
 
 def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None) -> list[Progress]:

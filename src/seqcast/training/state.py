@@ -30,7 +30,7 @@ class TrainState:
         optimizer: The optimiser's variables.
         epoch: Epochs that are over.
         step: Training steps that are over.
-        parts: How many micro-batches each batch was divided into.
+        micro_batches: How many micro-batches each batch was divided into.
         history: What was recorded so far, with the best epoch.
         best_loss: The smallest validation loss; `None` without validation.
         best_weights: All weights of the best epoch, in the order of Keras's `set_weights`.
@@ -43,7 +43,7 @@ class TrainState:
     optimizer: list[Array]
     epoch: int
     step: int
-    parts: int
+    micro_batches: int
     history: History
     best_loss: float | None = None
     best_weights: list[Array] | None = None
@@ -51,10 +51,12 @@ class TrainState:
     metrics: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        counts = (self.epoch, self.step, self.epoch_step, self.parts - 1)
+        counts = (self.epoch, self.step, self.epoch_step, self.micro_batches - 1)
         groups = (*(getattr(self, group) for group in GROUPS), self.best_weights or (), self.metrics)
         if min(counts) < 0 or any(values.dtype.kind not in "fiub" for group in groups for values in group):
-            raise ValueError(f"a state of {self.epoch} epochs, {self.step} steps and {self.parts} parts, or no numbers")
+            raise ValueError(
+                f"a state of {self.epoch} epochs, {self.step} steps, {self.micro_batches} micro-batches, or no numbers"
+            )
 
     @classmethod
     def capture(cls, model: Any, keeper: KeepBest, *, epoch_step: int = 0) -> Self:
@@ -74,7 +76,7 @@ class TrainState:
             optimizer=copies(model.optimizer.variables),
             epoch=len(keeper.history),
             step=int(keras.ops.convert_to_numpy(model.optimizer.iterations.value)),
-            parts=getattr(model, "used_parts", 1),
+            micro_batches=getattr(model, "used_micro_batches", 1),
             history=copy.deepcopy(keeper.history),
             best_loss=None if best is None else keeper.best,
             best_weights=best,
@@ -101,7 +103,7 @@ class TrainState:
                 variable.assign(value)
         if self.best_weights is not None:
             _check_shapes("best", self.best_weights, weights_of(model))
-        model.resumed_parts = self.parts
+        model.resumed_micro_batches = self.micro_batches
         model.skipped_steps = self.epoch_step
         keeper.history = copy.deepcopy(self.history)
         keeper.history.interrupted = False
@@ -117,5 +119,5 @@ def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -
             "state",
             expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
             received=f"{len(values)} of the shapes {[value.shape for value in values]}",
-            hint="Go on with the network, the optimiser and the frozen parts of the training it comes from.",
+            hint="Go on with the network, the optimiser and the frozen submodules of the training it comes from.",
         )

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from seqcast.errors import DataError
 from seqcast.forecaster import Forecaster
 from seqcast.plots import COLOURS, GUIDE, MODELS, STYLE, finish, new_figure, plain, short, spoken
-from seqcast.runtime import write_beside
+from seqcast.runtime import write_atomically
 from seqcast.tune.space import Setting
 from seqcast.tune.trials import is_untuned
 
@@ -127,7 +127,7 @@ class TuningResult:
         Raises:
             SaveError: The file could not be written.
         """
-        write_beside(Path(path), lambda file: file.write(self.script.encode()))
+        write_atomically(Path(path), lambda file: file.write(self.script.encode()))
 
     @matplotlib.rc_context(STYLE)
     def importance_figure(self, title: str | None = None) -> Figure:

@@ -67,15 +67,15 @@ def python_call(name: str, arguments: Mapping[str, Any], indent: int = 0) -> str
         >>> python_call("Forecaster", {"horizon": 3, "level": (80,)})
         'Forecaster(horizon=3, level=(80,))'
     """
-    parts = [f"{key}={_literal(value, indent + 1)}".removeprefix("=") for key, value in arguments.items()]
-    line = f"{name}({', '.join(parts)})"
-    return line if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line else _bracketed(name, parts, indent)
+    items = [f"{key}={_literal(value, indent + 1)}".removeprefix("=") for key, value in arguments.items()]
+    line = f"{name}({', '.join(items)})"
+    return line if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line else _bracketed(name, items, indent)
 
 
-def _bracketed(name: str, parts: Sequence[str], indent: int) -> str:
-    """Return parts in brackets, a line each."""
+def _bracketed(name: str, items: Sequence[str], indent: int) -> str:
+    """Return items in brackets, a line each."""
     space = "    " * indent
-    return "\n".join([f"{name}(", *(f"{space}    {part}," for part in parts), f"{space})"])
+    return "\n".join([f"{name}(", *(f"{space}    {item}," for item in items), f"{space})"])
 
 
 def python_imports(code: str) -> str:

@@ -294,7 +294,7 @@ CONTEXTS = (0.5, 1.5, 2.0, 3.0)
 RATES = (0.2, 5.0)
 # Fewest and most steps an epoch of a fine-tuning, over the untuned ones.
 STEPS = (0.25, 4.0)
-# Parts that a fine-tuning leaves as they are: with fewer weights to learn, little data says more about each.
+# Submodules that a fine-tuning leaves as they are: with fewer weights to learn, little data says more about each.
 FROZEN = ("encoder", "encoder-decoder", "decoder")
 
 
@@ -309,13 +309,13 @@ def default_space(
 
     Networks of segments and others have spaces of their own; both hold widths, what windows are freed of, what the
     forecast is added to, dropout, learning rate, batch size and how much is read. That of a fine-tuning holds learning
-    rate, batch size, number of steps and the parts that stay as they are.
+    rate, batch size, number of steps and the submodules that stay as they are.
 
     Args:
         untuned: The setting as it is without tuning.
         sizes: Sizes of the data: `context_length` is that of the network, `windows` the rows of the longest series.
         contexts: Whether the context length is searched too.
-        covariates: Whether a fine-tuning learns what covariates mean, for which no part may stay as it is.
+        covariates: Whether a fine-tuning learns what covariates mean, for which no submodule may stay as it is.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
@@ -327,18 +327,18 @@ def default_space(
     rate = untuned.training.learning_rate
     space: dict[str, Choice | Range] = {"learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)}
     if isinstance(untuned, FinetuneSpec):
-        return space | _finetuning(untuned, parts=not covariates)
+        return space | _finetuning(untuned, freezable=not covariates)
     return space | _network(untuned, sizes, contexts=contexts)
 
 
-def _finetuning(untuned: FinetuneSpec, *, parts: bool) -> dict[str, Choice | Range]:
-    """Return the space of a fine-tuning but its rate; `parts` is whether some of the network may stay as they are."""
+def _finetuning(untuned: FinetuneSpec, *, freezable: bool) -> dict[str, Choice | Range]:
+    """Return the space of a fine-tuning but its rate; `freezable` says whether submodules may stay as they are."""
     space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
     steps = untuned.training.steps_per_epoch
     if steps is not None:
         least, most = (max(1, round(share * steps)) for share in STEPS)
         space["steps_per_epoch"] = Range(least, most, log=True, whole=True)
-    if parts:
+    if freezable:
         frozen = {name: {"freeze": tuple(name.split("-"))} for name in FROZEN}
         space["freeze"] = Choice({"none": {"freeze": ()}, **frozen})
     return space

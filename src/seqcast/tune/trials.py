@@ -347,7 +347,7 @@ class Task:
             changed |= parameter.fields_of(name, parameters[name])
         return self.objective.untuned.changed(changed)
 
-    def tell(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line, unless the search is silent.
 
         Args:
@@ -438,9 +438,9 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         if is_untuned(trial) and not isinstance(error, pruned):
             raise  # so would all others
         trial.set_user_attr("reason", str(error))
-        task.tell(f"trial {trial.number} ended early: {error}")
+        task.log(f"trial {trial.number} ended early: {error}")
         raise pruned(str(error)) from None
-    task.tell(f"trial {trial.number}, loss {loss:.4f}")
+    task.log(f"trial {trial.number}, loss {loss:.4f}")
     return loss
 
 

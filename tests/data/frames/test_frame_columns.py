@@ -8,7 +8,7 @@ import pytest
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
-from seqcast.runtime.payload import from_parts, to_parts
+from seqcast.runtime.payload import from_payload, to_payload
 from seqcast.specs.columns import Columns, Covariates
 
 
@@ -106,7 +106,7 @@ def test_hours_that_clocks_show_twice_or_skip_are_named():
 def test_names_of_a_polars_enum_come_back_as_one():
     kind = pl.Enum(["b", "a", "never"])
     df = pl.DataFrame({"unique_id": pl.Series(["a", "b"] * 4).cast(kind), "ds": np.arange(8) // 2, "y": np.arange(8.0)})
-    schema = from_parts(FrameSchema, *to_parts(read_frame(df).schema))
+    schema = from_payload(FrameSchema, *to_payload(read_frame(df).schema))
     built = schema.build(np.array(["b", "a"], dtype=object), {"ds": pd.Index([4, 4])}, {})
     assert built["unique_id"].dtype == kind
     other = schema.build(np.array(["b", "new"], dtype=object), {"ds": pd.Index([4, 4])}, {})

@@ -77,18 +77,20 @@ def test_windows_of_a_shard_are_mixed():
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=9), st.sampled_from([1, 2, 4]), st.integers(0, 9))
 def test_processes_share_each_batch_and_its_shards(counts, world_size, number):
     shards = Shards(np.array(counts), at_once=4)
-    options = {"batch_size": 16, "seed": 3, "parts": 4}
+    options = {"batch_size": 16, "seed": 3, "micro_batches": 4}
     whole = ShardOrder(shards, **options)
     shares = [ShardOrder(shards, **options, rank=rank, world_size=world_size) for rank in range(world_size)]
     windows, counting = whole.batch(number)
-    parts = [share.batch(number) for share in shares]
-    drawn = np.concatenate([part[counts] for part, counts in parts])
+    micro_batches = [share.batch(number) for share in shares]
+    drawn = np.concatenate([part[counts] for part, counts in micro_batches])
     assert sorted(drawn.tolist()) == sorted(windows[counting].tolist())
     for share in shares:
         for ours, theirs in zip(share.whole_batch(number), (windows, counting), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     if len(counts) >= 4:
-        owner = [set(np.searchsorted(np.cumsum(counts), part[own], side="right").tolist()) for part, own in parts]
+        owner = [
+            set(np.searchsorted(np.cumsum(counts), part[own], side="right").tolist()) for part, own in micro_batches
+        ]
         assert len(set().union(*owner)) == sum(map(len, owner))
 
 
@@ -98,9 +100,9 @@ def test_processes_share_each_batch_of_one_store(count, batch_size, steps, world
     options = {"batch_size": batch_size, "seed": 3, "steps": steps}
     windows, counting = BatchOrder(count, **options).batch(number)
     shares = [BatchOrder(count, **options, rank=rank, world_size=world_size) for rank in range(world_size)]
-    parts = [share.batch(number) for share in shares]
-    assert len({len(part) for part, _ in parts}) == 1
-    assert [one for part, own in parts for one in part[own]] == windows[counting].tolist()
+    micro_batches = [share.batch(number) for share in shares]
+    assert len({len(part) for part, _ in micro_batches}) == 1
+    assert [one for part, own in micro_batches for one in part[own]] == windows[counting].tolist()
 
 
 @pytest.mark.parametrize("make", [partial(BatchOrder, 4), partial(ShardOrder, Shards(np.array([3, 3]), 1), seed=0)])

@@ -100,7 +100,7 @@ class DataPanel(Panel):
         except Exception as error:  # a file can provoke anything in what reads it
             self.problem = error
             if not isinstance(error, SeqcastError):
-                self.context.tell(error)
+                self.context.show_error(error)
             elif self.session.table is None or self.session.table.path != path:
                 self.session.table = self.session.frame = None
         self.context.changed()

@@ -116,7 +116,7 @@ class ForecastPanel(JobPanel):
         tells_pace = not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
         ahead, options = assumed_ahead(frame, asked.horizon), asked.options(frame)
         job = fit, frame.df, ahead, options, session.model_file, asked.time_limit
-        outcome: FitOutcome | None = await self.compute(sessions.trainings, *job, hear=self.hear)
+        outcome: FitOutcome | None = await self.compute(sessions.trainings, *job, on_event=self.on_event)
         if tells_pace and outcome is not None and not outcome.interrupted:
             estimated = estimate_seconds(frame, asked.horizon, asked.effort)
             sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
@@ -125,13 +125,13 @@ class ForecastPanel(JobPanel):
         self.curve.visible = False
         self.context.changed()
 
-    def hear(self, event: TrainingEvent) -> None:
+    def on_event(self, event: TrainingEvent) -> None:
         """Take how far the training is, and draw its losses.
 
         Args:
             event: How far it is.
         """
-        super().hear(event)
+        super().on_event(event)
         if event.loss is None or event.epoch in self.losses:
             return
         if event.epoch == 1:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nicegui import ui
 
-from seqcast.app.job_queue import Hear, Job, JobQueue
+from seqcast.app.job_queue import Job, JobQueue, OnEvent
 from seqcast.app.theme import explain_problem, heading, note, problem_card
 from seqcast.app.visitors import Session, Sessions
 from seqcast.errors import SeqcastError
@@ -61,7 +61,7 @@ class Context:
         for refresh in self.refreshers:
             refresh()
 
-    def tell(self, error: BaseException) -> None:
+    def show_error(self, error: BaseException) -> None:
         """Tell the visitor of a problem that has no place of its own.
 
         Args:
@@ -186,7 +186,7 @@ class JobPanel(Panel):
         self.start.set_enabled(self.job is None)
 
     async def compute(
-        self, queue: JobQueue, function: Callable[..., Any], *arguments: Any, hear: Hear | None = None
+        self, queue: JobQueue, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None
     ) -> Any:
         """Have a function run, and show how far it is.
 
@@ -194,27 +194,27 @@ class JobPanel(Panel):
             queue: Where it runs.
             function: As for `JobQueue.submit`.
             arguments: Its arguments.
-            hear: Called with each event that the job sends.
+            on_event: Called with each event that the job sends.
 
         Returns:
             The result; `None` where there is a `problem`.
         """
         self.problem = self.event = None
         try:
-            self.job = queue.submit(function, *arguments, hear=hear)
+            self.job = queue.submit(function, *arguments, on_event=on_event)
             self._show_job(True)
             return await self.job.result()
         except Exception as error:
             self.problem = error
             if not isinstance(error, SeqcastError):
-                self.context.tell(error)
+                self.context.show_error(error)
             return None
         finally:
             self.job = None
             if not self.row.is_deleted:  # the visitor may have left
                 self._show_job(False)
 
-    def hear(self, event: Any) -> None:
+    def on_event(self, event: Any) -> None:
         """Show an event of the job, with the `share` of it that is done.
 
         Args:

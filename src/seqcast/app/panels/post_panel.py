@@ -60,7 +60,7 @@ class PostPanel(JobPanel):
         signals = {name: int(value) if name in ("num_signals", "past") else value for name, value in chosen.items()}
         signals["frequency"] = signals.pop("slowest"), signals.pop("fastest")
         job = learn_sines, signals, tuple(DECODERS) if self.compare else ("zeros",)
-        self.outcome = await self.compute(self.context.sessions.trainings, *job, hear=self._draw)
+        self.outcome = await self.compute(self.context.sessions.trainings, *job, on_event=self._draw)
         self.live.visible = False
         self._show.refresh()
 

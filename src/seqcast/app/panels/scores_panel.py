@@ -62,7 +62,7 @@ class ScoresPanel(JobPanel):
         asked, trainings = self.session.used, self.context.sessions.trainings
         windows = max(1, int(self.windows or 1))
         job = backtest, frame.df, asked.options(frame), windows, asked.time_limit
-        tested = await self.compute(trainings, *job, hear=self.hear)
+        tested = await self.compute(trainings, *job, on_event=self.on_event)
         if tested is not None and self.session.frame is frame:
             self.session.backtest = tested
         self.context.changed()

@@ -71,7 +71,7 @@ class TakePanel(Panel):
             try:
                 content = await (make() if inspect.iscoroutinefunction(make) else asyncio.to_thread(make))
             except Exception as error:
-                self.context.tell(error)
+                self.context.show_error(error)
                 return
             ui.download.content(content, name)
 

@@ -109,7 +109,7 @@ class WhatIfPanel(Panel):
         try:
             changed = await self.context.sessions.answers.submit(*job).result()
         except Exception as error:
-            self.context.tell(error)
+            self.context.show_error(error)
             return
         if request == self.requests and self.session.outcome is outcome:  # else it has been changed again
             self.changed = changed

@@ -64,7 +64,7 @@ class FeatureStatistics:
         )
 
     def merge(self, other: Self) -> Self:
-        """Return the statistics of both parts together.
+        """Return the statistics of both together.
 
         Args:
             other: The statistics of other series.
@@ -141,8 +141,8 @@ class FeatureBuilder:
         Raises:
             DataError: A column has too many categories, or the stamps have no such calendar.
         """
-        by_part = (FeatureStatistics.of(part, stops[series]) for series, part in frame.parts())
-        statistics = functools.reduce(FeatureStatistics.merge, by_part)
+        by_shard = (FeatureStatistics.of(shard, stops[series]) for series, shard in frame.in_shards())
+        statistics = functools.reduce(FeatureStatistics.merge, by_shard)
         where = statistics.columns.ds
         return cls(
             targets=len(statistics.columns.targets),

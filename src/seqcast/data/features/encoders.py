@@ -53,13 +53,13 @@ class ColumnStatistics:
         return cls(names, observed_kinds, Moments.of(values), len(values))
 
     def merge(self, other: Self) -> Self:
-        """Return the statistics of both parts together.
+        """Return the statistics of both together.
 
         Args:
             other: The statistics of other rows.
 
         Raises:
-            DataError: A column holds numbers in one part and categories in the other.
+            DataError: A column holds numbers in one and categories in the other.
         """
         kinds = tuple(
             self._merged(place, other) if mine != theirs else mine
@@ -71,7 +71,7 @@ class ColumnStatistics:
         mine, theirs = self.kinds[place], other.kinds[place]
         if mine.name == theirs.name:
             return ColumnType(mine.name, tuple(sorted({*mine.labels, *theirs.labels})))
-        # A part without any value has no type of its own.
+        # Statistics without any value have no type of its own.
         if not self.moments.count[place]:
             return theirs
         if not other.moments.count[place]:
@@ -120,7 +120,7 @@ class ColumnEncoder:
         lengths = {len(part) for part in (self.names, self.kinds, self.loc, self.scale)}
         sound = np.isfinite([*self.loc, *self.scale]).all() and min(self.scale, default=1.0) > 0
         if len(lengths) > 1 or not sound or any(kind.name not in _PLURALS for kind in self.kinds):
-            raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose parts do not fit together")
+            raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose fields do not fit together")
 
     @classmethod
     def of(cls, statistics: ColumnStatistics) -> Self:

@@ -63,44 +63,44 @@ class LongFrame:
     option: str | None = None
 
     @classmethod
-    def concat(cls, parts: Sequence[Self]) -> Self:
+    def concat(cls, frames: Sequence[Self]) -> Self:
         """Return the series of several frames as one, sorted by id.
 
         Args:
-            parts: Frames of the same columns, whose series differ and whose categories are numbered alike.
+            frames: Frames of the same columns, whose series differ and whose categories are numbered alike.
         """
-        if len(parts) == 1:
-            return parts[0]
-        ids = [name for part in parts for name in part.source.ids]
+        if len(frames) == 1:
+            return frames[0]
+        ids = [name for frame in frames for name in frame.source.ids]
         order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
-        lengths = np.concatenate([part.source.lengths for part in parts])
+        lengths = np.concatenate([frame.source.lengths for frame in frames])
         ends = np.cumsum(lengths[order])
         moved = starts_of(np.cumsum(lengths))[order] - starts_of(ends)
         rows = np.arange(int(ends[-1])) + np.repeat(moved, lengths[order])
-        values = np.concatenate([part.source.values for part in parts])[rows]
+        values = np.concatenate([frame.source.values for frame in frames])[rows]
         return replace(
-            parts[0],
+            frames[0],
             source=InMemoryStore(tuple(ids[place] for place in order), values, ends),
-            stamps=parts[0].stamps.append([part.stamps for part in parts[1:]])[rows],
-            rows=np.concatenate([part.rows for part in parts])[rows],
-            static=np.concatenate([part.static for part in parts])[order],
-            skipped={name: error for part in parts for name, error in part.skipped.items()},
+            stamps=frames[0].stamps.append([frame.stamps for frame in frames[1:]])[rows],
+            rows=np.concatenate([frame.rows for frame in frames])[rows],
+            static=np.concatenate([frame.static for frame in frames])[order],
+            skipped={name: error for frame in frames for name, error in frame.skipped.items()},
         )
 
-    def parts(self) -> Iterator[tuple[Array, Self]]:
-        """Yield the frame as its only part: the numbers of its series, and itself."""
+    def in_shards(self) -> Iterator[tuple[Array, Self]]:
+        """Yield the frame as its only shard: the numbers of its series, and itself."""
         yield np.arange(len(self.source)), self
 
-    def part(self, number: int) -> tuple[Array, Self]:
-        """Return the part with a number: the numbers of its series, and its frame.
+    def shard(self, number: int) -> tuple[Array, Self]:
+        """Return the shard with a number: the numbers of its series, and its frame.
 
         Args:
-            number: Number of the part: 0.
+            number: Number of the shard: 0.
         """
-        return list(self.parts())[number]
+        return list(self.in_shards())[number]
 
     def check(self, check: Callable[[Self], object]) -> None:
-        """Call a check with the frame, which is its only part.
+        """Call a check with the frame, which is its only shard.
 
         Args:
             check: Raises an error where something is wrong.

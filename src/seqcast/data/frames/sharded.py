@@ -185,11 +185,11 @@ class ShardedFrame:
 
     # ------------------------------------------------------------ rows
 
-    def parts(self) -> Iterator[tuple[Array, LongFrame]]:
+    def in_shards(self) -> Iterator[tuple[Array, LongFrame]]:
         """Yield the frames of the shards, one after another: the numbers of its series, and the frame."""
-        return (self.part(number) for number in range(len(self.shards)))
+        return (self.shard(number) for number in range(len(self.shards)))
 
-    def part(self, number: int) -> tuple[Array, LongFrame]:
+    def shard(self, number: int) -> tuple[Array, LongFrame]:
         """Return the shard with a number: the numbers of its series, and its frame.
 
         Args:
@@ -244,7 +244,7 @@ class ShardedFrame:
             values: Returns those of a shard's frame, `[rows, C]`.
         """
         paths, complete, width = [], True, 0
-        for _, frame in self.parts():
+        for _, frame in self.in_shards():
             computed = values(frame)
             paths.append(self.scratch.save(computed))
             complete, width = complete and not np.isnan(computed).any(), computed.shape[1]
@@ -272,7 +272,7 @@ class ShardedFrame:
         Args:
             stops: Number of rows of each series.
         """
-        return np.concatenate([frame.count_observed(stops[series]) for series, frame in self.parts()])
+        return np.concatenate([frame.count_observed(stops[series]) for series, frame in self.in_shards()])
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows, see `LongFrame.until`.
@@ -288,7 +288,7 @@ class ShardedFrame:
         Args:
             steps: Most rows of each series.
         """
-        return LongFrame.concat([frame.tail(steps) for _, frame in self.parts()])
+        return LongFrame.concat([frame.tail(steps) for _, frame in self.in_shards()])
 
     def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
         """Return which series remain, and the frame without the others, see `LongFrame.without`.

@@ -242,7 +242,7 @@ def read_frame(
 def _about_ids(error: DataError, hint: Phrase) -> DataError:
     """Return the error for rows of one series that do not follow, which may be several without a column of ids."""
     question = " Or does it hold several series? Name the column that distinguishes them: "
-    asking = Phrase(*hint.parts, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
+    asking = Phrase(*hint.fragments, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
     return error.changed(hint=asking, series=None)
 
 

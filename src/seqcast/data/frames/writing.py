@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.errors import SaveError
-from seqcast.runtime import require, suffix_of, write_beside
+from seqcast.runtime import require, suffix_of, write_atomically
 
 # What is written.
 TABLES = ("csv", "parquet")
@@ -42,7 +42,7 @@ def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -
     if path is None:
         _write_out(content.decode())
     else:
-        write_beside(path, lambda file: file.write(content))
+        write_atomically(path, lambda file: file.write(content))
 
 
 def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:

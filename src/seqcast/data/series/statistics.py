@@ -68,7 +68,7 @@ class Moments:
         return cls(count, magnitude, rough + shift, squares, rounding)
 
     def merge(self, other: Self) -> Self:
-        """Return the moments of both parts together.
+        """Return the moments of both together.
 
         Args:
             other: The other ones.
@@ -145,7 +145,7 @@ class LevelSwings:
         return cls(products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum()))
 
     def merge(self, other: Self) -> Self:
-        """Return the sums over both parts.
+        """Return the sums over both.
 
         Args:
             other: The other ones.

@@ -127,8 +127,9 @@ class BatchOrder:
         steps: Batches an epoch; `None` is one pass.
         rank: Number of this process among those that share each batch, from 0.
         world_size: How many processes share each batch; each one gets as many windows.
-        parts: Equal parts of a batch, of which each process gets as many, a multiple of `world_size`; `None` is one a
-            process. With the same parts batches are the same, however many processes share them.
+        micro_batches: Equal micro-batches of a batch, of which each process gets as many, a multiple of `world_size`;
+            `None` is one a process. With the same micro-batches batches are the same, however many processes share
+            them.
 
     Example:
         >>> order = BatchOrder(5, batch_size=2)
@@ -148,16 +149,16 @@ class BatchOrder:
         steps: int | None = None,
         rank: int = 0,
         world_size: int = 1,
-        parts: int | None = None,
+        micro_batches: int | None = None,
     ) -> None:
         check_rank(rank, world_size)
         self.count, self.seed, self.rank, self.world_size = count, seed, rank, world_size
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
-        parts = parts or world_size
-        part_size = math.ceil(rounded_size(math.ceil(count / self.batches_per_pass)) / parts)
+        micro_batches = micro_batches or world_size
+        micro_batch_size = math.ceil(rounded_size(math.ceil(count / self.batches_per_pass)) / micro_batches)
         # This process's share of a batch.
-        self.batch_size = parts // world_size * part_size
+        self.batch_size = micro_batches // world_size * micro_batch_size
         self._last_pass: tuple[int, Array] | None = None
 
     def batch(self, number: int) -> tuple[Array, Array]:
@@ -229,7 +230,7 @@ def rounded_size(size: int) -> int:
 
 # ---------------------------------------------------------------- series in shards
 
-# So many batches are drawn from the shards that are in memory before others are read: reading them takes a small part
+# So many batches are drawn from the shards that are in memory before others are read: reading them takes a small share
 # of the time, and an epoch that ends early has seen windows of many shards.
 BATCHES_A_VISIT = 32
 
@@ -255,16 +256,16 @@ class ShardOrder:
     mixed with those of the other shards in memory. So where a training stands is one number, `k`, and the windows of
     a batch depend on the seed, on `k` and on the list of shards alone.
 
-    A batch consists of `parts`, each of which draws from shards of its own, or where there are fewer shards from a
-    stretch of one. Processes that share a batch take whole parts, so each reads its own shards, and batches are the
-    same whatever the number of processes.
+    A batch consists of `micro_batches`, each of which draws from shards of its own, or where there are fewer shards
+    from a stretch of one. Processes that share a batch take whole micro-batches, so each reads its own shards, and
+    batches are the same whatever the number of processes.
 
     Args:
         shards: How the windows lie in shards.
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order.
         steps: Batches an epoch; `None` is one pass.
-        parts: Number of parts of a batch, a multiple of `world_size`; `None` is one a process.
+        micro_batches: Number of micro-batches of a batch, a multiple of `world_size`; `None` is one a process.
         rank: Number of this process among those that share each batch, from 0.
         world_size: How many processes share each batch.
 
@@ -282,27 +283,29 @@ class ShardOrder:
         batch_size: int,
         seed: int,
         steps: int | None = None,
-        parts: int | None = None,
+        micro_batches: int | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         check_rank(rank, world_size)
-        parts = parts or world_size
-        counts = _stretches(np.asarray(shards.counts, dtype=np.int64), parts)
+        micro_batches = micro_batches or world_size
+        counts = _stretches(np.asarray(shards.counts, dtype=np.int64), micro_batches)
         self.count, self.rank, self.world_size = int(counts.sum()), rank, world_size
-        first, size = starts_of(np.cumsum(counts)), math.ceil(batch_size / parts)
+        first, size = starts_of(np.cumsum(counts)), math.ceil(batch_size / micro_batches)
         # The same for any number of processes, since the order depends on it.
-        at_once = max(1, shards.at_once // parts)
-        owned = [np.arange(part, len(counts), parts) for part in range(parts)]
-        # A pass ends for all parts with the same batch.
+        at_once = max(1, shards.at_once // micro_batches)
+        owned = [np.arange(number, len(counts), micro_batches) for number in range(micro_batches)]
+        # A pass ends for all micro-batches with the same batch.
         largest = max(int(counts[own].sum()) for own in owned)
         self.batches_per_pass = max(1, math.ceil(largest / size))
         self.steps = steps or self.batches_per_pass
-        self._parts = [_Part(counts[own], first[own], at_once, size, [seed, part]) for part, own in enumerate(owned)]
-        self._own = slice(rank * parts // world_size, (rank + 1) * parts // world_size)
-        self._part_size = rounded_size(math.ceil(largest / self.batches_per_pass))
+        self._micro_batches = [
+            _MicroBatch(counts[own], first[own], at_once, size, [seed, number]) for number, own in enumerate(owned)
+        ]
+        self._own = slice(rank * micro_batches // world_size, (rank + 1) * micro_batches // world_size)
+        self._micro_batch_size = rounded_size(math.ceil(largest / self.batches_per_pass))
         # This process's share of a batch.
-        self.batch_size = self._part_size * len(self._parts[self._own])
+        self.batch_size = self._micro_batch_size * len(self._micro_batches[self._own])
 
     def batch(self, number: int) -> tuple[Array, Array]:
         """Return the windows of a batch that this process reads.
@@ -313,7 +316,7 @@ class ShardOrder:
         Returns:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
-        return self._of_parts(number, self._parts[self._own])
+        return self._of_micro_batches(number, self._micro_batches[self._own])
 
     def whole_batch(self, number: int) -> tuple[Array, Array]:
         """Return the windows of a batch that all processes read together; see `batch`.
@@ -321,28 +324,28 @@ class ShardOrder:
         Args:
             number: Number of the batch, from 0.
         """
-        return self._of_parts(number, self._parts)
+        return self._of_micro_batches(number, self._micro_batches)
 
-    def _of_parts(self, number: int, parts: Sequence[_Part]) -> tuple[Array, Array]:
+    def _of_micro_batches(self, number: int, micro_batches: Sequence[_MicroBatch]) -> tuple[Array, Array]:
         pass_number, place = divmod(number, self.batches_per_pass)
-        pieces = [part.windows(pass_number, place, self.batches_per_pass) for part in parts]
-        # A copy stands for what a part lacks, or a window of another part where it has none at all.
+        pieces = [each.windows(pass_number, place, self.batches_per_pass) for each in micro_batches]
+        # A copy stands for what a micro-batch lacks, or a window of another one where it has none at all.
         spare = next((piece for piece in pieces if len(piece)), np.zeros(1, dtype=np.int64))
-        filled = [np.resize(piece if len(piece) else spare, self._part_size) for piece in pieces]
-        counts = [np.arange(self._part_size) < len(piece) for piece in pieces]
+        filled = [np.resize(piece if len(piece) else spare, self._micro_batch_size) for piece in pieces]
+        counts = [np.arange(self._micro_batch_size) < len(piece) for piece in pieces]
         return np.concatenate(filled), np.concatenate(counts)
 
 
-def _stretches(counts: Array, parts: int) -> Array:
-    """Return the numbers of windows of at least `parts` shards: where there are fewer, of stretches of equal size."""
-    each = -(-parts // len(counts))
+def _stretches(counts: Array, micro_batches: int) -> Array:
+    """Return the numbers of windows of at least `micro_batches` shards, or of stretches of equal size."""
+    each = -(-micro_batches // len(counts))
     if each == 1:
         return counts
     places = np.arange(each + 1)
     return np.diff(counts[:, None] * places // each, axis=1).reshape(-1)
 
 
-class _Part:
+class _MicroBatch:
     """The windows of some shards, in the order of each pass.
 
     Args:

@@ -68,9 +68,11 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
     clock = int(last[np.argmax(source.lengths[last])])
     rows = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size) - 1
     marks = next(
-        part.stamps[part.source.starts[clock - series[0]] + rows] for series, part in frame.parts() if clock in series
+        shard.stamps[shard.source.starts[clock - series[0]] + rows]
+        for series, shard in frame.in_shards()
+        if clock in series
     )
-    return np.concatenate([_rows_until(part, marks) for _, part in frame.parts()], axis=1)
+    return np.concatenate([_rows_until(shard, marks) for _, shard in frame.in_shards()], axis=1)
 
 
 def _rows_until(frame: LongFrame, marks: Stamps) -> Array:

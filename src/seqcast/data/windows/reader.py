@@ -71,8 +71,8 @@ class WindowReader:
             observed: Whether the network has an observed channel.
         """
         features = frame.mapped(builder.row_features) if builder.features > builder.targets else None
-        by_part = [builder.static_features(part) for _, part in frame.parts()]
-        static = np.concatenate([part for part in by_part if part is not None]) if by_part[0] is not None else None
+        by_shard = [builder.static_features(shard) for _, shard in frame.in_shards()]
+        static = np.concatenate([part for part in by_shard if part is not None]) if by_shard[0] is not None else None
         return cls(
             frame.target_store,
             features,

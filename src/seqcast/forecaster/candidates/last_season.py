@@ -114,10 +114,10 @@ class FittedLastSeason(FittedCandidate):
         return LastSeason()
 
     def export(self) -> Any:
-        """Return its part of a file in ONNX."""
-        from seqcast.export import LastSeasonPart
+        """Return its graph for a file in ONNX."""
+        from seqcast.export import LastSeasonGraph
 
-        return LastSeasonPart(self.season_length, self.intervals)
+        return LastSeasonGraph(self.season_length, self.intervals)
 
 
 class LastSeason(Candidate):

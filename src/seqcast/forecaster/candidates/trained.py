@@ -41,7 +41,7 @@ class FittedTrained(FittedCandidate):
     combine: str = "median"
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the parts of a request, those of all networks as one.
+        """Return the columns of a request, those of all networks as one.
 
         Args:
             reader: The window reader of the series.
@@ -216,10 +216,10 @@ class FittedTrained(FittedCandidate):
         return Trained(replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False))
 
     def export(self) -> Any:
-        """Return its part of a file in ONNX."""
-        from seqcast.export import NetworksPart
+        """Return its graph for a file in ONNX."""
+        from seqcast.export import NetworksGraph
 
-        return NetworksPart([engine.built.model for engine in self.engines], self.combine)
+        return NetworksGraph([engine.built.model for engine in self.engines], self.combine)
 
 
 @dataclass(frozen=True)
@@ -397,7 +397,7 @@ def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]
 
 
 def _forecast(engine: Engine, inputs: dict[str, Array], horizon: int, request: ForecastRequest) -> Array:
-    """Return one network's forecast, `[B, H, D, parts]`."""
+    """Return one network's forecast, `[B, H, D, columns]`."""
     if not engine.network.is_probabilistic:
         return engine.predict(inputs, horizon)[..., None]
     distribution = engine.distribution(inputs, horizon)

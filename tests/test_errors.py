@@ -84,7 +84,7 @@ def test_a_data_error_keeps_its_place_as_fields_and_words_it(name, chosen):
     for arrived in (error, *(way(error) for way in WAYS)):
         assert all(getattr(arrived, field) == fields.get(field) for field in FIELDS)
         assert (vars(arrived), str(arrived)) == (vars(error), str(error))
-        assert (arrived.hint.parts, arrived.hint.remedy) == (PHRASE.parts, "fill")
+        assert (arrived.hint.fragments, arrived.hint.remedy) == (PHRASE.fragments, "fill")
 
 
 def test_a_phrase_is_a_string_with_other_words_for_its_parts():

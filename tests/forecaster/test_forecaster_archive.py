@@ -38,8 +38,8 @@ def in_header(*way, **changes):
 
 
 def three_trainings(index):
-    micro_batches = index["header"]["candidates"][0]["payload"]
-    micro_batches["trainings"] = micro_batches["trainings"] * 3
+    payload = index["header"]["candidates"][0]["payload"]
+    payload["trainings"] = payload["trainings"] * 3
 
 
 def shaped(shapes):
@@ -47,7 +47,7 @@ def shaped(shapes):
     return {"arrays": {name: lambda old, shape=shape: np.zeros(shape, old.dtype) for name, shape in shapes.items()}}
 
 
-ENGINE = ("candidates", 0, "micro_batches", "engines", 0)
+ENGINE = ("candidates", 0, "payload", "engines", 0)
 BUILT = (*ENGINE, "built_network")
 WEIGHT = "candidates/0/engines/0/weight"
 LONG = "at most 5,000,000 steps, for 2 series with 12 rows, received 1,000,000,000"
@@ -94,7 +94,7 @@ DAMAGES = [
     (in_header("series", fill=False), "0 calibrations of 1 targets"),
     (in_header("options", another=1), "options another"),
     (in_header("candidates", 0, key="oracle"), "header.candidates[0]: 'oracle', which there is not"),
-    (in_header("candidates", 0, micro_batches={}), "engines"),
+    (in_header("candidates", 0, payload={}), "engines"),
     ({"change_index": three_trainings}, "'trainings': 3"),
 ]
 

@@ -191,42 +191,42 @@ class Scorer:
         rows = self.backtest.rows
         # By step a score pools the cutoffs, otherwise the steps.
         pooled = STEP in keys and CUTOFF not in keys
-        groups = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
+        windows = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
         series, groups = rows.groups(*dict.fromkeys([*keys, *rows.series])), rows.groups(*keys)
-        over_cutoffs = Groups(series.codes[groups.first], series.first)
+        over_cutoffs = Groups(series.codes[windows.first], series.first)
         over_series = Groups(groups.codes[series.first], groups.first)
         scores = {
             name + ending: over_series.mean(over_cutoffs.mean(values))
             for name, metric in self.metrics.items()
-            for ending, values in self._group_scores(metric, groups).items()
+            for ending, values in self._window_scores(metric, windows).items()
         }
         return groups, scores
 
-    def _group_scores(self, metric: Metric, groups: Groups) -> dict[str, Array]:
-        """Return a metric's scores of each group of rows by their names' endings, `[groups, models]` each."""
+    def _window_scores(self, metric: Metric, windows: Groups) -> dict[str, Array]:
+        """Return a metric's scores of each window by their names' endings, `[windows, models]` each."""
         bounds = [self.backtest.rows.bounds(model) for model in self.backtest.models]
         scores = {}
         with np.errstate(all="ignore"):
-            table = self._table(metric, groups)
+            table = self._table(metric, windows)
             for ending, (levels, loss) in loss_functions(metric, self.levels).items():
                 scored = [place for place, known in enumerate(bounds) if set(levels) <= set(known)]
                 names = [str(place) for place in scored]
-                scores[ending] = np.full((len(groups), len(bounds)), np.nan)
+                scores[ending] = np.full((len(windows), len(bounds)), np.nan)
                 if scored:
                     losses = loss(table, names).sort_values("group")
                     scores[ending][:, scored] = losses[names].to_numpy(dtype=np.float64)
         if metric.over_truth:
-            sizes = np.bincount(groups.codes, np.abs(self.backtest.truth), minlength=len(groups))
+            sizes = np.bincount(windows.codes, np.abs(self.backtest.truth), minlength=len(windows))
             for values in scores.values():
                 values[sizes == 0] = np.nan
         return scores
 
-    def _table(self, metric: Metric, groups: Groups) -> Any:
+    def _table(self, metric: Metric, windows: Groups) -> Any:
         """Return the table that the losses read; models are named by their places, so that no name collides."""
         from pandas import DataFrame
 
         scale = self._scales[metric.scale]
-        columns: dict[str, Array] = {"group": groups.codes, "y": self.backtest.truth / scale}
+        columns: dict[str, Array] = {"group": windows.codes, "y": self.backtest.truth / scale}
         for place, model in enumerate(self.backtest.models):
             columns[str(place)] = self.backtest.forecasts[:, place] / scale
             for level in self.levels if metric.of != "point" else ():

@@ -34,12 +34,12 @@ def week(rng):
     return np.resize(rng.normal(size=7), len(STEPS)) + rng.normal(0, 0.33, len(STEPS))
 
 
-# Each with the season that the network is told; 1 is none.
+# Each with the season that the network gets; 1 is none.
 SIGNALS = {
-    "a sine, its period told": (24, lambda rng: sine(rng, 24)),
-    "a sine of 24 steps, nothing told": (1, lambda rng: sine(rng, 24)),
-    "two sines, one period told": (24, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
-    "two sines, nothing told": (1, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
+    "a sine, its period given": (24, lambda rng: sine(rng, 24)),
+    "a sine of 24 steps, no season given": (1, lambda rng: sine(rng, 24)),
+    "two sines, one period given": (24, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
+    "two sines, no season given": (1, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
     "a season of 37 steps": (37, lambda rng: np.resize(rng.normal(size=37), len(STEPS))),
     "a season that grows by a tenth": (12, lambda rng: 1.1 ** (STEPS / 12) * (3 + sine(rng, 12))),
     "a week with noise": (7, week),
@@ -68,12 +68,12 @@ def continued():
         lines.append([name, season if season > 1 else "none", f"{errors[0] / spread:.2f}", score, f"{inside:.0%}"])
         shown.append(frame[frame["unique_id"] == "00"].assign(unique_id=name))
         forecasts.append(found[found["unique_id"] == "00"].assign(unique_id=name))
-    head = ["signal", "season told", "error / deviation", "error / error of the last season or value", "in 80 %"]
+    head = ["signal", "given season", "error / deviation", "error / error of the last season or value", "in 80 %"]
     return table(head, lines), pd.concat(shown), pd.concat(forecasts)
 
 
 def held():
-    """Return how well what made a series can be told from the state after it."""
+    """Return how well the causes of a series can be read from the state after it."""
     rng = np.random.default_rng(11)
     count, length, season = 1_200, 120, 12
     steps = np.arange(length)

@@ -1,4 +1,4 @@
-"""Windows of endless synthetic series, as a network reads them that is told the season of each."""
+"""Windows of endless synthetic series, as a network reads them that gets the season of each."""
 
 import multiprocessing
 import os

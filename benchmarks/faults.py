@@ -53,7 +53,7 @@ FAULTS = {
     "output": (r"None if value != value else value\.iso", "None if value is None else value.iso", "cli"),
     "tuning": (r"self\.log else \(value \+ end\) / 2", "self.log else (value - end) / 2", "tune"),
     "shared training": (r"% count == 0\)", "% count >= 0)", "distributed"),
-    "curves": (r"np\.arange\(1, len\(array\) \+ 1\)", "np.arange(len(array))", "plots"),
+    "curves": (r"(?<=\+ 1\))(?=, \w+, name, style\.model_style)", " - 1", "plots"),
     "export": (r'\{"linear_before_reset": 1\}', '{"linear_before_reset": 0}', "export"),
 }
 

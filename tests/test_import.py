@@ -81,7 +81,7 @@ def test_a_keras_that_is_imported_already_is_respected(run_python):
     code = """
 import os, sys, types
 keras = types.ModuleType("keras")
-keras.backend = types.SimpleNamespace(backend=lambda: "another")
+keras.backend, keras.ops = types.SimpleNamespace(backend=lambda: "another"), None
 sys.modules["keras"] = keras
 import seqcast.runtime.backend
 print(seqcast.runtime.backend.keras is keras, os.environ.get("KERAS_BACKEND"))

@@ -177,7 +177,7 @@ class _Exchange:
         self.has_answer = self.is_refused = False
 
     async def receive(self) -> Message:
-        """Return the next piece of the body; of too long a body, the application sees that the client has gone."""
+        """Return the next piece of the body; after too many bytes, a message that the client has gone."""
         message = await self._receive()
         length = len(message.get("body", b""))
         self.size += length

@@ -31,7 +31,7 @@ class WandbLog(Observer):
 
     Raises:
         MissingPackageError: `wandb` is not installed.
-        SpecError: `every_n_steps` is no whole number above 0; when the training begins, that there is no active run.
+        SpecError: `every_n_steps` is no whole number above 0, or there is no active run when training begins.
     """
 
     in_workers = False
@@ -52,7 +52,7 @@ class WandbLog(Observer):
             )
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
-        """Say over what the metrics are drawn.
+        """Define the horizontal axes of the metrics.
 
         Args:
             windows: Batches to train on, if known.

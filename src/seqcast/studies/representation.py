@@ -1,4 +1,4 @@
-"""What the encoder's state represents of each sine, and whether the sines have dimensions of their own."""
+"""The study of representation: the properties of each sine in the encoder's state, and the dimensions of the sines."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ def line_chart(lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name
     Args:
         lines: The values of each, by name.
         x: Labels of the steps.
-        x_name: What the horizontal axis counts.
-        y_name: What the vertical axis measures.
+        x_name: Name of the horizontal axis.
+        y_name: Name of the vertical axis.
     """
     axis = {**_axis("category", x_name), "data": [str(each) for each in x], "boundaryGap": False}
     chart = _chart(axis, y_name)
@@ -106,7 +106,7 @@ def bar_chart(bars: Mapping[str, float], *, y_name: str) -> Options:
 
     Args:
         bars: The length of each, by name.
-        y_name: What they measure.
+        y_name: Name of the axis of lengths.
     """
     ordered = sorted(bars.items(), key=lambda bar: bar[1])
     chart = _chart(_axis("value", y_name), "")
@@ -125,8 +125,8 @@ def map_chart(
 
     Args:
         points: Horizontal and vertical place of each, its colour between 0 and 1, and its name.
-        low: What colour 0 means.
-        high: What colour 1 means.
+        low: Label of colour 0.
+        high: Label of colour 1.
         lines: Whether each point is joined to the next.
     """
     chart = _chart({**_axis("value", "first direction"), "scale": True}, "second direction")

@@ -63,7 +63,7 @@ class Job:
         """Wait for its result.
 
         Raises:
-            StoppedError: It was stopped before there was any.
+            StoppedError: It was stopped before there was any result.
             WorkerDiedError: The process has died.
             Exception: The function raised it.
         """

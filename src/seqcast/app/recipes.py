@@ -1,4 +1,4 @@
-"""Recipes: the Python script and the command line that repeat what was done on the page."""
+"""Recipes: the Python script and the command line that repeat the forecast of the page."""
 
 from __future__ import annotations
 

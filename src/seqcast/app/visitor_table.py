@@ -72,7 +72,7 @@ class Roles:
         return tuple(name for name, each in self.of.items() if each == role)
 
     def changed(self, name: str, role: str) -> Roles:
-        """Return the roles with one changed; a role that only one column can have is taken from the other.
+        """Return the roles with one changed; a role that only one column can have is taken from the other column.
 
         Args:
             name: The column.

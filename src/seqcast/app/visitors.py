@@ -199,7 +199,7 @@ class Session:
 class Sessions:
     """All visitors, and the two processes that compute for them.
 
-    One process runs trainings in turn; the other one forecasts and explanations, which take moments.
+    One process runs trainings in turn; another one runs forecasts and explanations, which take moments.
 
     Args:
         settings: Limits of the page.

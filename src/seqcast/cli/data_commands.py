@@ -125,7 +125,7 @@ def partition(
 ) -> None:
     """Write a table of any size as a folder of Parquet files with whole series, sorted by time.
 
-    The table may be larger than the memory: what does not fit is sorted on the disk.
+    The table may be larger than the memory: rows that do not fit are sorted on the disk.
     Needs the extra `files`: pip install 'seqcast[files]'.
 
     For example:

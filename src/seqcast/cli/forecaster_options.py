@@ -194,10 +194,10 @@ class MachineOptions:
     workers: int | None = None
 
     def reads_pieces(self, path: Path | None) -> bool:
-        """Return whether rows are read piece by piece, since there may be more than memory holds.
+        """Return whether rows are read piece by piece, since memory may not suffice.
 
         Args:
-            path: What the user names: a file, a folder or a pattern.
+            path: A file, a folder or a pattern.
         """
         if path is None:
             return False

@@ -67,7 +67,7 @@ class FileOptions:
         """Read the rows of a file as a frame, or name files that are read piece by piece.
 
         Args:
-            path: What the user names: a file, a folder or a pattern.
+            path: A file, a folder or a pattern.
             columns: Names of its columns.
             machines: Whether rows are read piece by piece.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqcast.cli.input_files import FileOptions
     from seqcast.forecaster import Forecaster
 
-# What `-` stands for.
+# The path of standard output.
 STANDARD_OUTPUT = Path("-")
 
 _IN_WORDS = {

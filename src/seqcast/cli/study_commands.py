@@ -31,7 +31,7 @@ def demo(
             output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet and not as_json), say=note
         )
     except KeyboardInterrupt:
-        note(f"What was finished is in {output}.")
+        note(f"The finished files are in {output}.")
         raise
     if as_json:
         print_json({**metrics, "folder": str(output)})

@@ -47,7 +47,7 @@ def calendar_features(stamps: Array, names: Sequence[str]) -> Array:
 
 
 class _Clock:
-    """What a clock and a calendar show; the phase of each cycle, from 0 up to 1.
+    """The time and the date of stamps, and the phase of each cycle, from 0 up to 1.
 
     Source of the dates: Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
     """

@@ -9,7 +9,7 @@ def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
     """Return values with gaps filled by the last known one.
 
     Args:
-        past: Values, `[B, T, F]`; what is not known is 0.
+        past: Values, `[B, T, F]`; unknown ones are 0.
         known: Which are known, `[B, T, F]`.
         both_ways: Whether those before the first known one are filled by it; otherwise they are 0.
     """
@@ -36,7 +36,7 @@ def newest_season(past: Array, known: Array, sizes: tuple[int, int], season_leng
     """Repeat the newest known value of each step of the season, `[B, H, D]`.
 
     Args:
-        past: Values, `[B, T, D]`; what is not known is 0.
+        past: Values, `[B, T, D]`; unknown ones are 0.
         known: Which are known.
         sizes: Number of steps and of targets, `T` and `D`.
         season_length: Steps of a season; one that is longer than the past repeats the last value.

@@ -124,7 +124,7 @@ def pad(
         before: How many are put before them.
         after: How many are put after them.
         edge: Whether the first and the last one are repeated.
-        value: Put there otherwise; `None` is 0.
+        value: The value that is put there otherwise; `None` is 0.
     """
     return apply(op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant")
 

@@ -51,7 +51,7 @@ class _About:
 
 @dataclass(frozen=True)
 class _Scores:
-    """Scores, and what they are means of; without any, a text that says so."""
+    """Scores, with a text about the forecasts behind them; without any, a text that says so."""
 
     text: str
     header: Sequence[str] = ()
@@ -80,8 +80,8 @@ def model_card(
         backtest: The frame that `backtest` of a forecaster returned, to be scored.
         test: Windows that a regressor has not seen, `(X, y)`, to be scored.
         title: Its title; a usual one if empty.
-        purpose: What it is for, in your words.
-        limits: Where it should not be used, in your words; what follows from the fit comes after them.
+        purpose: Its purpose, in your words.
+        limits: Where it should not be used, in your words; limits that follow from the fit come after them.
         license: Licence of the model, as model hubs name it, such as `mit`.
         metrics: Metrics of the scores, as `seqcast.evaluation.evaluate` takes them; for a forecaster only.
         file: Name of the model's file, in the line that loads it.
@@ -91,7 +91,7 @@ def model_card(
 
     Raises:
         NotFittedError: It is not fitted.
-        SpecError: It is no such estimator, or is given what belongs to the other one.
+        SpecError: It is no such estimator, or an argument belongs to the other one.
         DataError: Something in a frame is wrong.
 
     Example:
@@ -192,7 +192,7 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
 
 
 def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
-    """Return facts about the rows of a fit: those that the forecaster remembers, and those of the rows themselves."""
+    """Return facts about the rows of a fit, from the forecaster and, where they are given, from the rows."""
     fitted, frame = forecaster.fitted_, forecaster.series_state_.frame
     known: dict[str, Any] = {
         "series": f"{len(fitted.series.ids):,}",
@@ -261,7 +261,7 @@ def _limits(forecaster: Forecaster) -> Iterator[str]:
     for candidate in fitted.candidates[::-1]:
         yield from candidate.limits(alone=len(fitted.candidates) == 1)
     if 0 < fitted.choice.windows < FEW_WINDOWS:
-        yield f"What forecasts was chosen on {fitted.choice.windows} windows only."
+        yield f"The candidates were compared on {fitted.choice.windows} windows only."
     named = " and ".join(f"{level_text(level)} %" for level in fitted.request().level)
     if not named:
         yield NO_INTERVALS

@@ -258,7 +258,7 @@ def log_model(model: Forecaster | Seq2SeqRegressor, name: str = "model", **optio
         **options: Other arguments of `mlflow.models.Model.log`, such as `registered_model_name`, and of `save_model`.
 
     Returns:
-        MLflow's `ModelInfo`; its `model_uri` is what `load_model` and `mlflow.pyfunc.load_model` take.
+        MLflow's `ModelInfo`; its `model_uri` is the address for `load_model` and `mlflow.pyfunc.load_model`.
 
     Raises:
         MissingPackageError: `mlflow` is not installed.

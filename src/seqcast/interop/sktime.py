@@ -78,7 +78,7 @@ class SeqcastForecaster(BaseForecaster):
         members: Number of networks, trained side by side.
         combine: How their forecasts become one.
         random_state: Seed of everything random.
-        verbose: 0 is silent, 1 shows what was inferred and progress.
+        verbose: 0 is silent, 1 shows inferred options and progress.
 
     Attributes:
         forecaster_: The fitted `Forecaster`.
@@ -114,7 +114,7 @@ class SeqcastForecaster(BaseForecaster):
         "property:randomness": "derandomized",
         "requires-fh-in-fit": False,
     }
-    # The forecaster remembers what it needs itself.
+    # The forecaster remembers its rows itself.
     _config: ClassVar[dict[str, Any]] = {"remember_data": False}
 
     def __init__(

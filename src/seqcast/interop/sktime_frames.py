@@ -334,7 +334,7 @@ class Translation:
         return rows.assign(**{name: covariates[column].array for column, name in self.names.items()})
 
     def later(self, rows: Any) -> Any:
-        """Return the rows that are later than the end of their series, and those of new series.
+        """Return the rows that are later than the end of their series, and the rows of new series.
 
         Args:
             rows: A long frame.

@@ -1,7 +1,7 @@
 """Weights & Biases: losses, metrics and learning rate as training goes on.
 
 It needs `pip install 'seqcast[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports TensorFlow, and
-reads the learning rate in a way that fails on JAX. This one writes what that one does, under the same names.
+reads the learning rate in a way that fails on JAX. This one writes the same numbers, under the same names.
 """
 
 from __future__ import annotations

@@ -73,13 +73,13 @@ def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
     return document
 
 
-def _check_count(data: bytes, marks: bytes, most: int, what: str) -> None:
+def _check_count(data: bytes, marks: bytes, most: int, noun: str) -> None:
     """Refuse JSON with too many of some marks; those in text do not count."""
     if len(data) <= most or sum(map(data.count, marks)) <= most:
         return
     letters = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
     in_text = np.bitwise_xor.accumulate(letters == ord('"'))
-    _check_size(what, sum(map(letters[~in_text].tobytes().count, marks)), most, where="body")
+    _check_size(noun, sum(map(letters[~in_text].tobytes().count, marks)), most, where="body")
 
 
 def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
@@ -326,11 +326,11 @@ def _wrong_cell(name: str, option: str, row: int, expected: str, cells: Sequence
     return DataError(option=field, column=name, row=row, expected=expected, received=received, hint="Correct it.")
 
 
-def _check_size(what: str, count: int, most: int, *, where: str = "rows") -> None:
+def _check_size(noun: str, count: int, most: int, *, where: str = "rows") -> None:
     if count > most:
-        raise RequestError(413, where, f"at most {most:,} {what}", f"{count:,}", "Send several requests.")
+        raise RequestError(413, where, f"at most {most:,} {noun}", f"{count:,}", "Send several requests.")
 
 
 def _malformed(expected: str, received: str) -> RequestError:
-    hint = "Check how the body is written; null is what is missing."
+    hint = "Check how the body is written; null stands for a missing value."
     return RequestError(400, "body", expected, received, hint)

@@ -55,7 +55,7 @@ class ServedModel:
             max_size: As for `Forecaster.load`.
 
         Raises:
-            SeqcastError: The file is not there, or is no model.
+            SeqcastError: The file is missing, or is no model.
         """
         check_source(path)
         with path.open("rb") as file:

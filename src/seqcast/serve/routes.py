@@ -99,9 +99,9 @@ async def _body_in_time(request: Request, limit: float) -> AsyncIterator[bytes]:
     except TimeoutError:
         if watcher is not None and watcher.done() and not watcher.cancelled():
             raise ClientDisconnect from None
-        status, what = (408, "a body") if body is None else (504, "an answer")
+        status, noun = (408, "a body") if body is None else (504, "an answer")
         hint = "Ask for less at a time."
-        raise RequestError(status, "time_limit", f"{what} within {limit:g} s", "none", hint) from None
+        raise RequestError(status, "time_limit", f"{noun} within {limit:g} s", "none", hint) from None
 
 
 async def _query(request: Request, body: bytes, service: Service) -> Query:

@@ -181,7 +181,7 @@ class Study(ABC):
         """Return all settings, or a few small ones for a quick run.
 
         Args:
-            quick: Whether to return those.
+            quick: Whether to return the small ones.
         """
         chosen, size = (self.settings[self.quick], self.quick_size) if quick else (self.settings, {})
         return [{**setting, **self.size, **size} for setting in chosen]
@@ -237,7 +237,7 @@ class Results:
     """The results of a study.
 
     Args:
-        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and what `measure` returned.
+        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and the outcome of `measure`.
 
     Example:
         >>> rows = [{"setting": {"width": w}, "seed": s, "mse": w + s} for w in (1, 2) for s in (0, 1)]

@@ -162,7 +162,7 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
     Returns:
         `shared`, the mean squared cosine of the angles between two subspaces: each is spanned by the directions in
         which a linear probe reads a sine's value and its quarter turn at the last step. `chance` is that of random
-        subspaces, and `units` the correlation over units of what each encodes of either sine.
+        subspaces, and `units` the correlation over units between the R² for one sine and for the other.
     """
     from sklearn.linear_model import RidgeCV
 

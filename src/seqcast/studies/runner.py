@@ -62,7 +62,7 @@ def run_study(
         say: Called with a line of progress.
 
     Returns:
-        The outcome. `NAME.json` holds all results, `NAME.png` and others of such names the pictures, `NAME.md`
+        The outcome. `NAME.json` holds all results, `NAME.png` and `NAME_….png` the pictures, `NAME.md`
         the question and the finding.
 
     Raises:

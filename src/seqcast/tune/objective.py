@@ -117,7 +117,7 @@ class Objective:
         return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
     def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedForecaster:
-        """Return what a setting learns from the rows before the first origin.
+        """Return the fitted value of a setting on the rows before the first origin.
 
         Args:
             setting: The setting.
@@ -136,7 +136,7 @@ class Objective:
         """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
 
         Args:
-            fitted: What `fit` returned.
+            fitted: The fitted value.
         """
         request, series = fitted.request(), fitted.series
         frame = series.checked(self.frame)

@@ -102,7 +102,7 @@ def tune(
         SpecError: An option is wrong, or the study in `storage` is another one.
         MissingPackageError: Optuna is not installed.
         TrainingError: The untuned network, or the final one, diverged.
-        KeyboardInterrupt: The user interrupted; what is in `storage` goes on with `resume`.
+        KeyboardInterrupt: The user interrupted; a study in `storage` goes on with `resume`.
 
     Example:
         >>> from seqcast.data.datasets import load
@@ -222,9 +222,9 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
     # The forecaster has no training of the pretrained network; here it is that of its fine-tuning.
     check_options({**arguments, "training": None} if is_zero_shot(preset) else arguments)
     networks = Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")
-    for name, usual, what in (("members", 1, networks), ("effort", "auto", "Leave it out: a search trains networks.")):
+    for name, usual, hint in (("members", 1, networks), ("effort", "auto", "Leave it out: a search trains networks.")):
         if arguments[name] != usual:
-            raise SpecError(name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=what)
+            raise SpecError(name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=hint)
     check_writable(
         [each for each in (arguments["training"], preset) if hasattr(each, "to_dict")],
         where="training or preset",

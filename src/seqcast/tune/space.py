@@ -184,7 +184,7 @@ class Range:
             given: Fields, by name.
 
         Raises:
-            SpecError: What is given is no number.
+            SpecError: The given value is no number.
         """
         value = given[name]
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -315,7 +315,7 @@ def default_space(
         untuned: The untuned setting.
         sizes: Sizes of the data: `context_length` is that of the network, `windows` the rows of the longest series.
         contexts: Whether the context length is searched too.
-        covariates: Whether a fine-tuning learns what covariates mean, for which no submodule may stay as it is.
+        covariates: Whether a fine-tuning learns the effect of covariates, for which no submodule may stay as it is.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec

@@ -178,9 +178,9 @@ class JobPanel(Panel):
         """Write the button; it cannot be pressed while the job runs.
 
         Args:
-            text: What it says.
+            text: Its text.
             icon: Its icon.
-            on_click: What it does.
+            on_click: Called when it is pressed.
         """
         self.start = ui.button(text, icon=icon, on_click=on_click)
         self.start.set_enabled(self.job is None)

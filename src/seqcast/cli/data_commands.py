@@ -33,7 +33,7 @@ def describe(
 
     Args:
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         horizon: Describe also the fit for this number of steps.
         as_json: Print JSON, with the facts of each series.
@@ -80,7 +80,7 @@ def plot(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         forecast: CSV or Parquet file that `predict` or `backtest` wrote.
         columns: The columns of both.
-        files: How the files are written.
+        files: Format of the files.
         output: PNG, SVG or PDF file.
         max_series: Most series to draw, from the first.
         last: Steps of history to draw; twice the forecast's, at least 30, if absent.
@@ -141,7 +141,7 @@ def partition(
         output: Folder to write.
         id_column: Column that names the series.
         time_column: Column with the time stamp, or a whole number.
-        time_format: How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         files: Most files to write.
         memory_limit: Memory to sort with, as '4 GB'.
         force: Replace a folder of Parquet files.

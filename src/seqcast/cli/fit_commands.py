@@ -58,9 +58,9 @@ def fit(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         horizon: Steps to forecast.
         output: File for the fitted model.
-        training: How long the training may take, and where it is written.
+        training: Time limit and checkpoints of the training.
         machines: Memory and processes.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         mask: File of rows whose values to leave out, as `anomalies` writes it.
         log: File for losses and learning rate by epoch, .csv or .jsonl.
@@ -101,7 +101,7 @@ def update(model: Path, data: Path, output: Path, files: FileOptions, force: boo
         model: File that `seqcast fit` wrote.
         data: File with newer rows.
         output: File for the model; that of MODEL replaces it.
-        files: How the files are written.
+        files: Format of the files.
         force: Write also over a file of another kind, or one that was read.
     """
     check_output(output, read=[data], force=force)
@@ -131,7 +131,7 @@ def finetune(
         model: File that `seqcast fit` wrote.
         data: File with newer rows, or rows of new series.
         output: File for the model; that of MODEL replaces it.
-        files: How the files are written.
+        files: Format of the files.
         epochs: Passes over the windows; as at fit if absent.
         learning_rate: Largest one; a tenth of the fit's if absent.
         freeze: Submodules that stay as they are, with commas: encoder, decoder, head.

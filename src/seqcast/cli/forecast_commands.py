@@ -41,7 +41,7 @@ def forecast(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         horizon: Steps to forecast.
         table: Where the forecast goes; standard output if no file is named.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         future_file: File of the steps ahead with their known values.
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
@@ -92,7 +92,7 @@ def predict(
         model: File that `seqcast fit` wrote.
         table: Where the forecast goes; standard output if no file is named.
         machines: Memory and processes.
-        files: How the files are written.
+        files: Format of the files.
         data: File with newer rows or new series; the rows of fit if absent.
         horizon: Steps to forecast; as many as at fit if absent.
         future: File of the steps ahead with their known values.
@@ -159,9 +159,9 @@ def backtest(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         horizon: Steps to forecast.
         table: Where all forecasts go.
-        training: How long the training may take, and where it is written.
+        training: Time limit and checkpoints of the training.
         machines: Memory and processes.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         n_windows: Number of cutoffs.
         step_size: Steps between cutoffs; the horizon if absent.

@@ -26,7 +26,7 @@ class ColumnOptions:
         id_column: Column that names the series; a file without one holds one series.
         time_column: Column with the time stamp, or a whole number.
         value_column: Column with the value; several with commas.
-        time_format: How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         tz: Time zone of the clock that times were read from, such as Europe/Berlin.
     """
 
@@ -38,7 +38,7 @@ class ColumnOptions:
 
     @property
     def columns(self) -> Columns:
-        """The names of the columns, and how times are written."""
+        """The names of the columns, and the format of times."""
         from seqcast.specs import Columns
 
         values = _split_names(self.value_column) or self.value_column

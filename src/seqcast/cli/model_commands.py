@@ -40,7 +40,7 @@ def anomalies(
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         table: Where all judged rows go.
-        files: How the files are written.
+        files: Format of the files.
         level: Level of the intervals in per cent.
         most: Rows to list, the most unusual first.
         figure: PNG, SVG or PDF file for a picture.
@@ -110,7 +110,7 @@ def explain(
     Args:
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        files: How the files are written.
+        files: Format of the files.
         metric: Error: mae, mse or rmse, in scaled units.
         repeats: Permutations of each covariate.
         seed: Seed of the permutations.
@@ -157,7 +157,7 @@ def report(
     Args:
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        files: How the files are written.
+        files: Format of the files.
         output: HTML file.
         future: File of the steps ahead, if the model needs it.
         n_windows: Cutoffs of the backtest, for which a network is trained; 0 for none.

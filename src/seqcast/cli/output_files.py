@@ -101,7 +101,7 @@ class TableOptions:
         Args:
             table: The forecast.
             model: The fitted model.
-            files: How the files are written.
+            files: Format of the files.
             facts: Other fields of a JSON document.
         """
         from seqcast.data.frames import to_wide

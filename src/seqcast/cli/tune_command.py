@@ -15,7 +15,7 @@ from seqcast.errors import SaveError
 if TYPE_CHECKING:
     from seqcast.tune import TuningResult
 
-# How the scripts of this command begin.
+# The beginning of this command's scripts.
 SCRIPT_BEGINS = '"""Fit the forecaster that a search has found'
 
 
@@ -77,7 +77,7 @@ def tune(
         horizon: Steps to forecast.
         output: File for the fitted model.
         search: The search.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         script: Python file for the script that makes the model.
         figure: PNG, SVG or PDF file for a picture of the trials.

@@ -121,8 +121,8 @@ def pad(
 
     Args:
         x: The steps.
-        before: How many are put before them.
-        after: How many are put after them.
+        before: Number of steps to put before them.
+        after: Number of steps to put after them.
         edge: Whether the first and the last one are repeated.
         value: The value that is put there otherwise; `None` is 0.
     """

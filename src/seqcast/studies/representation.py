@@ -153,7 +153,7 @@ def properties_of(parameters: SineParameters) -> dict[str, Array]:
 
 
 def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, float]:
-    """Return how much the dimensions of the two sines overlap.
+    """Return the overlap of the dimensions of the two sines.
 
     Args:
         model_inputs: Windows of two sines.

@@ -56,8 +56,8 @@ class Trial:
         state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
         loss = trial.value if state == "complete" else None
         seconds = trial.duration.total_seconds() if state == "complete" else None
-        how = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
-        return cls(trial.number, state, loss, dict(trial.params), seconds, **how)
+        rest = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
+        return cls(trial.number, state, loss, dict(trial.params), seconds, **rest)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def searched_script(
     Args:
         options: Its arguments, by name.
         time_limit: Seconds of its fit, if the clock ends it.
-        finetuning: How it is fine-tuned in place of a fit.
+        finetuning: The fine-tuning in place of a fit.
 
     Example:
         >>> print(searched_script({"horizon": 3, "preset": "classic"}).splitlines()[9])

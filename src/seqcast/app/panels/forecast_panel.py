@@ -97,7 +97,7 @@ class ForecastPanel(JobPanel):
         times = {effort: in_words(pace * estimate_seconds(frame, asked.horizon, effort)) for effort in efforts}
         choices = {effort: f"{EFFORTS[effort]} ({times[effort]})" for effort in efforts}
         effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
-        effort.props('aria-label="How much is tried"')
+        effort.props('aria-label="Effort"')
         minutes = None if asked.time_limit is None else float(asked.time_limit.split()[0])
         label = "Minutes at most (empty: no limit)"
         limit = ui.number(label, value=minutes, min=0.2, max=600, on_change=ask_limit)

@@ -103,7 +103,7 @@ def signal_chart(outcome: SineOutcome) -> Options:
     """
     nan = float("nan")
     before, after = [nan] * len(outcome.past), [nan] * len(outcome.truth)
-    lines = {"past": [*outcome.past, *after], "how it goes on": [*before, *outcome.truth]}
+    lines = {"past": [*outcome.past, *after], "continuation": [*before, *outcome.truth]}
     lines |= {DECODERS[decoder]: [*before, *forecast] for decoder, forecast in outcome.forecasts.items()}
     steps = range(1 - len(before), len(after) + 1)
     chart = line_chart(lines, x=steps, x_name="step; forecasts begin at 1", y_name="signal")

@@ -75,7 +75,7 @@ def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: Fore
     if network.head == "point":
         return dense(outputs, head.dense)[..., None]
     kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
-    # The head orders numbers before targets; here the numbers of a target stand together.
+    # The head writes a number of all targets after another; here the numbers of a target stand together.
     order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
     numbers = reshape(linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
     if network.head == "quantile":

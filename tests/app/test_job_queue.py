@@ -58,7 +58,7 @@ async def test_results_come_in_turn_and_a_full_queue_refuses(queue):
     [
         ("spec", SpecError, "level: expected less, received more. Take less."),
         ("unreadable", RuntimeError, "TwoArgumentsError: a"),
-        ("stopped", StoppedError, "before there was anything to keep"),
+        ("stopped", StoppedError, "before there was any result"),
         ("result", Exception, "pickle"),
     ],
 )
@@ -91,7 +91,7 @@ async def test_a_stop_reaches_a_job_that_waits_for_other_processes_and_never_the
     if how == "for others":
         assert await asyncio.wait_for(job.result(), 20) == "kept"
     else:
-        with pytest.raises(StoppedError, match="before there was anything to keep"):
+        with pytest.raises(StoppedError, match="before there was any result"):
             await asyncio.wait_for(job.result(), 20)
 
 

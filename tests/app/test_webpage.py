@@ -213,7 +213,7 @@ def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
     page.get_by_text(re.compile(r"Computing, [5-9] s|Training.*: \d+ s")).wait_for(timeout=LONG)
     page.get_by_role("button", name="Stop and keep the best so far").click()
     kept = page.get_by_text("this is the best so far")
-    nothing = page.get_by_text("stopped before there was anything to keep")
+    nothing = page.get_by_text("stopped before there was any result")
     kept.or_(nothing).first.wait_for(timeout=LONG)
     assert not page.get_by_role("button", name="Stop and keep the best so far").is_visible()
     # The page goes on working.

@@ -418,7 +418,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path):
     options = ("--units", "8", "--epochs", "9999", "--learning-rate", "1e-9", "--seed", "0")
     code, lines = _interrupt("fit", tmp_path / "co2.csv", "-H", 26, "-o", target, *options, at="epoch    1/9999")
     assert (code, lines[-1]) == (0, f"Wrote {target}\n"), lines
-    assert re.fullmatch(r"Interrupted; kept the best weights so far, those of epoch \d+\.\n", lines[-2])
+    assert re.fullmatch(r"Interrupted; saved the best weights so far, those of epoch \d+\.\n", lines[-2])
     loaded = Forecaster.load(target)
     assert loaded.history_.interrupted
     assert len(loaded.history_) < 9

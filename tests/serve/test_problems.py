@@ -117,7 +117,7 @@ WRITTEN = [
     (b"unique_id,ds,y\na,2024-03-01,1_0\n", CSV, 422, "y: expected numbers"),
     (b"unique_id,ds,y\na,2024-03-01,1e999\n", CSV, 422, "y, row 0 (series 'a'): expected a finite number"),
     (b"[1]", JSON, 400, "body: expected an object, received [1]"),
-    (b'{"rows": NaN}', JSON, 400, "null is what is missing"),
+    (b'{"rows": NaN}', JSON, 400, "null stands for a missing value"),
     (b'{"a": ' + b"[" * 2_500, JSON, 400, "recursion limit exceeded"),
     (b"\xff\xfe", JSON, 400, "expected value at line 1 column 1"),
     (b'{"horizon": ' + b"9" * 5000 + b"}", JSON, 400, "body: expected JSON"),

@@ -1,8 +1,8 @@
-"""The page of `seqcast app`, for those who would rather look than program; built on NiceGUI, next to the server's API.
+"""The page of `seqcast app`, built on NiceGUI: forecasts without programming, next to the server's API.
 
-In reading order: `job_queue` (how functions run in other processes), `computations` (what runs there), `visitor_table`,
-`visitors`, `recipes` (a visitor's work, without a browser), `charts`, `theme`, `panels` and `webpage` (what is seen),
-`startup`.
+In reading order: `job_queue` and `computations` run functions in other processes; `visitor_table`, `visitors` and
+`recipes` are a visitor's work without a browser; `charts`, `theme`, `panels` and `webpage` show it; `startup` serves
+it.
 
 Stability: experimental.
 """

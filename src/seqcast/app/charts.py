@@ -17,7 +17,7 @@ from seqcast.plots import GUIDE, MODELS, TRUTH
 RED, GREEN, PURPLE, ORANGE, *_ = MODELS
 COLOURS = (TRUTH, ORANGE, GREEN, PURPLE, RED, GUIDE)
 SYMBOLS, DASHES = ("circle", "rect", "triangle", "diamond"), ("solid", "dashed", "dotted")
-# Points of a series that are sent to the browser at most: a screen has fewer columns.
+# Most points of a series that are sent to the browser: a screen has fewer columns.
 MOST_POINTS = 20_000
 
 Options = dict[str, Any]
@@ -57,13 +57,13 @@ def fan_chart(
         name: Name of the series.
         past: Its stamps and values.
         ahead: Stamps and values of the forecast.
-        bounds: The lower and the upper bound of each interval, by what it is called, the widest first.
+        bounds: The lower and the upper bound of each interval by its name, the widest first.
         before: Another forecast, to compare with.
         unit: Name of the vertical axis.
     """
     chart = _time_chart(unit, past[0])
     for place, (label, (low, high)) in enumerate(bounds.items()):
-        # An interval is an area on top of a line that is not seen.
+        # An interval is an area on top of an invisible line.
         area = {"color": TRUTH, "opacity": 0.18 + 0.12 * place}
         legend = {"color": TRUTH, "opacity": 0.25 + 0.25 * place}
         hidden: Options = {"stack": label, "silent": True, "tooltip": {"show": False}, "width": 0}
@@ -73,7 +73,7 @@ def fan_chart(
     chart["series"].append(_line(name, _pairs(*past), GUIDE, sampling="lttb"))
     if before is not None:
         chart["series"].append(_line("forecast before the change", _pairs(*before), ORANGE, dash="dashed"))
-    # The forecast is joined to the past, unless what came is drawn as well.
+    # The forecast is joined to the past, unless the actual values are drawn as well.
     joins = len(past[0]) > 0 and past[0][-1] < ahead[0][0] and not math.isnan(past[1][-1])
     joined = _pairs(*(each[-1:] for each in past)) if joins else []
     chart["series"].append(_line("forecast", joined + _pairs(*ahead), TRUTH, width=3))
@@ -83,13 +83,13 @@ def fan_chart(
 
 
 def line_chart(lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name: str, y_name: str) -> Options:
-    """Return lines over steps; the wheel looks closer.
+    """Return lines over steps, which the wheel enlarges.
 
     Args:
         lines: The values of each, by name.
-        x: What stands under them.
-        x_name: What the horizontal axis counts.
-        y_name: What the vertical axis measures.
+        x: Labels of the steps.
+        x_name: Name of the horizontal axis.
+        y_name: Name of the vertical axis.
     """
     axis = {**_axis("category", x_name), "data": [str(each) for each in x], "boundaryGap": False}
     chart = _chart(axis, y_name)
@@ -106,7 +106,7 @@ def bar_chart(bars: Mapping[str, float], *, y_name: str) -> Options:
 
     Args:
         bars: The length of each, by name.
-        y_name: What they measure.
+        y_name: Name of the axis of lengths.
     """
     ordered = sorted(bars.items(), key=lambda bar: bar[1])
     chart = _chart(_axis("value", y_name), "")
@@ -124,10 +124,10 @@ def map_chart(
     """Return points in two directions, coloured from early to late.
 
     Args:
-        points: Of each: where it lies across and upwards, its colour between 0 and 1, and what it is called.
-        low: What colour 0 means.
-        high: What colour 1 means.
-        lines: Whether each is joined with the next.
+        points: Horizontal and vertical place of each, its colour between 0 and 1, and its name.
+        low: Label of colour 0.
+        high: Label of colour 1.
+        lines: Whether each point is joined to the next.
     """
     chart = _chart({**_axis("value", "first direction"), "scale": True}, "second direction")
     chart["legend"] = {"show": False}
@@ -178,7 +178,7 @@ def _line(name: str, data: list[Any], colour: str, *, width: int = 2, dash: str 
 
 
 def _pairs(stamps: Any, values: Any) -> list[list[Any]]:
-    """Return stamps with their values; of very many, in each stretch the smallest and the largest."""
+    """Return stamps with their values, thinned if there are very many."""
     return [[_stamp(stamps[k]), _number(values[k])] for k in thinned(values, MOST_POINTS)]
 
 
@@ -197,11 +197,11 @@ def thinned(values: Any, most: int) -> Any:
         return np.arange(len(values))
     places: list[int] = []
     for stretch in np.array_split(np.arange(len(values)), most // 2):
-        part = values[stretch]
-        if np.isnan(part).all():
+        section = values[stretch]
+        if np.isnan(section).all():
             places.append(int(stretch[0]))
             continue
-        places += sorted({int(stretch[np.nanargmin(part)]), int(stretch[np.nanargmax(part)])})
+        places += sorted({int(stretch[np.nanargmin(section)]), int(stretch[np.nanargmax(section)])})
     return np.array(places)
 
 

@@ -1,4 +1,4 @@
-"""What the page has computed in its processes: fits, backtests, forecasts, looks inside, and the post's experiment."""
+"""Computations in the page's processes: fits, backtests, forecasts, explanations, and the post's experiment."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 from seqcast.app.job_queue import OnEvent
 from seqcast.errors import SpecError
 
-# Models that a process has loaded at a time.
+# Most models that a process keeps loaded.
 LOADED_MODELS = 8
-# Windows that a look inside reads, the last of them whose sensitivities it takes, and neighbours of each.
-LOOKED_AT, SENSITIVE, NEIGHBOURS = 300, 32, 5
+# Windows of an explanation, the last of them whose sensitivity it takes, and neighbours of each.
+EXPLAINED, SENSITIVE, NEIGHBOURS = 300, 32, 5
 
 
 @dataclass(frozen=True)
 class FitOutcome:
-    """What came of a fit.
+    """The result of a fit.
 
     Args:
         forecast: The forecast, as from `Forecaster.predict`.
-        choice: What forecasts, and why, in words.
+        choice: The choice of candidates and its reason, in words.
         season_length: Steps of a season.
         interrupted: Whether it was stopped, and forecasts with the best so far.
     """
@@ -38,16 +38,16 @@ class FitOutcome:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a network looks at.
+    """The explanation of a network's forecasts.
 
     Args:
-        network: What it is, in words.
-        memory: For each step of the forecast, within how many of the last steps 95 % of the influence lies.
+        network: The network, in words.
+        memory: For each step of the forecast, the number of last steps with 95 % of the influence.
         by_step: The influence of each step of the past, the root mean square over the steps of the forecast.
-        covariates: How much of the influence each input has, as a share.
+        covariates: The fraction of the influence that each input has.
         nearest: The windows whose states are nearest to those of each window, nearest first.
         states: The first two principal components of the states, with series, cutoff and the value there.
-        explained: Which shares of the variance they hold.
+        explained: The fraction of the variance along each of them.
     """
 
     network: str
@@ -72,16 +72,16 @@ def fit(
     Args:
         emit: Called with each `TrainingEvent`.
         df: The rows.
-        ahead: The rows behind them, with what is known in advance; `None` without.
+        ahead: The rows after them, with the known future; `None` for none.
         options: Arguments of the `Forecaster`.
-        model_file: Where the fitted one is saved.
+        model_file: File for the fitted forecaster.
         time_limit: As for `Forecaster.fit`.
 
     Returns:
-        What came of it.
+        The result.
 
     Raises:
-        KeyboardInterrupt: It was stopped before there was anything to keep.
+        KeyboardInterrupt: It was stopped before there was any result.
     """
     from seqcast.forecaster import Forecaster, check_future_given
     from seqcast.training import listen
@@ -127,7 +127,7 @@ def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> A
     Args:
         model_file: The model.
         df: The rows to forecast from.
-        ahead: What is known in advance.
+        ahead: The known future.
         level: Levels of the intervals.
     """
     return _loaded(model_file).predict(df=df, future=ahead, level=level)
@@ -140,7 +140,7 @@ def write_report(model_file: Path, path: Path, df: Any, ahead: Any, backtested: 
         model_file: The model.
         path: The page.
         df: The rows to forecast from.
-        ahead: What is known in advance.
+        ahead: The known future.
         backtested: A frame from `backtest`, or `None`.
         title: Title of the page.
     """
@@ -148,14 +148,14 @@ def write_report(model_file: Path, path: Path, df: Any, ahead: Any, backtested: 
 
 
 def explain(model_file: Path, df: Any) -> Explanation | None:
-    """Look inside the first network of a model.
+    """Explain the forecasts of a model's first network.
 
     Args:
         model_file: The model.
         df: The rows that its windows are taken from.
 
     Returns:
-        What it looks at; `None` where there is no network.
+        The explanation; `None` where there is no network.
     """
     from seqcast.inspect import nearest, principal_components, sensitivity, states
 
@@ -163,16 +163,15 @@ def explain(model_file: Path, df: Any) -> Explanation | None:
     if not model.engines_:
         return None
     windows = model.model_inputs(df, step_size=1)
-    if len(windows) > LOOKED_AT:
-        windows = windows[np.linspace(0, len(windows) - 1, LOOKED_AT).astype(int)]
+    if len(windows) > EXPLAINED:
+        windows = windows[np.linspace(0, len(windows) - 1, EXPLAINED).astype(int)]
     depends = sensitivity(windows[-min(len(windows), SENSITIVE) :])
     influence = {name: float(np.square(depends.by_step(name)).sum()) for name in depends.features}
     for name in depends.future_features:
         future = float(np.square(depends.by_step(name, future=True)).sum())
         influence[name] = influence.get(name, 0.0) + future
     total = sum(influence.values()) or 1.0
-    seen = states(windows)
-    components = principal_components(seen, 2)
+    components = principal_components(states(windows), 2)
     first, second = components.points.T
     return Explanation(
         network="network trained on this table" if model.fitted_.trainings else "pretrained network",
@@ -199,7 +198,7 @@ def _load(path: Path, written: int) -> Any:  # noqa: ARG001
 
 # ---------------------------------------------------------------- the experiment of the post
 
-# What the decoder reads, as the page names it, by its name in `NetworkSpec`.
+# The page's words for each `decoder_input` of `NetworkSpec`.
 DECODERS = {
     "zeros": "zeros, as in the post",
     "teacher": "the truth while it learns (teacher forcing)",
@@ -207,18 +206,18 @@ DECODERS = {
 }
 WINDOWS, EPOCHS = 12_800, 10
 HORIZON = 15
-# Horizons for which the signal goes on.
+# Length of the signal's continuation, in horizons.
 BEYOND = 4
 TEST_SEED = 50_000
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a network makes of the signal after an epoch.
+    """A network's forecast of the signal after an epoch.
 
     Args:
         decoder: What its decoder reads.
-        epoch: Epochs that are over.
+        epoch: Number of finished epochs.
         forecast: Its forecast of the trained horizon, `[H]`.
     """
 
@@ -229,12 +228,12 @@ class Snapshot:
 
 @dataclass
 class SineOutcome:
-    """What the networks made of a signal that none of them saw.
+    """Forecasts of networks for a signal that none of them saw.
 
     Args:
         past: The signal's past, `[T]`.
-        truth: How it goes on, `[4 H]`.
-        forecasts: Each network's forecast of that, by what its decoder reads.
+        truth: The signal's continuation, `[4 H]`.
+        forecasts: Each network's forecast of it, by what its decoder reads.
         errors: The mean squared error of the trained horizon over many signals, over their variance.
         tokens: For the first network, the first two principal components of its last layer's states, step by step,
             `[steps, 2]`: while it reads the past, then while it writes.
@@ -248,14 +247,14 @@ class SineOutcome:
 
 
 def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0) -> SineOutcome:
-    """Let a small network for each kind of decoder learn random sines, and continue a signal that none of them saw.
+    """Train a small network for each kind of decoder on random sines, and continue a signal that none of them saw.
 
-    A training that is stopped keeps the best so far; networks that were not begun are left out.
+    A stopped training keeps its best weights; networks that were not begun are left out.
 
     Args:
         emit: Called with a `Snapshot` after each epoch.
         signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise` and `past`.
-        decoders: What the decoder reads, a network each.
+        decoders: What the decoder of each network reads.
         seed: Seed of everything random.
 
     Raises:
@@ -287,7 +286,7 @@ def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[st
             outcome.errors[decoder] = float(np.square(model.predict(unseen) - near).mean() / np.square(near).mean())
         if not outcome.tokens and outcome.forecasts:
             traced = trajectories(model.model_inputs(unseen[:1]), horizon=BEYOND * HORIZON)
-            states = np.concatenate([traced.states(part, 2)[0] for part in ("encoder", "decoder")])
+            states = np.concatenate([traced.states(submodule, 2)[0] for submodule in ("encoder", "decoder")])
             outcome.tokens = principal_components(states, 2).points.tolist()
         if stopped:
             break

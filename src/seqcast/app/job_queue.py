@@ -41,8 +41,8 @@ class Job:
     """A job that waits or runs; `JobQueue.submit` makes it.
 
     Args:
-        queue: Where it waits.
-        number: Its number there.
+        queue: Its queue.
+        number: Its number in the queue.
         future: Its result.
     """
 
@@ -51,11 +51,11 @@ class Job:
 
     @property
     def before(self) -> int:
-        """How many jobs run or wait before it."""
+        """Number of jobs before it, which run or wait."""
         return self.queue.jobs.index(self) if self in self.queue.jobs else 0
 
     def stop(self) -> None:
-        """Ask it to stop: a training keeps the best so far, and a job that waits is dropped at its turn."""
+        """Ask it to stop: a training keeps its best weights, and a waiting job is dropped at its turn."""
         if self in self.queue.jobs:
             self.queue.send(self.number)
 
@@ -63,25 +63,25 @@ class Job:
         """Wait for its result.
 
         Raises:
-            StoppedError: It was stopped before there was any.
+            StoppedError: It was stopped before there was any result.
             WorkerDiedError: The process has died.
-            Exception: Whatever it raised.
+            Exception: The function raised it.
         """
         try:
-            # A page that is closed while it waits does not take the job from its queue.
+            # The job stays in its queue when the page that waits for it is closed.
             return await asyncio.shield(asyncio.wrap_future(self.future))
         except BrokenExecutor as error:
             raise WorkerDiedError.with_advice() from error
 
 
 class JobQueue:
-    """The jobs of one process, which the first of them starts, and the first one after it has died starts again.
+    """The jobs of one process; a job starts the process if there is none, or if it has died.
 
     Args:
         max_waiting: Most jobs that wait for the one that runs.
 
     Attributes:
-        jobs: Those that run or wait, in their order.
+        jobs: Jobs that run or wait, in order.
 
     Example:
         >>> JobQueue(max_waiting=2).jobs
@@ -96,7 +96,7 @@ class JobQueue:
         self._pool: ProcessPoolExecutor | None = None
 
     def submit(self, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None) -> Job:
-        """Take a job.
+        """Add a job.
 
         Args:
             function: A function of a module, called in the process as `function(*arguments)`.
@@ -108,7 +108,7 @@ class JobQueue:
             The job.
 
         Raises:
-            QueueFullError: Too many wait.
+            QueueFullError: Too many jobs wait.
         """
         if len(self.jobs) > self.max_waiting:
             expected = f"at most {self.max_waiting} computations that wait"
@@ -132,13 +132,13 @@ class JobQueue:
             self._pipe.send(message)
 
     def close(self) -> None:
-        """End the process; what waits fails."""
+        """End the process; waiting jobs fail."""
         if self._pool is not None:
             self.send(None)
             self._pool.shutdown()
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run a function in the process, or in a new one where there is none that lives; it is no job to wait for.
+        """Run a function outside of the queue; a process that is missing or has died is started.
 
         Args:
             function: A function of a module.
@@ -173,7 +173,7 @@ class JobQueue:
 
 
 class _Process:
-    """What the process knows of its jobs."""
+    """The jobs of the process and its pipe."""
 
     pipe: Connection
     running: int | None = None
@@ -191,7 +191,7 @@ def _begin(pipe: Connection) -> None:
 
 
 def _listen() -> None:
-    """Stop the jobs that are to stop; end with the page's process, however that ends."""
+    """Stop jobs on request; end with the page's process, also if that is killed."""
     with contextlib.suppress(EOFError, OSError):
         while (number := _Process.pipe.recv()) is not None:
             _Process.stopped.add(number)
@@ -204,7 +204,7 @@ def _listen() -> None:
 def _interrupt() -> None:
     """Raise `KeyboardInterrupt` in the main thread.
 
-    Where that waits for other processes, only a signal that is sent to that very thread wakes it.
+    While that waits for other processes, only a signal to the thread itself wakes it.
     """
     main = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and main is not None:
@@ -214,11 +214,11 @@ def _interrupt() -> None:
 
 
 def _run(number: int, has_events: bool, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run a job; what it raises can be sent."""
+    """Run a job, whose errors become ones that can be pickled."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            # It is set before the look at the stops, which are added before they look at it: none is missed.
+            # No stop is missed: `running` is set before `stopped` is read, and `_listen` does both the other way round.
             _Process.running = number
             if number in _Process.stopped:
                 raise KeyboardInterrupt
@@ -227,7 +227,7 @@ def _run(number: int, has_events: bool, function: Callable[..., Any], *arguments
             _Process.running = None
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
-        raise StoppedError("it was stopped before there was anything to keep") from None
+        raise StoppedError("it was stopped before there was any result") from None
     except Exception as error:
         raise _sendable(error) from error
 
@@ -238,7 +238,7 @@ def _emit(number: int, event: Any) -> None:
 
 
 def _sendable(error: Exception) -> Exception:
-    """Return an error as it is, or in words where pickle cannot make it again."""
+    """Return an error, or its words if it cannot be pickled."""
     try:
         return pickle.loads(pickle.dumps(error))  # type: ignore[no-any-return]
     except Exception:

@@ -1,4 +1,4 @@
-"""Recipes: the Python script and the command line that repeat what was done on the page."""
+"""Recipes: the Python script and the command line that repeat the forecast of the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMN_OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
 def needs_rows(table: Table) -> bool:
     """Return whether the recipes read the rows that were forecast from, `rows.csv`, and not the visitor's own file.
 
-    They do where some of the file was left out: rows that only say what is known in advance, or series of a wide table.
+    They do where the forecast leaves out some of the file: rows of the known future, or series of a wide table.
 
     Args:
         table: The visitor's table.
@@ -41,10 +41,10 @@ def script_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     Args:
         table: The visitor's table.
         frame: Its series.
-        asked: What the forecast was asked with.
+        asked: The options of the forecast.
 
     Returns:
-        The script; it reads the table from the folder that it is run in.
+        The script, which reads the table from the current folder.
     """
     reading: dict[str, Any] = {"": Code(f"Path({file_name(table)!r})"), "columns": Code("columns")}
     if _dialect(table):
@@ -73,7 +73,7 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     Args:
         table: The visitor's table.
         frame: Its series.
-        asked: What the forecast was asked with.
+        asked: The options of the forecast.
     """
     words = ["seqcast", "forecast", file_name(table), "-H", str(asked.horizon)]
     for name, value in _changed(frame.columns).items():
@@ -94,12 +94,12 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
 
 
 def _changed(spec: Any) -> dict[str, Any]:
-    """Return the fields of a frozen value that differ from the usual ones."""
+    """Return the fields of a frozen value that differ from their defaults."""
     usual = type(spec)()
     given = {each.name: getattr(spec, each.name) for each in fields(spec)}
     return {name: value for name, value in given.items() if value != getattr(usual, name)}
 
 
 def _dialect(table: Table) -> dict[str, Any]:
-    """Return what a person has said of how the file is written that the recipes read."""
+    """Return the options of the dialect that the visitor gave for the file of the recipes."""
     return {} if needs_rows(table) else _changed(table.dialect)

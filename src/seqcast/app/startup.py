@@ -1,4 +1,4 @@
-"""How the page starts: one FastAPI application with the page and the server's API, and its server."""
+"""The start of the page: one FastAPI application with the page and the server's API, and its server."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from seqcast.app.visitors import MEBIBYTE, AppSettings, Sessions
 from seqcast.runtime import require
 
-# How long a visitor may be away, as when a laptop sleeps, before the session goes.
+# The session of a visitor who is away for longer ends; a laptop may sleep for a while.
 RECONNECT_SECONDS = 60.0
-# What the paths of NiceGUI begin with that take files.
+# Prefix of the paths of NiceGUI that take files.
 UPLOADS = "/_nicegui/client/"
 
 
@@ -21,11 +21,11 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
     """Return the application with the API of `seqcast serve` and the page.
 
     Args:
-        settings: How the page is served.
-        first: A file that each visitor begins with.
+        settings: Address and limits of the page.
+        first: File to open for each visitor.
 
     Returns:
-        A FastAPI application; there can be one in a process, since NiceGUI has one.
+        A FastAPI application; a process can have only one, since NiceGUI has one.
 
     Raises:
         MissingPackageError: The extra `app` is not installed.
@@ -61,9 +61,9 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
     """Serve the page until the process is interrupted.
 
     Args:
-        settings: How it is served.
-        first: A file that each visitor begins with.
-        browse: Whether to open it in the browser.
+        settings: Address and limits of the page.
+        first: File to open for each visitor.
+        browse: Whether to open the page in the browser.
 
     Raises:
         MissingPackageError: The extra `app` is not installed.
@@ -73,7 +73,7 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
     from seqcast.serve import address_of, listen, server_of
 
     listener = listen(settings.host, settings.port)
-    # A browser of this machine cannot go to "all addresses".
+    # A browser cannot open the address that stands for all addresses.
     url = address_of(listener).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
     server = server_of(create_page_app(settings, first), settings.of_api)
     print(f"The page is at {url} (Ctrl-C ends it)", flush=True)

@@ -1,4 +1,4 @@
-"""How the page looks: its colours, headings, charts that can be read aloud, tables, and problems in plain words."""
+"""The look of the page: colours, headings, tables, charts with texts for screen readers, problems in plain words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Named = TypeVar("Named", bound=ui.element)
 
 # Dark enough for white text on it, and light enough on a dark page.
 PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
-# Lines that a dark page would swallow.
+# Lines that are hard to see on a dark page.
 ON_DARK = {GUIDE: "#b4b4b4", TRUTH: "#56B4E9"}
 DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
-# Units of frequencies, by pandas' names of them; S and E, for the start or the end of a period, are left out.
+# Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
 STEPS = {
     "s": "second",
     "min": "minute",
@@ -52,7 +52,7 @@ STYLE = """
 
 
 def set_style() -> None:
-    """Set the colours and styles of the page, and how its buttons and fields look."""
+    """Set the colours and styles of the page, its buttons and its fields."""
     ui.colors(primary=PRIMARY, negative=NEGATIVE, positive=POSITIVE)
     ui.add_css(STYLE)
     ui.button.default_props("no-caps")
@@ -61,15 +61,15 @@ def set_style() -> None:
 
 
 def heading(text: str, level: int = 2) -> None:
-    """Write a heading that screen readers know as one.
+    """Write a heading that screen readers recognise.
 
     Args:
         text: The heading.
-        level: 1 for the page's, 2 for a panel's, 3 within one.
+        level: 1 for the page, 2 for a panel, 3 within a panel.
     """
-    with ui.element(f"h{level}").classes("font-medium m-0") as written:
+    with ui.element(f"h{level}").classes("font-medium m-0") as element:
         ui.label(text)
-    written.classes("text-lg" if level == 3 else "text-xl")
+    element.classes("text-lg" if level == 3 else "text-xl")
 
 
 def note(text: str) -> ui.label:
@@ -81,36 +81,36 @@ def note(text: str) -> ui.label:
     return ui.label(text).classes("seqcast-muted")
 
 
-def named(element: Named, said: str) -> Named:
+def named(element: Named, alt: str) -> Named:
     """Give an element a name for screen readers, and return it.
 
-    The name is assigned. In a text of props, the name of a column could begin another prop, which `:` runs as a script.
+    The name is assigned: in the text of `props`, a column's name could begin another prop, which `:` runs as a script.
 
     Args:
         element: The element.
-        said: Its name.
+        alt: The name.
     """
-    element.props["aria-label"] = said
+    element.props["aria-label"] = alt
     return element
 
 
 def panel_card() -> ui.card:
-    """Return a card, in which a section of a panel is written."""
+    """Return a card for a section of a panel."""
     return ui.card().props("flat bordered").classes("w-full gap-3")
 
 
-def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem") -> ui.echart:
-    """Draw a chart, with its text for those who do not see it.
+def show_chart(options: dict[str, Any], alt: str, *, dark: bool, height: str = "24rem") -> ui.echart:
+    """Draw a chart, with a text for screen readers.
 
     Args:
         options: Options of ECharts.
-        said: What the chart shows, in a sentence.
+        alt: What the chart shows, in a sentence.
         dark: Whether the page is dark.
         height: Its height.
     """
     chart = ui.echart(_inked(options, dark)).classes("seqcast-chart").props("role=img")
     chart.style["height"] = height
-    return named(chart, said)
+    return named(chart, alt)
 
 
 def redraw(chart: ui.echart, options: dict[str, Any], *, dark: bool) -> None:
@@ -127,7 +127,7 @@ def redraw(chart: ui.echart, options: dict[str, Any], *, dark: bool) -> None:
 
 
 def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
-    """Return the options with text and lines that can be seen on the page."""
+    """Return the options with text and lines in colours that are visible on the page."""
     ink, faint = (LIGHT_TEXT, "#555555") if dark else (DARK_TEXT, "#dddddd")
     if dark:
         text = json.dumps(options)
@@ -144,19 +144,19 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
     return inked
 
 
-def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], said: str, wrong: Any = None) -> None:
-    """Write a table; where it is wider than the page it is moved sideways, also by the keyboard.
+def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], alt: str, wrong: Any = None) -> None:
+    """Write a table; one wider than the page scrolls sideways, also by the keyboard.
 
     Args:
         names: Names of the columns.
-        rows: The cells: values, or functions that write what is in a cell.
-        said: What the table holds.
-        wrong: Row and column of the cell that something is wrong with.
+        rows: The cells: values, or functions that write them.
+        alt: What the table shows.
+        wrong: Row and column of a wrong cell.
     """
     columns = [{"name": str(place), "label": name, "field": "", "align": "left"} for place, name in enumerate(names)]
     table = ui.table(columns=columns, rows=[]).classes("seqcast-table")
     table.props("flat bordered dense separator=cell hide-bottom tabindex=0 role=region")
-    with named(table, said), table.add_slot("top-row"):
+    with named(table, alt), table.add_slot("top-row"):
         for place, row in enumerate(rows):
             with ui.table.row():
                 for column, value in enumerate(row):
@@ -176,7 +176,7 @@ def _text(value: Any) -> str:
 
 
 def spoken_step(frequency: str | int | None) -> str:
-    """Return how far the rows of a series are from each other, as people say it.
+    """Return the step between the rows of a series in everyday words.
 
     Args:
         frequency: A pandas alias, a whole number of steps, or `None`.
@@ -195,7 +195,7 @@ def spoken_step(frequency: str | int | None) -> str:
 
 
 def explain_problem(error: BaseException) -> str:
-    """Return what went wrong in words for somebody who does not program.
+    """Return an error in words for people who do not program.
 
     Args:
         error: The error.
@@ -213,7 +213,7 @@ def explain_problem(error: BaseException) -> str:
         where = f"{error.where}: " if error.where else ""
         text = f"{where}expected {error.expected}, received {error.received}."
     path = getattr(error, "path", None)
-    text = text if path is None else text.replace(path, Path(path).name)  # the folder is nothing to a visitor
+    text = text if path is None else text.replace(path, Path(path).name)  # a visitor does not know the folder
     return text[:1].upper() + text[1:]
 
 
@@ -222,7 +222,7 @@ def problem_card(error: BaseException, more: Callable[[], Any] | None = None) ->
 
     Args:
         error: The error.
-        more: Writes what belongs to it below; its hint if `None`.
+        more: Writes the text below it; `None` writes the error's hint.
     """
     with panel_card().props("role=alert").classes("border-2").style("border-color: var(--q-negative)"):
         with ui.row().classes("items-center no-wrap"):

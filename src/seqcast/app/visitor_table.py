@@ -1,4 +1,4 @@
-"""A visitor's table: its file, what its columns are, the series that they give, and what is known of their future."""
+"""A visitor's table: its file, the roles of its columns, its series and their known future."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns,
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
-# What a column can be, in words.
+# The roles of columns, in words.
 ROLES: Mapping[str, str] = {
     "time": "time",
     "unique_id": "name of the series",
@@ -25,7 +25,7 @@ ROLES: Mapping[str, str] = {
     "future": "known in advance",
     "ignore": "leave out",
 }
-# Rows of a table that is taken.
+# Most rows of a table.
 MOST_ROWS = 5_000_000
 # The roles of covariates.
 COVARIATES = ("static", "past", "future")
@@ -33,7 +33,7 @@ COVARIATES = ("static", "past", "future")
 
 @dataclass(frozen=True)
 class Roles:
-    """What each column of a table is.
+    """The roles of a table's columns.
 
     Args:
         of: The role of each column, one of `ROLES`, by its name.
@@ -72,7 +72,7 @@ class Roles:
         return tuple(name for name, each in self.of.items() if each == role)
 
     def changed(self, name: str, role: str) -> Roles:
-        """Return the roles with one changed; a role that only one column can have is taken from the other.
+        """Return the roles with one changed; a role that only one column can have is taken from the other column.
 
         Args:
             name: The column.
@@ -88,7 +88,7 @@ class Roles:
         """The names for a forecaster.
 
         Raises:
-            DataError: A column is missing that every table has.
+            DataError: A column that every table needs is missing.
         """
         for role in ("time", "value"):
             if not self.names(role):
@@ -103,13 +103,13 @@ class Roles:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that was read, before it is decided what its columns are.
+    """A table as it was read, with guesses of its columns' roles.
 
     Args:
         path: Its file.
-        raw: Its columns as they are.
-        roles: What they are taken for.
-        dialect: How its file is written, as far as a person has said so.
+        raw: Its columns as they were read.
+        roles: The roles of its columns.
+        dialect: Format of the file, as far as the visitor gave it.
     """
 
     path: Path
@@ -123,7 +123,7 @@ class Table:
 
         Args:
             path: The file.
-            dialect: How it is written, as far as is known.
+            dialect: Its format, as far as the visitor gave it.
 
         Raises:
             DataError: It is no table, or too long.
@@ -138,7 +138,7 @@ class Table:
 
     @property
     def understood(self) -> str:
-        """How the file was read, where that is not the usual way."""
+        """The format in which the file was read, where it is unusual."""
         return str(self.raw.attrs.get(UNDERSTOOD, ""))
 
     def frame(self) -> VisitorFrame:
@@ -157,14 +157,14 @@ class Table:
         try:
             facts = describe(frame, columns)
         except DataError as error:
-            # Rows were sorted: the index says where they are in the file.
+            # Rows were sorted; the index has their places in the file.
             error.row = None if error.row is None else int(frame.index[error.row])
             raise
         problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
         return VisitorFrame(frame, ahead, columns, roles, facts, problems)
 
     def _problem(self, series: Any, error: DataError, frame: Any) -> str:
-        """Return what is wrong with a series, in words, with its place in the file."""
+        """Return a problem of a series in words, with its place in the file."""
         place = "" if error.column is None else f", column {error.column}"
         place += "" if error.row is None else f", row {row_in_file(self.path, frame, error.row)}"
         return f"{series}{place}: expected {error.expected}, received {error.received}."
@@ -172,15 +172,15 @@ class Table:
 
 @dataclass(frozen=True)
 class VisitorFrame:
-    """Series that are ready to be forecast, and what is known of them.
+    """Series that are ready to be forecast, with their known future and facts about them.
 
     Args:
         df: The rows whose values are known, or missing between known ones.
-        ahead: The rows behind them, for which only the columns known in advance are given; `None` without such rows.
+        ahead: The rows after them, with the columns that are known in advance; `None` for none.
         columns: Names of its columns.
-        roles: What the others are.
-        facts: Facts about the series in which nothing is wrong.
-        problems: What is wrong with the others, in words.
+        roles: Roles of its columns.
+        facts: Facts about the series without problems.
+        problems: Problems of the other series, in words.
     """
 
     df: Any
@@ -197,7 +197,7 @@ class VisitorFrame:
 
     @property
     def covariates(self) -> dict[str, tuple[str, ...]]:
-        """The columns besides time, name and value that are read, by their role."""
+        """The names of the covariates by role."""
         return {role: self.roles.names(role) for role in COVARIATES if self.roles.names(role)}
 
     @cached_property
@@ -224,7 +224,7 @@ class VisitorFrame:
         return is_outlier(self.series(name)[1])
 
     def options(self) -> dict[str, Any]:
-        """Return the arguments of a `Forecaster` that say what the columns are."""
+        """Return the arguments of a `Forecaster` that describe the columns."""
         covariates = {f"{role}_covariates": names for role, names in self.covariates.items()}
         skipping = {"on_bad_series": "skip"} if self.problems else {}
         return {**skipping, "columns": self.columns, **covariates}
@@ -242,7 +242,7 @@ def rows_of(table: Any, columns: Columns, name: str) -> Any:
 
 
 def _split_ahead(frame: Any, columns: Columns, future: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return the rows up to each series' last known value, and those behind it."""
+    """Return the rows up to each series' last known value, and those after it."""
     ordered = frame.sort_values([columns.unique_id, columns.ds], kind="stable")
     known = ordered[columns.value].notna()
     until = known[::-1].groupby(ordered[columns.unique_id][::-1], sort=False).cummax()[::-1]
@@ -253,7 +253,7 @@ def _split_ahead(frame: Any, columns: Columns, future: tuple[str, ...]) -> tuple
 
 
 def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
-    """Return a row for each step ahead: what the table says of it, and else what was a season before.
+    """Return a row for each step ahead, with the table's values or else those of a season before.
 
     Args:
         frame: The series.
@@ -268,17 +268,17 @@ def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
     frequency = frame.facts.frame.frequency
     if not names or frequency is None:
         return None
-    parts = []
+    repeated = []
     for name, rows in frame.df.groupby(columns.unique_id, sort=False):
         rows = rows.sort_values(columns.ds)
         # Where a series is shorter than a season, its last value goes on.
         season = min(max(1, frame.facts.season_length), len(rows))
         places = len(rows) - season + np.arange(horizon) % season
-        part = rows[list(names)].ffill().iloc[places].reset_index(drop=True)
-        part.insert(0, columns.ds, frequency.following(pd.Index(rows[columns.ds].iloc[-1:]), horizon))
-        part.insert(0, columns.unique_id, name)
-        parts.append(part)
-    assumed = pd.concat(parts, ignore_index=True)
+        season_rows = rows[list(names)].ffill().iloc[places].reset_index(drop=True)
+        season_rows.insert(0, columns.ds, frequency.following(pd.Index(rows[columns.ds].iloc[-1:]), horizon))
+        season_rows.insert(0, columns.unique_id, name)
+        repeated.append(season_rows)
+    assumed = pd.concat(repeated, ignore_index=True)
     if frame.ahead is None:
         return assumed
     keys = [columns.unique_id, columns.ds]
@@ -293,7 +293,7 @@ def changed_ahead(ahead: Any, frame: VisitorFrame, series: str, *, step: int, co
         ahead: The steps ahead.
         frame: The series.
         series: Name of the series.
-        step: Which of its steps, from 0.
+        step: The step, from 0.
         column: The column.
         value: The new value.
     """

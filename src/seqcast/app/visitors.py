@@ -1,4 +1,4 @@
-"""Visitors of the page: how many there may be, and what each has: a table, what was asked for, and what came of it."""
+"""Visitors of the page: their limits, and each session with its table, the options of a forecast and its results."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ LONGEST_NAME = 60
 BALANCED_SECONDS, SECONDS_A_WINDOW = 20.0, 0.0015
 # Three networks and more, measured on the first two of these.
 BEST_FACTOR = 5.0
-# Seconds until the pretrained network is ready, and the series that it forecasts in one.
+# Seconds until the pretrained network is ready, and series that it forecasts in a second.
 QUICK_SECONDS, SERIES_A_SECOND = 4.0, 400.0
 
 
 @dataclass(frozen=True)
 class AppSettings:
-    """How the page is served.
+    """Address and limits of the page.
 
     Args:
         host: Address to listen at; that of this machine alone by default.
         port: Port; 0 takes a free one.
-        max_upload: Size of a file that is taken, in bytes.
-        max_sessions: Visitors at a time, each with tables and models of its own.
-        max_waiting: Trainings that wait for their turn; one more is refused.
+        max_upload: Largest file, in bytes.
+        max_sessions: Most visitors at a time, each with tables and models of their own.
+        max_waiting: Most trainings that wait for their turn; one more is refused.
         allow_open: Whether other machines may use the page, which knows no passwords.
         allow_host: As for `ServerSettings`.
 
@@ -79,17 +79,17 @@ class AppSettings:
 
 
 class SessionLimitError(SeqcastError):
-    """As many visitors are here as the settings allow."""
+    """There are as many visitors as the settings allow."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a visitor asks for.
+    """The options of a visitor's forecast.
 
     Args:
         horizon: Steps to forecast.
         level: Levels of the intervals, in per cent.
-        effort: How much is tried.
+        effort: As for `Forecaster`.
         time_limit: As for `Forecaster.fit`; `None` without.
     """
 
@@ -110,17 +110,17 @@ class Asked:
 
 @dataclass(eq=False)
 class Session:
-    """What a visitor has, in a folder of their own that goes with them.
+    """A visitor's work, in a folder that is removed when they leave.
 
     Args:
         folder: The folder.
         table: The table; `None` before there is one.
         frame: Its series; `None` while something is wrong with them.
-        asked: What was asked for.
-        fitted: What the last fit was asked with; `None` before.
-        outcome: What came of the last fit.
-        backtest: What came of the last backtest.
-        explanation: What came of the last look inside.
+        asked: The options that the page shows.
+        fitted: The options of the last fit; `None` before one.
+        outcome: The result of the last fit.
+        backtest: The result of the last backtest.
+        explanation: The explanation of the last fit.
     """
 
     folder: Path
@@ -134,61 +134,61 @@ class Session:
 
     @property
     def model_file(self) -> Path:
-        """Where the fitted model is."""
+        """The file of the fitted model."""
         return self.folder / "model.seqcast"
 
     @property
     def used(self) -> Asked:
-        """What the last fit was asked with; before a fit, what is asked for."""
+        """The options of the last fit; before one, those that the page shows."""
         return self.fitted or self.asked
 
     @property
     def forecasted(self) -> tuple[VisitorFrame, FitOutcome] | None:
-        """The series and what came of the last fit; `None` before there is a forecast."""
+        """The series and the result of the last fit; `None` before there is a forecast."""
         return None if self.frame is None or self.outcome is None else (self.frame, self.outcome)
 
     def store(self, name: str, content: bytes) -> Path:
-        """Write a file that was uploaded into the session's folder.
+        """Write an uploaded file into the session's folder.
 
         Args:
             name: Its name, of which only the last component is taken.
-            content: What is in it.
+            content: Its bytes.
 
         Returns:
-            Where it is.
+            Its path.
         """
         name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2][-LONGEST_NAME:]
         path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
-        shutil.rmtree(path.parent, ignore_errors=True)  # the file before it
+        shutil.rmtree(path.parent, ignore_errors=True)  # the previous file
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: file.write(content))
         return path
 
     def take(self, table: Table) -> None:
-        """Take a table, in place of the one before and all that came of it.
+        """Take a table, which replaces the previous one and all its results.
 
         Args:
             table: The table.
 
         Raises:
-            DataError: Something in it is wrong; it stays, without series, so that it can be mended.
+            DataError: Something in it is wrong; the table stays, without series, to be mended.
         """
         self.table, self.frame = table, None
         self.fitted = self.outcome = self.backtest = self.explanation = None
         self.frame = table.frame()
 
     def take_outcome(self, asked: Asked, outcome: FitOutcome) -> None:
-        """Take what came of a fit; what was known of the one before goes.
+        """Take the result of a fit, and remove what followed from the previous one.
 
         Args:
-            asked: What it was asked with.
-            outcome: What came of it.
+            asked: The options of the fit.
+            outcome: Its result.
         """
         self.fitted, self.outcome = asked, outcome
         self.backtest = self.explanation = None
 
     def ask(self, **changes: Any) -> None:
-        """Change what is asked for.
+        """Change the options.
 
         Args:
             changes: Fields of `Asked`.
@@ -199,10 +199,10 @@ class Session:
 class Sessions:
     """All visitors, and the two processes that compute for them.
 
-    Trainings wait for each other in one process; forecasts and looks inside, which take moments, have another.
+    One process runs trainings in turn; another one runs forecasts and explanations, which take moments.
 
     Args:
-        settings: How many there may be.
+        settings: Limits of the page.
     """
 
     def __init__(self, settings: AppSettings) -> None:
@@ -246,12 +246,12 @@ class Sessions:
 
 
 def estimate_seconds(frame: VisitorFrame, horizon: int, effort: str) -> float:
-    """Return about how many seconds a fit takes, by the number of windows that it would train on.
+    """Estimate the seconds of a fit by the number of its training windows.
 
     Args:
         frame: The series.
         horizon: Steps to forecast.
-        effort: How much is tried.
+        effort: As for `Forecaster`.
     """
     facts = frame.facts.series
     if effort == "quick":
@@ -261,7 +261,7 @@ def estimate_seconds(frame: VisitorFrame, horizon: int, effort: str) -> float:
 
 
 class Pace:
-    """How much faster or slower this machine is than the one that the estimates are of, learnt from fits.
+    """The ratio of measured to estimated seconds on this machine, learnt from fits.
 
     Example:
         >>> pace = Pace()
@@ -274,7 +274,7 @@ class Pace:
         self.factor = 1.0
 
     def learn(self, *, estimated: float, measured: float) -> None:
-        """Take a fit into account: half of what it says.
+        """Move the factor half-way to the ratio of a fit, by order of magnitude.
 
         Args:
             estimated: Seconds that it should have taken.
@@ -285,7 +285,7 @@ class Pace:
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration as people say it.
+    """Return a duration in everyday words.
 
     Args:
         seconds: The duration.

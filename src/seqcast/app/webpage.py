@@ -1,4 +1,4 @@
-"""The page: a header, a panel a question, and a session for each visitor."""
+"""The page: its header, its panels, and a session for each visitor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqcast.app.theme import heading, problem_card, set_style
 from seqcast.app.visitors import Sessions
 from seqcast.errors import SeqcastError
 
-# The panels by name, with what their tabs say and the icon of each.
+# Text and icon of each tab, and its panel, by name.
 PANELS: dict[str, tuple[str, str, Any]] = {
     "data": ("Data", "table_chart", DataPanel),
     "forecast": ("Forecast", "show_chart", ForecastPanel),
@@ -42,12 +42,12 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
 
     Args:
         sessions: The visitors.
-        first: A file that each visitor begins with.
+        first: File to open for each visitor.
     """
 
     @ui.page("/", title="seqcast", language="en-US")
     async def page(client: Client) -> None:
-        """Build the page of a visitor, once the browser has connected: who asks for it and never does costs nothing."""
+        """Build the page of a visitor once the browser has connected; a request without a browser costs nothing."""
         set_style()
         dark = ui.dark_mode(value=None)
         await client.connected(CONNECTING_SECONDS)
@@ -64,7 +64,7 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
         panels = {name: kind(context) for name, (_, _, kind) in PANELS.items()}
         client.on_delete(lambda: _leave(context, panels))
         switch = _build(context, panels)
-        # The browser says what it prefers; from then on the switch does.
+        # The browser's preference comes first; later the switch decides.
         preferred = False
         with contextlib.suppress(TimeoutError):
             preferred = await ui.run_javascript(
@@ -79,12 +79,12 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
 
 
 def _leave(context: Context, panels: dict[str, Any]) -> None:
-    """End a visitor's session and what is computed for it."""
+    """End a visitor's session and its jobs."""
     for panel in panels.values():
         if isinstance(panel, JobPanel) and panel.job is not None:
             panel.job.stop()
     context.sessions.close(context.session)
-    RefreshableTarget.current_target = None  # the section of a page that was written last
+    RefreshableTarget.current_target = None  # it keeps the section that was written last in memory
 
 
 def _build(context: Context, panels: dict[str, Any]) -> ui.switch:

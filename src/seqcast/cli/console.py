@@ -1,7 +1,7 @@
-"""What a command prints: results to standard output, lines about the work and errors to standard error.
+"""Printing of commands: results to standard output, notes and errors to standard error.
 
-An error is worded for a person at a terminal, who holds files and types options. Its place is put together from the
-fields of a `DataError`, its options and rows from those that its phrases mention; no message is taken apart.
+An error is worded for a person at a terminal, who has files and types options. Its place comes from the fields of a
+`DataError`, its options and rows from those that its phrases mention; no message is parsed.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from seqcast.errors import (
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
 
-# What a terminal would obey, or write from right to left, is shown as its code: names of series may hold it.
+# Characters that control a terminal, or the direction of writing, are shown as codes: names of series may have them.
 _CONTROLS = {
     code: repr(chr(code))[1:-1] for code in range(0x2070) if category(chr(code)) in ("Cc", "Cf") and code not in (9, 10)
 }
-# A colon is a colon: names of series may hold what would else become a picture.
+# Text between colons in names of series stays text, and becomes no emoji.
 _OUTPUT = Console(emoji=False)
 _ERRORS = Console(stderr=True, emoji=False)
 
-# Series that are listed as left out.
+# Most skipped series that are listed.
 MOST_SKIPPED = 5
 
-# What an argument in Python is called at the command line, where that is not its own name.
+# Options of arguments in Python, where their names differ.
 RENAMED = {
     "columns": "--id, --time, --value",
     "columns.unique_id": "--id",
@@ -65,10 +65,10 @@ RENAMED = {
     "address": "--ray",
 }
 
-# Options of fit that hints speak of at other commands.
+# Options of fit, which hints of other commands mention.
 _OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
 
-# What to do, for those who hold a file, where Python's words are about code.
+# Remedies for people with a file, in place of those about code.
 _REMEDIES = {
     "convert": "Convert the column.",
     "correct": "Correct it, or leave the cell empty where there is no number.",
@@ -107,7 +107,7 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str
     """
     table = Table()
     for number, heading in enumerate(headings):
-        # In a narrow terminal a number goes on in the next line, where it would else lose its end.
+        # In a narrow terminal a number wraps; otherwise it would lose its end.
         table.add_column(_shown(heading), justify="left" if number < names else "right", overflow="fold")
     for cells in rows:
         table.add_row(*map(_shown, cells))
@@ -120,16 +120,16 @@ def _shown(cell: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print a line about the work.
+    """Print a note.
 
     Args:
-        text: The line.
+        text: The note.
     """
     _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(text: str) -> None:
-    """Print what went wrong.
+    """Print an error.
 
     Args:
         text: The message.
@@ -143,14 +143,14 @@ def print_error(text: str) -> None:
 
 @contextlib.contextmanager
 def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
-    """Let errors about frames name the files that the frames were read from.
+    """Reword errors about frames, so that they name the files of the frames.
 
     Args:
         tables: A file and its frame, by the argument that takes the frame; the file is `None` where the argument is not
             given, and the frame is `None` where its rows are not those of the file.
 
     Raises:
-        DataError: The same error, worded for those who hold the file.
+        DataError: The same error, about the file.
     """
     try:
         yield
@@ -163,7 +163,7 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
 
 
 def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
-    """Print what is wrong with the first of the series that a fit left out.
+    """Print the problems of the first series that a fit skipped.
 
     Args:
         model: The fitted model.
@@ -193,7 +193,7 @@ def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
         return text.with_rows(name_row) if isinstance(text, Phrase) else text
 
     hint = error.hint
-    # The rows of a file without ids may be those of several series, which do not go on with each other.
+    # A file without ids may have several series, whose rows do not follow each other.
     is_one = frame is not None and frame.attrs.get(ONE_SERIES)
     if is_one and isinstance(hint, Phrase) and hint.remedy in ("deduplicate", "sort"):
         hint = (
@@ -213,7 +213,7 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
 
     Args:
         error: The error.
-        options: The options of the command that runs; those that it lacks are said to be options of fit.
+        options: The options of the running command; others are called options of fit.
 
     Example:
         >>> word_error(SpecError("context_length", expected="a whole number >= 1", received="0"))
@@ -223,21 +223,21 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
         'y, row 3: expected a value, received none. Take --missing fill.'
     """
 
-    def word(part: Option | Row) -> str:
-        return _word_option(part, options) if isinstance(part, Option) else str(part)
+    def word(mention: Option | Row) -> str:
+        return _word_option(mention, options) if isinstance(mention, Option) else str(mention)
 
     where = error.where
     if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None and error.path is None):
         where = _flag(where, options) or where
     if isinstance(error, DataError) and error.option is not None and (flag := _flag(error.option, options)):
         where = compose_place(option=flag, column=error.column, row=error.row, series=error.series)
-    parts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
-    worded = {name: text.worded(word, _REMEDIES) if isinstance(text, Phrase) else text for name, text in parts.items()}
+    texts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
+    worded = {name: text.worded(word, _REMEDIES) if isinstance(text, Phrase) else text for name, text in texts.items()}
     return compose_message(where, **worded)
 
 
 def _flag(name: str, options: Collection[str]) -> str | None:
-    """Return what an argument is called at the command that runs, or else at fit; `None` if it is no option there."""
+    """Return an argument's option at the running command, or else at fit; `None` if it has none."""
     if name == "future" and "--future-file" in options:
         return "--future-file"  # where --future names columns
     flags = RENAMED.get(name) or f"--{name.replace('_', '-')}"

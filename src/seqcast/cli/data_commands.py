@@ -1,4 +1,4 @@
-"""`seqcast describe`, `plot` and `partition`: what a file holds, its picture, and tables larger than memory."""
+"""`seqcast describe`, `plot` and `partition`: facts about a file, its picture, and tables larger than memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def describe(
     figure: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and what is wrong.
+    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and their problems.
 
     For example:
 
@@ -33,9 +33,9 @@ def describe(
 
     Args:
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
-        horizon: Say also what a fit for this number of steps would do.
+        horizon: Describe also the fit for this number of steps.
         as_json: Print JSON, with the facts of each series.
         figure: PNG, SVG or PDF file for a picture.
         force: Write also over a file of another kind, or one that was read.
@@ -45,18 +45,18 @@ def describe(
 
     check_figures(figure, read=[data], force=force)
     frame = files.read(data, options.columns)
-    found: Any
+    described: Any
     with in_files(df=(data, frame)):
         if horizon is None:
-            found = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
+            described = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
         else:
-            found = options.forecaster(horizon).describe(frame)
+            described = options.forecaster(horizon).describe(frame)
     if as_json:
-        print_json(found.to_dict())
+        print_json(described.to_dict())
     else:
-        print_line(str(found))
+        print_line(str(described))
     if figure is not None:
-        save_figure(history_frame(found if horizon is None else found.data), figure)
+        save_figure(history_frame(described if horizon is None else described.data), figure)
         note(f"Wrote {figure}")
 
 
@@ -80,7 +80,7 @@ def plot(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         forecast: CSV or Parquet file that `predict` or `backtest` wrote.
         columns: The columns of both.
-        files: How the files are written.
+        files: Format of the files.
         output: PNG, SVG or PDF file.
         max_series: Most series to draw, from the first.
         last: Steps of history to draw; twice the forecast's, at least 30, if absent.
@@ -125,7 +125,7 @@ def partition(
 ) -> None:
     """Write a table of any size as a folder of Parquet files with whole series, sorted by time.
 
-    The table may be larger than the memory: what does not fit is sorted on the disk.
+    The table may be larger than the memory: rows that do not fit are sorted on the disk.
     Needs the extra `files`: pip install 'seqcast[files]'.
 
     For example:
@@ -141,7 +141,7 @@ def partition(
         output: Folder to write.
         id_column: Column that names the series.
         time_column: Column with the time stamp, or a whole number.
-        time_format: How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         files: Most files to write.
         memory_limit: Memory to sort with, as '4 GB'.
         force: Replace a folder of Parquet files.

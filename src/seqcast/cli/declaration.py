@@ -1,7 +1,7 @@
 """Commands as typer sees them, declared once: options come from the signature of a function, help from its docstring.
 
-A parameter becomes an option that is named like it, and its entry under `Args:` the help of the option. A parameter
-whose type is a dataclass becomes an option for each field that the command has not itself.
+A parameter becomes an option of the same name, with its entry under `Args:` as help. A parameter whose type is a
+dataclass becomes an option for each field that is no parameter of the command.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-# Parameters that are typed without a name, by what help calls them.
+# Parameters that are typed without a name, with their names in the help.
 _ARGUMENTS = {
     "data": "DATA",
     "forecast": "FORECAST",
@@ -27,7 +27,7 @@ _ARGUMENTS = {
     "sources": "DATA...",
     "table": "FILE",
 }
-# Options that are not typed as their parameters are called, or in two ways.
+# Options whose names differ from those of their parameters, or that have two.
 _FLAGS = {
     "as_json": ("--json",),
     "browser": ("--browser/--no-browser",),
@@ -39,7 +39,7 @@ _FLAGS = {
     "time_column": ("--time",),
     "value_column": ("--value",),
 }
-# Whole numbers that may be smaller than one.
+# The least value of whole numbers that may be smaller than one.
 _LEAST = {"n_windows": 0, "port": 0, "seed": 0}
 
 
@@ -107,7 +107,7 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
 
 
 def _descriptions(source: Any) -> dict[str, str]:
-    """Return what docstrings say of the parameters of a function or a dataclass."""
+    """Return the descriptions of parameters in the docstrings of a function or a dataclass."""
     described: dict[str, str] = {}
     for each in (source,) if inspect.isfunction(source) else source.__mro__[:-1]:
         section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]

@@ -32,9 +32,9 @@ def fit(
 ) -> None:
     """Train a network on all series of a file and write it to a file.
 
-    Ctrl-C ends the training; the best weights so far are written, with `--members` the networks that have finished, and
-    the exit code is 0. Before there are any, and at a second Ctrl-C, nothing is written, and it is 130. The same is
-    written when a training diverges after its first epoch, with an error and the exit code 1.
+    Ctrl-C ends the training and writes the best weights so far, with `--members` the finished networks; the exit code
+    is 0. Without any weights, and at a second Ctrl-C, nothing is written and the exit code is 130. A training that
+    diverges after its first epoch writes the same; the exit code is 1.
 
     For example:
 
@@ -58,9 +58,9 @@ def fit(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         horizon: Steps to forecast.
         output: File for the fitted model.
-        training: How long the training may take, and where it is written.
+        training: Time limit and checkpoints of the training.
         machines: Memory and processes.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         mask: File of rows whose values to leave out, as `anomalies` writes it.
         log: File for losses and learning rate by epoch, .csv or .jsonl.
@@ -76,16 +76,16 @@ def fit(
     left_out = None if mask is None else files.read_like(mask, frame, options.columns)
     model = options.forecaster(horizon, silent=as_json)
     how = training.arguments(machines, files.max_size)
-    with in_files(df=(path, frame), mask=(mask, left_out)), _kept_weights(model, output) as kept:
+    with in_files(df=(path, frame), mask=(mask, left_out)), _saved_weights(model, output) as saved:
         model.fit(frame, mask=left_out, callbacks=callbacks, **how)
     note_skipped(model, path, frame)
     model.save(output)
-    for words in kept:
-        note(f"Interrupted; kept {words}.")
+    for words in saved:
+        note(f"Interrupted; saved {words}.")
     if as_json:
         facts = {"file": str(output), "choice": model.choice_.to_dict(), "season_length": model.season_length_}
         seconds = sum(history.seconds for history in model.histories_)
-        print_json({**facts, "networks": len(model.engines_), "seconds": seconds, "interrupted": bool(kept)})
+        print_json({**facts, "networks": len(model.engines_), "seconds": seconds, "interrupted": bool(saved)})
     else:
         print_line(f"Wrote {output}")
 
@@ -101,7 +101,7 @@ def update(model: Path, data: Path, output: Path, files: FileOptions, force: boo
         model: File that `seqcast fit` wrote.
         data: File with newer rows.
         output: File for the model; that of MODEL replaces it.
-        files: How the files are written.
+        files: Format of the files.
         force: Write also over a file of another kind, or one that was read.
     """
     check_output(output, read=[data], force=force)
@@ -131,7 +131,7 @@ def finetune(
         model: File that `seqcast fit` wrote.
         data: File with newer rows, or rows of new series.
         output: File for the model; that of MODEL replaces it.
-        files: How the files are written.
+        files: Format of the files.
         epochs: Passes over the windows; as at fit if absent.
         learning_rate: Largest one; a tenth of the fit's if absent.
         freeze: Submodules that stay as they are, with commas: encoder, decoder, head.
@@ -142,7 +142,7 @@ def finetune(
     names = tuple(name.strip() for name in freeze.split(",")) if freeze.strip() else ()
     with files.opened(model, data) as (fitted, frame):
         if training and learning_rate is None and fitted.training_:
-            # Fields that are not named are those of the fit, whose rate is too large to go on with.
+            # Fields that are absent are those of the fit, whose rate is too large for a fine-tuning.
             training["learning_rate"] = fitted.training_[0].learning_rate / 10
         fitted.finetune(frame, freeze=names, training=training or None)
     fitted.save(output)
@@ -150,7 +150,7 @@ def finetune(
 
 
 def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]:
-    """Return the callbacks that write a log, and refuse one that cannot be written, or would be another file."""
+    """Return the callbacks of a log, and refuse a log that cannot be written, or that is the output."""
     if log is None:
         return []
     if ray is not None:
@@ -166,15 +166,15 @@ def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]
 
 
 @contextlib.contextmanager
-def _kept_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
-    """Keep what an interrupted training has left, and yield a list of it in words; write what one that diverged has."""
-    kept: list[str] = []
+def _saved_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
+    """Yield a list for the weights of an interrupted training, in words; write those of one that diverged."""
+    saved: list[str] = []
     try:
-        yield kept
+        yield saved
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise
-        kept.append(_in_words(model))
+        saved.append(_in_words(model))
     except TrainingError as error:
         if error.best is not None and len(error.history):
             error.best.save(output)
@@ -183,7 +183,7 @@ def _kept_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
 
 
 def _in_words(model: Forecaster) -> str:
-    """Return in words what an interrupted training has left."""
+    """Return the weights of an interrupted training in words."""
     if not model.engines_:
         return "the forecast that repeats the last season"
     if model.members > 1:

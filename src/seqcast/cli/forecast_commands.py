@@ -21,9 +21,9 @@ def forecast(
     future_file: Path | None = None,
     time_limit: str | None = None,
 ) -> None:
-    """Forecast the series of a file: choose what forecasts them best, and say in a line what it was and why.
+    """Forecast the series of a file with the best candidates, and print the choice and its reason in a line.
 
-    Nothing stays but the forecast; `fit` and `predict` save the model.
+    Only the forecast is saved; `fit` saves the model for `predict`.
 
     For example:
 
@@ -41,9 +41,9 @@ def forecast(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         horizon: Steps to forecast.
         table: Where the forecast goes; standard output if no file is named.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
-        future_file: File of the steps ahead and what is known of them.
+        future_file: File of the steps ahead with their known values.
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
     """
     from seqcast.forecaster import fit_and_forecast, what_was_chosen
@@ -92,10 +92,10 @@ def predict(
         model: File that `seqcast fit` wrote.
         table: Where the forecast goes; standard output if no file is named.
         machines: Memory and processes.
-        files: How the files are written.
+        files: Format of the files.
         data: File with newer rows or new series; the rows of fit if absent.
         horizon: Steps to forecast; as many as at fit if absent.
-        future: File of the steps ahead and what is known of them.
+        future: File of the steps ahead with their known values.
         level: Levels of the intervals in per cent, with commas; the fit's if absent.
         samples: Sample paths to draw, instead of a point and intervals.
     """
@@ -143,7 +143,7 @@ def backtest(
     refit: int | None = None,
     figure: Path | None = None,
 ) -> None:
-    """Train up to a cutoff, forecast from there and score against what came, next to naive forecasts.
+    """Train up to a cutoff, forecast from there and score against the actual values, next to naive forecasts.
 
     With `-o -` the forecasts are printed in place of the scores.
 
@@ -159,9 +159,9 @@ def backtest(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         horizon: Steps to forecast.
         table: Where all forecasts go.
-        training: How long the training may take, and where it is written.
+        training: Time limit and checkpoints of the training.
         machines: Memory and processes.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         n_windows: Number of cutoffs.
         step_size: Steps between cutoffs; the horizon if absent.

@@ -1,4 +1,4 @@
-"""Options that several commands share: those that make a `Forecaster`, and those that say how and where it works."""
+"""Options that several commands share: those of a `Forecaster`, of its training, and of memory and processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
     from seqcast.specs import Columns
 
-# Options that a forecaster takes as they are typed.
+# Options that are arguments of a forecaster as they are.
 _AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "scale", "support", "effort", "calibrate")
 
 
@@ -26,7 +26,7 @@ class ColumnOptions:
         id_column: Column that names the series; a file without one holds one series.
         time_column: Column with the time stamp, or a whole number.
         value_column: Column with the value; several with commas.
-        time_format: How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         tz: Time zone of the clock that times were read from, such as Europe/Berlin.
     """
 
@@ -38,7 +38,7 @@ class ColumnOptions:
 
     @property
     def columns(self) -> Columns:
-        """The names of the columns, and how times are written."""
+        """The names of the columns, and the format of times."""
         from seqcast.specs import Columns
 
         values = _split_names(self.value_column) or self.value_column
@@ -56,8 +56,8 @@ class ForecasterOptions(ColumnOptions):
         static: Columns that are constant within a series, with commas.
         past: Columns that are known up to the cutoff, with commas.
         future: Columns that are known ahead, with commas.
-        missing: What to do about missing values and steps: fill or raise.
-        on_bad_series: What to do about series with something wrong in them: raise or skip.
+        missing: Treatment of missing values and steps: fill or raise.
+        on_bad_series: Treatment of series with an error: raise or skip.
         scale: Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none.
         support: Which values are possible: auto, real, non-negative or counts (whole numbers).
         calendar: Features of the time: auto, none, or names with commas, as auto,holidays:DE.
@@ -67,7 +67,7 @@ class ForecasterOptions(ColumnOptions):
         units: Width of each layer of encoder and decoder, instead of the preset's.
         cell: Recurrent cell, instead of gru: lstm or simple_rnn.
         level: Levels of the intervals in per cent, with commas; '' for none.
-        calibrate: Widen intervals to what they promise on validation rows.
+        calibrate: Widen intervals until they reach their level on validation rows.
         epochs: Passes over the windows; else the preset's.
         learning_rate: Largest learning rate; else the preset's.
         members: Networks to train, from seeds of their own; forecasts are their median.
@@ -100,15 +100,15 @@ class ForecasterOptions(ColumnOptions):
 
     @property
     def step(self) -> str | int | None:
-        """The step between stamps; whole numbers as such."""
+        """The step between stamps; a whole number as such."""
         return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
 
     def forecaster(self, horizon: int, *, silent: bool = False) -> Forecaster:
-        """Return the forecaster that is asked for, not fitted.
+        """Return the forecaster of these options, not fitted.
 
         Args:
             horizon: Steps to forecast.
-            silent: Whether it shows no progress whatever the options say.
+            silent: Whether it shows no progress, also without `quiet`.
         """
         from seqcast.forecaster import Forecaster, interval_levels
 
@@ -123,7 +123,7 @@ class ForecasterOptions(ColumnOptions):
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),
             level=level,
-            # The forecaster's own rules hold for the rest.
+            # The forecaster's own rules apply to the rest.
             training=given(**training) or None,
             members=self.members,
             random_state=self.seed,
@@ -132,7 +132,7 @@ class ForecasterOptions(ColumnOptions):
         )
 
     def _network(self, level: tuple[float, ...]) -> Any:
-        """Return the name of a preset, or the preset with a cell and units of the user's choice."""
+        """Return the name of a preset, or the preset with the user's cell and units."""
         from seqcast.forecaster import Sizes, named_network
         from seqcast.pretrained import is_zero_shot
 
@@ -141,7 +141,7 @@ class ForecasterOptions(ColumnOptions):
             return self.preset
         if is_zero_shot(self.preset):
             name = "cell" if self.units is None else "units"
-            expected = "none with the pretrained network, which is what it is"
+            expected = "none with the pretrained network, whose layers are fixed"
             hint = "Leave it out, or name another preset."
             raise SpecError(name, expected=expected, received=str(changes[name]), hint=hint)
         if self.units is not None:
@@ -152,7 +152,7 @@ class ForecasterOptions(ColumnOptions):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How long a training may take, and where it is written, as typed.
+    """Time limit and checkpoints of a training, as typed.
 
     Args:
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
@@ -165,7 +165,7 @@ class TrainingOptions:
     resume: bool = False
 
     def arguments(self, machines: MachineOptions, max_size: str | None) -> dict[str, Any]:
-        """Return the arguments of a fit or a backtest that say how it is trained, and where.
+        """Return the arguments of a fit or a backtest for its training.
 
         Args:
             machines: Memory and processes.
@@ -194,10 +194,10 @@ class MachineOptions:
     workers: int | None = None
 
     def reads_pieces(self, path: Path | None) -> bool:
-        """Return whether rows are read piece by piece, since there may be more than memory holds.
+        """Return whether rows are read piece by piece, since memory may not suffice.
 
         Args:
-            path: What the user names: a file, a folder or a pattern.
+            path: A file, a folder or a pattern.
         """
         if path is None:
             return False
@@ -205,7 +205,7 @@ class MachineOptions:
         return self.memory_limit is not None or is_pattern or path.is_dir()
 
     def cluster(self, storage: Path | None) -> RayCluster | None:
-        """Return where a command works; `None` is this machine.
+        """Return the cluster that a command works on; `None` is this machine.
 
         Args:
             storage: A folder that all machines see: that of checkpoints, or of the forecasts.

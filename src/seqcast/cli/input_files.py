@@ -1,4 +1,4 @@
-"""Files that commands read: how they are written, and the frames and models in them."""
+"""Files that commands read: their format, and the frames and models in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TAB = {"\\t": "\t", "tab": "\t"}
 
 @dataclass(frozen=True)
 class FileOptions:
-    r"""How the files of a command are written, as typed; the command finds out what is not given.
+    r"""Format of a command's files, as typed; options that are absent are inferred.
 
     Args:
         sep: Character between the columns of a text file; \t is a tab.
@@ -46,12 +46,12 @@ class FileOptions:
     sort: bool = False
 
     def read(self, path: Path, columns: Columns, **options: Any) -> Any:
-        """Read a file as a frame, and say what is unusual about it.
+        """Read a file as a frame, and print a note about an unusual format.
 
         Args:
             path: The file.
             columns: Names of its columns.
-            options: Further arguments of `seqcast.data.frames.io.read_table`.
+            options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
         from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
 
@@ -67,12 +67,12 @@ class FileOptions:
         """Read the rows of a file as a frame, or name files that are read piece by piece.
 
         Args:
-            path: What the user names: a file, a folder or a pattern.
+            path: A file, a folder or a pattern.
             columns: Names of its columns.
             machines: Whether rows are read piece by piece.
 
         Returns:
-            The file that errors name, `None` where they name it themselves, and the frame or what it is read from.
+            The file for errors, `None` where they name it themselves, and the frame or its source.
 
         Raises:
             SpecError: An option is for other files than Parquet.
@@ -109,23 +109,23 @@ class FileOptions:
         return Forecaster.load(model, max_size=self.max_size)
 
     def read_for(self, model: Forecaster, path: Path | None, **options: Any) -> Any:
-        """Read rows of a fitted model, or what is known of the steps ahead; return `None` where there is no file.
+        """Read rows for a fitted model, or its known future; return `None` where there is no file.
 
         Args:
             model: The model, whose columns the file has.
             path: The file.
-            options: Further arguments of `seqcast.data.frames.io.read_table`.
+            options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
         if path is None:
             return None
         ids = model.series_state_.ids
-        # Newer rows of the only series go on with it, whatever their file is called.
+        # Rows in a file of any name continue the only series.
         only, whole_ids = ids[0] if len(ids) == 1 else None, isinstance(ids[0], int)
         return self.read(path, model.series_state_.schema.columns, series=only, whole_ids=whole_ids, **options)
 
     @contextlib.contextmanager
     def opened(self, model: Path, data: Path) -> Iterator[tuple[Forecaster, Any]]:
-        """Read a model and newer rows; meanwhile errors about the rows name their file.
+        """Read a model and newer rows; errors about the rows in the block name their file.
 
         Args:
             model: File of the model.

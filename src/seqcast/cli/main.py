@@ -1,4 +1,4 @@
-"""The entry point of the command line: the app, its commands, and what happens when one fails."""
+"""The application of the command line: its commands, and the messages and exit codes when one fails."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    del version  # which its callback answers
+    del version  # its callback prints it
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _note_warnings() -> Iterator[None]:
-    """Print warnings of ours as a line, without a place in the code."""
+    """Print the warnings of seqcast as lines, without their place in the code."""
     show = warnings.showwarning
 
     def show_or_note(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""`seqcast anomalies`, `explain` and `report`: what a fitted model says of rows, and what stands behind it."""
+"""`seqcast anomalies`, `explain` and `report`: unusual rows, important covariates, and a page about a fitted model."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def anomalies(
     """List rows that lie outside the intervals of forecasts from the rows before them, the most unusual first.
 
     About one row in a hundred of usual data lies outside at level 99. The first rows of a series, which a forecast
-    needs to read, are not judged. What -o writes can be left out of a training: `seqcast fit --mask`. With `-o -` all
-    rows that were judged are printed.
+    needs to read, are not judged. A training can leave out the rows in the file of -o: `seqcast fit --mask`. With `-o
+    -` all judged rows are printed.
 
     For example:
 
@@ -39,8 +39,8 @@ def anomalies(
     Args:
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        table: Where all rows that were judged go.
-        files: How the files are written.
+        table: Where all judged rows go.
+        files: Format of the files.
         level: Level of the intervals in per cent.
         most: Rows to list, the most unusual first.
         figure: PNG, SVG or PDF file for a picture.
@@ -98,10 +98,10 @@ def explain(
     as_json: bool = False,
     force: bool = False,
 ) -> None:
-    """Say which covariates matter: by how much the error grows when one belongs to another window.
+    """Rank covariates by the growth of the error when the values of one belong to another window.
 
-    The file holds rows that the model was not trained on, with those before them that a forecast reads; of the file of
-    the fit, its validation rows count.
+    The file holds rows that the model was not trained on, and the context before them. Of the file of the fit, only the
+    validation rows count.
 
     For example:
 
@@ -110,7 +110,7 @@ def explain(
     Args:
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        files: How the files are written.
+        files: Format of the files.
         metric: Error: mae, mse or rmse, in scaled units.
         repeats: Permutations of each covariate.
         seed: Seed of the permutations.
@@ -157,7 +157,7 @@ def report(
     Args:
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        files: How the files are written.
+        files: Format of the files.
         output: HTML file.
         future: File of the steps ahead, if the model needs it.
         n_windows: Cutoffs of the backtest, for which a network is trained; 0 for none.

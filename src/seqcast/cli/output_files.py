@@ -1,4 +1,4 @@
-"""Where commands write: nothing that was read is overwritten, and no file of another kind."""
+"""Output of commands: tables and JSON documents, with checks against overwriting inputs or other files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqcast.cli.input_files import FileOptions
     from seqcast.forecaster import Forecaster
 
-# What `-` stands for.
+# The path of standard output.
 STANDARD_OUTPUT = Path("-")
 
 _IN_WORDS = {
@@ -35,7 +35,7 @@ _IN_WORDS = {
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How the table of a command is written, as typed.
+    """Options of a command's table, as typed.
 
     Args:
         output: CSV or Parquet file for the table; - is standard output.
@@ -59,8 +59,8 @@ class TableOptions:
 
         Args:
             read: The files that the command reads.
-            column: A column that a table has which the command wrote before; any table may be replaced if `None`.
-            one_of_two: Whether a table on standard output leaves no room for a JSON document.
+            column: Column of the tables that may be replaced, since the command wrote them; `None` replaces any.
+            one_of_two: Whether standard output takes either the table or the JSON document.
 
         Raises:
             SaveError: The file must not be written.
@@ -101,8 +101,8 @@ class TableOptions:
         Args:
             table: The forecast.
             model: The fitted model.
-            files: How the files are written.
-            facts: What a document says of it.
+            files: Format of the files.
+            facts: Other fields of a JSON document.
         """
         from seqcast.data.frames import to_wide
 
@@ -135,7 +135,7 @@ class TableOptions:
                 print_line(f"Wrote {name}")
 
     def report_folder(self, folder: Path) -> None:
-        """Print how many files a folder of forecasts holds.
+        """Print the number of files in a folder of forecasts.
 
         Args:
             folder: The folder.
@@ -148,7 +148,7 @@ class TableOptions:
 
 
 def as_records(table: Any) -> list[dict[str, Any]]:
-    """Return the rows of a frame as JSON types: times as ISO 8601 writes them, what is no number as `None`.
+    """Return the rows of a frame as JSON types: times in ISO 8601, missing and infinite numbers as `None`.
 
     Args:
         table: A pandas frame.
@@ -158,7 +158,7 @@ def as_records(table: Any) -> list[dict[str, Any]]:
 
 def _as_json(value: Any) -> Any:
     if hasattr(value, "isoformat"):
-        return None if value != value else value.isoformat()  # that of no time is no time
+        return None if value != value else value.isoformat()  # NaT has none
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -192,8 +192,8 @@ def check_output(
         path: The file that will be written.
         suffixes: Suffixes that its name may have; none for the file of a model, which may have any.
         read: The files that the command reads.
-        force: Whether a file may be replaced that was read, or that is of another kind.
-        column: A column that a table has which the command wrote before; any table may be replaced if `None`.
+        force: Whether to replace an input, or a file of another kind.
+        column: Column of the tables that may be replaced, since the command wrote them; `None` replaces any.
 
     Raises:
         SaveError: The file cannot be written, is one of those that are read, or is of another kind.
@@ -215,10 +215,10 @@ def check_output(
             )
     kind = suffix_of(path, suffixes) if suffixes else "archive"
     kind = "html" if kind == "htm" else kind
-    found, expected, received = file_kind(path), "", ""
-    if found not in ("empty", kind):
-        expected, received = f"no file yet, or {_IN_WORDS[kind]}", _IN_WORDS[found]
-    elif found == kind and column is not None and column not in _column_names(path, kind):
+    actual, expected, received = file_kind(path), "", ""
+    if actual not in ("empty", kind):
+        expected, received = f"no file yet, or {_IN_WORDS[kind]}", _IN_WORDS[actual]
+    elif actual == kind and column is not None and column not in _column_names(path, kind):
         expected, received = f"no file yet, or forecasts, with a column {column!r}", "another table"
     if expected:
         hint = "Choose another name; --force overwrites it."

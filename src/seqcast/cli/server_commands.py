@@ -1,4 +1,4 @@
-"""`seqcast serve`, `app` and `doctor`: forecasts over HTTP, the page, and what they run on."""
+"""`seqcast serve`, `app` and `doctor`: forecasts over HTTP, the page, and the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqcast.serve import new_key as draw_key
 def serve(settings: ServerSettings, models: list[str] | None = None, new_key: str | None = None) -> None:
     """Answer forecasts over HTTP, from models and from the pretrained network; /openapi.json describes the routes.
 
-    It listens on this machine alone unless --host says otherwise, which takes keys. Ctrl-C and SIGTERM stop it.
+    It listens on this machine alone, or at --host, which requires keys. Ctrl-C and SIGTERM stop it.
 
     For example:
 
@@ -99,7 +99,7 @@ def app(
 
 
 def doctor(as_json: bool = False) -> None:
-    """Say what seqcast runs on: versions, backend, devices, threads, the cache of programs, extras.
+    """Show the environment of seqcast: versions, backend, devices, threads, the cache of programs, extras.
 
     The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
 
@@ -114,46 +114,46 @@ def doctor(as_json: bool = False) -> None:
     """
     from seqcast.runtime import current_environment
 
-    found = current_environment()
-    intact, problems = False, found["problems"]
-    if found["backend"]:
+    system = current_environment()
+    intact, problems = False, system["problems"]
+    if system["backend"]:
         from seqcast.pretrained import weights_are_intact
 
         intact = weights_are_intact()
-    if found["backend"] and not intact:
+    if system["backend"] and not intact:
         problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
     if as_json:
-        print_json({"seqcast": seqcast.__version__, **found})
+        print_json({"seqcast": seqcast.__version__, **system})
     else:
-        _print_environment(found, "intact" if intact else "damaged" if found["backend"] else "not looked at")
+        _print_environment(system, "intact" if intact else "damaged" if system["backend"] else "not looked at")
     for problem in problems:
         note(f"Problem: {problem}")
     if problems:
         raise typer.Exit(1)
 
 
-def _print_environment(found: Mapping[str, Any], weights: str) -> None:
-    """Print tables.
+def _print_environment(system: Mapping[str, Any], weights: str) -> None:
+    """Print the tables of the environment.
 
     Args:
-        found: What seqcast runs on.
-        weights: What the file of the pretrained network is.
+        system: The environment.
+        weights: State of the pretrained network's file.
     """
     cache = "compiled programs are not cached (SEQCAST_CACHE_DIR names their folder)"
-    if found["cache"] is not None:
-        cache = f"{found['programs']} programs, {found['program_bytes'] / 2**20:.1f} MiB, in {found['cache']}"
+    if system["cache"] is not None:
+        cache = f"{system['programs']} programs, {system['program_bytes'] / 2**20:.1f} MiB, in {system['cache']}"
     facts = {
         "seqcast": seqcast.__version__,
-        "Python": f"{found['python']}, {found['system']}",
-        "backend": found["backend"] or "cannot be imported",
-        "devices": ", ".join(found["devices"]) or "unknown",
-        "cores": f"{found['cores']}, {found['threads']} of them for a fit",
+        "Python": f"{system['python']}, {system['system']}",
+        "backend": system["backend"] or "cannot be imported",
+        "devices": ", ".join(system["devices"]) or "unknown",
+        "cores": f"{system['cores']}, {system['threads']} of them for a fit",
         "compiled programs": cache,
         "pretrained network": weights,
-        **{f"${name}": value or "(empty)" for name, value in found["variables"].items()},
+        **{f"${name}": value or "(empty)" for name, value in system["variables"].items()},
     }
     print_table("seqcast runs on", ("what", "value"), facts.items(), names=2)
-    versions = [(name, version or "missing") for name, version in found["packages"].items()]
+    versions = [(name, version or "missing") for name, version in system["packages"].items()]
     print_table("Packages", ("package", "version"), versions, names=2)
     extras = [
         (
@@ -161,6 +161,6 @@ def _print_environment(found: Mapping[str, Any], weights: str) -> None:
             ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
             f"pip install 'seqcast[{extra}]'" if None in packages.values() else "",
         )
-        for extra, packages in found["extras"].items()
+        for extra, packages in system["extras"].items()
     ]
     print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

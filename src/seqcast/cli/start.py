@@ -18,7 +18,7 @@ def main() -> None:
 
                 run()
             finally:
-                # All is done, and the process only ends, which takes a moment.
+                # The work is done, and the end of the process takes a moment.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         os.write(2, b"Interrupted; nothing half-written is left.\n")

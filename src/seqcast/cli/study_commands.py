@@ -19,7 +19,7 @@ def demo(
 
     Args:
         output: Folder for tables, pictures and the model.
-        quick: A small job, to prove the path in seconds.
+        quick: A small job, to try the command in seconds.
         seed: Seed of everything random.
         as_json: Print the result as one JSON document.
         quiet: Show no progress.
@@ -31,7 +31,7 @@ def demo(
             output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet and not as_json), say=note
         )
     except KeyboardInterrupt:
-        note(f"What was finished is in {output}.")
+        note(f"The finished files are in {output}.")
         raise
     if as_json:
         print_json({**metrics, "folder": str(output)})
@@ -39,7 +39,7 @@ def demo(
     _print_scores(metrics)
     if quick:
         print_line(
-            "The networks were trained for seconds only, to prove the path; run it without --quick for the real thing."
+            "The networks were trained for seconds only, to try the command; run it without --quick for the real thing."
         )
     print_line(f"Done in {metrics['seconds']:.0f} s. Written:")
     for path in metrics["files"]:
@@ -77,7 +77,7 @@ def study(
     as_json: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Answer one of the post's open questions: train what it takes, draw it, say what was found.
+    """Answer one of the post's open questions: train networks, draw the results, print the finding.
 
     Each run leaves a file, so that an interrupted study goes on where it stopped and a finished one draws at once. A
     training that was under way goes on from its last checkpoint.
@@ -91,9 +91,9 @@ def study(
         seqcast study all
 
     Args:
-        name: A study, or `all`; `list` shows what there is.
+        name: A study, or `all`; `list` shows them.
         output: Folder for results, pictures and findings.
-        quick: A small grid, to prove the path in seconds.
+        quick: A small grid, to try the command in seconds.
         seeds: Number of seeds; 5 if absent, 1 with --quick.
         workers: Processes side by side; one a core if absent.
         as_json: Print the result as one JSON document.

@@ -15,7 +15,7 @@ from seqcast.errors import SaveError
 if TYPE_CHECKING:
     from seqcast.tune import TuningResult
 
-# How a script of ours begins.
+# The beginning of this command's scripts.
 SCRIPT_BEGINS = '"""Fit the forecaster that a search has found'
 
 
@@ -32,7 +32,7 @@ class SearchOptions:
         ensemble: Most networks of the model, the best ones of the search; 5 if absent.
         n_windows: Origins by which a trial is judged; one to three if absent.
         step_size: Steps between origins; the horizon if absent.
-        pruner: What stops trials early: median, hyperband or none.
+        pruner: Rule that stops trials early: median, hyperband or none.
     """
 
     time_limit: str | None = None
@@ -77,11 +77,11 @@ def tune(
         horizon: Steps to forecast.
         output: File for the fitted model.
         search: The search.
-        files: How the files are written.
+        files: Format of the files.
         options: The file, the network and its training.
         script: Python file for the script that makes the model.
         figure: PNG, SVG or PDF file for a picture of the trials.
-        importance: The same for a picture of how much each setting matters.
+        importance: The same for a picture of each setting's importance.
         as_json: Print the result as one JSON document.
         force: Write also over a file of another kind, or one that was read.
     """
@@ -95,19 +95,19 @@ def tune(
     settings = options.forecaster(horizon, silent=as_json).get_params(deep=False)
     frame = files.read(data, options.columns)
     with in_files(df=(data, frame)):
-        found = run_search(frame, **settings, **asdict(search))
-    note_skipped(found.forecaster, data, frame)
-    found.forecaster.save(output)
+        result = run_search(frame, **settings, **asdict(search))
+    note_skipped(result.forecaster, data, frame)
+    result.forecaster.save(output)
     if script is not None:
-        found.save_script(script)
-    for picture, drawn in ((figure, found.parallel_figure), (importance, found.importance_figure)):
+        result.save_script(script)
+    for picture, drawn in ((figure, result.parallel_figure), (importance, result.importance_figure)):
         if picture is not None:
             save_figure(drawn(), picture)
     written = [str(path) for path in (output, script, figure, importance) if path is not None]
     if as_json:
-        print_json({**found.to_dict(), "table": as_records(found.to_frame()), "files": written})
+        print_json({**result.to_dict(), "table": as_records(result.to_frame()), "files": written})
         return
-    _print_trials(found)
+    _print_trials(result)
     for path in written:
         print_line(f"Wrote {path}")
 
@@ -122,16 +122,16 @@ def _check_script(path: Path, *, force: bool) -> None:
         raise SaveError(str(path), expected=expected, received="another file", hint=hint)
 
 
-def _print_trials(found: TuningResult, most: int = 10) -> None:
-    """Print the best trials, and how they compare with the untuned setting."""
-    best = found.complete[:most]
+def _print_trials(result: TuningResult, most: int = 10) -> None:
+    """Print the best trials, with the loss of the untuned setting."""
+    best = result.complete[:most]
     names = list(dict.fromkeys(name for trial in best for name in trial.parameters))
     rows = [
         [str(trial.number), f"{trial.loss:.4f}", *(_text(trial.parameters.get(name)) for name in names)]
         for trial in best
     ]
-    untuned = "" if found.untuned_loss is None else f"; untuned {found.untuned_loss:.4f}"
-    counts = ", ".join(f"{count} {state}" for state, count in found.to_dict()["trials"].items() if count)
+    untuned = "" if result.untuned_loss is None else f"; untuned {result.untuned_loss:.4f}"
+    counts = ", ".join(f"{count} {state}" for state, count in result.to_dict()["trials"].items() if count)
     print_table(f"The best trials by their loss{untuned} ({counts})", ["trial", "loss", *names], rows)
 
 

@@ -1,7 +1,7 @@
-"""Calendar features of time stamps, see `seqcast.data.features.calendar`.
+"""Calendar features as operators, see `seqcast.data.features.calendar`.
 
-Stamps are seconds since 1970 on the wall clock, in double precision, which holds them exactly. Days are whole numbers,
-of which ONNX has the remainder, and the quotient of those that are not below zero.
+Stamps are seconds since 1970 on the wall clock, in double precision, which holds them exactly. Days are whole numbers:
+ONNX has their remainder, and their quotient unless they are negative.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from seqcast.data.features import CALENDAR_FEATURES
 from seqcast.export.operators import Array, apply, ndx, op, over, reshape
 
 DAY = 86_400
-# From March on, February last, where it is no leap year.
+# From March to February, in a common year.
 DAYS_IN_MONTH = np.array([31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28])
 
 
 def is_cyclic(names: Sequence[str]) -> bool:
-    """Tell whether features are cycles alone, which stamps say; holidays are not.
+    """Return whether all features are cycles, which follow from stamps; holidays do not.
 
     Args:
         names: Names of the features.
@@ -47,7 +47,7 @@ def calendar_features(stamps: Array, names: Sequence[str]) -> Array:
 
 
 class _Clock:
-    """What a clock and a calendar show; the phase of each cycle, from 0 up to 1.
+    """The time and the date of stamps, and the phase of each cycle, from 0 up to 1.
 
     Source of the dates: Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
     """

@@ -1,8 +1,8 @@
-"""The decoder as operators: from what was read to a forecast's columns, see `seqcast.network.decoder`.
+"""The decoder as operators: from the encoder's states to a forecast's columns, see `seqcast.network.decoder`.
 
-The columns of a forecast are a point and quantiles. Those of a quantile head are sums of its numbers, those of a normal
-one `μ + σ z`, both with weights that are known when the file is written. So a head is a dense layer, a softplus and a
-product. Units and season are added to all columns alike.
+The columns of a forecast are a point and quantiles. A quantile head sums its numbers; a normal head has `μ + σ z`. The
+weights of both are known when the file is written. So a head is a dense layer, a softplus and a product. Units and
+season are added to all columns alike.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Qu
 from seqcast.runtime import to_numpy
 from seqcast.specs import NetworkSpec
 
-# Those whose quantiles are sums of what the head writes.
+# Heads whose quantiles are sums of their numbers.
 HEADS = ("point", "quantile", "normal", "log_normal")
 
 
@@ -46,7 +46,7 @@ class ForecastColumns:
 
     Args:
         point: `median` or `mean`.
-        probabilities: Of the quantiles.
+        probabilities: Probabilities of the quantiles.
 
     Example:
         >>> len(ForecastColumns("median", (0.1, 0.9)))
@@ -75,7 +75,7 @@ def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: Fore
     if network.head == "point":
         return dense(outputs, head.dense)[..., None]
     kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
-    # A number of all targets comes after another; here those of a target stand together.
+    # The head writes a number of all targets after another; here the numbers of a target stand together.
     order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
     numbers = reshape(linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
     if network.head == "quantile":
@@ -86,7 +86,7 @@ def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: Fore
 def _of_quantiles(numbers: Array, quantiles: Sequence[float], columns: ForecastColumns) -> Array:
     """Return columns that are sums of the median and of distances between neighbours."""
     middle, count = quantiles.index(0.5), len(quantiles)
-    # What each number counts in each quantile, [numbers, quantiles].
+    # The weight of each number in each quantile, [numbers, quantiles].
     sums = np.zeros((count, count))
     sums[middle] = 1.0
     for place in range(count):
@@ -120,7 +120,7 @@ class DecoderGraph:
 
     Args:
         decoder: The decoder.
-        normalisation: What gives back what the encoder took.
+        normalisation: The encoder's normalisation, which is undone.
         columns: The columns of the forecast.
     """
 
@@ -134,7 +134,7 @@ class DecoderGraph:
         """Write a forecast.
 
         Args:
-            read: What the encoder has read.
+            read: The encoder's states.
             horizon: Number of steps, `H`; a number, or an array without axes.
             future: Known-future inputs, `[B, H, F']`.
 
@@ -163,10 +163,10 @@ class DecoderGraph:
         bridge = self.decoder.bridge
         if bridge.identity:
             return read.layers
-        parts = [state for layer in read.layers for state in layer]
+        sources = [state for layer in read.layers for state in layer]
         if read.static is not None and self.network.static_input == "state":
-            parts.append(read.static)
-        joined = ndx.concat(parts, axis=1)
+            sources.append(read.static)
+        joined = ndx.concat(sources, axis=1)
         mapped = [(dense(joined, layer), layer.activation.__name__) for layer in bridge.dense]
         states = iter([ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped])
         return [tuple(next(states) for _ in widths) for widths in bridge.decoder_widths]
@@ -174,15 +174,15 @@ class DecoderGraph:
     def _known(
         self, layers: LayerStates, tokens: int | Array, horizon: int | Array, future: Array | None
     ) -> Array | None:
-        """Return what tokens read that does not depend on outputs, `[B, tokens, p + f]`."""
-        parts, segment = [], self.network.segment
+        """Return the inputs of tokens that do not depend on outputs, `[B, tokens, p + f]`."""
+        inputs, segment = [], self.network.segment
         if self.decoder.position is not None:
             # Positions are those of a known number of tokens, see `check_network`.
             positions = to_numpy(self.decoder.position.value)[None, :tokens].astype(np.float32)
-            parts.append(expand(ndx.asarray(positions), length(layers[0][0], 0), 1, 1))
+            inputs.append(expand(ndx.asarray(positions), length(layers[0][0], 0), 1, 1))
         if future is not None:
-            parts.append(fold(whole_on_right(future, segment, horizon), segment, self.window.future))
-        return ndx.concat(parts, axis=2) if parts else None
+            inputs.append(fold(whole_on_right(future, segment, horizon), segment, self.window.future))
+        return ndx.concat(inputs, axis=2) if inputs else None
 
     def _season(self, read: Read, tokens: int | Array) -> Array | None:
         """Return the last season, repeated over the tokens, `[B, tokens, s · D]`."""
@@ -218,25 +218,25 @@ class DecoderGraph:
         season: Array | None,
         prepared: tuple[Array, Array] | None,
     ) -> Array:
-        """Write token after token, each reading the one before, `[B, tokens, s · D, 1]`.
+        """Write token after token, each reading the previous one, `[B, tokens, s · D, 1]`.
 
-        What a step reads are the last targets, and then the states of each layer.
+        A step reads the last targets, and then the states of each layer.
         """
         widths = [(self.network.segment * self.window.targets,), *self.decoder.stack.state_widths]
 
         def carried(states: LayerStates) -> list[Any]:
-            # The axes of what a loop carries have to be the same before and after a step, so both are reshaped.
+            # The states of a loop need the same axes before and after a step, so both are reshaped.
             pairs = zip(itertools.chain(*states), itertools.chain(*widths), strict=True)
             return [reshape(state, -1, n).unwrap_spox() for state, n in pairs]
 
-        def token(number: Any, going: Any, *flat: Any) -> list[Any]:
+        def token(number: Any, condition: Any, *flat: Any) -> list[Any]:
             place, values = ndx.reshape(ndx.asarray(number), (1,)), map(ndx.asarray, flat)
             (last,), *own = [tuple(itertools.islice(values, len(layer))) for layer in widths]
             inputs = [last] if known is None else [last, entry(ndx.take(known, place, axis=1), 0, 1)]
             output, after = self.stack.step(ndx.concat(inputs, axis=1), own)
             own_season = None if season is None else ndx.take(season, place, axis=1)
             forecast = entry(entry(self._written(output[:, None, ...], read, prepared, own_season), 0, 3), 0, 1)
-            return [going, *carried([(forecast,), *after]), forecast.unwrap_spox()]
+            return [condition, *carried([(forecast,), *after]), forecast.unwrap_spox()]
 
         count = ndx.asarray(tokens, dtype=ndx.int64).unwrap_spox()
         written = op.loop(count, None, carried(before), body=token)[-1]

@@ -1,4 +1,4 @@
-"""The encoder as operators: normalisation of windows, segments of steps, and what is read, see `seqcast.network`."""
+"""The encoder as operators: normalisation of windows, segments of steps, and states, see `seqcast.network`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, Encoder, InstanceNormali
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a normaliser subtracts and divides by.
+    """Loc and scale of a normaliser.
 
     Args:
         loc: Subtracted, `[B, 1, D]`; `None` is 0.
@@ -41,7 +41,7 @@ class Statistics:
 
 
 class Normalisation:
-    """What a normaliser takes from the target columns of a window, and gives back.
+    """A normaliser as operators: it scales the target columns of a window, and forecasts back.
 
     Args:
         normaliser: The normaliser.
@@ -89,7 +89,7 @@ class Normalisation:
 
         Args:
             past: The past, `[B, T, F]`.
-            statistics: What is subtracted, and divided by.
+            statistics: Loc and scale.
         """
         if statistics.loc is not None:
             past = past - self.placed(statistics.loc)
@@ -101,11 +101,11 @@ class Normalisation:
         return past / divisor
 
     def restored(self, forecast: Array, statistics: Statistics) -> Array:
-        """Give back what was taken.
+        """Undo the normalisation.
 
         Args:
             forecast: Normalised values of the targets, `[B, H, D, columns]`.
-            statistics: What was taken.
+            statistics: Loc and scale.
         """
         if statistics.scale is not None:
             forecast = forecast * statistics.scale[..., None]
@@ -122,7 +122,7 @@ class Normalisation:
         return apply(op.matmul, targets, ndx.asarray(self.normaliser.place))
 
     def _level(self, values: Array, weight: Array | None) -> Array:
-        """Return the mean of what was observed in the last token, or else the last value, `[B, 1, D]`."""
+        """Return the mean of the observed values in the last token, or else the last value, `[B, 1, D]`."""
         token = values[:, -self.normaliser.segment :, ...]
         if weight is None:
             return _mean(token, None)
@@ -132,7 +132,7 @@ class Normalisation:
 
 
 def _mean(values: Array, weight: Array | None) -> Array:
-    """Return the mean of what was observed along the steps, `[B, 1, D]`."""
+    """Return the mean of the observed values along the steps, `[B, 1, D]`."""
     if weight is None:
         return reduced(op.reduce_mean, values)
     count = ndx.sum(weight, axis=1, keepdims=True)
@@ -140,7 +140,7 @@ def _mean(values: Array, weight: Array | None) -> Array:
 
 
 def token_count(steps: int | Array, segment: int) -> Any:
-    """Return how many tokens steps fill.
+    """Return the number of tokens that steps fill.
 
     Args:
         steps: Number of steps; a number, or an array.
@@ -192,11 +192,11 @@ def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
 
 @dataclass(frozen=True)
 class Read:
-    """What the encoder has read: the parts of `seqcast.network.encoder.States`.
+    """The encoder's states: the fields of `seqcast.network.encoder.States`.
 
     Args:
         layers: The states of each layer.
-        statistics: What the normaliser has taken.
+        statistics: Statistics of the normaliser.
         static: The static vector, `[B, S]`.
         memory: The encoder's outputs for attention, `[B, tokens, n]`.
         memory_valid: Which of them count, `[B, tokens]`; `None` when all do.
@@ -243,14 +243,14 @@ class EncoderGraph:
         """Read a forecast of whole segments as if it had been observed.
 
         Args:
-            before: What was read before.
+            before: The states before it.
             forecast: The forecast, `[B, n, D]`, as the network writes it.
         """
         normaliser = self.normalisation
         ours = normaliser.normaliser.place.sum(axis=0).astype(np.float32)
         past = normaliser.apply(normaliser.placed(forecast), before.statistics)
         if before.last_features is not None and not ours.all():
-            # Other features keep their last value; those columns of the past hold nothing yet.
+            # Other features keep their last value; their columns of the past are still empty.
             past = ndx.where(ndx.asarray(ours > 0), past, before.last_features)
         observed = None
         if self.window.observed:
@@ -258,7 +258,7 @@ class EncoderGraph:
         return self._read(past, observed, before, on=True)
 
     def _read(self, past: Array, observed: Array | None, before: Read, *, on: bool = False) -> Read:
-        """Read a normalised past, from the start or on from what was read before."""
+        """Read a normalised past, from the start or on from earlier states."""
         network, segment = self.network, self.network.segment
         # A forecast has no padding.
         valid = None if observed is None or on else _is_no_padding(observed)
@@ -277,7 +277,7 @@ class EncoderGraph:
         tokens = fold(whole, segment, self.window.features * (1 if observed is None else 2))
         lengths = None
         if valid is not None:
-            # A token counts from its first step that does.
+            # A token counts if one of its steps does.
             lengths = token_count(ndx.sum(ndx.astype(valid, ndx.int64), axis=(1, 2)), segment)
             tokens = _shifted(tokens, lengths)
         outputs, layers = self.stack.sequence(
@@ -289,14 +289,14 @@ class EncoderGraph:
         return self._with_memory(read, before, outputs, lengths)
 
     def _embedded(self, tokens: Array, static: Array | None) -> Array:
-        """Return what the stack reads, `[B, tokens, f]`."""
+        """Return the inputs of the stack, `[B, tokens, f]`."""
         if static is not None and self.encoder.static_at_steps:
             tokens = ndx.concat([tokens, expand(static[:, None, ...], 1, length(tokens, 1), 1)], axis=2)
         embedding = self.encoder.embedding
         return tokens if embedding is None else apply(op.relu, dense(tokens, embedding.dense))
 
     def _seasonal(self, past: Array, observed: Array | None, before: Array | None) -> Array:
-        """Return the targets, those read before first, `[B, T, D]`; zeros before the first observed one."""
+        """Return the targets, earlier ones first, `[B, T, D]`; zeros before the first observed one."""
         values = self.normalisation.targets(past)
         if observed is not None:
             so_far = ndx.cumulative_sum(self.normalisation.targets(observed), axis=1)
@@ -327,6 +327,6 @@ def _steps_of(tokens: Array) -> Array:
 
 
 def _shifted(tokens: Array, lengths: Array) -> Array:
-    """Turn each row until what counts is at its front, since the operators skip steps at the end only."""
+    """Rotate each row until its tokens that count come first, since the operators skip steps at the end only."""
     places = (_steps_of(tokens)[:, None] - lengths[:, None, None]) % length(tokens, 1)
     return apply(op.gather_nd, tokens, places, batch_dims=1)

@@ -27,10 +27,10 @@ SCALINGS = ("past", "given")
 
 
 class CandidateGraph(Protocol):
-    """What one candidate adds to a file."""
+    """The operators of one candidate in a file."""
 
     def check(self, horizon: int | None) -> None:
-        """Refuse what cannot be written, before anything is.
+        """Refuse components without operators, before anything is written.
 
         Args:
             horizon: Number of steps; `None` is any.
@@ -122,23 +122,23 @@ class LastSeasonGraph:
 
 @dataclass(frozen=True)
 class SeriesModel:
-    """All that a file needs of a forecaster.
+    """The content of a forecaster's file.
 
     Args:
-        graphs: What each candidate adds.
+        graphs: The operators of each candidate.
         shares: The share of each.
         request: Point and intervals.
         scale: How a series is scaled, as for `SeriesScaler.fit`.
         context_length: Steps of past that are read, `T`.
         horizon: The trained horizon.
-        observed: Whether networks take gaps.
-        names: Names of the columns of `past`, `future` and `static` that are given encoded, and under `y` of the
-            targets, which come first in the past.
+        observed: Whether networks read which values are observed.
+        names: Names of the encoded columns of `past`, `future` and `static`, and under `y` of the targets, which come
+            first in the past.
         calendar: Cycles that the file computes from stamps; they follow the other features.
         calibrations: The calibration of each target's intervals; empty for none.
         support: The support of each target; empty for no bounds.
-        alias: What the forecast is called.
-        facts: What else the file says about itself, JSON types.
+        alias: Name of the forecast.
+        facts: Other metadata of the file, JSON types.
     """
 
     graphs: Sequence[CandidateGraph]
@@ -189,7 +189,7 @@ def write_series_model(
         weighted = [each * share for each, share in zip(forecasts, model.shares, strict=True)]
         forecast = sum(weighted[1:], weighted[0])
     forecast = windows.calibrated(forecast, model.request, model.calibrations)
-    # The last axis of a forecast is its parts.
+    # The last axis of a forecast is its columns.
     forecast = windows.scaling.take((..., None)).inverse(forecast)
     forecast = bounded(forecast, model.support, model.request.probabilities_with_point)
     outputs = Outputs.of(model.alias, model.request)
@@ -244,11 +244,11 @@ class FileWindows:
         self.features, self.future = self._with_calendar(before, after)
         self.scaling: Any = self._given() if scaling == "given" else _learnt(past, model.scale)
         past, self.known = self._end(past)
-        # What is missing has no value, whatever 0 is in scaled units.
+        # Missing values are 0 in scaled units, not 0 before the scaling.
         self.scaled = ndx.where(self.known, self.scaling.transform(past), 0.0)
 
     def of(self, model: Seq2Seq) -> NetworkInputs:
-        """Return what a network reads: the end of the context, which is as long as the longest network's.
+        """Return the inputs of a network: the end of the context, which has the length of the longest network's.
 
         Args:
             model: The network.
@@ -256,7 +256,7 @@ class FileWindows:
         steps = model.window.context_length or self.model.context_length
         if not self.model.observed:
             return NetworkInputs(_last(self._filled, steps), None, self.static, self.future)
-        # A network that knows gaps is shown what it reads alone: they are filled afterwards.
+        # A network that knows gaps fills them from its own context alone.
         past, known = (_last(each, steps) for each in self._context)
         past = fill_gaps(past, known, both_ways=False)
         return NetworkInputs(past, ndx.astype(known, ndx.float32), self.static, self.future)
@@ -306,8 +306,8 @@ class FileWindows:
         """Return the scaling that is an input."""
         names = ("loc", "scale", "unit") if self.model.scale in LOGARITHMS else ("loc", "scale")
         shape = ("batch", self.model.targets)
-        parts: list[Any] = [self.file.read(each, ndx.float64, shape, "scaling")[:, None, ...] for each in names]
-        return SeriesScaler(*parts)
+        statistics: list[Any] = [self.file.read(each, ndx.float64, shape, "scaling")[:, None, ...] for each in names]
+        return SeriesScaler(*statistics)
 
     def _end(self, x: Array) -> tuple[Array, Array]:
         """Return the last steps, a whole context, and which values are known; others are 0."""

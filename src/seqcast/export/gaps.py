@@ -1,4 +1,4 @@
-"""Filling of missing values in windows, see `seqcast.data.windows.gaps`."""
+"""Filling of missing values in windows as operators, see `seqcast.data.windows.gaps`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
     """Return values with gaps filled by the last known one.
 
     Args:
-        past: Values, `[B, T, F]`; what is not known is 0.
+        past: Values, `[B, T, F]`; unknown ones are 0.
         known: Which are known, `[B, T, F]`.
         both_ways: Whether those before the first known one are filled by it; otherwise they are 0.
     """
-    # The array API has no running maximum. Known values are written one after another, from the second place on; then
-    # each step reads the place that the number of known values up to it says. Others go to the last place, which
+    # The array API has no running maximum. Known values are written one after another, from the second place on. Each
+    # step then reads the place whose number is the count of known values up to it. Others go to the last place, which
     # nobody reads.
     counts = ndx.cumulative_sum(ndx.astype(known, ndx.int64), axis=1)
     row = apply(op.scatter_elements, pad(past, 2), ndx.where(known, counts, -1), past, axis=1)
@@ -36,7 +36,7 @@ def newest_season(past: Array, known: Array, sizes: tuple[int, int], season_leng
     """Repeat the newest known value of each step of the season, `[B, H, D]`.
 
     Args:
-        past: Values, `[B, T, D]`; what is not known is 0.
+        past: Values, `[B, T, D]`; unknown ones are 0.
         known: Which are known.
         sizes: Number of steps and of targets, `T` and `D`.
         season_length: Steps of a season; one that is longer than the past repeats the last value.

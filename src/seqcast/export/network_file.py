@@ -11,7 +11,7 @@ from seqcast.export.operators import Array, ndx
 from seqcast.network import Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
-# What there are operators for; a component of one's own is refused by name.
+# Components with operators; a user's own component is refused by name.
 WRITTEN = {
     "cell": ("gru", "lstm", "simple_rnn"),
     "normalise": ("none", "last", "level", "instance", "recent", "scale"),
@@ -22,7 +22,7 @@ WRITTEN = {
 
 @dataclass(frozen=True)
 class NetworkInputs:
-    """What a network reads.
+    """The inputs of a network.
 
     Args:
         past: Scaled and without gaps, `[B, T, F]`.
@@ -89,7 +89,7 @@ def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, col
 
     Args:
         model: The network.
-        inputs: What it reads.
+        inputs: Its inputs.
         horizon: Number of steps, `H`; a number, or an array without axes.
         columns: The columns of the forecast.
 

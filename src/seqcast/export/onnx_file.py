@@ -1,4 +1,4 @@
-"""An ONNX file while it is built: its inputs, its outputs, and what it says about itself."""
+"""An ONNX file while it is built: its inputs, its outputs and its metadata."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqcast.intervals import ForecastRequest
 from seqcast.runtime import require, write_atomically
 from seqcast.specs import check_choice, check_int
 
-# The version of what the metadata say; it grows when a reader would have to change.
+# The version of the metadata; it grows when readers have to change.
 FORMAT = 1
 ANY = "any"
 
@@ -26,7 +26,7 @@ class Port:
     Args:
         value: Its values.
         shape: Its axes: a number, or a name for one that is free.
-        meaning: What it is, in words.
+        meaning: Its meaning, in words.
     """
 
     value: Array
@@ -39,8 +39,8 @@ class OnnxFile:
     """Inputs and outputs of a file, in the order in which they were added.
 
     Args:
-        inputs: What the file reads, by name.
-        outputs: What it returns, by name.
+        inputs: The inputs by name.
+        outputs: The outputs by name.
 
     Example:
         >>> file = OnnxFile()
@@ -60,7 +60,7 @@ class OnnxFile:
             name: Its name.
             dtype: Type of its numbers.
             shape: Its axes: a number, or a name for one that is free.
-            meaning: What it is, in words.
+            meaning: Its meaning, in words.
         """
         self.inputs[name] = Port(ndx.argument(shape=shape, dtype=dtype), shape, meaning)
         return self.inputs[name].value
@@ -80,7 +80,7 @@ class OnnxFile:
             name: Its name.
             value: Its values.
             shape: Its axes.
-            meaning: What it is, in words.
+            meaning: Its meaning, in words.
         """
         self.outputs[name] = Port(value, shape, meaning)
 
@@ -89,7 +89,7 @@ class OnnxFile:
 
         Args:
             forecast: The columns of the forecast, `[B, H, D, columns]`.
-            outputs: What they are called.
+            outputs: Names of the outputs.
             shape: Axes of the point: rows, steps and targets; the axis of targets may be left out.
         """
         forecast = entry(forecast, 0, 2) if len(shape) == 2 else forecast
@@ -102,7 +102,7 @@ class OnnxFile:
         """Return the content of the file as `onnx.ModelProto`, checked.
 
         Args:
-            metadata: What the file says about itself, as text.
+            metadata: Metadata of the file, as text.
         """
         onnx, spox = require("onnx", extra="onnx"), require("spox", extra="onnx")
         reads, writes = (
@@ -124,7 +124,7 @@ class OnnxFile:
 
         Args:
             path: The file.
-            metadata: What the file says about itself, JSON types.
+            metadata: Metadata of the file, JSON types.
 
         Raises:
             SaveError: The file could not be written.
@@ -155,7 +155,7 @@ class Outputs:
         """Return the outputs of a forecaster.
 
         Args:
-            alias: What the forecast is called.
+            alias: Name of the forecast.
             request: Point and intervals.
 
         Example:

@@ -39,7 +39,8 @@ LayerStates = list[tuple[Array, ...]]
 # Of any type: the module does not list operators that have not changed since an older version.
 op: Any = require("spox.opset.ai.onnx.v21", extra="onnx")
 
-# Each operator and, of its gates in order, the place among Keras's: GRU is z, r, h in both, LSTM i, o, f, c.
+# Each operator, the place of each of its gates among Keras's, and its attributes: GRU is z, r, h in both, LSTM i, o, f,
+# c.
 OPERATORS: dict[str, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {
     "GRUCell": (op.gru, (0, 1, 2), {"linear_before_reset": 1}),
     "LSTMCell": (op.lstm, (0, 3, 1, 2), {}),
@@ -52,14 +53,14 @@ def apply(operator: Callable[..., Any], *inputs: Array | None, **attributes: Any
 
     Args:
         operator: The operator.
-        *inputs: What it reads; `None` leaves an input out.
+        *inputs: Its inputs; `None` leaves one out.
         **attributes: Its attributes.
     """
     return ndx.asarray(operator(*(None if x is None else x.unwrap_spox() for x in inputs), **attributes))
 
 
-# The array API computes the same as the functions that follow. They need one operator for what takes ndonnx several,
-# and leave to the file what is known when it is written.
+# The functions that follow are in the array API too. They need one operator in place of several of ndonnx, and write
+# sizes that are known as constants.
 
 
 def numbers(*values: int) -> Array:
@@ -120,10 +121,10 @@ def pad(
 
     Args:
         x: The steps.
-        before: How many are put before them.
-        after: How many are put after them.
+        before: Number of steps to put before them.
+        after: Number of steps to put after them.
         edge: Whether the first and the last one are repeated.
-        value: Put there otherwise; `None` is 0.
+        value: The value that is put there otherwise; `None` is 0.
     """
     return apply(op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant")
 
@@ -167,16 +168,16 @@ def steps_to(count: int | Array) -> Array:
     """Return the numbers of steps, `[count]`, from 0.
 
     Args:
-        count: How many; a number, or an array without axes.
+        count: Their number; a number, or an array without axes.
     """
     return numbers(*range(count)) if isinstance(count, int) else ndx.arange(count, dtype=ndx.int64)
 
 
 def dense(x: Array, layer: Any) -> Array:
-    """Return `x W + b`, with weights in single precision, whatever they were trained in.
+    """Return `x W + b`, with weights in single precision.
 
     Args:
-        x: What the layer reads, `[..., f]`.
+        x: Inputs of the layer, `[..., f]`.
         layer: A dense layer of Keras; its activation is left out.
     """
     return linear(x, to_numpy(layer.kernel.value), to_numpy(layer.bias.value) if layer.use_bias else None)
@@ -186,7 +187,7 @@ def linear(x: Array, kernel: Weights, bias: Weights | None = None) -> Array:
     """Return `x W + b` in single precision.
 
     Args:
-        x: What is multiplied, `[..., f]`.
+        x: Inputs, `[..., f]`.
         kernel: `W`, `[f, n]`.
         bias: `b`, `[n]`.
     """

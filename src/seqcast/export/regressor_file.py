@@ -23,7 +23,7 @@ CUBE = 3
 
 @dataclass(frozen=True)
 class ArrayModel:
-    """All that a file needs of a regressor.
+    """The content of a regressor's file.
 
     Args:
         network: The network.
@@ -49,7 +49,7 @@ def write_array_model(
         path: The file; it appears whole or not at all.
         model: The regressor.
         horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the trained one.
-        probabilities: Of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
+        probabilities: Probabilities of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
 
     Raises:
         SpecError: An option is impossible, or a component of the network cannot be written as operators.

@@ -14,7 +14,7 @@ class WindowRows(Rows):
     """Windows, whose statistics are `[B, 1, D]`.
 
     Args:
-        values: Values, `[B, T, D]`, in double precision; what is not known is 0.
+        values: Values, `[B, T, D]`, in double precision; unknown ones are 0.
         known: Which are known, `[B, T, D]`.
     """
 
@@ -43,7 +43,7 @@ class WindowRows(Rows):
         return statistic
 
     def mean(self, values: Array) -> Array:
-        """Return the mean of what is known, 0 where nothing is.
+        """Return the mean of the known values, 0 where there are none.
 
         Args:
             values: The values.

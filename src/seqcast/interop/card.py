@@ -1,4 +1,4 @@
-"""Model cards: Markdown that says what a fitted estimator was made from, how good it is, and where it ends.
+"""Model cards: Markdown about the data, the networks, the scores and the limits of a fitted estimator.
 
 The first lines are metadata as model hubs read them. The form is that of Mitchell et al. 2019, Model cards for model
 reporting, arXiv:1810.03993.
@@ -39,7 +39,7 @@ NO_INTERVALS = "It forecasts a point and does not say how sure it is."
 
 @dataclass(frozen=True)
 class _About:
-    """What a card says of an estimator: facts by name, losses of candidates with their windows, limits of the fit."""
+    """The facts of a card by name, losses of candidates with their windows, and limits of the fit."""
 
     summary: str
     data: Mapping[str, Any]
@@ -51,7 +51,7 @@ class _About:
 
 @dataclass(frozen=True)
 class _Scores:
-    """Scores, and what they are means of; without any, a text that says so."""
+    """Scores, with a text about the forecasts behind them; without any, a text that says so."""
 
     text: str
     header: Sequence[str] = ()
@@ -75,13 +75,13 @@ def model_card(
 
     Args:
         estimator: A fitted `Forecaster` or `Seq2SeqRegressor`.
-        data: The rows of the fit of a forecaster, to say what is in them; `None` says only what it remembers, also of
-            a fit of files.
+        data: The rows of a forecaster's fit, to describe them; `None` describes only the rows that it remembers, also
+            of a fit of files.
         backtest: The frame that `backtest` of a forecaster returned, to be scored.
         test: Windows that a regressor has not seen, `(X, y)`, to be scored.
         title: Its title; a usual one if empty.
-        purpose: What it is for, in your words.
-        limits: Where it should not be used, in your words; what follows from the fit comes after them.
+        purpose: Its purpose, in your words.
+        limits: Where it should not be used, in your words; limits that follow from the fit come after them.
         license: Licence of the model, as model hubs name it, such as `mit`.
         metrics: Metrics of the scores, as `seqcast.evaluation.evaluate` takes them; for a forecaster only.
         file: Name of the model's file, in the line that loads it.
@@ -91,7 +91,7 @@ def model_card(
 
     Raises:
         NotFittedError: It is not fitted.
-        SpecError: It is no such estimator, or is given what belongs to the other one.
+        SpecError: It is no such estimator, or an argument belongs to the other one.
         DataError: Something in a frame is wrong.
 
     Example:
@@ -163,7 +163,7 @@ def _about_forecaster(forecaster: Forecaster, data: Any) -> _About:
 
 def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
     engine, history, window = regressor.engine_, regressor.history_, regressor.preparation_.window
-    limits = [f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not looked at."]
+    limits = [f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not evaluated."]
     if engine.network.head == "point":
         limits.append(NO_INTERVALS)
     if window.future:
@@ -192,7 +192,7 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
 
 
 def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
-    """Return facts about the rows of a fit: what the forecaster remembers, and what the rows themselves say."""
+    """Return facts about the rows of a fit, from the forecaster and, where they are given, from the rows."""
     fitted, frame = forecaster.fitted_, forecaster.series_state_.frame
     known: dict[str, Any] = {
         "series": f"{len(fitted.series.ids):,}",
@@ -252,23 +252,23 @@ def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) ->
 
 
 def _limits(forecaster: Forecaster) -> Iterator[str]:
-    """Yield what follows from the fit of a forecaster."""
+    """Yield the limits that follow from the fit of a forecaster."""
     fitted = forecaster.fitted_
     yield (
         f"It was made to forecast {forecaster.horizon} steps from the last {fitted.series.context_length}. Longer ones "
-        "are possible, and were not looked at."
+        "are possible, and were not evaluated."
     )
     for candidate in fitted.candidates[::-1]:
         yield from candidate.limits(alone=len(fitted.candidates) == 1)
     if 0 < fitted.choice.windows < FEW_WINDOWS:
-        yield f"What forecasts was chosen on {fitted.choice.windows} windows only."
+        yield f"The candidates were compared on {fitted.choice.windows} windows only."
     named = " and ".join(f"{level_text(level)} %" for level in fitted.request().level)
     if not named:
         yield NO_INTERVALS
     elif fitted.calibrations:
         yield f"Intervals are calibrated on {int(fitted.calibrations[0].windows.min())} validation windows."
     else:
-        yield f"Intervals of {named} are not calibrated: a backtest says what they hold."
+        yield f"Intervals of {named} are not calibrated: a backtest measures their coverage."
     if "real" not in fitted.series.support:
         yield "Forecasts are never negative, as no value of the fit was."
     if forecaster.future_covariates:

@@ -1,4 +1,4 @@
-"""MLflow: runs that hold a fit, and models that are saved, registered and served.
+"""MLflow: runs with the record of a fit, and models that are saved, registered and served.
 
 It needs `pip install 'seqcast[mlflow]'`. A model has the flavour `seqcast`, and `python_function`, which MLflow serves.
 Its file is that of `save`: JSON and plain arrays, no pickle.
@@ -31,7 +31,7 @@ __all__ = ["MlflowLog", "load_model", "log_fit", "log_model", "save_model"]
 
 Estimator = TypeVar("Estimator", Forecaster, Seq2SeqRegressor)
 
-# Usage data goes nowhere unless the user says so; MLflow is imported when something is logged or loaded.
+# MLflow sends usage data unless this is set before its import, which the first log or load does.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 FLAVOUR = "seqcast"
@@ -46,7 +46,7 @@ class MlflowLog(Observer):
 
     Metrics of epochs have the names `loss`, `val_loss`, `learning_rate`, with the epoch from 1 as step; those of steps
     begin with `step/`. Of several networks each has its name before it: `network-1/loss`. Worker processes log to the
-    same run. What the server does not take is said once, and training goes on.
+    same run. A warning names the first refusal of the server, and training goes on.
 
     Args:
         run_id: The run; `None` takes the active one.
@@ -100,12 +100,11 @@ def log_fit(
     name: str = "model",
     **fit: Any,
 ) -> Estimator:
-    """Fit an estimator within a run of MLflow, which holds the fit.
+    """Fit an estimator within a run of MLflow, which records the fit.
 
-    The run holds its options and what was chosen for `None` and `auto` (as parameters), losses and learning rate by
-    epoch (as metrics), figures, and the model, by `log_model`. The figures show the loss, and the forecast of a
-    forecaster that needs to know no future. The run is the active one, or a new one that ends with the fit; it holds
-    one fit.
+    The parameters of the run are the options, and the choices for `None` and `auto`. Its metrics are losses and
+    learning rate by epoch. Figures show the loss, and the forecast of a forecaster that needs to know no future;
+    `log_model` logs the model. The run is the active one, or a new one that ends with the fit; it has one fit.
 
     Args:
         estimator: A `Forecaster` or a `Seq2SeqRegressor`.
@@ -124,7 +123,7 @@ def log_fit(
         DataError: As `fit` raises it; the run has failed.
         SpecError: It is no such estimator, or as `fit` raises it.
         TrainingError: Training diverged.
-        KeyboardInterrupt: The user interrupted; the run holds what was logged so far.
+        KeyboardInterrupt: The user interrupted; the run has the records so far.
     """
     if not isinstance(estimator, Forecaster | Seq2SeqRegressor):
         raise SpecError(
@@ -158,7 +157,7 @@ def _params(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _chosen(estimator: Any) -> dict[str, Any]:
-    """Return what a fit chose."""
+    """Return the choices of a fit."""
     names = ("seed", "choice", "freq", "season_length", "context_length")
     chosen = {name: getattr(estimator, f"{name}_") for name in names if hasattr(estimator, f"{name}_")}
     engines = estimator.engines_ if isinstance(estimator, Forecaster) else [estimator.engine_]
@@ -166,7 +165,7 @@ def _chosen(estimator: Any) -> dict[str, Any]:
 
 
 def _outcome(estimator: Any) -> dict[str, float]:
-    """Return how a training ended."""
+    """Return the epochs, the seconds and the best loss of a training."""
     history = estimator.history_
     outcome = {"epochs": float(len(history)), "training_seconds": history.seconds}
     if history.best_epoch is not None:
@@ -201,7 +200,7 @@ def save_model(
 
     Args:
         model: A fitted `Forecaster` or `Seq2SeqRegressor`.
-        path: The folder, which is not there yet.
+        path: The folder, which must not exist yet.
         mlflow_model: The `mlflow.models.Model` to describe it in; `None` makes one.
         signature: MLflow's signature; `None` names the parameters of a forecast, `horizon` and of a forecaster `level`.
         **options: Other arguments of `mlflow.pyfunc.save_model`, such as `metadata` and `pip_requirements`; these are
@@ -236,7 +235,7 @@ def save_model(
     mlflow_model.add_flavor(FLAVOUR, data=f"data/{name}", seqcast_version=__version__)
     options.setdefault("pip_requirements", _requirements())
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # Of an input example, which the signature does not need.
+        # MLflow warns of a missing input example, which the signature does not need.
         warnings.filterwarnings("ignore", ".*input example", UserWarning)
         file = Path(folder) / name
         model.save(file)
@@ -259,7 +258,7 @@ def log_model(model: Forecaster | Seq2SeqRegressor, name: str = "model", **optio
         **options: Other arguments of `mlflow.models.Model.log`, such as `registered_model_name`, and of `save_model`.
 
     Returns:
-        MLflow's `ModelInfo`; its `model_uri` is what `load_model` and `mlflow.pyfunc.load_model` take.
+        MLflow's `ModelInfo`; its `model_uri` is the address for `load_model` and `mlflow.pyfunc.load_model`.
 
     Raises:
         MissingPackageError: `mlflow` is not installed.
@@ -274,7 +273,7 @@ def load_model(model_uri: str, *, max_size: Any = None) -> Forecaster | Seq2SeqR
 
     Args:
         model_uri: A folder, or an address such as `runs:/…/model`, `models:/name/1`.
-        max_size: How long its file may be, see `Forecaster.load`.
+        max_size: Largest file, see `Forecaster.load`.
 
     Returns:
         The estimator.

@@ -47,15 +47,15 @@ class SeqcastForecaster(BaseForecaster):
     """A recurrent encoder-decoder for sktime: one network for all series of a panel, any horizon, intervals.
 
     The columns of `X` are known for the future, unless they are named as past or static covariates. `predict` needs
-    the future ones at each step of `fh`; at steps before these that `X` leaves out, the last known value is taken.
+    the future ones at each step of `fh`; at earlier steps without a row in `X`, the last known value is taken.
 
     `update` remembers the new rows; with `update_params=True`, where there are enough rows, it goes on training
     the network with them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those of
     the fit, forecasts start from these older ones, until newer ones come.
 
     Args:
-        horizon: Steps to forecast in training; `None` takes the farthest step of the `fh` that `fit` is given, and
-            without one 12 steps, at most a quarter of the longest series. `predict` takes any other.
+        horizon: Steps to forecast in training; `None` takes the last step of the `fh` that `fit` is given, and without
+            one 12 steps, at most a quarter of the longest series. `predict` takes any number.
         context_length: As for `Forecaster`, like all other options that are not explained here.
         level: Levels of the intervals that a named network is trained for, in per cent. Other coverages and quantiles
             are interpolated between these, as the network's own are (`seqcast.network.distributions.Quantiles`); a
@@ -75,10 +75,10 @@ class SeqcastForecaster(BaseForecaster):
         weighting: Whether `windows` or `series` weigh the same in training.
         calibrate: Whether intervals are calibrated on validation rows.
         point: `median` or `mean`.
-        members: Networks, trained side by side.
+        members: Number of networks, trained side by side.
         combine: How their forecasts become one.
         random_state: Seed of everything random.
-        verbose: 0 is silent, 1 shows what was inferred and progress.
+        verbose: 0 is silent, 1 shows inferred options and progress.
 
     Attributes:
         forecaster_: The fitted `Forecaster`.
@@ -114,7 +114,7 @@ class SeqcastForecaster(BaseForecaster):
         "property:randomness": "derandomized",
         "requires-fh-in-fit": False,
     }
-    # The forecaster remembers what it needs itself.
+    # The forecaster remembers its rows itself.
     _config: ClassVar[dict[str, Any]] = {"remember_data": False}
 
     def __init__(

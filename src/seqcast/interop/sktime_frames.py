@@ -1,7 +1,7 @@
 """sktime's frames of targets and covariates as one long frame, and back.
 
 The last level of their index is the time: periods, dates or whole numbers. The levels above it, if there are any,
-name the series. `Forecaster` knows one column of ids and no periods, so both are translated, and translated back.
+name the series. `Forecaster` has one column of ids and no periods, so both are translated, and translated back.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str])
 
     Args:
         columns: The columns' own names.
-        letter: First letter of made-up names.
+        letter: First letter of new names.
         reserved: Names of other columns.
 
     Example:
@@ -80,7 +80,7 @@ class HorizonSteps:
 
     Args:
         stamps: The stamps, `H` of each series, series after series.
-        named: Which of them the horizon names, `[series, H]`: as many of each series.
+        named: Which of them the horizon names, `[series, H]`: the same number for each series.
 
     Example:
         >>> import pandas as pd
@@ -163,7 +163,7 @@ class HorizonSteps:
 
 @dataclass
 class Translation:
-    """How frames with an index become long frames, as the frames of the first fit decide.
+    """The translation of frames with an index into long frames, as the frames of the first fit define it.
 
     Args:
         levels: Names of the levels of the index of `y`.
@@ -263,15 +263,15 @@ class Translation:
 
         Args:
             keys: The key of each series.
-            stamps: As many stamps for each series, series after series.
+            stamps: The same number of stamps for each series, series after series.
         """
         import pandas as pd
 
         times = stamps if self.period is None else stamps.to_period(self.period)
         if len(self.levels) == 1:
             return times.rename(self.levels[0])
-        parts = [key if isinstance(key, tuple) else (key,) for key in keys]
-        levels = [np.repeat(np.asarray(level), len(times) // len(parts)) for level in zip(*parts, strict=True)]
+        tuples = [key if isinstance(key, tuple) else (key,) for key in keys]
+        levels = [np.repeat(np.asarray(level), len(times) // len(tuples)) for level in zip(*tuples, strict=True)]
         return pd.MultiIndex.from_arrays([*levels, times], names=self.levels)
 
     def _long(self, index: Any, values: dict[str, Any]) -> tuple[Any, dict[Any, Any]]:
@@ -334,7 +334,7 @@ class Translation:
         return rows.assign(**{name: covariates[column].array for column, name in self.names.items()})
 
     def later(self, rows: Any) -> Any:
-        """Return the rows that are later than the end of their series, and those of new series.
+        """Return the rows that are later than the end of their series, and the rows of new series.
 
         Args:
             rows: A long frame.

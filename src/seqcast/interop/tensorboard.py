@@ -1,7 +1,7 @@
 """TensorBoard without TensorFlow: curves of losses, metrics and learning rate.
 
-Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow whatever the backend is, so it works only where
-TensorFlow is installed. This one needs the small `tensorboard` package alone.
+Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow on every backend, so it works only where TensorFlow
+is installed. This one needs the small `tensorboard` package alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["TensorBoard"]
 class TensorBoard(Observer):
     """Write losses, metrics and learning rate for TensorBoard.
 
-    Training goes to the run `train`, validation to `validation`, with the tags `epoch_loss`, `epoch_learning_rate` and
-    so on, as Keras's callback has them, so that both can be compared; records of steps have tags such as `step_loss`.
-    Of several networks each has a folder of its own, `network-1/train`.
+    Training goes to the run `train`, validation to `validation`. Tags are those of Keras's callback, such as
+    `epoch_loss` and `epoch_learning_rate`, so that both can be compared. Records of steps have tags such as
+    `step_loss`. Of several networks each has a folder of its own, `network-1/train`.
 
     Args:
         log_dir: Folder for the logs: `tensorboard --logdir LOG_DIR`.

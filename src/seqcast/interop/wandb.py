@@ -1,7 +1,7 @@
 """Weights & Biases: losses, metrics and learning rate as training goes on.
 
 It needs `pip install 'seqcast[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports TensorFlow, and
-reads the learning rate in a way that fails on JAX. This one writes what that one does, under the same names.
+reads the learning rate in a way that fails on JAX. This one writes the same numbers, under the same names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class WandbLog(Observer):
 
     Raises:
         MissingPackageError: `wandb` is not installed.
-        SpecError: `every_n_steps` is no whole number above 0; when the training begins, that there is no active run.
+        SpecError: `every_n_steps` is no whole number above 0, or there is no active run when training begins.
     """
 
     in_workers = False
@@ -52,7 +52,7 @@ class WandbLog(Observer):
             )
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
-        """Say over what the metrics are drawn.
+        """Define the horizontal axes of the metrics.
 
         Args:
             windows: Batches to train on, if known.

@@ -1,8 +1,8 @@
-"""Queries of like shape are gathered for a moment and forecast in one call, in a thread of its own.
+"""Batching: queries of one shape are gathered for a moment and forecast in one call, in a thread of its own.
 
 A frame's checks, its features and a compiled program cost nearly the same for one series as for sixty-four. While a
-call runs, queries gather by themselves. Where the last call had several, the next one waits a few milliseconds until as
-many have come; where it had one, nobody waits.
+call runs, queries gather by themselves. After a call of several queries, the next one waits a few milliseconds for the
+same number; after a call of one, nobody waits.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Lane:
     """A queue of queries and the thread that forecasts them.
 
     Args:
-        run: Returns the outcome of each of some queries.
-        settings: Most queries that wait, how long they wait for others, and most rows in one call of several queries.
+        run: Returns the outcomes of queries.
+        settings: Limits of the queue, of the wait for other queries, and of the rows in one call of several queries.
         size: Most queries in one call.
         on_call: Called with the number of queries of each call.
     """
@@ -41,7 +41,7 @@ class Lane:
     ) -> None:
         self.run, self.settings, self.size, self.on_call = run, settings, size, on_call
         self._queue: deque[_Waiting] = deque()
-        # Queries of the last call, and how many have to wait for the work to go on.
+        # Queries of the last call, and the number of waiting queries that starts the next one.
         self._expected = self._wanted = 1
         self._arrived = asyncio.Event()
 
@@ -57,8 +57,8 @@ class Lane:
             query: The query.
 
         Raises:
-            RequestError: Too many wait.
-            SeqcastError: Something is wrong with it.
+            RequestError: Too many queries wait.
+            SeqcastError: The query is wrong.
         """
         if len(self._queue) >= self.settings.queue:
             expected, again = f"at most {self.settings.queue} requests that wait", self.settings.retry_after

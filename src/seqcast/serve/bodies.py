@@ -1,7 +1,7 @@
 """Bodies of requests: JSON and CSV become options and tables of typed columns, within limits.
 
-Each step takes time and memory in proportion to the body's length, and the number of rows bounds what is read: a
-body of megabytes is counted before it becomes Python objects, which take ten times as much.
+Each step takes time and memory in proportion to the body's length, within the limit on rows. A body of megabytes is
+counted before it becomes Python objects, which take ten times the memory.
 """
 
 from __future__ import annotations
@@ -26,12 +26,11 @@ from seqcast.serve.problems import RequestError, shown
 
 JSON, CSV = "application/json", "text/csv"
 
-
-# A table has a few columns: a row has about twenty cells, in the mean of a body.
+# Most columns of a table, and most cells of a row in the mean of a body: tables have few columns.
 _MOST_COLUMNS, _MEAN_CELLS = 1000, 20
-# Columns that a message names, about one that is not there.
+# Most columns that a message names when one is missing.
 _MOST_NAMES = 30
-# Letters of numbers. Python's own numerals hold more: nan, inf, spaces, underscores, digits of other scripts.
+# Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of other scripts.
 _NUMERIC = frozenset("0123456789+-.eE")
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _FLAGS = {"true": True, "false": False, "True": True, "False": False}
@@ -74,13 +73,13 @@ def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
     return document
 
 
-def _check_count(data: bytes, marks: bytes, most: int, what: str) -> None:
-    """Refuse JSON in which some marks stand too often; those in text do not count."""
+def _check_count(data: bytes, marks: bytes, most: int, noun: str) -> None:
+    """Refuse JSON with too many of some marks; those in text do not count."""
     if len(data) <= most or sum(map(data.count, marks)) <= most:
         return
     letters = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
     in_text = np.bitwise_xor.accumulate(letters == ord('"'))
-    _check_size(what, sum(map(letters[~in_text].tobytes().count, marks)), most, where="body")
+    _check_size(noun, sum(map(letters[~in_text].tobytes().count, marks)), most, where="body")
 
 
 def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
@@ -106,7 +105,7 @@ def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
 
 @dataclass(frozen=True)
 class Needed:
-    """Which columns of a table are read.
+    """The columns of a table that are read.
 
     Args:
         unique_id: The column of ids.
@@ -130,12 +129,12 @@ class Needed:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All of them, sorted."""
+        """The names of all columns, sorted."""
         return tuple(sorted({self.unique_id, self.ds, *self.values, *self.optional}))
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        """Those that a table must have."""
+        """The names of the columns that a table must have."""
         return (*(() if self.only is not None else (self.unique_id,)), self.ds, *self.values)
 
     def parsed(self, name: str, cells: Sequence[str]) -> Sequence[Any]:
@@ -155,7 +154,7 @@ class Needed:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns of the same length, whose kinds say which tables can be laid end to end.
+    """Columns of the same length; tables of the same kinds can be joined.
 
     Args:
         columns: Values by name.
@@ -174,13 +173,13 @@ class Table:
 
         Args:
             value: The table, JSON types or columns of text.
-            needed: Which columns are read.
-            option: The field of the request that it is.
+            needed: The columns that are read.
+            option: Name of the table's field in the request.
             most_rows: Most rows.
 
         Raises:
             RequestError: There are too many rows.
-            DataError: It is no table, a column is missing or holds something else, or something is no time.
+            DataError: It is no table, a column is missing or has other values, or a cell is no time.
         """
         columns, names = _columns_of(value, needed, option, most_rows)
         lacking = next((name for name in needed.required if name not in columns), None)
@@ -214,8 +213,8 @@ class Table:
 
         columns: dict[str, Any] = {}
         for name in tables[0].columns:
-            parts = [table.columns[name] for table in tables]
-            columns[name] = parts[0].append(parts[1:]) if hasattr(parts[0], "append") else np.concatenate(parts)
+            arrays = [table.columns[name] for table in tables]
+            columns[name] = arrays[0].append(arrays[1:]) if hasattr(arrays[0], "append") else np.concatenate(arrays)
         return pd.DataFrame(columns), np.repeat(np.arange(len(tables)), [table.rows for table in tables])
 
 
@@ -246,7 +245,7 @@ def _columns_of(
 
 
 def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tuple[str, Any]:
-    """Return the kind of a column and its array; the model's own checks name what a mixture has that it may not."""
+    """Return the kind of a column and its array; the model's own checks name the wrong cell of a mixture."""
     kinds = set(map(type, cells))
     if kinds & {list, dict}:
         row = next(row for row, cell in enumerate(cells) if isinstance(cell, list | dict))
@@ -274,7 +273,7 @@ def _times(cells: Sequence[str], name: str, option: str) -> tuple[str, Any]:
     import pandas as pd
 
     if all(map(_PLAIN_TIME.fullmatch, cells)):
-        with contextlib.suppress(ValueError):  # the message names the row
+        with contextlib.suppress(ValueError):  # the message below names the row
             return "t", pd.DatetimeIndex(np.array(cells, dtype="datetime64[us]"))
     matches = [_TIME.fullmatch(cell) for cell in cells]
     known = _objects([match and match[0] for match in matches])
@@ -327,11 +326,11 @@ def _wrong_cell(name: str, option: str, row: int, expected: str, cells: Sequence
     return DataError(option=field, column=name, row=row, expected=expected, received=received, hint="Correct it.")
 
 
-def _check_size(what: str, count: int, most: int, *, where: str = "rows") -> None:
+def _check_size(noun: str, count: int, most: int, *, where: str = "rows") -> None:
     if count > most:
-        raise RequestError(413, where, f"at most {most:,} {what}", f"{count:,}", "Send several requests.")
+        raise RequestError(413, where, f"at most {most:,} {noun}", f"{count:,}", "Send several requests.")
 
 
 def _malformed(expected: str, received: str) -> RequestError:
-    hint = "Check how the body is written; null is what is missing."
+    hint = "Check how the body is written; null stands for a missing value."
     return RequestError(400, "body", expected, received, hint)

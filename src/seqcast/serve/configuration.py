@@ -1,8 +1,7 @@
 """Settings of a server, all checked, and the API keys that it takes.
 
-A server knows only hashes of keys. A key is 32 random bytes, so nobody can guess it back from a plain SHA-256, as
-that of a password could be. A line of a file, or a word of `SEQCAST_API_KEYS`, is `NAME:HASH`; lines that begin with
-`#` are comments.
+A server knows only hashes of keys. A key is 32 random bytes, so nobody can guess it from a plain SHA-256, as they could
+a password. A line of a file, or a word of `SEQCAST_API_KEYS`, is `NAME:HASH`; lines that begin with `#` are comments.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from seqcast.errors import SpecError
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import check_int, check_number
 
-# Name by which requests ask for the network that needs no model.
+# Name of the pretrained network in requests.
 PRETRAINED = "pretrained"
 
 # The environment variable with hashes of keys, separated by spaces or commas.
@@ -48,17 +47,17 @@ class ServerSettings:
         max_body: Most bytes of a request.
         max_rows: Most rows of a request, and of its answer.
         max_horizon: Most steps of a forecast.
-        max_size: Length of the file of a model, as 8GB; as for `Forecaster.load` if absent.
+        max_size: Largest file of a model, as 8GB; as for `Forecaster.load` if absent.
         time_limit: Seconds for a request, waiting included.
-        queue: Requests that wait at most; one more is refused with a 429.
-        batch_size: Requests that are forecast in one call at most; 1 is no batching.
-        batch_wait: Milliseconds that a request waits for others at most, where others are expected.
+        queue: Most requests that wait; one more is refused with a 429.
+        batch_size: Most requests that are forecast in one call; 1 is no batching.
+        batch_wait: Most milliseconds that a request waits for others, where others are expected.
         watch: Seconds between looks at the files of the models; 0 is never.
         grace: Seconds for requests that are being answered when the server is stopped.
 
     Raises:
         SpecError: A setting is impossible, or the server would be open to other machines.
-        MissingFileError: A file is not there.
+        MissingFileError: A file is missing.
 
     Example:
         >>> ServerSettings(max_horizon=0)
@@ -148,7 +147,7 @@ def named_models(texts: Iterable[str]) -> tuple[tuple[str, Path], ...]:
     """Return name and file of models that are written as `NAME=FILE` or `FILE`, which gives its name.
 
     Args:
-        texts: What was written for each model.
+        texts: The text of each model.
 
     Example:
         >>> [(name, str(path)) for name, path in named_models(["a/sales.seqcast", "b=c.seqcast"])]
@@ -190,7 +189,7 @@ def entry_of(name: str, key: str) -> str:
     """Return the line of a file of keys.
 
     Args:
-        name: What the log calls the owner of the key.
+        name: Name of the key's owner in the log.
         key: The key.
 
     Raises:
@@ -210,7 +209,7 @@ def _parse_keys(where: str, text: str) -> dict[str, str]:
     for number, word in enumerate(words, 1):
         match = _ENTRY.fullmatch(word)
         if match is None:
-            # What stands there may be a key: it is not shown.
+            # The entry may be a key: it is not shown.
             expected, received = "NAME:HASH, the hash being 64 hexadecimal digits", f"{len(word)} other characters"
             hint = "seqcast serve --new-key NAME prints a key and its entry."
             raise SpecError(f"{where}, entry {number}", expected=expected, received=received, hint=hint)

@@ -1,4 +1,4 @@
-"""From queries to answers: several of one shape in one call, or one alone, each with the same result as JSON or CSV."""
+"""Forecasts of queries, several of one shape in one call or one alone, and their answers as JSON or CSV."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Forecast:
 
     Args:
         table: A pandas frame.
-        facts: What a JSON document says besides its rows.
+        facts: Fields of a JSON document besides its rows.
     """
 
     table: Any
@@ -82,8 +82,8 @@ def choose_media_type(accept: str | None) -> str:
         >>> choose_media_type(None), choose_media_type("image/png, text/*;q=0.5")
         ('application/json', 'text/csv')
     """
-    for part in (accept or JSON).split(","):
-        kind = part.partition(";")[0].strip().lower()
+    for entry in (accept or JSON).split(","):
+        kind = entry.partition(";")[0].strip().lower()
         for offered in (JSON, CSV):
             if kind in (offered, "*/*", f"{offered.partition('/')[0]}/*"):
                 return offered
@@ -100,7 +100,7 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
         The answer or the error of each.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the rows of strangers
+        warnings.simplefilter("ignore")  # about the rows of clients
         try:
             if len(queries) == 1:
                 return [_alone(queries[0])]
@@ -150,7 +150,7 @@ def _alone(query: Query) -> Answer:
 
 
 def _as_json(column: Any) -> list[Any]:
-    """Return a column as JSON types: times as ISO 8601 writes them, what is no number as `None`."""
+    """Return a column as JSON types: times in ISO 8601, missing and infinite numbers as `None`."""
     kind = column.dtype.kind
     if kind == "M":
         if getattr(column.dtype, "tz", None) is not None:

@@ -1,4 +1,4 @@
-"""What each request passes: limits on its head and body, the names and keys of those who ask, counters and the log."""
+"""The guard of a server: limits on heads and bodies of requests, checks of sites and keys, counters and the log."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Bytes that are neither a body nor a whole head: half a head, the ends of chunks, what follows the last of them.
+# Most bytes that are neither a body nor a whole head: half a head, the ends of chunks, trailers.
 _MOST_BARREN = 32 << 10
-# Bytes of a body that is no table, and of one that is taken however many others are open.
+# Most bytes of a body that is no table, and of one that is taken regardless of other open ones.
 _SMALL, _ALWAYS_TAKEN = 1 << 20, 64 << 10
-# How many bodies of the greatest length may be open at a time.
+# Most bodies of the greatest length that are open at a time.
 _TOGETHER = 8
 
-# What the paths begin with that take a key where there are keys; those of other packages are their own affair.
+# Prefixes of the paths that require a key, if there are keys; other packages guard their own paths.
 _GUARDED = ("/v1/", "/metrics")
-# What the log and the metrics say of paths and methods that are none of ours.
+# Name of unknown paths and methods in the log and the metrics.
 _OTHER = "other"
-# Status in log and metrics of a request whose client went, as nginx has it.
+# Status in log and metrics of a request whose client has gone, as in nginx.
 _CLIENT_GONE = 499
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, which takes a head of a bounded length; uvicorn bounds heads where h11 reads them, no other."""
+    """One connection, with a limit on the head of a request, which uvicorn has for h11 alone."""
 
     _barren = 0
 
     def data_received(self, data: bytes) -> None:
-        """Read some bytes, and refuse more of those that lead to nothing.
+        """Read some bytes, and refuse too many without a whole head or a body.
 
         Args:
             data: The bytes.
@@ -73,7 +73,7 @@ class Connection(HttpToolsProtocol):
 
 @dataclass
 class _Bodies:
-    """Bodies of some paths: what the paths begin with, the most bytes of one, and the bytes of those that are open."""
+    """Bodies of some paths: the prefix of the paths, the most bytes of a body, and the bytes of open ones."""
 
     prefix: str
     most: int
@@ -85,7 +85,7 @@ class Guard:
 
     Args:
         app: The application inside.
-        service: Whom the server is for, its limits, keys and counters.
+        service: The service, with its settings, keys and counters.
         routes: The paths that log and metrics name.
         bodies: Most bytes of a body, by the beginning of the path.
     """
@@ -128,9 +128,9 @@ class Guard:
                 self._count(exchange, path if path in self.routes else _OTHER)
 
     def _check_site(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse what a page of another site sends.
+        """Refuse requests from pages of other sites.
 
-        A site can give its own name this machine's address (DNS rebinding), so names are compared; an address is none.
+        A site can point its own name to this machine (DNS rebinding), so names are compared; addresses are safe.
         """
         host, origin = (headers.get(name, b"").decode("latin-1").lower() for name in (b"host", b"origin"))
         site = origin.partition("://")[2]
@@ -165,7 +165,7 @@ class Guard:
 
 
 class _Exchange:
-    """A request and its answer, as they pass; `facts` are what the log says of them."""
+    """A request and its answer; `facts` are the fields of its line in the log."""
 
     def __init__(self, scope: Any, receive: Receive, send: Send, bodies: _Bodies, settings: ServerSettings) -> None:
         self.scope, self._receive, self._send, self.bodies, self.settings = scope, receive, send, bodies, settings
@@ -177,7 +177,7 @@ class _Exchange:
         self.has_answer = self.is_refused = False
 
     async def receive(self) -> Message:
-        """Return the next piece of the body; where there is too much of it, the application sees no client any more."""
+        """Return the next piece of the body; after too many bytes, a message that the client has gone."""
         message = await self._receive()
         length = len(message.get("body", b""))
         self.size += length
@@ -192,7 +192,7 @@ class _Exchange:
         return message
 
     async def refuse(self, error: Exception) -> Message:
-        """Answer with an error, unless there is an answer already; what the application sends then goes nowhere."""
+        """Answer with an error, unless there is an answer already; drop all that the application sends afterwards."""
         self.facts["error"] = type(error).__name__
         if not self.has_answer:
             await problem_response(error, self.facts["id"])(self.scope, self._receive, self.send)
@@ -210,7 +210,7 @@ class _Exchange:
 
 
 def _name_of(authority: str) -> str:
-    """Return the name in `name:port`, nothing if it is an address."""
+    """Return the name in `name:port`; empty for an address."""
     try:
         name = urlsplit(f"//{authority}").hostname or ""
     except ValueError:

@@ -1,7 +1,6 @@
-"""The models of a server: read, made ready, and replaced when their files are.
+"""The models of a server: read, warmed up, and replaced together with their files.
 
-A request holds the model that it was read for, so a model that is replaced meanwhile answers what has begun, and goes
-with the last of these requests.
+A request refers to its model. So a replaced model answers the requests that have begun, and goes with the last of them.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from seqcast.serve.bodies import Needed
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.problems import RequestError, shown
 
-# Requests in one call that programs are compiled for: the sizes that blocks of rows are padded to.
+# Numbers of requests in one call for which programs are compiled: the sizes that blocks of rows are padded to.
 _WARM_SIZES = (1, 8, 64)
 
 _Mark = tuple[int, ...] | None
@@ -56,7 +55,7 @@ class ServedModel:
             max_size: As for `Forecaster.load`.
 
         Raises:
-            SeqcastError: The file is not there, or is no model.
+            SeqcastError: The file is missing, or is no model.
         """
         check_source(path)
         with path.open("rb") as file:
@@ -65,7 +64,7 @@ class ServedModel:
 
     @cached_property
     def fitted(self) -> FittedForecaster:
-        """What its forecaster has learnt, with the options that it is served with."""
+        """The fitted value of its forecaster, with the options of a server."""
         return self.forecaster.fitted_
 
     @property
@@ -75,12 +74,12 @@ class ServedModel:
 
     @property
     def is_regular(self) -> bool:
-        """Whether its stamps keep to a step."""
+        """Whether its stamps have a regular step."""
         return self.forecaster.series_state_.frequency is not None
 
     @property
     def version(self) -> dict[str, Any]:
-        """What its answers say of it."""
+        """The fields of its answers that name it."""
         return {"model": self.name, "version": self.digest[:16]}
 
     @cached_property
@@ -107,7 +106,7 @@ class ServedModel:
         return replace(self.needed, values=tuple(self.forecaster.future_covariates), optional=())
 
     def described(self) -> dict[str, Any]:
-        """Return what `/v1/models` says of it, JSON types."""
+        """Return its entry in `/v1/models`, JSON types."""
         model, columns = self.forecaster, self.columns
         return {
             "name": self.name,
@@ -130,7 +129,7 @@ def _has_text_times(columns: Any) -> bool:
 
 
 def _for_requests(forecaster: Forecaster) -> Forecaster:
-    """Return a forecaster whose forecasts are long pandas frames, and that leaves out no series that is wrong."""
+    """Return a forecaster whose forecasts are long pandas frames, and that refuses wrong series."""
     served: Forecaster = copy.copy(forecaster).set_params(on_bad_series="raise", verbose=0)
     fitted = served.fitted_
     series = fitted.series
@@ -146,7 +145,7 @@ def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
     """Compile the programs that requests will need, by forecasting remembered series.
 
     Args:
-        model: The model; one that needs the future, which nobody knows here, is left to its first request.
+        model: The model; one that needs a known future is warmed up by its first request.
         sizes: Numbers of requests in one call.
     """
     import pandas as pd
@@ -167,7 +166,7 @@ class ModelShelf:
         on_read: Called with the name, and with the error if there was one, each time that a file has been read.
 
     Attributes:
-        settled: Called when models have been warmed up; for what a process does when it has nothing else to do.
+        settled: Called when models have been warmed up.
         ready: Set when all models have been warmed up for the first time.
     """
 
@@ -176,7 +175,7 @@ class ModelShelf:
         self.on_read = on_read
         self.settled: Callable[[], None] = lambda: None
         self.ready = threading.Event()
-        # Of a file that cannot be served: its mark, and what failed.
+        # Of a file that cannot be served: its mark, and the type of the error.
         self._failures: dict[str, tuple[_Mark, type[Exception]]] = {}
         self._marks = {name: _mark(path) for name, path in settings.models}
         self._models = {name: ServedModel.read(name, path, settings.max_size) for name, path in settings.models}
@@ -188,7 +187,7 @@ class ModelShelf:
 
     @property
     def degraded(self) -> list[str]:
-        """Names of the models whose files cannot be served; the ones before them answer."""
+        """Names of the models whose files cannot be served; the previous ones answer."""
         return list(self._failures)
 
     def find(self, name: str | None) -> ServedModel | None:
@@ -210,20 +209,20 @@ class ModelShelf:
         raise RequestError(422 if name is None else 404, "model", expected, received, hint)
 
     def warm_up(self) -> None:
-        """Make all models ready, and say so; later looks try a model again that cannot be warmed up."""
+        """Warm all models up and set `ready`; a model that fails is tried again at later looks."""
         for name in self._models:
             self._attempt(name, self._marks[name], partial(self._models.__getitem__, name))
         self.ready.set()
 
     def look(self) -> None:
-        """Read the files that were replaced, and again those that could not be served: the machine may have failed."""
+        """Read the files that were replaced, and retry those that could not be served: the machine may have failed."""
         for name, path in self.settings.models:
             mark = _mark(path)
             if mark != self._marks[name] or name in self._failures:
                 self._attempt(name, mark, partial(ServedModel.read, name, path, self.settings.max_size))
 
     def _attempt(self, name: str, mark: _Mark, read: Callable[[], ServedModel]) -> None:
-        """Take over the model that is read, unless anything fails, whatever it is."""
+        """Read a model and serve it; after any error the previous one stays."""
         try:
             model = read()
             is_known = self.ready.is_set() and name not in self._failures

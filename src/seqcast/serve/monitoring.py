@@ -1,4 +1,4 @@
-"""What a server says of itself: counters for Prometheus, and lines of JSON without values, ids of series or keys."""
+"""Monitoring of a server: counters for Prometheus, and a log in JSON without values, ids of series or keys."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ class Metrics:
 
 
 def log_event(event: str, **fields: Any) -> None:
-    """Write a line.
+    """Write a line of the log.
 
     Args:
-        event: What happened: `request`, `model`, `ready`, `start`, `stop`.
+        event: Kind of the event: `request`, `model`, `ready`, `start`, `stop`.
         fields: JSON types; those that are `None` are left out.
     """
     LOGGER.info(event, extra={"fields": fields})
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the words of an error of ours, and type and place of any other, whose text may hold values.
+    """Return the message of an error of seqcast, and type and place of any other, whose message may have values.
 
     Args:
         error: The error.
@@ -74,7 +74,7 @@ def describe_error(error: BaseException) -> str:
 
 
 class _JsonLines(logging.Formatter):
-    """Writes records as JSON; those of other libraries without what they fill into their texts."""
+    """Writes records as JSON; those of other libraries without the arguments of their messages."""
 
     def format(self, record: logging.LogRecord) -> str:
         event, fields = "log", getattr(record, "fields", None)
@@ -93,7 +93,7 @@ class _JsonLines(logging.Formatter):
 
 @contextlib.contextmanager
 def logging_everything(stream: Any = None) -> Iterator[None]:
-    """Write lines of all that this process logs, warns of or fails with, whichever library does.
+    """Log the records, warnings and lost errors of all libraries in this process.
 
     Args:
         stream: A text stream; standard error if `None`.

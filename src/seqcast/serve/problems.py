@@ -11,10 +11,10 @@ from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecErr
 
 MEDIA_TYPE = "application/problem+json"
 
-# What a client calls the arguments of `Forecaster.predict`.
+# A client's names of the arguments of `Forecaster.predict`.
 _NAMES: dict[str | None, str] = {"df": "rows"}
 
-# What to do, for those who send a body, where Python's words are about code.
+# Remedies for clients, who send a body, in place of those about code.
 _REMEDIES = {
     "convert": "Send the column with another type.",
     "correct": "Send a number, or null where there is none.",
@@ -45,10 +45,10 @@ class RequestError(SeqcastError):
 
     Args:
         status: The status of the answer; 422 for an option.
-        where: The part of the request that is at fault.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
+        where: The option or header that is at fault.
+        expected: The value that was expected.
+        received: The value that came instead.
+        hint: How to mend it.
         headers: Headers of the answer.
     """
 
@@ -61,7 +61,7 @@ class RequestError(SeqcastError):
 
 
 def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """Return the status and the document of an error; the document of one that is not ours says nothing of it.
+    """Return the status and the document of an error; an error of another library is not described.
 
     Args:
         error: The error.
@@ -76,7 +76,7 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
     status, name, detail, fields = 500, "InternalError", "", dict[str, Any]()
     if isinstance(error, RequestError | DataError | SpecError):
         status, name, (where, fields) = getattr(error, "status", 422), type(error).__name__, _place_of(error)
-        texts = {part: _reworded(getattr(error, part)) for part in ("expected", "received", "hint")}
+        texts = {field: _reworded(getattr(error, field)) for field in ("expected", "received", "hint")}
         fields, detail = fields | texts, compose_message(where, **texts)
     title = http.HTTPStatus(status).phrase
     document = {"type": "about:blank", "title": title, "status": status, "error": name, "detail": detail}
@@ -115,7 +115,7 @@ def _reworded(text: str) -> str:
     return text.worded(_word, _REMEDIES) if isinstance(text, Phrase) else text
 
 
-def _word(part: Option | Row) -> str:
-    if isinstance(part, Row):
-        return str(part)
-    return f"{part} (an option of the model's fit)" if part.value is not None else part.name
+def _word(mention: Option | Row) -> str:
+    if isinstance(mention, Row):
+        return str(mention)
+    return f"{mention} (an option of the model's fit)" if mention.value is not None else mention.name

@@ -1,4 +1,4 @@
-"""What a request asks for, read from its body and its address, and checked."""
+"""Queries: the options and tables of a request, read from its body and its address, and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqcast.serve.problems import RequestError, shown
 # Columns that the pretrained network reads.
 _ZERO_SHOT = Needed("unique_id", "ds", ("y",), only="series")
 
-# What stands in a table, and a table: a list of objects, one a row, or an object of lists, one a column.
+# A cell, and a table: a list of objects, one a row, or an object of lists, one a column.
 Cell = float | str | bool | None
 _Table = SkipValidation[list[dict[str, Cell]] | dict[str, list[Cell]] | None]
 
@@ -34,7 +34,7 @@ _Levels = Annotated[list[float], BeforeValidator(_as_list, json_schema_input_typ
 
 
 class Options(BaseModel):
-    """Options of a request; `null` is as good as nothing."""
+    """Options of a request; one that is `null` is absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -58,7 +58,7 @@ class ForecastOptions(Options):
     rows: _Table = None
     """Newer rows of known series, or rows of new ones: one object a row, or one list a column."""
     future: _Table = None
-    """The steps ahead, with what is known of them."""
+    """The steps ahead, with their known values."""
 
 
 def read_options(fields: dict[str, Any], address: Iterable[tuple[str, str]]) -> ForecastOptions:
@@ -97,12 +97,12 @@ def read_options(fields: dict[str, Any], address: Iterable[tuple[str, str]]) -> 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What a request asks for.
+    """The query of a request.
 
     Args:
         model: The model; `None` is the pretrained network.
         rows: Rows to forecast from.
-        future: What is known of the steps ahead.
+        future: The known future.
         series: Ids of remembered series to forecast, where there are no rows; `None` is all.
         horizon: Steps; `None` is the model's.
         level: Levels of the intervals; `None` is the model's.
@@ -134,7 +134,7 @@ class Query:
 
     @cached_property
     def shape(self) -> Any:
-        """What requests have in common that are forecast in one call; `None` for one that is forecast alone."""
+        """A key that queries share which are forecast in one call; `None` for a query that is forecast alone."""
         model, tables = self.model, (self.rows, self.series, self.future)
         if model is None or not model.is_regular or (self.rows is None and self.series is None):
             return None
@@ -147,7 +147,7 @@ class Query:
 def read_query(
     fields: dict[str, Any], address: Iterable[tuple[str, str]], shelf: ModelShelf, settings: ServerSettings
 ) -> Query:
-    """Read what a request asks for.
+    """Read the query of a request.
 
     Args:
         fields: The fields of its body.
@@ -182,7 +182,7 @@ def read_query(
 
 
 def _check_zero_shot(options: ForecastOptions) -> None:
-    """Refuse what the pretrained network lacks, or cannot take."""
+    """Refuse a request that the pretrained network cannot answer."""
     if options.rows is None:
         raise RequestError(422, "rows", "rows to forecast from", "none", "Send some.")
     if options.horizon is None:
@@ -193,7 +193,7 @@ def _check_zero_shot(options: ForecastOptions) -> None:
 
 
 def _future(table: Any, model: ServedModel, most_rows: int) -> Table | None:
-    """Return what is known of the steps ahead."""
+    """Return the table of the known future."""
     if table is None:
         return None
     if not model.forecaster.future_covariates and model.is_regular:
@@ -218,7 +218,7 @@ def _series(asked: list[str | int] | None, rows: Table | None, model: ServedMode
 
 
 def _check_answer(query: Query, settings: ServerSettings) -> None:
-    """Refuse what would have too long an answer."""
+    """Refuse a query with too long an answer."""
     model, table = query.model, query.rows or query.series
     unique_id, targets = _ZERO_SHOT.unique_id, 1
     if model is not None:

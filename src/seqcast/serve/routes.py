@@ -1,4 +1,4 @@
-"""The routes of a server, as requests find them and as OpenAPI describes them, with examples that tests send."""
+"""The routes of a server: their endpoints, and their description in OpenAPI, with examples that tests send."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqcast.serve.problems import MEDIA_TYPE, RequestError
 from seqcast.serve.queries import Cell, ForecastOptions, Options, Query, read_query
 from seqcast.serve.service import Service
 
-# A thread reads more bytes and writes more rows than these: other requests would notice how long that takes.
+# Longer bodies are read, and longer answers written, in a thread, since other requests would have to wait.
 _LONG_BODY, _LONG_ANSWER = 256 << 10, 2000
 
 
@@ -56,7 +56,7 @@ async def _readiness(request: Request) -> Response:
     """Say whether the models are ready, and which files cannot be served."""
     shelf = _ready_service(request).shelf
     models, degraded = [model.name for model in shelf.models], shelf.degraded
-    # Still 200: the models before them answer, and orchestration would send nobody here.
+    # Still 200: the previous models answer, and with another status orchestration would send no requests.
     facts = {"status": "degraded", "degraded": degraded} if degraded else {"status": "ready"}
     return JSONResponse({**facts, "models": models})
 
@@ -77,9 +77,9 @@ def _ready_service(request: Request) -> Service:
 
 @contextlib.asynccontextmanager
 async def _body_in_time(request: Request, limit: float) -> AsyncIterator[bytes]:
-    """Read the body; give up what takes longer than a request may, and what nobody waits for any more.
+    """Read the body; give up a request that takes too long, or whose client has gone.
 
-    What waits for its turn is then not computed; a call that has begun ends in its thread, and nobody reads its answer.
+    A query that waits is then not computed; a call that has begun ends in its thread, and its answer is dropped.
     """
     body, watcher = None, None
 
@@ -99,13 +99,13 @@ async def _body_in_time(request: Request, limit: float) -> AsyncIterator[bytes]:
     except TimeoutError:
         if watcher is not None and watcher.done() and not watcher.cancelled():
             raise ClientDisconnect from None
-        status, what = (408, "a body") if body is None else (504, "an answer")
+        status, noun = (408, "a body") if body is None else (504, "an answer")
         hint = "Ask for less at a time."
-        raise RequestError(status, "time_limit", f"{what} within {limit:g} s", "none", hint) from None
+        raise RequestError(status, "time_limit", f"{noun} within {limit:g} s", "none", hint) from None
 
 
 async def _query(request: Request, body: bytes, service: Service) -> Query:
-    """Read what a request asks for; without a body that is what the address says."""
+    """Read the query of a request; without a body all of it is in the address."""
     address = request.query_params.multi_items()
     media_type = request.headers.get("content-type") or ("" if body else JSON)
 
@@ -129,7 +129,7 @@ ROUTES = frozenset(_ROUTES)
 
 
 def add_routes(app: FastAPI) -> None:
-    """Enter the routes in an application whose state holds a service, and describe them.
+    """Add the routes to an application whose state has a service, and describe them.
 
     Args:
         app: The application.
@@ -177,7 +177,7 @@ def _fields(
     address: Annotated[Options, Address()],
     body: Annotated[ForecastOptions, Body(examples=EXAMPLES)],
 ) -> None:
-    """Say by its parameters what a forecast takes; FastAPI reads them, and nobody calls it."""
+    """Declare the parameters of a forecast for FastAPI; nobody calls this."""
 
 
 def _described(path: str, *, has_keys: bool) -> APIRoute:

@@ -14,8 +14,7 @@ from seqcast.serve.configuration import ServerSettings
 from seqcast.serve.monitoring import log_event, logging_everything
 from seqcast.serve.problems import RequestError, problem_response, shown
 
-# Connections that the system holds until the server takes them, and that it takes: most systems let a process open a
-# thousand files.
+# Connections that wait in the system, and that the server takes: most systems let a process open a thousand files.
 BACKLOG, MOST_CONNECTIONS = 512, 500
 
 
@@ -28,7 +27,7 @@ def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, i
 
     Args:
         settings: The settings; `None` is a server without models, which forecasts with the pretrained network.
-        bodies: Most bytes of a body of your own paths, by what they begin with; 1 MiB if absent.
+        bodies: Most bytes of a body of your own paths, by the prefix of the path; 1 MiB if absent.
 
     Returns:
         The application, for uvicorn or any other ASGI server.
@@ -61,7 +60,7 @@ def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, i
 
 
 async def _http_problem(request: Any, error: Any) -> Any:
-    """Answer what Starlette refuses, such as a path or a method that is not there."""
+    """Answer a request that Starlette refuses, such as one for an unknown path or method."""
     if error.status_code == 404:
         where, expected, received = "path", "one that GET /openapi.json lists", request.url.path
     else:
@@ -78,7 +77,7 @@ def listen(host: str, port: int) -> socket.socket:
         port: Port; 0 lets the system choose.
 
     Raises:
-        SpecError: They are not free.
+        SpecError: Address and port are not free.
 
     Example:
         >>> with listen("127.0.0.1", 0) as listener:
@@ -118,7 +117,7 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
     """
     with logging_everything():
         app = create_app(settings) if app is None else app
-        app.state.service.shelf.settled = _rest_garbage
+        app.state.service.shelf.settled = _freeze_objects
         server = server_of(app, settings)
         listener = listen(settings.host, settings.port)
         scheme = "http" if settings.certificate is None else "https"
@@ -160,10 +159,10 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
     return uvicorn.Server(config)
 
 
-def _rest_garbage() -> None:
-    """Leave what is there now out of later garbage collections, each of which would hold all requests up for 0.3 s.
+def _freeze_objects() -> None:
+    """Exclude the present objects from later garbage collections, each of which would delay all requests by 0.3 s.
 
-    Models that were replaced go first: their layers hold each other.
+    Models that were replaced are collected first: their layers refer to each other.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,4 +1,4 @@
-"""What answers requests: the models, a lane for short queries, a lane for long ones, and counters."""
+"""The service behind the routes: its models, a lane for short queries, a lane for long ones, and counters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqcast.serve.models import ModelShelf
 from seqcast.serve.monitoring import Metrics, describe_error, log_event
 from seqcast.serve.queries import Query
 
-# Rows of a query that still goes with others.
+# Most rows of a short query.
 _FEW_ROWS = 5000
 
 
@@ -35,7 +35,7 @@ class Service:
         self.metrics = Metrics(lambda: self.short.waiting + self.long.waiting)
         self.shelf = ModelShelf(settings, self._on_read)
         self.short = Lane(answer_all, settings, settings.batch_size, self.metrics.batch.observe)
-        # The pretrained network and large tables take long: short queries do not stand behind them.
+        # The pretrained network and large tables take long: short queries do not wait for them.
         self.long = Lane(answer_all, settings)
         # JSON takes twenty times its size while it is read: one body at a time.
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
@@ -47,7 +47,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self, _: Any = None) -> AsyncIterator[None]:
-        """Work until this is left; the models are warmed up meanwhile."""
+        """Answer queries in the block, and warm the models up meanwhile."""
         tasks = [asyncio.create_task(work) for work in (self.short.work(), self.long.work(), self._watch())]
         try:
             yield
@@ -65,14 +65,14 @@ class Service:
             query: The query.
 
         Raises:
-            RequestError: Too many wait.
-            SeqcastError: Something is wrong with it.
+            RequestError: Too many queries wait.
+            SeqcastError: The query is wrong.
         """
         is_short = query.shape is not None and query.size <= _FEW_ROWS
         return await (self.short if is_short else self.long).ask(query)
 
     def described(self) -> dict[str, Any]:
-        """Return what `/v1/models` says, JSON types."""
+        """Return the document of `/v1/models`, JSON types."""
         limits = ("max_body", "max_rows", "max_horizon", "time_limit", "queue", "batch_size")
         return {
             "models": [model.described() for model in self.shelf.models],
@@ -81,7 +81,7 @@ class Service:
         }
 
     async def _watch(self) -> None:
-        """Warm the models up, then look at their files now and then; nothing that fails ends this."""
+        """Warm the models up, then look at their files at intervals; no error ends this."""
         while self.settings.watch or not self.is_ready:
             try:
                 if self.is_ready:
@@ -89,7 +89,7 @@ class Service:
                 else:
                     await asyncio.to_thread(self.shelf.warm_up)
                     log_event("ready", models=[model.name for model in self.shelf.models])
-            except Exception as error:  # a thread that cannot be started, for want of memory
+            except Exception as error:  # such as a thread that cannot start for want of memory
                 log_event("watch", error=describe_error(error))
             await asyncio.sleep(self.settings.watch or 1.0)
 

@@ -1,13 +1,13 @@
 """Studies: the open questions of the post, each a command that trains networks and reports a finding.
 
     seqcast study periods            # one of them
-    seqcast study all --quick        # proves the path of each
+    seqcast study all --quick        # a small grid of each
 
 A study (`experiments.Study`) is a grid of settings, a measurement of one setting and seed, pictures of all results and
-a finding. `runner` measures in parallel. Each result is a file, keyed by its setting and seed and by the
-versions of seqcast and of the libraries, so that an interrupted study goes on where it stopped and a finished one draws
-at once. The studies are in `representation`, `identifiability`, `teacher_forcing`, `generalisation` and `sizes`;
-`demo` is the post's job and a real series.
+a finding. `runner` measures in parallel. Each result is a file, keyed by its setting, its seed and the versions of
+seqcast and of the libraries. So an interrupted study goes on where it stopped, and a finished one draws at once. The
+studies are in `representation`, `identifiability`, `teacher_forcing`, `generalisation` and `sizes`; `demo` is the
+post's job and a real series.
 
 Stability: experimental.
 """

@@ -1,4 +1,4 @@
-"""The post's job, and then a real series: what `seqcast demo` runs.
+"""The job of `seqcast demo`: the post's experiment, and then a real series.
 
 Two sines are summed; the network reads 15 steps and writes the next 15, and later 20. The real series is the weekly
 carbon dioxide of Mauna Loa, a year ahead, against the same weeks of the year before.
@@ -68,7 +68,7 @@ def run_demo(
 
     Args:
         folder: Where the files go; created if missing.
-        size: How much is computed.
+        size: Sizes of the jobs.
         seed: Seed of everything random.
         verbose: 0 hides the progress of training.
         say: Called with a line before each job.

@@ -1,4 +1,4 @@
-"""What studies share: the base of a study, its runs and results, tables, the signals and the network."""
+"""The base of studies: runs and results, tables, the signals and the network."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def sine_windows(
         seed: The seed.
         noise: Standard deviation of noise on the past; the future stays clean.
         frequency: Range in turns per 30 steps.
-        options: Others of `sine_parameters`.
+        options: Other options of `sine_parameters`.
 
     Returns:
         The past, `[N, T, 1]`, the future, `[N, H, 1]`, and the parameters.
@@ -94,7 +94,7 @@ def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
     Args:
         seed: Seed of everything random.
         epochs: Passes over the windows.
-        options: Others of `Seq2SeqRegressor`.
+        options: Other options of `Seq2SeqRegressor`.
 
     Example:
         >>> network(0, epochs=3, decoder_input="position").learning_rate
@@ -165,8 +165,8 @@ class Run:
 class Study(ABC):
     """A study: a question and the experiment that answers it.
 
-    Settings and outcomes are JSON types: they are the key of a result and the result. `settings` are what is compared,
-    to each of which `size` is added. A quick run measures the settings of the slice `quick` at `quick_size`.
+    Settings and outcomes are JSON types, the key of a result and the result. A study compares its `settings`, to each
+    of which `size` is added. A quick run measures the settings of the slice `quick` at `quick_size`.
     """
 
     name: ClassVar[str]
@@ -178,10 +178,10 @@ class Study(ABC):
     quick_size: ClassVar[Setting] = {"windows": 640, "epochs": 1}
 
     def grid(self, quick: bool) -> list[Setting]:
-        """Return all settings, or a few small ones that prove the path.
+        """Return all settings, or a few small ones for a quick run.
 
         Args:
-            quick: Whether to return those.
+            quick: Whether to return the small ones.
         """
         chosen, size = (self.settings[self.quick], self.quick_size) if quick else (self.settings, {})
         return [{**setting, **self.size, **size} for setting in chosen]
@@ -237,7 +237,7 @@ class Results:
     """The results of a study.
 
     Args:
-        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and what `measure` returned.
+        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and the outcome of `measure`.
 
     Example:
         >>> rows = [{"setting": {"width": w}, "seed": s, "mse": w + s} for w in (1, 2) for s in (0, 1)]
@@ -296,7 +296,7 @@ def mse_by_step(forecast: Array, truth: Array) -> list[float]:
 
     Args:
         forecast: The forecast, `[N, H, D]`.
-        truth: What came, `[N, H, D]`.
+        truth: The actual values, `[N, H, D]`.
 
     Example:
         >>> mse_by_step(np.zeros((2, 2, 1)), np.array([[[1.0], [2.0]], [[1.0], [0.0]]]))

@@ -1,4 +1,4 @@
-"""What is learnt from examples: more windows, other numbers of sines than in training, groups and a static vector."""
+"""Studies of generalisation: more windows, other numbers of sines than in training, groups and a static vector."""
 
 from __future__ import annotations
 

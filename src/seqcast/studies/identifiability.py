@@ -1,4 +1,4 @@
-"""What a window determines: the network against a fit of the signal's formula, by periods and by noise."""
+"""Studies of identifiability: the network against a fit of the signal's formula, by periods and by noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the encoder's state represents of each sine, and whether the sines have dimensions of their own."""
+"""The study of representation: the properties of each sine in the encoder's state, and the dimensions of the sines."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def properties_of(parameters: SineParameters) -> dict[str, Array]:
 
 
 def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, float]:
-    """Return how much the dimensions of the two sines overlap.
+    """Return the overlap of the dimensions of the two sines.
 
     Args:
         model_inputs: Windows of two sines.
@@ -162,7 +162,7 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
     Returns:
         `shared`, the mean squared cosine of the angles between two subspaces: each is spanned by the directions in
         which a linear probe reads a sine's value and its quarter turn at the last step. `chance` is that of random
-        subspaces, and `units` the correlation over units of what each encodes of either sine.
+        subspaces, and `units` the correlation over units between the R² for one sine and for the other.
     """
     from sklearn.linear_model import RidgeCV
 

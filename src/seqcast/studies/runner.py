@@ -55,14 +55,14 @@ def run_study(
     Args:
         name: Its name.
         folder: Where the files go, in a folder of the study's name; created if missing.
-        quick: Whether to run a small grid with one seed, to prove the path.
+        quick: Whether to run a small grid with one seed.
         seeds: Number of seeds; `None` is 5, or 1 with `quick`.
         workers: Number of processes; `None` is one a core, or with `quick` this one alone.
         executor: The executor, in place of processes of this machine.
         say: Called with a line of progress.
 
     Returns:
-        The outcome. `NAME.json` holds all results, `NAME.png` and others of such names the pictures, `NAME.md`
+        The outcome. `NAME.json` holds all results, `NAME.png` and `NAME_….png` the pictures, `NAME.md`
         the question and the finding.
 
     Raises:
@@ -100,8 +100,8 @@ def run_study(
 def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dict[str, str]) -> dict[str, Any]:
     """Return the result of a run, from its file or by computing it; called in a worker.
 
-    Until its result is there, the states of its trainings are in `checkpoints/`, next to the folder of the results: a
-    run that was killed goes on from them. They are of the same versions, as the result's name says.
+    The states of its trainings are in `checkpoints/`, next to the folder of the results, until the run ends: a run that
+    was killed goes on from them. They are of the same versions, as is the result's name.
 
     Args:
         name: The study.
@@ -159,7 +159,7 @@ def result_path(folder: Path, setting: Setting, seed: int, libraries: dict[str, 
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that results depend on: Keras, its backend, and those of numbers.
+    """Return the versions of the libraries that results depend on: Keras, its backend, and numerical ones.
 
     Example:
         >>> list(library_versions())

@@ -1,4 +1,4 @@
-"""Sizes: encoder and decoder, depth and width, attention, at an equal number of weights."""
+"""The study of sizes: encoder and decoder, depth and width, attention, at an equal number of weights."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def weights_of(setting: Setting, encoder: tuple[int, ...], decoder: tuple[int, .
 
 
 def units_of(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return widths of all layers such that there are as many weights as in the post's network.
+    """Return the widths of all layers with about the number of weights of the post's network.
 
     Args:
         setting: The setting, with the layers and the ratio of widths.

@@ -1,4 +1,4 @@
-"""Teacher forcing, and what else a decoder may read: errors beyond the horizon, and the use of the encoder's state."""
+"""Studies of teacher forcing and other decoder inputs: errors beyond the horizon, and use of the encoder's state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqcast.plots import repeated_runs
 from seqcast.runtime import Array, derivatives, keras, to_numpy
 from seqcast.studies.experiments import Results, Run, Study, markdown, mse_by_step, plain_sines, spread
 
-TRAINED, FAR = 15, 150
+TRAINED, LAST = 15, 150
 
 
 class Horizon(Study):
@@ -37,8 +37,8 @@ class Horizon(Study):
             run: The setting and the seed; it trains.
         """
         model = run.train(plain_sines, decoder_input=run.setting["decoder_input"])
-        past, future, _ = plain_sines(5_000, future=FAR, seed=run.test_seed)
-        return {"mse": mse_by_step(model.predict(past, FAR), future), "variance": float(np.square(future).mean())}
+        past, future, _ = plain_sines(5_000, future=LAST, seed=run.test_seed)
+        return {"mse": mse_by_step(model.predict(past, LAST), future), "variance": float(np.square(future).mean())}
 
     def figures(self, results: Results) -> dict[str, Figure]:
         """Draw the error by step.
@@ -46,11 +46,11 @@ class Horizon(Study):
         Args:
             results: All results.
         """
-        steps = np.arange(1, FAR + 1)
+        steps = np.arange(1, LAST + 1)
         curves: dict[str, Any] = {
             each: (steps, rows.array("mse")) for each, rows in results.by("decoder_input").items()
         }
-        curves["forecasting zero"] = (steps, np.full(FAR, results.array("variance").mean()))
+        curves["forecasting zero"] = (steps, np.full(LAST, results.array("variance").mean()))
         figure = repeated_runs(
             {"": curves},
             xlabel="step of the forecast",
@@ -78,7 +78,7 @@ class Horizon(Study):
         header += ["passes half of the variance at step", "passes the variance at step"]
         return (
             f"{results.seeds}; mean squared errors. Forecasting zero has {variance:.3f}, the variance. A step that is "
-            f"never passed counts as {FAR + 1}.\n\n" + markdown([*header, f"step {FAR} over the variance"], lines)
+            f"never passed counts as {LAST + 1}.\n\n" + markdown([*header, f"step {LAST} over the variance"], lines)
         )
 
 

@@ -1,8 +1,7 @@
-"""Search for the settings of networks, by Optuna, and make the forecaster that they give.
+"""Search for the settings of networks with Optuna, and fit a forecaster with the best ones.
 
-In reading order: `space` (what is searched), `objective` (how a setting is judged, and what a study depends on),
-`trials` (where they are stored, and what a worker does), `script` (Python that makes a forecaster), `result` (with its
-figures), `search` (the search, and the fit of the forecaster).
+In reading order: `space` (fields and values), `objective` (the loss of a setting), `trials` (storage and workers),
+`script` (in Python), `result` (with figures), `search` (with the final fit).
 
 Stability: experimental.
 """

@@ -1,4 +1,4 @@
-"""How a setting is judged: by forecasts from rolling origins, of rows that it has not seen; what a study depends on."""
+"""The objective of a search: the loss of forecasts from rolling origins; and the fingerprint of a study."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from seqcast.tune.space import Setting, Space
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin, and forecasts from
-    each origin with the rows before it. The loss is the quantile loss of each window in units of the seasonal
-    naive error before the first origin, so that neither the unit of a series nor its size matters:
+    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin. It forecasts from
+    each origin with the rows before it. The loss is the quantile loss of each window over the seasonal naive error
+    before the first origin. So neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
         2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
         e_i = \frac{1}{n_i - m} \sum_{t=m+1}^{n_i} |y_{i, t} - y_{i, t - m}|
 
-    with windows `W` of series `i` and origin `c`, the pinball loss `ρ`, the quantiles that the levels of intervals lie
-    between and the point, and the `n_i` rows before the first origin. With a point alone it is the mean absolute scaled
-    error. What is missing is left out, and so are series that do not change.
+    with windows `W` of series `i` and origin `c`, and the `n_i` rows before the first origin. `ρ` is the pinball loss;
+    the `P` quantiles are the bounds of the intervals and the point. With a point alone it is the mean absolute scaled
+    error. Missing values are left out, and so are series that do not change.
 
     Args:
         frame: All rows that the user gave.
@@ -56,9 +56,9 @@ class Objective:
         known: Number of rows of each series that are known at each origin, `[n_windows, N]`.
         origins: The origins.
         seed: Seed of everything random.
-        untuned: The setting as it is without tuning.
+        untuned: The untuned setting.
         season_length: Steps of a season.
-        step_size: Steps from one origin to the next, if they are given.
+        step_size: Steps from one origin to the next, if given.
     """
 
     frame: LongFrame
@@ -117,7 +117,7 @@ class Objective:
         return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
     def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedForecaster:
-        """Return what a setting learns from the rows before the first origin.
+        """Return the fitted value of a setting on the rows before the first origin.
 
         Args:
             setting: The setting.
@@ -136,7 +136,7 @@ class Objective:
         """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
 
         Args:
-            fitted: What `fit` returned.
+            fitted: The fitted value.
         """
         request, series = fitted.request(), fitted.series
         frame = series.checked(self.frame)
@@ -171,7 +171,7 @@ class Objective:
 def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
     """Choose the number of origins: one to three, whose horizons are at most a fifth of the rows.
 
-    With more of them, networks of short series would be judged by trainings on much fewer rows than the last fit has.
+    With more origins, networks of short series would learn from much fewer rows than in the final fit.
 
     Args:
         rows: Rows of the series that the middle row of the frame is in.
@@ -189,7 +189,7 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
 def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
     """Return the mean absolute error of the seasonal naive forecast in the first rows of each series, `[N, D]`.
 
-    A series that is shorter than two seasons has that of the last value; one that does not change has none, NaN.
+    A series that is shorter than two seasons has the error of the last value; one that does not change has NaN.
 
     Args:
         frame: The series.
@@ -210,7 +210,7 @@ def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
 
 
 def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:
-    """Return the setting that a forecaster takes by itself, and the steps of a season.
+    """Return the setting of a forecaster without tuning, and the steps of a season.
 
     Args:
         frame: The rows to learn from.
@@ -250,18 +250,18 @@ def _first_job(plan: FitPlan) -> TrainingJob:
 
 
 FINGERPRINT, SEED = "seqcast fingerprint", "seqcast seed"
-# Options that change neither the networks nor how they are judged.
+# Options that change neither the networks nor their losses.
 _FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")
 
 
 def check_study(study: Any, objective: Objective, space: Space, *, resume: bool, drawn: bool) -> int:
-    """Refuse a study of something else, and return its seed; a new study gets the fingerprint of what it depends on.
+    """Refuse the study of another search, and return the seed of a study; a new study gets a fingerprint.
 
     Args:
         study: Optuna's study.
-        objective: How a setting is judged, with the seed of this call.
-        space: What is searched.
-        resume: Whether the study may be there already.
+        objective: The objective, with the seed of this call.
+        space: The space.
+        resume: Whether the study may exist already.
         drawn: Whether the seed was drawn, and not given.
 
     Raises:
@@ -281,7 +281,7 @@ def check_study(study: Any, objective: Objective, space: Space, *, resume: bool,
 
 
 def _fingerprint(objective: Objective, space: Space) -> dict[str, Any]:
-    """Return what a study depends on, JSON types by name."""
+    """Return the fingerprint of a study: all that it depends on, JSON types by name."""
     frame, given = objective.frame, objective.options
     stamps = np.array([str(stamp) for stamp in (*frame.first_stamps, *frame.last_stamps)])
     names = np.array([repr(name) for name in frame.source.ids])

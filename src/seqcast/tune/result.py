@@ -30,7 +30,7 @@ class Trial:
         number: Its number.
         state: `complete`, `pruned` or `failed`.
         loss: Its loss; `None` unless it is complete.
-        parameters: What was searched, by name.
+        parameters: The searched values, by name.
         seconds: How long it took; `None` unless it is complete.
         epochs: Epochs that it was trained.
         untuned: Whether it is that of the untuned setting.
@@ -56,8 +56,8 @@ class Trial:
         state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
         loss = trial.value if state == "complete" else None
         seconds = trial.duration.total_seconds() if state == "complete" else None
-        how = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
-        return cls(trial.number, state, loss, dict(trial.params), seconds, **how)
+        rest = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
+        return cls(trial.number, state, loss, dict(trial.params), seconds, **rest)
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,12 @@ class TuningResult:
         ax.set_yticks(range(len(names)), [plain(spoken(name)) for name in names])
         ax.set_xlim(0.0, 1.12 * importance[names[-1]])
         ax.set_xlabel("share in the variance of the loss")
-        finish(figure, title or "Importance of what was searched")
+        finish(figure, title or "Importance of the searched parameters")
         return figure
 
     @matplotlib.rc_context(STYLE)
     def parallel_figure(self, title: str | None = None) -> Figure:
-        """Draw a line a complete trial over what it took, coloured by its loss, the best one bold.
+        """Draw a line through the parameters of each complete trial, coloured by its loss, the best one bold.
 
         Args:
             title: Title of the figure.
@@ -206,7 +206,7 @@ def _refuse_few(trials: int) -> None:
 
 
 def _on_axis(values: Sequence[Any]) -> tuple[Any, list[tuple[float, str]]]:
-    """Return where values are on an axis, between 0 and 1: numbers by their size, others in steps; and its ticks."""
+    """Return the heights of values on an axis from 0 to 1, numbers by their size and others in steps; and its ticks."""
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         labels = sorted({str(value) for value in values}, key=_by_number)
         steps = {label: place / max(1, len(labels) - 1) for place, label in enumerate(labels)}
@@ -223,6 +223,6 @@ def _on_axis(values: Sequence[Any]) -> tuple[Any, list[tuple[float, str]]]:
 
 
 def _by_number(text: str) -> tuple[float, str]:
-    """Return a key that sorts labels that begin with a number by it."""
+    """Return a key that sorts labels by a number at their beginning."""
     digits = text.split("-")[0]
     return (float(digits), text) if digits.replace(".", "", 1).isdigit() else (float("inf"), text)

@@ -1,4 +1,4 @@
-"""Python that makes a forecaster again: calls with an argument a line, and the imports of what they name."""
+"""Scripts that make a forecaster again: calls with an argument a line, and the imports of their names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     columns = make_forecaster().columns or Columns()
     fit(read_table(Path(sys.argv[1]), columns)).save(sys.argv[2])
 '''
-# Where a name of a script comes from: the package, or the door of a room.
+# The module of each name in a script: the package, or the door of a room.
 _MODULES = {
     **dict.fromkeys(("Columns", "Forecaster", "NetworkSpec", "TrainingSpec"), "seqcast"),
     **dict.fromkeys(("Dialect", "read_table"), "seqcast.data.frames"),
@@ -59,9 +59,9 @@ def python_call(name: str, arguments: Mapping[str, Any], indent: int = 0) -> str
     """Return a call: on one line where it is short, else with an argument a line.
 
     Args:
-        name: What is called.
-        arguments: Its arguments, by name; that of the first one is empty where it has no keyword.
-        indent: Levels by which the line is indented that the call begins on.
+        name: The callable.
+        arguments: Its arguments by name; a first one without a keyword has an empty name.
+        indent: Levels of indentation of the line that the call begins on.
 
     Example:
         >>> python_call("Forecaster", {"horizon": 3, "level": (80,)})
@@ -97,12 +97,12 @@ def python_imports(code: str) -> str:
 def searched_script(
     options: Mapping[str, Any], time_limit: float | None = None, finetuning: FinetuneSpec | None = None
 ) -> str:
-    """Return the script of a forecaster that a search has found.
+    """Return the script of the forecaster of a search.
 
     Args:
         options: Its arguments, by name.
         time_limit: Seconds of its fit, if the clock ends it.
-        finetuning: How it is fine-tuned in place of a fit.
+        finetuning: The fine-tuning in place of a fit.
 
     Example:
         >>> print(searched_script({"horizon": 3, "preset": "classic"}).splitlines()[9])

@@ -1,4 +1,4 @@
-"""The search: a study of Optuna's, trials side by side, and the fit of the forecaster that they give."""
+"""The search: an Optuna study, trials side by side, and the fit of a forecaster with the best settings."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from seqcast.tune.trials import UNTUNED, Clock, Task, has_run, optuna, quiet, ru
 USUAL_TRIALS = 30
 # Most networks of the forecaster.
 USUAL_NETWORKS = 5
-# So often may all workers die before the search gives up.
+# The search gives up if all workers die more often.
 MOST_BREAKS = 3
-# Networks whose loss is at most so much above the best one's are good enough for an ensemble: it gains about as much.
+# A network joins the ensemble if its loss exceeds the best one by at most this fraction, about the gain of an ensemble.
 GOOD_ENOUGH = 0.02
 
 
@@ -59,20 +59,20 @@ def tune(
 ) -> TuningResult:
     """Search for the settings of networks, and fit a forecaster with the best ones.
 
-    Each trial trains one network on the rows before the first of `n_windows` origins and is judged by its forecasts
-    from all of them, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting, the next ones
-    change one field of it each, and the others are proposed by a tree-structured Parzen estimator. A trial whose
-    validation loss is above that of others is stopped early. The fitted forecaster combines the best networks, trained
-    again on all rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as
-    in a `Forecaster` that is not tuned. With `preset="pretrained"` the settings of its fine-tuning are searched.
+    Each trial trains one network on the rows before the first of `n_windows` origins. It is judged by its forecasts
+    from all origins, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting; the next ones
+    change one field of it each. A tree-structured Parzen estimator proposes the others. A trial whose validation loss
+    is above that of others is stopped early. The fitted forecaster combines the best networks, trained again on all
+    rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as in a
+    `Forecaster` that is not tuned. With `preset="pretrained"` the settings of its fine-tuning are searched.
 
     Args:
         df: As for `Forecaster.fit`.
         horizon: Steps to forecast.
         preset: The network that a search starts from: `auto`, the name of a preset, or a `NetworkSpec`.
-        space: What is searched: by the name of a field of `NetworkSpec` or `TrainingSpec`, or `context_length`, a
-            `Choice`, a `Range` or a list of values. The untuned value joins them. `None` takes `default_space`. Of a
-            fine-tuning, fields of `TrainingSpec`, or `freeze`.
+        space: Searched values: a `Choice`, a `Range` or a list by the name of a field of `NetworkSpec` or
+            `TrainingSpec`, or `context_length`. A fine-tuning has fields of `TrainingSpec`, or `freeze`. The untuned
+            value joins the others. `None` takes `default_space`.
         n_windows: Origins by which a trial is judged; `None` is one to three, see
             `seqcast.tune.objective.windows_rule`.
         step_size: Steps from one origin to the next; `None` is the horizon.
@@ -89,10 +89,10 @@ def tune(
         ensemble: Most networks of the forecaster: the best one and those whose loss is at most a fiftieth larger; where
             they are fewer, these are trained with several seeds. `None` is 5, or 1 with `preset="pretrained"`, of which
             there is no ensemble.
-        pruner: What ends trials early: `median`, `hyperband` or `none`.
+        pruner: Rule that ends trials early: `median`, `hyperband` or `none`.
         random_state: Seed of everything random; with one worker the same seed makes the same search.
         verbose: 0 is silent, 1 shows trials and the fit.
-        **options: Further arguments of `Forecaster`.
+        **options: Other arguments of `Forecaster`.
 
     Returns:
         The fitted forecaster, the trials and a script.
@@ -102,17 +102,17 @@ def tune(
         SpecError: An option is wrong, or the study in `storage` is another one.
         MissingPackageError: Optuna is not installed.
         TrainingError: The untuned network, or the final one, diverged.
-        KeyboardInterrupt: The user interrupted; what is in `storage` goes on with `resume`.
+        KeyboardInterrupt: The user interrupted; a study in `storage` goes on with `resume`.
 
     Example:
         >>> from seqcast.data.datasets import load
         >>> from seqcast.tune.space import Range
         >>> quick = {"epochs": 1, "steps_per_epoch": 2}
         >>> how = {"ensemble": 1, "workers": 1, "random_state": 0, "verbose": 0}
-        >>> found = tune(
+        >>> result = tune(
         ...     load("elnino"), 4, preset="classic", training=quick, trials=2, space={"dropout": Range(0.0, 0.2)}, **how
         ... )
-        >>> len(found.trials), found.best.loss <= found.untuned_loss
+        >>> len(result.trials), result.best.loss <= result.untuned_loss
         (2, True)
     """
     optuna()
@@ -138,8 +138,8 @@ def tune(
             seed = check_study(study, objective, searched, resume=resume, drawn=random_state is None)
             task = replace(task, objective=replace(objective, seed=seed))
             _search(study, task, on)
-            found, importance = study.get_trials(), _importance(study)
-    settings, limit = chosen_settings(found, task)
+            all_trials, importance = study.get_trials(), _importance(study)
+    settings, limit = chosen_settings(all_trials, task)
     options = final_options(arguments, settings, objective.untuned, seed)
     finetuning = settings[0] if isinstance(settings[0], FinetuneSpec) else None
     limit = None if finetuning else limit
@@ -151,7 +151,7 @@ def tune(
     return TuningResult(
         forecaster=forecaster,
         settings=settings,
-        trials=tuple(Trial.of(each) for each in found if has_run(each)),
+        trials=tuple(Trial.of(each) for each in all_trials if has_run(each)),
         script=searched_script(options, limit, finetuning),
         importance=importance,
         seconds=time.time() - began,
@@ -165,7 +165,7 @@ def _check_counts(**counts: int | None) -> None:
 
 
 def _url(storage: Any, resume: bool) -> str | None:
-    """Return where trials are stored; `None` for as long as the call takes."""
+    """Return the URL of the storage; `None` for one that lasts as long as the call."""
     if resume and storage is None:
         expected = Phrase(Option("storage"), " as well")
         raise SpecError("resume", expected=expected, received="None", hint="Name the study's.")
@@ -174,7 +174,7 @@ def _url(storage: Any, resume: bool) -> str | None:
 
 @contextmanager
 def _lasting(url: str | None, on: Cluster | None) -> Iterator[str]:
-    """Yield the URL of a storage: the one that is given, or that of a file which lasts as long as the block."""
+    """Yield the URL of a storage: the given one, or that of a file which lasts as long as the block."""
     if url is not None:
         yield url
         return
@@ -184,7 +184,7 @@ def _lasting(url: str | None, on: Cluster | None) -> Iterator[str]:
 
 
 def _with_untuned(space: Space | None, objective: Objective) -> Space:
-    """Return what is searched, with the untuned setting in it."""
+    """Return the space, with the untuned setting in it."""
     if space is None:
         fixed = objective.options["context_length"] is not None
         covariates = any(vars(objective.frame.covariates).values())
@@ -193,7 +193,7 @@ def _with_untuned(space: Space | None, objective: Objective) -> Space:
 
 
 def _networks(preset: Any, ensemble: int | None) -> int:
-    """Return the most networks of the forecaster."""
+    """Return the largest number of networks of the forecaster."""
     if not is_zero_shot(preset):
         return USUAL_NETWORKS if ensemble is None else ensemble
     if ensemble not in (None, 1):
@@ -207,7 +207,7 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
     """Return the arguments of the forecaster, checked.
 
     Raises:
-        SpecError: One does not exist, is wrong, or is what a search decides.
+        SpecError: One does not exist, is wrong, or is decided by the search.
     """
     known = Forecaster(horizon).get_params(deep=False)
     for name, value in options.items():
@@ -222,9 +222,9 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
     # The forecaster has no training of the pretrained network; here it is that of its fine-tuning.
     check_options({**arguments, "training": None} if is_zero_shot(preset) else arguments)
     networks = Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")
-    for name, usual, what in (("members", 1, networks), ("effort", "auto", "Leave it out: a search trains networks.")):
+    for name, usual, hint in (("members", 1, networks), ("effort", "auto", "Leave it out: a search trains networks.")):
         if arguments[name] != usual:
-            raise SpecError(name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=what)
+            raise SpecError(name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=hint)
     check_writable(
         [each for each in (arguments["training"], preset) if hasattr(each, "to_dict")],
         where="training or preset",
@@ -239,7 +239,7 @@ def _search(study: Any, task: Task, on: Cluster | None) -> None:
         first, _ = neighbours(task.space, task.objective.untuned, task.objective.seed)
         study.enqueue_trial(first, user_attrs={UNTUNED: True})
     workers = task.clock.workers
-    # Where a worker dies its trial is tried again here, not the whole job there.
+    # The trial of a dead worker is tried again here, in place of the whole job on the cluster.
     executor = choose_executor(workers, workers) if on is None else on.executor(retries=0)
     for breaks in range(MOST_BREAKS + 1):
         try:
@@ -257,7 +257,7 @@ def chosen_settings(trials: Sequence[Any], task: Task) -> tuple[tuple[Setting, .
 
     Args:
         trials: The trials of the study.
-        task: What they had in common.
+        task: The task of the workers.
 
     Raises:
         SpecError: No trial is complete, and there is no time limit.
@@ -279,12 +279,12 @@ def chosen_settings(trials: Sequence[Any], task: Task) -> tuple[tuple[Setting, .
 def final_options(
     arguments: Mapping[str, Any], settings: Sequence[Setting], untuned: Setting, seed: int
 ) -> dict[str, Any]:
-    """Return the arguments of the forecaster that some settings give.
+    """Return the arguments of a forecaster with some settings.
 
     Args:
         arguments: The arguments that the user gave, by name.
-        settings: What was chosen: its networks, or the fine-tuning of the pretrained one.
-        untuned: The setting as it is without tuning; as a network it judges the share that others have.
+        settings: Its networks, or the fine-tuning of the pretrained one.
+        untuned: The untuned setting; as a network it is the judge of the others.
         seed: Seed of everything random.
     """
     options = {**arguments, "training": None, "random_state": seed}

@@ -1,4 +1,4 @@
-"""What is searched: fields of networks and of trainings, and the values that each may take, by default too."""
+"""The space of a search: fields of networks and trainings with their values, and the default space."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from seqcast.errors import SpecError, unknown_name
 from seqcast.forecaster import Sizes
 from seqcast.specs import NETWORK_FIELDS, TRAINING_FIELDS, FinetuneSpec, MemberSpec
 
-# The members of an ensemble share them, or they say what is forecast.
+# The members of an ensemble share these fields, or they define the forecast.
 _FIXED = ("head", "quantiles", "validation_fraction", "metrics")
-# What may be searched of networks that are trained, and of the fine-tuning of the pretrained one.
+# Fields that may be searched: of networks that are trained, and of the fine-tuning of the pretrained one.
 FIELDS = tuple(name for name in (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length") if name not in _FIXED)
 FINETUNE_FIELDS = tuple(name for name in (*TRAINING_FIELDS, "freeze") if name not in _FIXED)
 
-# What a trial is about.
+# The options that a trial tries.
 Setting = MemberSpec | FinetuneSpec
 
-# A label for the setting from which a search begins, where none of a bundle's labels is it.
+# Label of the untuned setting, where no label of a bundle has its values.
 UNTUNED = "untuned"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values.
+    """A choice of one of several values.
 
     Args:
         values: The values of a field; or by a label of your own, fields that are set together.
@@ -128,7 +128,7 @@ class Range:
     Args:
         low: The smallest.
         high: The largest.
-        log: Whether it is the order of magnitude that matters.
+        log: Whether numbers are searched by their order of magnitude.
         whole: Whether it is a whole number.
 
     Raises:
@@ -184,7 +184,7 @@ class Range:
             given: Fields, by name.
 
         Raises:
-            SpecError: What is given is no number.
+            SpecError: The given value is no number.
         """
         value = given[name]
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -193,7 +193,7 @@ class Range:
         return replace(self, low=min(self.low, value), high=max(self.high, value))
 
     def others_than(self, value: Any) -> list[Any]:
-        """Return numbers half-way from one to both ends, by the order of magnitude where that is what matters.
+        """Return the numbers half-way from a number to both ends, by their order of magnitude if `log`.
 
         Args:
             value: That number.
@@ -229,7 +229,7 @@ def check_space(space: Any, known: Sequence[str] = FIELDS) -> Space:
         known: The fields that may be searched: `FIELDS`, or `FINETUNE_FIELDS` for a fine-tuning.
 
     Raises:
-        SpecError: It is no mapping, names a field that there is not, or one that cannot be searched.
+        SpecError: It is no mapping, or names a field that does not exist or cannot be searched.
 
     Example:
         >>> check_space({"dropout": [0.0, 0.2]})
@@ -254,7 +254,7 @@ def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
 
     Args:
         space: The space.
-        untuned: The setting as it is without tuning.
+        untuned: The untuned setting.
     """
     given = untuned.values
     return {name: parameter.widened(name, given) for name, parameter in space.items()}
@@ -263,11 +263,11 @@ def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
 def neighbours(space: Space, untuned: Setting, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
 
-    Defaults that are good on many data are mostly near what is best on one: so a search begins near them.
+    Good defaults are mostly near the best setting of a data set, so a search begins near them.
 
     Args:
         space: The space, which holds the untuned setting.
-        untuned: The setting as it is without tuning.
+        untuned: The untuned setting.
         seed: Seed of their order.
 
     Example:
@@ -307,15 +307,15 @@ def default_space(
 ) -> dict[str, Choice | Range]:
     """Return the space that is searched unless the user gives one.
 
-    Networks of segments and others have spaces of their own; both hold widths, what windows are freed of, what the
-    forecast is added to, dropout, learning rate, batch size and how much is read. That of a fine-tuning holds learning
-    rate, batch size, number of steps and the submodules that stay as they are.
+    Networks of segments and others have spaces of their own; both have widths, normalisation, residual, dropout,
+    learning rate, batch size and context length. That of a fine-tuning has learning rate, batch size, number of steps
+    and the submodules that stay as they are.
 
     Args:
-        untuned: The setting as it is without tuning.
+        untuned: The untuned setting.
         sizes: Sizes of the data: `context_length` is that of the network, `windows` the rows of the longest series.
         contexts: Whether the context length is searched too.
-        covariates: Whether a fine-tuning learns what covariates mean, for which no submodule may stay as it is.
+        covariates: Whether a fine-tuning learns the effect of covariates, for which no submodule may stay as it is.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec

@@ -1,4 +1,4 @@
-"""Trials: where they are stored, which setting is next, when one has to end, and what a worker does in turn."""
+"""Trials: their storage, the order of settings, the end of a trial, and the loop of a worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqcast.tune.space import Setting, Space, neighbours
 
 STUDY_NAME = "seqcast"
 SUFFIXES = (".db", ".sqlite", ".sqlite3")
-# Seconds between two heartbeats of a running trial, and without one after which it is tried again, and how often.
+# Seconds between two heartbeats of a running trial, seconds without one after which it is tried again, most retries.
 HEARTBEAT_SECONDS, GRACE_SECONDS, MOST_RETRIES = 10, 60, 3
 # Seconds that a process waits for another one that writes to SQLite.
 LOCK_SECONDS = 120
@@ -35,13 +35,13 @@ STARTUP_TRIALS, WARMUP_EPOCHS = 4, 2
 # Fields on which the unit of a validation loss depends: trials that differ in them cannot be compared by it.
 UNITS_OF_LOSS = ("loss", "horizon_decay")
 
-# The search gets at least this share of the time limit.
+# The search gets at least this fraction of the time limit.
 LEAST_SEARCH = 0.5
-# The reserve for reading, choosing shares and writing: a share of the limit, and seconds at most.
+# The reserve for reading, choosing shares and writing: a fraction of the limit, and most seconds.
 RESERVE, MOST_RESERVE = 0.03, 10.0
 # A network of the final fit learns from more rows than that of a trial.
 GROWTH = 1.15
-# How long the fine-tuning takes, over a trial (see the histories that `benchmarks/tuning.py` writes).
+# Time of the fine-tuning over that of a trial (see the histories that `benchmarks/tuning.py` writes).
 FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
@@ -101,7 +101,7 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
     Running trials send heartbeats. A trial without them is tried again, since its process has died.
 
     Args:
-        url: Where it is, from `storage_url`.
+        url: The URL of its storage, from `storage_url`.
         pruner: Optuna's pruner.
 
     Raises:
@@ -117,7 +117,7 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
             grace_period=GRACE_SECONDS,
             heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
         )
-    except Exception as error:  # whatever the driver raises
+    except Exception as error:  # drivers raise errors of their own
         received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
         if isinstance(error, ImportError):
             hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
@@ -190,7 +190,7 @@ def pruner_of(name: str, epochs: int, searched: Sequence[str]) -> Any:
 
 @dataclass(frozen=True)
 class Clock:
-    """How a time limit is shared between the search and the final fit.
+    """The division of a time limit between the search and the final fit.
 
     Args:
         deadline: When all has to be done; `None` is never.
@@ -215,7 +215,7 @@ class Clock:
         return 0.0 if self.deadline is None else min(RESERVE * (self.deadline.ends - self.deadline.began), MOST_RESERVE)
 
     def final_seconds(self, trial: float, members: int) -> float:
-        """Return about how long the final fit takes.
+        """Estimate the seconds of the final fit.
 
         Args:
             trial: Seconds of a usual trial.
@@ -226,9 +226,9 @@ class Clock:
         return max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
 
     def search_ends(self, seconds: Sequence[float]) -> float:
-        """Return when no further trial may run, seconds since 1970.
+        """Return the time after which no trial may run, seconds since 1970.
 
-        The final fit gets what it needs, but at most half of the limit, and half as long as no trial is complete.
+        The final fit gets the time that it needs, but at most half of the limit; half before any trial is complete.
 
         Args:
             seconds: Seconds of the trials that are complete.
@@ -250,7 +250,7 @@ class Clock:
         return time.time() + usual < self.search_ends(seconds)
 
     def affordable(self, trial: float) -> int:
-        """Return how many networks the final fit has time for; 0 where one is too many.
+        """Return the number of networks that the final fit has time for.
 
         Args:
             trial: Seconds of a usual trial.
@@ -263,11 +263,11 @@ class Clock:
 
 
 class LateTrialError(Exception):
-    """The time was over before the trial was, or other trials are enough."""
+    """The time was over before the trial, or other trials are enough."""
 
 
 class TrialWatch(keras.callbacks.Callback):
-    """Report the validation loss of each epoch to a trial, and end it when it is of no more use.
+    """Report the validation loss of each epoch to a trial, and end it early or when the time is over.
 
     The validation loss is that of the training: of rows before the first origin of the objective.
 
@@ -301,14 +301,14 @@ class TrialWatch(keras.callbacks.Callback):
 
 @dataclass(frozen=True)
 class Task:
-    """What all workers of a search have in common.
+    """The task of all workers of a search.
 
     Args:
-        url: Where the study is.
-        objective: How a setting is judged; the sampler has its seed.
-        space: What is searched.
+        url: The URL of the storage.
+        objective: The objective; the sampler has its seed.
+        space: The space.
         trials: Number of trials to finish; `None` for as many as there is time for.
-        clock: The time that there is.
+        clock: The time limit.
         pruner: One of `seqcast.tune.trials.PRUNERS`.
         verbose: 0 is silent, 1 prints a line a trial, to standard error.
     """
@@ -323,7 +323,7 @@ class Task:
 
     @contextlib.contextmanager
     def study(self, worker: int = 0) -> Iterator[Any]:
-        """Yield the study, with a sampler whose seed depends on the worker and on the trials that there are.
+        """Yield the study, with a sampler whose seed depends on the worker and on the number of trials.
 
         Args:
             worker: Number of the worker.
@@ -388,7 +388,7 @@ def run_trials(task: Task, worker: int) -> None:
     """Run trials until enough are finished or the time is over.
 
     Args:
-        task: What all workers have in common.
+        task: The task of all workers.
         worker: Number of this one.
     """
     with quiet(), task.study(worker) as study:
@@ -407,7 +407,7 @@ def run_trials(task: Task, worker: int) -> None:
 
 
 def _run_next(task: Task, study: Any) -> None:
-    """Run a trial, unless another process takes it for dead, as after a sleep of the machine, and tries it again."""
+    """Run a trial; another process may have retried it meanwhile, as after a sleep of the machine."""
     try:
         study.optimize(lambda trial: _run(task, study, trial), n_trials=1, catch=(LateTrialError,))
     except ValueError as error:

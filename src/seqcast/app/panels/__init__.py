@@ -1,1 +1,1 @@
-"""The panels of the page, one a question: data, forecast, how good, why, what if, the post, take away."""
+"""The panels of the page: data, forecast, scores, explanation, what-if, the post and downloads."""

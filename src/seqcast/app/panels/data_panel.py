@@ -1,4 +1,4 @@
-"""*Data*: a file, a paste or a shipped series; what its columns are; what the series look like; what is wrong."""
+"""*Data*: a file, a paste or an example, with the roles of its columns, its series and its problems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
 ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
-# Quasar's own button has no name for screen readers, and holds the input: two things to press, one in the other.
+# Quasar's own button has no name for screen readers, and contains the input: one control within another.
 UPLOAD_HEADER = """
 <div class="row items-center no-wrap q-pa-sm q-gutter-sm">
   <q-btn no-caps unelevated color="white" text-color="primary" label="Choose a file" @click="props.pickFiles" />
@@ -31,17 +31,17 @@ UPLOAD_HEADER = """
 </div>
 """
 ROWS_SHOWN = 6
-# A table with more columns than these is shown by its first ones.
+# Of a wider table, only the first columns are shown.
 COLUMNS_SHOWN = 40
 PROBLEMS_SHOWN = 10
-# Series that are drawn at a time.
+# Most series that are drawn at a time.
 MOST_DRAWN = 6
-# Rows before and after one that something is wrong with.
+# Rows shown before and after a wrong one.
 ROWS_AROUND = 2
-FOUND_OUT = "found out"
-SEPARATORS = {FOUND_OUT: None, "comma ,": ",", "semicolon ;": ";", "tab": "\t", "bar |": "|"}
-MARKS = {FOUND_OUT: None, "point .": ".", "comma ,": ","}
-ORDERS = {FOUND_OUT: None, "day first, 31/12/2024": True, "month first, 12/31/2024": False}
+AUTOMATIC = "automatic"
+SEPARATORS = {AUTOMATIC: None, "comma ,": ",", "semicolon ;": ";", "tab": "\t", "bar |": "|"}
+MARKS = {AUTOMATIC: None, "point .": ".", "comma ,": ","}
+ORDERS = {AUTOMATIC: None, "day first, 31/12/2024": True, "month first, 12/31/2024": False}
 
 
 class DataPanel(Panel):
@@ -70,7 +70,7 @@ class DataPanel(Panel):
         self._show()
 
     def _upload(self) -> None:
-        # FastAPI's caches hold the route of each upload, and the route holds this function.
+        # FastAPI caches the route of each upload, and with it this function: a proxy lets the panel go.
         panel, size = proxy(self), self.context.settings.max_upload
         refused = f"Expected one table: a {KINDS} file of at most {size // 2**20} MiB."
         self.upload = ui.upload(
@@ -83,12 +83,12 @@ class DataPanel(Panel):
         self.upload.add_slot("header", UPLOAD_HEADER)
 
     async def open(self, path: Path, dialect: Dialect | None = None, roles: Roles | None = None) -> None:
-        """Read a table and show it; what is wrong with it is shown too.
+        """Read a table and show it, with its problems.
 
         Args:
-            path: Its file.
-            dialect: How it is written, as far as a person has said.
-            roles: What its columns are, if a person has said so.
+            path: The file.
+            dialect: Format of the file, as far as the visitor gave it.
+            roles: Roles of the columns, if the visitor chose them.
         """
         self.problem, self.shown = None, ()
         try:
@@ -97,7 +97,7 @@ class DataPanel(Panel):
             if roles is not None and set(roles.of) == set(table.roles.of):
                 table = replace(table, roles=roles)
             await asyncio.to_thread(self.session.take, table)
-        except Exception as error:  # a file can provoke anything in what reads it
+        except Exception as error:  # readers of files raise errors of many kinds
             self.problem = error
             if not isinstance(error, SeqcastError):
                 self.context.show_error(error)
@@ -145,7 +145,7 @@ class DataPanel(Panel):
                     self._series(frame)
 
     def _around(self) -> None:
-        """Show the rows around the one that something is wrong with, or what to do."""
+        """Show the rows around the wrong one, or a hint."""
         error, table = self.problem, self.session.table
         if isinstance(error, SeqcastError) and error.hint and not isinstance(error, DataError):
             note(error.hint)
@@ -201,7 +201,7 @@ class DataPanel(Panel):
         await self._change(table, Roles(of, wide))
 
     def _writing(self, table: Table, label: str, known: Mapping[str, Any], field: str) -> None:
-        """Let be chosen how one thing is written in the file."""
+        """Write a choice for one property of the file's format."""
 
         async def change(event: Any) -> None:
             dialect = replace(table.dialect, **{field: known[str(event.value)]})
@@ -213,7 +213,7 @@ class DataPanel(Panel):
     def _series(self, frame: VisitorFrame) -> None:
         heading("The series", 3)
         ids = frame.ids
-        known = set(ids)  # other columns may name other series
+        known = set(ids)  # another choice of columns may give other series
         self.shown = tuple(name for name in self.shown if name in known) or tuple(ids[:3])
         if len(ids) > 1:
             drawn = ui.select(
@@ -227,8 +227,8 @@ class DataPanel(Panel):
             drawn.props("use-chips").classes("w-full").props["max-values"] = MOST_DRAWN
         lines = {name: frame.series(name) for name in self.shown}
         chart = series_chart(lines, {name: frame.outliers(name) for name in lines}, unit=frame.columns.value)
-        said = f"Values of {', '.join(self.shown)} over time; gaps are left open, outliers have diamonds."
-        show_chart(chart, said, dark=self.dark)
+        alt = f"Values of {', '.join(self.shown)} over time; gaps are left open, outliers have diamonds."
+        show_chart(chart, alt, dark=self.dark)
         facts = frame.facts.to_dict()
         season = f"{facts['season_length']} steps" if facts["season_length"] > 1 else "none"
         size = [facts["series_count"], f"{facts['rows']:,}", spoken_step(facts["frequency"]), season]

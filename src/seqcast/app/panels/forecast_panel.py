@@ -1,4 +1,4 @@
-"""*Forecast*: how far, how sure, how much is tried; the training as it runs; the forecast of any series."""
+"""*Forecast*: horizon, levels and effort; the progress of the training; the forecast of each series."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EFFORTS = {
     "balanced": "Balanced: one network is trained, another fine-tuned",
     "best": "Best: as many networks as help",
 }
-# Steps of past that are drawn before a forecast: a number of horizons, and no fewer than these.
+# Past that is drawn before a forecast: a number of horizons, and a least number of steps.
 HORIZONS_BEFORE, LEAST_BEFORE = 8, 60
 
 
@@ -40,13 +40,13 @@ class ForecastPanel(JobPanel):
     def _build(self) -> None:
         self._ask()
         self.build_progress()
-        said = "Loss of the training by epoch"
-        self.curve = show_chart(self._loss_chart(), said, dark=self.dark, height="16rem")
+        alt = "Loss of the training by epoch"
+        self.curve = show_chart(self._loss_chart(), alt, dark=self.dark, height="16rem")
         self.curve.visible = False
         self._show()
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the changes."""
         frame = self.session.frame
         if frame is not self.known:
             self.known, self.problem = frame, None
@@ -65,12 +65,12 @@ class ForecastPanel(JobPanel):
             return
         with panel_card(), ui.row().classes("w-full items-start"):
             with ui.column().classes("gap-2 grow min-w-64"):
-                self._ask_what()
+                self._ask_horizon()
             with ui.column().classes("gap-2 grow min-w-64"):
                 self._ask_effort(frame)
             self.start_button("Forecast", "play_arrow", partial(self.fit, frame))
 
-    def _ask_what(self) -> None:
+    def _ask_horizon(self) -> None:
         def ask_horizon(event: Any) -> None:
             if event.value and int(event.value) >= 1:
                 self.session.ask(horizon=int(event.value))
@@ -97,14 +97,14 @@ class ForecastPanel(JobPanel):
         times = {effort: in_words(pace * estimate_seconds(frame, asked.horizon, effort)) for effort in efforts}
         choices = {effort: f"{EFFORTS[effort]} ({times[effort]})" for effort in efforts}
         effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
-        effort.props('aria-label="How much is tried"')
+        effort.props('aria-label="Effort"')
         minutes = None if asked.time_limit is None else float(asked.time_limit.split()[0])
         label = "Minutes at most (empty: no limit)"
         limit = ui.number(label, value=minutes, min=0.2, max=600, on_change=ask_limit)
         limit.props("clearable").classes("w-full max-w-80")
 
     async def fit(self, frame: VisitorFrame) -> None:
-        """Fit and forecast, and show what comes of it.
+        """Fit and forecast, and show the result.
 
         Args:
             frame: The series.
@@ -112,7 +112,7 @@ class ForecastPanel(JobPanel):
         session, sessions = self.session, self.context.sessions
         asked, began = session.asked, time.monotonic()
         self.losses = {}
-        # What waits, or is broken off, does not say how fast this machine is.
+        # A fit that waited or was cut short does not measure the pace of this machine.
         tells_pace = not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
         ahead, options = assumed_ahead(frame, asked.horizon), asked.options(frame)
         job = fit, frame.df, ahead, options, session.model_file, asked.time_limit
@@ -126,10 +126,10 @@ class ForecastPanel(JobPanel):
         self.context.changed()
 
     def on_event(self, event: TrainingEvent) -> None:
-        """Take how far the training is, and draw its losses.
+        """Show the progress of the training, and draw its losses.
 
         Args:
-            event: How far it is.
+            event: The event.
         """
         super().on_event(event)
         if event.loss is None or event.epoch in self.losses:
@@ -165,8 +165,8 @@ class ForecastPanel(JobPanel):
             ahead, bounds = forecast_of(frame.columns, outcome.forecast, self.series)
             past = drawn_past(frame, self.series, len(ahead[0]))
             chart = fan_chart(self.series, past, ahead, bounds, unit=frame.columns.value)
-            said = f"Forecast of {self.series} over {len(ahead[0])} steps with {len(bounds)} intervals, after its past."
-            show_chart(chart, said, dark=self.dark, height="28rem")
+            alt = f"Forecast of {self.series} over {len(ahead[0])} steps with {len(bounds)} intervals, after its past."
+            show_chart(chart, alt, dark=self.dark, height="28rem")
             note("Drag the handles below the chart, or use the wheel, to look closer.")
             with ui.expansion("The numbers").classes("w-full").props('header-class="font-medium"'):
                 rows = rows_of(outcome.forecast, frame.columns, self.series)

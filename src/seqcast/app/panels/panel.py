@@ -1,4 +1,4 @@
-"""What all panels share: the visitor's page, a choice of the series, and the progress of what is computed for them."""
+"""The base of all panels: the visitor's page, the choice of a series, and the progress of a job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LOOKS = 0.3
 def refreshable(method: Callable[[Any], None]) -> cached_property[ui.refreshable[[], None]]:
     """Let a method of a panel be run again by its `refresh`.
 
-    `ui.refreshable_method` is one for all visitors, and holds the panels and tables of those who have left.
+    `ui.refreshable_method` is one for all visitors, and keeps the panels and tables of those who have left in memory.
 
     Args:
         method: Writes a section of the panel.
@@ -37,7 +37,7 @@ class Context:
 
     Args:
         sessions: All visitors.
-        session: This one's work.
+        session: This visitor's session.
         dark: The switch between light and dark.
     """
 
@@ -57,12 +57,12 @@ class Context:
             self.tabs.set_value(panel)
 
     def changed(self) -> None:
-        """Refresh all panels: the session, or what it is drawn on, has changed."""
+        """Refresh all panels after a change of the session or of the colours."""
         for refresh in self.refreshers:
             refresh()
 
     def show_error(self, error: BaseException) -> None:
-        """Tell the visitor of a problem that has no place of its own.
+        """Show a problem that belongs to no panel.
 
         Args:
             error: The error.
@@ -93,7 +93,7 @@ class Panel:
         return bool(self.context.dark_mode.value)
 
     def choose_series(self, names: list[str], refresh: Callable[[], Any]) -> None:
-        """Let one of several series be chosen, `series`.
+        """Write a choice among several series, which sets `series`.
 
         Args:
             names: Their names.
@@ -119,25 +119,25 @@ class Panel:
         self._build()
 
     def _build(self) -> None:
-        """Write what stands below the title."""
+        """Write the content below the title."""
         self._show()
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the changes."""
         self._show.refresh()
 
     @refreshable
     def _show(self) -> None:
-        """Write what depends on the session."""
+        """Write the content that depends on the session."""
 
     def show_problem(self) -> None:
-        """Show what went wrong, if something did."""
+        """Show the problem, if there is one."""
         if self.problem is not None:
             problem_card(self.problem)
 
 
 class JobPanel(Panel):
-    """A panel with a button that has something computed; it shows the place in the queue, the share, and a stop button.
+    """A panel with a button that starts a job; it shows the job's place in the queue, its progress, and a stop button.
 
     Args:
         context: The visitor's page.
@@ -154,21 +154,21 @@ class JobPanel(Panel):
         self._show()
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the changes."""
         self._ask.refresh()
         self._show.refresh()
 
     @refreshable
     def _ask(self) -> None:
-        """Write what can be asked for."""
+        """Write the options of the job."""
 
     def build_progress(self) -> None:
-        """Write the progress, hidden until something is computed."""
+        """Write the progress, hidden until a job runs."""
         with ui.row().classes("w-full items-center sm:flex-nowrap") as self.row:
             ui.spinner(size="md").props('aria-hidden="true"')
             self.text = ui.label().props("role=status").classes("shrink-0 max-sm:shrink")
             self.bar = ui.linear_progress(0, show_value=False, size="0.8rem").classes("grow")
-            self.bar.props('aria-label="Share that is done" instant-feedback')
+            self.bar.props('aria-label="Progress" instant-feedback')
             self.button = ui.button(self.stop_text, icon="stop", on_click=self.stop)
             self.button.props("outline no-wrap color=negative")
         self.row.visible = False
@@ -178,9 +178,9 @@ class JobPanel(Panel):
         """Write the button; it cannot be pressed while the job runs.
 
         Args:
-            text: What it says.
+            text: Its text.
             icon: Its icon.
-            on_click: What it does.
+            on_click: Called when it is pressed.
         """
         self.start = ui.button(text, icon=icon, on_click=on_click)
         self.start.set_enabled(self.job is None)
@@ -188,10 +188,10 @@ class JobPanel(Panel):
     async def compute(
         self, queue: JobQueue, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None
     ) -> Any:
-        """Have a function run, and show how far it is.
+        """Run a function as a job, and show its progress.
 
         Args:
-            queue: Where it runs.
+            queue: The queue of the process that runs it.
             function: As for `JobQueue.submit`.
             arguments: Its arguments.
             on_event: Called with each event that the job sends.
@@ -215,7 +215,7 @@ class JobPanel(Panel):
                 self._show_job(False)
 
     def on_event(self, event: Any) -> None:
-        """Show an event of the job, with the `share` of it that is done.
+        """Show an event of the job, whose `share` is the finished fraction.
 
         Args:
             event: The event.

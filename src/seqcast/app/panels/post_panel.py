@@ -1,4 +1,4 @@
-"""*The post, live*: a small network learns on random sines in half a minute and continues one that it never saw."""
+"""*The post, live*: a small network learns random sines in half a minute and continues one that it never saw."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqcast.app.computations import DECODERS, EPOCHS, HORIZON, SineOutcome, Sna
 from seqcast.app.panels.panel import Context, JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table
 
-# What can be chosen: its name and label, the usual value, the least and the most, and the step between.
+# Of each field: name, label, usual value, minimum, maximum and step.
 FIELDS = (
     ("num_signals", "Sines in a signal", 2, 1, 5, 1),
     ("slowest", "Slowest, turns in 30 steps", 0.1, 0.1, 14, 0.1),
@@ -28,7 +28,7 @@ class PostPanel(JobPanel):
     about = (
         "Luke Tonin's post shows an encoder-decoder random sums of sines. The encoder reads the past into a state;"
         " the decoder writes the future from it. Here such a network learns before your eyes, and then continues a"
-        " signal that it never saw, four times as far as it was trained."
+        " signal that it never saw, over four times the horizon that it was trained on."
     )
     stop_text = "Stop and see what it has learnt"
     outcome: SineOutcome | None = None
@@ -46,16 +46,16 @@ class PostPanel(JobPanel):
             ui.switch("Zeros, teacher forcing and feeding back side by side").bind_value(self, "compare")
             self.start_button("Learn", "school", self.learn)
         self.build_progress()
-        said = "Forecast after each epoch"
-        self.live = show_chart(self._live_chart("", [0.0] * HORIZON), said, dark=self.dark, height="18rem")
+        alt = "Forecast after each epoch"
+        self.live = show_chart(self._live_chart("", [0.0] * HORIZON), alt, dark=self.dark, height="18rem")
         self.live.visible = False
         self._show()
 
     async def learn(self) -> None:
-        """Train, and show what comes of it."""
+        """Train the networks and show the result."""
         self.problem = self.outcome = None
         self._show.refresh()
-        # A field that was emptied has its usual value, and counts are whole numbers.
+        # An empty field takes its usual value, and counts are whole numbers.
         chosen = {name: usual if self.settings[name] is None else self.settings[name] for name, _, usual, *_ in FIELDS}
         signals = {name: int(value) if name in ("num_signals", "past") else value for name, value in chosen.items()}
         signals["frequency"] = signals.pop("slowest"), signals.pop("fastest")
@@ -65,7 +65,7 @@ class PostPanel(JobPanel):
         self._show.refresh()
 
     def _draw(self, snapshot: Snapshot) -> None:
-        """Draw what the network makes of the signal now."""
+        """Draw the network's forecast of the signal after an epoch."""
         self.live.visible = True
         name = f"{DECODERS[snapshot.decoder]}: epoch {snapshot.epoch} of {EPOCHS}"
         redraw(self.live, self._live_chart(name, snapshot.forecast), dark=self.dark)
@@ -80,8 +80,8 @@ class PostPanel(JobPanel):
             return
         with panel_card():
             heading("A signal that it never saw", 3)
-            said = "A sum of sines, and its continuation by each network far beyond its horizon"
-            show_chart(signal_chart(self.outcome), said, dark=self.dark)
+            alt = "A sum of sines, and its continuation by each network beyond its horizon"
+            show_chart(signal_chart(self.outcome), alt, dark=self.dark)
             names = ["the decoder reads", "mean squared error / variance, on 500 signals"]
             rows = [[DECODERS[decoder], f"{error:.3f}"] for decoder, error in self.outcome.errors.items()]
             show_table(names, rows, "Errors of the networks")
@@ -96,14 +96,14 @@ class PostPanel(JobPanel):
 
 
 def signal_chart(outcome: SineOutcome) -> Options:
-    """Return a chart of a signal and its forecasts; the steps that networks were trained for are marked.
+    """Return a chart of a signal and its forecasts; the trained horizon is marked.
 
     Args:
-        outcome: What the networks made of the signal.
+        outcome: The forecasts of the networks.
     """
     nan = float("nan")
     before, after = [nan] * len(outcome.past), [nan] * len(outcome.truth)
-    lines = {"past": [*outcome.past, *after], "how it goes on": [*before, *outcome.truth]}
+    lines = {"past": [*outcome.past, *after], "continuation": [*before, *outcome.truth]}
     lines |= {DECODERS[decoder]: [*before, *forecast] for decoder, forecast in outcome.forecasts.items()}
     steps = range(1 - len(before), len(after) + 1)
     chart = line_chart(lines, x=steps, x_name="step; forecasts begin at 1", y_name="signal")
@@ -111,7 +111,7 @@ def signal_chart(outcome: SineOutcome) -> Options:
         "silent": True,
         "itemStyle": {"color": "#888888", "opacity": 0.15},
         "label": {"color": "inherit"},
-        "data": [[{"name": "as far as trained", "xAxis": "1"}, {"xAxis": str(HORIZON)}]],
+        "data": [[{"name": "trained horizon", "xAxis": "1"}, {"xAxis": str(HORIZON)}]],
     }
     return chart
 
@@ -120,7 +120,7 @@ def state_path(outcome: SineOutcome) -> list[tuple[float, float, float, str]]:
     """Return the points of the map of states, coloured by their step.
 
     Args:
-        outcome: What the networks made of the signal.
+        outcome: The forecasts of the networks.
     """
     points = []
     for place, (x, y) in enumerate(outcome.tokens):

@@ -1,4 +1,4 @@
-"""*How good*: a backtest next to naive forecasts, by step and by series, the worst series first, and the coverage."""
+"""*How good*: a backtest next to naive forecasts, with errors by step and by series, and the coverage of intervals."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from seqcast.evaluation import BASELINE, evaluate
 
 FORECASTS = {"seqcast": "the forecast", BASELINE: "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
-# Ratios of two errors between which they are called the same.
+# Two errors are called equal if their ratio lies between these.
 SAME = (0.995, 1.005)
-# Steps of past that are drawn with a forecast of the past, over its own.
+# Steps that are drawn with a forecast of the past, in horizons.
 DRAWN = 9
 
 
@@ -29,15 +29,15 @@ class ScoresPanel(JobPanel):
 
     title = "How good is it?"
     about = (
-        "The table's own past is forecast from several moments, and compared with what came then. Whatever is"
-        " trained is trained on the rows before the first of these moments."
+        "The table's own past is forecast from several moments, and compared with the actual values. Networks"
+        " are trained on the rows before the first of these moments."
     )
     stop_text = "Stop the test"
     known: Any = None
     windows: float | None = 3
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the changes."""
         if self.session.outcome is not self.known:
             self.known, self.problem = self.session.outcome, None
         super().refresh()
@@ -54,7 +54,7 @@ class ScoresPanel(JobPanel):
             self.start_button("Test on the past", "fact_check", partial(self.test, frame))
 
     async def test(self, frame: VisitorFrame) -> None:
-        """Backtest, and show what comes of it.
+        """Backtest, and show the scores.
 
         Args:
             frame: The series.
@@ -104,9 +104,9 @@ class ScoresPanel(JobPanel):
         stamps, values = frame.series(self.series)
         end = int((stamps <= ahead[0].max()).sum())
         shown = slice(max(0, end - DRAWN * len(last)), end)
-        heading(f"{self.series}: the last of these forecasts, and what came", 3)
+        heading(f"{self.series}: the last of these forecasts, and the actual values", 3)
         chart = fan_chart(self.series, (stamps[shown], values[shown]), ahead, bounds_of(last), unit=columns.value)
-        show_chart(chart, f"Forecast of the past of {self.series} and what came", dark=self.dark)
+        show_chart(chart, f"Forecast of the past of {self.series} and actual values", dark=self.dark)
 
 
 def _verdict(tested: Any, columns: Any) -> str:
@@ -135,7 +135,7 @@ def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:
 
 
 def coverage(tested: Any, columns: Any) -> dict[float, float]:
-    """Return the share of known values within the interval of each level.
+    """Return the fraction of known values within the interval of each level.
 
     Args:
         tested: A frame from `Forecaster.backtest`.

@@ -65,7 +65,7 @@ class TakePanel(Panel):
             _code(command_of(table, frame, self.session.used), "Command line")
 
     def _button(self, text: str, name: str, make: Callable[[], Any]) -> ui.button:
-        """Write a button that has a browser save the bytes that a function makes, or a coroutine."""
+        """Write a button that downloads the bytes from a function or a coroutine."""
 
         async def give() -> None:
             try:
@@ -86,12 +86,12 @@ class TakePanel(Panel):
         return path.read_bytes()
 
 
-def _code(text: str, said: str) -> None:
-    """Show a script as plain text, which `ui.code` would read as Markdown, and a button that copies it."""
+def _code(text: str, alt: str) -> None:
+    """Show a script and a button that copies it; `ui.code` would read the script as Markdown."""
     with ui.row().classes("w-full items-start no-wrap"):
-        named(ui.label(text).classes("seqcast-code grow min-w-0").props("tabindex=0 role=region"), said)
+        named(ui.label(text).classes("seqcast-code grow min-w-0").props("tabindex=0 role=region"), alt)
         copy = ui.button(icon="content_copy").props("flat round").on("click", js_handler=COPY)
-        named(copy, f"Copy: {said}")
+        named(copy, f"Copy: {alt}")
 
 
 def picture_of(frame: VisitorFrame, forecast: Any) -> bytes:

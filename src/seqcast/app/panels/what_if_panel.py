@@ -1,4 +1,4 @@
-"""*What if*: columns that are known in advance, step by step in a table, and the forecast that follows them at once."""
+"""*What if*: a table of the columns that are known in advance, and a forecast that follows each change."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class WhatIfPanel(Panel):
     requests = 0
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the changes."""
         if self.session.outcome is not self.outcome:
             self.outcome, self.ahead = self.session.outcome, None
             self._reset()
         self._show.refresh()
 
     def _reset(self) -> None:
-        """Take what is known in advance as it was."""
+        """Restore the known future of the table."""
         self.requests += 1
         self.changed = None
         if self.session.forecasted is not None:
@@ -55,11 +55,11 @@ class WhatIfPanel(Panel):
             return
         with panel_card():
             self.choose_series(frame.ids, self._show.refresh)
-            said = f"Forecast of {self.series} before and after the change"
-            self.chart = show_chart(self._chart(frame, outcome), said, dark=self.dark)
+            alt = f"Forecast of {self.series} before and after the change"
+            self.chart = show_chart(self._chart(frame, outcome), alt, dark=self.dark)
         with panel_card():
             heading("What is known in advance", 3)
-            note("Change a number: the forecast follows. Where the table said nothing, the last season stands here.")
+            note("Change a number: the forecast follows. Where the table has no value, the last season stands here.")
             self._table(frame)
             ui.button("As it was", icon="undo", on_click=self._reset).props("outline")
 
@@ -79,7 +79,7 @@ class WhatIfPanel(Panel):
             rows.append([when, *cells])
         show_table([time, *names], rows, "Known in advance")
 
-    def _cell(self, frame: VisitorFrame, step: int, name: str, value: Any, said: str) -> None:
+    def _cell(self, frame: VisitorFrame, step: int, name: str, value: Any, alt: str) -> None:
         """Write a field for a value, by its kind."""
 
         async def change(event: Any) -> None:
@@ -96,7 +96,7 @@ class WhatIfPanel(Panel):
             known = sorted(map(str, frame.df[name].dropna().unique()))
             cell = ui.select(known, value=str(value) if str(value) in known else None, on_change=change)
             cell.props("options-dense").classes("w-40")
-        named(cell, said)
+        named(cell, alt)
 
     async def _change(self, step: int, name: str, value: Any) -> None:
         if self.session.forecasted is None:

@@ -1,4 +1,4 @@
-"""*Why*: how far back the network looks, what it reads, which moments of the past look to it like now, its states."""
+"""*Why*: the network's memory, the influence of its inputs, similar moments of the past, and a map of its states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame
 
-# Bars that are drawn: the pretrained network reads dozens of numbers a step.
+# Most bars that are drawn: the pretrained network reads dozens of numbers a step.
 MOST_BARS = 12
 NEIGHBOURS_SHOWN = 50
 
@@ -26,7 +26,7 @@ class WhyPanel(JobPanel):
     looked = False
 
     def refresh(self) -> None:
-        """Show what has changed."""
+        """Show the changes."""
         if self.session.explanation is None:
             self.problem, self.looked = None, False
         super().refresh()
@@ -42,7 +42,7 @@ class WhyPanel(JobPanel):
         self.start_button("Look inside", "psychology", partial(self.look, self.session.forecasted[0]))
 
     async def look(self, frame: VisitorFrame) -> None:
-        """Look inside the network, and show what is seen.
+        """Explain the network's forecast, and show the explanation.
 
         Args:
             frame: The series.
@@ -67,12 +67,12 @@ class WhyPanel(JobPanel):
             heading("What it reads", 3)
             bars = dict(sorted(seen.covariates.items(), key=lambda bar: -bar[1])[:MOST_BARS])
             chart = bar_chart({name: 100 * share for name, share in bars.items()}, y_name="share of the influence, %")
-            said, height = "Share of the influence that each input has", f"{6 + 1.6 * len(bars)}rem"
-            show_chart(chart, said, dark=self.dark, height=height)
+            alt, height = "Share of the influence that each input has", f"{6 + 1.6 * len(bars)}rem"
+            show_chart(chart, alt, dark=self.dark, height=height)
             note("Influence is how much the forecast would change with the number; it need not be a cause.")
         with panel_card():
             heading("Moments of the past that look alike to it", 3)
-            note("The latest moment of each series of which it is known how it went on, and those nearest to it.")
+            note("The latest moment of each series whose continuation is known, and the moments nearest to it.")
             names = ["series", "the latest moment", "is like", "of the series", "distance"]
             show_table(names, nearest_rows(seen, frame.columns), "Nearest windows of the past")
         with panel_card():
@@ -98,10 +98,10 @@ class WhyPanel(JobPanel):
 
 
 def nearest_rows(seen: Explanation, columns: Any) -> list[list[Any]]:
-    """Return for the latest window of each series those that are nearest to it.
+    """Return the nearest neighbours of the latest window of each series.
 
     Args:
-        seen: What was seen.
+        seen: The explanation.
         columns: Names of the columns of the table.
     """
     if seen.nearest is None:
@@ -118,7 +118,7 @@ def state_points(seen: Explanation, columns: Any) -> list[tuple[float, float, fl
     """Return the points of the map, coloured by their place in time.
 
     Args:
-        seen: What was seen.
+        seen: The explanation.
         columns: Names of the columns of the table.
     """
     table = seen.states

@@ -1,4 +1,4 @@
-"""What happens to series on their way into a table: mixtures, reversal, wandering, growth, caps, rounding, gaps."""
+"""Augmentations of synthetic series: mixtures, reversal, wandering, growth, caps, rounding, gaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Generator = np.random.Generator
 
 
 def mixed(rng: Generator, values: Array, share: float) -> Array:
-    """Put weighted sums of two or three standardised series in the place of some (TSMixup).
+    """Replace some series by weighted sums of two or three standardised ones (TSMixup).
 
     Args:
         rng: The generator.
@@ -37,7 +37,7 @@ def mixed(rng: Generator, values: Array, share: float) -> Array:
 
 
 def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some series round, so that their last step is the first.
+    """Reverse some series, so that their last step is the first.
 
     Args:
         rng: The generator.
@@ -52,7 +52,7 @@ def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
 
 
 def negated(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some series upside down, so that what rises is as frequent as what falls.
+    """Negate some series, so that falls are as frequent as rises.
 
     Args:
         rng: The generator.
@@ -100,7 +100,7 @@ def wandering(rng: Generator, values: Array, share: float) -> Array:
 
 
 def rising(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some of the series upside down that end lower than they begin.
+    """Negate some of the series that end lower than they begin.
 
     Ends are the means of a quarter.
 
@@ -156,7 +156,7 @@ def with_longer_season(rng: Generator, values: Array, season: Season, share: flo
 
 
 def exponentiated(rng: Generator, values: Array, share: float) -> Array:
-    """Put the exponentials of some series, standardised and multiplied by .03 to .8, in their place.
+    """Replace some series by their exponentials, standardised and multiplied by .03 to .8.
 
     Their variation grows with their level, and they are positive.
 
@@ -171,7 +171,7 @@ def exponentiated(rng: Generator, values: Array, share: float) -> Array:
 
 
 def censored(rng: Generator, values: Array, share: float) -> Array:
-    """Cut some series off above or below one of their own quantiles, as full shelves and empty ones do.
+    """Clip some series above or below one of their own quantiles, as full shelves and empty ones do.
 
     Args:
         rng: The generator.
@@ -231,8 +231,8 @@ def with_outliers(rng: Generator, values: Array, share: float) -> Array:
 def with_gaps(rng: Generator, values: Array, share: float) -> Array:
     """Leave out values of some series; NaN is missing.
 
-    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as what is closed at
-    night or on Sundays. At least half of each series stays.
+    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as shops do at night
+    or on Sundays. At least half of each series stays.
 
     Args:
         rng: The generator.

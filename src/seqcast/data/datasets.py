@@ -28,7 +28,7 @@ class Dataset:
 
     Args:
         name: Its name here, which is also its `unique_id`.
-        title: What was measured, where, and when.
+        title: The measured quantity, its place and its time.
         source: Who published it.
         licence: The terms of its use.
         units: Unit of `y`.
@@ -37,7 +37,7 @@ class Dataset:
         length: Number of values.
         start: First time stamp, ISO 8601.
         end: Last time stamp, ISO 8601.
-        notes: What was changed, and what to know before use.
+        notes: Changes to the data, and cautions for their use.
     """
 
     name: str

@@ -31,7 +31,7 @@ class SeriesFacts:
         missing_steps: Steps without a row.
         missing_values: Rows without a value.
         outliers: Values beyond the quartiles by more than three times their distance (Tukey 1977, "far out").
-        zeros: Share of values that are zero.
+        zeros: Fraction of values that are zero.
         constant: Longest stretch of values that are the same.
         mean: Mean of the values.
         deviation: Their standard deviation.
@@ -58,7 +58,7 @@ class SeriesFacts:
     season: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts as JSON types; what is unknown is `None`."""
+        """Return the facts as JSON types; unknown ones are `None`."""
         values = vars(self)
         return {name: None if value != value else value for name, value in values.items()}
 
@@ -199,7 +199,7 @@ def describe(
 
 def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
     starts, ends = frame.source.starts, frame.source.ends
-    given = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
+    counts = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
     stamps = [list(map(stamp_text, index)) for index in (frame.first_stamps, frame.last_stamps)]
     for target, target_name in enumerate(names):
@@ -209,10 +209,10 @@ def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
             observed = values[~np.isnan(values)]
             trend, season = strengths(values, season_length)
             some = observed if len(observed) else np.array([np.nan])
-            missing_steps = len(values) - int(given[place])
+            missing_steps = len(values) - int(counts[place])
             yield SeriesFacts(
                 name=f"{name}, {target_name}" if len(names) > 1 else str(name),
-                rows=int(given[place]),
+                rows=int(counts[place]),
                 start=stamps[0][place],
                 end=stamps[1][place],
                 missing_steps=missing_steps,

@@ -64,9 +64,9 @@ class SeqcastError(Exception):
 
     Args:
         where: The argument, or the column and row, that is at fault.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
+        expected: The expected value, in words.
+        received: The received value, in words.
+        hint: How to mend it.
 
     Example:
         >>> print(DataError("X, row 3", expected="finite numbers", received="nan", hint="Drop the row."))
@@ -95,10 +95,10 @@ class DataError(SeqcastError, ValueError):
     """Arrays or frames cannot be used as they are.
 
     Args:
-        where: What is at fault, in words; put together from the fields below when it is empty.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
+        where: The place at fault, in words; put together from the fields below when it is empty.
+        expected: The expected value, in words.
+        received: The received value, in words.
+        hint: How to mend it.
         option: The argument that is at fault, or that holds the data. A column without it is one of the call's frame,
             which is `df` as a rule.
         column: Name of the column.
@@ -143,7 +143,7 @@ class DataError(SeqcastError, ValueError):
         """Return the error with some fields changed.
 
         Args:
-            where: What is at fault, in words; put together from the fields when it is empty.
+            where: The place at fault, in words; put together from the fields when it is empty.
             **fields: The fields that change.
         """
         names = ("expected", "received", "hint", "option", "column", "row", "series", "path")
@@ -222,7 +222,7 @@ class WorkerDiedError(SeqcastError, BrokenExecutor):
         """Return the error with its message and advice.
 
         Args:
-            received: What came instead of a result.
+            received: The end of the process, in words.
 
         Example:
             >>> print(WorkerDiedError.with_advice())
@@ -271,10 +271,10 @@ def compose_message(where: str, *, expected: str = "", received: str = "", hint:
     """Put the fragments of an error together to its message.
 
     Args:
-        where: What is at fault.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
+        where: The place at fault, in words.
+        expected: The expected value, in words.
+        received: The received value, in words.
+        hint: How to mend it.
 
     Example:
         >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")
@@ -290,7 +290,7 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
 
     Args:
         where: The argument's name.
-        name: What the user wrote.
+        name: The user's text.
         known: The names that exist.
 
     Returns:
@@ -309,7 +309,7 @@ def suggest_name(name: object, known: Iterable[str]) -> str:
     """Return the question whether the nearest of the known names was meant; empty if none is near.
 
     Args:
-        name: What the user wrote.
+        name: The user's text.
         known: The names that exist.
 
     Example:
@@ -409,7 +409,7 @@ class Phrase(str):
         """Return the phrase with its rows named otherwise.
 
         Args:
-            name: Returns what a row becomes.
+            name: Returns the new name of a row.
 
         Example:
             >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))

@@ -100,7 +100,7 @@ def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Pa
     except OSError as error:
         if isinstance(error, SeqcastError):
             raise
-        received, hint = error.strerror or str(error), "Nothing was written, and what was there before is unchanged."
+        received, hint = error.strerror or str(error), "Nothing was written, and an older one is unchanged."
         raise SaveError(str(place), expected="a folder to write to, with room", received=received, hint=hint) from error
     finally:
         _remove(temporary)

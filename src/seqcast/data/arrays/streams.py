@@ -68,7 +68,7 @@ def is_stream(X: Any) -> bool:
     """Return whether X is a stream of batches rather than an array.
 
     Args:
-        X: What the user gives.
+        X: The user's data.
     """
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
 

@@ -89,10 +89,10 @@ class Calendar:
     def choose(cls, calendar: Any, stamps: Stamps, where: str = "calendar", *, context_length: int = 0) -> Self:
         """Choose the features for a series.
 
-        `auto` chooses among minute of the hour, hour of the day, day of the week and day of the year, or month of the
-        year for steps of a month or longer. It takes the cycles of at least two steps that the series shows three
-        times, and no context does. A network can read shorter cycles from the context, and more inputs are more to
-        learn.
+        `auto` chooses among minute of the hour, hour of the day, day of the week and day of the year. For steps of a
+        month or longer there is month of the year alone. It takes the cycles of at least two steps that the series
+        shows three times, and no context does. A network can read shorter cycles from the context, and more inputs are
+        more to learn.
 
         Args:
             calendar: The option, as for `check_calendar`.

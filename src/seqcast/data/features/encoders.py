@@ -92,8 +92,8 @@ def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
 class ColumnEncoder:
     """Encoding of columns as features: type, categories and scaling of each.
 
-    A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category becomes a slot
-    for each category that training rows had, and one for all others, in which a single 1 stands.
+    A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category becomes a slot for
+    each category of the training rows, and one for all others; its own is 1, the rest 0.
 
     Args:
         names: Names of the columns.

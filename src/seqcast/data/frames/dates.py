@@ -36,10 +36,10 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
     Args:
         column: A pandas Series of text.
         columns: The time zone, and the format; a column whose format is given stays text, for `read_frame`.
-        day_first: Whether the day stands first; `None` infers it.
+        day_first: Whether the day comes first; `None` infers it.
 
     Returns:
-        The times, and whether the day stands first; `None` for formats without such dates.
+        The times, and whether the day comes first; `None` for formats without such dates.
 
     Raises:
         DataError: A row is no time, day and month are ambiguous, or the offset from UTC changes.

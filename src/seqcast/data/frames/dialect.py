@@ -38,7 +38,7 @@ class Dialect:
         decimal: Decimal mark, `.` or `,`.
         thousands: Mark between thousands: `,`, `.`, a space, `'` or `_`.
         encoding: Encoding of the text, by its name in Python.
-        day_first: Whether the day stands before the month in dates such as 01/02/2024.
+        day_first: Whether the day comes before the month in dates such as 01/02/2024.
         sheet: Sheet of an Excel file, by name; the first if `None`.
         quote: The quotation mark.
         skip: Lines before the header.
@@ -154,7 +154,7 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
 
     Args:
         text: The file's text.
-        dialect: What is known.
+        dialect: The dialect as far as it is known.
         path: The file, for the error.
         names: Column names by which a comma as separator is recognised without DuckDB.
 
@@ -213,7 +213,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     Args:
         frame: A pandas frame, which is changed.
         names: Names of the columns that may hold numbers.
-        dialect: What is known.
+        dialect: The dialect as far as it is known.
         path: The file, for the error.
 
     Returns:
@@ -242,7 +242,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
 
     Args:
         texts: Columns of text whose values are numerals, by name.
-        dialect: What is known.
+        dialect: The dialect as far as it is known.
         path: The file, for the error.
 
     Raises:

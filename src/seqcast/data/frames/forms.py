@@ -58,7 +58,7 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
     """Return one series of any form as a long frame of the same library.
 
     Args:
-        df: What the user gave.
+        df: The user's frame or Series.
         columns: Names of the columns.
         form: Its form.
         name: Name of the series; `None` is that of a pandas Series, or `series`.

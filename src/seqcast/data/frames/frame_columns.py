@@ -54,8 +54,8 @@ class FrameColumn:
         """Build the error for the column, or for one of its rows.
 
         Args:
-            expected: What was expected.
-            received: What came instead.
+            expected: The expected value, in words.
+            received: The received value, in words.
             hint: How to mend it.
             row: Number of the row.
         """
@@ -88,7 +88,7 @@ class FrameColumn:
         """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
 
         Args:
-            expected: What the column should hold.
+            expected: The expected content of the column, in words.
             polars: The method of a Polars column that converts it.
             pandas: The expression that converts it in pandas, of a frame `df`.
         """
@@ -107,7 +107,7 @@ class FrameColumn:
         """Build the error for a column that should hold text, and can be converted to it.
 
         Args:
-            expected: What the column should hold.
+            expected: The expected content of the column, in words.
         """
         return self.wrong_type(expected, polars="cast(pl.String)", pandas=f'df["{self.name}"].astype(str)')
 
@@ -127,7 +127,7 @@ class FrameColumn:
         """Refuse a column in which a value is missing.
 
         Args:
-            expected: What the column should hold.
+            expected: The expected content of the column, in words.
             hint: How to mend it.
 
         Raises:

@@ -62,8 +62,8 @@ class Frequency:
     def season_length(self) -> int:
         """Steps of the usual season, 1 where there is none or the step does not divide it.
 
-        Seconds have a season of a minute, minutes of an hour (from five minutes on, of a day), hours of a day, days of
-        a week. Weeks, months and quarters have a season of a year.
+        Seconds have a season of a minute, minutes of an hour (a day from five minutes on), hours of a day, days of a
+        week. Weeks, months and quarters have a season of a year.
         """
         if isinstance(self.name, int):
             return 1

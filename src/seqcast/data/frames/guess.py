@@ -24,7 +24,7 @@ VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", 
 
 # Number of rows that a guess reads.
 ROWS_LOOKED_AT = 5_000
-# Share of a column's values that have to be times.
+# Fraction of a column's values that have to be times.
 READ_AS_TIMES = 0.95
 # Whole numbers between these are years.
 YEARS = (1500, 2500)

@@ -290,7 +290,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     dialect = find_dialect(text, dialect, path, (columns.ds,))
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.header(text)))
-    # A point may stand between thousands except in files with commas: other numbers are read once this is known.
+    # A point may group thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.

@@ -170,8 +170,8 @@ class LongFrame:
         Args:
             column: The column that is at fault.
             place: Position of the row.
-            expected: What was expected there.
-            received: What came instead.
+            expected: The expected value, in words.
+            received: The received value, in words.
             hint: How to mend it.
         """
         row, series = int(self.rows[place]), self.source.ids[int(self.owners(np.array([place]))[0])]
@@ -203,7 +203,7 @@ class LongFrame:
 
         Args:
             mask: Which targets are refused.
-            expected: What was expected there.
+            expected: The expected value, in words.
             hint: How to mend it.
 
         Raises:
@@ -280,7 +280,7 @@ class LongFrame:
     def table(self) -> Any:
         """Return ids, stamps and values as a frame of the kind that came in, without missing values.
 
-        Several targets stand below each other, in a column of values and one of their names, `target`.
+        Several targets follow each other, in a column of values and one of their names, `target`.
         """
         columns = self.schema.columns
         series = np.repeat(np.arange(len(self.source)), self.source.lengths)
@@ -313,13 +313,13 @@ class LongFrame:
         if self.frequency is None or self.frequency.inferred:
             return
         given = np.flatnonzero(self.rows >= 0)
-        share = 1 - len(given) / max(1, len(self.rows))
-        if share <= 0.5:
+        fraction = 1 - len(given) / max(1, len(self.rows))
+        if fraction <= 0.5:
             return
         same_series = np.diff(self.owners(given)) == 0
         steps = np.diff(given)[same_series]
         step, name = int(np.gcd.reduce(steps)), self.frequency.name
-        missing = f"{share:.1%} of the steps missing at freq {name!r}"
+        missing = f"{fraction:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
             expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
             hint = "Leave freq out to have it inferred, or name the longer step."
@@ -357,7 +357,7 @@ class LongFrame:
         for series in np.flatnonzero(((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)):
             rows = slice(int(source.starts[series]), int(source.ends[series]))
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
-            own[:, np.isnan(own).all(axis=0)] = 1.0  # beside zeros alone no size is excessive
+            own[:, np.isnan(own).all(axis=0)] = 1.0  # among zeros alone no size is excessive
             excessive[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
         expected = "a value so small that the usual ones of its series are not rounded away"
         self.refuse_targets(excessive, expected=expected, hint="Correct it, or write NaN where a value is missing.")

@@ -15,7 +15,7 @@ from seqcast.runtime import check_source
 _MOST_NAMES = 30
 
 
-def files_at(path: Path, is_wanted: Callable[[Path], bool], what: str) -> list[Path]:
+def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> list[Path]:
     """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
 
     Files in subfolders count too, but not hidden ones, nor those that another program marks as its own by `_`.
@@ -23,7 +23,7 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool], what: str) -> list[P
     Args:
         path: A file, a folder, or a pattern such as `sales/*.parquet`.
         is_wanted: Whether a file of a folder counts, by its path within it.
-        what: The wanted files, in words.
+        expected: The wanted files, in words.
 
     Raises:
         MissingFileError: There is no such file.
@@ -40,10 +40,10 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool], what: str) -> list[P
         files = [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
         received = "none that match"
     else:
-        check_source(path, expected=f"{what}, a folder of them, or a pattern")
+        check_source(path, expected=f"{expected}, a folder of them, or a pattern")
         return [path]
     if not files:
-        raise MissingFileError(str(path), expected=what, received=received, hint="Check the path.")
+        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
     return files
 
 

@@ -116,7 +116,7 @@ class ReaderProcess:
             take: Reads the answer, a binary file that raises an error at the limit.
 
         Returns:
-            What `take` returns.
+            The result of `take`.
 
         Raises:
             DataError: The file is too large or damaged, or its reader needs too much memory or time, or dies.

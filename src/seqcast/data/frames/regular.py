@@ -21,7 +21,7 @@ class Grid:
     """The stamps of a frequency between the first and the last of some stamps, numbered.
 
     Steps of a clock are counted in UTC, days and longer steps on the wall clock. A series is on the grid when its
-    numbers differ by multiples of `step` and all rows have one rest, such as the time of day.
+    numbers differ by multiples of `step` and all rows have one rest (the time of day).
 
     Args:
         frequency: The step.

@@ -242,7 +242,7 @@ def pieces(
         most_rows: Most rows of a series.
 
     Raises:
-        DataError: Other series stand between the rows of a series, or a series has too many rows.
+        DataError: The rows of a series are not contiguous, or are too many.
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
     named, seen = keys[0] in source.columns, _SeenSeries(source, keys)
@@ -299,12 +299,12 @@ def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
     """Return the spans of the first rows, and those of the others."""
     first, rest = [], []
     for span in spans:
-        taken = min(rows, span.rows)
-        rows -= taken
-        if taken:
-            first.append(Span(span.path, span.first, taken))
-        if taken < span.rows:
-            rest.append(Span(span.path, span.first + taken, span.rows - taken))
+        count = min(rows, span.rows)
+        rows -= count
+        if count:
+            first.append(Span(span.path, span.first, count))
+        if count < span.rows:
+            rest.append(Span(span.path, span.first + count, span.rows - count))
     return first, rest
 
 

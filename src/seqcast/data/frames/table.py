@@ -207,7 +207,7 @@ def read_frame(
     check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
     columns, covariates = columns or Columns(), covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
-        columns = replace(columns, ds_format="integer")  # a step in whole numbers says what the stamps are
+        columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
     form = form_of(df, columns)
     opened = open_frame(to_long(df, columns, form, series_name), argument)
     gaps, static = missing == "fill", covariates.static

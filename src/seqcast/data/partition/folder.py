@@ -20,7 +20,7 @@ from seqcast.specs import Columns, check_int
 _BATCH_ROWS = 8_192
 # Memory for each thread: one merges some 120,000 sorted rows at a time, of any width.
 _THREAD_BYTES = 512 << 20
-# Most rows, and most bytes, of a row group: what is in memory until it is written.
+# Most rows, and most bytes, of a row group, which is in memory until it is written.
 _GROUP_ROWS, _GROUP_BYTES = 122_880, 16 << 20
 
 

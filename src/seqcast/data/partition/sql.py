@@ -66,12 +66,12 @@ class Source:
 
     @property
     def where(self) -> str:
-        """The source in words: its file, or the first one and how many others."""
+        """The source in words: its file, or the first one and the number of others."""
         more = len(self.files) - 1
         return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
 
     def sql(self, file_column: str | None = None) -> str:
-        """Return the SQL that stands for the table.
+        """Return the SQL of the table.
 
         Args:
             file_column: Name of one more column, with the file of each row.
@@ -122,8 +122,8 @@ def table_error(
 
     Args:
         path: The file.
-        expected: What was expected there.
-        received: What came instead.
+        expected: The expected value, in words.
+        received: The received value, in words.
         hint: How to mend it.
         column: Name of the column that the error is about, if it is about one.
     """
@@ -349,8 +349,10 @@ def _times(connection: Any, columns: Columns) -> dict[str, str]:
 
 def _no_time(source: Source, columns: Columns, others: int, example: str) -> DataError:
     """Return the error for text that is no time, in a column where most is."""
-    given = columns.ds_format is not None and "%" in columns.ds_format
-    expected = f"times written as {columns.ds_format}" if given else "times such as 2024-01-31 12:00, or whole numbers"
+    has_format = columns.ds_format is not None and "%" in columns.ds_format
+    expected = (
+        f"times written as {columns.ds_format}" if has_format else "times such as 2024-01-31 12:00, or whole numbers"
+    )
     received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
     name = Option("columns.ds_format", "%d.%m.%Y")
     hint = Phrase("Name how all are written with ", name, ", or convert the column.")

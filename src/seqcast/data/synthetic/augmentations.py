@@ -17,7 +17,7 @@ def mixed(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of those that are replaced.
+        share: Fraction of those that are replaced.
 
     Returns:
         The series.
@@ -42,7 +42,7 @@ def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
 
     Example:
         >>> reversed_in_time(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
@@ -57,7 +57,7 @@ def negated(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
 
     Example:
         >>> negated(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
@@ -72,7 +72,7 @@ def modulated(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     n, length = values.shape
     waves = np.arange(length) / length * rng.uniform(0.2, 3.0, (n, 1)) + rng.random((n, 1))
@@ -91,7 +91,7 @@ def wandering(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     n, length = values.shape
     level = _standardised(autoregressed(rng.normal(size=(n, length)), 1.0 - amounts(rng, n, 0.002, 0.5)[:, 0]))
@@ -107,7 +107,7 @@ def rising(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
 
     Example:
         >>> rising(np.random.default_rng(0), np.array([[4.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 4.0]]), 1.0).tolist()
@@ -125,7 +125,7 @@ def growing(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     rise = amounts(rng, len(values), 0.3, 10.0) * values.std(axis=1, keepdims=True)
     line = np.linspace(0.0, 1.0, values.shape[1]) * rise
@@ -141,7 +141,7 @@ def with_longer_season(rng: Generator, values: Array, season: Season, share: flo
         rng: The generator.
         values: Series, `[N, L]`.
         season: Their season.
-        share: Share of those that are changed.
+        share: Fraction of those that are changed.
 
     Returns:
         The series.
@@ -163,7 +163,7 @@ def exponentiated(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     size = amounts(rng, len(values), 0.03, 0.8)
     grown = np.exp(np.clip(_standardised(values) * size, -6.0, 6.0))
@@ -176,7 +176,7 @@ def censored(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     ranked = np.sort(values, axis=1)
 
@@ -196,7 +196,7 @@ def quantised(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     spread = np.ptp(values, axis=1, keepdims=True)
     step = np.maximum(spread, 1e-9) / amounts(rng, len(values), 3.0, 300.0)
@@ -221,7 +221,7 @@ def with_outliers(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     hit = (rng.random(values.shape) < 0.02) & chance(rng, len(values), share)[:, None]
     sizes = rng.normal(size=values.shape) * 6 * values.std(axis=1, keepdims=True)
@@ -237,7 +237,7 @@ def with_gaps(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     n, length = values.shape
     single = rng.random((n, length)) < rng.uniform(0.0, 0.25, (n, 1))

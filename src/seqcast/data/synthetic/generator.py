@@ -140,12 +140,12 @@ class SyntheticSeries:
     Args:
         seed: The seed.
         length: Steps of each series, `L`.
-        weights: Share of each family in every batch, by name; `None` gives all of `FAMILIES` the same.
+        weights: Weight of each family in every batch, by name; `None` gives all of `FAMILIES` the same.
         seasons: Frequency of each season length among batches; the length 0 stands for one that is drawn from 2 to 672.
-        gaps: Share of the series with missing values.
+        gaps: Fraction of the series with missing values.
 
     Raises:
-        SpecError: A family is unknown, or no share is above 0.
+        SpecError: A family is unknown, or no weight is above 0.
 
     Example:
         >>> series = SyntheticSeries(seed=0, length=60)
@@ -165,10 +165,10 @@ class SyntheticSeries:
         for name in self.weights or {}:
             if name not in FAMILIES:
                 raise unknown_name("weights", name, FAMILIES)
-        for argument, shares in (("weights", self._weights), ("seasons", self.seasons)):
-            if min(shares.values(), default=-1) < 0 or not sum(shares.values()) > 0:
-                expected = "shares of 0 or more, one above 0"
-                raise SpecError(argument, expected=expected, received=repr(shares), hint="Raise one.")
+        for argument, weights in (("weights", self._weights), ("seasons", self.seasons)):
+            if min(weights.values(), default=-1) < 0 or not sum(weights.values()) > 0:
+                expected = "weights of 0 or more, one above 0"
+                raise SpecError(argument, expected=expected, received=repr(weights), hint="Raise one.")
 
     @property
     def _weights(self) -> Mapping[str, float]:
@@ -184,7 +184,7 @@ class SyntheticSeries:
         rng = np.random.default_rng([self.seed, number])
         season = self._season(rng)
         families = _stratified(rng, self._weights, n)
-        step = int(rng.choice(list(THINNED), p=_shares(THINNED)))
+        step = int(rng.choice(list(THINNED), p=_probabilities(THINNED)))
         if season.length in SLOW or step * season.length > LONGEST_SEASON:
             step = 1
         finer = Season(season.length * step, None if season.longer is None else season.longer * step)
@@ -195,7 +195,7 @@ class SyntheticSeries:
         return SyntheticBatch(self._changed(rng, values, families, season), season, families)
 
     def _season(self, rng: np.random.Generator) -> Season:
-        length = int(rng.choice(list(self.seasons), p=_shares(self.seasons)))
+        length = int(rng.choice(list(self.seasons), p=_probabilities(self.seasons)))
         if length == 0:
             length = int(np.exp(rng.uniform(np.log(2.0), np.log(LONGEST_SEASON + 1.0))))
             several = length * int(rng.integers(2, 13))
@@ -227,14 +227,14 @@ def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Arr
     return change.exponentiated(rng, values, 0.4)
 
 
-def _shares(weights: Mapping[Any, float]) -> Array:
-    shares = np.array(list(weights.values()), dtype=float)
-    return np.asarray(shares / shares.sum())
+def _probabilities(weights: Mapping[Any, float]) -> Array:
+    values = np.array(list(weights.values()), dtype=float)
+    return np.asarray(values / values.sum())
 
 
 def _stratified(rng: np.random.Generator, weights: Mapping[str, float], n: int) -> npt.NDArray[Any]:
     """Return the name of the family of each of `n` series, as near to the weights as whole numbers allow."""
-    exact = n * _shares(weights)
+    exact = n * _probabilities(weights)
     counts = np.floor(exact + 1e-9).astype(int)
     rest = np.maximum(exact - counts, 0.0)
     if left := n - int(counts.sum()):

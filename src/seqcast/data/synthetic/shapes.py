@@ -381,7 +381,7 @@ def composed_kernel(rng: Generator, length: int, season: Season) -> Array:
 
 def _simple_kernel(rng: Generator, length: int, season: Season) -> Array:
     steps = np.arange(length) / length
-    name = str(rng.choice(["constant", "linear", "smooth", "rough", "quadratic", "season", "noise"], p=_SHARES))
+    name = str(rng.choice(["constant", "linear", "smooth", "rough", "quadratic", "season", "noise"], p=_PROBABILITIES))
     if name == "linear":
         centred = steps - rng.random()
         return 4 * np.outer(centred, centred)
@@ -413,4 +413,4 @@ def _covariance(rng: Generator, name: str, distance: Array, season: Season) -> A
     return (1 + (distance / scale) ** 2 / (2 * mixture)) ** -mixture
 
 
-_SHARES = (0.05, 0.15, 0.15, 0.1, 0.15, 0.3, 0.1)
+_PROBABILITIES = (0.05, 0.15, 0.15, 0.1, 0.15, 0.3, 0.1)

@@ -349,10 +349,8 @@ def _times(connection: Any, columns: Columns) -> dict[str, str]:
 
 def _no_time(source: Source, columns: Columns, others: int, example: str) -> DataError:
     """Return the error for text that is no time, in a column where most is."""
-    has_format = columns.ds_format is not None and "%" in columns.ds_format
-    expected = (
-        f"times written as {columns.ds_format}" if has_format else "times such as 2024-01-31 12:00, or whole numbers"
-    )
+    given = columns.ds_format is not None and "%" in columns.ds_format
+    expected = f"times written as {columns.ds_format}" if given else "times such as 2024-01-31 12:00, or whole numbers"
     received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
     name = Option("columns.ds_format", "%d.%m.%Y")
     hint = Phrase("Name how all are written with ", name, ", or convert the column.")

@@ -114,7 +114,7 @@ class Windows(NumberedBatches):
             number: Number of the batch, from 0.
         """
         windows, counts = self.order.batch(number)
-        inputs, y, weight = self._taught(windows)
+        inputs, y, weight = self._with_targets(windows)
         return inputs, y, np.where(counts, weight, 0.0).astype(np.float32)
 
     def counted(self, number: int) -> tuple[Array, Batch]:
@@ -124,7 +124,7 @@ class Windows(NumberedBatches):
             number: Number of the batch, from 0.
         """
         windows, counts = self.order.whole_batch(number)
-        return windows[counts], self._taught(windows[counts])
+        return windows[counts], self._with_targets(windows[counts])
 
     def _with_targets(self, windows: Array) -> Batch:
         """Return windows as one batch, under teacher forcing with the targets that a decoder reads."""

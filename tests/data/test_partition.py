@@ -302,7 +302,7 @@ def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
     with pytest.raises(SaveError, match=r"to replace that holds nothing but .parquet files, received one with 'notes"):
         partition(source, target, force=True)
     assert len(list(target.iterdir())) == 2
-    with pytest.raises(SaveError, match="expected a folder that is not there yet, received a file"):
+    with pytest.raises(SaveError, match="expected a new folder, received a file"):
         partition(source, larger)
     with pytest.raises(SaveError, match="received no folder"):
         partition(source, tmp_path / "none" / "series")

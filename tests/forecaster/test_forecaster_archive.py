@@ -93,7 +93,7 @@ DAMAGES = [
     (in_header("series", freq=None), "features of other columns than the frame has"),
     (in_header("series", fill=False), "0 calibrations of 1 targets"),
     (in_header("options", another=1), "options another"),
-    (in_header("candidates", 0, key="oracle"), "header.candidates[0]: 'oracle', which there is not"),
+    (in_header("candidates", 0, key="oracle"), "header.candidates[0]: 'oracle', which is unknown"),
     (in_header("candidates", 0, payload={}), "engines"),
     ({"change_index": three_trainings}, "'trainings': 3"),
 ]

@@ -221,7 +221,7 @@ def test_a_description_says_what_fit_would_do_without_doing_it():
 def test_a_value_that_rounds_all_others_away_is_refused_with_its_row(value, row):
     usual = waves()
     df = usual.assign(y=usual["y"].where(usual.index != row, value))
-    words = rf"y, row {row} \(series 's0'\): expected a value so close to the usual ones .* not rounded away"
+    words = rf"y, row {row} \(series 's0'\): expected a value so small that the usual ones .* not rounded away"
     model = Forecaster(4, preset="pretrained", verbose=0)
     with pytest.raises(DataError, match=words):
         model.fit(df)

@@ -328,7 +328,7 @@ def test_failed_writing_leaves_no_trace(tmp_path, monkeypatch, place, fails, cod
     assert isinstance(caught.value, OSError)
     assert str(caught.value) == (
         f"{path}: expected a folder to write to, with room, received {os.strerror(code)}. "
-        "Nothing was written, and what was there before is unchanged."
+        "Nothing was written, and an older one is unchanged."
     )
 
 

@@ -95,11 +95,11 @@ DRAWING = Drawing("a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda header: header.pop("name"), r"header has not the fields that are expected \(name\)"),
-        (lambda header: header["shapes"].append([1]), r"shapes\[2\] has not the fields that are expected \(list\)"),
+        (lambda header: header.pop("name"), r"header has other fields than expected \(name\)"),
+        (lambda header: header["shapes"].append([1]), r"shapes\[2\] has other fields than expected \(list\)"),
         (lambda header: header.update(shapes={}), "header.shapes is 'dict'"),
         (lambda header: header.update(grids=[]), "header.grids is 'list'"),
-        (lambda header: header["shapes"][0].update(key="line"), r"shapes\[0\]: 'line', which there is not"),
+        (lambda header: header["shapes"][0].update(key="line"), r"shapes\[0\]: 'line', which is unknown"),
         (lambda header: header["shapes"][0]["payload"].update(radius=True), r"shapes\[0\].radius is 'bool'"),
     ],
 )
@@ -156,8 +156,8 @@ def test_what_is_declared_passes():
         ({"numbers": None}, "header.numbers is 'NoneType'"),
         ({"counts": {"a": 1.0}}, "header.counts.a is 'float', where int is expected"),
         ({"counts": [1]}, "header.counts is 'list'"),
-        ({"more": 1}, r"header has not the fields that are expected \(more\)"),
-        *[({name: ...}, rf"header has not the fields that are expected \({name}\)") for name in VALID],
+        ({"more": 1}, r"header has other fields than expected \(more\)"),
+        *[({name: ...}, rf"header has other fields than expected \({name}\)") for name in VALID],
     ],
 )
 def test_what_is_not_is_refused_with_its_place(change, text):

@@ -1,4 +1,4 @@
-"""From arrays, files and frames to windows; `describe` looks at a table, `from_wide` and `to_wide` change its form.
+"""Series and windows of arrays, files and frames; `describe` summarises a table, `from_wide` and `to_wide` reshape it.
 
 Stability: stable.
 """

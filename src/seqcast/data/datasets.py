@@ -1,6 +1,6 @@
 """A few small real series that come with the package, for examples, tests and first steps.
 
-`samples/catalogue.json` describes them; `samples/SOURCES.md` says where each comes from, and what was done to it.
+`samples/catalogue.json` describes them; `samples/SOURCES.md` says where each comes from, and how it was changed.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class Dataset:
 
     Args:
         name: Its name here, which is also its `unique_id`.
-        title: What was measured, where, and when.
+        title: The measured quantity, its place and its time.
         source: Who published it.
-        licence: On what terms.
+        licence: The terms of its use.
         units: Unit of `y`.
-        frequency: Distance of the time stamps, as a pandas alias.
+        frequency: Step between the time stamps, as a pandas alias.
         season_length: Steps of one season; 1 for none of fixed length.
         length: Number of values.
         start: First time stamp, ISO 8601.
         end: Last time stamp, ISO 8601.
-        notes: What was changed, and what to know before use.
+        notes: Changes to the data, and cautions for their use.
     """
 
     name: str
@@ -116,7 +116,7 @@ def load(name: str, *, backend: str = "pandas") -> Any:
     dataset = describe(name)
     check_choice("backend", backend, BACKENDS)
     rows = list(csv.reader(_read(f"{dataset.name}.csv").splitlines()))[1:]
-    # Nanoseconds for both: what pandas and the packages around it have long expected.
+    # Nanoseconds for both, which pandas and the packages around it expect.
     stamps = np.array([row[0] for row in rows], dtype="datetime64[ns]")
     columns = {
         "unique_id": [dataset.name] * len(rows),

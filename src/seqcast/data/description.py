@@ -1,4 +1,4 @@
-"""What a table of series holds, before anything is trained: the first thing to look at."""
+"""Description of a table of series before a training: step, season, trend, gaps and outliers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqcast.data.seasons import detect_season, strengths
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-# Values farther from the quartiles than this many times their distance are outliers, "far out" with Tukey.
+# Values beyond the quartiles by more than this multiple of their distance are outliers, "far out" with Tukey.
 FAR_OUT = 3.0
 # Number of problems that are listed.
 LISTED = 10
@@ -25,13 +25,13 @@ class SeriesFacts:
 
     Args:
         name: Its name, and the target's where there are several.
-        rows: Number of rows that were given.
+        rows: Number of given rows.
         start: First stamp, as text.
         end: Last stamp, as text.
         missing_steps: Steps without a row.
         missing_values: Rows without a value.
-        outliers: Values farther from the quartiles than three times their distance (Tukey 1977, "far out").
-        zeros: Share of values that are zero.
+        outliers: Values beyond the quartiles by more than three times their distance (Tukey 1977, "far out").
+        zeros: Fraction of values that are zero.
         constant: Longest stretch of values that are the same.
         mean: Mean of the values.
         deviation: Their standard deviation.
@@ -58,7 +58,7 @@ class SeriesFacts:
     season: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts as JSON types; what is unknown is `None`."""
+        """Return the facts as JSON types; unknown ones are `None`."""
         values = vars(self)
         return {name: None if value != value else value for name, value in values.items()}
 
@@ -72,7 +72,7 @@ class Description:
         frequency: Step between the stamps; `None` for irregular ones.
         inferred: Whether it was inferred.
         season_length: Steps of a season; 1 for none.
-        problems: What is wrong with series that could not be read, by name.
+        problems: The errors of series that could not be read, by name.
         frame: The checked series.
     """
 
@@ -89,7 +89,7 @@ class Description:
 
         Args:
             frame: The series.
-            season_length: Steps of a season; `None` is the usual one.
+            season_length: Steps of a season; `None` takes the usual one.
         """
         frequency = frame.frequency
         name = None if frequency is None else frequency.name
@@ -148,12 +148,12 @@ class Description:
         yield f"trend     strength {trend:.2f}"
         missing = self._total("missing_steps"), self._total("missing_values")
         yield f"gaps      {_count(missing[0], 'missing step')}, {_count(missing[1], 'missing value')}"
-        odd = sum(facts.outliers > 0 for facts in self.series)
-        where = f" in {odd} of {count} series" if odd and count > 1 else ""
+        affected = sum(facts.outliers > 0 for facts in self.series)
+        where = f" in {affected} of {count} series" if affected and count > 1 else ""
         yield f"outliers  {_count(self._total('outliers'), 'value')} far from the rest{where}"
-        still = max(self.series, key=lambda facts: facts.constant)
+        longest = max(self.series, key=lambda facts: facts.constant)
         zeros = float(np.mean([facts.zeros for facts in self.series]))
-        yield f"zeros     {zeros:.1%}; longest constant stretch {_count(still.constant, 'row')} ({still.name})"
+        yield f"zeros     {zeros:.1%}; longest constant stretch {_count(longest.constant, 'row')} ({longest.name})"
         if self.problems:
             yield f"wrong     {_count(len(self.problems), 'series', 'series')} could not be read:"
             yield from (f"          {text}" for text in list(self.problems.values())[:LISTED])
@@ -168,25 +168,25 @@ def describe(
 ) -> Description:
     """Describe the series of a frame.
 
-    Series in which something is wrong, such as a stamp twice, are left out and listed.
+    Series with an error, such as a duplicate stamp, are left out and listed.
 
     Args:
         df: A frame as for `Forecaster.fit`.
         columns: Names of its columns.
         freq: Step between the stamps; `None` infers it.
-        season_length: Steps of a season; `None` is the usual one of the frequency, and for whole numbers as stamps the
-            lag at which values correlate most.
+        season_length: Steps of a season; `None` takes the usual one of the frequency, and for whole numbers as stamps
+            the lag at which values correlate most.
 
     Returns:
         The facts.
 
     Raises:
-        DataError: Something in the frame is wrong, or no series is right.
+        DataError: The frame is invalid, or each of its series is.
 
     Example:
         >>> from seqcast.data.datasets import load
-        >>> found = describe(load("elnino"))
-        >>> found.frequency, found.season_length, found.series[0].rows, round(found.series[0].season, 1)
+        >>> facts = describe(load("elnino"))
+        >>> facts.frequency, facts.season_length, facts.series[0].rows, round(facts.series[0].season, 1)
         ('MS', 12, 732, 0.9)
 
     Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, sections 3.4 and 4.3.
@@ -199,9 +199,9 @@ def describe(
 
 def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
     starts, ends = frame.source.starts, frame.source.ends
-    given = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
+    counts = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
-    stamps = [list(map(stamp_text, part)) for part in (frame.first_stamps, frame.last_stamps)]
+    stamps = [list(map(stamp_text, index)) for index in (frame.first_stamps, frame.last_stamps)]
     for target, target_name in enumerate(names):
         column = frame.targets[:, target]
         for place, name in enumerate(frame.source.ids):
@@ -209,10 +209,10 @@ def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
             observed = values[~np.isnan(values)]
             trend, season = strengths(values, season_length)
             some = observed if len(observed) else np.array([np.nan])
-            missing_steps = len(values) - int(given[place])
+            missing_steps = len(values) - int(counts[place])
             yield SeriesFacts(
                 name=f"{name}, {target_name}" if len(names) > 1 else str(name),
-                rows=int(given[place]),
+                rows=int(counts[place]),
                 start=stamps[0][place],
                 end=stamps[1][place],
                 missing_steps=missing_steps,
@@ -246,9 +246,9 @@ def is_outlier(values: Array) -> Array:
     if last < 3:
         return np.zeros(len(values), dtype=bool)
     low, high = ordered[int(0.25 * last)], ordered[int(np.ceil(0.75 * last))]
-    far = FAR_OUT * (high - low)
-    # Where half of the values are the same there is no distance to measure by.
-    return (values < low - far) | (values > high + far) if far > 0 else np.zeros(len(values), dtype=bool)
+    margin = FAR_OUT * (high - low)
+    # Where half of the values are equal the quartiles may be too, and their distance says nothing.
+    return (values < low - margin) | (values > high + margin) if margin > 0 else np.zeros(len(values), dtype=bool)
 
 
 def _longest_constant(values: Array) -> int:

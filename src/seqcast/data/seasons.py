@@ -1,4 +1,4 @@
-"""Seasons that series show: how strong one is, how well it forecasts, and how long it is where nobody says it."""
+"""Seasons of series: their strength, the errors of forecasts that repeat them, and their length."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from seqcast.runtime import Array
 # Column of the forecast that repeats the last season, in frames of backtests.
 SEASONAL_NAIVE = "seasonal_naive"
 
-# A season is found in whole-number stamps where values correlate this much with those a season before.
+# Whole-number stamps have a season where values correlate this much with those a season before.
 LEAST_CORRELATION = 0.3
-# Longest season that is looked for, and number of series that are looked at, the longest.
+# Longest season to detect, and number of series, the longest, from which it is detected.
 LONGEST_SEASON, SERIES_TRIED = 400, 20
 
 
@@ -58,8 +58,8 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
 
     rounding = 1e-24 * float(np.mean(filled**2))
 
-    def strength(part: Array) -> float:
-        whole = float(np.var(part + rest))
+    def strength(component: Array) -> float:
+        whole = float(np.var(component + rest))
         return max(0.0, 1.0 - float(np.var(rest)) / whole) if whole > rounding else 0.0
 
     return strength(trend), strength(season) if seasonal else float("nan")
@@ -76,7 +76,7 @@ def _moving_average(values: Array, window: int) -> Array:
 def seasonal_naive_errors(
     values: Array, starts: Array, stops: Array, season_length: int, *, squared: bool = False
 ) -> Array:
-    r"""Return how well each season forecasts the next one, in stretches of rows: the mean of `|y_t - y_{t-m}|`.
+    r"""Return the mean error of a forecast that repeats the last season, `|y_t - y_{t-m}|`, in stretches of rows.
 
     Args:
         values: Series laid end to end, `[rows]` or `[rows, D]`; NaN is missing.
@@ -102,7 +102,7 @@ def seasonal_naive_errors(
 
 
 def detect_season(frame: LongFrame) -> int:
-    """Return the lag at which the changes of the longest series correlate most; 1 where they hardly do.
+    """Return the lag at which the changes of the longest series correlate most; 1 where they hardly correlate.
 
     Args:
         frame: The series.
@@ -132,5 +132,5 @@ def detect_season(frame: LongFrame) -> int:
     if not len(peaks):
         return 1
     best = float(mean[peaks].max())
-    # Multiples of a season correlate as well: the shortest of those that are nearly the best is it.
+    # Multiples of a season correlate as well, so the season is the shortest of the nearly best lags.
     return int(peaks[mean[peaks] >= 0.9 * best][0]) if best >= LEAST_CORRELATION else 1

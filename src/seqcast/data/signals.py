@@ -1,8 +1,8 @@
 """Synthetic signals whose future is known exactly: sums of random sines, and Chevalier's denoising exercise.
 
 Everything is drawn from a NumPy `SeedSequence`, never from global generators. The parameters of window `i` depend on
-the seed and on `i` alone, so that more windows, a longer past or a longer future extend the same signals. Nothing here
-imports Keras.
+the seed and on `i` alone: more windows, a longer past or a longer future extend the same signals. Nothing here imports
+Keras.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Seed = int | np.random.SeedSequence | None
 
 # Steps in which a sine of frequency 1 turns once.
 PERIOD = 30
-# Keys of the independent streams of a seed: the noise is no part of the signal and must not move it.
+# Keys of the independent streams of a seed: the noise must not change the signal.
 PARAMETERS, NOISE = 0, 1
 
 
@@ -155,9 +155,9 @@ def random_sines(
 ) -> tuple[Array, Array]:
     """Draw windows of sums of random sines, `x(t) = Σ A sin(2π f t / 30 + φ) + c` at `t = 0, 1, …`.
 
-    `t` runs on from the past into the future, and `f` counts turns per 30 steps however long the two are. The
-    code published with Tonin's post draws the offset and leaves it out of the sum; here it is added, and
-    `offset=(0, 0)` gives the distribution of the published data.
+    `t` runs on from the past into the future, and `f` counts turns per 30 steps at any length of the two. The code
+    published with Tonin's post draws the offset and leaves it out of the sum; here it is added, and `offset=(0, 0)`
+    gives the distribution of the published data.
 
     Args:
         n: Number of windows, `N`.

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions.
+"""Exceptions of seqcast, as one tree.
 
 ```
 SeqcastError
@@ -7,17 +7,17 @@ SeqcastError
 │   └── DataTypeError         (TypeError)         arrays or frames: values that are no numbers at all
 ├── NotFittedError            (scikit-learn's)    a result was asked for before `fit`
 ├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a newer version
-├── MissingFileError          (FileNotFoundError) a file to read is not there
+├── MissingFileError          (FileNotFoundError) a file to read does not exist
 ├── TrainingError             (ArithmeticError)   training diverged
-├── SaveError                 (OSError)           a file could not be written; what was there before is intact
+├── SaveError                 (OSError)           a file could not be written; an older one is intact
 ├── ClusterError              (RuntimeError)      a cluster does not answer, or its workers die
 ├── WorkerDiedError           (BrokenExecutor)    a process that computes has ended, perhaps for want of memory
 └── MissingPackageError       (ImportError)       an optional package is not installed
 ```
 
 Every message says where (argument, or column and row), what was expected, what came, and how to mend it. It is worded
-once, for those who call from Python. A `DataError` also keeps the place as fields, and a `Phrase` keeps the options and
-rows that it mentions, so that another speaker, such as the command line, need not parse a message.
+once, for those who call from Python. A `DataError` also has the place as fields, and a `Phrase` has the options and
+rows that it mentions. So another speaker, such as the command line, need not parse a message.
 
 Stability: stable.
 """
@@ -64,9 +64,9 @@ class SeqcastError(Exception):
 
     Args:
         where: The argument, or the column and row, that is at fault.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
+        expected: The expected value, in words.
+        received: The received value, in words.
+        hint: How to mend it.
 
     Example:
         >>> print(DataError("X, row 3", expected="finite numbers", received="nan", hint="Drop the row."))
@@ -81,8 +81,8 @@ class SeqcastError(Exception):
         super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Workers hand their exceptions back pickled, and keyword arguments are lost on that way.
-        # What was attached since (a history, notes) travels as the state.
+        # Workers return their exceptions pickled, and keyword arguments are lost on that way. What was attached since
+        # (a history, notes) travels as the state.
         facts = {"expected": self.expected, "received": self.received, "hint": self.hint}
         return partial(type(self), self.where, **facts), (), self.__dict__
 
@@ -95,12 +95,12 @@ class DataError(SeqcastError, ValueError):
     """Arrays or frames cannot be used as they are.
 
     Args:
-        where: What is at fault, in words; put together from the fields below when it is empty.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
-        option: The argument that is at fault, or that the data came in by. A column without it is one of the frame that
-            a call is about, which is `df` as a rule.
+        where: The place at fault, in words; put together from the fields below when it is empty.
+        expected: The expected value, in words.
+        received: The received value, in words.
+        hint: How to mend it.
+        option: The argument that is at fault, or that holds the data. A column without it is one of the call's frame,
+            which is `df` as a rule.
         column: Name of the column.
         row: Number of the row, from 0, in the frame's own order.
         series: Name of the series.
@@ -143,7 +143,7 @@ class DataError(SeqcastError, ValueError):
         """Return the error with some fields changed.
 
         Args:
-            where: What is at fault, in words; put together from the fields when it is empty.
+            where: The place at fault, in words; put together from the fields when it is empty.
             **fields: The fields that change.
         """
         names = ("expected", "received", "hint", "option", "column", "row", "series", "path")
@@ -151,7 +151,7 @@ class DataError(SeqcastError, ValueError):
 
     @classmethod
     def first_of(cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]) -> DataError:
-        """Return the error of the first of some places, in order, which knows the first of each series by `names`.
+        """Return the error of the first of some places, in order, which has that of each series by `names`.
 
         Args:
             places: Places at which something is wrong.
@@ -189,11 +189,11 @@ class TrainingError(SeqcastError, ArithmeticError):
     Attributes:
         epoch: The epoch, from 1.
         batch: The batch in it, from 1.
-        series: The series whose windows did it.
+        series: The series whose windows made it diverge.
         columns: The columns whose values stand out in them.
-        history: What training recorded of the epochs before.
-        best: A fitted estimator, the one that was trained, with the best weights so far, or without validation with
-            those before the batch; `None` where there is none, as in a backtest.
+        history: The records of the epochs before.
+        best: The trained estimator with the best weights so far, or without validation with those before the batch;
+            `None` where there is none, as in a backtest.
     """
 
     epoch: int | None = None
@@ -207,7 +207,7 @@ class TrainingError(SeqcastError, ArithmeticError):
 class SaveError(SeqcastError, OSError):
     """A file could not be written; nothing half-written is left and an older file is intact."""
 
-    __str__ = MissingFileError.__str__  # see there
+    __str__ = MissingFileError.__str__  # for the same reason
 
 
 class ClusterError(SeqcastError, RuntimeError):
@@ -219,10 +219,10 @@ class WorkerDiedError(SeqcastError, BrokenExecutor):
 
     @classmethod
     def with_advice(cls, received: str = "its end") -> WorkerDiedError:
-        """Return the error, in words.
+        """Return the error with its message and advice.
 
         Args:
-            received: What came instead of a result.
+            received: The end of the process, in words.
 
         Example:
             >>> print(WorkerDiedError.with_advice())
@@ -242,7 +242,7 @@ class MissingPackageError(SeqcastError, ImportError):
 
 
 class SeqcastWarning(UserWarning):
-    """Base of all warnings of ours: the result is there, but perhaps not what was meant."""
+    """Base of seqcast's warnings: the result is returned, but perhaps not what was meant."""
 
 
 def compose_place(
@@ -271,10 +271,10 @@ def compose_message(where: str, *, expected: str = "", received: str = "", hint:
     """Put the fragments of an error together to its message.
 
     Args:
-        where: What is at fault.
-        expected: What was expected there.
-        received: What came instead.
-        hint: What to do about it.
+        where: The place at fault, in words.
+        expected: The expected value, in words.
+        received: The received value, in words.
+        hint: How to mend it.
 
     Example:
         >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")
@@ -290,7 +290,7 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
 
     Args:
         where: The argument's name.
-        name: What the user wrote.
+        name: The user's text.
         known: The names that exist.
 
     Returns:
@@ -306,10 +306,10 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:
-    """Ask whether the nearest of the known names was meant; return nothing when none is near.
+    """Return the question whether the nearest of the known names was meant; empty if none is near.
 
     Args:
-        name: What the user wrote.
+        name: The user's text.
         known: The names that exist.
 
     Example:
@@ -366,11 +366,11 @@ class Row:
 
 
 class Phrase(str):
-    """A piece of a message that remembers which options and rows it mentions; as a string it speaks of Python.
+    """A piece of a message that has its options and rows as fields; as a string it is worded for Python.
 
     Args:
         fragments: Text, options and rows, one after the other.
-        remedy: What the reader should do, as one word, where another speaker has a sentence of its own for it.
+        remedy: The remedy as one word, if another speaker has a sentence of its own for it.
 
     Example:
         >>> phrase = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
@@ -409,7 +409,7 @@ class Phrase(str):
         """Return the phrase with its rows named otherwise.
 
         Args:
-            name: Returns what a row becomes.
+            name: Returns the new name of a row.
 
         Example:
             >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all; what killed processes leave of them is removed."""
+"""Files and folders that appear whole or not at all; remains of killed processes are removed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import IO
 
 from seqcast.errors import SaveError, SeqcastError
 
-# What is being written, under names for the time being.
+# Files and folders that are being written, under temporary names.
 _unfinished: set[Path] = set()
-# Folders in which nothing is left of processes that were killed. On some shared disks a lock is seen on one machine
-# only, so file names contain the machine's name.
+# Folders without remains of killed processes. On some shared disks a lock is seen on one machine only, so file names
+# contain the machine's name.
 _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds
@@ -48,11 +48,11 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     The file has the permissions that `open` would give a new one.
 
     Args:
-        path: Where the file goes.
+        path: The file.
         write: Writes the content to an open binary file.
 
     Raises:
-        SaveError: The folder is missing or read-only, or the disk is full; an older file is left as it was.
+        SaveError: The folder is missing or read-only, or the disk is full; an older file is unchanged.
     """
     target = Path(path)
     with _unfinished_at(target, lambda temporary: temporary.open("xb").close()) as temporary:
@@ -65,10 +65,10 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
 
 @contextlib.contextmanager
 def folder_beside(folder: Path) -> Iterator[Path]:
-    """Give a new folder, and rename it to its place in the end, so that no reader meets half of it.
+    """Yield a new folder, and rename it to its place in the end, so that no reader meets half of it.
 
     Args:
-        folder: The place. A folder that is there is replaced, when all is written.
+        folder: The place. An existing folder is replaced when all is written.
 
     Yields:
         The folder to write to. An exception removes it.
@@ -83,9 +83,9 @@ def folder_beside(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
-    """Create something under a name for the time being, which the block renames; what is left of it is removed.
+    """Create a file or folder under a temporary name, which the block renames; remains of it are removed.
 
-    A lock on it ends with the process. By that the next process of this machine knows what killed ones have left.
+    A lock on it ends with the process. So the next process of this machine recognises the remains of killed ones.
     """
     if place.parent not in _tidied:
         _tidied.add(place.parent)
@@ -100,7 +100,7 @@ def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Pa
     except OSError as error:
         if isinstance(error, SeqcastError):
             raise
-        received, hint = error.strerror or str(error), "Nothing was written, and what was there before is unchanged."
+        received, hint = error.strerror or str(error), "Nothing was written, and an older one is unchanged."
         raise SaveError(str(place), expected="a folder to write to, with room", received=received, hint=hint) from error
     finally:
         _remove(temporary)
@@ -109,7 +109,7 @@ def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Pa
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[int | None]:
-    """Lock a file or folder, and give its descriptor; `None` where another process has the lock, and on Windows."""
+    """Lock a file or folder, and yield its descriptor; `None` where another process has the lock, and on Windows."""
     descriptor, is_locked = None, False
     with contextlib.suppress(ImportError, OSError):
         import fcntl
@@ -126,7 +126,7 @@ def _locked(path: Path) -> Iterator[int | None]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes of this machine have begun to write in a folder and no process has a lock on."""
+    """Remove unfinished files of this machine from a folder, except those that a process has locked."""
     with contextlib.suppress(OSError):
         for path in folder.glob(f".{_MACHINE}*.part"):
             with _locked(path) as descriptor:
@@ -149,11 +149,11 @@ def _remove(path: Path) -> None:
 
 
 def _take_place(temporary: Path, folder: Path) -> None:
-    """Rename a folder to a place, where another one may be: no system replaces one that holds files."""
+    """Rename a folder to a place where another one may exist: no system replaces one with files in it."""
     if not folder.is_dir():
         os.replace(temporary, folder)
         return
-    # Not a name of what is unfinished: until the other folder is in its place, this one is all that there is.
+    # Not the name of an unfinished folder: until the other one is in its place, this is the only copy.
     aside = folder.parent / f".{secrets.token_hex(8)}.before"
     os.replace(folder, aside)
     try:

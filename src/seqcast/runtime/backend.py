@@ -26,7 +26,7 @@ _choose_backend()
 import keras as keras  # noqa: E402  (the choice above comes first)
 
 ops = keras.ops
-# What a backend computes with.
+# A tensor of any backend.
 Tensor = Any
 
 # Names that JAX has for GPUs.
@@ -36,8 +36,8 @@ _GPUS = ("cuda", "rocm")
 def platform() -> str:
     """Return the kind of device that networks run on: `cpu`, `gpu` or `tpu`.
 
-    Whatever is made for the cores of a CPU asks here before it is done: kernels, options of the compiler, threads that
-    share a batch, worker processes. JAX's `jax_default_device` is heeded.
+    Code for the cores of a CPU asks here first: kernels, options of the compiler, threads that share a batch, worker
+    processes. JAX's `jax_default_device` counts.
 
     Example:
         >>> platform()

@@ -1,4 +1,4 @@
-"""What seqcast runs on: versions, backend, devices, threads, the cache of programs, optional packages."""
+"""The environment of seqcast: versions, backend, devices, threads, the cache of programs, optional packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def require(package: str, *, extra: str) -> ModuleType:
 
 
 def current_environment() -> dict[str, Any]:
-    """Return what seqcast runs on, as JSON types.
+    """Return the environment of seqcast, as JSON types.
 
     Returns:
         `system`: operating system and processor.
@@ -62,8 +62,8 @@ def current_environment() -> dict[str, Any]:
         `cores`, `threads`: cores of this process, threads of a fit.
         `cache`: folder of compiled programs; `None` where there is no cache.
         `programs`, `program_bytes`: number of programs in it, and their size.
-        `variables`: environment variables that change how seqcast runs, those that are set.
-        `problems`: what keeps seqcast from running as it should, each with how to mend it.
+        `variables`: environment variables that are set and change how seqcast runs.
+        `problems`: obstacles to running seqcast, each with its remedy.
     """
     # Before the import of the backend, which sets one of them.
     variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
@@ -100,7 +100,7 @@ def current_environment() -> dict[str, Any]:
 
 
 def _requirements() -> Iterator[tuple[str, str, str, bool]]:
-    """Yield what seqcast needs here: the extra or "", the package, the requirement, whether the installed one fits."""
+    """Yield the requirements of seqcast: the extra or "", the package, the requirement, whether it is fulfilled."""
     from packaging.requirements import Requirement
 
     try:
@@ -110,8 +110,8 @@ def _requirements() -> Iterator[tuple[str, str, str, bool]]:
     for line in lines:
         requirement = Requirement(line)
         name, versions, marker = requirement.name, requirement.specifier, requirement.marker
-        found = _EXTRA.search(str(marker or ""))
-        extra = found[1] if found else ""
+        match = _EXTRA.search(str(marker or ""))
+        extra = match[1] if match else ""
         if marker is None or marker.evaluate({"extra": extra}):
             installed = _installed(name)
             fits = installed is None or versions.contains(installed, prereleases=True)

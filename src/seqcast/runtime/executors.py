@@ -24,8 +24,8 @@ from seqcast.runtime.backend import NumberTypes, keras, platform
 from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
 
-IDLE_SECONDS = 60.0  # until a worker without jobs ends: starting one and importing Keras there takes seconds
-PARENT_SECONDS = 1.0  # between two looks of a worker whether its parent is still there
+IDLE_SECONDS = 60.0  # until an idle worker ends: starting one and importing Keras there takes seconds
+PARENT_SECONDS = 1.0  # between two checks of a worker whether its parent still runs
 # Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
@@ -39,8 +39,8 @@ class Executor(Protocol):
 
     - Function, jobs and results can be pickled by cloudpickle; a job may get copies of its arguments.
     - A job sees the number types of the caller, `seqcast.runtime.backend.NumberTypes`.
-    - The first error comes out as itself, and the other jobs are stopped. `KeyboardInterrupt` stops them too. Nothing
-      goes on running after `map` has ended with an exception. A worker that dies is a `WorkerDiedError`.
+    - The first error is raised unchanged, and the other jobs are stopped. `KeyboardInterrupt` stops them too. Nothing
+      runs on after `map` has ended with an exception. A worker that dies is a `WorkerDiedError`.
     """
 
     def map(
@@ -160,7 +160,7 @@ def choose_executor(jobs: int, workers: int | None = None) -> Executor:
 
 
 def worker_count(workers: int | None = None) -> int:
-    """Return how many processes may train side by side on this machine.
+    """Return the number of processes that may train at once on this machine.
 
     Args:
         workers: Most of them on a CPU; `None` is one a core, `threads()`. On another device it is one.
@@ -181,7 +181,7 @@ def stop_workers() -> None:
 
 
 def kill_workers() -> None:
-    """Kill all workers of this process without waiting for anything, because it is about to end itself."""
+    """Kill all workers of this process without waiting, because it is about to end itself."""
     _pool.kill()
 
 
@@ -198,7 +198,7 @@ def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequen
 
 
 def end_with_parent(parent: int) -> None:
-    """Let this worker and its own end soon after its parent has, also if that was killed: they would wait for ever.
+    """End this worker and its own soon after its parent, also if that was killed: they would wait for ever.
 
     Args:
         parent: The parent's process id.
@@ -265,8 +265,8 @@ class _WorkerPool:
         return self._executor
 
     def kill(self) -> None:
-        """Kill the workers, whatever this process holds or waits for."""
-        # Linux knows all children: those that are just starting, and those that would complain of what is removed here.
+        """Kill the workers, without waiting for any lock."""
+        # Linux lists all children, also starting ones, and those that would complain of the semaphores removed here.
         children = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
         processes = {int(child) for of_thread in children for child in of_thread}
         for process in processes | set(getattr(self._executor, "_processes", None) or ()):
@@ -281,7 +281,7 @@ class _WorkerPool:
         if self._executor is None:
             return
         with _ctrl_c_blocked():
-            # Known until all have ended, so that `kill` finds those that are left meanwhile.
+            # Known until all have ended, so that `kill` finds the rest meanwhile.
             self._executor.shutdown(wait=True, kill_workers=True)
             self._executor = None
 

@@ -1,4 +1,4 @@
-"""Files: what may be read and written, what a file holds, and the limits on what it may unpack to."""
+"""Checks of files before they are read or written: kinds, suffixes, and limits to their unpacked size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqcast.errors import MissingFileError, Option, Phrase, SaveError, SpecErro
 # The entry in the metadata of a model's file that holds its header.
 MODEL_ENTRY = "seqcast"
 
-# What may be at a path that is no plain file.
+# Kinds of paths that are no plain file.
 _NO_FILES = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe, which - reads as standard input"),
@@ -30,7 +30,7 @@ def check_source(path: Path, *, expected: str = "a file") -> None:
 
     Args:
         path: The file that will be read; a link to a file is one.
-        expected: What it should be, in words.
+        expected: The expected file, in words.
 
     Raises:
         MissingFileError: There is none, or it is a folder, a pipe, a socket or a device.
@@ -98,7 +98,7 @@ def suffix_of(path: Path, known: Sequence[str]) -> str:
     return suffix
 
 
-# How files begin, by kind. Text without such a beginning is `csv`.
+# Beginnings of files, by kind. Text without such a beginning is `csv`.
 _BEGINNINGS = {
     b"par1": "parquet",
     b"pk\x03\x04": "zip",
@@ -109,12 +109,12 @@ _BEGINNINGS = {
     b"<!doctype html": "html",
     b"<html": "html",
 }
-# How a model's file begins, after the length of its header.
+# Beginning of a model's file, after the length of its header.
 _MODEL = b'{"__metadata__":{"%s"' % MODEL_ENTRY.encode()
 
 
 def file_kind(path: Path) -> str:
-    """Return what a file holds, by its content: `csv` is any text that is nothing else.
+    """Return the kind of a file by its content: `csv` is any other text.
 
     Args:
         path: A file that exists.
@@ -129,22 +129,22 @@ def file_kind(path: Path) -> str:
     if beginning[8:].startswith(_MODEL):
         return "archive"
     start = beginning.lstrip().lower()
-    found = (kind for sign, kind in _BEGINNINGS.items() if start.startswith(sign))
-    return next(found, "other" if b"\0" in beginning else "csv")
+    kinds = (kind for sign, kind in _BEGINNINGS.items() if start.startswith(sign))
+    return next(kinds, "other" if b"\0" in beginning else "csv")
 
 
 def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
-    """Refuse a folder that cannot appear where it should, before any work starts.
+    """Refuse a folder that cannot be written, before any work starts.
 
     Args:
         folder: The folder that will be written.
-        force: Whether it replaces one of that name, which holds nothing but files with the suffix.
+        force: Whether it replaces an existing folder that has only files with the suffix.
         suffix: The suffix of its files, with the dot.
 
     Raises:
-        SaveError: The folder above it is missing or read-only, or something is there.
+        SaveError: The folder above it is missing or read-only, or the path exists.
     """
-    received, expected, hint = None, "a folder that is not there yet", "Choose another."
+    received, expected, hint = None, "a new folder", "Choose another."
     entries: list[Path] = []
     if folder.is_dir():
         entries = list(folder.iterdir())
@@ -153,7 +153,7 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
             expected = f"a folder to replace that holds nothing but {suffix} files"
             received, hint = f"one with {foreign[0].name!r}", "Choose another, or empty it yourself."
         elif entries and not force:
-            expected, received = "a folder that is not there yet, or is empty", "one that holds files"
+            expected, received = "a new folder, or an empty one", "one that holds files"
             hint = Phrase("Choose another; ", Option("force", True), " replaces it.")
     elif folder.exists():
         received = "a file"
@@ -174,12 +174,12 @@ _COLUMN_COST = 200_000
 
 @dataclass(frozen=True)
 class FileLimits:
-    """What a file may unpack to and hold; it is refused by what it claims, or where unpacking reaches the limit.
+    """Limits to the unpacked size and the columns of a file, checked on what it claims and while it unpacks.
 
     Args:
         size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
         ratio: Most times of its own size that it unpacks to, where that is more than `small`; `None` allows any.
-        small: To how many bytes any file may unpack.
+        small: Bytes to which any file may unpack.
 
     Example:
         >>> limits = FileLimits()
@@ -195,10 +195,10 @@ class FileLimits:
 
     @classmethod
     def of(cls, max_size: Any) -> Self:
-        """Return the limits for what a user allows.
+        """Return the limits that a user allows.
 
         Args:
-            max_size: Bytes, or a text such as `8 GB`, whatever the file's own size is; `None` is the default.
+            max_size: Bytes, or a text such as `8 GB`, for a file of any size; `None` is the default.
 
         Raises:
             SpecError: It is no size.
@@ -206,7 +206,7 @@ class FileLimits:
         return cls() if max_size is None else cls(parse_size("max_size", max_size), ratio=None)
 
     def most(self, packed: int) -> int:
-        """Return to how many bytes a file may unpack.
+        """Return the most bytes to which a file may unpack.
 
         Args:
             packed: The file's own size, in bytes.
@@ -214,7 +214,7 @@ class FileLimits:
         return self.size if self.ratio is None else min(self.size, max(self.small, self.ratio * packed))
 
     def words(self, packed: int) -> str:
-        """Return in words what a file may unpack to, for the message of an error.
+        """Return the limit of a file in words, for the message of an error.
 
         Args:
             packed: The file's own size, in bytes.
@@ -234,7 +234,7 @@ class FileLimits:
 
 
 def parse_size(option: str, size: Any) -> int:
-    """Return a size in bytes that is given as a number or a text.
+    """Return the bytes of a size that is a number or a text.
 
     Args:
         option: The argument's name, for the error.

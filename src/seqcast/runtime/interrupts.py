@@ -4,9 +4,9 @@ Python handles a signal between two of its instructions only. A compilation is o
 an import swallows exceptions now and then. So the second Ctrl-C does not wait for the main thread: the system writes
 each signal to a descriptor at once, and a thread that reads it ends the process.
 
-The first one raises `KeyboardInterrupt` in the main thread, but not inside a callback of the garbage collector (JAX has
-one) or of the import system, where Python would print it and go on, nor where JAX makes a member of an enumeration,
-which would end the process: then it is sent once more.
+The first one raises `KeyboardInterrupt` in the main thread. In a callback of the garbage collector (JAX has one) or of
+the import system Python would print it and go on. Where JAX makes a member of an enumeration, it would end the process.
+In these places it is sent once more.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ EXIT_CODE = 130
 
 # Functions whose exceptions Python prints and drops.
 _DROPS_EXCEPTIONS = ("_xla_gc_callback", "__del__")
-# Files whose functions C code calls that drops their exceptions (a lock of the import system) or aborts at one.
+# Files whose functions are called from C, which drops their exceptions (a lock of the import system) or aborts.
 _CALLED_FROM_C = ("<frozen importlib._bootstrap>", enum.__file__)
 _AGAIN_SECONDS = 0.02
 
-# Signals that the thread has read, those among them that were sent once more, and whether the main thread has seen one,
-# which may be before the thread reads it.
+# Number of signals that the thread has read; number of those that were sent once more; and whether the main thread has
+# seen one, which may be before the thread reads it.
 _heard = 0
 _sent_again = 0
 _seen = False
@@ -71,8 +71,8 @@ def _send_again(number: int) -> None:
 def hear_interrupts() -> Iterator[None]:
     """End the process at the second Ctrl-C, with exit code 130 and without half-written files.
 
-    The first one is left to the work that is going on: a training ends at its next step, anything else at once. It is
-    for the main thread of a program that is all ours.
+    The running work handles the first one: a training ends at its next step, other work at once. It is for the main
+    thread of seqcast's own programs.
     """
     global _heard, _sent_again, _seen
     _heard = _sent_again = 0
@@ -89,7 +89,7 @@ def hear_interrupts() -> Iterator[None]:
         if signal.getsignal(signal.SIGINT) is _raise:
             signal.signal(signal.SIGINT, handler)
         signal.set_wakeup_fd(before)
-        writer.close()  # which the thread takes as the end
+        writer.close()  # which ends the thread
         thread.join()
         reader.close()
 

@@ -14,15 +14,15 @@ from seqcast.runtime.backend import keras, platform
 from seqcast.runtime.program_cache import cache_compilations
 from seqcast.runtime.threads import threads
 
-# Programs of a network that a process keeps. One takes two or three megabytes, so a server that is asked for every
-# horizon there is would grow without end; one that is asked for few of them compiles each of them once.
+# Programs of a network in memory. One takes two or three megabytes, so a server with requests for every horizon would
+# grow without end; one with few horizons compiles each of them once.
 MOST_PROGRAMS = 64
 
 
 def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:
     """Compile a function with JAX, on a CPU for its widest vectors.
 
-    LLVM keeps to vectors of 256 bits even where the machine has 512, because some processors of 2017 slowed down under
+    LLVM uses vectors of 256 bits even where the machine has 512, because some processors of 2017 slowed down under
     them; the loops over gates are up to five times faster with 512.
 
     Args:
@@ -149,10 +149,10 @@ class Program:
 
     Args:
         function: The function.
-        lock: Held at the first call.
+        lock: Locked during the first call.
 
     Attributes:
-        called: Whether that is over.
+        called: Whether the first call has ended.
 
     Example:
         >>> program = Program(abs, threading.RLock())
@@ -177,7 +177,7 @@ class Program:
 
 
 class Programs:
-    """The programs of a model by what they are compiled for; those that were used last stay in memory.
+    """The programs of a model by key; those that were used last stay in memory.
 
     A program that made room for another is compiled once more when it is needed again. JAX holds compiled code as long
     as the function that it was compiled from, so each program is a function of its own.
@@ -216,9 +216,9 @@ def keep_scratch_memory() -> None:
     """Ask glibc to keep freed memory mapped, in the whole process.
 
     Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
-    is mapped, faulted in page by page and unmapped again at every training step, which costs more than the
-    arithmetic. The price is that a process keeps its largest scratch memory until it ends. With another C library than
-    glibc this does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    is mapped, faulted in page by page and unmapped at every training step. This costs more than the arithmetic. The
+    price is that a process keeps its largest scratch memory until it ends. With another C library than glibc this does
+    nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
     """
     if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
         return

@@ -1,4 +1,4 @@
-"""Lines about what is being done, through Python's logging, so that a service can route them; and warnings."""
+"""Lines of progress and results through Python's logging, so that a service can route them; and warnings."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 
 def warn_user(message: str, category: type[SeqcastWarning] = SeqcastWarning) -> None:
-    """Warn of something, pointing at the user's own code rather than at ours.
+    """Warn with the place in the user's own code rather than in ours.
 
     Args:
-        message: What to say.
+        message: The text.
         category: Kind of warning.
     """
     depth, frame = 1, sys._getframe()

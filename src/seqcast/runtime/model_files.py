@@ -37,7 +37,7 @@ Array = npt.NDArray[Any]
 
 FORMAT_VERSION = 4
 
-_LENGTH_BYTES = 8  # at the beginning of the file: how long its header is
+_LENGTH_BYTES = 8  # at the beginning of the file: the length of its header
 _HEADER_BYTES = 32 << 20  # longest header; JSON takes some twenty times as much memory once it is read
 _TIMES = re.compile(r"<[mM]8\[\w+\]")
 
@@ -47,7 +47,7 @@ class Archive:
     """The content of a model's file.
 
     Args:
-        header: JSON types, as they were written.
+        header: JSON types, as written.
         arrays: The arrays by name, in the order in which they were written.
     """
 
@@ -82,7 +82,7 @@ def write_archive(
     """Write a model's file.
 
     Args:
-        path: Where the file goes.
+        path: The file.
         kind: Name of the class, checked when the file is read.
         header: JSON types.
         arrays: Arrays of numbers, booleans, text or times, by name.
@@ -116,8 +116,8 @@ def open_archive(
 
     Args:
         path: The file.
-        kind: Name of the class that it has to hold.
-        max_size: How long the file may be, see `FileLimits.of`.
+        kind: Name of the expected class.
+        max_size: Largest size of the file, see `FileLimits.of`.
         gaps: Arrays in which NaN stands for a missing value; the numbers of all others are finite.
 
     Yields:
@@ -136,7 +136,7 @@ def open_archive(
         archive = _read(target, kind, gaps)
     except (FileFormatError, MemoryError):
         raise
-    except Exception as error:  # whatever a damaged or hostile file provokes in safetensors, json or NumPy
+    except Exception as error:  # a damaged or hostile file raises errors of many types
         raise _unusable(target, f"a file that is damaged or not one ({type(error).__name__}: {error})") from error
     try:
         yield archive
@@ -216,7 +216,7 @@ def _stored(values: Array) -> Array:
 
 
 def _restored(name: str, values: Array, kind: str, gaps: Collection[str]) -> Array:
-    """Return an array of a file as it was written."""
+    """Return an array of a file in its original type."""
     if kind.startswith("<U") and values.dtype == np.uint8 and values.ndim and values.shape[-1]:
         return np.strings.decode(values.view(f"S{values.shape[-1]}")[..., 0], "utf-8")
     if values.dtype == np.int64 and _TIMES.fullmatch(kind):
@@ -229,7 +229,7 @@ def _restored(name: str, values: Array, kind: str, gaps: Collection[str]) -> Arr
 
 
 def _usable(values: Array) -> npt.NDArray[np.bool_]:
-    """Return which numbers a forecast can be computed with, and which times are known."""
+    """Return which numbers a forecast can compute with, and which times are known."""
     if values.dtype.kind != "f":
         return ~np.isnan(values)
     most = min(LARGEST_NUMBER, float(np.finfo(values.dtype).max))

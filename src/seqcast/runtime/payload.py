@@ -1,6 +1,6 @@
 """Values as payloads of files: dataclasses as JSON types and arrays by their fields, read back by their annotations.
 
-What a file holds comes from anywhere. So it is compared with the declared types before anything is built of it.
+Files come from anywhere. So their content is compared with the declared types before an object is built from it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def to_payload(value: Any) -> Payload:
     """Return JSON types, and arrays by name, that hold a value.
 
     Args:
-        value: JSON types, arrays, sequences and mappings of such, and dataclasses with such fields. A class says itself
-            how by a method `to_payload`, or `to_dict` where it has no arrays. A class with a `key` is written with it.
+        value: JSON types, arrays, sequences and mappings of such, and dataclasses with such fields. A class may have
+            its own method `to_payload`, or `to_dict` if it has no arrays. A class with a `key` is written with it.
 
     Example:
         >>> to_payload({"level": (80, 95), "widths": np.ones(2)})
@@ -77,10 +77,10 @@ def from_payload(
         header: The JSON types.
         arrays: The arrays by name.
         where: Its place, for the error.
-        tables: For each base class of what was written with a key, the classes by key.
+        tables: For each base class of classes with a key, the classes by key.
 
     Raises:
-        ValueError: The payload is that of something else.
+        ValueError: The payload is of another type.
 
     Example:
         >>> from_payload(tuple[float, ...] | None, [80, 95], {})
@@ -92,7 +92,7 @@ def from_payload(
     if kind in tables:
         keyed = check_fields(header, {"key": str, "payload": Any}, where)
         if keyed["key"] not in tables[kind]:
-            raise ValueError(f"{where}: {keyed['key']!r}, which there is not")
+            raise ValueError(f"{where}: {keyed['key']!r}, which is unknown")
         kind, header = tables[kind][keyed["key"]], keyed["payload"]
     if hasattr(kind, "from_payload"):
         return kind.from_payload(header, arrays)
@@ -157,7 +157,7 @@ def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str,
     """
     if not isinstance(values, dict) or set(values) != set(hints):
         names = sorted(set(values) ^ set(hints)) if isinstance(values, dict) else [type(values).__name__]
-        raise ValueError(f"{where} has not the fields that are expected ({', '.join(map(str, names[:5]))})")
+        raise ValueError(f"{where} has other fields than expected ({', '.join(map(str, names[:5]))})")
     return {name: check_json(values[name], hint, f"{where}.{name}") for name, hint in hints.items()}
 
 
@@ -166,14 +166,14 @@ def _checked(value: Any, kind: Any, where: str) -> Any:
     kinds = (int, float) if kind is float else kind
     if kind is not Any and (not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool)):
         raise ValueError(f"{where} is {type(value).__name__!r}, where {kind.__name__} is expected")
-    # Python's JSON reads NaN and Infinity, and as such what is too large for a float.
+    # Python's JSON reads NaN and Infinity, and as such numbers that are too large for a float.
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{where} is {value}, where a finite number is expected")
     return value
 
 
 def _from_any(kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], where: str, tables: Tables) -> Any:
-    """Build a value that is of one of several types, and say of the last one what is wrong."""
+    """Build a value that is of one of several types; an error is that of the last one."""
     if header is None and not arrays and types.NoneType in kinds:
         return None
     *others, last = (kind for kind in kinds if kind is not types.NoneType)

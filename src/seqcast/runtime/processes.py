@@ -11,12 +11,12 @@ HEARTBEAT_SECONDS, START_SECONDS = 30, 120
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes that share each batch of a training, and which of them this one is.
+    """The processes that share each batch of a training, and the rank of this one.
 
     Args:
         rank: Number of this process, from 0.
-        count: How many processes there are; 1 shares nothing.
-        micro_batches: Equal micro-batches of a batch, of which each process computes as many: a multiple of `count`.
+        count: Number of processes; 1 shares nothing.
+        micro_batches: Number of equal micro-batches of a batch, a multiple of `count`.
 
     Example:
         >>> Processes(rank=1, count=2, micro_batches=4).of_batches
@@ -29,7 +29,7 @@ class Processes:
 
     @property
     def of_batches(self) -> dict[str, Any]:
-        """Which rows of each batch are read here, as options of `BatchOrder`."""
+        """The rows of each batch to read here, as options of `BatchOrder`."""
         return {"rank": self.rank, "world_size": self.count, "micro_batches": self.micro_batches}
 
 
@@ -44,7 +44,7 @@ def join(processes: Processes, address: str) -> None:
         address: Host and port at which the first one waits for the others.
 
     Raises:
-        RuntimeError: JAX has been used already, or the others did not come.
+        RuntimeError: JAX has been used already, or the others did not join.
     """
     if processes.count == 1:
         return
@@ -63,7 +63,7 @@ def join(processes: Processes, address: str) -> None:
 
 
 def leave() -> None:
-    """End the collectives when all processes have come here; alone there is nothing to end."""
+    """End the collectives once all processes have called this; alone there is nothing to end."""
     import jax
 
     jax.distributed.shutdown()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
 """The cache of compiled programs: the folder in which JAX keeps them for the next process.
 
-Compiling takes most of the time of a first fit. The cache is JAX's, for the whole process, so it is set when the first
-program is about to be compiled and not at import, and only where the user has not set it himself.
+Compiling takes most of the time of a first fit. The cache is JAX's, for the whole process. So it is set just before the
+first program is compiled, not at import, and only where the user has not set it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SECONDS_BETWEEN_HALVES = 5.0
 # On some processors jaxlib before it prints two errors for each program that it reads, and then runs the program: it
 # takes preferences of its compiler for features that the machine lacks (jax-ml/jax#38445).
 QUIET_JAXLIB = (0, 10, 2)
-# Settings of JAX: its default and our value. A size makes JAX remove the programs that were not used for longest, and
-# lock the folder while it reads and writes, both by the package filelock. It does not count the files that XLA would
-# add there for GPUs, so these are switched off.
+# Settings of JAX: its default and our value. A size makes JAX remove the least recently used programs, and lock the
+# folder while it reads and writes, by the package filelock. It does not count the files that XLA would add there for
+# GPUs, so these are switched off.
 SETTINGS: dict[str, tuple[Any, Any]] = {
     "jax_compilation_cache_max_size": (-1, 512 << 20),
     "jax_persistent_cache_min_compile_time_secs": (1.0, 0.2),
@@ -41,12 +41,12 @@ def cache_compilations() -> Path | None:
     """Let JAX keep compiled programs for the next process; calls after the first change nothing.
 
     They go to the folder that the environment variable `SEQCAST_CACHE_DIR` names, or else to the user's cache folder;
-    empty or `off` switches it off. It has at most 512 MiB. What the user has set in JAX comes first. Where that names a
-    folder, or switches JAX's cache off, nothing is set; sizes and times of the user stay. A folder that cannot be
-    written to is passed over silently.
+    empty or `off` switches it off. It has at most 512 MiB. The user's settings of JAX come first. Where they name a
+    folder, or switch JAX's cache off, nothing is set; sizes and times of the user stay. A folder that cannot be written
+    to is passed over silently.
 
-    Programs are machine code that is run. So a new folder is its owner's alone, the user's cache folder is used if it
-    belongs to this user, and one that anybody may write to is not used, with a warning.
+    Programs are machine code that is run. So a new folder is its owner's alone, and the user's cache folder is used if
+    it belongs to this user. A folder that anybody may write to is not used, with a warning.
 
     Returns:
         The folder of the programs; `None` if seqcast keeps none.
@@ -58,7 +58,7 @@ def cache_compilations() -> Path | None:
 def cache_variables() -> dict[str, str]:
     """Return environment variables with which another process keeps compiled programs as this one does.
 
-    Its environment alone does not do: this process may have set JAX in Python, and a relative folder depends on the
+    Its environment alone is not enough: this process may have set JAX in Python, and a relative folder depends on the
     working directory.
 
     Returns:
@@ -93,9 +93,9 @@ def _choose_folder() -> Path | None:
     for name, (default, value) in SETTINGS.items():
         if name.upper() not in os.environ and getattr(config, name) == default:
             config.update(name, value)
-    # Last: what another thread compiles meanwhile would open the folder without a bound.
+    # Last: a compilation of another thread would meanwhile open the folder without a bound.
     config.update("jax_compilation_cache_dir", str(programs))
-    # Of a full disk, or a folder that goes away, nobody needs to know: JAX compiles the program and goes on.
+    # Nobody needs to know of a full disk, or of a folder that goes away: JAX compiles the program and goes on.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning)
     return programs
 
@@ -122,7 +122,7 @@ def _writable_programs() -> Path | None:
         folder = folder.absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if named is None and hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            return None  # sudo may keep the home of who calls it: root should not run what that user has written
+            return None  # sudo may keep its caller's home: root should not run that user's programs
         programs = folder / "programs"
         for each in (folder, programs):
             # Windows shows every folder as if anybody could write to it.
@@ -154,8 +154,8 @@ def _silence_reading(config: Any) -> None:
 def _remove_halves(programs: Path) -> None:
     """Remove programs without their time of last use.
 
-    JAX writes the one and then the other; where a process was ended between the two, no new program could be written.
-    Young ones may be those of a process that is about to write the second half.
+    JAX writes the one and then the other; if a process ended between the two, no new program could be written. Young
+    ones may be those of a process that is about to write the second half.
     """
     with contextlib.suppress(OSError):
         for program in programs.glob("*-cache"):

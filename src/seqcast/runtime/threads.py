@@ -67,19 +67,19 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int 
     """
     count = max(1, min(len(items), threads())) if count is None else count
 
-    def share(thread: int) -> list[Any]:
+    def run(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    futures = [_shared_pool().submit(share, thread) for thread in range(1, count)]
+    futures = [_shared_pool().submit(run, thread) for thread in range(1, count)]
     try:
-        shares = [share(0)]
+        results = [run(0)]
         for thread, future in enumerate(futures, 1):
-            # `cancel` succeeds where all threads of the pool are busy and none has begun with this share.
-            shares.append(share(thread) if future.cancel() else future.result())
+            # `cancel` succeeds where all threads of the pool are busy and none has begun this call.
+            results.append(run(thread) if future.cancel() else future.result())
     finally:
         for future in futures:
             future.cancel()
-    return [shares[place % count][place // count] for place in range(len(items))]
+    return [results[place % count][place // count] for place in range(len(items))]
 
 
 def begin(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
@@ -115,8 +115,8 @@ def _shared_pool() -> ThreadPoolExecutor:
         return _pool
 
 
-# What is set back at the end is what was found at the beginning, so only one thread at a time may do both. A function
-# that is called within may come here again.
+# The setting at the beginning is restored at the end, so only one thread at a time may do both. A function that is
+# called within may enter again.
 _blas_lock = threading.RLock()
 
 
@@ -124,9 +124,9 @@ _blas_lock = threading.RLock()
 def one_blas_thread() -> Iterator[None]:
     """Let NumPy's products and decompositions of matrices use one thread.
 
-    On matrices of a few hundred rows more threads mostly wait for each other, on a busy machine hundreds of times as
-    long as one thread needs. Only one thread is inside at a time, and others that enter wait. OpenBLAS has one setting
-    a process, so products in other threads use one thread meanwhile, too; where another thread holds a limit of
+    On matrices of a few hundred rows more threads mostly wait for each other. On a busy machine this takes hundreds of
+    times as long as one thread needs. Only one thread is inside at a time, and others that enter wait. OpenBLAS has one
+    setting a process, so products in other threads use one thread meanwhile, too; where another thread holds a limit of
     `threadpoolctl`, that limit stays.
 
     Example:
@@ -142,7 +142,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def _controller() -> ThreadpoolController:
-    """Return the BLAS libraries of this process; to look for them takes a millisecond."""
+    """Return the BLAS libraries of this process; finding them takes a millisecond."""
     return ThreadpoolController().select(user_api="blas")
 
 

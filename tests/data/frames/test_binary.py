@@ -225,7 +225,7 @@ def test_an_archive_in_an_archive_is_refused(tmp_path, suffix, inner, name):
     ("content", "place", "claim", "text"),
     [
         (bytes(64 * MIB), 24, (100).to_bytes(4, "little"), "received something else (Bad CRC-32"),
-        (TEXT, 8, b"\x01\x00", "received an encrypted one. Unpack it with its password and give what is in it."),
+        (TEXT, 8, b"\x01\x00", "received an encrypted one. Unpack it with its password and give its content."),
     ],
     ids=["size", "encrypted"],
 )

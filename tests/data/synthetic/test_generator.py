@@ -195,8 +195,8 @@ def generator(**options):
     ("call", "message"),
     [
         (generator(weights={"sine": 1}), "weights: .*'sines'"),
-        (generator(weights={"sines": 0}), "weights: expected shares of 0 or more, one above 0"),
-        (generator(seasons={7: -1, 12: 2}), "seasons: expected shares of 0 or more, one above 0"),
+        (generator(weights={"sines": 0}), "weights: expected weights of 0 or more, one above 0"),
+        (generator(seasons={7: -1, 12: 2}), "seasons: expected weights of 0 or more, one above 0"),
         (generator(seasons={}), "seasons: expected shares"),
         (generator(length=0), "length: expected"),
         (drawn("sine"), "family: .*'sines'"),

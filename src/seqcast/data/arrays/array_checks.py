@@ -1,4 +1,4 @@
-"""Checks of arrays: shapes, lengths, finite numbers; errors name the place of what is wrong."""
+"""Checks of arrays: shapes, lengths, finite numbers; errors say where a value is wrong."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class CheckedWindows:
     """Checked windows: past, covariates, targets and weights.
 
     Args:
-        inputs: `past` `[N, T, F]`, and where they were given `static` `[N, S]` and `future` `[N, H, F']`.
+        inputs: `past` `[N, T, F]`, and if given `static` `[N, S]` and `future` `[N, H, F']`.
         y: Targets, `[N, H, D]`.
         y_axes: Number of axes that the user's y had.
-        weight: Weights, `[N]`; `None` is the same for all.
+        weight: Weights, `[N]`; `None` weighs all alike.
         is_flat: Whether the user's X was `[N, T]`.
         feature_names: Names of the columns of a frame `[N, T]`, otherwise `None`.
 
@@ -47,7 +47,7 @@ class CheckedWindows:
         """Return some of the windows.
 
         Args:
-            rows: Which of them.
+            rows: Slice of their numbers.
         """
         inputs = {name: values[rows] for name, values in self.inputs.items()}
         return replace(self, inputs=inputs, y=self.y[rows], weight=None if self.weight is None else self.weight[rows])
@@ -175,7 +175,7 @@ def outside_support(array: Array, head: str) -> tuple[Array, str]:
 
 
 def check_rows(where: str, array: Array, rows: int) -> None:
-    """Refuse an array of another number of windows than X.
+    """Refuse an array whose number of windows is not that of X.
 
     Args:
         where: The argument's name.
@@ -227,7 +227,7 @@ def check_covariates(
         The array, or `None`.
 
     Raises:
-        DataError: They are missing, are more than at fit, or shape, length or a value is wrong.
+        DataError: They are missing, were none at fit, or have a wrong shape, length or value.
     """
     if values is None:
         if features:
@@ -262,13 +262,13 @@ def check_weight(sample_weight: Any, rows: int) -> Array | None:
 
 
 def as_weights(where: str, values: Any, rows: int, expected: str, *, zeros: bool = False) -> Array:
-    """Check weights, `[N]`, and return them as they are.
+    """Check weights, `[N]`, and return them unscaled.
 
     Args:
         where: The argument's name.
         values: The user's weights.
         rows: Number of windows in X.
-        expected: What weights have to be, in words.
+        expected: The expected weights, in words.
         zeros: Whether all may be zero.
     """
     weight = as_array(where, values, ranks=(1,))

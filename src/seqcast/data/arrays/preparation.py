@@ -64,7 +64,7 @@ class Preparation:
             windows: The windows.
             network: The network.
             scale: `standard` or `none`.
-            target_features: As the user gave it.
+            target_features: The user's option.
             season_length: Steps of a season, where there is one.
 
         Returns:
@@ -72,7 +72,7 @@ class Preparation:
 
         Raises:
             SpecError: An option does not fit the data or the network.
-            DataError: The windows are shorter than a season that the network looks back.
+            DataError: The windows are shorter than the season to which the network looks back.
         """
         inputs, y = windows.inputs, windows.y
         features, targets = inputs["past"].shape[2], y.shape[2]
@@ -129,7 +129,7 @@ class Preparation:
         return {} if checked is None else {"static": checked}
 
     def future(self, values: Any, rows: int, horizon: int) -> dict[str, Array]:
-        """Check known-future covariates, `[N, H, F']`, and return them as the input `future`; as `static`.
+        """Check known-future covariates, `[N, H, F']`, and return them as the input `future`, if there are any.
 
         Args:
             values: The user's values, `[N, H, F']`, or `None`.
@@ -163,7 +163,7 @@ class Preparation:
 
         Args:
             windows: The windows.
-            training: Its batch size and steps an epoch.
+            training: Spec with the batch size and the steps of an epoch.
             seed: Seed of their order, to train on them; `None` keeps their own order, to validate on them.
             teacher_forcing: Whether the decoder reads the true targets.
         """
@@ -179,7 +179,7 @@ class Preparation:
         )
 
     def check(self) -> None:
-        """Refuse parts of a file that do not belong together.
+        """Refuse fields of a file that do not belong together.
 
         Raises:
             ValueError: They do not.
@@ -196,11 +196,11 @@ class Preparation:
                 if values.shape != (width,) or values.dtype.kind != "f":
                     raise ValueError(f"scaling of {name!r} of shape {values.shape}, where it has {width} columns")
             if not (np.isfinite(self.scalers[name].loc) & (self.scalers[name].scale > 0)).all():
-                raise ValueError(f"scaling of {name!r} by what is no scale")
+                raise ValueError(f"scaling of {name!r} by numbers that are no scale")
 
 
 def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:
-    """Return the user's choice as indices; by default all features when there are as many as targets."""
+    """Return the user's choice as indices; by default all features if there are as many as targets."""
     if chosen is None:
         chosen = tuple(range(features)) if features == targets else None
     elif isinstance(chosen, str):

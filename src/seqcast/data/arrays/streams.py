@@ -48,7 +48,7 @@ class StreamWindows(NamedWindows):
         return np.arange(len(batch[1])), batch
 
     def describe(self, window: int) -> str:
-        """Return what a row of a batch is called.
+        """Return the name of a row of a batch.
 
         Args:
             window: Number of the window.
@@ -68,13 +68,13 @@ def is_stream(X: Any) -> bool:
     """Return whether X is a stream of batches rather than an array.
 
     Args:
-        X: What the user gives.
+        X: The user's data.
     """
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
 
 
 def check_in_batches(static: Any, future: Any, weight: Any) -> None:
-    """Refuse separate arrays where batches hold covariates and weights themselves.
+    """Refuse separate covariates and weights, which a stream's batches have to contain.
 
     Args:
         static: Static covariates.

@@ -1,4 +1,4 @@
-"""From rows of a frame to what a network reads in addition to the targets: `encoders`, `calendar`, `builder`."""
+"""Features of a frame that a network reads in addition to the targets: `encoders`, `calendar`, `builder`."""
 
 import lazy_loader
 

@@ -31,7 +31,7 @@ class FeatureStatistics:
         future: Future covariates.
         static: Static covariates.
         longest: Stamps of the longest series.
-        gaps: How often each time between two stamps occurs, by its length; `None` for regular ones.
+        gaps: Number of gaps between stamps, by their length; `None` for regular stamps.
     """
 
     columns: Columns
@@ -47,7 +47,7 @@ class FeatureStatistics:
 
         Args:
             frame: The series.
-            stops: Number of rows of each.
+            stops: Number of first rows of each.
         """
         source, columns, covariates = frame.source, frame.schema.columns, frame.covariates
         first, middle, split = len(columns.targets), len(columns.targets) + len(covariates.past), len(covariates.past)
@@ -92,7 +92,7 @@ class FeatureStatistics:
 
 
 def _gap_counts(frame: LongFrame, inside: Array) -> Counter[float]:
-    """Count the times between neighbouring rows of a series, of those that are `inside`."""
+    """Count the gaps between neighbouring rows of a series that are `inside`, by their length."""
     later = inside.copy()
     later[frame.source.starts] = False
     places, moments = np.flatnonzero(later), seconds(frame.stamps)
@@ -102,7 +102,7 @@ def _gap_counts(frame: LongFrame, inside: Array) -> Counter[float]:
 
 @dataclass(frozen=True)
 class FeatureBuilder:
-    """How the rows of a frame become features.
+    """Encoders that turn the rows of a frame into features.
 
     Args:
         targets: Number of targets, `D`.
@@ -175,7 +175,7 @@ class FeatureBuilder:
         return (*self.future.features, *self.calendar.feature_names, *gap)
 
     def input_names(self, targets: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """Return the name of each feature of the arrays that a network reads, and under `y` of the targets.
+        """Return the names of the features of each input of a network, and of the targets as `y`.
 
         Args:
             targets: Names of the targets.
@@ -207,7 +207,7 @@ class FeatureBuilder:
         )
 
     def align(self, frame: LongFrame) -> LongFrame:
-        """Return another frame with its categories numbered as they were at fit, and missing static ones filled.
+        """Return another frame with its categories numbered as at fit.
 
         Args:
             frame: The other frame.
@@ -234,7 +234,7 @@ class FeatureBuilder:
         """
         split, start = len(self.past.names), self.targets
         values = frame.source.values
-        parts = [
+        blocks = [
             self.past.encode(values[:, start : start + split]),
             self.future.encode(values[:, start + split :]),
             self.calendar.features(frame.stamps),
@@ -243,8 +243,8 @@ class FeatureBuilder:
             moments = seconds(frame.stamps)
             gaps = np.diff(moments, prepend=moments[:1])
             gaps[frame.source.starts] = self.median_gap  # nothing is known before the first row
-            parts.append(self._scaled_gaps(gaps)[:, None])
-        return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
+            blocks.append(self._scaled_gaps(gaps)[:, None])
+        return np.concatenate(blocks, axis=1).astype(np.float32, copy=False)
 
     def static_features(self, frame: LongFrame) -> Array | None:
         """Return the static features of each series of an aligned frame, `[series, S]`; `None` when there are none.
@@ -268,20 +268,20 @@ class FeatureBuilder:
             The features, `[N, H, F']`; NaN is missing.
         """
         count, horizon = future.shape[:2]
-        parts = [self.future.encode(future), self.calendar.features(stamps).reshape(count, horizon, -1)]
+        blocks = [self.future.encode(future), self.calendar.features(stamps).reshape(count, horizon, -1)]
         if self.median_gap is not None:
             moments = np.concatenate([seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1)
-            parts.append(self._scaled_gaps(np.diff(moments, axis=1))[:, :, None])
-        return np.concatenate(parts, axis=2)
+            blocks.append(self._scaled_gaps(np.diff(moments, axis=1))[:, :, None])
+        return np.concatenate(blocks, axis=2)
 
     def _scaled_gaps(self, gaps: Array) -> Array:
         return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
 
     def check(self) -> None:
-        """Refuse what a file gives as a builder and is none.
+        """Refuse a builder of a file whose fields are impossible.
 
         Raises:
-            ValueError: It is none.
+            ValueError: A field is impossible.
             SpecError: There is no such feature of the calendar.
         """
         gap, calendar = self.median_gap, check_calendar(self.calendar.names)

@@ -89,9 +89,10 @@ class Calendar:
     def choose(cls, calendar: Any, stamps: Stamps, where: str = "calendar", *, context_length: int = 0) -> Self:
         """Choose the features for a series.
 
-        `auto` takes each of minute of the hour, hour of the day, day of the week and day of the year (month of the
-        year for steps of a month or longer) of which a step is at most half, the series shows at least three, and a
-        context none: a cycle that is in each context can be read from it, and inputs of its own are more to learn.
+        `auto` chooses among minute of the hour, hour of the day, day of the week and day of the year. For steps of a
+        month or longer there is month of the year alone. It takes the cycles of at least two steps that the series
+        shows three times, and no context does. A network can read shorter cycles from the context, and more inputs are
+        more to learn.
 
         Args:
             calendar: The option, as for `check_calendar`.
@@ -100,7 +101,7 @@ class Calendar:
             context_length: Steps of past that a forecast reads.
 
         Raises:
-            DataError: Features are asked for that such stamps do not have.
+            DataError: The stamps have no such features.
         """
         chosen = check_calendar(calendar)
         if stamps.dtype.kind in "iu":
@@ -146,7 +147,7 @@ class Calendar:
 
         if not self.names:
             return np.zeros((len(stamps), 0), dtype=np.float32)
-        # Series share their stamps, so each stamp that differs is computed once.
+        # Series share their stamps, so each distinct stamp is computed once.
         codes, unique = pd.factorize(stamps)
         columns: list[Array] = []
         for name in self.names:
@@ -159,7 +160,7 @@ class Calendar:
 
 
 def _auto(step: float, *, span: float, context: float) -> list[str]:
-    """Choose cycles; all in seconds. A year of 52 weeks or of 365 days counts as a whole one."""
+    """Choose cycles; times are in seconds. A year of 52 weeks or of 365 days counts as a whole one."""
     names = [(name, _CYCLES[name][0]) for name in (_FINE if step < _MONTH else _COARSE)]
     return [name for name, cycle in names if 2 * step <= cycle and 3 * cycle <= span + step and 1.01 * context < cycle]
 
@@ -167,9 +168,9 @@ def _auto(step: float, *, span: float, context: float) -> list[str]:
 def _country(name: str, years: Sequence[int]) -> Any:
     """Return the holidays of some years for a name such as `holidays:US-CA`."""
     package = require("holidays", extra="holidays")
-    country, _, part = name.removeprefix(_HOLIDAYS).partition("-")
+    country, _, region = name.removeprefix(_HOLIDAYS).partition("-")
     try:
-        return package.country_holidays(country, subdiv=part or None, years=list(years))
+        return package.country_holidays(country, subdiv=region or None, years=list(years))
     except (NotImplementedError, KeyError, ValueError, TypeError) as error:
         expected = "'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA"
         hint = "The package `holidays` lists its countries."

@@ -1,4 +1,4 @@
-"""From covariate columns to numbers that a network can read: scaled numbers, flags, and a slot for each category."""
+"""Encoders of covariate columns for a network: scaled numbers, flags, and a slot for each category."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ColumnStatistics:
 
     Example:
         >>> north, south = (ColumnType("category", (name,)) for name in ("north", "south"))
-        >>> parts = [ColumnStatistics.of(("region",), (kind,), np.array([[0.0]])) for kind in (south, north)]
-        >>> parts[0].merge(parts[1]).kinds[0].labels
+        >>> both = [ColumnStatistics.of(("region",), (kind,), np.array([[0.0]])) for kind in (south, north)]
+        >>> both[0].merge(both[1]).kinds[0].labels
         ('north', 'south')
     """
 
@@ -71,7 +71,7 @@ class ColumnStatistics:
         mine, theirs = self.kinds[place], other.kinds[place]
         if mine.name == theirs.name:
             return ColumnType(mine.name, tuple(sorted({*mine.labels, *theirs.labels})))
-        # Statistics without any value have no type of its own.
+        # A column without values has no type.
         if not self.moments.count[place]:
             return theirs
         if not other.moments.count[place]:
@@ -90,10 +90,10 @@ def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
 
 @dataclass(frozen=True)
 class ColumnEncoder:
-    """How columns become features: type, categories and scaling of each.
+    """Encoding of columns as features: type, categories and scaling of each.
 
-    A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category becomes a slot
-    for each category that training rows had, and one for all others, in which a single 1 stands.
+    A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category becomes a slot for
+    each category of the training rows, and one for all others; its own is 1, the rest 0.
 
     Args:
         names: Names of the columns.
@@ -117,7 +117,7 @@ class ColumnEncoder:
     scale: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        lengths = {len(part) for part in (self.names, self.kinds, self.loc, self.scale)}
+        lengths = {len(field) for field in (self.names, self.kinds, self.loc, self.scale)}
         sound = np.isfinite([*self.loc, *self.scale]).all() and min(self.scale, default=1.0) > 0
         if len(lengths) > 1 or not sound or any(kind.name not in _PLURALS for kind in self.kinds):
             raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose fields do not fit together")
@@ -159,7 +159,7 @@ class ColumnEncoder:
         return tuple(features)
 
     def align(self, values: Array, kinds: tuple[ColumnType, ...], frame: str = "") -> Array:
-        """Number the categories of another frame as they were at fit; those that are new share one number.
+        """Number the categories of another frame as at fit; new ones share one number.
 
         Args:
             values: `[..., columns]`; NaN is missing.
@@ -167,7 +167,7 @@ class ColumnEncoder:
             frame: Name of that frame in errors; empty for the usual one.
 
         Raises:
-            DataError: A column holds something else than at fit.
+            DataError: A column has another type than at fit.
         """
         aligned = values.copy()
         for place, (name, ours, theirs) in enumerate(zip(self.names, self.kinds, kinds, strict=True)):

@@ -2,7 +2,7 @@
 
 In reading order: `stamps`, `frequency`, `frame_columns`, `forms`, `schema`, `long_frame`, `regular`, `table`, `lookup`;
 and for files `places`, `dialect`, `dates`, `reader_process` and its program `reader_script`, `io`, `guess`, `writing`.
-Of rows beyond memory `sources` and `sharded`.
+For rows beyond memory `sources` and `sharded`.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Dates and times of text files: in which format a column writes them, and which places are none."""
+"""Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns
 
-# Zones to suggest, those of most people first, one for each rule of summer time that is in use.
+# Zones to suggest, the most populous first, one for each rule of summer time in use.
 _ZONES = (
     "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/Denver", "Europe/London",
     "Europe/Athens", "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Halifax", "America/Havana",
@@ -18,7 +18,7 @@ _ZONES = (
     "Australia/Lord_Howe",
 )  # fmt: skip
 
-# A time has no more letters, and an error shows no more.
+# Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
 # A date in digits with the day or the month first, and what follows it.
@@ -35,11 +35,11 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 
     Args:
         column: A pandas Series of text.
-        columns: The format, if it is given: then the column stays as it is, for `read_frame`. And the time zone.
-        day_first: Whether the day stands first; `None` finds it out.
+        columns: The time zone, and the format; a column whose format is given stays text, for `read_frame`.
+        day_first: Whether the day comes first; `None` infers it.
 
     Returns:
-        The times; and whether the day stands first, `None` where no such date is.
+        The times, and whether the day comes first; `None` for formats without such dates.
 
     Raises:
         DataError: A row is no time, day and month are ambiguous, or the offset from UTC changes.
@@ -48,7 +48,7 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         return column, None
     import pandas as pd
 
-    # Series share their times, so each time that differs is parsed once.
+    # Series share their times, so each distinct time is parsed once.
     codes, _ = pd.factorize(column, use_na_sentinel=False)
     places = (~column.duplicated()).to_numpy().nonzero()[0]
     try:
@@ -87,7 +87,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
 
 
 def without_long(column: Any) -> Any:
-    """Return a column of text in which what is too long for a time is missing, as pandas would read it for minutes.
+    """Return a column of text without values too long for a time, which pandas would parse for minutes.
 
     Args:
         column: A pandas Series of text.
@@ -96,7 +96,7 @@ def without_long(column: Any) -> Any:
 
 
 def _day_stands_first(style: str | None) -> bool | None:
-    """Return whether a format has the day before a month in digits; `None` where it has none of that kind."""
+    """Return whether a format has the day before a month in digits; `None` for other formats."""
     if style is None or "%m" not in style or "%d" not in style or style.startswith("%Y"):
         return None
     return style.index("%d") < style.index("%m")
@@ -125,7 +125,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns where the day comes first
         guesses = [guess_datetime_format(example, dayfirst=order) for order in orders]
-    # The guess is the same for both orders where the first row decides, which another row may contradict.
+    # Where the first row decides, the guess is the same for both orders; another row may contradict it.
     numeric = _NUMERIC.match(example)
     if numeric is not None:
         mark, year = numeric["mark"], "%Y" if len(numeric["year"]) == 4 else "%y"
@@ -182,7 +182,7 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
             received=f"the offsets {', '.join(map(str, offsets.unique()[:3]))}",
             hint=Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
             if fits
-            else "No zone that is often met has all of them: write all times in UTC.",
+            else "No common time zone has all of them: write all times in UTC.",
         )
     _refuse_first(
         column,

@@ -1,7 +1,7 @@
-"""How a text file is written: encoding, separator, quotes, lines before the header, and marks in numbers.
+"""The dialect of a text file: encoding, separator, quotes, lines before the header, and marks in numbers.
 
-What the user gives is taken; the rest is found out. DuckDB's sniffer, of the extra `files`, finds separator and quotes
-of text that is decoded here; marks are found by all numbers of a file.
+The user's fields are taken, the others inferred. DuckDB's sniffer, of the extra `files`, infers separator and quotes of
+the decoded text; marks are inferred from all numbers of a file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spa
 _MARKS = (",", ".", " ", "'", "_")
 # In UTF-16 without a mark every second byte of Latin text is zero.
 _SHARE_OF_ZEROS = 0.3
-# Letters in which the dialect is found: DuckDB's time grows with the square of a cell's length.
+# Letters from which the dialect is inferred: DuckDB's time grows with the square of a cell's length.
 _SAMPLE = 1 << 16
 # Control characters that no text has.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -31,14 +31,14 @@ _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written; `None` is found out.
+    """The dialect of a text file; fields that are `None` are inferred.
 
     Args:
         sep: Separator of the columns, one character.
         decimal: Decimal mark, `.` or `,`.
         thousands: Mark between thousands: `,`, `.`, a space, `'` or `_`.
         encoding: Encoding of the text, by its name in Python.
-        day_first: Whether the day stands before the month in dates such as 01/02/2024.
+        day_first: Whether the day comes before the month in dates such as 01/02/2024.
         sheet: Sheet of an Excel file, by name; the first if `None`.
         quote: The quotation mark.
         skip: Lines before the header.
@@ -79,7 +79,7 @@ class Dialect:
                 raise SpecError("encoding", expected="an encoding", received=repr(self.encoding), hint=hint) from error
 
     def header(self, text: str) -> list[str]:
-        """Return the names of the columns of a text, as they are written.
+        """Return the names of the columns of a text, as written.
 
         Args:
             text: The text, or its beginning.
@@ -87,11 +87,10 @@ class Dialect:
         lines = io.StringIO(text, newline="")
         for _ in range(self.skip):
             lines.readline()
-        # A name that csv finds too long is one that no column has; the rest of the header counts all the same.
         return next(csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote), [])
 
     def describe(self) -> str:
-        """Return in words what is not the usual: commas, a decimal point, UTF-8."""
+        """Return in words all that differs from commas, a decimal point and UTF-8."""
         words = []
         if self.skip:
             words.append(f"the header after {self.skip} line{'s' * (self.skip > 1)}")
@@ -109,15 +108,15 @@ class Dialect:
 
 
 def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, str]:
-    """Return text and the name of its encoding: the one given, UTF-8, UTF-16, or what Windows writes in the west.
+    """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or that of Windows in the west.
 
     Args:
         data: The bytes.
         path: The file, for the error.
-        encoding: The encoding; `None` finds it out.
+        encoding: The encoding; `None` infers it.
 
     Raises:
-        DataError: The text is not of the encoding that is given, or is none.
+        DataError: The bytes are not in the given encoding, or are no text.
 
     Example:
         >>> decode("Größe".encode("cp1252"), Path("a.csv")), decode("Größe".encode(), Path("a.csv"))
@@ -147,7 +146,7 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
         if not _NO_TEXT.search(text[:_SAMPLE]):
             return text, name.removesuffix("-sig")
     hint = Phrase("Check the file, or name its encoding with ", Option("encoding"), ".")
-    raise DataError(path=str(path), expected="text", received="bytes that are none", hint=hint)
+    raise DataError(path=str(path), expected="text", received="bytes that are no text", hint=hint)
 
 
 def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str]) -> Dialect:
@@ -155,9 +154,9 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
 
     Args:
         text: The file's text.
-        dialect: What is known.
+        dialect: The dialect as far as it is known.
         path: The file, for the error.
-        names: A column's name, by which a comma as separator is recognised without DuckDB.
+        names: Column names by which a comma as separator is recognised without DuckDB.
 
     Raises:
         DataError: There is no separator, or DuckDB is needed to find it.
@@ -187,11 +186,11 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
 
 
 def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str], error: MissingPackageError) -> Dialect:
-    """Return commas, unless another separator is seen, for which DuckDB is asked."""
+    """Return commas; refuse text with another separator, which only DuckDB infers."""
     line = text.lstrip("\r\n").partition("\n")[0]
     if len(header) < 2 and any(sep in line for sep in ";\t|"):
         expected = "commas between the columns"
-        hint = Phrase("Name the separator with ", Option("sep"), f". Or have it found out. {error.hint}")
+        hint = Phrase("Name the separator with ", Option("sep"), f". Or have it inferred. {error.hint}")
         raise DataError(path=str(path), expected=expected, received=repr(line.strip()[:60]), hint=hint) from error
     return replace(dialect, sep=",")
 
@@ -200,10 +199,10 @@ def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str],
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
-# An error shows no more letters of a value.
+# Most letters of a value in an error.
 _LONGEST = 100
 _GROUPS = "'’_" + _SPACES
-# Marks between groups of three digits, as they are written.
+# Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{_SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
 _BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d))") for mark, marks in _WRITTEN.items()}
 
@@ -214,7 +213,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     Args:
         frame: A pandas frame, which is changed.
         names: Names of the columns that may hold numbers.
-        dialect: What is known.
+        dialect: The dialect as far as it is known.
         path: The file, for the error.
 
     Returns:
@@ -237,13 +236,13 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
     """Return the dialect with the decimal mark, and the one between thousands if there is one.
 
-    One mark holds for all columns. Where both marks stand in a number the last is the decimal one; a mark that stands
-    more than once is one between thousands; and one that is not followed by three digits, or follows a zero or more
-    than three digits, is decimal. Where nothing decides, as in 1,234, the numbers are refused.
+    One mark holds for all columns. Of both marks in a number the last is decimal; a mark that occurs more than once
+    groups thousands. A mark that is not followed by three digits, or follows a zero or more than three digits, is
+    decimal. Where nothing decides, as in 1,234, the numbers are refused.
 
     Args:
         texts: Columns of text whose values are numerals, by name.
-        dialect: What is known.
+        dialect: The dialect as far as it is known.
         path: The file, for the error.
 
     Raises:
@@ -299,7 +298,7 @@ def _decimal_mark(digits: str) -> str:
 
 
 def parse_numerals(column: Any, dialect: Dialect) -> Any:
-    """Return a column of text as numbers, or as it is where a value is none.
+    """Return a column of text as numbers, or unchanged where a value is no number.
 
     Args:
         column: A pandas Series of text; missing values stay missing.
@@ -308,21 +307,21 @@ def parse_numerals(column: Any, dialect: Dialect) -> Any:
     import pandas as pd
 
     decimal = dialect.decimal or "."
-    spoken = column.str.strip().str.replace("−", "-", regex=False)
+    numerals = column.str.strip().str.replace("−", "-", regex=False)
     groups = dialect.thousands if dialect.thousands not in (None, decimal) else None
     if groups is not None:
         # Only between groups of three digits: 1.23 is not 123.
-        spoken = spoken.str.replace(_BETWEEN[groups], "", regex=True)
+        numerals = numerals.str.replace(_BETWEEN[groups], "", regex=True)
     if decimal == ",":
-        # A point that is left is no mark of this file.
-        spoken = spoken.where(~spoken.str.contains(".", regex=False, na=False), "?")
-        spoken = spoken.str.replace(",", ".", regex=False)
-    numbers = pd.to_numeric(spoken, errors="coerce")
+        # A remaining point is no mark of this file.
+        numerals = numerals.where(~numerals.str.contains(".", regex=False, na=False), "?")
+        numerals = numerals.str.replace(",", ".", regex=False)
+    numbers = pd.to_numeric(numerals, errors="coerce")
     return numbers if bool((numbers.notna() | column.isna()).all()) else column
 
 
 def is_numeral(text: str) -> bool:
-    """Return whether a text may be a number, whatever its marks are.
+    """Return whether a text may be a number, with any marks.
 
     Args:
         text: The text.
@@ -341,7 +340,7 @@ def refuse_text(column: Any) -> None:
         column: The column.
 
     Raises:
-        DataError: There is one.
+        DataError: A value is no number.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Other forms than a long frame: one series without ids, a pandas index of times, a column for each series."""
+"""Forms of frames other than long: one series without ids, a pandas index of times, a column for each series."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from seqcast.specs import Columns
 
 # A frame with a column of ids.
 LONG = "long"
-# A frame without: its only series has this name.
+# Name of the only series of a frame without ids.
 _ONLY_NAME = "series"
 
 
 def form_of(df: Any, columns: Columns) -> str:
-    """Return the form of what a user gives.
+    """Return the form of a user's frame or Series.
 
     Args:
         df: A frame or a pandas Series.
@@ -41,7 +41,7 @@ def form_of(df: Any, columns: Columns) -> str:
         return LONG
     names, index = list(getattr(df, "columns", ())), getattr(df, "index", None)
     others = [str(name) for name in names if name not in columns.names]
-    # Ids that are there under another name, or as an index, are rather asked for.
+    # Ids under another name, or in the index, are an error rather than one series.
     if columns.unique_id in names or columns.unique_id in (getattr(index, "names", None) or ()):
         return LONG
     if suggest_name(columns.unique_id, others):
@@ -58,7 +58,7 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
     """Return one series of any form as a long frame of the same library.
 
     Args:
-        df: What the user gave.
+        df: The user's frame or Series.
         columns: Names of the columns.
         form: Its form.
         name: Name of the series; `None` is that of a pandas Series, or `series`.
@@ -76,12 +76,12 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
 
 
 def in_form(frame: Any, columns: Columns, form: str) -> Any:
-    """Return a long frame of one series in the form that the user's has.
+    """Return a long frame of one series in the user's form.
 
     Args:
         frame: A frame of forecasts.
         columns: Names of its columns.
-        form: The form; an index of times takes a frame with one row a time.
+        form: The form; an index of times needs one row a time.
     """
     if form == LONG:
         return frame
@@ -108,7 +108,7 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
         A frame of the same library with `unique_id`, `ds` and `y`, series after series in the order of their columns.
 
     Raises:
-        DataError: There is no such column, or a series has another type than numbers.
+        DataError: There is no such column, or a series has no numbers.
 
     Example:
         >>> import pandas as pd
@@ -146,8 +146,8 @@ def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Colum
     Args:
         df: A pandas or Polars frame with one row a series and time.
         value: The column whose values are spread; `None` is `y`, or in a frame of forecasts the first after the keys.
-            Of several columns the first one's are called by the series, and the others' by the series and what they add
-            to the name of the first: `north` and `north-lo-80` for `seqcast` and `seqcast-lo-80`.
+            Of several columns, the first names its columns by the series alone. Each other one appends the rest of its
+            name: `north` and `north-lo-80` for `seqcast` and `seqcast-lo-80`.
         columns: Names of the columns.
 
     Returns:
@@ -187,5 +187,5 @@ def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Colum
         series = [column for column in spread.columns if column != columns.ds]
         wide = wide.join(spread.rename({each: f"{each}-{added}" for each in series}), on=columns.ds)
     native = nw.maybe_reset_index(wide.sort(columns.ds)).to_native()
-    # pandas names the axis of columns after what was spread.
+    # pandas names the axis of columns after the spread column.
     return native if hasattr(native, "lazy") else native.rename_axis(columns=None)

@@ -34,12 +34,12 @@ class ColumnType:
 
 @dataclass(frozen=True)
 class FrameColumn:
-    """A column of a user's frame that is still to be read, with its name in errors.
+    """An unread column of a user's frame, with its name in errors.
 
     Args:
         values: The column as Narwhals sees it.
         name: Its name.
-        option: The argument that the frame came in by, if errors name it.
+        option: The argument that holds the frame, if errors name it.
         ids: Id of each row's series, `[rows]`, if they are known.
         rows: Number of each row in the user's frame, if some have been left out.
     """
@@ -54,8 +54,8 @@ class FrameColumn:
         """Build the error for the column, or for one of its rows.
 
         Args:
-            expected: What was expected.
-            received: What came instead.
+            expected: The expected value, in words.
+            received: The received value, in words.
             hint: How to mend it.
             row: Number of the row.
         """
@@ -64,12 +64,12 @@ class FrameColumn:
         texts = {"expected": expected, "received": received, "hint": hint}
         return DataError(option=self.option, column=self.name, row=row, series=series, **texts)
 
-    def refuse(self, invalid: Array, found: Callable[[int], tuple[str, str]], hint: str) -> None:
-        """Refuse a column in which rows are invalid; the error knows the first of each series.
+    def refuse(self, invalid: Array, texts: Callable[[int], tuple[str, str]], hint: str) -> None:
+        """Refuse a column in which rows are invalid; the error has the first one of each series.
 
         Args:
             invalid: Which rows are invalid, `[rows]`.
-            found: Returns what was expected in a row, and what came instead.
+            texts: Returns the expected and the received value of a row, in words.
             hint: How to mend it.
 
         Raises:
@@ -77,7 +77,7 @@ class FrameColumn:
         """
 
         def at(row: int) -> DataError:
-            expected, received = found(row)
+            expected, received = texts(row)
             return self.error(row=row, expected=expected, received=received, hint=hint)
 
         rows = np.flatnonzero(invalid).tolist()
@@ -88,7 +88,7 @@ class FrameColumn:
         """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
 
         Args:
-            expected: What the column should hold.
+            expected: The expected content of the column, in words.
             polars: The method of a Polars column that converts it.
             pandas: The expression that converts it in pandas, of a frame `df`.
         """
@@ -107,12 +107,12 @@ class FrameColumn:
         """Build the error for a column that should hold text, and can be converted to it.
 
         Args:
-            expected: What the column should hold.
+            expected: The expected content of the column, in words.
         """
         return self.wrong_type(expected, polars="cast(pl.String)", pandas=f'df["{self.name}"].astype(str)')
 
     def no_numbers(self) -> DataError:
-        """Build the error for a column that should hold numbers; one that does in some rows names the first other."""
+        """Build the error for a column that should hold numbers; it names the first other value if some are numbers."""
         methods = {"polars": "cast(pl.Float64)", "pandas": f'df["{self.name}"].astype(float)'}
         values = self.values.to_list() if self.values.dtype == nw.Object else []
         known = ~self.values.is_null().to_numpy()[: len(values)]
@@ -127,7 +127,7 @@ class FrameColumn:
         """Refuse a column in which a value is missing.
 
         Args:
-            expected: What the column should hold.
+            expected: The expected content of the column, in words.
             hint: How to mend it.
 
         Raises:
@@ -155,7 +155,7 @@ class IdColumn:
     Args:
         ids: Each row's id, `[rows]`.
         dtype: Name of the column's type.
-        categories: The names that a Polars `Enum` may hold, in its order; none for other types.
+        categories: The names of a Polars `Enum`, in its order; none for other types.
     """
 
     ids: Array
@@ -202,7 +202,7 @@ class StampColumn:
     Args:
         stamps: Stamp of each row, a pandas Index of times or of whole numbers.
         dtype: Name of the column's type.
-        ds_format: How whole numbers or text are read as times; `None` for times.
+        ds_format: Format in which whole numbers or text are read as times; `None` for times.
     """
 
     stamps: Stamps
@@ -219,8 +219,7 @@ def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[st
         objects: Which Python objects are stamps too, by the names that pandas infers for them.
 
     Raises:
-        DataError: They are no time stamps, dates or whole numbers, one is missing, has another format, or is one that
-            the clock of the time zone skips.
+        DataError: A value is missing, has another type or format, or is a time that the clock of the zone skips.
     """
     read = _read_stamps(column, columns.ds_format, objects)
     if columns.tz is None or read.stamps.dtype.kind in "iu" or read.dtype in ("Date", "object"):
@@ -231,7 +230,7 @@ def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[st
 
 
 def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
-    """Return stamps on the clock of a zone; the second of two rows of a series with one stamp is after summer time."""
+    """Return stamps on the clock of a zone; of two rows of a series with one stamp the second is after summer time."""
     import pandas as pd
 
     if stamps.tz is not None:
@@ -259,7 +258,7 @@ def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection
     as_objects = series.dtype == nw.Object and pd.api.types.infer_dtype(native) in objects
     if as_objects or isinstance(series.dtype, nw.Date | nw.Datetime):
         index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
-        # Narwhals hands zoned stamps out in UTC, naive ones as they are.
+        # Narwhals returns zoned stamps in UTC, naive ones unchanged.
         return StampColumn(from_utc(index, getattr(series.dtype, "time_zone", None)), dtype)
     if ds_format is not None and ds_format != "integer" and series.dtype == nw.String:
         return StampColumn(_parsed_stamps(column, series.to_numpy(), ds_format), dtype, ds_format)
@@ -268,7 +267,7 @@ def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection
     raise column.wrong_type("time stamps, dates or whole numbers", polars="str.to_datetime()", pandas=pandas)
 
 
-# Whole numbers beyond these would leave no room for steps ahead of them.
+# Larger whole numbers would leave no room for the steps of a horizon.
 _MOST = 2**62
 
 
@@ -287,7 +286,7 @@ def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> Sta
 
 
 def _recognised_format(column: FrameColumn, numbers: Array) -> str:
-    """Return the format of whole numbers, and refuse those that can be taken in two ways.
+    """Return the format of whole numbers, and refuse those that are ambiguous.
 
     Raises:
         DataError: Most are dates, but not all; or they may be seconds or mere numbers.
@@ -296,9 +295,9 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
     ds_format, wrong = likely_format(unique)
     if ds_format is None:
         return "integer"
-    what = f"{'dates' if ds_format.startswith('%') else 'times since 1970'} written as whole numbers"
+    meaning = f"{'dates' if ds_format.startswith('%') else 'times since 1970'} written as whole numbers"
     times, whole = Option("columns.ds_format", ds_format), Option("columns.ds_format", "integer")
-    hint = Phrase("Say what they are: ", times, f" for {what}, ", whole, " for whole numbers.")
+    hint = Phrase("Say what they are: ", times, f" for {meaning}, ", whole, " for whole numbers.")
     if wrong is None:
         expected = "times, or whole numbers that cannot be taken for times"
         raise column.error(expected=expected, received=f"numbers such as {unique[0]}, which may be either", hint=hint)
@@ -340,7 +339,7 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
         gaps: Whether missing values, NaN, are legal.
 
     Raises:
-        DataError: They are no numbers, are infinite, or are missing and may not be.
+        DataError: A value is no number, infinite, or missing without `gaps`.
     """
     values = as_numbers(column)
     invalid = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
@@ -348,11 +347,11 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
     hint = "Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), ".")
     count = f"({int(invalid.sum())} such rows)"
 
-    def found(row: int) -> tuple[str, str]:
+    def texts(row: int) -> tuple[str, str]:
         expected = f"a number up to {LARGEST_NUMBER:g}" if np.isfinite(values[row]) else "a finite number"
         return expected, f"{values[row]} {count}"
 
-    column.refuse(invalid, found, hint)
+    column.refuse(invalid, texts, hint)
     return values
 
 
@@ -364,7 +363,7 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
         gaps: Whether missing values are legal; they become NaN.
 
     Raises:
-        DataError: It holds something else, or something is missing and may not be.
+        DataError: It has another type, or a value is missing without `gaps`.
     """
     if column.values.dtype.is_numeric():
         return read_numbers(column, gaps=gaps), ColumnType("number")

@@ -1,8 +1,7 @@
 """Frequencies: the step between time stamps, by name or inferred.
 
-A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`), one of Polars' duration strings (`1h`,
-`1mo`), or a whole number for series that are stamped with whole numbers. The calendar itself is pandas's and
-utilsforecast's.
+A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`) or one of Polars' duration strings (`1h`, `1mo`); for
+stamps that are whole numbers it is a whole number. The calendar itself is pandas's and utilsforecast's.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from seqcast.specs import check_int
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
-LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7  # of the year 9999; more days than there are till then
-# Steps of the cycle that is looked for first, by kind of step.
+LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7  # of the year 9999; more days than remain until then
+# Steps of the usual season, by kind of step.
 _CYCLES = {
     "Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52,
     "SemiMonthBegin": 24, "SemiMonthEnd": 24, "MonthBegin": 12, "MonthEnd": 12,
@@ -63,8 +62,8 @@ class Frequency:
     def season_length(self) -> int:
         """Steps of the usual season, 1 where there is none or the step does not divide it.
 
-        It is a minute of seconds, an hour of minutes (a day when the step is five or more), a day of hours, a
-        week of days, a year of weeks, months and quarters.
+        Seconds have a season of a minute, minutes of an hour (a day from five minutes on), hours of a day, days of a
+        week. Weeks, months and quarters have a season of a year.
         """
         if isinstance(self.name, int):
             return 1
@@ -94,7 +93,7 @@ class Frequency:
             steps: Number of steps.
 
         Raises:
-            DataError: They are beyond what such stamps can hold, or beyond the year 9999.
+            DataError: They are beyond the limit of their type, or beyond the year 9999.
         """
         from pandas.errors import OutOfBoundsDatetime, OutOfBoundsTimedelta
 
@@ -102,7 +101,7 @@ class Frequency:
             later = self._after(stamps, steps)
             if (later < stamps).any() or (later.dtype.kind == "M" and seconds(later).max(initial=0) > LAST_SECOND):
                 raise OverflowError
-        # pandas goes on with the year 1677 after the last weeks of 2262, and has no zones of years beyond 9999.
+        # In 2262 pandas wraps around to the year 1677, and it has no zones of years beyond 9999.
         except (OverflowError, OutOfBoundsDatetime, OutOfBoundsTimedelta, NotImplementedError) as error:
             ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
             end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
@@ -165,7 +164,7 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
 
     Args:
         freq: A pandas alias or offset, one of Polars' duration strings, or a whole number.
-        stamps: Some of the stamps that it is for.
+        stamps: Some of the stamps.
 
     Returns:
         The frequency. Polars' months, quarters and years become month starts or ends, as the stamps are.
@@ -245,15 +244,15 @@ def infer(
 ) -> Frequency:
     """Infer the frequency from the increasing stamps of one series.
 
-    A stretch without gaps is enough; the caller checks that all rows keep to it.
+    A stretch without gaps is enough; the caller checks that all rows follow it.
 
     Args:
         stamps: pandas Index of integers or time stamps.
         column: Name of their column, for the error.
-        gaps: Whether, where there is no such stretch, the commonest step is taken if at least half of the steps are
-            it and all are multiples of it.
+        gaps: Whether the commonest step is taken where there is no such stretch. At least half of the steps have to
+            equal it, and all have to be multiples of it.
         series: Name of the series, for the error.
-        option: The argument that their frame came in by, if the error names it.
+        option: The argument that holds their frame, if the error names it.
 
     Returns:
         The frequency.
@@ -291,8 +290,8 @@ def infer(
 def _stretches(length: int) -> Iterator[slice]:
     """Cut a series into ever smaller stretches; below ten stamps business days would pass for days."""
     yield slice(None)
-    for parts in (2, 4, 8, 16):
-        size = length // parts
+    for count in (2, 4, 8, 16):
+        size = length // count
         if size >= 10:
             yield from (slice(start, start + size) for start in range(0, length - size + 1, size))
 

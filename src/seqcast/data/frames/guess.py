@@ -1,6 +1,6 @@
-"""Guesses: which column of a table is the time, which names the series, which is the value, and what the others are.
+"""Guesses of the roles of a table's columns: time, series, value and covariates.
 
-A guess is shown to a person, who corrects it; nothing is forecast by it unseen.
+A guess is shown to a person, who corrects it; no forecast uses it unseen.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TIMES += ("day", "week", "month", "quarter", "year", "period")
 IDS = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop", "name", "key")
 VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units", "amount", "close")
 
-# So many rows are looked at.
+# Number of rows that a guess reads.
 ROWS_LOOKED_AT = 5_000
-# So large a share of a column has to be read as times.
+# Fraction of a column's values that have to be times.
 READ_AS_TIMES = 0.95
 # Whole numbers between these are years.
 YEARS = (1500, 2500)
@@ -32,12 +32,12 @@ YEARS = (1500, 2500)
 
 @dataclass(frozen=True)
 class ColumnGuess:
-    """What the columns of a table are taken for.
+    """Guessed roles of the columns of a table.
 
     Args:
-        time: The column of the times; `None` if there is none that could be.
+        time: The column of the times; `None` if no column could be.
         unique_id: The column that names the series; `None` for a single series or a wide table.
-        value: The column of the values; `None` for a wide table, or if there is none that could be.
+        value: The column of the values; `None` for a wide table, or if no column could be.
         wide: Whether each of the other columns of numbers is a series.
         static: Columns that are constant within each series.
         future: Columns that are known beyond the last value.
@@ -54,7 +54,7 @@ class ColumnGuess:
 
 
 def guess_columns(table: Any) -> ColumnGuess:
-    """Guess what the columns of a table are, by their names and what they hold.
+    """Guess the roles of a table's columns by their names and values.
 
     Args:
         table: A pandas frame, as `seqcast.data.frames.io.read_raw` returns it.
@@ -81,7 +81,7 @@ def guess_columns(table: Any) -> ColumnGuess:
     named = _by_name(numbers, VALUES)
     if unique_id is None and time is not None and named is None and len(numbers) >= 2 and table[time].is_unique:
         return ColumnGuess(time, wide=True)
-    # Text in a column of that name is shown as what is wrong, at its cell.
+    # Text in a column of that name becomes an error that names its cell.
     value = named or next(iter(numbers), None) or _by_name([name for name in others if name != unique_id], VALUES)
     rest = [name for name in others if name not in (unique_id, value)]
     static, future, past = _guess_covariates(table, time, unique_id, value, rest)
@@ -109,7 +109,7 @@ def _is_number(column: Any) -> bool:
 
 
 def _as_times(column: Any) -> Any:
-    """Return a column of text as times, `NaT` for what is none; other columns as they are."""
+    """Return a column of text as times, `NaT` where a value is no time; other columns unchanged."""
     import pandas as pd
 
     if not pd.api.types.is_string_dtype(column):
@@ -117,7 +117,7 @@ def _as_times(column: Any) -> Any:
     try:
         return parse_dates(column, Columns(), None)[0]
     except DataError:
-        # Some of it is no time, or it can be read in two ways, which is asked when the file is read.
+        # Some values are no times, or are ambiguous, which is an error once the file is read.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
@@ -156,7 +156,7 @@ def _guess_time(head: Any, names: Sequence[str]) -> str | None:
 
 
 def _guess_id(table: Any, time: str | None, others: Sequence[str], numbers: Sequence[str]) -> str | None:
-    """Return the column within each value of which no time comes twice."""
+    """Return the column in which no value has a time twice."""
     known = set(numbers)
     candidates = [name for name in others if name not in known]
     named = _by_name(others, IDS)
@@ -194,7 +194,7 @@ def _is_static(table: Any, unique_id: str, name: str) -> bool:
 
 
 def _at_ends(table: Any, time: str, unique_id: str | None, value: str) -> Any:
-    """Return which rows come after the last value of their series, in whatever order they stand."""
+    """Return which rows come after the last value of their series, in any order of the rows."""
     times = _as_times(table[time])
     known = times.where(table[value].notna())
     last = known.max() if unique_id is None else known.groupby(table[unique_id], observed=True).transform("max")

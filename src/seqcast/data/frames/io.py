@@ -1,4 +1,4 @@
-"""Files of long frames: kinds of files and how each is read, and the number that a row has in its file.
+"""Reading of long frames from files: the kinds of files, and the number of a row in its file.
 
 Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
 """
@@ -26,8 +26,8 @@ from seqcast.specs import Columns
 
 __all__ = ["ONE_SERIES", "UNDERSTOOD", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
 
-# Attributes of a frame: that it has no ids and is taken for one series; how its file was understood, in words; and the
-# number of its first row.
+# Attributes of a frame: whether it is one series without ids; the dialect of its file, in words; and the number of its
+# first row.
 ONE_SERIES, UNDERSTOOD, FIRST_ROW = "one series", "understood", "first row"
 
 
@@ -43,20 +43,20 @@ def read_table(
     wide: bool = False,
     max_size: Any = None,
 ) -> Any:
-    """Read a long frame. Ids of text files are text, as they are written: `001` stays `001`.
+    """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
 
     Args:
         path: A file of text (`.csv`, `.tsv`, `.txt`, also `.gz`, `.zst` or `.zip`), Excel, JSON lines, Feather or
             Parquet; `-` is text from standard input.
         columns: Names of its columns. A file without `unique_id` is one series.
         sort: Whether to sort rows by series and time; the index keeps their place in the file.
-        value: Whether there has to be a value column.
-        series: Name of that one series; the file's name if `None`.
-        whole_ids: Whether ids that are written as whole numbers become such, as a model's are that knows no text.
-        dialect: How a text file is written; what is `None` in it is found out.
+        value: Whether a value column is required.
+        series: Name of the one series; the file's name if `None`.
+        whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
+        dialect: Dialect of a text file; fields that are `None` are inferred.
         wide: Whether the file has a column of times, and one for each series.
-        max_size: To how much the file may unpack, whatever its own size: bytes, or a text such as `8 GB`. `None` is
-            4 GB, and at most a hundred times the file's size or 64 MiB; see `docs/security.md`.
+        max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
+            most a hundred times the file's size or 64 MiB; see `docs/security.md`.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
@@ -98,7 +98,7 @@ def read_table(
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
-    """Read a table before it is known which column is which, to look at it or to guess them.
+    """Read a table before its columns are known, to show it or to guess them.
 
     Args:
         path: A file as for `read_table`.
@@ -106,7 +106,7 @@ def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None
         max_size: As for `read_table`.
 
     Returns:
-        A pandas frame; numbers are parsed, times are as they were written.
+        A pandas frame; numbers are parsed, times are as written.
 
     Raises:
         MissingFileError: There is no such file.
@@ -118,7 +118,7 @@ def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None
 
 
 def is_read_at_once(path: Path) -> bool:
-    """Return whether a file's name says that `read_table` reads it, and nothing reads it piece by piece.
+    """Return whether `read_table` reads a file of this name, and nothing reads it piece by piece.
 
     Args:
         path: The file.
@@ -132,7 +132,7 @@ def is_read_at_once(path: Path) -> bool:
 
 
 def _kind(path: Path) -> FileKind:
-    """Return what kind of file a name stands for."""
+    """Return the kind of file of a name."""
     if path == STANDARD_INPUT:
         return _CSV
     inner = path.with_suffix("") if path.suffix.lower() in PACKED else path
@@ -179,13 +179,13 @@ def _as_whole(column: Any) -> Any:
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file that is still to be read.
+    """An unread file with a table.
 
     Args:
         path: The file.
         columns: Names of its columns.
-        dialect: How it is written, as far as is known.
-        limits: To how much it may unpack.
+        dialect: Its dialect, as far as it is known.
+        limits: Limits to the size of its content.
     """
 
     path: Path
@@ -200,7 +200,7 @@ class TableFile:
 
 
 def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
-    """Read a file as it is, its numbers parsed; return it with the dialect that was found."""
+    """Read a file, its numbers parsed; return the frame with the inferred dialect."""
     import pandas as pd
 
     if path != STANDARD_INPUT:
@@ -212,7 +212,7 @@ def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) ->
         frame, dialect = kind.read(TableFile(path, columns, dialect, limits))
     except SeqcastError:
         raise
-    except Exception as error:  # whatever a damaged file provokes, which depends on the package that reads it
+    except Exception as error:  # what a damaged file raises depends on the package that reads it
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
@@ -226,7 +226,7 @@ def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) ->
 
 @contextlib.contextmanager
 def _naming(path: Path, frame: Any) -> Iterator[None]:
-    """Let errors about columns name the file, and rows as it counts them."""
+    """Let errors about columns name the file, and count rows as it does."""
     try:
         yield
     except DataError as error:
@@ -290,7 +290,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     dialect = find_dialect(text, dialect, path, (columns.ds,))
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.header(text)))
-    # A point may stand between thousands except in files with commas: other numbers are read once this is known.
+    # A point may group thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
@@ -333,9 +333,9 @@ class FileKind:
     """A kind of files that hold a table.
 
     Args:
-        name: What errors call it.
+        name: Its name in errors.
         first_row: Number of the first row of a table, as the file counts.
-        read: Reads a file: returns a pandas frame, and the dialect that was found.
+        read: Reads a file: returns a pandas frame, and the inferred dialect.
         is_text: Whether files may be packed, as `.csv.gz` is.
     """
 

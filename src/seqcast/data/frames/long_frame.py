@@ -1,4 +1,4 @@
-"""Series of a long frame that has been checked, at one frequency, with a row for every step.
+"""Checked series of a long frame, at one frequency, with a row for every step.
 
 Each row keeps its place in the user's frame, so that errors can name it. Frames that are built from it are of the
 user's kind: pandas or Polars.
@@ -26,7 +26,7 @@ MISSING = ("fill", "raise")
 # A double that is this many times larger than another holds no digit of it.
 MOST_DIGITS = 2.0**52
 
-# With fewer steps between rows, it may be by chance that all are multiples of a longer one.
+# With fewer steps between rows, all may be multiples of a longer one by chance.
 LEAST_STEPS = 10
 
 
@@ -43,10 +43,10 @@ class LongFrame:
         kinds: Type of each past and future covariate.
         static: Static covariates, `[series, S]`.
         static_kinds: Type of each static covariate.
-        rows: Where each row was in the frame; -1 for those of missing steps.
+        rows: Position of each row in the user's frame; -1 for missing steps.
         static_given: Whether the static covariates were in the frame.
-        skipped: What is wrong with each series that was left out, by its name.
-        option: The argument that the user's frame came in by, if errors about its columns name it.
+        skipped: Error of each series that was left out, by its name.
+        option: The argument that holds the user's frame, if errors about its columns name it.
     """
 
     source: InMemoryStore
@@ -108,10 +108,10 @@ class LongFrame:
         check(self)
 
     def changed(self, change: Callable[[Self], Self]) -> Self:
-        """Return the frame changed.
+        """Return the changed frame.
 
         Args:
-            change: Returns the frame changed.
+            change: Returns the changed frame.
         """
         return change(self)
 
@@ -170,8 +170,8 @@ class LongFrame:
         Args:
             column: The column that is at fault.
             place: Position of the row.
-            expected: What was expected there.
-            received: What came instead.
+            expected: The expected value, in words.
+            received: The received value, in words.
             hint: How to mend it.
         """
         row, series = int(self.rows[place]), self.source.ids[int(self.owners(np.array([place]))[0])]
@@ -180,7 +180,7 @@ class LongFrame:
         return DataError(option=self.option, column=column, row=given, series=series, **texts)
 
     def first_error(self, places: Array, at: Callable[[int], DataError], *, of_series: bool = False) -> DataError:
-        """Return the error for the first of some rows, which knows the first of each series.
+        """Return the error for the first of some rows, which has the first of each series.
 
         Args:
             places: Positions of the rows, in order, or numbers of series.
@@ -203,7 +203,7 @@ class LongFrame:
 
         Args:
             mask: Which targets are refused.
-            expected: What was expected there.
+            expected: The expected value, in words.
             hint: How to mend it.
 
         Raises:
@@ -224,7 +224,7 @@ class LongFrame:
         """Return which series remain, and the frame without the others.
 
         Args:
-            errors: What is wrong with each series that is left out, by its name.
+            errors: Error of each series that is left out, by its name.
 
         Returns:
             A mask of the series, `[N]`, and the frame of those that remain.
@@ -280,7 +280,7 @@ class LongFrame:
     def table(self) -> Any:
         """Return ids, stamps and values as a frame of the kind that came in, without missing values.
 
-        Several targets stand below each other, in a column of values and one of their names, `target`.
+        Several targets follow each other, in a column of values and one of their names, `target`.
         """
         columns = self.schema.columns
         series = np.repeat(np.arange(len(self.source)), self.source.lengths)
@@ -295,7 +295,7 @@ class LongFrame:
         """Refuse negative values, which have no logarithm.
 
         Args:
-            scale: The scaling that takes it.
+            scale: The scaling that takes logarithms.
 
         Raises:
             DataError: A target is negative.
@@ -313,15 +313,15 @@ class LongFrame:
         if self.frequency is None or self.frequency.inferred:
             return
         given = np.flatnonzero(self.rows >= 0)
-        share = 1 - len(given) / max(1, len(self.rows))
-        if share <= 0.5:
+        fraction = 1 - len(given) / max(1, len(self.rows))
+        if fraction <= 0.5:
             return
         same_series = np.diff(self.owners(given)) == 0
         steps = np.diff(given)[same_series]
         step, name = int(np.gcd.reduce(steps)), self.frequency.name
-        missing = f"{share:.1%} of the steps missing at freq {name!r}"
+        missing = f"{fraction:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
-            expected = f"the step between the rows, which are {step} steps of {name!r} apart or a multiple of that"
+            expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
             hint = "Leave freq out to have it inferred, or name the longer step."
             raise DataError(option="freq", expected=expected, received=missing, hint=hint)
         warn_user(f"{missing}. Name the longer step, if there is one; missing steps are read as gaps.")
@@ -330,7 +330,7 @@ class LongFrame:
         """Refuse series without an observed value of a target, or with one that rounds all others away.
 
         Raises:
-            DataError: All values of a target are missing in a series, or one is so much larger than the usual ones.
+            DataError: All values of a target are missing in a series, or one rounds the usual ones away.
         """
         self.check_sizes()
         empty = self.count_observed(self.source.lengths) == 0
@@ -353,11 +353,11 @@ class LongFrame:
         sizes, source = np.abs(self.targets), self.source
         largest = np.fmax.reduceat(sizes, source.starts)
         least = np.fmin.reduceat(np.where(sizes > 0, sizes, np.nan), source.starts)
-        far = np.zeros(sizes.shape, dtype=bool)
+        excessive = np.zeros(sizes.shape, dtype=bool)
         for series in np.flatnonzero(((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)):
             rows = slice(int(source.starts[series]), int(source.ends[series]))
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
-            own[:, np.isnan(own).all(axis=0)] = 1.0  # no size is far from those of nothing but zeros
-            far[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
-        expected = "a value so close to the usual ones of its series that these are not rounded away"
-        self.refuse_targets(far, expected=expected, hint="Correct it, or write NaN where a value is missing.")
+            own[:, np.isnan(own).all(axis=0)] = 1.0  # among zeros alone no size is excessive
+            excessive[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
+        expected = "a value so small that the usual ones of its series are not rounded away"
+        self.refuse_targets(excessive, expected=expected, hint="Correct it, or write NaN where a value is missing.")

@@ -1,4 +1,4 @@
-"""Frames that go with another one, whose rows are looked up by series and stamp: the known future, and masks."""
+"""Lookup of rows by series and stamp, in frames that belong to another one: the known future, and masks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MARK, TARGET = "anomaly", "target"
 
 
 def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps) -> Array:
-    """Return where rows are among others that are sorted by series and stamp, -1 for those that are not.
+    """Return the positions of rows among others that are sorted by series and stamp; -1 for missing ones.
 
     Args:
         owner: Number of the series of each of the others, ascending.
@@ -56,18 +56,18 @@ def _ticks(*stamps: Stamps) -> list[Array]:
     return [np.asarray(index.as_unit(unit).asi8) for index in stamps]
 
 
-def _read_beside(
+def _read_related(
     df: Any, columns: Columns, ids: tuple[Any, ...], like: Stamps, option: str, covariates: tuple[str, ...] = ()
 ) -> tuple[KeyedFrame, Stamps, Array]:
-    """Read ids and stamps of a frame that goes with series.
+    """Read ids and stamps of a frame that belongs to series.
 
     Args:
         df: The frame.
         columns: Names of its columns.
         ids: Names of the series, sorted.
         like: Stamps of the series, whose type and zone are expected.
-        option: The argument that it came in by.
-        covariates: Names of future covariates that it has to have.
+        option: The argument that holds it.
+        covariates: Names of future covariates that it needs.
 
     Returns:
         The frame, its stamps, and the number of each row's series, -1 for others.
@@ -135,7 +135,7 @@ class FutureRows:
 
         Args:
             last_stamps: The last known stamp of each series.
-            horizon: Number of steps; `None` takes all that there are.
+            horizon: Number of steps; `None` takes all.
 
         Returns:
             The stamps, `H` of each series (a shorter one's last repeated), the covariates, `[series, H, columns]`, and
@@ -186,9 +186,9 @@ def read_future(
         gaps: Whether covariates may be missing.
 
     Raises:
-        DataError: Something in the frame is wrong.
+        DataError: The frame is invalid.
     """
-    table, stamps, owner = _read_beside(future, columns, ids, like, "future", names)
+    table, stamps, owner = _read_related(future, columns, ids, like, "future", names)
     read = [read_covariate(table.column(name), gaps=gaps) for name in names]
     values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
     (moments,) = _ticks(stamps)
@@ -206,18 +206,18 @@ def read_future(
 
 
 def masked(frame: LongFrame, mask: Any) -> LongFrame:
-    """Return a frame without the values that another one names.
+    """Return a frame without the values that a mask names.
 
     Args:
         frame: The series.
-        mask: A frame with ids and stamps. Where it has a column `anomaly`, rows count in which that is true; where it
-            has a column `target`, only that target is left out. Rows of other series and stamps are ignored.
+        mask: A frame with ids and stamps. If it has a column `anomaly`, only rows where it is true count; if it has a
+            column `target`, only that target is left out. Rows of other series and stamps are ignored.
 
     Raises:
-        DataError: The mask is no such frame, or names rows but none of these.
+        DataError: The mask is invalid, or none of its rows is in the frame.
     """
     ids, columns = frame.source.ids, frame.schema.columns
-    table, stamps, wanted_owner = _read_beside(mask, columns, ids, frame.stamps, "mask")
+    table, stamps, wanted_owner = _read_related(mask, columns, ids, frame.stamps, "mask")
     owner = np.repeat(np.arange(len(ids)), frame.source.lengths)
     places = find_rows(owner, frame.stamps, wanted_owner, stamps)
     left_out = _left_out(table, columns.targets)

@@ -1,4 +1,4 @@
-"""Where rows are read from, and what their place is called in an error."""
+"""Places of rows: the files that a path stands for, and the name of a row's place in errors."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from seqcast.runtime import check_source
 _MOST_NAMES = 30
 
 
-def files_at(path: Path, is_wanted: Callable[[Path], bool], what: str) -> list[Path]:
+def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> list[Path]:
     """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
 
-    Of a folder, files below it count too, but none that is hidden or that another program marks as its own by `_`.
+    Files in subfolders count too, but not hidden ones, nor those that another program marks as its own by `_`.
 
     Args:
         path: A file, a folder, or a pattern such as `sales/*.parquet`.
         is_wanted: Whether a file of a folder counts, by its path within it.
-        what: What files are wanted, in words.
+        expected: The wanted files, in words.
 
     Raises:
-        MissingFileError: There is none.
+        MissingFileError: There is no such file.
     """
     if path.is_dir():
         inside = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
         files = [
             file
             for file, place in inside
-            if is_wanted(place) and not any(part.startswith((".", "_")) for part in place.parts)
+            if is_wanted(place) and not any(name.startswith((".", "_")) for name in place.parts)
         ]
         received = "a folder without any"
     elif glob.has_magic(str(path)) and not path.exists():
         files = [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
         received = "none that match"
     else:
-        check_source(path, expected=f"{what}, a folder of them, or a pattern")
+        check_source(path, expected=f"{expected}, a folder of them, or a pattern")
         return [path]
     if not files:
-        raise MissingFileError(str(path), expected=what, received=received, hint="Check the path.")
+        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
     return files
 
 
@@ -52,9 +52,9 @@ class Span:
     """Rows that were read together.
 
     Args:
-        path: The file that they are from; `None` where they are from no file.
+        path: Their file; `None` for rows from no file.
         first: Number of the first of them in the file, or among all rows, from 0.
-        rows: How many they are.
+        rows: Number of rows.
     """
 
     path: str | None
@@ -63,24 +63,24 @@ class Span:
 
 
 def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
-    """Return an error about rows that were read together, naming file and row; of each series that has one.
+    """Return an error about rows that were read together with their file and row, also for each series that has one.
 
     Args:
         error: The error, whose row is counted from the first of them.
-        spans: Where the rows are from, in their order.
+        spans: Places of the rows, in order.
     """
 
-    def one(found: DataError) -> DataError:
-        if found.row is None:
-            return found
-        path, row = _place(spans, found.row)
+    def locate(single: DataError) -> DataError:
+        if single.row is None:
+            return single
+        path, row = _place(spans, single.row)
         place = partial(place_in_file, Path(path), row=row + 1) if path else partial(compose_place, row=row)
-        where = place(column=found.column, series=found.series)
-        texts = {name: _rows_named(getattr(found, name), spans, path) for name in ("expected", "received", "hint")}
-        return found.changed(where, path=path, row=row, option=None, **texts)
+        where = place(column=single.column, series=single.series)
+        texts = {name: _rows_named(getattr(single, name), spans, path) for name in ("expected", "received", "hint")}
+        return single.changed(where, path=path, row=row, option=None, **texts)
 
-    located = one(error)
-    located.by_series = {name: located if own is error else one(own) for name, own in error.by_series.items()}
+    located = locate(error)
+    located.by_series = {name: located if own is error else locate(own) for name, own in error.by_series.items()}
     return located
 
 
@@ -105,7 +105,7 @@ def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
 
 
 def place_in_file(path: Path, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
-    """Return the name of a place in a file, as a spreadsheet shows it.
+    """Return the name of a place in a file, counted as in a spreadsheet.
 
     Args:
         path: The file.
@@ -128,9 +128,9 @@ def unknown_column(path: Path, field: str, name: str, known: list[str], *, wide:
 
     Args:
         path: The file.
-        field: What the column is for, a field of `Columns`.
+        field: The field of `Columns` that names the column.
         name: Its name.
-        known: Names of the columns that there are.
+        known: Names of the file's columns.
         wide: Whether the table looks as if it had a column for each series.
     """
     suggestion, own = suggest_name(name, known), Option(f"columns.{field}", ...)

@@ -1,8 +1,8 @@
-"""The content of files, within limits; a process that may die of it reads those whose reader trusts what they claim.
+"""Reading of files within limits of size, memory and time, in a process that may die of a damaged file.
 
-A workbook, a Parquet or Feather file or a packed one can be small and let its reader ask for any amount of memory, or
-loop. So a fresh interpreter reads it, which imports the reader alone and has limits on its memory and its time. It
-answers in pieces, which are counted here. What it says when it dies becomes an error; what it prints goes nowhere.
+A small workbook, Parquet, Feather or packed file can make its reader ask for any amount of memory, or loop. So a fresh
+interpreter reads it, which imports the reader alone and has limits on its memory and its time. It answers in pieces,
+which are counted here. Its report of a failure becomes an error; its prints are dropped.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _CELL_BYTES = 8
 _ALLOW_MORE = Phrase("If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes.")
 _SCRIPT = Path(__file__).with_name("reader_script.py")
 _CHUNK_BYTES = 1 << 20
-# What the interpreter and its imports take, and some more: 75 MiB where it was measured.
+# Memory of the interpreter and its imports, with a margin: 75 MiB were measured.
 _BASE_BYTES = 128 << 20
-# Seconds for the imports, which may come from a slow disk; then for reading: at least, and what is unpacked in one.
+# Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes unpacked in one.
 _START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
-# One thread, and memory that is asked for when it is used.
+# One thread, and memory that is reserved only when it is used.
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# How a process ends that gets no memory, by itself or by the system; and one whose time is over.
+# Endings of a process without memory, by itself or by the system; and of one whose time is over.
 _NO_MEMORY, _NO_TIME = ("memory", "SIGABRT", "SIGKILL"), "SIGXCPU"
-# Linux alone keeps to a limit on all memory that a process may write to.
+# Linux alone enforces a limit on all memory that a process may write to.
 _HAS_LIMIT = sys.platform.startswith("linux")
 
 
@@ -60,13 +60,13 @@ def check_cells(path: Path, limits: FileLimits, packed: int, rows: int, columns:
 
     Args:
         path: The file.
-        limits: What is allowed.
+        limits: The limits.
         packed: The file's size.
         rows: Its rows.
         columns: Its columns.
 
     Raises:
-        DataError: It has too many.
+        DataError: The table is too large.
     """
     if columns > limits.columns:
         expected, hint = f"at most {limits.columns:,} columns", _ALLOW_MORE
@@ -81,9 +81,9 @@ def too_large(path: Path, limits: FileLimits, packed: int, received: str) -> Dat
 
     Args:
         path: The file.
-        limits: What is allowed.
+        limits: The limits.
         packed: The file's own size.
-        received: What it unpacks to, in words.
+        received: Its unpacked size, in words.
     """
     return DataError(path=str(path), expected=f"at most {limits.words(packed)}", received=received, hint=_ALLOW_MORE)
 
@@ -96,9 +96,9 @@ class ReaderProcess:
     """The reading of one file in a process of its own.
 
     Args:
-        kind: What reads it, by its name in `reader_script`: `Parquet`, `.gz` and the like.
+        kind: The reader, by its name in `reader_script`: `Parquet`, `.gz` and the like.
         path: The file.
-        limits: To how much it may unpack; the process may take so much memory.
+        limits: Limits to its unpacked size, and so to the memory of the process.
         sheet: Name of the sheet of a workbook; the first if `None`.
         names_only: Whether only the names of columns are read.
     """
@@ -113,10 +113,10 @@ class ReaderProcess:
         """Read the file.
 
         Args:
-            take: Reads the answer, of which it gets as much as the limits allow; called with a binary file.
+            take: Reads the answer, a binary file that raises an error at the limit.
 
         Returns:
-            What `take` returns.
+            The result of `take`.
 
         Raises:
             DataError: The file is too large or damaged, or its reader needs too much memory or time, or dies.
@@ -134,22 +134,22 @@ class ReaderProcess:
                 answer.read(1)
                 watch.end = time.monotonic() + _WAITING * seconds
                 try:
-                    taken = take(cast("IO[bytes]", _Bounded(answer, most, self._excess)))
+                    result = take(cast("IO[bytes]", _Bounded(answer, most, self._excess)))
                 except SeqcastError:
                     raise
-                except Exception as error:  # whatever an answer provokes that ends too early
+                except Exception as error:  # an answer that ends too early raises errors of many types
                     failure = error
                 while answer.read(_CHUNK_BYTES):
                     pass
-                said, code = errors.read(), process.wait()
+                report, code = errors.read(), process.wait()
             finally:
                 process.kill()
         if code:
-            raise self._error(said, watch.reason or _ending(code), seconds) from failure
+            raise self._error(report, watch.reason or _ending(code), seconds) from failure
         if failure is not None:
             reason = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
             raise self._something_else(reason) from failure
-        return taken
+        return result
 
     def _start(self, memory: int, seconds: int) -> subprocess.Popen[bytes]:
         """Start a fresh interpreter: a forked one has other threads' locks, a spawned one runs the user's script."""
@@ -170,12 +170,12 @@ class ReaderProcess:
             env={**os.environ, **_ENVIRONMENT},
         )
 
-    def _error(self, said: bytes, ending: str, seconds: int) -> SeqcastError:
-        """Return the error for a process that failed: by what it said, or else by how it ended."""
+    def _error(self, report: bytes, ending: str, seconds: int) -> SeqcastError:
+        """Return the error for a process that failed, from its report or else from its ending."""
         try:
-            kind, *words = json.loads(said)
+            kind, *words = json.loads(report)
         except ValueError:
-            kind, words = ending, said.decode(errors="replace").splitlines()[-1:]
+            kind, words = ending, report.decode(errors="replace").splitlines()[-1:]
         if kind == "refused":
             return self._data_error(*words)
         if kind == "sheet":
@@ -199,13 +199,13 @@ class ReaderProcess:
 
 
 def _ending(code: int) -> str:
-    """Return in a word how a process ended."""
+    """Return the name of the signal or exit code that ended a process."""
     known = {-each.value: each.name for each in signal.Signals}
     return known.get(code, f"exit code {code}")
 
 
 class _Bounded:
-    """A file that raises an error where more is read of it than it may hold."""
+    """A file that raises an error once more than a limit is read from it."""
 
     closed = False
 
@@ -222,7 +222,7 @@ class _Bounded:
 
 
 class _Watch(threading.Thread):
-    """A thread that kills a process when its time is over, or when it is too large where no limit holds.
+    """A thread that kills a process when its time is over, or at its memory limit where the system enforces none.
 
     Args:
         process: The process.
@@ -243,7 +243,7 @@ class _Watch(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Look from time to time."""
+        """Check time and memory at intervals."""
         while not self.reason and not self._over.wait(_LOOK_SECONDS):
             if time.monotonic() > self.end:
                 self.reason = _NO_TIME
@@ -254,30 +254,30 @@ class _Watch(threading.Thread):
 
 
 def _resident_bytes(process: int) -> int:
-    """Return what a process takes in memory as POSIX's `ps` says; 0 where there is none, as on Windows."""
+    """Return the memory of a process by POSIX's `ps`; 0 where there is no `ps`, as on Windows."""
     try:
-        said = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True)
-        return 1024 * int(said.stdout)
+        listed = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True)
+        return 1024 * int(listed.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError):
         return 0
 
 
-# ---------------------------------------------------------------- tables that are no text
+# ---------------------------------------------------------------- binary tables
 
 
 def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
-    """Read a table as a pandas frame. What is in a cell is a number, text, a time or a flag.
+    """Read a table as a pandas frame. Its cells are numbers, text, times or flags.
 
     Args:
         kind: `Parquet`, `Feather` or `Excel`.
         path: The file.
-        limits: What is allowed.
+        limits: The limits.
         sheet: Name of the sheet of a workbook; the first if `None`.
 
     Raises:
-        DataError: It is too large or damaged, holds what is no table, or its reader dies.
+        DataError: It is too large, damaged or no table, or its reader dies.
         SpecError: There is no such sheet.
-        MissingPackageError: A package is missing that reads such files.
+        MissingPackageError: The package that reads such files is missing.
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
     if kind == "Excel":
@@ -294,7 +294,7 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
                 check_cells(path, limits, packed, rows, columns)
                 batches.append(batch)
             table = pyarrow.Table.from_batches(batches, stream.schema)
-            # pandas writes an index without a name as such a column; what else it says of columns is not obeyed.
+            # pandas writes an index without a name as such a column; its other metadata are ignored.
             index = [name for name in table.column_names if name.startswith("__index_level_")]
             return table.drop_columns(index).to_pandas(ignore_metadata=True)
 
@@ -317,7 +317,7 @@ def column_names(path: Path) -> list[str]:
 
 
 def _check_columns(path: Path, schema: Any) -> None:
-    """Refuse columns of lists, structures and the like, and names that stand twice."""
+    """Refuse columns of lists, structures and the like, and duplicate names."""
     types: Any = require("pyarrow", extra="parquet").types
     tests = ("primitive", "null", "decimal", "fixed_size_binary", "string", "large_string", "binary", "large_binary")
     names = set()
@@ -343,11 +343,11 @@ def _check_columns(path: Path, schema: Any) -> None:
 def read_bytes(path: Path, limits: FileLimits | None = None) -> bytes:
     """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`; `-` is standard input.
 
-    A process of its own unpacks, which is ended at the limit, whatever sizes the file claims.
+    A process of its own unpacks, and is ended at the limit, at any size that the file claims.
 
     Args:
         path: The file.
-        limits: To how much it may unpack; the defaults if `None`.
+        limits: Limits to its unpacked size; the defaults if `None`.
 
     Raises:
         DataError: It is too large, cannot be unpacked, holds an archive, or a zip holds several files.
@@ -371,7 +371,7 @@ def _unpack(path: Path, suffix: str, limits: FileLimits) -> bytes:
     data = ReaderProcess(suffix, path, limits).ask(lambda file: b"".join(iter(partial(file.read, _CHUNK_BYTES), b"")))
     for sign, kind in _SIGNS.items():
         if data.startswith(sign):
-            hint = "Unpack it once and give what is in it."
+            hint = "Unpack it once and give its content."
             raise DataError(path=str(path), expected="text in it", received=f"a {kind} archive in it", hint=hint)
     return data
 

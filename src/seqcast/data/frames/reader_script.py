@@ -1,8 +1,8 @@
 """The program of the process that reads one file; `reader_process` starts it.
 
-It runs as a plain file, imports one reader and nothing of seqcast, and may die of what it reads. It answers on standard
-output: a byte once its imports are done, then the table as an Arrow stream, or unpacked text as it is. An error goes to
-standard error, as a line of JSON.
+It runs as a plain file, imports one reader and nothing of seqcast, and may die of a damaged file. It answers on
+standard output: a byte once its imports are done, then the table as an Arrow stream, or the unpacked text. An error
+goes to standard error, as a line of JSON.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-# Rows that are answered at a time, and bytes of text.
+# Rows of a batch of the answer, and bytes of a piece of text.
 _ROWS, _CHUNK_BYTES = 1 << 16, 1 << 20
-# The bit of an entry of a zip whose content is not to be had without a password.
+# The flag of a zip's entry that is encrypted.
 _ENCRYPTED = 0x1
 
 
 class RefusedError(Exception):
-    """What the process that asks makes an error of: a word for its kind, and what it says."""
+    """A refusal, which the asking process turns into its own error: a word for its kind, and its message."""
 
 
 def main(task: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def main(task: dict[str, Any]) -> None:
 
 
 def _own(descriptor: int) -> IO[bytes]:
-    """Return a file for a descriptor, to which what readers print goes no more."""
+    """Return a file for a descriptor, which the prints of readers no longer reach."""
     file = os.fdopen(os.dup(descriptor), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
@@ -94,13 +94,13 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
 
 
 def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:
-    """Write a table in pieces, with text written out that stands once and is used often."""
+    """Write a table in pieces, with dictionary-encoded text written out."""
     pyarrow: Any = importlib.import_module("pyarrow")
     fields = [pyarrow.field(each.name, _plain(pyarrow, each.type), metadata=each.metadata) for each in schema]
     plain = pyarrow.schema(fields, schema.metadata)
     with pyarrow.ipc.new_stream(answers, plain) as stream:
         for batch in batches:
-            # Offsets and indices may lead anywhere until they have been looked at.
+            # Offsets and indices may point anywhere until they are validated.
             batch.validate(full=True)
             for start in range(0, batch.num_rows, _ROWS):
                 columns = batch.slice(start, _ROWS).columns
@@ -132,7 +132,7 @@ def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
     if len(entries) != 1:
         raise RefusedError("refused", "one file in it", str(len(entries)), "Unpack it and give one of them.")
     if entries[0].flag_bits & _ENCRYPTED:
-        hint = "Unpack it with its password and give what is in it."
+        hint = "Unpack it with its password and give its content."
         raise RefusedError("refused", "a file in it", "an encrypted one", hint)
     _copy(archive.open(entries[0]), answers)
 

@@ -21,11 +21,11 @@ class Grid:
     """The stamps of a frequency between the first and the last of some stamps, numbered.
 
     Steps of a clock are counted in UTC, days and longer steps on the wall clock. A series is on the grid when its
-    numbers differ by multiples of `step` and the rest (the time of day, say) is the same in all of its rows.
+    numbers differ by multiples of `step` and all rows have one rest (the time of day).
 
     Args:
         frequency: The step.
-        stamps: An index that holds the stamps to be numbered.
+        stamps: An index with the stamps to be numbered.
 
     Example:
         >>> import pandas as pd
@@ -72,7 +72,7 @@ class Grid:
         return np.asarray(marks.asi8 // self.tick)
 
     def numbers(self, stamps: Stamps) -> tuple[Array, Array]:
-        """Return the number of each stamp, and what it has beyond a whole number of steps.
+        """Return the number of each stamp, and its rest beyond whole steps.
 
         Args:
             stamps: An index of the same kind, between the grid's first and last stamp, all of them possible for the
@@ -89,11 +89,11 @@ class Grid:
         return numbers, rests
 
     def stamps(self, numbers: Array, rests: Array) -> Stamps:
-        """Return the stamps of some numbers, with the rests given: the inverse of `numbers`.
+        """Return the stamps of numbers and rests: the inverse of `numbers`.
 
         Args:
             numbers: Numbers of stamps.
-            rests: What each has beyond a whole number of steps.
+            rests: The rest of each beyond whole steps.
         """
         import pandas as pd
 
@@ -121,7 +121,7 @@ def check_increasing(frame: LongFrame) -> None:
     """Refuse duplicates and stamps that go back.
 
     Args:
-        frame: Series whose rows are in the order in which they were given.
+        frame: Series whose rows are in the given order.
 
     Raises:
         DataError: A row's stamp does not come after the one before it.
@@ -134,7 +134,7 @@ def check_increasing(frame: LongFrame) -> None:
 
 
 def _later(frame: LongFrame) -> Array:
-    """Return the places of rows that have a row of the same series before them."""
+    """Return the places of rows after a row of the same series."""
     later = np.ones(len(frame.stamps), dtype=bool)
     later[frame.source.starts] = False
     return np.flatnonzero(later)
@@ -193,14 +193,14 @@ def infer_frequency(frame: LongFrame, *, gaps: bool) -> Frequency:
 
 
 def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
-    """Check that stamps keep to the frequency, and add rows for steps that are missing.
+    """Check that stamps follow the frequency, and add rows for missing steps.
 
     Args:
         frame: Series whose stamps increase.
         fill: Whether steps may be missing.
 
     Returns:
-        The frame with a row for every step, as it is when irregular.
+        The frame with a row for every step; an irregular one unchanged.
 
     Raises:
         DataError: A stamp is not on the grid, or a step is missing and may not be.
@@ -209,11 +209,11 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
 
     if frame.frequency is None:
         return frame
-    # Series share their stamps, so each stamp that differs is computed once.
+    # Series share their stamps, so each distinct stamp is computed once.
     codes, unique = pd.factorize(frame.stamps)
     _check_possible(frame, frame.frequency, frame.frequency.off_grid(unique)[codes])
     grid = Grid(frame.frequency, unique)
-    numbers, rests = (part[codes] for part in grid.numbers(unique))
+    numbers, rests = (values[codes] for values in grid.numbers(unique))
     source, later = frame.source, _later(frame)
     series = np.repeat(np.arange(len(source)), source.lengths)
     steps = numbers[later] - numbers[later - 1]
@@ -240,9 +240,9 @@ def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, f
     """Return which rows are off the time of day of their first row, except where the clock is put forward."""
     usual = rests[first]
     differs = np.asarray(rests != usual)
-    odd = np.flatnonzero(differs)
-    if len(odd):
-        differs[odd] = np.asarray(grid.stamps(numbers[odd], usual[odd]) != stamps[odd])
+    changed = np.flatnonzero(differs)
+    if len(changed):
+        differs[changed] = np.asarray(grid.stamps(numbers[changed], usual[changed]) != stamps[changed])
     return differs
 
 

@@ -1,6 +1,6 @@
 """The schema of a long frame, from which frames of forecasts are built.
 
-It holds names of types only, so that a model that was loaded from a file returns the same frames as before.
+It has only names of types, so that a model that is loaded from a file returns the same frames as before.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class FrameSchema:
         chosen = np.ones(shape, dtype=bool) if mask is None else np.moveaxis(mask, -1, 1)
         inner = (1,) * (len(shape) - 2)
 
-        def rows(part: Array) -> Array:
-            return np.broadcast_to(part, shape)[chosen]
+        def rows(axis: Array) -> Array:
+            return np.broadcast_to(axis, shape)[chosen]
 
         places = rows(np.arange(np.prod(shape) // shape[1]).reshape(shape[0], 1, *shape[2:]))
         series = rows(np.arange(shape[0]).reshape(-1, 1, *inner))
@@ -171,7 +171,7 @@ class FrameSchema:
         return narrow if (narrow.astype("int64") == series).all() else series
 
     def _written(self, index: Stamps) -> Any:
-        """Return stamps as the frame writes them: times, whole numbers or text."""
+        """Return stamps in the frame's format: times, whole numbers or text."""
         if self.columns.ds_format in (None, "integer"):
             return index
         return format_stamps(index, self.columns.ds_format)
@@ -180,7 +180,7 @@ class FrameSchema:
         polars = require("polars", extra="polars")
         series = polars.Series(ids.tolist())
         if self.id_dtype == "Enum":
-            # Series that are new may have names that the Enum does not.
+            # New series may have names that the Enum lacks.
             return series.cast(
                 polars.Enum(self.id_categories) if set(ids) <= set(self.id_categories) else polars.String
             )
@@ -203,7 +203,7 @@ class FrameSchema:
 
 
 def as_ids(ids: Any) -> Array:
-    """Return ids as an array; text stays Python's, whatever its length.
+    """Return ids as an array; text of any length stays Python's.
 
     Args:
         ids: Names of series.

@@ -1,4 +1,4 @@
-"""Long frames of more rows than memory holds: checked series in a folder, some of which are read at a time."""
+"""Long frames of more rows than fit in memory: shards of checked series in a folder."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from seqcast.specs import Covariates
 
 @dataclass(frozen=True)
 class Scratch:
-    """A folder for the shards of a fit, and how much of them may be in memory.
+    """A folder for the shards of a fit, and the cache of their arrays.
 
     Args:
         folder: The folder.
-        cache: What is in memory.
+        cache: The arrays in memory.
     """
 
     folder: Path
@@ -78,7 +78,7 @@ class SeriesSizes(SeriesLayout):
 
 @dataclass(frozen=True)
 class _Shard:
-    """Some whole series, in files.
+    """Some whole series in files.
 
     Args:
         rest: File of the frame without its values.
@@ -87,7 +87,7 @@ class _Shard:
         first_stamps: First stamp of each series.
         last_stamps: Last stamp of each.
         complete: Whether no target is missing.
-        spans: Where its rows are from, in the order in which they were read.
+        spans: Places of its rows, in the order of their reading.
     """
 
     rest: Path
@@ -123,15 +123,15 @@ class _Shard:
 class ShardedFrame:
     """A checked frame in shards, each of which is a `LongFrame` of some whole series.
 
-    It has what a plan asks of a `LongFrame`. Series are in the order of the shards, within each sorted by id.
+    A plan uses it as it does a `LongFrame`. Series are in the order of the shards, within each sorted by id.
 
     Args:
-        scratch: Where the shards are.
+        scratch: The folder of the shards.
         shards: The shards.
         frequency: The step between stamps.
         schema: Names and types of the user's frame.
         covariates: Names of the covariates.
-        skipped: What is wrong with each series that was left out, by its name.
+        skipped: Error of each series that was left out, by its name.
     """
 
     scratch: Scratch
@@ -146,17 +146,17 @@ class ShardedFrame:
         """Write frames to a folder.
 
         Args:
-            scratch: Where they go.
-            frames: Frames of whole series, at least one, and where their rows are from.
+            scratch: The folder for them.
+            frames: Frames of whole series, at least one, with the places of their rows.
         """
         shards: list[_Shard] = []
-        alike: list[tuple[Frequency | None, FrameSchema, Covariates]] = []
+        headers: list[tuple[Frequency | None, FrameSchema, Covariates]] = []
         skipped: dict[Any, DataError] = {}
         for frame, spans in frames:
-            alike.append((frame.frequency, frame.schema, frame.covariates))
+            headers.append((frame.frequency, frame.schema, frame.covariates))
             shards.append(_Shard.of(frame, spans, scratch))
             skipped |= frame.skipped
-        frequency, schema, covariates = alike[0]
+        frequency, schema, covariates = headers[0]
         return cls(scratch, tuple(shards), frequency, schema, covariates=covariates, skipped=skipped)
 
     # ------------------------------------------------------------ facts
@@ -206,7 +206,7 @@ class ShardedFrame:
             check: Raises an error where something is wrong.
 
         Raises:
-            DataError: The first error, which names file and row, and knows that of each series that has one.
+            DataError: The first error, which names file and row, and has the error of each series with one.
         """
         first: DataError | None = None
         for shard in self.shards:
@@ -222,10 +222,10 @@ class ShardedFrame:
             raise first
 
     def changed(self, change: Callable[[LongFrame], LongFrame]) -> Self:
-        """Return a frame in new shards, without those of which no series is left.
+        """Return a frame in new shards, without empty ones.
 
         Args:
-            change: Returns a shard's frame changed.
+            change: Returns a shard's changed frame.
         """
         shards = []
         for shard in self.shards:
@@ -294,7 +294,7 @@ class ShardedFrame:
         """Return which series remain, and the frame without the others, see `LongFrame.without`.
 
         Args:
-            errors: What is wrong with each series that is left out, by its name.
+            errors: Error of each series that is left out, by its name.
         """
         remaining = np.array([name not in errors for name in self.source.ids])
         rest = self.changed(lambda frame: frame.without(errors)[1])
@@ -321,5 +321,5 @@ def _appended(stamps: Sequence[Stamps]) -> Stamps:
     return stamps[0].append(list(stamps[1:]))
 
 
-# What a fit reads its rows from.
+# Frames that a fit reads.
 AnyFrame = LongFrame | ShardedFrame

@@ -1,4 +1,4 @@
-"""Tables that are read piece by piece, some whole series at a time, whose rows have to be contiguous.
+"""Sources: tables that are read in pieces of some whole series, whose rows have to be contiguous.
 
 A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB relation.
 """
@@ -31,12 +31,12 @@ class TableSource:
     """A table that is read piece by piece, once for each call.
 
     Args:
-        name: What messages call it.
+        name: Its name in messages.
         columns: Names of its columns.
         read: Reads some columns: yields the file of each record batch, `None` where it is from no file, and the batch.
-        kind: Kind of frames that are made of it, `pandas` or `polars`.
+        kind: Kind of its frames, `pandas` or `polars`.
         version: A text that differs when the files do; empty where there are none.
-        files: The files that it reads, in order; none where it reads no files of this machine's paths.
+        files: The files that it reads, in order; none for other sources than paths.
     """
 
     name: str
@@ -58,11 +58,11 @@ class TableSource:
 
 
 def is_source(df: Any) -> bool:
-    """Return whether something is read piece by piece, and is no frame in memory.
+    """Return whether a user's data are read piece by piece, and are no frame in memory.
 
     Args:
-        df: What a user gives: a path, several, a glob pattern or a folder of Parquet files, a `pyarrow.dataset`, a
-            Polars `LazyFrame`, or a DuckDB relation.
+        df: The data: a path, several, a glob pattern or a folder of Parquet files, a `pyarrow.dataset`, a Polars
+            `LazyFrame`, or a DuckDB relation.
 
     Example:
         >>> is_source("sales/*.parquet"), is_source([1.0])
@@ -74,13 +74,13 @@ def is_source(df: Any) -> bool:
 
 
 def _type_of(df: Any) -> str:
-    """Return the name of the known type that something is of, or of none."""
+    """Return the name of the type of a source; empty for other types."""
     names = (f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(df).__mro__)
     return next((name for name in names if name in _OPENERS), "")
 
 
 def open_source(df: Any) -> TableSource:
-    """Open something for which `is_source` is true.
+    """Open data for which `is_source` is true.
 
     Args:
         df: The source.
@@ -98,12 +98,12 @@ def open_source(df: Any) -> TableSource:
 def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     pyarrow: Any = require("pyarrow", extra="parquet")
     datasets: Any = require("pyarrow.dataset", extra="parquet")
-    found = [
+    paths = [
         file for one in given for file in files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files")
     ]
-    files = list(map(str, found))
+    files = list(map(str, paths))
     name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
-    keys = [part.split("=", 1)[0] for part in Path(files[0]).parts[:-1] if "=" in part]
+    keys = [folder.split("=", 1)[0] for folder in Path(files[0]).parts[:-1] if "=" in folder]
     # The names of folders are text: 007 is not 7.
     partitioning = datasets.partitioning(pyarrow.schema([(key, pyarrow.string()) for key in keys]), flavor="hive")
     try:
@@ -130,12 +130,12 @@ def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
                 received, hint = str(error).splitlines()[0], "Check the file."
                 raise DataError(path=path or name, expected=expected, received=received, hint=hint) from error
 
-    whole = hashlib.blake2b(digest_size=8)
+    digest = hashlib.blake2b(digest_size=8)
     files = getattr(dataset, "files", ())
     for path in files:
-        known = os.stat(path) if os.path.exists(path) else None
-        whole.update(f"{path} {known and (known.st_size, known.st_mtime_ns)}\n".encode())
-    return TableSource(name, tuple(dataset.schema.names), read, version=whole.hexdigest() if files else "")
+        status = os.stat(path) if os.path.exists(path) else None
+        digest.update(f"{path} {status and (status.st_size, status.st_mtime_ns)}\n".encode())
+    return TableSource(name, tuple(dataset.schema.names), read, version=digest.hexdigest() if files else "")
 
 
 def _open_lazy_frame(lazy: Any) -> TableSource:
@@ -156,7 +156,7 @@ def _open_relation(relation: Any) -> TableSource:
 
     def read(columns: list[str]) -> Iterator[tuple[None, Any]]:
         chosen = relation.select(*map(duckdb.ColumnExpression, columns))
-        # DuckDB 2 gave it this name.
+        # The name since DuckDB 2.
         read_batches = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
         yield from ((None, batch) for batch in read_batches(BATCH_ROWS))
 
@@ -174,9 +174,9 @@ _OPENERS: dict[str, Callable[[Any], TableSource]] = {
 
 
 def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
-    """Return the files of a source in groups, each with whole series: those of a series that goes on in the next file.
+    """Return the files of a source in groups of whole series: files that share a series are in one group.
 
-    Only the first and the last id of each file are looked at; the pieces of a group are checked as they are read.
+    Only the first and the last id of each file are compared; the pieces of a group are checked as they are read.
 
     Args:
         source: The source; `None` where rows are in memory.
@@ -202,7 +202,7 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
 
 
 def _ends_of(path: str, id_column: str) -> list[Any]:
-    """Return the first and the last id of a Parquet file; none of one without rows."""
+    """Return the first and the last id of a Parquet file; none without rows."""
     parquet: Any = require("pyarrow.parquet", extra="parquet")
     with parquet.ParquetFile(path) as file:
         if id_column not in file.schema_arrow.names:
@@ -222,7 +222,7 @@ class Piece:
 
     Args:
         table: The rows, an Arrow table.
-        spans: Where they are from, in their order.
+        spans: Places of the rows, in order.
     """
 
     table: Any
@@ -238,11 +238,11 @@ def pieces(
         source: The source.
         columns: The columns that are read.
         keys: The columns of ids and of times; where the source has no ids, its rows are one series.
-        rows: About how many rows a piece has, where series are shorter.
+        rows: Approximate number of rows of a piece, where series are shorter.
         most_rows: Most rows of a series.
 
     Raises:
-        DataError: Other series stand between the rows of a series, or a series has too many rows.
+        DataError: The rows of a series are not contiguous, or are too many.
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
     named, seen = keys[0] in source.columns, _SeenSeries(source, keys)
@@ -264,7 +264,7 @@ def pieces(
             ready, spans = _divided(spans, whole)
             seen.add(table.column(keys[0]), begins, ready)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
-            # A copy, so that what was handed out can be freed.
+            # A copy, so that the piece can be freed.
             batches = table.take(pyarrow.array(range(whole, len(table)), pyarrow.int64())).combine_chunks().to_batches()
             waiting -= whole
         if waiting > most_rows:
@@ -280,7 +280,7 @@ def pieces(
 
 
 def first_rows(ids: Any) -> list[int]:
-    """Return at which rows a series begins: the first row, and those with another id than the row before.
+    """Return the rows at which series begin: the first row, and those with another id than the row before.
 
     Args:
         ids: Ids of rows, a column of Arrow.
@@ -299,24 +299,24 @@ def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
     """Return the spans of the first rows, and those of the others."""
     first, rest = [], []
     for span in spans:
-        taken = min(rows, span.rows)
-        rows -= taken
-        if taken:
-            first.append(Span(span.path, span.first, taken))
-        if taken < span.rows:
-            rest.append(Span(span.path, span.first + taken, span.rows - taken))
+        count = min(rows, span.rows)
+        rows -= count
+        if count:
+            first.append(Span(span.path, span.first, count))
+        if count < span.rows:
+            rest.append(Span(span.path, span.first + count, span.rows - count))
     return first, rest
 
 
 class _SeenSeries:
     """The series that were read, by hashes of their ids in eight bytes each.
 
-    Ids that ascend are new without a look at the hashes, of which two may be the same by chance.
+    Ascending ids are new, without comparing hashes, two of which may be the same by chance.
     """
 
     def __init__(self, source: TableSource, keys: tuple[str, str]) -> None:
         self._source, self._keys = source, keys
-        # An array a piece: one that grows would be copied again and again, and leave holes in the memory.
+        # An array a piece: one that grows would be copied repeatedly, and fragment the memory.
         self._hashes: list[npt.NDArray[np.uint64]] = []
         self._largest: Any = None
 
@@ -326,7 +326,7 @@ class _SeenSeries:
         Args:
             ids: Ids of its rows, and perhaps of others after them.
             begins: The row at which each of its series begins.
-            spans: Where its rows are from.
+            spans: Places of its rows.
 
         Raises:
             DataError: One of them was seen before.
@@ -345,7 +345,7 @@ class _SeenSeries:
         self._largest = max(known) if self._largest is None else max(self._largest, *known)
 
     def _check_new(self, names: Sequence[Any], begins: Sequence[int], spans: Sequence[Span]) -> None:
-        """Refuse series that come again."""
+        """Refuse series that occur again."""
         import pandas as pd
 
         first = {name: place for place, name in reversed(list(enumerate(names)))}
@@ -355,9 +355,9 @@ class _SeenSeries:
             again |= np.isin(hashes, before, kind="sort")  # a table of so large numbers fails in NumPy 2.0
         for place in np.flatnonzero(again).tolist():
             (*_, last), _ = _divided(spans, begins[place] + 1)
-            raise self._apart(names[place], last.path, last.first + last.rows - 1)
+            raise self._interrupted(names[place], last.path, last.first + last.rows - 1)
 
-    def _apart(self, name: Any, path: str | None, row: int) -> DataError:
+    def _interrupted(self, name: Any, path: str | None, row: int) -> DataError:
         """Return the error for a series with others between its rows."""
         column, time = self._keys
         named = f"--id {shlex.quote(column)} --time {shlex.quote(time)}"

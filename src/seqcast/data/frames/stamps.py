@@ -27,7 +27,7 @@ def plain_stamps(stamps: Stamps) -> Array:
 
 
 def stamp_kind(stamps: Stamps) -> str:
-    """Return in words what stamps are: whole numbers, or times with or without a zone.
+    """Return the kind of stamps in words: whole numbers, or times with or without a zone.
 
     Args:
         stamps: A pandas index of stamps.
@@ -63,7 +63,7 @@ def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:
 
 
 def from_utc(stamps: Stamps, zone: str | None) -> Stamps:
-    """Return UTC times without a zone as times of a zone; as they are for `None`.
+    """Return UTC times without a zone as times of a zone; unchanged for `None`.
 
     Args:
         stamps: Times in UTC, without a zone.
@@ -82,12 +82,12 @@ def wall_clock(stamps: Stamps) -> Stamps:
 
 
 def from_wall_clock(local: Stamps, zone: Any) -> Stamps:
-    """Return what a zone's clock shows as time stamps of the zone; as they are for `None`.
+    """Return times of a zone's clock as time stamps of the zone; unchanged for `None`.
 
-    An hour that the clock skips is taken an hour later, one that it repeats the first time.
+    A time that the clock skips becomes the next one that it shows; a repeated time is the first of both.
 
     Args:
-        local: What the clock shows, without a zone.
+        local: Times of the clock, without a zone.
         zone: The zone.
 
     Example:
@@ -102,9 +102,9 @@ def from_wall_clock(local: Stamps, zone: Any) -> Stamps:
 
 
 def seconds(stamps: Stamps) -> Array:
-    """Return stamps as seconds since 1970, whole numbers as they are, in double precision.
+    """Return stamps as seconds since 1970, whole numbers unchanged, in double precision.
 
-    Differences of pandas's own would not reach over three centuries in nanoseconds.
+    Differences of pandas in nanoseconds would overflow beyond three centuries.
 
     Args:
         stamps: A pandas index of stamps.
@@ -115,7 +115,7 @@ def seconds(stamps: Stamps) -> Array:
 
 
 def by_series(steps: Sequence[Stamps]) -> Stamps:
-    """Return stamps of step after step, `H` of `[series]`, series after series, `[series · H]`.
+    """Reorder stamps from step after step, `H` of `[series]`, to series after series, `[series · H]`.
 
     Args:
         steps: The stamps of each step, one a series.
@@ -126,7 +126,7 @@ def by_series(steps: Sequence[Stamps]) -> Stamps:
 
 # ---------------------------------------------------------------- formats
 
-# Counts since 1970: the unit, how many of it a second has, and the shortest step of a time, not a mere count.
+# Counts since 1970: the unit, the units of a second, and the shortest step of times rather than mere counts.
 _UNIX = {
     "unix_s": ("s", 1, 60),
     "unix_ms": ("ms", 10**3, 1_000),
@@ -148,16 +148,16 @@ _FIRST, _LAST = 631_152_000, 4_102_444_800  # 1990 and 2100
 def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
     """Return the format that whole numbers probably have, and which of them do not have it.
 
-    Numbers are dates where most of them are, such as 20240131, which hardly any other numbers are. They are counts of
-    seconds, or of fractions of a second, where they lie between 1990 and 2100 and their steps are multiples of a minute
-    (of seconds) or of a thousand units (of smaller ones).
+    Numbers are dates where most can be read as such, as 20240131. They are counts of seconds, or of smaller units,
+    where they lie between 1990 and 2100 and their steps are coarse: multiples of a minute, or of a thousand smaller
+    units.
 
     Args:
-        numbers: Whole numbers, that differ, `[n]`.
+        numbers: Distinct whole numbers, `[n]`.
 
     Returns:
-        The format, `None` where they are probably no time; and which numbers are none of it, `[n]`: `None` where their
-        steps are too small to distinguish a time from a count.
+        The format, `None` where they are probably no times; and which numbers do not fit it, `[n]`, `None` where their
+        steps are too small to distinguish times from counts.
 
     Example:
         >>> likely_format(np.array([20240131, 20240201, 20240202]))

@@ -1,7 +1,7 @@
-"""The only reader of a user's frame, for `fit`, for the future of a forecast, and for evaluation.
+"""Reading of a user's frame, for `fit`, for the future of a forecast, and for evaluation.
 
-`open_frame` opens a frame, `read_keys` finds its columns, and `read_frame` returns its series. Whatever is wrong with a
-frame is found before anything is trained.
+`open_frame` opens a frame, `read_keys` finds its columns, and `read_frame` returns its series. Every error in a frame
+is raised before a training begins.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
 
     Args:
         df: An eager frame that Narwhals knows; others than pandas and Polars become pandas.
-        argument: The argument that it came in by.
+        argument: The argument that holds it.
         hint: The hint of the error for something that is no frame.
 
     Raises:
@@ -76,7 +76,7 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
         frame: The frame, open.
         needed: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
             if the column always has this name.
-        argument: The argument that the frame came in by.
+        argument: The argument that holds the frame.
 
     Raises:
         DataError: There is no such column.
@@ -101,7 +101,7 @@ class KeyedFrame:
 
     Args:
         frame: The frame as Narwhals sees it.
-        option: The argument that it came in by, if errors about columns name it.
+        option: The argument that holds it, if errors about columns name it.
         id_column: Id of each row's series.
         stamp_column: Stamp of each row.
         rows: Number of each row in the user's frame.
@@ -124,7 +124,7 @@ class KeyedFrame:
         return self.stamp_column.stamps
 
     def column(self, name: str) -> FrameColumn:
-        """Return a column that is still to be read.
+        """Return an unread column.
 
         Args:
             name: Its name.
@@ -141,7 +141,7 @@ def read_keys(
         frame: The result of `open_frame`.
         columns: Names of its columns.
         needed: Names of the other columns that it needs, each after the option that names it.
-        argument: The argument that the frame came in by.
+        argument: The argument that holds the frame.
         rows: Number of each row in the user's frame, if some have been left out.
 
     Raises:
@@ -184,17 +184,16 @@ def read_frame(
         missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a row for every step.
         irregular: Whether stamps need not keep to a step.
         static_optional: Whether static covariates may be left out; they are NaN then.
-        zone: Time zone on whose clock zoned stamps are counted, if not their own; frames made like it have their own.
-        argument: The argument that the frame came in by.
+        zone: Time zone on whose clock zoned stamps are counted, if not their own; frames of forecasts have their own.
+        argument: The argument that holds the frame.
         series_name: Name of the only series of a frame without ids.
-        on_bad_series: What to do about series in which something is wrong: `raise`, or `skip` them, so that the result
-            knows which and why.
+        on_bad_series: `raise` the first error of a series, or `skip` the series with errors, which the result lists.
 
     Returns:
         The series.
 
     Raises:
-        DataError: Something in the frame is wrong.
+        DataError: The frame is invalid.
         SpecError: `freq` is no frequency or does not fit the stamps.
 
     Example:
@@ -208,7 +207,7 @@ def read_frame(
     check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
     columns, covariates = columns or Columns(), covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
-        columns = replace(columns, ds_format="integer")  # a step in whole numbers says what the stamps are
+        columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
     form = form_of(df, columns)
     opened = open_frame(to_long(df, columns, form, series_name), argument)
     gaps, static = missing == "fill", covariates.static
@@ -240,7 +239,7 @@ def read_frame(
 
 
 def _about_ids(error: DataError, hint: Phrase) -> DataError:
-    """Return the error for rows of one series that do not follow, which may be several without a column of ids."""
+    """Return the error for rows out of order in a series that may be several, without a column of ids."""
     question = " Or does it hold several series? Name the column that distinguishes them: "
     asking = Phrase(*hint.fragments, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
     return error.changed(hint=asking, series=None)
@@ -256,7 +255,7 @@ def _sorted_frame(
     gaps: bool,
     zone: str | None,
 ) -> LongFrame:
-    """Return the rows of a frame by series, and within a series as they are given, whose stamps increase."""
+    """Return the rows of a frame by series, within each in the given order, in which stamps have to increase."""
     import pandas as pd
 
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
@@ -268,7 +267,7 @@ def _sorted_frame(
     if zone is not None and getattr(stamps, "tz", None) is not None:
         stamps = stamps.tz_convert(zone)
     values = np.column_stack([*targets, *(values for values, _ in varying)])[order]
-    # Frames that follow are written like this one.
+    # Frames of forecasts have the same format.
     columns = replace(columns, ds_format=table.stamp_column.ds_format)
     kind = "polars" if table.frame.implementation.is_polars() else "pandas"
     frame = LongFrame(
@@ -313,8 +312,8 @@ def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> 
 
     def at(place: int) -> DataError:
         before = int(first_observed[frame.owners(np.array([place]))[0]])
-        stands, is_constant = Row(int(frame.rows[before])), ": a static covariate is constant within a series"
-        expected = Phrase(f"{_value_text(values[before], kind)}, as in ", stands, is_constant)
+        first, is_constant = Row(int(frame.rows[before])), ": a static covariate is constant within a series"
+        expected = Phrase(f"{_value_text(values[before], kind)}, as in ", first, is_constant)
         others = (Option("past_covariates"), " or ", Option("future_covariates"))
         hint = Phrase("Name the column among ", *others, ", or correct the row.")
         return frame.error(name, place, expected=expected, received=_value_text(values[place], kind), hint=hint)
@@ -325,6 +324,6 @@ def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> 
 
 
 def _value_text(value: float, kind: ColumnType) -> str:
-    """Return a value as text, as it stands in the user's frame."""
+    """Return a value as text, as in the user's frame."""
     labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
     return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])

@@ -1,4 +1,4 @@
-"""Writing frames to files and to standard output."""
+"""Writing of frames to files and to standard output."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 from seqcast.errors import SaveError
 from seqcast.runtime import require, suffix_of, write_atomically
 
-# What is written.
+# Suffixes of tables.
 TABLES = ("csv", "parquet")
 
 
-# What a cell begins with that spreadsheets take for a formula, also in the full width of East Asian text.
+# Beginnings of cells that spreadsheets take for formulas, also in the full width of East Asian text.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-# Control characters that XML does not know.
+# Control characters that XML forbids.
 _NOT_IN_WORKBOOKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -50,7 +50,7 @@ def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
 
     Args:
         frame: The frame.
-        kind: `csv`, `parquet` or `xlsx`, in which all text is text and none a formula.
+        kind: `csv`, `parquet` or `xlsx`, in which no text is a formula.
         safe_formulas: As for `write_table`.
     """
     buffer = io.BytesIO()

@@ -16,23 +16,23 @@ from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int
 
-# Rows that come from DuckDB at a time.
+# Rows of a batch from DuckDB.
 _BATCH_ROWS = 8_192
-# Memory for each thread: one holds some 120,000 rows while it merges what it has sorted, however wide they are.
+# Memory for each thread: one merges some 120,000 sorted rows at a time, of any width.
 _THREAD_BYTES = 512 << 20
-# Most rows, and most bytes, of a row group: what is in memory until it is written.
+# Most rows, and most bytes, of a row group, which is in memory until it is written.
 _GROUP_ROWS, _GROUP_BYTES = 122_880, 16 << 20
 
 
 @dataclass(frozen=True)
 class Partition:
-    """What `partition` wrote.
+    """The folder that `partition` wrote.
 
     Args:
         folder: The folder.
-        files: How many files are in it.
-        series: How many series.
-        rows: How many rows.
+        files: Number of its files.
+        series: Number of series.
+        rows: Number of rows.
         columns: The names of the columns.
     """
 
@@ -55,8 +55,7 @@ def partition(
     """Write a table as a folder of Parquet files in which the rows of each series are contiguous.
 
     Rows are sorted by id and time, and each series is in one file. The table may be larger than the memory: DuckDB
-    sorts it, with what does not fit into memory in a temporary folder next to it. The folder appears when
-    all is written.
+    sorts it, with a temporary folder next to the result. The folder appears when all is written.
 
     Text becomes typed on the way: ids stay text, times are ISO 8601, whole numbers, or written as `columns.ds_format`
     says, and other columns become numbers if all their values are. Text is UTF-8, with a decimal point.
@@ -64,18 +63,18 @@ def partition(
     Args:
         source: Parquet or CSV: a file, a folder, a pattern such as `data/*.parquet`, or a sequence of these.
         folder: The folder to write.
-        columns: Names of the columns of ids and times; that of the value may be any.
+        columns: Names of the columns of ids and times; others may have any name.
         files: Most files to write; a file ends with the series that fills it.
         memory_limit: Most memory that DuckDB takes: bytes, or a text such as `4 GB`. The process takes some more, for
-            what is read and written.
-        force: Whether a folder of Parquet files that is there already is replaced.
+            reading and writing.
+        force: Whether to replace an existing folder of Parquet files.
 
     Returns:
-        What was written.
+        The folder and its sizes.
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: A column is missing; an id or a time is missing, or no time; a time of a series stands twice.
+        DataError: A column, an id or a time is missing, a time is invalid, or a series has one twice.
         SaveError: The folder cannot be written, or there is no room on the disk.
         SpecError: An option has an impossible value, or the memory is too small.
         MissingPackageError: DuckDB or pyarrow is not installed.
@@ -95,20 +94,20 @@ def partition(
     check_int("files", files)
     limit = parse_size("memory_limit", memory_limit)
     check_new_folder(folder, force=force, suffix=".parquet")
-    found = find_source(source, columns)
-    with folder_beside(folder) as place, _connected(place / ".spill", limit, found) as connection:
-        rows, typed = read_columns(connection, found, columns)
+    table = find_source(source, columns)
+    with folder_beside(folder) as place, _connected(place / ".spill", limit, table) as connection:
+        rows, typed = read_columns(connection, table, columns)
         keys = [columns.unique_id, columns.ds]
-        batches = _sorted(connection, found, typed, keys)
-        series = _write(batches, place, keys, found.zones, math.ceil(rows / files))
+        batches = _sorted(connection, table, typed, keys)
+        series = _write(batches, place, keys, table.zones, math.ceil(rows / files))
         written = sorted(place.glob("*.parquet"))
-        _check_doubles(connection, written, keys, found)
-    return Partition(folder, len(written), series, rows, found.names)
+        _check_doubles(connection, written, keys, table)
+    return Partition(folder, len(written), series, rows, table.names)
 
 
 @contextmanager
 def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
-    """Connect to a DuckDB that keeps to a memory, and word its errors."""
+    """Connect to a DuckDB with a memory limit, and translate its errors."""
     duckdb: Any = require("duckdb", extra="files")
     arrow: Any = require("pyarrow", extra="files")
     # Nothing is fetched: an extension that DuckDB lacks would come from the network.
@@ -126,18 +125,18 @@ def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
             connection.execute("SET enable_progress_bar = false")  # it would be printed among results
             yield connection
     except (duckdb.Error, arrow.ArrowException, OSError, RuntimeError) as error:
-        worded = _worded(error, duckdb, source, limit)
-        if worded is None:
+        translated = _translated(error, duckdb, source, limit)
+        if translated is None:
             raise
-        raise worded from error
+        raise translated from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 
 
-def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException | None:
-    """Return the error that stands for one of DuckDB's; by way of Arrow, or of Python, they lose their type.
+def _translated(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException | None:
+    """Translate an error of DuckDB, which may have lost its type on the way through Arrow or Python.
 
-    `None` is for others.
+    Returns `None` for other errors.
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
     if isinstance(error, duckdb.InterruptException) or lines[0].endswith(("nterrupted", "nterrupted!")):
@@ -205,7 +204,7 @@ def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
 
 
 def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
-    """Put batches together, to as many rows as a row group has."""
+    """Put batches together, up to the size of a row group."""
     group: list[Any] = []
     for batch in batches:
         group.append(batch)
@@ -217,7 +216,7 @@ def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], source: Source) -> None:
-    """Refuse a table in which a series has a time twice; its series lie whole in the files that were written."""
+    """Refuse a table in which a series has a time twice; each written file has whole series."""
     series, time = map(identifier, keys)
     twice, first = 0, ("", "")
     for file in files:

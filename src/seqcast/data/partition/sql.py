@@ -1,7 +1,7 @@
-"""The files of a large table, and the SQL by which DuckDB reads them, with what its columns become.
+"""The files of a large table, and the SQL by which DuckDB reads them and converts their columns.
 
 Only the beginnings of text and the footers of Parquet are read to find columns. Then one pass of DuckDB over the table
-answers all questions about ids, times and text, and takes no memory.
+checks ids, times and text, and takes no memory.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from seqcast.errors import DataError, MissingFileError, Option, Phrase, SpecErro
 from seqcast.runtime import require
 from seqcast.specs import Columns
 
-# What is read, by the suffix; text may also be packed by gzip.
+# Kinds of files, by suffix; text may also be packed by gzip.
 _KINDS = {"parquet": "Parquet", **dict.fromkeys(("csv", "tsv", "txt"), "CSV")}
-# What types of Arrow hold: those of the same kind go together in a column.
+# Content of Arrow's types; types with the same content may share a column.
 _CONTENTS = {
     "nothing": re.compile("null"),
     "numbers": re.compile("u?int[0-9]+|halffloat|float|double|decimal.*"),
@@ -30,19 +30,19 @@ _CONTENTS = {
     "times": re.compile(r"date.*|timestamp\[[a-z]+\]"),
     "times with a zone": re.compile("timestamp.*"),
 }
-# Bytes at the beginning of text by which its separator is found.
+# Bytes at the beginning of text from which its separator is inferred.
 _BEGINNING = 1 << 20
 
 # DuckDB's types of times, and of ids.
 _TIMES = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DATE|TIMESTAMP[A-Z_ ]*|VARCHAR")
 _IDS = re.compile(rf"{_TIMES.pattern}|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMAL\([0-9, ]+\)")
 
-# How text is written that becomes a type.
+# Patterns of the text that becomes a type.
 _WHOLE = " *[+-]?[0-9]+ *"
 _ISO = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]*)?"
 _WRITTEN = {"BIGINT": _WHOLE, "TIMESTAMP": _ISO, "TIMESTAMPTZ": f"{_ISO} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"}
 _COMMA = " *[+-]?[0-9.]*,[0-9]+ *"
-# What stands for no value among the numbers of a text file, as pandas reads it.
+# Marks of missing numbers in a text file, as pandas reads it.
 _NO_VALUE = ("NA", "N/A", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "n/a")
 
 
@@ -53,9 +53,9 @@ class Source:
     Args:
         kind: `Parquet` or `CSV`.
         files: The files.
-        names: Names of the columns, as they are written.
+        names: Names of the columns, as written.
         zones: Time zone of each column of stamps that has one, by name.
-        dialect: How text is written.
+        dialect: Dialect of text files.
     """
 
     kind: str
@@ -66,17 +66,17 @@ class Source:
 
     @property
     def where(self) -> str:
-        """The source in words: its file, or the first one and how many others."""
+        """The source in words: its file, or the first one and the number of others."""
         more = len(self.files) - 1
         return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
 
     def sql(self, file_column: str | None = None) -> str:
-        """Return the SQL that stands for the table.
+        """Return the SQL of the table.
 
         Args:
-            file_column: Name of one more column, of the files that rows are from.
+            file_column: Name of one more column, with the file of each row.
         """
-        # A sign of patterns stands for itself in brackets.
+        # Brackets quote the characters of patterns.
         listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in self.files)
         options = "hive_partitioning=false" + (f", filename={literal(file_column)}" if file_column else "")
         if self.kind == "Parquet":
@@ -122,8 +122,8 @@ def table_error(
 
     Args:
         path: The file.
-        expected: What was expected there.
-        received: What came instead.
+        expected: The expected value, in words.
+        received: The received value, in words.
         hint: How to mend it.
         column: Name of the column that the error is about, if it is about one.
     """
@@ -137,11 +137,11 @@ def find_source(source: Any, columns: Columns) -> Source:
     Args:
         source: A file, a folder, a pattern such as `data/*.parquet`, or a sequence of these. A folder stands for all
             Parquet files, or all CSV files, in it and below.
-        columns: The columns of ids and times, which have to be there.
+        columns: The columns of ids and times, which are required.
 
     Raises:
         MissingFileError: There is no such file, or none in the folder.
-        DataError: The files do not go together, a column is missing or stands twice, or text is not UTF-8.
+        DataError: The files differ in their columns, a column is missing or doubled, or text is not UTF-8.
         SpecError: A file is neither Parquet nor CSV.
     """
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
@@ -155,11 +155,11 @@ def find_source(source: Any, columns: Columns) -> Source:
         if _kind(file) != kind:
             hint = "Name files of one kind, as in 'data/*.parquet'."
             raise table_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
-    found = _parquet(files) if kind == "Parquet" else _text(files, columns)
+    table = _parquet(files) if kind == "Parquet" else _text(files, columns)
     for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
-        if name not in found.names:
-            raise unknown_column(files[0], field, name, list(found.names))
-    return found
+        if name not in table.names:
+            raise unknown_column(files[0], field, name, list(table.names))
+    return table
 
 
 def _is_table(file: Path) -> bool:
@@ -179,7 +179,7 @@ def _kind(file: Path) -> str:
 
 
 def _check_names(file: Path, names: Sequence[str]) -> None:
-    """Refuse names that stand twice, also in other letters: DuckDB would give one of them another name."""
+    """Refuse duplicate names, also in other case, one of which DuckDB would rename."""
     twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
     if twice:
         alike = [name for name in names if name.casefold() == twice[0]]
@@ -194,7 +194,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
     for file in files:
         try:
             schema = parquet.read_schema(file)
-        except Exception as error:  # whatever a damaged file provokes
+        except Exception as error:  # a damaged file raises errors of many types
             received = f"something else ({str(error).strip().splitlines()[0][:200]})"
             raise table_error(file, "a table in Parquet", received) from error
         _check_names(file, schema.names)
@@ -213,7 +213,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
 
 
 def _kind_of(kind: Any) -> str:
-    """Return what a type of Arrow holds."""
+    """Return the content of a type of Arrow."""
     name = str(getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind)
     return next((words for words, types in _CONTENTS.items() if types.fullmatch(name)), name[:80])
 
@@ -247,20 +247,19 @@ def _beginning(file: Path) -> bytes:
     return data[: data.rfind(b"\n") + 1] or data if len(data) == _BEGINNING else data
 
 
-# ---------------------------------------------------------------- what columns become
+# ---------------------------------------------------------------- types of columns
 
 
 def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int, dict[str, str]]:
-    """Return the number of rows, and the SQL of each column: times that are text become times, and so do numbers.
+    """Return the number of rows, and the SQL of each column, by which text becomes times and numbers.
 
     Args:
         connection: A connection of DuckDB.
-        source: The table; its numbers become numbers where it is text.
-        columns: The columns of ids and times, and how times are written.
+        source: The table.
+        columns: The columns of ids and times, and the format of times.
 
     Raises:
-        DataError: There is no row; an id or a time is missing, or is of a type that is none; times are no times, or
-            numbers have a decimal comma.
+        DataError: There is no row, an id or a time is missing or of a wrong type, or numbers have a decimal comma.
         SpecError: The format of the times does not exist.
     """
     unique_id, ds = columns.unique_id, columns.ds
@@ -269,38 +268,38 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     missing = {name: _missing(name, types[name]) for name in (unique_id, ds)}
     texts = [name for name in source.names if source.kind == "CSV" and name not in missing]
     times = _times(connection, columns) if types[ds] == "VARCHAR" else {}
-    asked: dict[Any, str] = {"rows": "count(*)", **missing}
+    terms: dict[Any, str] = {"rows": "count(*)", **missing}
     for name in texts:
-        asked["type", name], asked["comma", name] = _number_type(name)
+        terms["type", name], terms["comma", name] = _number_type(name)
     for sql, check in times.items():
-        asked["count", sql], asked["other", sql] = f"count({check})", f"min({_text_of(ds)}) FILTER ({check} IS NULL)"
+        terms["count", sql], terms["other", sql] = f"count({check})", f"min({_text_of(ds)}) FILTER ({check} IS NULL)"
     # Not `fetchone`, after which DuckDB 2 waits for the next row.
-    (row,) = connection.execute(f"SELECT {', '.join(asked.values())} FROM {source.sql()}").fetchall()
-    found = dict(zip(asked, row, strict=True))
+    (row,) = connection.execute(f"SELECT {', '.join(terms.values())} FROM {source.sql()}").fetchall()
+    answers = dict(zip(terms, row, strict=True))
     for name in missing:
-        if found[name]:
+        if answers[name]:
             raise _no_key(connection, source, columns, name, missing[name])
     ids, stamps = "text, numbers or times, by which rows are sorted", "times or whole numbers"
     for name, fitting, expected in ((unique_id, _IDS, ids), (ds, _TIMES, stamps)):
         if not fitting.fullmatch(types[name]):
             raise table_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
-    if not found["rows"]:
+    if not answers["rows"]:
         raise table_error(source.where, "at least one row", "none")
     typed = {name: identifier(name) for name in source.names}
     if types[unique_id] == "UUID":  # Arrow has no such type
         typed[unique_id] = f"CAST({typed[unique_id]} AS VARCHAR)"
     for name in texts:
-        if found["comma", name] is not None:
-            received, hint = f"{found['comma', name]!r:.80}", "Write a point, or save the table as Parquet."
+        if answers["comma", name] is not None:
+            received, hint = f"{answers['comma', name]!r:.80}", "Write a point, or save the table as Parquet."
             raise table_error(source.where, "numbers with a decimal point", received, hint, column=name)
-        if found["type", name] != "VARCHAR":
-            typed[name] = f"CAST({_number_text(name)} AS {found['type', name]})"
+        if answers["type", name] != "VARCHAR":
+            typed[name] = f"CAST({_number_text(name)} AS {answers['type', name]})"
     if times:
-        typed[ds] = max(times, key=lambda sql: int(found["count", sql]))
-        others = found["rows"] - found["count", typed[ds]]
+        typed[ds] = max(times, key=lambda sql: int(answers["count", sql]))
+        others = answers["rows"] - answers["count", typed[ds]]
         if others:
-            raise _no_time(source, columns, others, found["other", typed[ds]])
-    return int(found["rows"]), typed
+            raise _no_time(source, columns, others, answers["other", typed[ds]])
+    return int(answers["rows"]), typed
 
 
 def _missing(name: str, kind: str) -> str:
@@ -328,14 +327,14 @@ def _text_of(name: str) -> str:
 
 
 def _reading(text: str, kind: str) -> str:
-    """Return the SQL of text as a type, which is missing where the text is written otherwise."""
+    """Return the SQL of text as a type, which is missing where the text has another form."""
     cast = f"TRY_CAST({text} AS {kind})"
     written = _WRITTEN.get(kind)
     return f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END" if written else cast
 
 
 def _times(connection: Any, columns: Columns) -> dict[str, str]:
-    """Return the SQL of what a text of times may become, each with a check of it."""
+    """Return the SQL of the types that text of times may become, each with its check."""
     text = _text_of(columns.ds)
     if columns.ds_format is None or "%" not in columns.ds_format:
         return {f"CAST({text} AS {kind})": _reading(text, kind) for kind in _WRITTEN}
@@ -349,7 +348,7 @@ def _times(connection: Any, columns: Columns) -> dict[str, str]:
 
 
 def _no_time(source: Source, columns: Columns, others: int, example: str) -> DataError:
-    """Return the error for text that is no time as most others are."""
+    """Return the error for text that is no time, in a column where most is."""
     given = columns.ds_format is not None and "%" in columns.ds_format
     expected = f"times written as {columns.ds_format}" if given else "times such as 2024-01-31 12:00, or whole numbers"
     received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
@@ -359,13 +358,13 @@ def _no_time(source: Source, columns: Columns, others: int, example: str) -> Dat
 
 
 def _number_text(name: str) -> str:
-    """Return the SQL of a column of text without its marks for no value."""
+    """Return the SQL of a column of text without its marks of missing values."""
     column = identifier(name)
     return f"CASE WHEN {column} NOT IN ({', '.join(map(literal, _NO_VALUE))}) THEN {column} END"
 
 
 def _number_type(name: str) -> tuple[str, str]:
-    """Return the SQL of the type that all text of a column is, and of an example where it has decimal commas."""
+    """Return the SQL of the type that fits all text of a column, and of an example with a decimal comma."""
     text = _number_text(name)
     whole, number = _reading(text, "BIGINT"), _reading(text, "DOUBLE")
     comma = f"regexp_full_match({text}, {literal(_COMMA)})"

@@ -46,8 +46,8 @@ class Scaler:
             method: `standard`, or `none` for the identity.
 
         Returns:
-            The scaler, with `loc` and `scale` of shape `[F]`. A feature that is constant up to rounding keeps
-            scale 1 (only its level is taken away), so that no noise is blown up.
+            The scaler, with `loc` and `scale` of shape `[F]`. A feature that is constant up to rounding has scale 1, so
+            that its noise is not amplified.
 
         Raises:
             SpecError: The scale's name is unknown.
@@ -96,26 +96,26 @@ class Scaler:
         return type(self)(self.loc[list(indices)], self.scale[list(indices)])
 
 
-# Scaled values beyond this are cut off, so that squares of them stay inside single precision.
+# Scaled values are clipped to this magnitude, so that their squares stay inside single precision.
 LARGEST = 1e15
 
 
-# A deviation below this share of the magnitude is rounding, not signal: a few units in the last place of a double, so
-# that a variation of 10 at a level of 1e15 still is one.
+# A deviation below this fraction of the magnitude is rounding: a few units in the last place of a double, so that a
+# variation of 10 at a level of 1e15 still is signal.
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
-# A constant series gets this share of its level as its scale: its forecasts stay near the level, and a later change of
-# level is still of a size that a network can read.
+# Scale of a constant series, as a fraction of its level: its forecasts stay near the level, and a network can
+# still read a later change of level.
 CONSTANT_SCALE = 0.01
 
 
-# The unit of `log`, as a share of a series' mean magnitude: logarithms of smaller values would be mostly noise.
+# The unit of `log`, as a fraction of a series' mean magnitude: logarithms of smaller values would be mostly noise.
 LEAST_SHARE = 0.01
 
 
 LOGARITHMS = ("log1p", "log")
-# A larger logarithm is that of no number of double precision.
+# Larger logarithms have no finite exponential in double precision.
 LARGEST_LOGARITHM = 700.0
 
 
@@ -151,13 +151,13 @@ class SeriesScaler:
             values: Series laid end to end, `[rows, D]`.
             ends: End of each series, `[N]`; none is empty.
             stops: Number of rows of each series to learn from, `[N]`.
-            method: `standard` (mean and deviation), `robust` (median and interquartile range), `minmax` (least value
-                and range), `mean` (zero and mean magnitude), `log1p` (`standard` after `log(1 + x)`), `log` (the same
-                with a hundredth of the mean magnitude in place of the 1) or `none`.
+            method: `standard`: mean and deviation; `robust`: median and interquartile range; `minmax`: least value and
+                range; `mean`: zero and mean magnitude; `log1p`: `standard` after `log(1 + x)`; `log`: the same with a
+                hundredth of the mean magnitude in place of the 1; or `none`.
 
         Returns:
             The scaler. A constant series has its level as loc and a hundredth of it as scale (1 at zero); one without
-            values is left as it is.
+            values stays unscaled.
 
         Raises:
             SpecError: The scale's name is unknown.
@@ -190,10 +190,10 @@ class SeriesScaler:
             stops: Number of rows of each to learn from, `[N]`.
             method: As for `fit`.
         """
-        parts = []
+        scalers = []
         for series, values in store.batches():
-            parts.append(cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method))
-        return cls.concat(parts)
+            scalers.append(cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method))
+        return cls.concat(scalers)
 
     def take(self, places: Any) -> Self:
         """Return the scaler of some of the series, in this order.
@@ -201,16 +201,16 @@ class SeriesScaler:
         Args:
             places: Numbers of the series, or another index of `loc`.
         """
-        return type(self)(*(None if each is None else each[places] for each in self._parts))  # type: ignore[arg-type]
+        return type(self)(*(None if a is None else a[places] for a in self._arrays))  # type: ignore[arg-type]
 
     @classmethod
-    def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the scaler of the series of several ones, one after another.
+    def concat(cls, scalers: Sequence[Self]) -> Self:
+        """Return the scaler of the series of several scalers, one after another.
 
         Args:
-            parts: The scalers, at least one.
+            scalers: The scalers, at least one.
         """
-        columns = zip(*(part._parts for part in parts), strict=True)
+        columns = zip(*(scaler._arrays for scaler in scalers), strict=True)
         return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))  # type: ignore
 
     def where(self, chosen: Array, other: Self) -> Self:
@@ -220,11 +220,11 @@ class SeriesScaler:
             chosen: A mask of the series, `[N]`.
             other: The other scaler.
         """
-        pairs = zip(self._parts, other._parts, strict=True)
+        pairs = zip(self._arrays, other._arrays, strict=True)
         return type(self)(*(None if a is None else np.where(chosen[:, None], a, b) for a, b in pairs))  # type: ignore
 
     @property
-    def _parts(self) -> tuple[Array, Array, Array | None]:
+    def _arrays(self) -> tuple[Array, Array, Array | None]:
         return self.loc, self.scale, self.unit
 
     def transform(self, values: Array) -> Array:
@@ -264,7 +264,7 @@ def _namespace(values: Any) -> Any:
 
 
 def _logarithm(values: Any, unit: Any) -> Any:
-    # A negative value, of which training rows had none, is mapped as far below zero as its magnitude above.
+    # A negative value, of which training rows had none, becomes minus the logarithm of its magnitude.
     xp = _namespace(values)
     return xp.sign(values) * _log1p(xp.abs(values) / unit)
 
@@ -289,14 +289,14 @@ def _as_cube(statistic: Any, values: Any) -> Any:
 class Rows:
     """Rows of series that lie end to end, and statistics of each series, column by column; NaN is missing.
 
-    Those of another library are a subclass, such as one that records operators.
+    Rows of another library are a subclass, such as one that records operators.
 
     Args:
         values: The values, `[rows, D]`.
         ends: End of each series, `[N]`.
 
     Attributes:
-        count: How many values of each series are known.
+        count: Number of known values of each series.
     """
 
     def __init__(self, values: Array, ends: Array) -> None:
@@ -366,7 +366,7 @@ class Rows:
     def power(self) -> Any:
         """A power of two, about the largest magnitude; `None` where squares need none.
 
-        Squares of values that were divided by it are inside the range of floats, and no digit is lost.
+        Squares of values divided by it are inside the range of floats, and no digit is lost.
         """
         return power_of_two(_positive(self.level))
 
@@ -376,7 +376,7 @@ def _standard(rows: Rows) -> tuple[Any, Any]:
     values = rows.values if power is None else rows.values / rows.each(power)
     rough = rows.mean(values)
     rest = values - rows.each(rough)
-    # The rounding of a sum of large values is found in the sum of the small rests.
+    # The rounding of a sum of large values shows in the sum of the small rests.
     shift = rows.mean(rest)
     loc, scale = rough + shift, xp.sqrt(rows.mean(xp.square(rest - rows.each(shift))))
     return _unless_constant(rows, *((loc, scale) if power is None else (loc * power, scale * power)))
@@ -387,9 +387,9 @@ def _robust(rows: Rows) -> tuple[Any, Any]:
     low, middle, high = rows.quantiles(0.25, 0.5, 0.75)
     scale = high - low
     # Where a series is mostly constant, such as intermittent demand, the deviation is the scale.
-    still = scale <= ROUNDING * xp.abs(middle)
-    if xp is not np or still.any():
-        scale = xp.where(still, _standard(rows)[1], scale)
+    is_constant = scale <= ROUNDING * xp.abs(middle)
+    if xp is not np or is_constant.any():
+        scale = xp.where(is_constant, _standard(rows)[1], scale)
     return _unless_constant(rows, middle, scale)
 
 

@@ -1,4 +1,4 @@
-"""Statistics that are learnt from some series at a time and merged, with the same result as from all at once."""
+"""Statistics of series that can be merged: moments of features, and how swings grow with the level."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from seqcast.data.series.store import positions_of
 from seqcast.runtime import Array
 
-# A swing below this share of the level is rounding, not signal.
+# A swing below this fraction of the level is rounding, not signal.
 ROUNDING = 1e-9
-# Share of zeros up to which logarithms are a scale.
+# Fraction of zeros up to which logarithms are a scale.
 MOST_ZEROS = 0.1
 # Series with fewer seasons are left out.
 LEAST_SEASONS = 3
@@ -33,12 +33,12 @@ class Moments:
         magnitude: The power of two at or below the largest magnitude, `[F]`; 1 where all values are zero.
         mean: Mean, `[F]`.
         squares: Sum of squared deviations from the mean, `[F]`.
-        rounding: Share of the mean below which a deviation is rounding of the values' own precision.
+        rounding: Fraction of the mean below which a deviation is rounding of the values' own precision.
 
     Example:
         >>> whole = Moments.of(np.array([[1.0], [3.0], [5.0]]))
-        >>> parts = Moments.of(np.array([[1.0]])).merge(Moments.of(np.array([[3.0], [5.0]])))
-        >>> round((whole.mean * whole.magnitude).item(), 9), round((parts.mean * parts.magnitude).item(), 9)
+        >>> merged = Moments.of(np.array([[1.0]])).merge(Moments.of(np.array([[3.0], [5.0]])))
+        >>> round((whole.mean * whole.magnitude).item(), 9), round((merged.mean * merged.magnitude).item(), 9)
         (3.0, 3.0)
     """
 
@@ -62,7 +62,7 @@ class Moments:
         magnitude = power_of_two(np.where(magnitude > 0, magnitude, 1.0))
         least = np.maximum(count, 1.0)
         rough = _sum(lambda block: block / magnitude, flat) / least
-        # The rounding of a sum of large values is found in the sum of the small rests.
+        # The rounding of a sum of large values shows in the sum of the small rests.
         shift = _sum(lambda block: block / magnitude - rough, flat) / least
         squares = _sum(lambda block: (block / magnitude - rough - shift) ** 2, flat)
         return cls(count, magnitude, rough + shift, squares, rounding)
@@ -93,12 +93,13 @@ class Moments:
 
 @dataclass(frozen=True)
 class LevelSwings:
-    """How the swings of series grow with their level: a regression within series, over all of them.
+    """Growth of the swings of series with their level: a regression within series, over all of them.
 
     Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's deviation is
     regressed on that of its mean, both less their mean over the series. At a slope of 0 deviations are the same at
-    every level, at 1 they are a share of it, which logarithms make the same. Where more than a tenth of the values are
-    zero, as in intermittent demand, logarithms are no scale: they would make the step from 0 to 1 the largest of all.
+    every level, at 1 they are proportional to it, which logarithms make constant. Where more than a tenth of the values
+    are zero, as in intermittent demand, logarithms are no scale: they would make the step from 0 to 1 the largest of
+    all.
 
     Args:
         products: Sum of the products of both.
@@ -121,7 +122,7 @@ class LevelSwings:
         Args:
             values: Series of values >= 0 laid end to end, `[rows, D]`; NaN where one is missing.
             ends: End of each series, `[N]`.
-            stops: Number of rows of each series to look at, `[N]`.
+            stops: Number of rows of each series to read, `[N]`.
             season_length: Steps of a season.
         """
         steps = season_length if season_length > 1 else 10

@@ -53,7 +53,7 @@ class SeriesStore(Protocol):
 
 
 class SeriesLayout:
-    """Where series begin and end among all rows, by their `ids` and `ends`; a base of stores."""
+    """Starts and ends of series among all rows, by their `ids` and `ends`; a base of stores."""
 
     ids: tuple[Any, ...]
     ends: Array
@@ -76,7 +76,7 @@ class SeriesLayout:
         return {name: place for place, name in enumerate(self.ids)}
 
     def places(self, names: Iterable[Any]) -> Array:
-        """Return the number of each series by name, -1 for names that are not there.
+        """Return the number of each series by name, -1 for unknown names.
 
         Args:
             names: Names of series.
@@ -158,10 +158,10 @@ class InMemoryStore(SeriesLayout):
 
 
 def starts_of(ends: Array) -> Array:
-    """Return where each series begins, from where it ends.
+    """Return the start of each series, from the ends.
 
     Args:
-        ends: Where each series ends.
+        ends: End of each series.
 
     Example:
         >>> starts_of(np.array([3, 5]))
@@ -171,10 +171,10 @@ def starts_of(ends: Array) -> Array:
 
 
 def positions_of(ends: Array) -> Array:
-    """Return the position of each row in its series, from where the series end, `[rows]`.
+    """Return the position of each row in its series, from the ends, `[rows]`.
 
     Args:
-        ends: Where each series ends.
+        ends: End of each series.
 
     Example:
         >>> positions_of(np.array([3, 5]))
@@ -188,7 +188,7 @@ def positions_of(ends: Array) -> Array:
 
 
 class ArrayCache:
-    """Arrays that were used last, up to a number of bytes; threads may share it.
+    """A cache of the arrays that were used last, up to a number of bytes; threads may share it.
 
     Args:
         most_bytes: Size of the cache. One array alone may be larger.
@@ -213,7 +213,7 @@ class ArrayCache:
 
         Args:
             key: Its key.
-            make: Makes it.
+            make: Makes the array.
         """
         with self._lock:
             if key in self._arrays:
@@ -240,16 +240,16 @@ class ArrayCache:
 class ShardedStore(SeriesLayout):
     """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
 
-    A series lies wholly in one shard. What is read stays in memory as long as the cache has room.
+    A series lies wholly in one shard. Shards that were read stay in memory as long as the cache has room.
 
     Args:
         ids: One name a series.
         ends: Position after each series' last row among the rows of all series of this store, `[N]`.
         paths: The shards, arrays that `numpy.save` wrote, `[rows, C]`.
         shard_ends: Number of rows of each shard and of all before it.
-        first_rows: Where each series begins among the rows of all shards, `[N]`.
+        first_rows: First row of each series among those of all shards, `[N]`.
         width: Number of columns.
-        cache: What is in memory.
+        cache: The shards in memory.
         complete: Whether no value is missing.
 
     Example:
@@ -305,7 +305,7 @@ class ShardedStore(SeriesLayout):
         return values.reshape(*rows.shape, self.width)
 
     def _owner(self, rows: Array) -> Array:
-        """Return the shard of each row of those of all shards."""
+        """Return the shard of each row, numbered over all shards."""
         return np.searchsorted(self.shard_ends, rows, side="right")
 
     def batches(self) -> Iterator[tuple[Array, Array]]:

@@ -1,4 +1,4 @@
-"""What happens to series on their way into a table: mixtures, reversal, wandering, growth, caps, rounding, gaps."""
+"""Augmentations of synthetic series: mixtures, reversal, wandering, growth, caps, rounding, gaps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Generator = np.random.Generator
 
 
 def mixed(rng: Generator, values: Array, share: float) -> Array:
-    """Put weighted sums of two or three standardised series in the place of some (TSMixup).
+    """Replace some series by weighted sums of two or three standardised ones (TSMixup).
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of those that are replaced.
+        share: Fraction of those that are replaced.
 
     Returns:
         The series.
@@ -37,12 +37,12 @@ def mixed(rng: Generator, values: Array, share: float) -> Array:
 
 
 def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some series round, so that their last step is the first.
+    """Reverse some series, so that their last step is the first.
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
 
     Example:
         >>> reversed_in_time(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
@@ -52,12 +52,12 @@ def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
 
 
 def negated(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some series upside down, so that what rises is as frequent as what falls.
+    """Negate some series, so that falls are as frequent as rises.
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
 
     Example:
         >>> negated(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
@@ -72,7 +72,7 @@ def modulated(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     n, length = values.shape
     waves = np.arange(length) / length * rng.uniform(0.2, 3.0, (n, 1)) + rng.random((n, 1))
@@ -91,7 +91,7 @@ def wandering(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     n, length = values.shape
     level = _standardised(autoregressed(rng.normal(size=(n, length)), 1.0 - amounts(rng, n, 0.002, 0.5)[:, 0]))
@@ -100,14 +100,14 @@ def wandering(rng: Generator, values: Array, share: float) -> Array:
 
 
 def rising(rng: Generator, values: Array, share: float) -> Array:
-    """Turn some of the series upside down that end lower than they begin.
+    """Negate some of the series that end lower than they begin.
 
     Ends are the means of a quarter.
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
 
     Example:
         >>> rising(np.random.default_rng(0), np.array([[4.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 4.0]]), 1.0).tolist()
@@ -125,7 +125,7 @@ def growing(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     rise = amounts(rng, len(values), 0.3, 10.0) * values.std(axis=1, keepdims=True)
     line = np.linspace(0.0, 1.0, values.shape[1]) * rise
@@ -141,7 +141,7 @@ def with_longer_season(rng: Generator, values: Array, season: Season, share: flo
         rng: The generator.
         values: Series, `[N, L]`.
         season: Their season.
-        share: Share of those that are changed.
+        share: Fraction of those that are changed.
 
     Returns:
         The series.
@@ -156,14 +156,14 @@ def with_longer_season(rng: Generator, values: Array, season: Season, share: flo
 
 
 def exponentiated(rng: Generator, values: Array, share: float) -> Array:
-    """Put the exponentials of some series, standardised and multiplied by .03 to .8, in their place.
+    """Replace some series by their exponentials, standardised and multiplied by .03 to .8.
 
     Their variation grows with their level, and they are positive.
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     size = amounts(rng, len(values), 0.03, 0.8)
     grown = np.exp(np.clip(_standardised(values) * size, -6.0, 6.0))
@@ -171,12 +171,12 @@ def exponentiated(rng: Generator, values: Array, share: float) -> Array:
 
 
 def censored(rng: Generator, values: Array, share: float) -> Array:
-    """Cut some series off above or below one of their own quantiles, as full shelves and empty ones do.
+    """Clip some series above or below one of their own quantiles, as full shelves and empty ones do.
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     ranked = np.sort(values, axis=1)
 
@@ -196,7 +196,7 @@ def quantised(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     spread = np.ptp(values, axis=1, keepdims=True)
     step = np.maximum(spread, 1e-9) / amounts(rng, len(values), 3.0, 300.0)
@@ -221,7 +221,7 @@ def with_outliers(rng: Generator, values: Array, share: float) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     hit = (rng.random(values.shape) < 0.02) & chance(rng, len(values), share)[:, None]
     sizes = rng.normal(size=values.shape) * 6 * values.std(axis=1, keepdims=True)
@@ -231,13 +231,13 @@ def with_outliers(rng: Generator, values: Array, share: float) -> Array:
 def with_gaps(rng: Generator, values: Array, share: float) -> Array:
     """Leave out values of some series; NaN is missing.
 
-    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as what is closed at
-    night or on Sundays. At least half of each series stays.
+    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as shops do at night
+    or on Sundays. At least half of each series stays.
 
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        share: Share of the series that are changed.
+        share: Fraction of the series that are changed.
     """
     n, length = values.shape
     single = rng.random((n, length)) < rng.uniform(0.0, 0.25, (n, 1))

@@ -61,20 +61,20 @@ FAMILIES: Mapping[str, Family] = {
 }
 """The families by name."""
 
-# Season lengths and how often a batch has each: none, quarters, a week of work, weeks, months, days, half-hours, years
-# of weeks, quarter-hours; and any others, 0.
+# Season lengths and their frequency among batches: none, quarters, a week of work, weeks, months, days, half-hours,
+# years of weeks, quarter-hours; and any others, 0.
 SEASONS = {1: 0.2, 4: 0.1, 5: 0.03, 7: 0.12, 12: 0.16, 24: 0.14, 48: 0.04, 52: 0.04, 96: 0.05, 0: 0.12}
 
 
 LONGEST_SEASON = 672
 
 
-# How often a batch is drawn at a finer step, of which every second, third or fourth value is taken; never of what is
-# slow, and of seasons that are longer than others then.
+# Frequency of batches at a finer step, of which every second, third or fourth value is taken; never with slow seasons,
+# nor with seasons that would be longer than the longest.
 THINNED = {1: 0.88, 2: 0.06, 3: 0.03, 4: 0.03}
 
 
-# Seasons of what is measured by years, quarters, months and weeks, which grows more often than it shrinks.
+# Seasons of yearly, quarterly, monthly and weekly values, which grow more often than they shrink.
 SLOW = (1, 4, 12, 52)
 
 
@@ -125,7 +125,7 @@ class SyntheticBatch:
     Args:
         values: The series, `[N, L]`; NaN is missing.
         season: Their season.
-        families: Name of the family of each, `[N]`; of a mixture, that of the series whose place it took.
+        families: Name of the family of each, `[N]`; of a mixture, that of the series that it replaced.
     """
 
     values: Array
@@ -140,12 +140,12 @@ class SyntheticSeries:
     Args:
         seed: The seed.
         length: Steps of each series, `L`.
-        weights: Share of each family in every batch, by name; `None` gives all of `FAMILIES` the same.
-        seasons: How often a batch has each season length; the length 0 stands for one that is drawn from 2 to 672.
-        gaps: Share of the series with missing values.
+        weights: Weight of each family in every batch, by name; `None` gives all of `FAMILIES` the same.
+        seasons: Frequency of each season length among batches; the length 0 stands for one that is drawn from 2 to 672.
+        gaps: Fraction of the series with missing values.
 
     Raises:
-        SpecError: A family is unknown, or no share is above 0.
+        SpecError: A family is unknown, or no weight is above 0.
 
     Example:
         >>> series = SyntheticSeries(seed=0, length=60)
@@ -165,10 +165,10 @@ class SyntheticSeries:
         for name in self.weights or {}:
             if name not in FAMILIES:
                 raise unknown_name("weights", name, FAMILIES)
-        for argument, shares in (("weights", self._weights), ("seasons", self.seasons)):
-            if min(shares.values(), default=-1) < 0 or not sum(shares.values()) > 0:
-                expected = "shares of 0 or more, one above 0"
-                raise SpecError(argument, expected=expected, received=repr(shares), hint="Raise one.")
+        for argument, weights in (("weights", self._weights), ("seasons", self.seasons)):
+            if min(weights.values(), default=-1) < 0 or not sum(weights.values()) > 0:
+                expected = "weights of 0 or more, one above 0"
+                raise SpecError(argument, expected=expected, received=repr(weights), hint="Raise one.")
 
     @property
     def _weights(self) -> Mapping[str, float]:
@@ -184,7 +184,7 @@ class SyntheticSeries:
         rng = np.random.default_rng([self.seed, number])
         season = self._season(rng)
         families = _stratified(rng, self._weights, n)
-        step = int(rng.choice(list(THINNED), p=_shares(THINNED)))
+        step = int(rng.choice(list(THINNED), p=_probabilities(THINNED)))
         if season.length in SLOW or step * season.length > LONGEST_SEASON:
             step = 1
         finer = Season(season.length * step, None if season.longer is None else season.longer * step)
@@ -195,12 +195,12 @@ class SyntheticSeries:
         return SyntheticBatch(self._changed(rng, values, families, season), season, families)
 
     def _season(self, rng: np.random.Generator) -> Season:
-        length = int(rng.choice(list(self.seasons), p=_shares(self.seasons)))
+        length = int(rng.choice(list(self.seasons), p=_probabilities(self.seasons)))
         if length == 0:
             length = int(np.exp(rng.uniform(np.log(2.0), np.log(LONGEST_SEASON + 1.0))))
             several = length * int(rng.integers(2, 13))
             return Season(length, several if several <= LONGEST_SEASON and rng.random() < 0.5 else None)
-        # Of series whose season has a usual longer one, most get it.
+        # Most series get the usual longer season, where there is one.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 
     def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any], season: Season) -> Array:
@@ -211,13 +211,13 @@ class SyntheticSeries:
         values = change.with_outliers(rng, values, 0.08)
         values = change.censored(rng, values, 0.04)
         values = change.quantised(rng, values, 0.08)
-        # Units: of any size, with a level that may be far from zero.
+        # Units of any size.
         values = values * amounts(rng, len(values), 1e-2, 1e4)
         return change.with_gaps(rng, values, self.gaps)
 
 
 def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Array:
-    """Return series with what happens to those that may be negative."""
+    """Return series after the augmentations of those that may be negative."""
     values = change.modulated(rng, change.negated(rng, values, 0.3), 0.1)
     if season.length not in SLOW:
         values = change.wandering(rng, values, 0.6)
@@ -227,14 +227,14 @@ def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Arr
     return change.exponentiated(rng, values, 0.4)
 
 
-def _shares(weights: Mapping[Any, float]) -> Array:
-    shares = np.array(list(weights.values()), dtype=float)
-    return np.asarray(shares / shares.sum())
+def _probabilities(weights: Mapping[Any, float]) -> Array:
+    values = np.array(list(weights.values()), dtype=float)
+    return np.asarray(values / values.sum())
 
 
 def _stratified(rng: np.random.Generator, weights: Mapping[str, float], n: int) -> npt.NDArray[Any]:
-    """Return the name of the family of each of `n` series, in shares that are as even as whole numbers allow."""
-    exact = n * _shares(weights)
+    """Return the name of the family of each of `n` series, as near to the weights as whole numbers allow."""
+    exact = n * _probabilities(weights)
     counts = np.floor(exact + 1e-9).astype(int)
     rest = np.maximum(exact - counts, 0.0)
     if left := n - int(counts.sum()):

@@ -1,4 +1,4 @@
-"""What families of synthetic series are made of: seasons and their patterns, noise, sizes, autoregressions."""
+"""Components of synthetic series: seasons and their patterns, noise, sizes, autoregressions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Season:
 
     @classmethod
     def of(cls, length: int) -> Season:
-        """Return the season with the longer one that data with it often have.
+        """Return the season with its usual longer one.
 
         Args:
             length: Steps of the season.
@@ -55,7 +55,7 @@ class Season:
 
 
 def chance(rng: Generator, n: int, share: float) -> npt.NDArray[np.bool_]:
-    """Return for each of `n` series whether something with a probability of `share` is so.
+    """Return a mask of `n` series, each of which is true with probability `share`.
 
     Args:
         rng: The generator.
@@ -155,7 +155,7 @@ def of_half(rng: Generator, n: int, most: float) -> Array:
 
 
 def smoothed(patterns: Array, steps: int) -> Array:
-    """Return the moving average of patterns over some steps, as if they went on, `[n, length]`.
+    """Return the moving average of patterns over some steps, as if they repeated, `[n, length]`.
 
     Args:
         patterns: Patterns of a season, `[n, steps]`.
@@ -180,19 +180,19 @@ def persistent_noise(rng: Generator, n: int, length: int) -> Array:
         n: Number of series.
         length: Steps of each.
     """
-    kept = rng.uniform(0.0, 0.98, n) * chance(rng, n, 0.5)
-    shocks = noise(rng, n, BURN_IN + length) * np.sqrt(1 - kept**2)[:, None]
-    return autoregressed(shocks, kept)[:, BURN_IN:]
+    persistence = rng.uniform(0.0, 0.98, n) * chance(rng, n, 0.5)
+    shocks = noise(rng, n, BURN_IN + length) * np.sqrt(1 - persistence**2)[:, None]
+    return autoregressed(shocks, persistence)[:, BURN_IN:]
 
 
 def autoregressed(shocks: Array, *gains: Array) -> Array:
-    """Return what goes on from zeros as `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`.
+    """Return the autoregression from zeros `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`.
 
     Args:
         shocks: Shocks, `[n, length]`.
         *gains: Gains of one step before, two steps before and so on, `[n]` each.
     """
-    from scipy.signal import lfilter  # takes a second to import, and who forecasts draws nothing
+    from scipy.signal import lfilter  # takes a second to import, and forecasts draw nothing
 
     poles = np.stack([np.ones(len(shocks)), *(-gain for gain in gains)], axis=1)
     filtered = [lfilter([1.0], own, line) for own, line in zip(poles, shocks, strict=True)]

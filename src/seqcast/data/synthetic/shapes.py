@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
 
-# Series that share a kernel: to draw another one costs what a kernel's factor does.
+# Series that share a kernel, since factoring a kernel takes most of the time.
 SERIES_A_KERNEL = 4
 
 
@@ -47,13 +47,13 @@ def sines(rng: Generator, n: int, length: int, season: Season) -> Array:
     Source: Luke Tonin's Keras encoder-decoder, whose data are sums of two sines.
     """
     terms = 4
-    there = np.arange(terms) < rng.integers(1, terms + 1, (n, 1))
+    present = np.arange(terms) < rng.integers(1, terms + 1, (n, 1))
     free = np.exp(rng.uniform(np.log(3.0), np.log(200.0), (n, terms)))
     harmonic = max(season.length, 2) / np.arange(1, terms + 1)
     tuned = chance(rng, n, 0.5)[:, None] & (harmonic >= 2)
     periods = np.where(tuned, harmonic, free)[:, :, None]
     phases = rng.uniform(0, 2 * np.pi, (n, terms, 1))
-    amplitudes = rng.uniform(0.1, 1.0, (n, terms)) * there
+    amplitudes = rng.uniform(0.1, 1.0, (n, terms)) * present
     waves = np.sin(2 * np.pi * np.arange(length) / periods + phases)
     return np.asarray(np.einsum("nk,nkt->nt", amplitudes, waves))
 
@@ -163,7 +163,7 @@ def saturating_growth(rng: Generator, n: int, length: int, season: Season) -> Ar
 
 
 def calendar_effects(rng: Generator, n: int, length: int, season: Season) -> Array:
-    """Draw what calendars do: months of 28 to 31 days, days of the week that fall into them, holidays that move.
+    """Draw calendar effects: months of 28 to 31 days, days of the week that fall into them, holidays that move.
 
     Where the season has 12 steps (or 4), steps are months (or quarters) from a random year on and sum a week of days;
     otherwise steps are days with a week, an end of the month and holidays once a year. With another season, it is
@@ -197,7 +197,7 @@ def calendar_effects(rng: Generator, n: int, length: int, season: Season) -> Arr
     values = week[:, _weekdays(days)] * (1 + month[:, _months(days)]) + rng.normal(size=(n, 1)) * 0.3 * end
     year = (days - days.astype("datetime64[Y]")).astype(int)
     for _ in range(3):
-        # Of most the day of the year, of a third the same day of a week, which moves by a few days.
+        # Most holidays keep to a day of the year, a third to a day of a week, which moves by a few days.
         day, drift = rng.integers(0, 360, (n, 1)), np.where(chance(rng, n, 0.3)[:, None], 7, 1)
         holiday = ((year[None] - day) // drift == 0) & ((drift == 1) | (_weekdays(days)[None] == day % 7))
         values = values + holiday * rng.normal(size=(n, 1)) * 1.5
@@ -243,7 +243,7 @@ def bounded(rng: Generator, n: int, length: int, season: Season) -> Array:
 
 
 def clipped_season(rng: Generator, n: int, length: int, season: Season) -> Array:
-    """Draw what is zero for a part of each season, as light is at night and rain in summer, under changing cover.
+    """Draw series that are zero for some of each season, as light is at night and rain in summer, under changing cover.
 
     Args:
         rng: The generator.
@@ -271,7 +271,7 @@ def clipped_season(rng: Generator, n: int, length: int, season: Season) -> Array
 
 
 def pulses(rng: Generator, n: int, length: int, season: Season) -> Array:
-    """Draw what is switched on and off: steps, ramps, trapezoids and spikes, at the season's pace or at any.
+    """Draw loads that switch on and off: steps, ramps, trapezoids and spikes, at the season's pace or at any.
 
     Args:
         rng: The generator.
@@ -305,7 +305,7 @@ def pulses(rng: Generator, n: int, length: int, season: Season) -> Array:
 
 
 def waves(rng: Generator, n: int, length: int, season: Season) -> Array:
-    r"""Draw growth in waves: up to five outbreaks that rise and fall, or, for half of the series, all that there were.
+    r"""Draw growth in waves: up to five outbreaks that rise and fall, or, for half of the series, their running sum.
 
     .. math:: x_t = \sum_k h_k\, \operatorname{sech}^2 \frac{t - c_k}{w_k}
 
@@ -313,7 +313,7 @@ def waves(rng: Generator, n: int, length: int, season: Season) -> Array:
         rng: The generator.
         n: Number of series.
         length: Steps of each.
-        season: Their season, in which half of the series are reported.
+        season: Their season, which half of the series show.
 
     Returns:
         The series, `[n, length]`.
@@ -323,13 +323,13 @@ def waves(rng: Generator, n: int, length: int, season: Season) -> Array:
     """
     centres = rng.uniform(-0.1, 1.2, (n, 5, 1)) * length
     widths = np.exp(rng.uniform(np.log(3.0), np.log(max(4.0, length / 6)), (n, 5, 1)))
-    there = np.arange(5) < rng.integers(1, 6, (n, 1))
-    heights = rng.exponential(size=(n, 5)) * there + 1e-3
+    present = np.arange(5) < rng.integers(1, 6, (n, 1))
+    heights = rng.exponential(size=(n, 5)) * present + 1e-3
     distance = np.clip((np.arange(length) - centres) / widths, -30, 30)
     values = np.einsum("nk,nkt->nt", heights, 1 / np.cosh(distance) ** 2)
-    everything = of_unit_deviation(values.cumsum(axis=1))
+    running_sum = of_unit_deviation(values.cumsum(axis=1))
     reported = 1 + rng.uniform(0.0, 0.5, (n, 1)) * half_with_season(rng, n, length, season)
-    return np.where(chance(rng, n, 0.5)[:, None], everything, values * np.maximum(reported, 0.0))
+    return np.where(chance(rng, n, 0.5)[:, None], running_sum, values * np.maximum(reported, 0.0))
 
 
 def gaussian_process(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -381,7 +381,7 @@ def composed_kernel(rng: Generator, length: int, season: Season) -> Array:
 
 def _simple_kernel(rng: Generator, length: int, season: Season) -> Array:
     steps = np.arange(length) / length
-    name = str(rng.choice(["constant", "linear", "smooth", "rough", "quadratic", "season", "noise"], p=_SHARES))
+    name = str(rng.choice(["constant", "linear", "smooth", "rough", "quadratic", "season", "noise"], p=_PROBABILITIES))
     if name == "linear":
         centred = steps - rng.random()
         return 4 * np.outer(centred, centred)
@@ -394,7 +394,7 @@ def _simple_kernel(rng: Generator, length: int, season: Season) -> Array:
 
 
 def _covariance(rng: Generator, name: str, distance: Array, season: Season) -> Array:
-    """Return the covariance of steps at some distances, in shares of the length."""
+    """Return the covariance of steps at some distances, in fractions of the length."""
     if name == "constant":
         return np.ones(len(distance))
     if name == "noise":
@@ -413,4 +413,4 @@ def _covariance(rng: Generator, name: str, distance: Array, season: Season) -> A
     return (1 + (distance / scale) ** 2 / (2 * mixture)) ** -mixture
 
 
-_SHARES = (0.05, 0.15, 0.15, 0.1, 0.15, 0.3, 0.1)
+_PROBABILITIES = (0.05, 0.15, 0.15, 0.1, 0.15, 0.3, 0.1)

@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
 
-# Relative errors beyond this would turn the sign of a multiplicative series.
+# Relative errors beyond this would change the sign of a multiplicative series.
 LARGEST_RELATIVE = 0.6
 
 
@@ -39,7 +39,7 @@ LARGEST_LOG = 6.0
 def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -> Array:
     r"""Draw from state space models of exponential smoothing, ETS(A|M, N|A|Ad|M|Md, N|A|M).
 
-    With additive errors, level `l`, trend `b` and season `s` go on from the error `ε`,
+    With additive errors, level `l`, trend `b` and season `s` change by the error `ε`,
 
     .. math:: y_t = l + φ b + s + ε, \quad l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε,
 
@@ -70,7 +70,7 @@ def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -
     steepness = amounts(rng, n, 0.003, 0.5) if season.length > 1 else amounts(rng, n, 0.01, 2.0)
     slope = rng.normal(size=n) * steepness[:, 0] * chance(rng, n, 0.8)
     patterns = pattern(rng, n, season.length) * (amounts(rng, n, 0.1, 6.0) * chance(rng, n, 0.9)[:, None])
-    # Of products everything is the logarithm of a factor, a tenth as large.
+    # Products are sums of the logarithms of their factors, a tenth as large.
     relative = np.where(multiplicative, 0.1, 1.0)
     additive = ~multiplicative
     level = np.where(multiplicative, rng.normal(size=n), 3 * rng.normal(size=n))
@@ -123,8 +123,8 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
 
     .. math:: x_t = ρ x_{t-1} + μ + d_t, \qquad d_t = φ d_{t-1} + ε_t + θ ε_{t-1}
 
-    Most have a positive `φ`: what rises goes on rising for a while. Of years, quarters and months, `ρ` is 1; of others,
-    such as days and hours, it is less for six series of ten, which return to a level and have no drift.
+    Most have a positive `φ`: a rise continues for a while. Of years, quarters and months, `ρ` is 1; of others, such as
+    days and hours, it is less for six series of ten, which return to a level and have no drift.
 
     Args:
         rng: The generator.
@@ -144,8 +144,8 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
     changes = of_unit_deviation(autoregressed(errors, persistence)[:, BURN_IN:])
     returns = chance(rng, n, 0.0 if season.length in WITHOUT_RETURN else 0.6)[:, None]
     changes += rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 2.0) * (chance(rng, n, 0.7)[:, None] & ~returns)
-    kept = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
-    values = autoregressed(changes, kept[:, 0])
+    gain = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
+    values = autoregressed(changes, gain[:, 0])
     seasonal = repeat(rng, pattern(rng, n, season.length), length)
     seasonal *= amounts(rng, n, 0.3, 10.0) * chance(rng, n, 0.7)[:, None]
     observed = noise(rng, n, length) * amounts(rng, n, 0.05, 1.5) * chance(rng, n, 0.5)[:, None]
@@ -184,7 +184,7 @@ def seasonal_arima(rng: Generator, n: int, length: int, season: Season) -> Array
     values[:, 1:] += gains[1] * shocks[:, :-1]
     values[:, steps:] += seasonal[1] * values[:, :-steps].copy()
     values = autoregressed(values, gains[0][:, 0])
-    # The first season has the variance that all have, since as many as die away would take long to draw.
+    # The first season is given the variance of all others, since a long run-in of seasons would take long to draw.
     values[:, :steps] /= np.sqrt(1 - seasonal[0] ** 2)
     for step in range(steps, before + length):
         values[:, step] += seasonal[0][:, 0] * values[:, step - steps]
@@ -211,7 +211,7 @@ def random_walk(rng: Generator, n: int, length: int, season: Season) -> Array:
         rng: The generator.
         n: Number of series.
         length: Steps of each.
-        season: Their season, which a walk has none of.
+        season: Not used: a walk has none.
 
     Returns:
         The series, `[n, length]`.
@@ -243,16 +243,16 @@ def random_poles(rng: Generator, n: int, length: int, season: Season) -> Array:
 
     Source: Oreshkin et al. 2026, arXiv:2601.00970, section 3, which draws models by the roots of their polynomials.
     """
-    # As long as the slowest of them needs to forget that it began with zeros.
+    # The steps in which the slowest of them forgets its start from zeros.
     before = 3 * BURN_IN
     values = noise(rng, n, before + length)
     for turn in range(3):
         radius = 1 - amounts(rng, n, 0.01, 0.5)[:, 0]
         angle = np.where(chance(rng, n, 0.3), 0.0, 2 * np.pi / amounts(rng, n, 2.5, 200.0)[:, 0])
-        # A pair of poles, one of which passes over the series where it has fewer.
-        there = chance(rng, n, 1.0 if turn == 0 else 0.5)
+        # A pair of poles; half of the series leave out the second and the third one.
+        drawn = chance(rng, n, 1.0 if turn == 0 else 0.5)
         filtered = autoregressed(
-            values, np.where(there, 2 * radius * np.cos(angle), 0.0), np.where(there, -(radius**2), 0.0)
+            values, np.where(drawn, 2 * radius * np.cos(angle), 0.0), np.where(drawn, -(radius**2), 0.0)
         )
         values = of_unit_deviation(filtered)
     return values[:, before:] + half_with_season(rng, n, length, season)
@@ -357,7 +357,7 @@ def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
     .. math:: y_t = z_t\, n_t, \quad P(z_t = 1 \mid z_{t-1}) \in \{p, 1 - q\}, \quad
         n_t \sim \text{Poisson or negative binomial}(λ_t)
 
-    Of a quarter of the series counts are amounts: gamma variables of the same mean.
+    A quarter of the series have amounts in place of counts: gamma variables of the same mean.
 
     Args:
         rng: The generator.

@@ -31,7 +31,7 @@ class NamedWindows(keras.utils.PyDataset):
         raise NotImplementedError
 
     def describe(self, window: int) -> str:
-        """Return what a window is called.
+        """Return the name of a window.
 
         Args:
             window: Number of the window.
@@ -59,7 +59,7 @@ class NamedWindows(keras.utils.PyDataset):
 
 
 class NumberedBatches(NamedWindows):
-    """Batches that are numbered from the first one of a training on, so that where it stands is one number.
+    """Batches that are numbered from the first one of a training on, so that its position is one number.
 
     Args:
         steps: Batches an epoch.
@@ -68,7 +68,7 @@ class NumberedBatches(NamedWindows):
     def __init__(self, steps: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.steps = steps
-        # Where the training stands: number of the first batch of this epoch.
+        # Number of the first batch of this epoch.
         self.position = 0
 
     def batch(self, number: int) -> Batch:
@@ -94,7 +94,7 @@ class Windows(NumberedBatches):
     """Batches of windows for Keras in a seeded order; Keras's own shuffling draws from global generators.
 
     Args:
-        order: Which windows make each batch.
+        order: The windows of each batch.
         teacher_forcing: Whether the inputs hold `target`.
     """
 
@@ -114,7 +114,7 @@ class Windows(NumberedBatches):
             number: Number of the batch, from 0.
         """
         windows, counts = self.order.batch(number)
-        inputs, y, weight = self._taught(windows)
+        inputs, y, weight = self._with_targets(windows)
         return inputs, y, np.where(counts, weight, 0.0).astype(np.float32)
 
     def counted(self, number: int) -> tuple[Array, Batch]:
@@ -124,10 +124,10 @@ class Windows(NumberedBatches):
             number: Number of the batch, from 0.
         """
         windows, counts = self.order.whole_batch(number)
-        return windows[counts], self._taught(windows[counts])
+        return windows[counts], self._with_targets(windows[counts])
 
-    def _taught(self, windows: Array) -> Batch:
-        """Return windows as one batch, with what a decoder reads under teacher forcing."""
+    def _with_targets(self, windows: Array) -> Batch:
+        """Return windows as one batch, under teacher forcing with the targets that a decoder reads."""
         inputs, y, weight = self.gather(windows)
         if self.teacher_forcing:
             inputs["target"] = self.teacher_targets(inputs, y)

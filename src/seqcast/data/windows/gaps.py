@@ -1,4 +1,4 @@
-"""Gaps: filling of missing values, and the naive forecasts that repeat the newest values that are known."""
+"""Gaps: filling of missing values, and the naive forecasts that repeat the newest known values."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: 
 
 
 def filled_by_season(frame: LongFrame, season_length: int) -> Array:
-    """Return the targets with gaps filled by the value whole seasons before; NaN is left where there is none.
+    """Return the targets with gaps filled by the value whole seasons before; NaN stays where there is none.
 
     Args:
         frame: The series.

@@ -1,4 +1,4 @@
-"""The numbers of windows: where each is in its series, and which of them make batch `k` of a training."""
+"""Numbers and order of windows: the place of each in its series, and the windows of batch `k` of a training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WindowIndex:
     Args:
         first: Number of known rows of each series at its first window, `[N]`.
         ends: Number of windows of this and all series before it, `[N]`.
-        without_target: Numbers of windows that are left out, since no target of theirs is known, ascending.
+        without_target: Numbers of windows that are left out, since they have no known target, ascending.
 
     Example:
         >>> index = WindowIndex.of(np.array([6, 4]), context_length=2, horizon=1)
@@ -52,7 +52,7 @@ class WindowIndex:
             horizon: Steps of future, `H`.
             first_target: The earliest position that a target may have in each series; windows whose targets begin
                 before it are left out. `None` leaves none out.
-            stops: How many rows of each series may be used; `None` is all.
+            stops: Number of usable rows of each series; `None` is all.
             pad_short: Whether contexts of series with fewer than `T + H` rows begin before their first row.
         """
         usable = lengths if stops is None else np.minimum(stops, lengths)
@@ -75,7 +75,7 @@ class WindowIndex:
         return np.diff(self.ends, prepend=0) - without
 
     def with_target(self, store: SeriesStore, horizon: int) -> Self:
-        """Return the index without the windows of which no target is known.
+        """Return the index without the windows that have no known target.
 
         Args:
             store: The targets; NaN is missing.
@@ -94,7 +94,7 @@ class WindowIndex:
         return replace(self, without_target=np.concatenate(left_out))
 
     def locate(self, windows: Array) -> tuple[Array, Array]:
-        """Return the series of each window, and how many of its rows are known there.
+        """Return the series of each window, and the number of its known rows.
 
         Args:
             windows: Numbers of the windows, `[B]`.
@@ -102,7 +102,7 @@ class WindowIndex:
         Returns:
             Number of the series and of its known rows, `[B]` each.
         """
-        # Before window k of those that count there are as many others as are left out before it.
+        # The number of a window grows by the number of windows that are left out before it.
         counting = self.without_target - np.arange(len(self.without_target))
         numbers = windows + np.searchsorted(counting, windows, side="right")
         series = self._series(numbers)
@@ -113,10 +113,10 @@ class WindowIndex:
 
 
 class BatchOrder:
-    """The order of windows: which of them make batch `k` of a training, counted from its first batch on.
+    """The order of windows: the windows of batch `k` of a training, counted from its first batch on.
 
     One pass goes over all windows in an order that depends only on the seed and the number of the pass; passes follow
-    one another, however many batches an epoch has. So where a training stands is one number, `k`. Batches of a pass
+    one another, for any number of batches an epoch. So the position of a training is one number, `k`. Batches of a pass
     differ by at most one window and are padded with copies that do not count: one shape, hence one compilation. Sizes
     are rounded up, so that data of nearly the same size, such as those of the next cutoff, share it.
 
@@ -126,10 +126,9 @@ class BatchOrder:
         seed: Seed of the order; `None` keeps the windows in order.
         steps: Batches an epoch; `None` is one pass.
         rank: Number of this process among those that share each batch, from 0.
-        world_size: How many processes share each batch; each one gets as many windows.
-        micro_batches: Equal micro-batches of a batch, of which each process gets as many, a multiple of `world_size`;
-            `None` is one a process. With the same micro-batches batches are the same, however many processes share
-            them.
+        world_size: Number of processes that share each batch equally.
+        micro_batches: Number of equal micro-batches of a batch, a multiple of `world_size`; `None` is one a process.
+            With the same number batches are the same, for any number of processes.
 
     Example:
         >>> order = BatchOrder(5, batch_size=2)
@@ -157,7 +156,7 @@ class BatchOrder:
         self.steps = steps or self.batches_per_pass
         micro_batches = micro_batches or world_size
         micro_batch_size = math.ceil(rounded_size(math.ceil(count / self.batches_per_pass)) / micro_batches)
-        # This process's share of a batch.
+        # Windows of a batch that this process reads.
         self.batch_size = micro_batches // world_size * micro_batch_size
         self._last_pass: tuple[int, Array] | None = None
 
@@ -171,8 +170,8 @@ class BatchOrder:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
         windows, counts = self.whole_batch(number)
-        share = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
-        return windows[share], counts[share]
+        own = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
+        return windows[own], counts[own]
 
     def whole_batch(self, number: int) -> tuple[Array, Array]:
         """Return the windows of a batch that all processes read together; see `batch`.
@@ -199,11 +198,11 @@ class BatchOrder:
 
 
 def check_rank(rank: int, world_size: int) -> None:
-    """Refuse a number that no process has.
+    """Refuse a rank that no process has.
 
     Args:
         rank: Number of a process among those that share each batch, from 0.
-        world_size: How many processes share each batch.
+        world_size: Number of processes that share each batch.
 
     Raises:
         SpecError: It is not below `world_size`.
@@ -230,18 +229,18 @@ def rounded_size(size: int) -> int:
 
 # ---------------------------------------------------------------- series in shards
 
-# So many batches are drawn from the shards that are in memory before others are read: reading them takes a small share
-# of the time, and an epoch that ends early has seen windows of many shards.
+# Batches that are drawn from the shards in memory before others are read. So reading takes little of the time, and an
+# epoch that ends early has seen windows of many shards.
 BATCHES_A_VISIT = 32
 
 
 @dataclass(frozen=True)
 class Shards:
-    """How windows lie in shards.
+    """Windows in shards.
 
     Args:
         counts: Number of windows of each shard, which are numbered shard after shard.
-        at_once: How many shards are in memory at a time.
+        at_once: Number of shards in memory at a time.
     """
 
     counts: Array
@@ -249,25 +248,25 @@ class Shards:
 
 
 class ShardOrder:
-    """The order of windows in shards: which of them make batch `k` of a training, counted from its first batch on.
+    """The order of windows in shards: the windows of batch `k` of a training, counted from its first batch on.
 
     It is shuffled on two levels. A pass over all windows goes in rounds. In each round the shards, in a seeded order,
-    come into memory some at a time, and give an equal share of their windows, which are drawn without replacement and
-    mixed with those of the other shards in memory. So where a training stands is one number, `k`, and the windows of
+    come into memory some at a time, and give an equal fraction of their windows. These are drawn without replacement
+    and mixed with those of the other shards in memory. So the position of a training is one number, `k`. The windows of
     a batch depend on the seed, on `k` and on the list of shards alone.
 
     A batch consists of `micro_batches`, each of which draws from shards of its own, or where there are fewer shards
     from a stretch of one. Processes that share a batch take whole micro-batches, so each reads its own shards, and
-    batches are the same whatever the number of processes.
+    batches are the same for any number of processes.
 
     Args:
-        shards: How the windows lie in shards.
+        shards: The windows in shards.
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order.
         steps: Batches an epoch; `None` is one pass.
         micro_batches: Number of micro-batches of a batch, a multiple of `world_size`; `None` is one a process.
         rank: Number of this process among those that share each batch, from 0.
-        world_size: How many processes share each batch.
+        world_size: Number of processes that share each batch.
 
     Example:
         >>> order = ShardOrder(Shards(np.array([3, 3]), at_once=1), batch_size=3, seed=0)
@@ -304,7 +303,7 @@ class ShardOrder:
         ]
         self._own = slice(rank * micro_batches // world_size, (rank + 1) * micro_batches // world_size)
         self._micro_batch_size = rounded_size(math.ceil(largest / self.batches_per_pass))
-        # This process's share of a batch.
+        # Windows of a batch that this process reads.
         self.batch_size = self._micro_batch_size * len(self._micro_batches[self._own])
 
     def batch(self, number: int) -> tuple[Array, Array]:
@@ -329,7 +328,7 @@ class ShardOrder:
     def _of_micro_batches(self, number: int, micro_batches: Sequence[_MicroBatch]) -> tuple[Array, Array]:
         pass_number, place = divmod(number, self.batches_per_pass)
         pieces = [each.windows(pass_number, place, self.batches_per_pass) for each in micro_batches]
-        # A copy stands for what a micro-batch lacks, or a window of another one where it has none at all.
+        # Copies fill a micro-batch, or copies of another one's window where it has none.
         spare = next((piece for piece in pieces if len(piece)), np.zeros(1, dtype=np.int64))
         filled = [np.resize(piece if len(piece) else spare, self._micro_batch_size) for piece in pieces]
         counts = [np.arange(self._micro_batch_size) < len(piece) for piece in pieces]
@@ -351,7 +350,7 @@ class _MicroBatch:
     Args:
         counts: Number of windows of each shard.
         first: Number of the first window of each.
-        at_once: How many shards are in memory at a time.
+        at_once: Number of shards in memory at a time.
         batch_size: Windows of a batch.
         seed: Seed of the order.
     """
@@ -386,14 +385,14 @@ class _MicroBatch:
                 order = np.random.default_rng([*self.seed, number, turn]).permutation(len(self.counts))
                 for begin in range(0, len(order), self.at_once):
                     shards = np.sort(order[begin : begin + self.at_once])
-                    low, high = self._share(shards, turn)
+                    low, high = self._bounds(shards, turn)
                     visits.append((turn, shards))
                     sizes.append(int((high - low).sum()))
             self._pass = number, visits, np.cumsum(sizes)
         return self._pass[1], self._pass[2]
 
-    def _share(self, shards: Array, turn: int) -> tuple[Array, Array]:
-        """Return from where to where the windows of shards, in the order of the pass, belong to a round."""
+    def _bounds(self, shards: Array, turn: int) -> tuple[Array, Array]:
+        """Return the bounds, in the order of the pass, of the windows of shards that belong to a round."""
         counts = self.counts[shards]
         return turn * counts // self.rounds, (turn + 1) * counts // self.rounds
 
@@ -401,7 +400,7 @@ class _MicroBatch:
         """Return the windows of a visit, mixed."""
         if self._visit is None or self._visit[0] != (number, visit):
             pieces = []
-            for shard, low, high in zip(shards.tolist(), *self._share(shards, turn), strict=True):
+            for shard, low, high in zip(shards.tolist(), *self._bounds(shards, turn), strict=True):
                 random = np.random.default_rng([*self.seed, number, self.rounds, shard])
                 pieces.append(self.first[shard] + _spread(int(self.counts[shard]), low, high, random))
             drawn = np.concatenate(pieces)
@@ -415,7 +414,7 @@ def _spread(count: int, low: int, high: int, random: np.random.Generator) -> Arr
 
     .. math:: x_i = (a i + b) \bmod n, \quad \gcd(a, n) = 1
 
-    Neighbours in it lie far apart, at about the golden section of all.
+    Neighbours in it differ by about the golden section of `count`.
 
     Source: Knuth 1997, The Art of Computer Programming, volume 2, section 3.3.3, on multiples of the golden ratio.
     """

@@ -1,4 +1,4 @@
-"""Where training, validation and forecasts begin and end: splits in time, cutoffs, and forecast origins.
+"""Origins of forecasts: cutoffs, and the splits in time into training and validation.
 
 All positions are numbers of rows from the start of a series.
 """
@@ -32,7 +32,7 @@ def known_at_cutoffs(
     *,
     complete: bool = True,
 ) -> Array:
-    """Return how many rows of each series are known at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
+    """Return the number of known rows of each series at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
 
     Args:
         frame: The series.
@@ -44,7 +44,7 @@ def known_at_cutoffs(
         complete: Whether each series has to have rows before the first cutoff; otherwise it has no forecast there.
 
     Raises:
-        DataError: A cutoff comes before a series' first row, and may not; or before all of them.
+        DataError: A cutoff comes before the first row of a series, if `complete`, or of all series.
     """
     check_choice("align", align, ALIGNMENTS)
     lengths = frame.source.lengths
@@ -63,7 +63,7 @@ def known_at_cutoffs(
 
 def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int | None) -> Array:
     source, stamps = frame.source, frame.last_stamps
-    # Of the series that end last, the longest is the clock.
+    # The stamps of the cutoffs are those of the longest series that ends last.
     last = np.flatnonzero(stamps == stamps.max())
     clock = int(last[np.argmax(source.lengths[last])])
     rows = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size) - 1
@@ -76,22 +76,22 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
 
 
 def _rows_until(frame: LongFrame, marks: Stamps) -> Array:
-    """Return how many rows of each series are not after each of some stamps, `[marks, N]`."""
+    """Return the number of rows of each series up to each of some stamps, `[marks, N]`."""
     series = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
     counts = [np.bincount(series[np.asarray(frame.stamps <= mark)], minlength=len(frame.source)) for mark in marks]
     return np.stack(counts)
 
 
 def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Array]:
-    """Return `counts` origins of each series, `step_size` rows apart, counted back from the last one.
+    """Return `counts` origins of each series, one every `step_size` rows, counted back from the last one.
 
     Args:
-        last: Number of rows that are known at each series' last origin, `[N]`.
+        last: Number of known rows at each series' last origin, `[N]`.
         counts: Number of origins of each series, `[N]`.
         step_size: Rows from one origin to the next.
 
     Returns:
-        Number of each origin's series, and of its rows that are known, `[B]` each.
+        Number of each origin's series, and of its known rows, `[B]` each.
 
     Example:
         >>> counted_back(np.array([9, 5]), np.array([3, 1]), 2)
@@ -128,7 +128,7 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
     known = length - horizon - step * np.arange(n_windows)[::-1]
     if known[0] < 1:
         expected = f"cutoffs inside the longest series, which has {length} rows"
-        received = f"{n_windows} windows of {horizon} steps, {step} apart"
+        received = f"{n_windows} windows of {horizon} steps, one every {step} steps"
         hint = "Choose fewer windows, a smaller step_size or a shorter horizon."
         raise DataError("n_windows", expected=expected, received=received, hint=hint)
     return known
@@ -192,7 +192,7 @@ class Origins:
 
     @classmethod
     def every(cls, frame: LongFrame, horizon: int, context_length: int, step_size: int = 1) -> Self:
-        """Return origins at every few rows of each series that have a whole horizon after them.
+        """Return origins at every few rows of each series, with a whole horizon after each.
 
         Args:
             frame: The series.
@@ -229,7 +229,7 @@ class Origins:
 
     @classmethod
     def within(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
-        """Return the origins at cutoffs as `at_cutoffs` does, also where there are none.
+        """Return the origins at cutoffs as `at_cutoffs` does, also if there are none.
 
         Args:
             frame: The series.
@@ -260,16 +260,16 @@ class Origins:
         )
 
     def blocks(self, size: int) -> Iterator[Self]:
-        """Yield some origins at a time.
+        """Yield the origins in blocks.
 
         Args:
-            size: How many.
+            size: Origins of a block.
         """
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
     def inputs(self, reader: WindowReader) -> dict[str, Array]:
-        """Return what a network reads of the windows that end at these origins.
+        """Return the inputs of a network for the windows that end at these origins.
 
         Args:
             reader: The window reader.
@@ -277,7 +277,7 @@ class Origins:
         return reader.inputs(self.series, self.stops, self.horizon, scaler=self.scaler, future=self.future)
 
     def truth(self, reader: WindowReader) -> Array:
-        """Return what came after these origins in scaled units, `[B, H, D]`; NaN is missing.
+        """Return the truth after these origins in scaled units, `[B, H, D]`; NaN is missing.
 
         Args:
             reader: The window reader.
@@ -364,12 +364,12 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
     """Refuse origins of which none is at the first cutoff.
 
     Args:
-        origins: Those of some series at a time.
+        origins: The origins of each shard.
 
     Raises:
         DataError: There are none.
     """
-    if not any((part.cutoff == 0).any() for part in origins):
+    if not any((each.cutoff == 0).any() for each in origins):
         expected, received = "a known value before the first cutoff and rows after it", "none in any series"
         raise DataError("df", expected=expected, received=received, hint="Choose fewer windows or a smaller step_size.")
 
@@ -390,7 +390,7 @@ def validation_starts(lengths: Array, *, context_length: int, horizon: int, frac
         lengths: Rows of each series.
         context_length: Steps of past, `T`.
         horizon: Steps of future, `H`.
-        fraction: Share of each series for validation; 0 is none.
+        fraction: Fraction of each series for validation; 0 is none.
 
     Returns:
         For each series the position of its first validation target; its length where it has none.
@@ -406,7 +406,7 @@ def validation_starts(lengths: Array, *, context_length: int, horizon: int, frac
 
 
 def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None:
-    """Refuse a frame with a series that gives no window of known steps only.
+    """Refuse a frame with a series that is too short for a window.
 
     Args:
         frame: The series.
@@ -458,12 +458,12 @@ def training_windows(
         weighting: As for `SeriesWindows`.
         most_validation: Most windows to validate on.
         windows: The kind of windows.
-        share: Which rows of each batch are read, as options of `BatchOrder`; `None` is all of them.
+        share: The rows of each batch to read, as options of `BatchOrder`; `None` is all of them.
         **options: Further options of the training windows.
 
     Returns:
-        Both; no validation windows where no series has any. The last windows of each series' tail are taken when
-        there are more than `most_validation`, and of more series than that only a share.
+        Both; no validation windows where no series has any. If there are more than `most_validation`, the last windows
+        of each series' tail are taken, and of more series than that only some.
     """
     share = share or {}
     train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **share, **options)

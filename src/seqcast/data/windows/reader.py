@@ -1,4 +1,4 @@
-"""The one way from rows of series to windows, for training, validation, calibration, backtests and prediction."""
+"""The reader of windows from rows of series, for training, validation, calibration, backtests and prediction."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WEIGHTINGS = ("windows", "series")
 
 @dataclass(frozen=True)
 class WindowReader:
-    """Cut windows out of series, scale their targets and add their features.
+    """Cuts windows out of series, scales their targets and adds their features.
 
-    It knows arrays and scalers, not where they come from. A window is identified by its series and the number of known
-    rows, `stops`; its past are the `T` rows before, NaN where the series has none.
+    It knows arrays and scalers, not their origin. A window is identified by its series and the number of known rows,
+    `stops`; its past are the `T` rows before, NaN where the series has none.
 
     Args:
         targets: Targets in the data's units, `D` columns; NaN is missing.
@@ -72,7 +72,7 @@ class WindowReader:
         """
         features = frame.mapped(builder.row_features) if builder.features > builder.targets else None
         by_shard = [builder.static_features(shard) for _, shard in frame.in_shards()]
-        static = np.concatenate([part for part in by_shard if part is not None]) if by_shard[0] is not None else None
+        static = np.concatenate([rows for rows in by_shard if rows is not None]) if by_shard[0] is not None else None
         return cls(
             frame.target_store,
             features,
@@ -135,7 +135,7 @@ class WindowReader:
         return index if is_complete else index.with_target(self.targets, horizon)
 
     def shards(self, per_series: Array) -> Shards | None:
-        """Return how windows lie in shards; `None` where all rows are in memory.
+        """Return the windows in shards; `None` where all rows are in memory.
 
         Args:
             per_series: Number of windows of each series, `[N]`.
@@ -207,11 +207,11 @@ class WindowReader:
         return forward_fill(columns[:, :, -self.future :])[:, -1]
 
     def scaler_of(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
-        """Return the scaling of each window: the one given, or that of its series.
+        """Return the scaling of each window: the given one, or that of its series.
 
         Args:
             series: The series of each window, `[B]`.
-            scaler: The scaling that is given, if any.
+            scaler: The given scaling, if any.
         """
         return self.scaler.take(series) if scaler is None else scaler
 
@@ -252,7 +252,7 @@ class WindowReader:
 
 
 class SeriesWindows(Windows):
-    """Windows that slide along many series, read as they are needed.
+    """Windows that slide along many series, read on demand.
 
     Args:
         reader: The window reader.
@@ -260,7 +260,7 @@ class SeriesWindows(Windows):
         first_target: As for `WindowIndex.of`.
         stops: As for `WindowIndex.of`.
         weighting: `windows` gives each window the same weight, `series` each series.
-        each: Windows that are cut at each place.
+        each: Number of windows at each place.
         teacher_forcing: As for `Windows`.
         **order: As for `BatchOrder`, or for `ShardOrder` where there is a seed and series are in shards.
 
@@ -290,11 +290,11 @@ class SeriesWindows(Windows):
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
         self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
         shards = None if order.get("seed") is None else reader.shards(self.index.per_series * each)
-        made = BatchOrder(self.index.count * each, **order) if shards is None else ShardOrder(shards, **order)
-        super().__init__(made, teacher_forcing=teacher_forcing)
+        batch_order = BatchOrder(self.index.count * each, **order) if shards is None else ShardOrder(shards, **order)
+        super().__init__(batch_order, teacher_forcing=teacher_forcing)
 
     def locate(self, windows: Array) -> tuple[Array, Array]:
-        """Return the series of windows and how many of its rows each knows, `[B]` each.
+        """Return the series of windows and the number of known rows of each, `[B]` each.
 
         Args:
             windows: Numbers of the windows, `[B]`.
@@ -322,7 +322,7 @@ class SeriesWindows(Windows):
         return inputs, y.astype(np.float32), self.weights(series)
 
     def describe(self, window: int) -> str:
-        """Return what a window is called.
+        """Return the name of a window.
 
         Args:
             window: Number of the window.

@@ -1,4 +1,4 @@
-"""Plans that adapt a fitted forecaster to other rows: new networks of the same sizes, or the present ones fine-tuned."""
+"""Plans that adapt a fitted forecaster to other rows: new networks of the same sizes, or a fine-tuning."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
 from seqcast.runtime import Array
 
-# An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, whatever level
-# is asked for.
+# An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, at any requested
+# level.
 REPLACED_LEVEL = 99.0
 
-# Where more than this fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has changed, and
-# later forecasts read its rows.
+# If a larger fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has changed. Then later
+# forecasts read its rows.
 MOST_REPLACED, NEWEST_ROWS = 1 / 3, 12
 
 

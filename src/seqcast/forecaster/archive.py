@@ -165,7 +165,7 @@ class StoredSeries:
                 raise ValueError(f"{name!r} that no scaling has")
         ids = self.ids.tolist()
         if ids != sorted(set(ids)):
-            raise ValueError("ids that are not sorted, or stand twice")
+            raise ValueError("ids that are not sorted, or are repeated")
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
         SpecError: The rows are in files.
     """
     if isinstance(frame, ShardedFrame):
-        expected = "None or a number where df is read piece by piece" if option == "validation" else "None there"
+        expected = f"None{' or a number' * (option == 'validation')} where df is read piece by piece"
         raise SpecError(option, expected=expected, received="a frame", hint="Leave it out, or give df as a frame.")
     return frame
 

@@ -115,7 +115,7 @@ def _frame(data: Any, columns: Columns) -> Any:
     try:
         values = np.asarray(data, dtype=float)
     except (TypeError, ValueError) as error:
-        raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for what is missing.") from None
+        raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for missing values.") from None
     if values.ndim not in (1, 2) or not values.size:
         expected, hint = "one series, [T], or several, [N, T]", "Give several targets as columns of a frame."
         raise DataError("data", expected=expected, received=f"an array of shape {values.shape}", hint=hint)

@@ -65,7 +65,7 @@ class FittedCandidate(ABC):
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
         """Draw sample paths in scaled units, `[B, samples, H, D]`.
 
-        Each step is drawn from its quantiles; `dependence` joins the steps. Paths of a series do not depend on the other
+        Each step is drawn from its quantiles; `dependence` joins the steps. Paths of a series do not depend on other
         series.
 
         Args:
@@ -338,7 +338,7 @@ def refuse_without_network(what: str) -> NoReturn:
     Raises:
         SpecError: Always.
     """
-    received = "one that repeats the last season, as no network was found to be better"
+    received = "one that repeats the last season, because no network was better"
     hint = "Name a preset, such as preset='classic', to have its network in any case."
     raise SpecError(what, expected="a forecaster with a network", received=received, hint=hint)
 

@@ -186,7 +186,7 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        expected = f"a value and another one {season_length} steps before it, to measure how far forecasts err"
+        expected = f"a value and another one {season_length} steps before it, to measure errors of forecasts"
         hint = "Give longer series, or level=() for a forecast without intervals."
         raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.

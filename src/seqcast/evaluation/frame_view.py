@@ -152,7 +152,7 @@ class FrameRows:
 
         Args:
             name: The column.
-            expected: What was expected.
+            expected: The expected type.
         """
         dtype = self.frame[name].to_native().dtype
         hint = Phrase("Convert it.", remedy="convert")

@@ -270,7 +270,7 @@ def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: st
     Args:
         backtest: The backtest.
         train_df: Training rows of its series, in any order. Rows after a window's cutoff are not read; a missing
-            value leaves out the two differences that it is part of.
+            value leaves out its two differences.
         season_length: Steps of a season.
         scale: `mase` for the mean absolute error, `rmsse` for the root mean squared one.
 

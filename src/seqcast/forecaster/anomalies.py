@@ -15,8 +15,7 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
 from seqcast.runtime import Array
 
-# An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, at any requested
-# level.
+# An anomaly disturbs the forecasts that read it. So forecasts replace rows beyond this level, at any requested level.
 REPLACED_LEVEL = 99.0
 
 # If a larger fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has changed. Then later

@@ -286,8 +286,8 @@ def _check_steps(fitted: FittedForecaster) -> None:
     source, steps = fitted.series.frame.source, max(fitted.output.horizon, fitted.series.context_length)
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
-        what = f"{len(source):,} series with {len(source.values):,} rows"
-        expected = f"at most {most // len(source):,} steps, for {what}"
+        size = f"{len(source):,} series with {len(source.values):,} rows"
+        expected = f"at most {most // len(source):,} steps, for {size}"
         hint = "Fit a shorter one; predict(horizon=...) forecasts more steps."
         raise SpecError("horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint)
 

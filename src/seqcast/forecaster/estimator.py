@@ -83,8 +83,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             takes sine and cosine of each cycle that the longest series shows three times and no context contains.
         missing: `fill` accepts missing steps and values. Networks read the value before, and whether one was observed;
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
-        on_bad_series: What to do about series with an error, such as a repeated stamp: `raise`, or `skip` them and
-            train on the others. `skipped_series_` says which and why.
+        on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or `skip` them and train
+            on the others. `skipped_series_` shows their errors.
         irregular: Whether steps between stamps may differ. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
         scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
@@ -103,7 +103,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.
-        verbose: 0 is silent, 1 shows what was inferred and progress.
+        verbose: 0 is silent, 1 shows inferred options and progress.
 
     Attributes:
         fitted_: The fitted value, which forecasts by itself (`seqcast.forecaster.fitted.FittedForecaster`).
@@ -216,7 +216,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     """The error of each series that was left out, by name."""
 
     seed_ = Learnt[int](lambda fitted: fitted.seed)
-    """Seed of everything random: `random_state`, or the one that was drawn."""
+    """Seed of everything random: `random_state`, or a drawn one."""
 
     @property
     def engine_(self) -> Engine:

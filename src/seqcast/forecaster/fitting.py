@@ -65,7 +65,7 @@ class Cluster(Protocol):
 
         Args:
             table: Makes the frame of an item.
-            items: What `table` makes each frame of.
+            items: Arguments of `table`, one for each frame.
             folder: Where the files go, an `OutputFolder`.
         """
         ...
@@ -373,7 +373,7 @@ def _chosen(plan: FitPlan, trained: Mapping[Place, Outcome]) -> FittedForecaster
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What a candidate has learnt.
+    """The result of a candidate after the trainings.
 
     Args:
         candidate: The candidate.
@@ -389,7 +389,7 @@ class _Learnt:
 
 
 def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut | None) -> list[_Learnt]:
-    """Return what each candidate has learnt, without those that cannot learn enough from the rows.
+    """Return the result of each candidate, without those that cannot learn enough from the rows.
 
     Raises:
         DataError: No candidate can.
@@ -415,7 +415,7 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
 
 
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
-    """Return the choice among what candidates have learnt."""
+    """Return the choice among the results of candidates."""
     if hold_out is None or len(learnt) == 1:
         return Choice.only(learnt[-1].fitted.name)
     if not len(hold_out):

@@ -58,7 +58,7 @@ class OutputFolder:
             job: The arguments of the forecasts; a job that goes on keeps its first `piece_rows`.
 
         Raises:
-            SaveError: It holds something else, or cannot be created.
+            SaveError: It has other files, or cannot be created.
         """
         require("pyarrow.parquet", extra="parquet")
         folder, job = Path(path), {"seqcast": __version__, **job}
@@ -117,7 +117,7 @@ class OutputFolder:
         return cls.opened(path, job)
 
     def seed(self, seed: int) -> int:
-        """Return the seed of the job: the one that it was begun with, or this one.
+        """Return the seed of the job: that of its beginning, or a new one.
 
         Args:
             seed: The seed of a job that begins.
@@ -179,7 +179,7 @@ def gathered(
 
     Args:
         table: Makes the frame of an item, or `None` where it would be empty.
-        items: What `table` makes each frame of.
+        items: Arguments of `table`, one for each frame.
         folder: Where they are written; `None` returns them.
         on: The workers that write them; `None` writes them here.
 
@@ -221,7 +221,7 @@ def predicted(
 
     Args:
         fitted: The fitted forecaster.
-        df: The rows, `None` for those that are remembered.
+        df: The rows; `None` for the remembered ones.
         forecast: Function that forecasts from rows.
         arguments: The arguments of the forecast, by name: JSON types, and the frame of the known future.
         output: The folder for the forecasts, if any.

@@ -1,6 +1,6 @@
 """The plan of a fit: from rows to sizes, from sizes to scaling and windows, from these to training jobs.
 
-Each step takes what the one before it returned: `FitRows`, then `PlannedRows`, then `FitPlan`.
+Each step takes the result of the one before it: `FitRows`, then `PlannedRows`, then `FitPlan`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FitPlan:
     """The training jobs of a fit, and the state of its series.
 
     Args:
-        rows: The rows, with what candidates train on.
+        rows: The rows, with scaling and windows.
         candidates: The candidates.
         jobs: The training jobs of each candidate.
         choice: The choice of an earlier fit, whose shares this one takes; `None` for a new one.
@@ -177,7 +177,7 @@ def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate],
 
 
 def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | None) -> PlannedRows:
-    """Return the rows with what is learnt from training rows: starts, scaling, features, windows."""
+    """Return the rows with starts, and scaling, features and windows that are learnt from training rows."""
     frame, options, context = rows.frame, rows.options, rows.context_length
     read = options.rows_read
     if read is None:
@@ -193,7 +193,7 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on.
 
     Args:
-        rows: The rows, with what candidates train on.
+        rows: The rows, with scaling and windows.
         candidates: The candidates.
         choice: The choice of an earlier fit, if any.
         compare: Whether candidates are compared.
@@ -220,7 +220,7 @@ def training_stops(rows: FitRows, starts: Array | None) -> Array:
 
     Args:
         rows: The rows, with the context length of training windows.
-        starts: Position of each series' first validation target; `None` takes what the validation fraction leaves.
+        starts: Position of each series' first validation target; `None` takes the training's fraction.
     """
     if starts is None:
         fraction, horizon = rows.options.validation_fraction, rows.options.horizon

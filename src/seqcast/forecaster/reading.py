@@ -242,7 +242,7 @@ class SourceRows:
         Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
 
         Args:
-            piece_rows: Approximate number of rows of a piece; `None` takes what the memory allows.
+            piece_rows: Approximate number of rows of a piece; `None` takes the number that the memory allows.
 
         Raises:
             DataError: Something in the rows is wrong; it names file and row.

@@ -53,7 +53,7 @@ class FitRows:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRows(FitRows):
-    """The rows of a fit, with what candidates train on.
+    """The rows of a fit, with the scaling and the windows that candidates train on.
 
     Args:
         series: Scaling and last rows of the series, and how rows become features.

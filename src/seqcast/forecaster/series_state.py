@@ -266,10 +266,10 @@ class SeriesState:
         """
         ids, columns = (f"type {type(each.source.ids[0]).__name__}" for each in (self.frame, new)), new.schema.columns
         kinds = (stamp_kind(each.stamps) for each in (self.frame, new))
-        for column, what, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
+        for column, prefix, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
             if ours != theirs:
                 raise DataError(
-                    column=column, expected=f"{what}{ours}, as at fit", received=theirs, hint="Convert the column."
+                    column=column, expected=f"{prefix}{ours}, as at fit", received=theirs, hint="Convert the column."
                 )
         if self.scale == "log1p":
             new.check_positive(self.scale)

@@ -345,7 +345,7 @@ def load_pretrained() -> PretrainedNetwork:
 
 
 def weights_are_intact() -> bool:
-    """Return whether the file of weights is the one that this version of the package was made with.
+    """Return whether the file of weights is that of this version of the package.
 
     Example:
         >>> weights_are_intact()

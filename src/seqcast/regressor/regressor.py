@@ -42,7 +42,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         static_input: Where static covariates enter: `state` or `steps`.
         decoder_input: `zeros`, `position`, `teacher`, `scheduled` or `autoregressive`.
         decoding: `recurrent`, or `parallel` (all tokens side by side, with `decoder_input="position"`).
-        residual: What the forecast is added to: `none`, `seasonal` (the last season's values) or `gated` (the same
+        residual: Values that the forecast is added to: `none`, `seasonal` (the last season's) or `gated` (the same
             through a gate).
         sampling_schedule: For `scheduled`: `linear`, `exponential` or `inverse_sigmoid`.
         sampling_steps: For `scheduled`: training steps until the decoder reads only its own values; half of all by
@@ -51,7 +51,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         attention_heads: Heads of `multi_head`.
         dropout: Fraction of units dropped between layers and before the head.
         regularizer: A Keras regulariser for the weights, or a dict with any of `kernel`, `recurrent`, `bias`.
-        head: What is forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial` (counts) or `log_normal`
+        head: Kind of forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial` (counts) or `log_normal`
             (positive data); the last two need `scale="none"`. `predict` returns the median, `predict_quantiles` any
             quantile.
         quantiles: The quantiles that `quantile` is trained for, 0.5 among them.

@@ -1,7 +1,7 @@
 """The form of a candidate, before a fit and after it.
 
-A `Candidate` says whether it applies, what it reads and which networks it trains. A `FittedCandidate` forecasts windows
-of series in scaled units. Callers loop over all candidates; no other module knows their names.
+A `Candidate` says whether it applies, which rows it reads and which networks it trains. A `FittedCandidate` forecasts
+windows of series in scaled units. Callers loop over all candidates; no other module knows their names.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class FittedCandidate(ABC):
         return {}
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield sentences about what it cannot do, for a model card.
+        """Yield sentences about its limits, for a model card.
 
         Args:
             alone: Whether nothing else has a share of the forecast.
@@ -329,18 +329,18 @@ def series_keys(reader: WindowReader, origins: Origins) -> Array:
     return keys[origins.series]
 
 
-def refuse_without_network(what: str) -> NoReturn:
+def refuse_without_network(method: str) -> NoReturn:
     """Refuse a method that needs a network, in a forecaster that has none.
 
     Args:
-        what: Name of the method.
+        method: Name of the method.
 
     Raises:
         SpecError: Always.
     """
     received = "one that repeats the last season, because no network was better"
     hint = "Name a preset, such as preset='classic', to have its network in any case."
-    raise SpecError(what, expected="a forecaster with a network", received=received, hint=hint)
+    raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)
 
 
 def _taken(quantiles: Array, places: Array) -> Array:

@@ -71,7 +71,7 @@ class FittedLastSeason(FittedCandidate):
         check_trained(levels, fitted, hint="Fit with such a level.")
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield what a repeated season cannot do.
+        """Yield the limits of a repeated season.
 
         Args:
             alone: Whether nothing else has a share of the forecast.

@@ -216,7 +216,7 @@ class ZeroShot(Candidate):
 
     Args:
         model: The model.
-        finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
+        finetunes: Whether it is fine-tuned; the better version on the hold-out windows is taken.
         is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
         training: As for `FinetuneOptions`, where the user calls for it; in a fit, the options say it.
         freeze: Submodules of the network that stay as they are.
@@ -292,7 +292,7 @@ class ZeroShot(Candidate):
             longest = min(longest, options.most_rows_read)
         if options.rows.fill:
             return longest
-        # Each forecast has to have as many rows before it, also those that candidates are compared by.
+        # Each forecast needs these rows before it, also on the hold-out windows.
         least = 1 if rows.context_length is not None else int(0.9 * rows.lengths.min()) - options.horizon
         return max(1, min(least, longest))
 

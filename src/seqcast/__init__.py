@@ -4,7 +4,7 @@ Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forec
 `forecast` is the second one in one step.
 Importing this module imports none of Keras, JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
 
-Stability: stable. What comes from an experimental package (`Engine`, `RayCluster`) is as stable as that.
+Stability: stable. Names from an experimental package (`Engine`, `RayCluster`) are as stable as that.
 """
 
 import lazy_loader

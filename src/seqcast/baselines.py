@@ -134,7 +134,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         >>> model.fit(past, future).predict(past, horizon=6).shape
         (32, 6, 1)
 
-    Source: the introduction of Luke Tonin's post, which turns from it to the encoder-decoder.
+    Source: the introduction of Luke Tonin's post, which replaces it by the encoder-decoder.
     """
 
     model_ = Learnt["ManyToOne"](lambda fitted: fitted.model)
@@ -261,7 +261,7 @@ class ManyToOne(keras.Model):
         """Do nothing: all sizes are known, and weights exist from the start.
 
         Args:
-            input_shape: Not read.
+            input_shape: Ignored.
         """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -269,7 +269,7 @@ class ManyToOne(keras.Model):
 
         Args:
             inputs: The window, `[B, T, F]`, alone or under the name `past`.
-            training: Whether dropout is at work.
+            training: Whether dropout is active.
         """
         past = inputs["past"] if isinstance(inputs, dict) else inputs
         outputs, _ = self.stack.sequence(past, training=training)
@@ -281,7 +281,7 @@ class ManyToOne(keras.Model):
         return compile_call(self, self.roll)
 
     def roll(self, past: Any, *, horizon: int) -> Any:
-        """Return a forecast, `[B, H, F]`, fed with its own values.
+        """Return a forecast that reads its own values, `[B, H, F]`.
 
         Args:
             past: The window, `[B, T, F]`.

@@ -54,7 +54,7 @@ def plainly(model, values, season, longer):
     size = (weight[:, None] * rows**2).sum() / len(lags)
     variance, share = max((weight * truth**2).sum(), 1e-9), 1.0
     for _ in range(module.ROUNDS + 1):
-        penalty = max(size * min(1, module.HELD_BACK / n) ** 1.5 * share, module.LEAST_SHARE * size) + 1e-9
+        penalty = max(size * min(1, module.SHRUNK_AS / n) ** 1.5 * share, module.LEAST_SHARE * size) + 1e-9
         # The penalty is what rows of their own would add to the sum of squares.
         more, root = np.sqrt(penalty) * np.eye(len(lags)), np.sqrt(weight)[:, None]
         coefficients = np.linalg.lstsq(

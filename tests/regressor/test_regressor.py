@@ -137,7 +137,7 @@ def test_wrong_updates_are_refused(read, fitted):
     for given, steps, message in (
         (states, np.full_like(past, np.nan), "finite"),
         (states[:5], past, "rows of the states"),
-        (past, past, "states: expected what encode returned"),
+        (past, past, "states: expected states from encode"),
     ):
         with pytest.raises(DataError, match=message):
             model.update(given, steps)

@@ -1,4 +1,4 @@
-"""Backtests: frames of forecasts and truth, checked, their steps counted, other models' forecasts joined."""
+"""Backtests: checked frames of forecasts and truth, the count of their steps, and joins of other models' forecasts."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Backtest:
         forecasts: Each model's forecast, `[rows, models]`.
 
     Raises:
-        DataError: A column is missing or of the wrong type, a row is there twice, no truth is known, a truth is
-            infinite, or a forecast is missing where the truth is known.
+        DataError: A column is missing or of the wrong type, or a row is repeated; a truth is infinite, none is known,
+            or a forecast is missing where one is.
         SpecError: There is no such model.
 
     Example:
         >>> import pandas as pd
         >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, None, 3.0], "model": [1.5, 2.5, 3.5]})
         >>> backtest = Backtest(df)
-        >>> backtest.truth, backtest.rows.steps  # the step that is missing is counted
+        >>> backtest.truth, backtest.rows.steps  # the missing step is counted
         (array([1., 3.]), array([1, 3]))
     """
 
@@ -62,7 +62,7 @@ class Backtest:
             raise DataError("df", expected="rows whose truth is known", received="none", hint=hint)
         self._places = observed
         self.rows = rows.take(observed)
-        self.rows.steps = rows.steps[observed]  # counted while the rows without truth were there
+        self.rows.steps = rows.steps[observed]  # counted with the rows without truth
         self.truth = truth[observed]
         self.forecasts = np.stack([self.forecast(name) for name in self.models], axis=1)
 
@@ -96,7 +96,7 @@ class Backtest:
         return chosen_levels(level, known, self.models[0])
 
     def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
-        """Return a model's lower and upper bounds, `[rows]` each; `None` when it has none of that level.
+        """Return a model's lower and upper bounds, `[rows]` each; `None` if it has none of that level.
 
         Args:
             model: The model.
@@ -109,8 +109,8 @@ class Backtest:
 def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None) -> IntoDataFrameT:
     """Return a backtest with a column `step`: the number of steps of `freq` from a row's cutoff to its stamp.
 
-    Without it a row's step is its place among the rows of its window, which is right as long as no row is left
-    out: keep rows without truth, with a missing `y`.
+    Without it a row's step is its place among the rows of its window, which is right if no row is left out: include
+    rows without truth, with a missing `y`.
 
     Args:
         df: `unique_id`, `ds`, `cutoff` and other columns.
@@ -177,16 +177,16 @@ def join_forecasts(
         other: `unique_id`, `ds`, `cutoff`, perhaps `y`, and one column a model, with its intervals. Rows that the
             backtest does not have are left out.
         models: Models to take; `None` takes all.
-        missing: `raise` refuses when `other` lacks a row of the backtest, `drop` leaves such rows out, so that all
-            models are scored on the same ones, and notes the `step` of those that stay.
+        missing: `raise` refuses an `other` that lacks a row of the backtest. `drop` leaves such rows out, so that all
+            models are scored on the same ones, and adds `step` to the remaining ones.
         columns: Names of the columns, of both frames.
 
     Returns:
         The backtest, its rows in their order, with more columns.
 
     Raises:
-        DataError: A column or row is missing, a row is there twice, or the truths differ.
-        SpecError: A model is there already, or `missing` is something else.
+        DataError: A column or row is missing, a row is repeated, or the truths differ.
+        SpecError: The backtest has a model already, or `missing` is something else.
 
     Example:
         >>> import pandas as pd

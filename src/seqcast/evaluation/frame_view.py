@@ -1,8 +1,8 @@
 """Long frames of truth and forecasts, read column by column, for scores and plots.
 
 Names are those of Nixtla's libraries: a forecast stands in the column of its model, its intervals in `<model>-lo-80`
-and `<model>-hi-80`. Beside `unique_id`, `ds` and `y` three columns are keys and no forecasts: `cutoff` (the last stamp
-that was known), `step` (of the forecast, from 1) and `target` (of several, which one).
+and `<model>-hi-80`. Like `unique_id`, `ds` and `y`, three columns are no forecasts: `cutoff` (the last known stamp),
+`step` (of the forecast, from 1) and `target` (the name of one of several).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def chosen_levels(level: Sequence[float] | float | None, known: Collection[float
 
     Args:
         level: The levels; `None` takes all.
-        known: Levels that there are.
+        known: Levels of the intervals.
         model: A model, for the error.
 
     Raises:
@@ -49,7 +49,7 @@ def chosen_levels(level: Sequence[float] | float | None, known: Collection[float
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows that belong together.
+    """Groups of rows.
 
     Args:
         codes: Number of each row's group, in the order of the groups' keys, `[rows]`.
@@ -71,9 +71,9 @@ class Groups:
         flat = values.reshape(len(values), -1)
         known = ~np.isnan(flat)
         means = np.full((len(self), flat.shape[1]), np.nan)
-        for column, there in enumerate(known.T):
-            counts = np.bincount(self.codes[there], minlength=len(self))
-            sums = np.bincount(self.codes[there], flat[there, column], minlength=len(self))
+        for column, rows in enumerate(known.T):
+            counts = np.bincount(self.codes[rows], minlength=len(self))
+            sums = np.bincount(self.codes[rows], flat[rows, column], minlength=len(self))
             np.divide(sums, counts, out=means[:, column], where=counts > 0)
         return means.reshape(len(self), *values.shape[1:])
 
@@ -152,14 +152,14 @@ class FrameRows:
 
         Args:
             name: The column.
-            expected: What was expected.
+            expected: The expected type.
         """
         dtype = self.frame[name].to_native().dtype
         hint = Phrase("Convert it.", remedy="convert")
         return DataError(option=self.where, column=name, expected=expected, received=f"type {dtype}", hint=hint)
 
     def column(self, name: str) -> FrameColumn:
-        """Return a column that is still to be read.
+        """Return a column before it is read.
 
         Args:
             name: The column.
@@ -225,7 +225,7 @@ class FrameRows:
         """Return a key column's values, `[rows]`.
 
         Args:
-            name: The column; `step` is counted if it is none.
+            name: The column; `step` is counted if there is none.
         """
         if name in (self.columns.ds, CUTOFF):
             return self.times(name)
@@ -239,7 +239,7 @@ class FrameRows:
         """Return the rows' groups by key columns.
 
         Args:
-            names: The columns; `step` need not be one, and no name makes one group.
+            names: The columns, or `step`, which is counted if there is none; no name makes one group.
         """
         import pandas as pd
 
@@ -310,7 +310,7 @@ class FrameRows:
         """Return a frame of the kind that came in.
 
         Args:
-            keys: Columns whose values are taken from the rows at `places`, as they are.
+            keys: Columns whose values are taken from the rows at `places`, unchanged.
             places: A row for each row of the result.
             values: Other columns by name.
         """

@@ -17,16 +17,16 @@ Loss = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is computed.
+    """The computation of a metric.
 
     Args:
         loss: Name of the loss in `utilsforecast.losses`, or a function like those.
-        of: What it scores: `point`; `quantile` (each bound of the intervals for itself), `quantiles` (all of them
-            together) or `interval` (each level for itself).
+        of: The forecasts that it scores: `point`; `quantile` (each bound of the intervals alone), `quantiles` (all of
+            them together) or `interval` (each level alone).
         scale: The scaled loss of utilsforecast whose scale truth and forecasts are divided by first: `mase`, the mean
             absolute error of the seasonal naive forecast in training, or `rmsse`, its root mean squared error; `None`
-            leaves them as they are.
-        over_truth: Whether the loss is divided by the size of the truth, so that there is none where that is 0.
+            does not divide them.
+        over_truth: Whether the loss is divided by the size of the truth, so that it is missing where that is 0.
         lower_is_better: Whether models can be ranked by it.
     """
 
@@ -59,13 +59,13 @@ METRICS = {
 
 
 def find_metric(metric: str | Loss) -> tuple[str, Metric]:
-    """Return a metric's name and how it is computed.
+    """Return a metric's name and its computation.
 
     Args:
         metric: One of `METRICS`, or a function with the arguments of utilsforecast's point losses.
 
     Raises:
-        SpecError: There is no such metric; the error lists those that there are.
+        SpecError: There is no such metric; the error lists all.
 
     Example:
         >>> find_metric("rmsse")
@@ -86,9 +86,9 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
         levels: Levels of the intervals, in per cent.
 
     Returns:
-        By the ending of the score's name, the levels that a model has to have for it, and a function of a table and
-        a list of models. The table has the columns `group` and `y`, and for each model its own and those of its
-        bounds: `m`, `m-lo-80`, `m-hi-80`.
+        By the ending of the score's name, the levels that a model needs for it, and a function of a table and
+        models. The table has the columns `group` and `y`, and for each model its own and those of its bounds: `m`,
+        `m-lo-80`, `m-hi-80`.
     """
     from utilsforecast import losses
 

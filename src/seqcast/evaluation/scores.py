@@ -44,16 +44,16 @@ def evaluate(
         df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step`, `target`, and one column a model, with bounds such as
             `model-lo-80` and `model-hi-80`.
         metrics: Names from `METRICS`, or functions with the arguments of utilsforecast's point losses; `smape` is a
-            fraction up to 1. `None` is `mae`, `rmse`, `smape`, `mase` when there is `train_df` with a season to be
-            read, and `scaled_crps` and `coverage` when there are intervals. Scores of intervals are missing (NaN) for
-            models without them, scaled ones of series that do not change or are shorter than a season, `nd` and
-            `scaled_crps` where all truth is 0.
+            fraction up to 1. `None` is `mae`, `rmse`, `smape`, `mase` if `train_df` shows a season, and `scaled_crps`
+            and `coverage` if there are intervals. Undefined scores are missing (NaN): those of intervals for models
+            without them, scaled ones of series that are constant or shorter than a season; `nd` and `scaled_crps`
+            where all truth is 0.
         train_df: Rows from which scaled metrics take their scale, the seasonal naive forecast's error; with `cutoff`,
             only rows up to the cutoff are read.
         season_length: Steps of that naive forecast's season; `None` takes the usual one of `train_df`'s frequency.
         level: Levels of the intervals, in per cent; `None` takes all.
         models: Columns to score; `None` takes all that are no interval bounds.
-        by: Keys that each have scores of their own: the column of the ids, `target`, `cutoff`, `step`.
+        by: Keys with scores of their own: the column of the ids, `target`, `cutoff`, `step`.
         columns: Names of the columns.
 
     Returns:
@@ -122,7 +122,7 @@ class Scorer:
         self.backtest = Backtest(df, columns, models=models)
         self.levels = self.backtest.levels(level)
         self._requested = chosen is not None
-        # Read from the training rows where it is needed, and once.
+        # Read from the training rows once, and only if needed.
         season = functools.cache(lambda: season_length or usual_season(self.backtest, train_df))
         if chosen is None:
             chosen = [find_metric(name) for name in self._usual_metrics(train_df, season)]
@@ -137,7 +137,7 @@ class Scorer:
     def _usual_metrics(self, train_df: Any, season: Callable[[], int]) -> list[str]:
         names = ["mae", "rmse", "smape"]
         if train_df is not None:
-            with contextlib.suppress(DataError):  # stamps without a frequency to be read
+            with contextlib.suppress(DataError):  # stamps without a regular frequency
                 season()
                 names.append("mase")
         return [*names, *(["scaled_crps", "coverage"] if self.levels else [])]
@@ -147,7 +147,7 @@ class Scorer:
         if of_intervals and not self.levels:
             received = f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}"
             hint = f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80."
-            expected = f"intervals, which {of_intervals[0]!r} looks at"
+            expected = f"intervals, which {of_intervals[0]!r} scores"
             raise DataError("df", expected=expected, received=received, hint=hint)
 
     def _naive_scales(self, train_df: Any, season: Callable[[], int]) -> dict[str | None, Array | float]:
@@ -245,7 +245,7 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
         train_df: The training rows.
 
     Raises:
-        DataError: The stamps have no frequency that can be read.
+        DataError: The stamps have no regular frequency.
     """
     from pandas import Index
 
@@ -270,7 +270,7 @@ def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: st
     Args:
         backtest: The backtest.
         train_df: Training rows of its series, in any order. Rows after a window's cutoff are not read; a missing
-            value leaves out the two differences that it is part of.
+            value leaves out its two differences.
         season_length: Steps of a season.
         scale: `mase` for the mean absolute error, `rmsse` for the root mean squared one.
 
@@ -344,8 +344,8 @@ def leaderboard(
     Args:
         df: The backtest, as `evaluate` takes it.
         metrics: Metrics as `evaluate` takes them.
-        baseline: Model that the others are compared with; `None` takes `seasonal_naive` if it is there.
-        sort_by: The score that ranks, such as `mae`, less being better; `None` takes the first metric.
+        baseline: Model that the others are compared with; `None` takes `seasonal_naive` if there is one.
+        sort_by: The score that ranks, such as `mae`, lower being better; `None` takes the first metric.
         train_df: Rows for scaled metrics.
         season_length: Season of scaled metrics.
         level: Levels of the intervals; `None` takes all.
@@ -354,12 +354,12 @@ def leaderboard(
 
     Returns:
         A frame of the kind that came in, the best model first: `model`, one column a score, with a baseline
-        `relative_<sort_by>` (the geometric mean over series of the model's score over the baseline's, so that no
-        series weighs more for its size; each ratio counts as 0.01 at least and 100 at most), then `series` and
-        `points`, how many were scored.
+        `relative_<sort_by>`, then `series` and `points`, the numbers that were scored. `relative_<sort_by>` is the
+        geometric mean over series of the model's score over the baseline's, so that no series weighs more for its
+        size. Each ratio counts as 0.01 at least and 100 at most.
 
     Raises:
-        SpecError: There is no such metric, baseline or score, or less of it is not better.
+        SpecError: There is no such metric, baseline or score, or a lower one is not better.
         DataError: The frame lacks something.
 
     Example:

@@ -31,10 +31,9 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
     """Test whether the mean of loss differences is zero, for forecasts of one horizon made one step after another.
 
     With `d̄` the mean of the `n` differences and `γ_k` their autocovariances (sums divided by `n`),
-    `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps made less than `h` steps apart share part of
-    their errors. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared with Student's t of `n − 1` degrees of
-    freedom. Where the variance comes out as zero or less, the `γ_k` are weighted by `1 − k/h`, which keeps it
-    positive.
+    `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps from cutoffs less than `h` steps from each other
+    have correlated errors. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared with Student's t of `n − 1` degrees of
+    freedom. If the variance is zero or less, the `γ_k` are weighted by `1 − k/h`, which makes it positive.
 
     Args:
         differences: Loss of model a minus loss of model b, in the order of time, `[n]`.
@@ -42,8 +41,8 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
         alternative: `two-sided`; `less`: a loses less than b; `greater`: a loses more.
 
     Returns:
-        The statistic, below zero when a is the better, and the p-value. Equal losses throughout give 0 and 1; a
-        difference that never changes an infinite statistic; NaN says that `n` is `horizon` or less.
+        The statistic, below zero when a is the better, and the p-value. Equal losses give 0 and 1, a constant
+        difference an infinite statistic, and an `n` of `horizon` or less NaN.
 
     Raises:
         SpecError: An option is impossible.
@@ -119,13 +118,13 @@ def diebold_mariano(
         df: The backtest: `unique_id`, `ds`, `cutoff`, `y`, perhaps `step` and `target`, and one column a model. Rows
             without truth are left out.
         models: Models to compare; `None` takes all.
-        baseline: Compare each model with this one only; `None` compares each with each.
+        baseline: Model that the others are compared with; `None` compares all pairs.
         loss: `absolute`, `squared`, or a function of truth and forecast, `[rows]` each, that returns losses.
         alternative: `two-sided`; `less`: model a loses less than model b; `greater`: it loses more.
-        over: What counts as a sample. `cutoffs`: the differences are averaged over series first, and
-            those of forecasts that overlap in time are taken to be correlated; for few series and many cutoffs.
-            `series`: they are averaged over cutoffs first, and series are taken to be independent of each other;
-            for many series and few cutoffs.
+        over: The samples of the test. `cutoffs`: the differences are averaged over series first, and those of
+            forecasts that overlap in time are taken to be correlated; for few series and many cutoffs. `series`: they
+            are averaged over cutoffs first, and series are taken to be independent of each other; for many series and
+            few cutoffs.
         columns: Names of the columns.
 
     Returns:
@@ -225,7 +224,7 @@ class _Draws:
 
 
 def _spacing(backtest: Backtest, cutoffs: Groups) -> int:
-    """Return the steps from a cutoff to the next: the step of a forecast at which the next one is made."""
+    """Return the steps from a cutoff to the next: the step of a forecast at which the next one begins."""
     rows = backtest.rows
     times = rows.times(CUTOFF)
     following = np.append(times[cutoffs.first], times[cutoffs.first][-1:])[cutoffs.codes + 1]

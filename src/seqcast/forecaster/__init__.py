@@ -1,9 +1,8 @@
 """`Forecaster`: from long data frames to forecasts as frames.
 
 In reading order: `estimator`, `options`, `defaults`; `reading`, `series_state`, `rows`, `planning` (from rows to a
-plan); `candidates` (what may forecast); `choice` (in which shares); `fitting` (from a plan to what is fitted); `fitted`
-(which forecasts); `adapt`, `backtest`, `explain`, `anomalies`, `report`, `output` (what is done with it); `archive`
-(its file); and `shortcut`, all of it in one step.
+plan); `candidates` and `choice` (their shares); `fitting` (runs a plan); `fitted` (the fitted value); `adapt`,
+`backtest`, `explain`, `anomalies`, `report`, `output` (functions of it); `archive` (its file); `shortcut` (one step).
 
 Stability: stable.
 """

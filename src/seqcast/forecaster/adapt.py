@@ -1,4 +1,4 @@
-"""How a fitted forecaster adapts to other rows: networks of the same sizes, or the present ones trained again."""
+"""Plans that adapt a fitted forecaster to other rows: new networks of the same sizes, or a fine-tuning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seqcast.specs import TrainingSpec
 
 
 def untrained(frame: AnyFrame, options: FitOptions, starts: Array | None = None) -> FittedForecaster:
-    """Return what a fine-tuning of a zero-shot model begins with, which has learnt no covariates.
+    """Return the fitted forecaster that the fine-tuning of a zero-shot model begins with.
 
     Args:
         frame: The rows.
@@ -107,7 +107,7 @@ def plan_finetuning(
 
 
 def _check_no_gaps(frame: LongFrame) -> None:
-    """Refuse gaps for networks that have no input which marks them."""
+    """Refuse gaps for networks without an input that marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
         raise frame.error(

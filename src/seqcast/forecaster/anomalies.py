@@ -15,17 +15,16 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
 from seqcast.runtime import Array
 
-# An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, whatever level
-# is asked for.
+# An anomaly disturbs the forecasts that read it. So forecasts replace rows beyond this level, at any requested level.
 REPLACED_LEVEL = 99.0
 
-# Where a larger share of the newest rows (a horizon of them, twelve at least) is beyond it, the series has changed, and
-# later forecasts have to read that.
+# If a larger fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has changed. Then later
+# forecasts read its rows.
 MOST_REPLACED, NEWEST_ROWS = 1 / 3, 12
 
 
 def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float) -> Any:
-    """Judge rows by forecasts from the rows before them, a horizon apart, so that each row is judged once.
+    """Judge each row once, by forecasts from the rows before it that begin one horizon after another.
 
     Args:
         fitted: The fitted forecaster.
@@ -52,15 +51,15 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     reach, middle = _reach(forecast, truth, groups, levels[0]), forecast[..., 0]
     scaled = (middle, middle - reach[..., 0], middle + reach[..., 1])
     request = ForecastRequest(level=levels)
-    in_units = np.stack([scaler.inverse(part) for part in scaled], axis=-1)
-    parts: Array = bounded(in_units, series.support, request.probabilities_with_point)
+    in_units = np.stack([scaler.inverse(column) for column in scaled], axis=-1)
+    columns: Array = bounded(in_units, series.support, request.probabilities_with_point)
     score = np.abs(truth - middle) / _own(reach, truth > middle)
     # Bounds that were moved into the support are no longer a reach away from the forecast.
-    outside = (values < parts[..., 1]) | (values > parts[..., 2])
+    outside = (values < columns[..., 1]) | (values > columns[..., 2])
     score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
     trained = np.broadcast_to(trained[:, :, None], score.shape)
     marks = {"score": score, "anomaly": score > 1, "trained_on": trained}
-    return origins.table(frame, {**request.by_column(parts, fitted.output.alias), **marks})
+    return origins.table(frame, {**request.by_column(columns, fitted.output.alias), **marks})
 
 
 def _undisturbed(
@@ -72,7 +71,7 @@ def _undisturbed(
     truth: Array,
     groups: list[Array],
 ) -> Array:
-    """Return forecasts that read anomalies as their forecasts, one forecast after the other in each series.
+    """Return forecasts from rows in which earlier forecasts replace anomalies, in the order of time in each series.
 
     Args:
         fitted: The fitted forecaster.
@@ -122,7 +121,7 @@ def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
 
 
 def _reach(forecast: Array, truth: Array, groups: Sequence[Array], level: float) -> Array:
-    """Return how far intervals reach below and above forecasts, `[B, H, D, 2]`."""
+    """Return the reach of intervals below and above forecasts, `[B, H, D, 2]`."""
     known = ~np.isnan(truth)
     middle, bounds = forecast[..., 0], forecast[..., -2:]
     labels, reach, spread = [group[known] for group in groups], np.ones((*truth.shape, 2)), None

@@ -1,4 +1,4 @@
-"""Reading and writing a forecaster's file: its options, the state of its series, and what the fit chose."""
+"""Reading and writing the file of a forecaster: its options, the state of its series, and its candidates."""
 
 from __future__ import annotations
 
@@ -34,16 +34,14 @@ from seqcast.specs import (
 from seqcast.training import History
 
 KIND = "Forecaster"
-# Arrays in which something may be missing: values, and when a series was trained on.
+# Arrays that may have NaN or NaT.
 GAPS = ("series/values", "series/static", "series/trained_until")
-# A file's own horizon and context: steps of all its series, if that is more than this multiple of its rows.
+# Most steps of a horizon or context over all series of a file, or this multiple of its rows if that is more.
 MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
-# Fields that a file holds as the fitted forecaster has them.
-_AS_THEY_ARE = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
-
-
-# Fields that a file holds as the state of the series has them.
+# Fields of a file that are those of the fitted forecaster.
+_OF_FITTED = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
+# Fields of a file that are those of the state of the series.
 _OF_STATE = ("scaler", "builder", "scale", "context_length", "observed", "fill", "support")
 # Kinds of NumPy's types that the arrays of the series may have.
 _DTYPES = {"ids": "Uiu", "ends": "i", "stamps": "Miu", "last_seen": "Miu", "trained_until": "Miu"}
@@ -51,7 +49,7 @@ _DTYPES = {"ids": "Uiu", "ends": "i", "stamps": "Miu", "last_seen": "Miu", "trai
 
 @dataclass(frozen=True)
 class StoredSeries:
-    """What a file holds of the state of the series, see `SeriesState`."""
+    """The payload of the state of the series, see `SeriesState`."""
 
     freq: str | int | None
     schema: FrameSchema
@@ -73,7 +71,7 @@ class StoredSeries:
 
     @classmethod
     def of(cls, state: SeriesState) -> Self:
-        """Return what a file holds.
+        """Return the payload of a state.
 
         Args:
             state: The state of the series.
@@ -93,10 +91,10 @@ class StoredSeries:
         )
 
     def state(self) -> SeriesState:
-        """Build the state of the series, and refuse what does not fit together.
+        """Build the state of the series, and refuse fields that do not fit together.
 
         Raises:
-            ValueError: It does not.
+            ValueError: Fields do not.
         """
         self._check_options()
         self._check_arrays()
@@ -121,7 +119,7 @@ class StoredSeries:
         )
 
     def _check_options(self) -> None:
-        """Refuse options of the series that are none, or that do not go with the columns."""
+        """Refuse options of the series that are impossible, or do not go with the columns."""
         builder, covariates, targets = self.builder, self.covariates, self.schema.columns.targets
         builder.check()
         check_choice("scale", self.scale, SERIES_SCALES)
@@ -167,12 +165,12 @@ class StoredSeries:
                 raise ValueError(f"{name!r} that no scaling has")
         ids = self.ids.tolist()
         if ids != sorted(set(ids)):
-            raise ValueError("ids that are not sorted, or stand twice")
+            raise ValueError("ids that are not sorted, or are repeated")
 
 
 @dataclass(frozen=True)
 class _File:
-    """What a file holds, see `FittedForecaster`; `options` are the arguments of the forecaster, by name."""
+    """The payload of a file, see `FittedForecaster`; `options` are the arguments of the forecaster, by name."""
 
     options: dict[str, Any]
     series: StoredSeries
@@ -190,17 +188,17 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
     """Write a file.
 
     Args:
-        path: Where it goes; it appears whole or not at all.
+        path: Path of the file, which appears whole or not at all.
         options: Arguments of the forecaster, by name.
         fitted: The fitted forecaster; the rows of the fit are not written.
 
     Raises:
-        SpecError: The training holds a function that a file cannot, or the horizon would fill a memory.
+        SpecError: The training has a function, which cannot be written, or the horizon or context is too long.
         SaveError: The file could not be written.
     """
     _check_steps(fitted)
     specs = [*fitted.trainings, *(spec for engine in fitted.networks for spec in (engine.training, engine.network))]
-    if options["training"] is not None:  # of which nothing is among these where the last season alone is used
+    if options["training"] is not None:  # not among these where the last season alone is used
         specs.append(_whole(options["training"]))
     check_writable(specs, where="training or preset", expected="options that can be written to a file")
     file = _File(
@@ -213,7 +211,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
             [name, *map(str, (error.where, error.expected, error.received, error.hint))]
             for name, error in fitted.skipped.items()
         ],
-        **{name: getattr(fitted, name) for name in _AS_THEY_ARE},
+        **{name: getattr(fitted, name) for name in _OF_FITTED},
     )
     write_archive(path, KIND, *to_payload(file))
 
@@ -233,7 +231,7 @@ def read_forecaster(
 
     Raises:
         MissingFileError: There is no such file.
-        FileFormatError: It is no forecaster's file.
+        FileFormatError: It is not the file of a forecaster.
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
     with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as archive:
@@ -277,7 +275,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
         rows=RowOptions.of(options),
         output=ForecastOptions.of(options),
         skipped=skipped,
-        **{name: getattr(file, name) for name in _AS_THEY_ARE},
+        **{name: getattr(file, name) for name in _OF_FITTED},
     )
     _check_fields(fitted)
     return fitted
@@ -288,14 +286,14 @@ def _check_steps(fitted: FittedForecaster) -> None:
     source, steps = fitted.series.frame.source, max(fitted.output.horizon, fitted.series.context_length)
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
-        what = f"{len(source):,} series with {len(source.values):,} rows"
-        expected = f"at most {most // len(source):,} steps, for {what}"
+        size = f"{len(source):,} series with {len(source.values):,} rows"
+        expected = f"at most {most // len(source):,} steps, for {size}"
         hint = "Fit a shorter one; predict(horizon=...) forecasts more steps."
         raise SpecError("horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint)
 
 
 def _check_fields(fitted: FittedForecaster) -> None:
-    """Refuse candidates and calibrations of other series or steps than there are."""
+    """Refuse candidates and calibrations of other series or steps than those of the file."""
     check_int("season_length", fitted.season_length)
     check_int("seed", fitted.seed, at_least=0)
     _check_steps(fitted)
@@ -339,5 +337,5 @@ def _check_stamps(frame: LongFrame) -> None:
         frame.schema.build(np.asarray(source.ids[:1], dtype=object), {frame.schema.columns.ds: ahead}, {})
     except SeqcastError:
         raise
-    except Exception as error:  # whatever pandas and Polars say of types that they do not have
+    except Exception as error:  # pandas and Polars raise many types of errors here
         raise ValueError(f"forecasts of another type than a frame has ({error})") from error

@@ -137,24 +137,24 @@ def backtest_rows(
         options: The arguments of the forecaster, by name.
         fitted: The fitted forecaster, if nothing is to be trained.
         df: The rows.
-        opened: What removes the shards of a source in the end.
+        opened: Exit stack that removes the shards of a source.
         arguments: The cutoffs, JSON types by name.
         output: The folder for the forecasts, if any.
         memory_limit: The user's limit.
-        storage: The folder that shards go to; `None` is the one for temporary files.
+        storage: Folder of the shards; `None` is the one for temporary files.
 
     Returns:
         The rows, and the folder.
     """
-    how, before = RowOptions.of(options), None if fitted is None else fitted.series
-    df, source = SourceRows.of(how, df, memory_limit, before)
+    row_options, before = RowOptions.of(options), None if fitted is None else fitted.series
+    df, source = SourceRows.of(row_options, df, memory_limit, before)
     folder = None
     if output is not None:
         written = ", ".join(f"{name}={value!r}" for name, value in options.items() if name != "verbose")
         job = {"job": "backtest", **arguments, "options": written}
         folder = OutputFolder.of_job(output, job, fitted, df, source)
     if source is None:
-        return read_rows(how, df, before), folder
+        return read_rows(row_options, df, before), folder
     rows = None if folder is None else folder.piece_rows
     return source.sharded(opened, piece_rows=rows, storage=storage), folder
 
@@ -162,12 +162,12 @@ def backtest_rows(
 def fits_at(
     frames: Sequence[AnyFrame], options: FitOptions, before: FittedForecaster | None, run: TrainingRun
 ) -> list[FittedForecaster]:
-    """Return what a fit learns from each frame, all with the same seed.
+    """Return a fitted forecaster for each frame, all with the same seed.
 
     Args:
         frames: The rows up to each cutoff.
         options: The resolved options of the forecaster.
-        before: What the forecaster has learnt, if anything.
+        before: The present fitted value of the forecaster, if any.
         run: How trainings are run.
     """
     choice: Choice | None = None
@@ -188,7 +188,7 @@ def refit_every(refit: bool | int | str) -> int | None:
         refit: The argument of `Forecaster.backtest`.
 
     Raises:
-        SpecError: It is none of the values that there are.
+        SpecError: It is no such value.
 
     Example:
         >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")

@@ -1,4 +1,4 @@
-"""The forecast that candidates share, and the choice by evidence: their shares follow losses on hold-out windows."""
+"""The forecast that candidates share, and the choice of their shares by losses on hold-out windows."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_wi
 from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
 from seqcast.runtime import Array
 
-# Numbers in the contexts that are cut out at a time, so that memory does not grow with the number of forecasts.
+# Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
 MOST_NUMBERS = 2**24
 # Shares are tried in steps of a tenth.
 TENTHS = 10
-# Shares that are best on this many windows, and those that follow the losses alone, weigh the same: windows of one time
-# are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/shares.py`).
+# With this number of windows, the best shares on them and those that follow the losses alone weigh the same: windows of
+# one time are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/shares.py`).
 CAUTIOUS_WINDOWS = 1_000.0
-# A candidate whose loss is a tenth above the least one's counts for a third in the latter, and so on.
+# In the latter, a candidate whose loss is a tenth above the least counts for a third.
 SHARPNESS = 10.0
 # A smaller share is not worth a forecast of its own.
 LEAST_SHARE = 0.05
@@ -33,13 +33,13 @@ PICKED = 1.2
 
 @dataclass(frozen=True)
 class Choice:
-    """What a forecaster forecasts with, and why.
+    """The shares of candidates in a forecast, and their hold-out losses.
 
     Args:
         shares: The share of each candidate that is used, by name; they sum to 1.
         losses: The mean quantile loss of each candidate that was compared, in scaled units, and under `blend` that of
-            what was chosen; none where nothing was compared.
-        windows: Number of validation windows; 0 where nothing was compared.
+            the blend; none where nothing was compared.
+        windows: Number of hold-out windows; 0 where nothing was compared.
 
     Example:
         >>> print(Choice({"pretrained": 1.0}, {"seasonal_naive": 0.5, "pretrained": 0.4, "blend": 0.4}, 12))
@@ -62,9 +62,9 @@ class Choice:
         return cls({name: 1.0})
 
     def among(self, fitted: Sequence[FittedCandidate]) -> Self:
-        """Return the choice in the same shares of candidates that have learnt since: each has its present name.
+        """Return the choice with the same shares for candidates after a later training, by their present names.
 
-        The share of one that is missing is divided among the others.
+        The share of a missing candidate is divided among the others.
 
         Args:
             fitted: The candidates.
@@ -76,26 +76,26 @@ class Choice:
 
     def __str__(self) -> str:
         texts, several = words(), len(self.shares) > 1
-        parts = [f"{share:.0%} {texts[name]}" if several else texts[name] for name, share in self.shares.items()]
-        chosen = " + ".join(parts)
+        shares = [f"{share:.0%} {texts[name]}" if several else texts[name] for name, share in self.shares.items()]
+        chosen = " + ".join(shares)
         if not self.losses:
             return chosen
         ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
         losses = [f"{texts[name]} {loss:.3g}" for loss, name in ranked]
         if several:
             losses.insert(0, f"together {self.losses['blend']:.3g}")
-        many = f"{self.windows} validation window{'s' * (self.windows != 1)}"
-        return f"{chosen} (quantile loss on {many}: {', '.join(losses)})"
+        windows = f"{self.windows} validation window{'s' * (self.windows != 1)}"
+        return f"{chosen} (quantile loss on {windows}: {', '.join(losses)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""
         return {"shares": dict(self.shares), "losses": dict(self.losses), "windows": self.windows}
 
     def check(self) -> None:
-        """Refuse what a file gives as a choice and is none.
+        """Refuse an impossible choice from a file.
 
         Raises:
-            ValueError: It is no choice.
+            ValueError: A name or a share is impossible.
         """
         if not self.shares or set(self.shares) - set(words()) or set(self.losses) - {*words(), "blend"}:
             raise ValueError(f"a choice of {', '.join(self.shares) or 'nothing'}")
@@ -127,12 +127,11 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
         \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
 
     `L` is the quantile loss of forecasts `q`; `b` is the candidate's prior weight, 1 for networks and a tenth for the
-    last season. So candidates that are about as good have about equal shares until many windows show a difference, and
-    one that is much worse has none.
-    The least loss is searched on a grid of tenths.
+    last season. So candidates of similar loss have similar shares until many windows show a difference, and a much
+    worse one has none. The least loss is searched on a grid of tenths.
 
     Args:
-        truth: The truth of validation windows in scaled units, `[B, H, D]`; NaN is missing.
+        truth: The truth of hold-out windows in scaled units, `[B, H, D]`; NaN is missing.
         forecasts: Quantiles of each candidate, `[B, H, D, Qs]`, by name.
         probabilities: The probability of each.
         windows: Number of windows that do not overlap, `n`; `n_0` is 1,000.
@@ -225,12 +224,12 @@ class Blend:
             if self.calibrations:
                 forecast = calibrated(forecast, request, self.calibrations)
             scaler = block.scalers(reader)
-            parts = [scaler.inverse(forecast[..., part]) for part in range(forecast.shape[-1])]
-            by_block.append(bounded(np.stack(parts, axis=-1), self.support, request.probabilities_with_point))
+            columns = [scaler.inverse(forecast[..., column]) for column in range(forecast.shape[-1])]
+            by_block.append(bounded(np.stack(columns, axis=-1), self.support, request.probabilities_with_point))
         return np.concatenate(by_block)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in scaled units, not calibrated, `[B, H, D, 1 + 2 L]`; where only a point is known, that.
+        """Return forecasts in scaled units, not calibrated, `[B, H, D, 1 + 2 L]`, or only their points.
 
         Args:
             reader: The window reader of the series.
@@ -246,9 +245,9 @@ class Blend:
         return np.asarray(sum(share * forecast for share, forecast in zip(self.shares, forecasts, strict=True)))
 
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        """Draw sample paths in the data's units, `[B, samples, H, D]`: of each candidate as many as its share.
+        """Draw sample paths in the data's units, `[B, samples, H, D]`, from each candidate in proportion to its share.
 
-        Those that forecast a point alone have none, unless nothing else forecasts.
+        Candidates that forecast a point alone give none, unless there are no others.
 
         Args:
             reader: The window reader.
@@ -300,7 +299,7 @@ class Blend:
 
 
 def _blocks(reader: WindowReader, origins: Origins, *, copies: int = 1) -> Iterator[Origins]:
-    """Yield as many origins at a time as memory allows when each has `copies` forecasts."""
+    """Yield blocks of origins that memory allows when each has `copies` forecasts."""
     targets = reader.scaler.loc.shape[1]
     numbers = reader.width * (reader.context_length + origins.horizon)
     return origins.blocks(max(128, MOST_NUMBERS // max(numbers, copies * targets * origins.horizon)))
@@ -346,7 +345,7 @@ class HoldOut:
         return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
 
     def best(self, versions: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Array]:
-        """Return what forecasts best of the versions of a candidate, the last of equal ones, and its forecasts.
+        """Return the best version of a candidate, the last of equal ones, and its forecasts.
 
         Args:
             versions: The versions.
@@ -366,20 +365,20 @@ class HoldOut:
         return choose(self.truth, forecasts, self.request.probabilities_with_point, windows=windows)
 
     def judged(self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate) -> Choice:
-        """Return the choice that holds for networks that were picked as the best of many on the windows.
+        """Return the choice for networks that were picked as the best of many on these windows.
 
         Args:
             own: The choice with their forecasts.
             forecasts: The forecasts of all candidates, by name.
             name: Name of the candidate whose networks were picked.
-            judge: What stands for it.
+            judge: Its judge.
         """
         theirs = self.choice({**forecasts, name: self.forecast(judge)})
         return own if PICKED * own.losses[name] < theirs.losses[name] else theirs
 
 
 def count_disjoint(origins: Origins) -> int:
-    """Return how many of the windows do not overlap, series by series.
+    """Return the number of windows that do not overlap, over all series.
 
     Args:
         origins: The origins of the windows.

@@ -31,11 +31,10 @@ from seqcast.specs import preset as find_preset
 # How much `preset="auto"` tries before it chooses.
 EFFORTS = ("auto", "quick", "balanced", "best")
 
-# From this number of rows with a horizon after them on, a network learns from the data what the pretrained one cannot
-# know.
+# With this number of rows that have a horizon after them, a network learns what the pretrained one cannot know.
 ROWS_TO_TRAIN = 2_000
 
-# Of few windows the default training takes smaller batches (50 an epoch, down to this size). It passes over very few
+# With few windows the default training has smaller batches (50 an epoch, down to this size). It passes over very few
 # windows more than once an epoch, since a few steps would train little. With very many it ends an epoch early, since
 # neighbouring windows are much alike.
 SMALLEST_BATCH = 64
@@ -45,8 +44,8 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 # stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
 # (docs/history.md).
 LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
-# Where an epoch has this number of steps, networks of segments have learnt what there is after eight epochs, in which
-# the learning rate comes down (docs/history.md). A user who changes one of these fields has all epochs.
+# With this number of steps an epoch, networks of segments learn little after eight epochs of falling learning rate
+# (docs/history.md). A user who changes one of these fields gets all epochs.
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
 SHORTER_UNLESS = (
     "epochs",
@@ -74,7 +73,7 @@ class Sizes:
         context_length: Steps of past, `T`.
         horizon: Steps of future, `H`.
         season_length: Steps of a season; 1 is none.
-        member: Which of the networks that are trained it is.
+        member: Place of the network among those that are trained.
     """
 
     windows: int = 1
@@ -208,7 +207,7 @@ def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: in
 
 
 def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
-    """Choose between `standard` and `log`: logarithms where series swing the more the higher they stand.
+    """Choose between `standard` and `log`: logarithms where series swing more at higher levels.
 
     Args:
         store: Targets >= 0 of each series, NaN where one is missing.
@@ -233,7 +232,7 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
     return "log" if swings.grow_with_level else "standard"
 
 
-# Steps of two weeks that are still read by default; what they are worth is in docs/accuracy.md.
+# Most steps of two weeks that are read by default; docs/accuracy.md shows their worth.
 MOST_STEPS_READ = 700
 
 

@@ -52,17 +52,17 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     Args:
         horizon: Steps to forecast in training, and by default in `predict`.
         context_length: Past steps that a forecast reads; several lengths are divided among the members. `None` takes
-            two seasons, two horizons or 24 steps, whichever is most, and at most half of a usual series. Networks of
+            the most of two seasons, two horizons and 24 steps, but at most half of a usual series. Networks of
             segments read at least two weeks where steps are shorter than a day. See
             `seqcast.forecaster.defaults.context_rule`.
         level: Levels of the intervals, in per cent. A named network forecasts the quantiles that bound them; with `()`
             it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of any
             level, and one with quantiles those between them. One with a point needs `calibrate`.
         preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`. `auto` compares candidates on validation
-            windows: the last season, the pretrained network, the same fine-tuned, and a network that is trained
-            (`segment` if the season divides into segments of at least 4 steps, else `classic`). Each gets the share of
-            the forecast that is best there; `choice_` says which and why. `auto` warns if the last season alone is
-            better. `pretrained` has seen synthetic series only, reads up to 2,048 steps and is not trained.
+            windows: the last season, the pretrained network, also fine-tuned, and a trained network (`segment` if the
+            season divides into segments of at least 4 steps, else `classic`). Each gets the share with the least loss
+            there; `choice_` shows them. `auto` warns if the last season alone is better. `pretrained` has seen
+            synthetic series only, reads up to 2,048 steps and is not trained.
         effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
             horizon after them. Otherwise, or with covariates, `training` or `members`, it is `balanced`.
@@ -81,42 +81,42 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         calendar: Calendar features: `auto`, `none`, or names from `seqcast.data.features.calendar.CALENDAR_FEATURES`,
             `auto` and `holidays:DE` (any country of the package `holidays`, with a region as `holidays:US-CA`). `auto`
             takes sine and cosine of each cycle that the longest series shows three times and no context contains.
-        missing: `fill` accepts missing steps and values. Networks read the value before and whether it was observed;
+        missing: `fill` accepts missing steps and values. Networks read the value before, and whether one was observed;
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
-        on_bad_series: What to do about series with an error, such as a repeated stamp: `raise`, or `skip` them and
-            train on the others. `skipped_series_` says which and why.
-        irregular: Whether stamps need not keep to a step. The time since the row before is then an input, and
+        on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or `skip` them and train
+            on the others. `skipped_series_` shows their errors.
+        irregular: Whether steps between stamps may differ. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
         scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
-            range), `minmax`, `mean` (divided by the mean magnitude), `log1p` (`standard` of `log(1 + x)`, for values
-            >= 0), `log` (the same with a hundredth of the series' mean in place of the 1) or `none`. `auto` is `log`
-            where values are >= 0 and series vary more at higher levels, else `standard`. See
+            range), `minmax`, `mean` (divided by the mean magnitude) or `none`; for values >= 0 also `log1p` (`standard`
+            of `log(1 + x)`) or `log` (with a hundredth of the series' mean in place of the 1). `auto` is `log` where
+            values are >= 0 and series vary more at higher levels, else `standard`. See
             `seqcast.forecaster.defaults.scale_rule`.
-        support: Possible values, to which forecasts, bounds and sample paths keep: `real`, `non-negative`, or `counts`
-            (whole numbers; bounds are rounded outwards). `auto` is `non-negative` for targets that were never negative
-            in the frame of fit, else `real`.
+        support: Possible values of forecasts, bounds and sample paths: `real`, `non-negative`, or `counts` (whole
+            numbers; bounds are rounded outwards). `auto` is `non-negative` for targets that were never negative in
+            the frame of fit, else `real`.
         weighting: `windows` gives each training window the same weight, `series` each series.
         calibrate: Whether intervals are widened (or narrowed) at each step so that they would have reached their
             levels on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
-        point: The point forecast: the `median` or the `mean` of the distribution that is forecast.
+        point: The point forecast: the `median` or the `mean` of the forecast distribution.
         members: Number of networks, trained in parallel from seeds of their own.
         combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.
-        verbose: 0 is silent, 1 shows what was inferred and progress.
+        verbose: 0 is silent, 1 shows inferred options and progress.
 
     Attributes:
-        fitted_: What a fit has learnt, which forecasts by itself (`seqcast.forecaster.fitted.FittedForecaster`).
-        choice_: What forecasts are made with, in which shares, and why.
+        fitted_: The fitted value, which forecasts by itself (`seqcast.forecaster.fitted.FittedForecaster`).
+        choice_: The shares of the candidates in the forecast, and their hold-out losses.
         engines_: The engine of each member, and of the pretrained network; `engine_` is the first.
-        histories_: The training history of each; `history_` is the first.
+        histories_: The training history of each engine; `history_` is the first.
         training_: The training of each member.
         series_state_: Scaling and last rows of each series.
         freq_: The frequency; `None` for irregular stamps. `season_length_` are the steps of a season.
-        context_length_: Steps of past that a forecast reads.
+        context_length_: Past steps that a forecast reads.
         calibrations_: The calibration of each target's intervals, when `calibrate` is true.
         short_series_: Names of the series with fewer rows than a whole window, whose contexts were padded.
-        skipped_series_: What is wrong with each series that was left out, by its name.
+        skipped_series_: The error of each series that was left out, by name.
 
     Example:
         >>> from seqcast import NetworkSpec, TrainingSpec
@@ -159,13 +159,13 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def __post_init__(self) -> None:
         check_head(self.preset, self.scale)
 
-    # What it has learnt
+    # Fitted attributes
 
     @property
     def fitted_(self) -> FittedForecaster:
-        """What a fit has learnt, as one frozen value, with the present `horizon`, `level`, `point` and `alias`.
+        """The fitted value, frozen, with the present `horizon`, `level`, `point` and `alias`.
 
-        Whoever forecasts from this value sees one fit, whatever other threads publish meanwhile.
+        Its forecasts are those of one fit, even while another thread fits again.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -180,7 +180,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return options
 
     choice_ = Learnt[Choice](lambda fitted: fitted.choice)
-    """What forecasts are made with, in which shares, and why."""
+    """The shares of the candidates in the forecast, and their hold-out losses."""
 
     engines_ = Learnt[tuple[Engine, ...]](lambda fitted: fitted.networks)
     """The engine of each network, the pretrained one last; none where forecasts repeat the last season."""
@@ -189,7 +189,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     """The training history of each network."""
 
     history_ = Learnt[History](lambda fitted: fitted.histories[0])
-    """The first of them."""
+    """The training history of the first network."""
 
     training_ = Learnt[tuple[TrainingSpec, ...]](lambda fitted: fitted.trainings)
     """The training of each network at the fit."""
@@ -204,7 +204,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     """Steps of a season."""
 
     context_length_ = Learnt[int](lambda fitted: fitted.series.context_length)
-    """Steps of past that a forecast reads."""
+    """Past steps that a forecast reads."""
 
     calibrations_ = Learnt[tuple[Calibration, ...]](lambda fitted: fitted.calibrations)
     """The calibration of each target's intervals, when `calibrate` is true."""
@@ -213,10 +213,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     """Names of the series with fewer rows than a whole window, whose contexts were padded."""
 
     skipped_series_ = Learnt[dict[Any, DataError]](lambda fitted: dict(fitted.skipped))
-    """What is wrong with each series that was left out, by its name."""
+    """The error of each series that was left out, by name."""
 
     seed_ = Learnt[int](lambda fitted: fitted.seed)
-    """Seed of everything random: `random_state`, or the one that was drawn."""
+    """Seed of everything random: `random_state`, or a drawn one."""
 
     @property
     def engine_(self) -> Engine:
@@ -245,33 +245,33 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Train a new network, or `members` new networks, on all series of a frame.
 
         An interruption keeps the best weights so far of a single network, and the members of an ensemble that have
-        finished; where there are none yet it leaves the forecaster as it was.
+        finished; before these it leaves the forecaster as it was.
 
         Args:
             df: A pandas or Polars frame with one row a series and time; series in any order. A frame without ids is one
                 series, and so is a pandas Series or frame with an index of times; results have the same form. Or a
                 source that is read piece by piece: the path of Parquet files (one, several, a pattern such as
-                `sales/*.parquet`, a folder), a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation, in which
-                the rows of each series lie together.
-            validation: On what the best epoch is chosen: a number of rows, the last ones of each series; a frame of
-                rows that follow; or `None` for the training's `validation_fraction`. Forecasts go on from its end.
+                `sales/*.parquet`, a folder), a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation. There the
+                rows of each series are contiguous.
+            validation: Rows on which the best epoch is chosen: a number of last rows of each series; a frame of rows
+                that follow; or `None` for the training's `validation_fraction`. Forecasts begin after these rows.
             mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as
-                `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
-            warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
-                new ones. All else is learnt again, such as scaling and categories.
-            callbacks: Keras callbacks of this fit alone. Those that only watch
-                (`seqcast.training.observers.Observer`) see each network. Others see the one that is trained on the
-                data, and are refused where there are several, and with `checkpoint`. Not with `on`.
+                `df[unusual]`, or the frame of `anomalies`, whose rows count where `anomaly` is true.
+            warm_start: Whether training begins with the forecaster's present weights, if any, instead of new ones.
+                All else is learnt again, such as scaling and categories.
+            callbacks: Keras callbacks of this fit alone. Observers (`seqcast.training.observers.Observer`) see each
+                network. Others see the one that is trained on the data, and are refused for several networks and with
+                `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
                 epochs; a `CheckpointSpec` says how often.
-            resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
+            resume: Whether to continue the trainings of `checkpoint`, if there are any, after the process has died.
                 With the same data and options the fit ends as if it had never been interrupted.
-            time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
-                learning rate is laid over the time in place of the epochs, and the best weights are restored. Not with
+            time_limit: Approximate time of the fit, compilation included: seconds, or a text such as `10 min`. The
+                learning rate follows the time in place of the epochs, and the best weights are restored. Not with
                 `checkpoint`.
-            memory_limit: How much memory the rows of a source may take, bytes or a text such as `512 MiB`; `None` is 1
-                GiB. The network and the names of the series come on top. Checked rows are in a temporary
-                folder (`TMPDIR`) until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
+            memory_limit: Memory for the rows of a source: bytes, or a text such as `512 MiB`; `None` is 1 GiB. The
+                network and the names of the series come on top. Checked rows are in a temporary folder (`TMPDIR`)
+                until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
             on: A `RayCluster` that trains: one network in all workers together, several in a worker each.
 
         Returns:
@@ -337,13 +337,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Train the networks on some series, from their present weights.
 
         Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
-        stand before the new ones. Intervals are calibrated again. The pretrained network stays as it was where
-        the fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no `fit` before, and learns to
+        precede the new ones. Intervals are calibrated again. The pretrained network stays as it was where the
+        fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no earlier `fit`, and learns to
         read covariates.
 
         Args:
-            df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
-                rows of new series.
+            df: Rows of new series, or of known ones: newer rows, or some rows of `fit` again up to the last.
             freeze: Submodules of the network that stay as they are: some of `encoder`, `decoder`, `head`.
             training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
                 learning rate, or for the pretrained network `seqcast.pretrained.finetuning.finetune_training`.
@@ -379,7 +378,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             df: Rows that follow those of known series, or rows of new series, which are scaled by these.
 
         Returns:
-            This forecaster; `predict` goes on from the new rows.
+            This forecaster; `predict` continues from the new rows.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -394,7 +393,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return RowOptions.of(self._options)
 
     def _seed(self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None) -> int:
-        """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which stays."""
+        """Return the seed of a training: the user's, that of the fit before or of the folder, or a drawn one."""
         if self.random_state is not None:
             return int(self.random_state)
         seed = fresh_seed() if before is None else before.seed
@@ -409,7 +408,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return self._resolved(self._seed(fitted), max(1, len(fitted.trainings)))
 
     def _publish(self, plan: FitPlan, run: TrainingRun | None = None) -> Self:
-        """Run a plan and publish what it has learnt by one assignment."""
+        """Run a plan and publish the fitted value by one assignment."""
         if self.verbose:
             say(plan.describe(), is_result=True)
         try:
@@ -425,7 +424,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return self
 
     def describe(self, df: Any) -> PlannedFit:
-        """Describe a frame and what `fit` would make of it; nothing is trained.
+        """Describe a frame and the settings of its fit; nothing is trained.
 
         Args:
             df: As for `fit`.
@@ -479,17 +478,17 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Args:
             horizon: Number of steps, shorter or longer than trained; `None` is the trained one, or with irregular
-                stamps as many as `future` has.
-            df: Rows to forecast from, if not those of `fit`: rows of known series, before which those that are
-                remembered stand, whose scaling stays that of training; or rows of new series, which are scaled by
-                these. A source, as for `fit`, is forecast piece by piece.
+                stamps that of `future`.
+            df: Rows to forecast from, if not those of `fit`: rows of known series, which follow the remembered ones
+                and keep the scaling of the fit; or rows of new series, which are scaled by these. A source, as for
+                `fit`, is forecast piece by piece.
             future: The future steps, one row a series and step, with the future covariates; with irregular stamps, the
                 stamps to forecast. Rows of other series and stamps are ignored.
             level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
-                some of those that it was trained or calibrated for. `None` is all of those.
+                some of those that it was trained or calibrated for. `None` is all of them.
             samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
             output: A folder to which the forecasts are written, in numbered Parquet files, each whole or not at all.
-                Called again after an interruption, with the same arguments, it writes those that are missing.
+                After an interruption, a call with the same arguments writes the missing ones.
             memory_limit: As for `fit`; with `on` that of each worker.
             on: A `RayCluster` whose workers forecast the series of a file each, and write them to `output`.
 
@@ -497,7 +496,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             The path of `output`, if there is one. Else a frame of the kind that came in, sorted by `unique_id`:
             `unique_id`, `ds`, the forecast and the bounds of its intervals, such as `seqcast-lo-80` and
             `seqcast-hi-80`; with several targets, sorted by `target` too. Of sample paths: `unique_id`, `ds`, `sample`
-            (from 1) and the path's value, path after path. What comes from a source is in its order.
+            (from 1) and the path's value, path after path. Forecasts from a source are in its order.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -550,8 +549,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Forecast a frame's own past from several cutoffs, with the truth.
 
         A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
-        `refit` has another clone trained. This forecaster is left as it was. Future covariates are read from the
-        frame.
+        `refit` trains another clone. This forecaster does not change. Future covariates are read from the frame.
 
         Args:
             df: As for `fit`.
@@ -563,11 +561,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
                 same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side
                 by side, those of `effort="best"` cutoff after cutoff.
-                `"never"` takes this forecaster's own networks, and cutoffs from the last stamp on that they saw.
+                `"never"` takes this forecaster's own networks, and cutoffs from the last stamp of their fit on.
             checkpoint: As for `fit`, for all trainings.
             resume: As for `fit`.
             time_limit: As for `fit`, for all trainings together.
-            output: As for `predict`. The trainings go on by `checkpoint` and `resume`.
+            output: As for `predict`. The trainings continue by `checkpoint` and `resume`.
             memory_limit: As for `fit`.
             on: As for `fit`; several trainings are those of different cutoffs too.
 
@@ -621,14 +619,14 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
         """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
-        They show how well the networks fit, not how well they forecast; use `backtest` for that.
+        These forecasts show how well the networks fit, not how well they forecast; use `backtest` for that.
 
         Args:
             df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
             step_size: Steps from one cutoff to the next, counted from each series' end.
 
         Returns:
-            A frame as that of `backtest`, without naive forecasts; a row for each step whose truth is known.
+            A frame like that of `backtest`, without naive forecasts; a row for each step whose truth is known.
 
         Raises:
             NotFittedError: `fit` was not called, or the forecaster was loaded.
@@ -645,11 +643,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def anomalies(self, df: Any = None, level: float = 99) -> Any:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
-        Forecasts of the trained horizon begin a horizon apart, counted from each series' end, so that each row is
-        judged once; the first rows of a series are not: as many as a trained network reads, or two seasons where none
-        is trained. Intervals are calibrated on the errors of these forecasts (see
-        `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie outside. Anomalies are replaced by
-        their forecasts where later ones read them.
+        Forecasts begin one horizon after another, counted from each series' end, so that each row is judged once. The
+        first rows of a series are not judged: the context of a trained network, or two seasons where none is trained.
+        Intervals are calibrated on the errors of these forecasts (see `seqcast.intervals.unusual`): about
+        `100 - level` per cent of usual rows lie outside. Where later forecasts read anomalies, their forecasts replace
+        them.
 
         Args:
             df: Rows to judge, with those before them that a context reads; `None` takes those of `fit`.
@@ -657,9 +655,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Returns:
             A frame of the kind that came in, a row for each known value that was judged: `unique_id`, `ds`, `cutoff`,
-            `y`, the forecast and the bounds of its interval, `score` (how unusual the value is: its distance from the
-            forecast, where the bound of the interval is at 1), `anomaly` (whether it lies outside) and `trained_on`
-            (whether it is among the rows that the networks were trained on, whose errors are smaller).
+            `y`, the forecast and the bounds of its interval, `score` (distance of the value from the forecast; the
+            bound of the interval is at 1), `anomaly` (whether it lies outside) and `trained_on` (whether the networks
+            were trained on it; such errors are smaller).
 
         Raises:
             NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
@@ -690,16 +688,15 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Return the inputs of a network, to look inside it with `seqcast.inspect`.
 
         Args:
-            df: Rows of known or new series; `None` takes those that are remembered, or with `step_size` those of
-                `fit`.
-            step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
-                in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
+            df: Rows of known or new series; `None` takes the remembered ones, or with `step_size` those of `fit`.
+            step_size: Steps from one window to the next, counted back from the last one whose truth is among the
+                rows; `None` is one window a series, that of `predict`.
             horizon: Number of steps; `None` is the trained one.
             future: The future steps, as for `predict`; without `step_size` only.
             member: Which network of an ensemble, from 1.
 
         Returns:
-            The windows, in the network's units, called by their series and cutoff.
+            The windows, in the network's units, labelled by series and cutoff.
 
         Raises:
             NotFittedError: `fit` was not called, or a loaded forecaster needs the rows of `fit`.
@@ -716,8 +713,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
 
         Args:
-            df: Rows to judge by, with those before them that a context reads; windows count whose targets come after
-                the rows that were trained on. `None` takes the rows of `fit`, of which those are the validation rows.
+            df: Rows to judge by, with the context before them; only windows after the training rows count. `None`
+                takes the rows of `fit`, of which the validation rows count.
             metric: `mae`, `mse` or `rmse`, in scaled units.
             repeats: Number of permutations.
             seed: Seed of the permutations.
@@ -742,7 +739,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Return the encoder's state after the last row of each series.
 
         Args:
-            df: Rows to read, as for `predict`; `None` takes those that are remembered.
+            df: Rows to read, as for `predict`; `None` takes the remembered ones.
 
         Returns:
             A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that was read) and the
@@ -796,16 +793,16 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> None:
         """Write a report as one HTML page that needs no other file.
 
-        It shows the series with their forecasts, the scores of a backtest and those of naive forecasts, the largest
-        errors, which covariates matter, the training curve and all settings.
+        It shows the series with their forecasts, the scores of a backtest and of naive forecasts, and the largest
+        errors. The importance of covariates, the training curve and all settings follow.
 
         Args:
-            path: Where to; the page appears whole or not at all.
+            path: Path of the page, which appears whole or not at all.
             df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
             future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
                 shows no forecast.
-            backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
-            n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
+            backtest: A frame from `backtest`, perhaps with other models' forecasts.
+            n_windows: Cutoffs of a backtest where none is given; it trains once more. 0 for none.
             title: Title of the page.
             unit: Unit of the values.
             max_series: Most series that are drawn.
@@ -844,12 +841,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         `quantiles`, `[batch, horizon, Q]`, in rising order.
 
         Args:
-            path: Where to; the file appears whole or not at all.
-            horizon: Steps to forecast: a number, `any` for an input `horizon` that says it, or `None` for the trained
-                one.
-            scaling: `past` scales each window by all values that the file is given, as `predict(df=…)` does a new
-                series. `given` reads `loc` and `scale` (and `unit` of logarithms), `[batch, D]` each, such as those of
-                a known series in `series_state_.scaler`.
+            path: Path of the file, which appears whole or not at all.
+            horizon: Steps to forecast: a number, `any` for an input named `horizon`, or `None` for the trained one.
+            scaling: `past` scales each window by all of its values, as `predict(df=…)` does a new series. `given`
+                reads `loc` and `scale` (and `unit` of logarithms), `[batch, D]` each, such as those of a known series
+                in `series_state_.scaler`.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -863,11 +859,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Write the fitted forecaster to a file.
 
         Args:
-            path: Where the file goes; it appears whole or not at all.
+            path: Path of the file, which appears whole or not at all.
 
         Raises:
             NotFittedError: `fit` was not called.
-            SpecError: The training holds a function that a file cannot.
+            SpecError: The training has a function, which cannot be written to a file.
             SaveError: The file could not be written.
         """
         fitted = self.fitted_
@@ -880,14 +876,14 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Args:
             path: A file that `save` wrote.
-            max_size: How long the file may be: bytes, or a text such as `8 GB`; `None` is 4 GB.
+            max_size: Largest size of the file: bytes, or a text such as `8 GB`; `None` is 4 GB.
 
         Returns:
             The forecaster.
 
         Raises:
             MissingFileError: There is no such file.
-            FileFormatError: It is no forecaster's file, or is too large.
+            FileFormatError: It is not the file of a forecaster, or is too large.
             SpecError: `max_size` is no size.
         """
         options, fitted = read_forecaster(path, cls._get_param_names(), max_size=max_size)

@@ -1,4 +1,4 @@
-"""What explains a fitted forecaster: in-sample forecasts, the inputs of its networks, attention, importance."""
+"""Explanations of a fitted forecaster: in-sample forecasts, the inputs of its networks, attention, importance."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Windows that covariates are judged by, spread evenly over all that there are: more would take longer and hardly say
-# more.
+# Most windows that covariates are judged by, spread evenly over all: more would take longer and hardly say more.
 MOST_WINDOWS = 1000
 
 
@@ -50,7 +49,7 @@ def model_inputs(
     future: Any = None,
     member: int = 1,
 ) -> ModelInputs:
-    """Return what one of the networks reads; see `Forecaster.model_inputs`.
+    """Return the inputs of one of the networks; see `Forecaster.model_inputs`.
 
     Args:
         fitted: The fitted forecaster.
@@ -143,7 +142,7 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
         hint = "Name a preset, such as preset='segment', to have its network in any case."
         raise SpecError("covariate_importance", expected=expected, received="the pretrained network", hint=hint)
     frame = fitted.series.checked(fitted.rows_of_fit(df))
-    # Enough but not many more windows come after the rows that were trained on.
+    # With this step about twice the windows that are judged come after the training rows.
     step = max(1, int(np.count_nonzero(~fitted.series.trained_rows(frame))) // (2 * MOST_WINDOWS))
     tables = []
     for member in range(1, members + 1):

@@ -61,14 +61,14 @@ class FittedForecaster:
         series: Scaling and last rows of each series, and how rows become features.
         season_length: Steps of a season.
         seed: Seed of everything random, drawn where `random_state` is `None`.
-        choice: What forecasts are made with, in which shares, and why.
+        choice: The shares of the candidates, and their hold-out losses.
         candidates: The candidates that share the forecast.
         rows: How frames are read.
-        output: What forecasts are like where a call does not say otherwise.
+        output: The defaults of a forecast.
         calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
-        skipped: What is wrong with each series that was left out, by its name.
-        tried: The training history of a network that has no share, where nothing that has one was trained.
+        skipped: The error of each series that was left out, by name.
+        tried: The training history of a network without a share, where no candidate with one was trained.
         frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from files.
     """
 
@@ -85,7 +85,7 @@ class FittedForecaster:
     tried: History = field(default_factory=History)
     frame: LongFrame | None = None
 
-    # What it has
+    # Properties
 
     @property
     def by_learning(self) -> tuple[FittedCandidate, ...]:
@@ -134,9 +134,8 @@ class FittedForecaster:
     def rows_before(self) -> int:
         """Rows that a series has before the first forecast of its past.
 
-        They are those that a trained network reads. Without one they are two seasons, and eight at least: the
-        pretrained network reads more where there are more, and needs no more. Where no window may be padded, they are
-        a whole context.
+        They are the context of a trained network. Without one they are two seasons, and eight at least: the pretrained
+        network may read more, but needs no more. Where no window may be padded, they are a whole context.
         """
         if not self.series.fill:
             return self.series.context_length
@@ -150,7 +149,7 @@ class FittedForecaster:
         return Blend(self.candidates, shares, self.calibrations, self.series.support)
 
     def facts(self) -> dict[str, Any]:
-        """Return what candidates say about themselves, by name."""
+        """Return facts about the candidates, by name."""
         return {name: value for each in self.by_learning for name, value in each.facts().items()}
 
     def trained_rows(self, frame: LongFrame) -> Array:
@@ -163,7 +162,7 @@ class FittedForecaster:
             return self.series.trained_rows(frame)
         return np.zeros(len(frame.stamps), dtype=bool)
 
-    # What it reads
+    # Rows
 
     def read(self, df: Any, **how: Any) -> LongFrame:
         """Read and check a frame of rows that follow, see `seqcast.forecaster.reading.read_rows`.
@@ -175,7 +174,7 @@ class FittedForecaster:
         return read_rows(self.rows, df, self.series, **how)
 
     def rows_to_forecast(self, df: Any = None) -> LongFrame:
-        """Return the rows to forecast from: those that are remembered, followed by newer ones.
+        """Return the rows to forecast from: the remembered ones, followed by newer ones.
 
         Args:
             df: The newer rows, if any.
@@ -189,7 +188,7 @@ class FittedForecaster:
             df: The rows; `None` takes those of the fit.
 
         Raises:
-            NotFittedError: There are none of the fit.
+            NotFittedError: The rows of the fit are not in memory.
         """
         if df is not None:
             return self.read(df)
@@ -207,8 +206,8 @@ class FittedForecaster:
             horizon: Number of steps; `None` is the trained one, with irregular stamps all that the frame has.
 
         Raises:
-            DataError: The frame is missing, is not needed, does not cover the horizon, or is wrong in itself; or a
-                context is too short, and may not be.
+            DataError: The frame is missing, not needed or wrong, or does not cover the horizon; or a context is too
+                short.
         """
         series, columns, last = self.series, frame.schema.columns, frame.last_stamps
         known, frequency, names = series.builder.future, series.frequency, series.builder.future.names
@@ -236,10 +235,10 @@ class FittedForecaster:
             filled = forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
         return StepsAhead(stamps, reader, replace(origins, future=filled), exist)
 
-    # What it forecasts
+    # Forecasts
 
     def request(self, level: Sequence[float] | float | None = None) -> ForecastRequest:
-        """Return a forecast request, and refuse levels that there are no intervals for.
+        """Return a forecast request, and refuse levels without intervals.
 
         Args:
             level: Levels of the intervals; `None` takes those of the fit.
@@ -273,9 +272,9 @@ class FittedForecaster:
             A frame of the kind that came in.
         """
         steps = self.steps_ahead(frame, future, horizon)
-        parts = request.by_column(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
+        values = request.by_column(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
-        return frame.schema.to_long(frame.source.ids, times, parts, steps.of_targets)
+        return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
 
     def predict(
         self,
@@ -308,13 +307,13 @@ class FittedForecaster:
     ) -> tuple[Any, Array]:
         """Forecast series for several owners, who may own the same series with different rows.
 
-        The forecasts of an owner are those of `predict` for its rows alone, but for rounding in single precision, as a
-        program for more rows may add in another order. An error is not that of one owner: ask again for each alone.
+        Each owner gets the forecasts of `predict` for its rows alone, but for rounding in single precision. An error
+        does not name the owner: call again for each alone.
 
         Args:
             df: A pandas frame with a column of ids, as for `Forecaster.predict`.
             owners: Number of the owner of each row, `[rows]`.
-            remembered: Whether `df` only names series, by their ids: their remembered rows are forecast from.
+            remembered: Whether to forecast from remembered rows; `df` then only names series, by their ids.
             horizon: As for `Forecaster.predict`.
             level: As for `Forecaster.predict`.
             future: As for `Forecaster.predict`.
@@ -380,7 +379,7 @@ class FittedForecaster:
         """Write a file in ONNX; see `Forecaster.export`.
 
         Args:
-            path: Where to; the file appears whole or not at all.
+            path: Path of the file, which appears whole or not at all.
             horizon: As for `Forecaster.export`.
             scaling: As for `Forecaster.export`.
 
@@ -410,7 +409,7 @@ class FittedForecaster:
         write_series_model(path, model, horizon=horizon, scaling=scaling)
 
     def _exported_features(self) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-        """Return the names of the features that a file is given, and the cycles that it computes from stamps."""
+        """Return the names of the features that a file reads, and the cycles that it computes from stamps."""
         from seqcast.export import is_cyclic
 
         builder, targets = self.series.builder, self.series.schema.columns.targets
@@ -419,16 +418,16 @@ class FittedForecaster:
             return {"past": targets, "y": targets}, ()
         calendar = builder.calendar.names
         if builder.median_gap is not None or not is_cyclic(calendar):
-            return names, ()  # holidays, and the time since the step before, are given
+            return names, ()  # the file reads holidays, and the time since the step before
         for name in ("past", "future"):
             if name in names:
                 names[name] = names[name][: len(names[name]) - builder.calendar.width]
         return names, calendar
 
-    # What it becomes
+    # Changed copies
 
     def of_series(self, ids: Sequence[Any]) -> Self:
-        """Return it with the remembered rows of some series alone.
+        """Return a copy with the remembered rows of some series alone.
 
         Args:
             ids: Their names.
@@ -437,7 +436,7 @@ class FittedForecaster:
         return replace(self, series=self.series.copies(self.series.places(names), names))
 
     def updated(self, df: Any) -> Self:
-        """Return it with rows appended, see `Forecaster.update`.
+        """Return a copy with rows appended, see `Forecaster.update`.
 
         Args:
             df: As for `Forecaster.update`.
@@ -446,13 +445,13 @@ class FittedForecaster:
 
 
 def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:
-    """Refuse a frame of the future that is missing, or that nothing reads.
+    """Refuse a frame of the future that is missing or not needed.
 
     Args:
         future: The frame, or `None`.
         columns: Names of the columns of the series.
         names: The future covariates.
-        needed: Whether it is needed, for these or for stamps that keep to no step.
+        needed: Whether it is needed, for these or for irregular stamps.
 
     Raises:
         DataError: It is missing, or not needed.

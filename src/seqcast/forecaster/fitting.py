@@ -1,4 +1,4 @@
-"""How the trainings of a plan are run, here or in other processes; what they taught is chosen from and calibrated."""
+"""Fits of plans: trainings here or in other processes, the choice among candidates, and the calibration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals,
 from seqcast.runtime import Array, Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
-# More networks are trained while those of the last round lowered the hold-out loss by this share.
+# More networks are trained while those of the last round lowered the hold-out loss by this fraction.
 LEAST_GAIN = 0.002
 
 _USE_EPOCHS = "Say with epochs how long to train."
@@ -65,7 +65,7 @@ class Cluster(Protocol):
 
         Args:
             table: Makes the frame of an item.
-            items: The source of each frame.
+            items: Arguments of `table`, one for each frame.
             folder: Where the files go, an `OutputFolder`.
         """
         ...
@@ -88,8 +88,8 @@ def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] |
         callbacks: Its argument of that name.
 
     Raises:
-        SpecError: It is no cluster; there is a time limit: workers that share a training would not agree when it is
-            over; or there are callbacks, which would be called in processes of other machines.
+        SpecError: It is no cluster; there is a time limit, on whose end workers would not agree; or there are
+            callbacks, which other machines would call.
     """
     if on is None:
         return None
@@ -116,10 +116,10 @@ class TrainingRun:
     Args:
         verbose: 0 is silent, 1 shows progress.
         folder: Where their states are written; `None` for no checkpoints.
-        deadline: When all have to be done; `None` for no limit.
+        deadline: When all trainings have to end; `None` for no limit.
         callbacks: Keras callbacks. Observers see each network, others the one that is trained on the data alone.
-        on: Other processes that train: one network together, of several each one; `None` is this machine. With them
-            there are no callbacks, see `check_cluster`.
+        on: Workers that train one network together, or one of several each; `None` is this machine. With them there
+            are no callbacks, see `check_cluster`.
     """
 
     verbose: int = 0
@@ -136,7 +136,7 @@ class TrainingRun:
         Args:
             job: The training.
             engine: Its engine, not yet trained.
-            deadline: When it has to be done.
+            deadline: When it has to end.
             callbacks: Its Keras callbacks.
         """
         if self.on is not None:
@@ -161,7 +161,7 @@ class TrainingRun:
 
         Raises:
             SpecError: Some are no observers, and there are checkpoints or several networks.
-            FileFormatError: The log of a network would replace a file that is none.
+            FileFormatError: The log of a network would replace a file that is no log.
         """
         jobs = list(plan.by_place.values())
         ours = sum(not job.observers_only for job in jobs)
@@ -191,7 +191,7 @@ class TrainingRun:
             name: Its name, where there are several.
 
         Raises:
-            SpecError: The training holds a function, which a file cannot.
+            SpecError: The training has a function, which cannot be written to a file.
         """
         folder = self.folder
         if folder is None:
@@ -226,7 +226,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         TrainingError: Training diverged. Its `best` is a fitted forecaster with the best weights so far of a single
             network, or the members of an ensemble that had finished; `None` where there are none.
         SpecError: There are callbacks that cannot observe these trainings.
-        InterruptedFit: The user interrupted; its `fitted` is the same.
+        InterruptedFit: The user interrupted; its `fitted` is such a forecaster.
         KeyboardInterrupt: The user interrupted before there was any network.
     """
     run.check_callbacks(plan)
@@ -258,14 +258,14 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
 
 
 def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: dict[Place, Outcome]) -> None:
-    """Train the networks of some places.
+    """Train the networks at some places.
 
     Args:
         plan: The plan.
-        places: The places of those to train.
+        places: The places of the jobs.
         run: How they are run.
-        trained: The outcomes of those that have been trained, by their places, to which these are added; where a
-            training is interrupted or diverges, those that there are.
+        trained: Outcomes by place, to which those of these jobs are added, also those before an interruption or a
+            divergence.
 
     Raises:
         TrainingError: Training diverged.
@@ -340,16 +340,16 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedForecast
 
 
 def _finished(plan: FitPlan, trained: Mapping[Place, Outcome]) -> FittedForecaster:
-    """Return what was trained and what is ready: chosen by evidence, and calibrated."""
+    """Return the fitted forecaster: its candidates chosen by evidence, its intervals calibrated."""
     return _calibrated(_chosen(plan, trained), plan)
 
 
 def _chosen(plan: FitPlan, trained: Mapping[Place, Outcome]) -> FittedForecaster:
-    """Return the fitted forecaster of what forecasts best, alone or in shares with others.
+    """Return the fitted forecaster of the candidates that forecast best, in their shares.
 
     Args:
         plan: The plan.
-        trained: The outcomes of its jobs, by their places; those of an interrupted fit lack.
+        trained: The outcomes of its jobs, by their places; some are missing after an interruption.
     """
     rows, hold_out = plan.rows, plan.hold_out
     learnt = _learnt(plan, trained, hold_out)
@@ -373,13 +373,13 @@ def _chosen(plan: FitPlan, trained: Mapping[Place, Outcome]) -> FittedForecaster
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What a candidate has learnt.
+    """The result of a candidate after the trainings.
 
     Args:
         candidate: The candidate.
-        fitted: The best of what it has become.
+        fitted: Its best fitted version.
         forecast: Its forecasts of the hold-out windows, where they are known.
-        judge: What stands for it there, where its networks were picked by their losses on these windows.
+        judge: Its judge, where its networks were picked by their losses on these windows.
     """
 
     candidate: Candidate
@@ -389,10 +389,10 @@ class _Learnt:
 
 
 def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut | None) -> list[_Learnt]:
-    """Return what each candidate has learnt; a candidate for which the rows say too little is left out.
+    """Return the result of each candidate, without those that cannot learn enough from the rows.
 
     Raises:
-        DataError: That holds for all.
+        DataError: No candidate can.
     """
     learnt, missing = list[_Learnt](), list[DataError]()
     for place, candidate in enumerate(plan.candidates):
@@ -404,7 +404,7 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
             continue
         if not versions:
             continue
-        # Without hold-out windows a fine-tuning is taken where the user chose it, and not by evidence.
+        # Without hold-out windows there is no evidence: a fine-tuning is taken where the user called for it.
         fitted, forecast = versions[0 if plan.choice is None else -1], None
         if len(versions) > 1 and hold_out is not None and len(hold_out):
             fitted, forecast = hold_out.best(versions)
@@ -415,7 +415,7 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
 
 
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
-    """Return the choice among what candidates have learnt."""
+    """Return the choice among the results of candidates."""
     if hold_out is None or len(learnt) == 1:
         return Choice.only(learnt[-1].fitted.name)
     if not len(hold_out):
@@ -432,7 +432,7 @@ def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
 
 
 def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
-    """Return it with intervals calibrated on validation rows; warn where networks were trained and none has a share."""
+    """Return it with intervals calibrated on validation rows; warn where no trained network has a share."""
     if plan.comparison is not None and plan.by_place and len(fitted.candidates) == 1:
         reason = f"on the validation rows it erred least: {fitted.choice}"
         if not fitted.choice.losses:
@@ -468,9 +468,9 @@ def calibrate(
     request = ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
     forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
     calibrations = []
-    for values, parts in zip(np.moveaxis(truth, 2, 0), np.moveaxis(forecast, 2, 0), strict=True):
+    for values, columns in zip(np.moveaxis(truth, 2, 0), np.moveaxis(forecast, 2, 0), strict=True):
         if fitted.is_probabilistic:
-            calibrations.append(calibrate_intervals(values, parts[..., 1::2], parts[..., 2::2], level=level))
+            calibrations.append(calibrate_intervals(values, columns[..., 1::2], columns[..., 2::2], level=level))
         else:
-            calibrations.append(calibrate_points(values, parts[..., 0], level=level))
+            calibrations.append(calibrate_points(values, columns[..., 0], level=level))
     return tuple(calibrations)

@@ -33,7 +33,7 @@ from seqcast.specs import (
 )
 
 # `effort="best"` trains three networks, and three more while they help, up to twelve: their median is steadier than
-# each.
+# each of them.
 NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12
 
 # How the forecasts of several networks become one.
@@ -62,7 +62,7 @@ class RowOptions:
         freq: The frequency that the user gave.
         covariates: Names of the covariates.
         missing: `fill` or `raise`.
-        irregular: Whether stamps need not keep to a step.
+        irregular: Whether steps between stamps may differ.
         on_bad_series: `raise` or `skip`.
     """
 
@@ -89,13 +89,13 @@ class RowOptions:
 
     @property
     def skips(self) -> bool:
-        """Whether series in which something is wrong are left out."""
+        """Whether series with an error are left out."""
         return self.on_bad_series == "skip"
 
 
 @dataclass(frozen=True)
 class ForecastOptions:
-    """What forecasts are like where a call does not say otherwise.
+    """The defaults of a forecast, which a call may change.
 
     Args:
         horizon: Steps to forecast.
@@ -126,8 +126,8 @@ class FitOptions:
 
     Args:
         rows: How frames are read.
-        output: What is forecast.
-        preset: Name of a network, or one, or several.
+        output: The defaults of a forecast.
+        preset: Name of a network, a network, or an ensemble.
         training: A spec, or the fields that differ from the default.
         combine: How forecasts of several networks become one.
         season_length: Steps of a season, or `None` for the frequency's.
@@ -139,7 +139,7 @@ class FitOptions:
         seed: The seed from which those of the networks are derived.
         seeds: Seeds of each network.
         context_lengths: Context lengths of the networks in turn; `None` is chosen by a rule.
-        effort: How much is tried before one is chosen: `auto`, `quick`, `balanced` or `best`.
+        effort: How much is tried before the choice: `auto`, `quick`, `balanced` or `best`.
         is_compared: Whether candidates are compared on validation windows.
         zero_shot: Whether a zero-shot model can give such forecasts.
         head: The head of the networks, which may need a scaling.
@@ -147,10 +147,9 @@ class FitOptions:
         round_size: Networks that are trained before the gain of more is measured; `None` trains all.
         judged: Whether the last network that is trained judges the share of the others.
         finetuning: Fields of the training of the zero-shot model that differ from the usual ones.
-        rows_read: The rows that a forecast may read, where the user or a fit before says so; `None` for as many as
-            help.
-        most_rows_read: The rows that a zero-shot model may read, where memory limits them.
-        first: Engines with whose weights the training of the networks begins; none for new ones.
+        rows_read: Rows that a forecast may read, from the user or an earlier fit; `None` for as many as help.
+        most_rows_read: Rows that a zero-shot model may read, where memory limits them.
+        first: Engines whose weights the training of the networks begins with; none for new weights.
     """
 
     rows: RowOptions
@@ -205,7 +204,7 @@ class FitOptions:
         Args:
             options: The arguments of a `Forecaster`, by name, checked.
             seed: Seed of everything random.
-            members: Number of networks; `None` is what the options say.
+            members: Number of networks; `None` is that of the options.
         """
         level, preset = interval_levels(options["level"]), options["preset"]
         network, training = specs(preset, options["training"], level, Sizes())
@@ -220,7 +219,7 @@ class FitOptions:
         resolved = {
             "rows": RowOptions.of(options),
             "output": ForecastOptions.of(options),
-            "calendar": "none" if is_zero_shot(preset) else options["calendar"],  # it knows none
+            "calendar": "none" if is_zero_shot(preset) else options["calendar"],  # zero-shot models read none
             "calibrate": level if options["calibrate"] else (),
             "seed": seed,
             "seeds": member_seeds(seed, members),
@@ -239,7 +238,7 @@ class FitOptions:
 def _resolved_lengths(options: Mapping[str, Any], members: int) -> dict[str, Any]:
     """Return the context lengths of networks, and how the zero-shot model is fine-tuned."""
     preset = options["preset"]
-    # A later training has lengths of its own, whatever was given to the fit.
+    # A later training has lengths of its own, other than those of the fit.
     lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
     read = max((length for length in lengths if length is not None), default=None)
     if not isinstance(preset, EnsembleSpec):
@@ -250,7 +249,7 @@ def _resolved_lengths(options: Mapping[str, Any], members: int) -> dict[str, Any
 
 
 def is_compared(preset: Any) -> bool:
-    """Return whether networks that are trained share the forecast with what is not, by comparison.
+    """Return whether trained networks share the forecast with other candidates, by comparison.
 
     Args:
         preset: The preset of a forecaster.
@@ -324,7 +323,7 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
 
 
 def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
-    """Return the seeds of each member; those of the first do not depend on how many there are.
+    """Return the seeds of each member; those of the first do not depend on the number of members.
 
     Args:
         seed: The seed of the fit.
@@ -371,7 +370,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _check_preset(options: Mapping[str, Any]) -> None:
-    """Refuse options that a preset leaves no choice about."""
+    """Refuse changes of options that a preset fixes."""
     preset = options["preset"]
     usual: dict[str, object] = {"members": 1, "training": None}
     if is_zero_shot(preset):
@@ -413,7 +412,7 @@ def _check_effort(options: Mapping[str, Any]) -> None:
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
-    """Refuse names that columns of frames have already."""
+    """Refuse names that other columns have."""
     columns, alias = options["columns"] or Columns(), options["alias"]
     Covariates(*_covariates(options)).check_beside(columns)
     reserved = [*columns.names, columns.value, *RESERVED]
@@ -469,7 +468,7 @@ def check_head(preset: Any, scale: Any) -> None:
 
 
 def _refusal(options: Mapping[str, Any], name: str, expected: str, hint: str) -> SpecError:
-    """Return the error of an option that is impossible as it was given."""
+    """Return the error of an impossible option."""
     return SpecError(name, expected=expected, received=repr(options[name]), hint=hint)
 
 
@@ -479,5 +478,5 @@ def _covariates(options: Mapping[str, Any]) -> list[Any]:
 
 
 def _given(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a forecaster that a dataclass has fields for, by the same name."""
+    """Return the options for which a dataclass has fields of the same names."""
     return {item.name: options[item.name] for item in fields(kind) if item.name in options}

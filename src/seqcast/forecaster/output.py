@@ -1,4 +1,4 @@
-"""Forecasts of more series than memory holds: piece by piece, into numbered Parquet files of a folder."""
+"""The output of forecasts: as one frame, or piece by piece into numbered Parquet files of a folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import make_folder, require, write_atomically
 from seqcast.training import digest
 
-# What the folder holds, and how far it is; programs that read folders of Parquet files pass over such names.
+# File with the job of a folder and its progress; readers of folders of Parquet files ignore such names.
 MANIFEST = "_seqcast.json"
 
 
@@ -33,7 +33,7 @@ class OutputFolder:
 
     Args:
         path: The folder.
-        job: What is written to it, JSON types by name.
+        job: The arguments of the forecasts in it, JSON types by name.
 
     Example:
         >>> import tempfile, pandas as pd
@@ -55,10 +55,10 @@ class OutputFolder:
 
         Args:
             path: The folder.
-            job: What will be written; where the job was begun, `piece_rows` is as it was then.
+            job: The arguments of the forecasts; a job that goes on keeps its first `piece_rows`.
 
         Raises:
-            SaveError: It holds something else, or cannot be created.
+            SaveError: It has other files, or cannot be created.
         """
         require("pyarrow.parquet", extra="parquet")
         folder, job = Path(path), {"seqcast": __version__, **job}
@@ -101,7 +101,7 @@ class OutputFolder:
 
         Args:
             path: The folder.
-            arguments: What the call was, JSON types by name.
+            arguments: Arguments of the call, JSON types by name.
             fitted: The fitted forecaster, if nothing is to be trained.
             df: The frame that it reads.
             source: The source that it reads in place of a frame.
@@ -117,7 +117,7 @@ class OutputFolder:
         return cls.opened(path, job)
 
     def seed(self, seed: int) -> int:
-        """Return the seed of the job: the one that it was begun with, or this one.
+        """Return the seed of the job: that of its beginning, or a new one.
 
         Args:
             seed: The seed of a job that begins.
@@ -129,7 +129,7 @@ class OutputFolder:
 
     @property
     def piece_rows(self) -> int:
-        """About how many rows of the source go into a file."""
+        """Approximate number of rows of the source for a file."""
         return int(self.job["piece_rows"])
 
     def file(self, number: int) -> Path:
@@ -141,7 +141,7 @@ class OutputFolder:
         return self.path / f"part-{number:06}.parquet"
 
     def write(self, number: int, table: Callable[[], Any]) -> None:
-        """Write an output file, unless it is there.
+        """Write an output file, unless it exists.
 
         Args:
             number: Its number, from 0.
@@ -160,7 +160,7 @@ class OutputFolder:
         write_atomically(self.file(number), lambda file: parquet.write_table(arrow, file))
 
     def finish(self, files: int) -> None:
-        """Note in the manifest that all output files are there.
+        """Record in the manifest that all output files are written.
 
         Args:
             files: Their number.
@@ -179,7 +179,7 @@ def gathered(
 
     Args:
         table: Makes the frame of an item, or `None` where it would be empty.
-        items: The source of each frame.
+        items: Arguments of `table`, one for each frame.
         folder: Where they are written; `None` returns them.
         on: The workers that write them; `None` writes them here.
 
@@ -221,8 +221,8 @@ def predicted(
 
     Args:
         fitted: The fitted forecaster.
-        df: The rows, `None` for those that are remembered.
-        forecast: Forecasts from some rows.
+        df: The rows; `None` for the remembered ones.
+        forecast: Function that forecasts from rows.
         arguments: The arguments of the forecast, by name: JSON types, and the frame of the known future.
         output: The folder for the forecasts, if any.
         memory_limit: The user's limit.
@@ -273,7 +273,7 @@ def _frame_digest(frame: Any) -> str | None:
 
     try:
         opened: Any = nw.from_native(frame, eager_only=True, allow_series=True)
-    except TypeError:  # whoever reads it says what is wrong
+    except TypeError:  # its reader refuses it later
         return type(frame).__name__
     return digest([pd.util.hash_pandas_object(opened.to_pandas()).to_numpy()])
 

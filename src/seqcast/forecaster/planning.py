@@ -1,6 +1,6 @@
 """The plan of a fit: from rows to sizes, from sizes to scaling and windows, from these to training jobs.
 
-Each step takes what the one before it returned: `FitRows`, then `PlannedRows`, then `FitPlan`.
+Each step takes the result of the one before it: `FitRows`, then `PlannedRows`, then `FitPlan`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class FitPlan:
     """The training jobs of a fit, and the state of its series.
 
     Args:
-        rows: The rows, with what candidates train on.
-        candidates: What may forecast.
+        rows: The rows, with scaling and windows.
+        candidates: The candidates.
         jobs: The training jobs of each candidate.
-        choice: The choice of an earlier fit, in whose shares this one forecasts too; `None` for a new one.
+        choice: The choice of an earlier fit, whose shares this one takes; `None` for a new one.
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
@@ -58,7 +58,7 @@ class FitPlan:
         """Return the places of the jobs that are trained before the gain of more networks is measured.
 
         Args:
-            timed: Whether the time is limited: then the first ones take all of it.
+            timed: Whether the time is limited: then there is one round.
         """
         own = [candidate.rounds(len(jobs)) for candidate, jobs in zip(self.candidates, self.jobs, strict=True)]
         count = max(map(len, own)) if self.comparison is not None and not timed else 1
@@ -77,19 +77,19 @@ class FitPlan:
         return HoldOut(self.reader_at(self.comparison), self.comparison, request)
 
     def reader_at(self, origins: Origins) -> WindowReader:
-        """Return the window reader of the rows, where windows end at some origins.
+        """Return the window reader of the rows, and refuse origins with short contexts that may not be padded.
 
         Args:
             origins: The origins.
 
         Raises:
-            DataError: A context is too short, and may not be.
+            DataError: A context is too short.
         """
         self.rows.series.check_contexts(self.rows.frame, origins)
         return self.rows.reader
 
     def describe(self) -> str:
-        """Return a line or two about what was inferred from the frame."""
+        """Return lines about the facts that were inferred from the frame."""
         rows, series = self.rows, self.rows.series
         frequency, count = series.frequency, len(rows.frame.source)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
@@ -133,7 +133,7 @@ def make_plan(
         frame: The series.
         options: The resolved options of the forecaster.
         starts: Position of each series' first validation target; `None` takes the training's fraction.
-        candidates: What may forecast; none for all that apply.
+        candidates: The candidates; none for all that apply.
         choice: As for `FitPlan`.
 
     Returns:
@@ -163,8 +163,8 @@ def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate],
     Args:
         frame: The rows.
         options: The resolved options of the forecaster.
-        candidates: What may forecast.
-        check: Whether candidates may refuse them, which those of an earlier fit have not.
+        candidates: The candidates.
+        check: Whether candidates check the rows, which those of an earlier fit have done.
     """
     frame.check_observed()
     frame.check_frequency()
@@ -177,7 +177,7 @@ def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate],
 
 
 def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | None) -> PlannedRows:
-    """Return the rows with what is learnt from training rows: starts, scaling, features, windows."""
+    """Return the rows with starts, and scaling, features and windows that are learnt from training rows."""
     frame, options, context = rows.frame, rows.options, rows.context_length
     read = options.rows_read
     if read is None:
@@ -193,8 +193,8 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on.
 
     Args:
-        rows: The rows, with what candidates train on.
-        candidates: What may forecast.
+        rows: The rows, with scaling and windows.
+        candidates: The candidates.
         choice: The choice of an earlier fit, if any.
         compare: Whether candidates are compared.
     """
@@ -220,7 +220,7 @@ def training_stops(rows: FitRows, starts: Array | None) -> Array:
 
     Args:
         rows: The rows, with the context length of training windows.
-        starts: Position of each series' first validation target; `None` takes what the validation fraction leaves.
+        starts: Position of each series' first validation target; `None` takes the training's fraction.
     """
     if starts is None:
         fraction, horizon = rows.options.validation_fraction, rows.options.horizon
@@ -230,10 +230,10 @@ def training_stops(rows: FitRows, starts: Array | None) -> Array:
 
 
 def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
-    """Return from where on each series is forecast to compare what was not trained on it.
+    """Return where the hold-out rows of each series begin if nothing is trained on it.
 
-    That is the last three horizons, or the last tenth where that is more, after as many rows as a forecast should know:
-    a season and a half, or a horizon, or 6.
+    They are the last three horizons, or the last tenth where that is more. The rows that a forecast should know precede
+    them: a season and a half, or a horizon, or 6.
 
     Args:
         lengths: Rows of each series.

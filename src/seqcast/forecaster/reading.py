@@ -1,4 +1,4 @@
-"""How a forecaster reads rows: a frame at once, a source in pieces of whole series."""
+"""Reading the rows of a forecaster: a frame at once, a source in pieces of whole series."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import make_folder, parse_size, warn_user
 from seqcast.specs import Columns
 
-# Bytes that a row takes while it is read and checked: with names of series that differ, or of one long series, to which
-# all of the memory goes; and for each column.
+# Bytes of a row while it is read and checked: of many series, or of one long series, which may take all of the memory;
+# and bytes for each column.
 _BYTES_A_ROW, _BYTES_A_ROW_OF_ONE, _BYTES_A_COLUMN = 1_500, 100, 250
 FEWEST_ROWS = 1_000
 
@@ -48,14 +48,14 @@ def read_rows(
     static_optional: bool = True,
     argument: str = "df",
 ) -> LongFrame:
-    """Read and check a frame; rows that follow others share their clock and may leave static covariates out.
+    """Read and check a frame; rows that follow others share their frequency and may leave static covariates out.
 
     Args:
         rows: How frames are read.
         df: The frame.
         before: The rows that they follow, or the fitted series.
         static_optional: Whether rows that follow may leave static covariates out.
-        argument: The argument that the frame came in by.
+        argument: Name of the argument, for errors.
 
     Raises:
         DataError: Something in the frame is wrong.
@@ -86,20 +86,20 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
 
     Args:
         frame: The rows of a fit.
-        option: What needs it.
+        option: The argument that needs it.
 
     Raises:
         SpecError: The rows are in files.
     """
     if isinstance(frame, ShardedFrame):
-        expected = "None or a number where df is read piece by piece" if option == "validation" else "None there"
+        expected = f"None{' or a number' * (option == 'validation')} where df is read piece by piece"
         raise SpecError(option, expected=expected, received="a frame", hint="Leave it out, or give df as a frame.")
     return frame
 
 
 @dataclass(frozen=True)
 class Memory:
-    """How a limit is divided: half for shards in memory, a quarter for remembered rows, the rest for rows being read.
+    """A memory limit: half for shards in memory, a quarter for remembered rows, the rest for rows being read.
 
     Args:
         limit: Bytes.
@@ -135,7 +135,7 @@ class Memory:
         return self.limit // 2
 
     def piece_rows(self, columns: int) -> int:
-        """Return about how many rows are read at a time.
+        """Return the approximate number of rows of a piece.
 
         Args:
             columns: Number of columns.
@@ -151,7 +151,7 @@ class Memory:
         return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
     def rows_remembered(self, frame: AnyFrame) -> int | None:
-        """Return how many of the last rows of each series can be remembered; `None` for all of a frame in memory.
+        """Return the number of last rows of each series that can be remembered; `None` for all of a frame in memory.
 
         Args:
             frame: The series.
@@ -169,7 +169,7 @@ class SourceRows:
     Args:
         options: How frames are read.
         source: The source.
-        memory: How much memory there is.
+        memory: The memory limit.
         before: The fitted series, which the rows follow, if any.
     """
 
@@ -182,9 +182,9 @@ class SourceRows:
     def of(
         cls, options: RowOptions, df: Any, memory_limit: Any, before: SeriesState | None = None
     ) -> tuple[Any, Self | None]:
-        """Return what a user gives as rows, a frame or a source.
+        """Return the user's rows as a frame or a source.
 
-        A file that is no Parquet file is read at once, as the command line does.
+        A file other than Parquet is read at once, as on the command line.
 
         Args:
             options: How frames are read.
@@ -196,7 +196,7 @@ class SourceRows:
             The frame, and the source; one of them is `None`.
 
         Raises:
-            SpecError: There is a limit, and rows that are in memory.
+            SpecError: There is a limit for rows that are in memory.
         """
         if isinstance(df, str | os.PathLike) and is_read_at_once(Path(df)):
             df = read_table(Path(df), _columns(options, before))
@@ -222,9 +222,9 @@ class SourceRows:
         """Read and check all rows once, into a temporary folder.
 
         Args:
-            opened: What removes the folder in the end.
+            opened: Exit stack that removes the folder.
             piece_rows: As for `pieces`.
-            storage: The folder in which that folder is; `None` is the one for temporary files.
+            storage: Parent of the folder; `None` is the one for temporary files.
 
         Raises:
             DataError: Something in the rows is wrong.
@@ -237,12 +237,12 @@ class SourceRows:
         return ShardedFrame.of(scratch, self.pieces(piece_rows))
 
     def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[LongFrame, tuple[Span, ...]]]:
-        """Yield the rows as frames of whole series, and where they are from.
+        """Yield the rows as frames of whole series, and their places in the source.
 
         Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
 
         Args:
-            piece_rows: About how many rows a piece has; `None` takes what the memory allows.
+            piece_rows: Approximate number of rows of a piece; `None` takes the number that the memory allows.
 
         Raises:
             DataError: Something in the rows is wrong; it names file and row.
@@ -271,7 +271,7 @@ class SourceRows:
 
     @property
     def piece_rows(self) -> int:
-        """About how many rows a piece has, by what the memory allows."""
+        """Approximate number of rows of a piece that the memory allows."""
         return self.memory.piece_rows(len(self.columns_read))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a fit would do and has done: facts, and the report of a fitted forecaster."""
+"""Facts about a planned fit and about a fitted forecaster, and its report."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from seqcast.specs import Columns, NetworkSpec
 
 @dataclass(frozen=True)
 class PlannedFit:
-    """What a frame holds, and what a fit would make of it; as a string, a text to read.
+    """Facts about a frame, and the settings of a fit to it; as a string, a text to read.
 
     Args:
         data: Facts about the series.
-        settings: What the fit would do, by name.
+        settings: Settings of the fit, by name.
     """
 
     data: Description
@@ -44,7 +44,7 @@ class PlannedFit:
 
 
 def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a plan would do.
+    """Return the settings of a plan, by name.
 
     Args:
         plan: The plan.
@@ -52,7 +52,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     rows, series = plan.rows, plan.rows.series
     jobs = list(plan.by_place.values())
-    # Of networks that learn from the data alone there may be many; a fine-tuned one is not counted.
+    # Members are the networks that learn from the data alone; a fine-tuned one is not counted.
     own = [job for job in jobs if not job.observers_only]
     job = next(iter([*own, *jobs]), None)
     members: int | str = len(own)
@@ -82,7 +82,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_of(plan: FitPlan, job: TrainingJob | None) -> NetworkSpec | None:
-    """Return the network that is trained first, or else the first one that is there."""
+    """Return the network that is trained first, or else the first one of a candidate."""
     if job is not None:
         return job.network
     return next((network for candidate in plan.candidates for network in candidate.networks), None)
@@ -94,7 +94,7 @@ def _in_words(network: NetworkSpec) -> str:
 
 
 def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return facts by heading.
+    """Return facts about a fitted forecaster, by heading.
 
     Args:
         fitted: The fitted forecaster.
@@ -114,10 +114,10 @@ def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dic
 
 
 def network_facts(engine: Engine) -> dict[str, Any]:
-    """Return what a network is, by name.
+    """Return facts about a network, by name.
 
     Args:
-        engine: The engine that it was trained by.
+        engine: Its engine.
     """
     network = engine.network
     return {
@@ -162,13 +162,13 @@ def write_report(
     """Write the report of a fit; see `Forecaster.report`.
 
     Args:
-        path: Where to; the page appears whole or not at all.
+        path: Path of the page, which appears whole or not at all.
         fitted: The fitted forecaster.
         df: The rows to forecast from; `None` takes those of the fit.
         frame: The same rows, read.
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
-        backtest: A frame that `Forecaster.backtest` gave.
+        backtest: A frame from `Forecaster.backtest`.
         title: Title of the page; a usual one if empty.
         unit: Unit of the values.
         max_series: Most series that are drawn.

@@ -1,4 +1,4 @@
-"""The rows of a fit: which of them validate, and what the others teach: features, scaling, support, windows."""
+"""The rows of a fit: validation rows, and features, scaling and support that are learnt from training rows."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from seqcast.intervals import VALUES_OF, observed_support, outside_support_of, w
 from seqcast.runtime import Array
 from seqcast.specs import check_int
 
-# Most windows on which candidates are compared, taken evenly from among all.
+# Most windows on which candidates are compared, spread evenly over all.
 MOST_COMPARED_WINDOWS = 2_000
 
-# Most windows on which intervals are calibrated, taken likewise.
+# Most windows on which intervals are calibrated, spread likewise.
 MOST_CALIBRATION_WINDOWS = 20_000
 
 
@@ -37,7 +37,7 @@ class FitRows:
         frame: The rows.
         options: The resolved options of the forecaster.
         season_length: Steps of a season.
-        context_length: Steps of past of training windows; `None` where no candidate needs a number.
+        context_length: Context length of training windows; `None` where candidates take any.
     """
 
     frame: AnyFrame
@@ -53,7 +53,7 @@ class FitRows:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRows(FitRows):
-    """The rows of a fit, with what candidates train on.
+    """The rows of a fit, with the scaling and the windows that candidates train on.
 
     Args:
         series: Scaling and last rows of the series, and how rows become features.
@@ -75,7 +75,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
         longest: Steps that a forecast reads.
 
     Returns:
-        What was learnt, and the rows with their categories numbered.
+        The state of the series, and the rows with numbered categories.
 
     Raises:
         DataError: There are negative values, which have no logarithm.
@@ -91,7 +91,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
     short = bool((starts < context + options.horizon).any())
     gaps = short or any(np.isnan(shard.source.values).any() for _, shard in aligned.in_shards())
     remembered = aligned.tail(longest)
-    # Remembered rows are sorted by id, which those of files need not be.
+    # Remembered rows are sorted by id; rows of files need not be.
     order = aligned.source.places(remembered.source.ids)
     series = SeriesState(
         frame=remembered,
@@ -138,7 +138,7 @@ def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
 
 
 def check_head_support(frame: AnyFrame, head: str) -> None:
-    """Refuse targets that a head's distribution does not have.
+    """Refuse targets outside the support of a head's distribution.
 
     Args:
         frame: The series.
@@ -160,11 +160,11 @@ def check_head_support(frame: AnyFrame, head: str) -> None:
 
 
 def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon: int) -> Array:
-    """Keep the last rows of each series for validation.
+    """Reserve the last rows of each series for validation.
 
     Args:
         frame: The series.
-        validation: Number of rows; a series that would be left without a training window keeps all for training.
+        validation: Number of rows; a series without a training window before them is trained on as a whole.
         horizon: Steps to forecast.
 
     Returns:
@@ -254,7 +254,7 @@ def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon:
 
 
 def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
-    """Return the rows of a fit, in which the values of some are left out as if they were missing.
+    """Return the rows of a fit, with the values of masked rows missing.
 
     Args:
         rows: How frames are read.

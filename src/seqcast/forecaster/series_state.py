@@ -16,7 +16,7 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import Array
 
-# Remembered rows that end more steps than this before new ones are not put before them.
+# Remembered rows that end more steps than this before new ones are not joined to them.
 FARTHEST = 1000
 
 
@@ -25,15 +25,15 @@ class SeriesState:
     """Scaling and last rows of the series of a fit, and how rows become features.
 
     Args:
-        frame: The last rows of each series, as they were, categories numbered as at fit.
+        frame: The last rows of each series, unscaled, categories numbered as at fit.
         scaler: Scaling of each series, from training rows.
         builder: How rows become features.
         scale: How a new series is scaled.
         context_length: Steps of past that a forecast reads, `T`.
-        observed: Whether the network takes gaps.
+        observed: Whether networks have an input that marks gaps.
         fill: Whether missing values and short series are legal.
         last_seen: The last stamp that the fit saw, an index of one.
-        trained_until: The last stamp of each series that was trained on; the least there is for one that was not.
+        trained_until: The last training stamp of each series; the least possible one for a series without.
         support: The support of each target, see `seqcast.intervals.quantiles.SUPPORTS`.
     """
 
@@ -85,10 +85,10 @@ class SeriesState:
         return self.concat(new, new.source.ids)
 
     def copies(self, places: Array, ids: tuple[Any, ...]) -> Self:
-        """Return the state with copies of some series under other names, and no other series.
+        """Return the state of copies of some series, under other names.
 
         Args:
-            places: Number of the series that each is a copy of; one may be copied often.
+            places: Number of the series of each copy; one may be copied often.
             ids: Their names, sorted.
         """
         taken = self.frame.source.take(places)
@@ -148,9 +148,9 @@ class SeriesState:
         return np.asarray(frame.stamps <= until[np.repeat(np.arange(len(until)), frame.source.lengths)])
 
     def trained_until_of(self, ids: tuple[Any, ...]) -> Stamps:
-        """Return the last stamp of some series that was trained on: for those that were not, one before all others.
+        """Return the last training stamp of some series; for those without, one before all others.
 
-        Of time stamps that is NaT, which no stamp is before.
+        For times it is NaT, with which every comparison is false.
 
         Args:
             ids: Names of the series.
@@ -160,7 +160,7 @@ class SeriesState:
         return self.trained_until[places].where(places >= 0, never)
 
     def scaler_of(self, frame: AnyFrame, stops: Array) -> SeriesScaler:
-        """Return the scaling of each series: of a known one that of the fit, of a new one that of its first rows.
+        """Return the scaling of each series: that of the fit for known ones, that of its first rows for a new one.
 
         Args:
             frame: The series.
@@ -178,7 +178,7 @@ class SeriesState:
             origins: Where forecasts begin.
 
         Raises:
-            DataError: The context of an origin is too short, and may not be.
+            DataError: The context of an origin is too short.
         """
         self.check_contexts(frame, origins)
         scaler = self.scaler_of(frame, frame.source.lengths)
@@ -187,7 +187,7 @@ class SeriesState:
         )
 
     def scaled_at_cutoffs(self, frame: LongFrame, known: Array, origins: Origins) -> Origins:
-        """Return origins whose new series are scaled by what was known at each cutoff.
+        """Return origins whose new series are scaled by the known rows at each cutoff.
 
         Args:
             frame: The series, checked.
@@ -195,11 +195,11 @@ class SeriesState:
             origins: The origins at these cutoffs, cutoff after cutoff.
         """
         scalers = (self.scaler_of(frame, stops) for stops in known)
-        parts = [scaler.take(origins.series[origins.cutoff == cutoff]) for cutoff, scaler in enumerate(scalers)]
-        return replace(origins, scaler=SeriesScaler.concat(parts))
+        by_cutoff = [scaler.take(origins.series[origins.cutoff == cutoff]) for cutoff, scaler in enumerate(scalers)]
+        return replace(origins, scaler=SeriesScaler.concat(by_cutoff))
 
     def check_contexts(self, frame: AnyFrame, origins: Origins) -> None:
-        """Refuse origins with fewer known rows than a context has, where gaps may not be.
+        """Refuse origins with fewer known rows than a context has, where none may be padded.
 
         Args:
             frame: The series.
@@ -231,13 +231,13 @@ class SeriesState:
         )
 
     def check_follows(self, new: LongFrame) -> None:
-        """Refuse rows that are not after the remembered ones of their series, or without gaps do not join them.
+        """Refuse rows that do not follow the remembered ones of their series, directly where gaps are not legal.
 
         Args:
             new: The new rows, checked.
 
         Raises:
-            DataError: A series' first new row is elsewhere.
+            DataError: A series' first new row does not follow.
         """
         places = self.places(new.source.ids)
         last = self.frame.last_stamps[places]
@@ -266,10 +266,10 @@ class SeriesState:
         """
         ids, columns = (f"type {type(each.source.ids[0]).__name__}" for each in (self.frame, new)), new.schema.columns
         kinds = (stamp_kind(each.stamps) for each in (self.frame, new))
-        for column, what, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
+        for column, prefix, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
             if ours != theirs:
                 raise DataError(
-                    column=column, expected=f"{what}{ours}, as at fit", received=theirs, hint="Convert the column."
+                    column=column, expected=f"{prefix}{ours}, as at fit", received=theirs, hint="Convert the column."
                 )
         if self.scale == "log1p":
             new.check_positive(self.scale)
@@ -281,7 +281,7 @@ class SeriesState:
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
 
     def without_empty(self, new: LongFrame) -> LongFrame:
-        """Return a frame without the new series that have no value, which it counts as skipped.
+        """Return a frame without new series that have no value; they count as skipped.
 
         Args:
             new: Rows of known or new series.
@@ -389,19 +389,19 @@ class OwnedSeries:
 
     @cached_property
     def labels(self) -> Array:
-        """The names of the pairs while they are forecast, in their order, and one more behind them."""
+        """The names of the pairs during a forecast, in their order, and one more at the end."""
         count = len(self.pairs) + 1
         return np.arange(count) if self.is_whole else np.array([f"{n:012d}" for n in range(count)], object)
 
     def copies(self, series: SeriesState) -> tuple[SeriesState, int]:
-        """Return the state of the fitted series with a copy for each owner, and how many are known.
+        """Return the state of the fitted series with a copy for each owner, and the number of known ones.
 
         Args:
             series: The state of the fitted series.
         """
         places = series.places(tuple(self.pair_names))
         known, labels = np.flatnonzero(places >= 0), self.labels
-        # One series stands behind all others, so that there is one where all are new.
+        # One more series at the end, so that the state has one where all are new.
         last = labels.tolist()[-1] if self.is_whole == isinstance(series.ids[0], int) else series.ids[0]
         return series.copies(np.append(places[known], 0), (*labels[known].tolist(), last)), len(known)
 

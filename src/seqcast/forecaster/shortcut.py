@@ -40,15 +40,15 @@ def forecast(
     verbose: int = 1,
     **options: Any,
 ) -> Any:
-    """Forecast series at once: read them, choose what forecasts them best, and say in a line what it was and why.
+    """Forecast series in one step: read them, choose the best candidates, and print which and why.
 
     Args:
         data: A frame as for `Forecaster.fit`; a file of any kind that `seqcast.data.frames.io.read_table` reads; or
-            values without times: one series, `[T]`, or several, `[N, T]`, with NaN for what is missing.
+            values without times: one series, `[T]`, or several, `[N, T]`, with NaN for missing ones.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
         time_limit: As for `Forecaster.fit`.
-        verbose: 0 is silent, 1 prints the line, to standard error.
+        verbose: 0 is silent, 1 prints the choice to standard error.
         **options: Arguments of `Forecaster`, such as `season_length`, which values without times do not show, `level`
             and `effort`.
 
@@ -76,7 +76,7 @@ def forecast(
 
 
 def fit_and_forecast(forecaster: Forecaster, df: Any, future: Any, *, time_limit: float | str | None = None) -> Any:
-    """Fit a forecaster and forecast; that the future is there is seen before anything is trained.
+    """Fit a forecaster and forecast; a missing future is refused before anything is trained.
 
     Args:
         forecaster: The forecaster.
@@ -91,7 +91,7 @@ def fit_and_forecast(forecaster: Forecaster, df: Any, future: Any, *, time_limit
 
 
 def what_was_chosen(forecaster: Forecaster) -> str:
-    """Return in a line what a fitted forecaster read, and what it forecasts with and why.
+    """Return a line about the series that a fitted forecaster read, and its choice.
 
     Args:
         forecaster: The fitted forecaster.
@@ -115,7 +115,7 @@ def _frame(data: Any, columns: Columns) -> Any:
     try:
         values = np.asarray(data, dtype=float)
     except (TypeError, ValueError) as error:
-        raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for what is missing.") from None
+        raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for missing values.") from None
     if values.ndim not in (1, 2) or not values.size:
         expected, hint = "one series, [T], or several, [N, T]", "Give several targets as columns of a frame."
         raise DataError("data", expected=expected, received=f"an array of shape {values.shape}", hint=hint)

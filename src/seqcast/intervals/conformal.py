@@ -1,9 +1,9 @@
 """Calibrating intervals on windows that training has not seen: conformalised quantile regression, step by step.
 
-How far the truth fell outside an interval on those windows says by how much to widen the intervals to come. If they
-and the windows to come are exchangeable (any order as likely as any other), the interval of a level holds the truth
-at least as often as the level says, whatever the network. Series that drift or trend are not quite that: calibrate on
-recent windows, and look at the coverage of a backtest.
+Later intervals are widened by distances of the truth outside the intervals of those windows. If old and new windows are
+exchangeable (all orders are equally likely), an interval of any network covers the truth at least as often as its level
+says. Series that drift or trend are not quite exchangeable: calibrate on recent windows, and look at the
+coverage of a backtest.
 
 Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019, algorithm 1; for point forecasts
 Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression, JASA 113 (2018),
@@ -114,8 +114,8 @@ class Calibration:
     ) -> tuple[Array, Array]:
         """Return widened intervals.
 
-        Afterwards a wider level holds the narrower ones, no lower bound is above its upper one, and the point is
-        inside. For that bounds are only moved outwards, so no interval loses coverage.
+        A wider level then contains the narrower ones, no lower bound is above its upper one, and the point is inside.
+        For that bounds are only moved outwards, so no interval loses coverage.
 
         Args:
             lo: Lower bounds, `[N, H, L]` of any horizon.
@@ -205,7 +205,7 @@ def _widened(lower: Any, upper: Any, widths: Any, point: Any) -> list[Any]:
     """Return the lower and the upper bound of each level, `[..., 1]`, one level after the other."""
     xp = lower.__array_namespace__()
     lower, upper = lower - widths, upper + widths
-    # Intervals that were far too wide may be narrowed past their middle.
+    # Intervals that were much too wide may be narrowed past their middle.
     middle, crossed = lower / 2 + upper / 2, lower > upper
     lower, upper = xp.where(crossed, middle, lower), xp.where(crossed, middle, upper)
     bounds = [lower[..., :1], upper[..., :1]] if point is None else [point, point]
@@ -216,7 +216,7 @@ def _widened(lower: Any, upper: Any, widths: Any, point: Any) -> list[Any]:
 
 
 def windows_needed(level: float) -> int:
-    """Return how many windows a level needs at least: `level / (100 − level)`, rounded up.
+    """Return the fewest windows that a level needs: `level / (100 − level)`, rounded up.
 
     Args:
         level: Coverage, in per cent.
@@ -231,9 +231,9 @@ def windows_needed(level: float) -> int:
 def calibrate_intervals(
     truth: Any, lo: Any, hi: Any, *, level: Sequence[float] | float, scale: Any = None
 ) -> Calibration:
-    """Learn by how much intervals have to be widened, step by step.
+    """Learn the widths by which intervals are widened, step by step.
 
-    The score of a window is `E = max(lo − y, y − hi)`, how far the truth lies outside; the width is the
+    The score of a window is `E = max(lo − y, y − hi)`, the distance of the truth outside; the width is the
     `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
 
     Args:
@@ -264,7 +264,7 @@ def calibrate_intervals(
 
 
 def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, scale: Any = None) -> Calibration:
-    """Learn how wide intervals around a point forecast have to be, from its absolute errors.
+    """Learn the widths of intervals around a point forecast from its absolute errors.
 
     Args:
         truth: True values, `[N, H]`; NaN where it is missing.
@@ -309,7 +309,7 @@ def _check_enough(windows: Array, levels: tuple[float, ...]) -> None:
     if len(supported) == len(levels):
         return
     level = levels[len(supported)]  # ascending: the others follow
-    remedy = f"keep to level={supported}" if supported else "choose lower levels"
+    remedy = f"choose level={supported}" if supported else "choose lower levels"
     expected = f"at least {windows_needed(level)} calibration windows with a known truth at each step"
     hint = f"Calibrate on more windows, or {remedy}."
     raise DataError(f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint)
@@ -340,7 +340,7 @@ def _check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
     """Return an array in double precision, and refuse other shapes."""
     array = as_array(where, values, (len(shape),)).astype(np.float64)
     if array.shape != shape:
-        expected = f"shape {shape}: windows, steps, levels, whichever it has"
+        expected = f"shape {shape}, from windows, steps and levels"
         raise DataError(where, expected=expected, received=f"shape {array.shape}", hint="Give one entry for each.")
     return array
 

@@ -15,14 +15,14 @@ from seqcast.specs import check_choice, check_number
 
 Array = npt.NDArray[np.floating]
 
-# A level of 0.8 is meant as a share.
+# A level of 0.8 is meant as a fraction.
 LEAST_LEVEL = 1
 
 POINTS = ("median", "mean")
 
 SUPPORTS = ("auto", "real", "non-negative", "counts")
 
-# In words.
+# Values of each support, in words.
 VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}
 
 # Doubles do not represent all whole numbers beyond this.
@@ -59,7 +59,7 @@ def bound_probability(level: float, sign: int) -> float:
 
 
 def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
-    """Return levels of intervals, and refuse impossible ones, and shares such as 0.8.
+    """Return levels of intervals, and refuse impossible ones and fractions such as 0.8.
 
     Args:
         level: One level or several, in per cent.
@@ -74,14 +74,14 @@ def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
     values = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
     levels = [check_number("level", each) for each in values]
     if not levels or levels[0] <= LEAST_LEVEL or levels[-1] >= 100 or levels != sorted(set(levels)):
-        share = next((each for each in levels if 0 < each < 1), None)
+        fraction = next((each for each in levels if 0 < each < 1), None)
         raise SpecError(
             "level",
             expected=f"levels above {LEAST_LEVEL} and below 100 per cent, ascending",
             received=repr(level),
             hint="Give, for example, level=(80, 95)."
-            if share is None
-            else f"Levels are per cent: {100 * share:g}, not {share:g}.",
+            if fraction is None
+            else f"Levels are per cent: {100 * fraction:g}, not {fraction:g}.",
         )
     return tuple(levels)
 
@@ -240,8 +240,8 @@ def outside_support_of(targets: Array, support: str) -> Array:
 def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[float]) -> Any:
     """Return a forecast within the support of its targets.
 
-    Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval still covers
-    what it covered, all else to the nearest whole number.
+    Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval keeps its
+    coverage, other values to the nearest whole number.
 
     Args:
         forecast: Quantiles, `[..., D, Q]`; of NumPy or of another library.
@@ -266,11 +266,11 @@ def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[floa
     within = xp.maximum(forecast, xp.asarray(least, dtype=forecast.dtype))
     if not counts.any():
         return within
-    smaller, parts = xp.minimum(within, MOST_COUNT), []
+    smaller, columns = xp.minimum(within, MOST_COUNT), []
     for place, probability in enumerate(probabilities):
         whole = xp.floor if probability < 0.5 else xp.ceil if probability > 0.5 else xp.round
-        parts.append(whole(smaller[..., place : place + 1]))
-    rounded = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1)
+        columns.append(whole(smaller[..., place : place + 1]))
+    rounded = columns[0] if len(columns) == 1 else xp.concat(columns, axis=-1)
     if not counts.all():
         return xp.where(xp.asarray(counts), rounded, within)
     return rounded.astype(np.int64) if xp is np else rounded
@@ -278,12 +278,12 @@ def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[floa
 
 @dataclass(frozen=True)
 class Dependence:
-    r"""A Gaussian copula of the steps of a sample path: one score is common to all steps, another persists.
+    r"""A Gaussian copula of the steps of a sample path: one score is common to all steps, another one persists.
 
     .. math:: \operatorname{corr}(z_s, z_t) = c + (1 - c)\, φ^{|s - t|}
 
     Args:
-        shared: Share `c` of the variance that all steps have in common, as where the level of a forecast is wrong.
+        shared: Fraction `c` of the variance that all steps have in common, as where the level of a forecast is wrong.
         persistence: Correlation `φ` of the rest with that of the step before, below 1.
 
     Example:

@@ -1,13 +1,13 @@
-"""Half-widths of intervals around forecasts of rows that may hold anomalies themselves.
+"""Half-widths of intervals around forecasts of rows that may be anomalies themselves.
 
-Split-conformal calibration wants rows without anomalies, and many of them: the interval of level 99 is the largest of
-99 errors. Here rows are judged by all rows that are judged with them. Their errors are brought to one unit, by the step
-of the forecast, the series, and whether it was trained on; the tail of these errors is then laid through two of their
-quantiles, which few anomalies hardly move, and rows beyond it are left out when both are learnt again.
+Split-conformal calibration needs many rows without anomalies: the interval of level 99 is the largest of 99 errors.
+Here the judged rows calibrate each other. Their errors are divided by a unit, which depends on the step of the
+forecast, the series, and whether the row was trained on. A tail is fitted through two quantiles of these errors, which
+few anomalies hardly move. Rows beyond it are left out, and both are fitted again.
 
 The tail is that of a Weibull distribution: with errors `e` of quantiles `Q(p)`,
 `log Q(p) = log Q(p₂) + (log Q(p₂) − log Q(p₁)) · (ℓ(p) − ℓ(p₂)) / (ℓ(p₂) − ℓ(p₁))`, `ℓ(p) = log(−log(1 − p))`,
-`p₁ = 0.8` and `p₂ = 0.97`. It is exact for Laplace errors; where 99 % should be inside it holds 99.2 % of normal
+`p₁ = 0.8` and `p₂ = 0.97`. It is exact for Laplace errors; where 99 % should be inside, it covers 99.2 % of normal
 errors, and 98.4 % of those of Student's t with three degrees of freedom.
 
 Source: extrapolation of a tail of errors for a rare level, Siffer, Fouque, Termier and Largouet, Anomaly detection in
@@ -29,10 +29,10 @@ Array = npt.NDArray[np.floating]
 # Fewer rows say nothing about a tail.
 LEAST_ROWS = 50
 
-# Rows beyond this level are left out when units are learnt again, whatever level is asked for.
+# Rows beyond this level are left out when units are learnt again, at any requested level.
 USUAL = 0.997
 
-# The quantiles that the tail is laid through; at first lower ones, while all anomalies are among the rows.
+# The quantiles that the tail is fitted through; lower ones in the first round, in which no anomaly is left out.
 FIRST_TAIL, TAIL = (0.5, 0.8), (0.8, 0.97)
 
 ROUNDS = 20
@@ -43,18 +43,18 @@ ROUNDING = 1e-6
 def usual_widths(
     errors: Array, *, level: float, groups: Sequence[npt.NDArray[np.integer]], spread: Array | None = None
 ) -> Array:
-    """Return how far each row's interval reaches, such that about `level` per cent of usual rows are inside.
+    """Return the reach of each row's interval, such that about `level` per cent of usual rows are inside.
 
     Args:
         errors: Values less their forecasts, in scaled units, `[rows]`.
         level: Level of the intervals, in per cent.
         groups: Labels of each row, whole numbers from 0, `[rows]` each: its step, its series and so on. Errors may be
             larger in some groups than in others.
-        spread: How far an interval of the network itself reaches, below and above the forecast, `[rows, 2]`; its shape
-            is taken where that makes the intervals of the level narrower on average.
+        spread: Reach of the network's own intervals below and above the forecast, `[rows, 2]`; their shape is taken if
+            it makes the intervals of the level narrower on average.
 
     Returns:
-        How far they reach below and above the forecast, `[rows, 2]`.
+        The reach below and above the forecast, `[rows, 2]`.
 
     Raises:
         DataError: There are too few rows.
@@ -81,20 +81,20 @@ def usual_widths(
 def tail_quantile(
     errors: Array, probability: float, *, share: float = 1.0, through: tuple[float, float] = TAIL
 ) -> float:
-    """Return a quantile of absolute errors, in the tail by the curve that is laid through two quantiles.
+    """Return a quantile of absolute errors, in the tail that of a curve through two quantiles.
 
     Args:
-        errors: The errors, those of the largest `1 − share` left out.
+        errors: The errors, without the fraction `1 − share` of largest ones.
         probability: The probability.
-        share: Share of all errors that these are.
-        through: Probabilities of the two quantiles; up to the larger one errors speak for themselves.
+        share: Fraction of all errors that these are.
+        through: Probabilities of the two quantiles; up to the larger one the quantiles of the errors count.
 
     Example:
         >>> laplace = np.random.default_rng(0).exponential(size=100_000)
         >>> round(tail_quantile(laplace, 0.99), 1), round(float(-np.log(0.01)), 1)
         (4.6, 4.6)
     """
-    # Forecasts of counts are often right: the tail is that of the errors that there are.
+    # Forecasts of counts are often right: the tail is that of errors above zero.
     real = errors[errors > SMALLEST]
     exact = share * (1 - len(real) / len(errors))
     if probability <= exact or not len(real):
@@ -103,12 +103,12 @@ def tail_quantile(
     if probability <= through[1]:
         return float(np.quantile(real, min(1.0, probability / share)))
     inner, outer = (float(np.quantile(real, min(1.0, each / share))) for each in through)
-    near, far, asked = (np.log(-np.log1p(-each)) for each in (*through, probability))
-    return float(outer * (outer / inner) ** ((asked - far) / (far - near)))
+    lower, upper, place = (np.log(-np.log1p(-each)) for each in (*through, probability))
+    return float(outer * (outer / inner) ** ((place - upper) / (upper - lower)))
 
 
 def _factors(errors: Array, probability: float, groups: Sequence[npt.NDArray[np.integer]]) -> Array:
-    """Return which multiple of its shape each row's interval is, from absolute errors in units of the shape."""
+    """Return the multiple of its shape that each row's interval is, from absolute errors in units of the shape."""
     usual_rows, share, through = np.ones(len(errors), dtype=bool), 1.0, FIRST_TAIL
     for _ in range(ROUNDS):
         units = _units(errors, usual_rows, groups)
@@ -125,8 +125,8 @@ def _factors(errors: Array, probability: float, groups: Sequence[npt.NDArray[np.
 def _units(errors: Array, usual_rows: npt.NDArray[np.bool_], groups: Sequence[npt.NDArray[np.integer]]) -> Array:
     """Return the unit of each row: the mean error, times a factor of each of its groups.
 
-    Logarithms of the factors are shrunk towards zero by what chance alone would make of them, so that groups of a few
-    rows, and groupings that say nothing, hardly change the unit.
+    Logarithms of the factors are shrunk towards zero by the variance that chance explains. So groups of a few rows, and
+    groupings without effect, hardly change the unit.
     """
     units = np.full(len(errors), max(float(errors[usual_rows].mean()), SMALLEST))
     for labels in groups:

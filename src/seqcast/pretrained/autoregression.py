@@ -1,4 +1,4 @@
-"""What autoregressions say of windows: cycles go on, those of the season and those of unknown length."""
+"""Autoregressions of windows, which continue cycles of the season and of unknown length."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from seqcast.data.windows import forward_fill
 from seqcast.pretrained.simple_models import FARTHEST, RECENT, Array, Integers, SimpleForecasts, checks_of
 from seqcast.runtime import one_blas_thread
 
-# The nearest lags; and those this near to a season and to two of them, if a window has this number of values a lag.
+# Nearest lags; lags around a season and two of them, for windows with this number of values a lag.
 NEAR, AROUND, MULTIPLES, VALUES_A_LAG = 12, 2, (1, 2), 16
 # Coefficients are shrunk as in a window of at most this number of values.
-HELD_BACK = 20
+SHRUNK_AS = 20
 # How often the penalty is updated by the errors that it leaves.
 ROUNDS = 6
-# The least penalty, as a share of a lag's sum of squares; and of windows where nothing varies, so that all
-# coefficients are where they are without data.
+# The least penalty, as a fraction of a lag's sum of squares; and that of constant windows, whose coefficients are those
+# without data.
 LEAST_SHARE, LEAST_PENALTY = 1e-7, 1e-9
 
 
 @dataclass(frozen=True)
 class Autoregression:
-    """How an autoregression is fitted.
+    """The options of an autoregression.
 
     Args:
-        name: What it is called.
+        name: Its name.
         of_changes: Whether it continues changes from step to step; otherwise distances from the mean.
         half_life: Steps after which a step counts half; `None` if all count alike.
-        noise: The share of the variance that may stay unexplained before all of the penalty applies, as its inverse.
-        fitted: Number of its coefficients, shrunk as they are, that count as fitted.
+        noise: Inverse of the unexplained fraction of the variance from which on all of the penalty applies.
+        fitted: Effective number of its coefficients after shrinkage.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Autoregression:
     fitted: int
 
     def effective(self, count: Integers) -> Array:
-        """Return how many steps count, as if all of them counted alike, `[B]`.
+        """Return the effective number of steps, as if all of them counted alike, `[B]`.
 
         Args:
             count: Number of known values, `[B]`.
@@ -48,8 +48,8 @@ class Autoregression:
         return np.minimum(count, np.inf if self.half_life is None else self.half_life / np.log(2))
 
 
-# One that knows all of the window; and one that follows where it has gone of late, a level that has moved or a cycle
-# that gets faster, where no season is known twice, which would say more.
+# The first fits the whole window. The second follows recent changes, such as a level that moves or a cycle that gets
+# faster; where a season is known twice, seasonal models forecast better.
 AUTOREGRESSIONS = (
     Autoregression("autoregression", of_changes=False, half_life=None, noise=30, fitted=8),
     Autoregression("recent autoregression", of_changes=True, half_life=40, noise=3, fitted=16),
@@ -63,11 +63,10 @@ def autoregressed(values: Array, season: Integers, longer: Integers, horizon: in
         \min_a \sum_t w_t ε_t^2 + v \min(1, 20 / n)^{1.5} \min(1, c \, σ^2 / s^2) \sum_k (a_k - a^0_k)^2
 
     `z` is the distance from the mean of the window, or the change from the step before. `w_t` halves every `half_life`
-    steps, `n` is the sum of these, and `v` the mean sum of squares of a lag. The penalty falls with the share of the
-    variance that is left, `σ² / s²`: what goes on exactly is not shrunk. The lags are those of `lags_of`. Without
-    data the forecast would be the last season, `a⁰ = 1` at its lag, where there are lags around it, and `z = 0`
-    elsewhere. A missing value is taken as the last known one. Errors are taken to be larger by Akaike's final
-    prediction error.
+    steps, `n` is the sum of these, and `v` the mean sum of squares of a lag. The penalty falls with the unexplained
+    fraction of the variance, `σ² / s²`: exact cycles are not shrunk. The lags are those of `lags_of`. Without data the
+    forecast would be the last season, `a⁰ = 1` at its lag, where there are lags around it, and `z = 0` elsewhere. The
+    last known value replaces missing ones. Akaike's final prediction error enlarges the errors.
 
     Args:
         values: The known values in the windows' own units, `[B, T]`; NaN is missing.
@@ -76,13 +75,13 @@ def autoregressed(values: Array, season: Integers, longer: Integers, horizon: in
         horizon: Number of future steps, `H`.
 
     Returns:
-        Forecasts of the models of `AUTOREGRESSIONS`; NaN of the one of changes where a season is known twice.
+        Forecasts of the models of `AUTOREGRESSIONS`; those of changes are NaN where a season is known twice.
 
     Example:
         >>> wave = np.sin(np.arange(60.0) / 3)[None]
         >>> ahead = np.sin(np.arange(60.0, 64.0) / 3)
-        >>> found = autoregressed(wave, np.array([1]), np.array([0]), 4)
-        >>> np.abs(found.forecasts[0] - ahead[:, None]).max(axis=0).round(2).tolist()
+        >>> continued = autoregressed(wave, np.array([1]), np.array([0]), 4)
+        >>> np.abs(continued.forecasts[0] - ahead[:, None]).max(axis=0).round(2).tolist()
         [0.05, 0.0]
 
     Source: Akaike 1969, "Fitting autoregressive models for prediction"; Hoerl and Kennard 1970, "Ridge regression";
@@ -95,27 +94,27 @@ def _of_model(
     model: Autoregression, values: Array, season: Integers, longer: Integers, horizon: int
 ) -> SimpleForecasts:
     known = (~np.isnan(values)).sum(axis=1)
-    asked = np.arange(len(values))
+    forecast_rows = np.arange(len(values))
     if model.of_changes:
-        asked = np.flatnonzero((season == 1) | (2 * season > known))
-        # Earlier steps count for nothing.
+        forecast_rows = np.flatnonzero((season == 1) | (2 * season > known))
+        # Earlier steps have no weight.
         values = values[:, -RECENT:]
         known = (~np.isnan(values)).sum(axis=1)
     counts = model.effective(known)
     alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for row in asked.tolist():
+    for row in forecast_rows.tolist():
         steps = int(season[row])
         lags = lags_of(counts[row], steps, int(longer[row]))
         alike.setdefault((lags, 0 if len(lags) == NEAR else steps), []).append(row)
     whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, 1)
-    for (lags, repeated), found in alike.items():
-        rows = np.array(found)
+    for (lags, repeated), places in alike.items():
+        rows = np.array(places)
         whole.put(rows, _of_lags(model, values[rows], np.array(lags), repeated, horizon))
     return whole
 
 
 def lags_of(count: float, season: int, longer: int) -> tuple[int, ...]:
-    """Return the lags of a window: the nearest ones, and those around the seasons for which there are values enough.
+    """Return the lags of a window: the nearest ones, and those around seasons for which it has enough values.
 
     Args:
         count: Number of known values that count.
@@ -137,14 +136,14 @@ def lags_of(count: float, season: int, longer: int) -> tuple[int, ...]:
 
 
 def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int, horizon: int) -> SimpleForecasts:
-    """Return what a model with these lags says; `repeated` is the lag that it repeats without data, 0 none."""
+    """Return forecasts of a model with these lags; `repeated` is the lag that it repeats without data, 0 none."""
     rows, length = values.shape
     known, farthest = ~np.isnan(values), int(lags[-1])
     begun, count = np.logical_or.accumulate(known, axis=1), known.sum(axis=1)
     filled = forward_fill(values[:, :, None])[:, :, 0]
     first = np.argmax(begun, axis=1)
     if model.of_changes:
-        # Before its first value a window stands still. The value before each step, and the newest one:
+        # Before its first value a window is constant. These are the value before each step, and the newest one.
         oldest = filled[np.arange(rows), first][:, None]
         came = np.concatenate([oldest, np.where(begun, filled, oldest)], axis=1)
         moves = np.diff(came, axis=1)
@@ -153,27 +152,27 @@ def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int
         moves = np.where(begun, filled - mean, 0.0)
     lagged = np.concatenate([np.zeros((rows, farthest)), moves], axis=1)
     before = np.stack([lagged[:, farthest - lag : farthest - lag + length] for lag in lags], axis=2)
-    # Steps count that have enough before them: all lags, or a third of a short window's values.
+    # Only steps after enough values count: after all lags, or a third of a short window's values.
     weight = (begun & (np.arange(length) >= (first + np.clip(count // 3, 1, farthest))[:, None])).astype(float)
     if model.half_life is not None:
         weight *= 0.5 ** (np.arange(length)[::-1] / model.half_life)
     coefficients = _coefficients(model, moves, before, weight, (lags == repeated).astype(float))
-    # The last steps of the past are forecast from where they begin, all as far as the future is.
+    # Besides the future, the last steps of each check are forecast from their beginning.
     checks = checks_of(length)
     ends = {length: horizon, **{length - steps: steps for steps in checks}}
-    found = _continued(lagged, coefficients, lags, ends)
+    continued = _continued(lagged, coefficients, lags, ends)
     ahead = np.einsum("btk,bk->bt", before[:, -RECENT:], coefficients)
     if model.of_changes:
-        found = {end: came[:, end, None] + np.cumsum(moved, axis=1) for end, moved in found.items()}
+        continued = {end: came[:, end, None] + np.cumsum(moved, axis=1) for end, moved in continued.items()}
         ahead += came[:, :-1][:, -RECENT:]
     else:
-        found, ahead = {end: mean + distance for end, distance in found.items()}, ahead + mean
+        continued, ahead = {end: mean + distance for end, distance in continued.items()}, ahead + mean
     checked = {
-        steps: np.where(count[:, None] >= 2 * steps, found[length - steps], np.nan)[:, :, None] for steps in checks
+        steps: np.where(count[:, None] >= 2 * steps, continued[length - steps], np.nan)[:, :, None] for steps in checks
     }
     effective = model.effective(count)
     optimism = np.sqrt((effective + model.fitted) / np.maximum(effective - model.fitted, 1))
-    return SimpleForecasts(found[length][:, :, None], ahead[:, :, None], checked, optimism[:, None])
+    return SimpleForecasts(continued[length][:, :, None], ahead[:, :, None], checked, optimism[:, None])
 
 
 def _continued(lagged: Array, coefficients: Array, lags: Integers, ends: dict[int, int]) -> dict[int, Array]:
@@ -183,10 +182,10 @@ def _continued(lagged: Array, coefficients: Array, lags: Integers, ends: dict[in
         lagged: The values less their mean, after as many zeros as the farthest lag, `[B, lag + T]`.
         coefficients: Those of each window, `[B, lags]`.
         lags: The lags.
-        ends: By the number of values that are known: how many steps to continue.
+        ends: Number of steps to continue, by the number of known values.
     """
     rows, farthest, most = len(lagged), int(lags[-1]), max(ends.values())
-    # Those with most steps stand first, so that a step is one product for all that have not ended.
+    # The longest come first, so that a step is one product for all that have not ended.
     order = sorted(ends, key=lambda end: -ends[end])
     line = np.zeros((len(order), rows, farthest + most))
     line[:, :, :farthest] = np.stack([lagged[:, end : end + farthest] for end in order])
@@ -201,10 +200,10 @@ def _coefficients(model: Autoregression, moves: Array, before: Array, weight: Ar
     """Return the coefficients of each window, `[B, lags]`.
 
     Args:
-        model: How they are fitted.
-        moves: What is continued, `[B, T]`.
-        before: Its values at each lag, `[B, T, lags]`.
-        weight: How much each step counts, `[B, T]`.
+        model: The options of the autoregression.
+        moves: The series that are continued, `[B, T]`.
+        before: Their values at each lag, `[B, T, lags]`.
+        weight: Weight of each step, `[B, T]`.
         at_first: The coefficients without data, `[lags]`.
     """
     lags, count = before.shape[2], np.maximum(weight.sum(axis=1), 1.0)
@@ -214,12 +213,12 @@ def _coefficients(model: Autoregression, moves: Array, before: Array, weight: Ar
     with one_blas_thread():
         products, sides = np.matmul(weighted, before), np.matmul(weighted, moves[:, :, None])
         size = np.trace(products, axis1=1, axis2=2) / lags
-        most = size * np.minimum(1.0, HELD_BACK / count) ** 1.5
+        most = size * np.minimum(1.0, SHRUNK_AS / count) ** 1.5
         share = np.ones(len(moves))
         for _ in range(ROUNDS + 1):
             penalty = np.maximum(most * share, LEAST_SHARE * size) + LEAST_PENALTY
             whole = products + penalty[:, None, None] * np.eye(lags)
-            found = np.linalg.solve(whole, sides + penalty[:, None, None] * at_first[:, None])
-            explained = (found * (2 * sides - products @ found)).sum(axis=(1, 2))
+            solution = np.linalg.solve(whole, sides + penalty[:, None, None] * at_first[:, None])
+            explained = (solution * (2 * sides - products @ solution)).sum(axis=(1, 2))
             share = np.minimum(1.0, model.noise * degrees * np.maximum(1.0 - explained / variance, 0.0))
-    return np.asarray(found[:, :, 0])
+    return np.asarray(solution[:, :, 0])

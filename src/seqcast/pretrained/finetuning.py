@@ -1,4 +1,4 @@
-"""Fine-tuning of the pretrained network: how long it takes, and the windows that it reads."""
+"""Fine-tuning of the pretrained network: its training and its windows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from seqcast.specs import TrainingSpec
 # Steps in all for few windows and for many; in between, each window is seen about three times.
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
-# Beside a network of its own half as many do: the loss is .5 % larger (docs/history.md).
+# If another network learns from the data, half as many suffice: the loss is .5 % larger (docs/history.md).
 MOST_STEPS_SHARED, EPOCHS_SHARED = 120, 3
 # Seasons of a training window, where series have them.
 SEASONS_READ = 3
-# Weights half-way between those that have seen everything and those that have seen this data forecast what comes next
-# better than either (`benchmarks/accuracy/shares.py`).
+# Weights half-way between old and fine-tuned ones forecast better than either (`benchmarks/accuracy/shares.py`).
 ROBUST_SHARE = 0.5
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
@@ -35,13 +34,13 @@ def finetune_training(
     covariates: bool = False,
     shares_data: bool = False,
 ) -> TrainingSpec:
-    """Return how the pretrained network is trained further: the more windows, the more steps.
+    """Return the training of a fine-tuning: the more windows, the more steps.
 
     Args:
         windows: Number of training windows.
         changes: A spec, which is taken as it is, or the fields that differ.
         covariates: Whether it has to learn what covariates mean, which takes a larger learning rate.
-        shares_data: Whether a network of its own learns the data too.
+        shares_data: Whether another network learns from the data too.
 
     Example:
         >>> spec = finetune_training(2000)
@@ -65,7 +64,7 @@ def finetune_training(
 
 
 def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a user's training says about its length, which applies to a fine-tuning as well.
+    """Return the fields of a user's training about its length, which apply to a fine-tuning as well.
 
     Args:
         training: The user's training of a network.
@@ -80,7 +79,7 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 class SeasonalWindows(SeriesWindows):
-    """Windows that slide along many series, each target of each by itself, in the units of the window.
+    """Windows that slide along many series, each target by itself, in the units of the window.
 
     Batches of windows without a seed, which are the same in each epoch, are cached.
 
@@ -88,7 +87,7 @@ class SeasonalWindows(SeriesWindows):
         reader: The window reader, see `seasonal_reader`.
         horizon: Steps of future that windows have, `H`.
         season: The season of the series.
-        steps_forecast: Steps that the network writes, at least as many; those beyond the horizon do not count.
+        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not count.
         **options: As for `SeriesWindows`.
 
     Example:
@@ -111,7 +110,7 @@ class SeasonalWindows(SeriesWindows):
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
     def batch(self, number: int) -> Batch:
-        """Return a batch; see `Windows`. The next one is read meanwhile, which takes as long as a training step."""
+        """Return a batch; see `Windows`. The next one is read in a thread, which takes as long as a training step."""
         if self._cached is not None:
             place = number % self.order.batches_per_pass
             if place not in self._cached:

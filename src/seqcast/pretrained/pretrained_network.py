@@ -43,21 +43,21 @@ SHA256 = "164e7d5c54c4172cb1cba100347d4823d9e8280e9edca1383ef7178ab307fdf9"
 
 # Windows that are forecast at once, copies included: the fewest and the most.
 FEW_ROWS, MOST_ROWS = 64, 512
-# What the version of weights that were fine-tuned ends with.
+# Suffix of the version of fine-tuned weights.
 FINETUNED = ", fine-tuned"
 
 
 @dataclass(frozen=True)
 class PretrainedNetwork(ZeroShotModel):
-    """A network that has learnt from synthetic series alone, fine-tuned or not, and what it reads of series.
+    """A network that has learnt from synthetic series alone, or is fine-tuned on data.
 
     Args:
         engine: The engine of the network, with quantiles.
         version: Version of its weights.
         context_lengths: Context lengths that it was trained on, the shortest first; a series is read with the
-            shortest one that holds it, or its last steps with the longest.
-        covariates: How many covariates it reads, which it has learnt about in a fine-tuning.
-        dependence: How the steps of its sample paths depend on each other, learnt from synthetic series too.
+            shortest one that contains it, or its last steps with the longest.
+        covariates: Numbers of the covariates that it has learnt to read in a fine-tuning.
+        dependence: The dependence between steps of its sample paths, learnt from synthetic series too.
 
     Example:
         >>> network = PretrainedNetwork.shipped()
@@ -98,11 +98,11 @@ class PretrainedNetwork(ZeroShotModel):
 
     @property
     def segment(self) -> int:
-        """Steps that it writes as one; horizons are rounded up to whole ones."""
+        """Steps that it writes as one; horizons are rounded up to whole segments."""
         return self.engine.network.segment
 
     def steps(self, horizon: int) -> int:
-        """Return how many steps it writes for a horizon: whole segments."""
+        """Return the number of steps that it writes for a horizon: whole segments."""
         return -(-horizon // self.segment) * self.segment
 
     def context(self, length: int) -> int:
@@ -119,10 +119,10 @@ class PretrainedNetwork(ZeroShotModel):
         """Return the network with inputs for covariates, whose weights are zero: it forecasts the same.
 
         Args:
-            covariates: How many; a network that reads as many already is returned as it is.
+            covariates: Their numbers; a network that already reads them is returned unchanged.
 
         Raises:
-            ValueError: It reads others already.
+            ValueError: It already reads others.
         """
         if covariates == self.covariates:
             return self
@@ -159,7 +159,7 @@ class PretrainedNetwork(ZeroShotModel):
             result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
         pieces = list(self._by_context(windows.past))
-        # What a piece reads is worked out while the network forecasts another.
+        # The inputs of a piece are computed while the network forecasts another one.
         in_threads(write, pieces)
         return result
 
@@ -172,7 +172,7 @@ class PretrainedNetwork(ZeroShotModel):
                 yield rows[first : first + MOST_ROWS], int(context)
 
     def _read(self, windows: ZeroShotWindows, past: Array, horizon: int) -> SeasonalInputs:
-        """Return what the network reads of windows that know this past."""
+        """Return the inputs of windows with this past."""
         read = seasonal_inputs(past, windows.season, windows.longer, horizon)
         if not windows.covariates:
             return read
@@ -188,7 +188,7 @@ class PretrainedNetwork(ZeroShotModel):
         filled = {name: values[rows] for name, values in read.inputs.items()}
         return read.in_units(np.asarray(self.engine.quantiles(filled, steps, probabilities)[:count, :, 0]))
 
-    # What it reads, to look into
+    # Inspection
 
     def states(self, windows: ZeroShotWindows) -> Array:
         """Return the states of the encoder after the past of each window, `[B, width]`."""
@@ -199,7 +199,7 @@ class PretrainedNetwork(ZeroShotModel):
     def model_inputs(
         self, windows: ZeroShotWindows, horizon: int, labels: Labels, *, truth: Array | None
     ) -> ModelInputs:
-        """Return what the network reads of some windows, in its own units."""
+        """Return the inputs of the network for some windows, in its own units."""
         read, names = self._read_together(windows, horizon), column_names(windows.names)
         return ModelInputs(
             self.engine,
@@ -214,7 +214,7 @@ class PretrainedNetwork(ZeroShotModel):
         )
 
     def _read_together(self, windows: ZeroShotWindows, horizon: int) -> SeasonalInputs:
-        """Return what the network reads of windows, all with the context length that the longest one needs."""
+        """Return the inputs of windows, all with the context length that the longest one needs."""
         context = self.context(int(_known_lengths(windows.past).max(initial=1)))
         return self._read(windows, last_steps(windows.past, context, np.nan), horizon)
 
@@ -223,11 +223,11 @@ class PretrainedNetwork(ZeroShotModel):
     def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> TrainingJob:
         """Return the training from its present weights.
 
-        For a longer horizon than it was trained to write it is trained on its own. Beside another network half of the
-        weights are learnt, or all where covariates are.
+        Longer horizons than its own are cut to it. If another network learns from the data too, the new weights are
+        mixed half and half with the present ones, unless covariates are learnt.
 
         Raises:
-            SpecError: Covariates are to be learnt, and submodules of the network may not be trained.
+            SpecError: Covariates are to be learnt, and submodules of the network are frozen.
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
@@ -259,18 +259,18 @@ class PretrainedNetwork(ZeroShotModel):
         )
 
     def _training_context(self, reader: WindowReader, block: int, options: FinetuneOptions) -> int:
-        """Return the context length of training windows: short enough that there are many, if they hold three seasons.
+        """Return the context length of training windows: three seasons, or more if there are still many windows.
 
         Args:
             reader: The window reader of the series.
             block: Steps of future that windows have.
-            options: As for `finetuning`; it is hardly longer than the rows that a forecast may read.
+            options: As for `finetuning`; `most_rows` limits the length.
         """
         rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
-        holding = self.context(min(rows, SEASONS_READ * options.season_length))
+        seasonal = self.context(min(rows, SEASONS_READ * options.season_length))
         many = [length for length in self.context_lengths if length <= (rows - block) // 2]
         longest = self.context(options.most_rows or self.context_lengths[-1])
-        return min(longest, max([holding, *many]))
+        return min(longest, max([seasonal, *many]))
 
     def finetuned(self, outcome: Outcome) -> Self:
         """Return the network after its fine-tuning."""
@@ -281,7 +281,7 @@ class PretrainedNetwork(ZeroShotModel):
     # Files
 
     def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold the network, its weights in half precision."""
+        """Return JSON types and arrays of the network, its weights in half precision."""
         engine, weights = self.engine.to_payload()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
         header = {"version": self.version, "context_lengths": list(self.context_lengths), "engine": engine}
@@ -292,7 +292,7 @@ class PretrainedNetwork(ZeroShotModel):
         """Build the network from the result of `to_payload`; arrays in an open file are read once their shapes fit.
 
         Raises:
-            ValueError: They do not stand for one.
+            ValueError: They are not those of such a network.
         """
         kinds: dict[str, Any] = {"version": str, "context_lengths": tuple[int, ...], "engine": dict[str, Any]}
         kinds |= {"covariates": CovariateSizes, "dependence": Dependence}
@@ -313,7 +313,7 @@ class PretrainedNetwork(ZeroShotModel):
 
         Args:
             path: The file.
-            log: What is known about its training, JSON types.
+            log: The log of its training, JSON types.
         """
         header, arrays = self.to_payload()
         write_archive(path, KIND, {"network": header, "log": log}, arrays)
@@ -333,7 +333,7 @@ class PretrainedNetwork(ZeroShotModel):
 def load_pretrained() -> PretrainedNetwork:
     """Return the network that comes with the package.
 
-    It is read once a process and trained by nobody, so any number of forecasters and threads share it.
+    It is read once a process and never trained, so any number of forecasters and threads share it.
 
     Example:
         >>> network = load_pretrained()
@@ -345,7 +345,7 @@ def load_pretrained() -> PretrainedNetwork:
 
 
 def weights_are_intact() -> bool:
-    """Return whether the file of weights is the one that this version of the package was made with.
+    """Return whether the file of weights is that of this version of the package.
 
     Example:
         >>> weights_are_intact()
@@ -376,8 +376,8 @@ def _with_more_inputs(weight: Array, shape: tuple[int, ...], steps: int) -> Arra
     """Return a weight with zeros for more inputs, which come at the end of each of a token's steps.
 
     Args:
-        weight: The weight; its first axis is what is read.
-        shape: Its shape when more is read.
+        weight: The weight; its first axis is that of the inputs.
+        shape: Its shape with more inputs.
         steps: Steps of a token.
     """
     if weight.shape == shape:
@@ -388,7 +388,7 @@ def _with_more_inputs(weight: Array, shape: tuple[int, ...], steps: int) -> Arra
 
 
 def _known_lengths(past: Array) -> Array:
-    """Return how many steps each window has from its first known value on, `[B]`; 1 at least."""
+    """Return the number of steps of each window from its first known value on, `[B]`; 1 at least."""
     known = ~np.isnan(past)
     return np.where(known.any(axis=1), past.shape[1] - np.argmax(known, axis=1), 1)
 

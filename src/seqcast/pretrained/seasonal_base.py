@@ -26,15 +26,15 @@ from seqcast.pretrained.simple_models import (
 
 
 class Sharpness(NamedTuple):
-    """How much errors of models decide about their weights: powers of those one step ahead and of each check."""
+    """Powers of errors in the weights of models: of errors one step ahead, and of those in each check."""
 
     ahead: float
     checks: tuple[float, ...]
 
 
-# Gains of level, trend and season, and damping: from a series that keeps its level to one that walks, with seasons
-# that stay or change, and trends that last or end. Nine of 100 that are good on training parts of public data
-# (docs/history.md), and two without a season, for windows whose season is none.
+# Gains of level, trend and season, and damping: for levels that stay or walk, seasons that stay or change, and trends
+# that last or end. Nine of 100 that are good on training rows of public data (docs/history.md), and two without a
+# season, for windows that have none.
 GAINS = (
     (0.02, 0.0, 0.02, 0.9),
     (0.02, 0.0, 0.02, 0.98),
@@ -48,7 +48,7 @@ GAINS = (
     (0.05, 0.0, None, 0.9),
     (0.3, 0.0, None, 0.9),
 )
-# Those of the longer season, where two of it are known.
+# Those of the longer season, where two of them are known.
 LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
 
 WAYS = ("values", "logarithms")
@@ -60,33 +60,33 @@ BASE_FORECASTS = (
 )
 """Name of each model."""
 
-# Trends of logarithms end, however long they have lasted: what grows by a share for ever is soon out of reach.
+# Trends of logarithms end, however long they have lasted: exponential growth is soon out of reach.
 DAMPING_OF_LOGARITHMS = 0.99
-# How much each counts before its errors are known: the lowest value as much as all others, many of which say the same.
+# Weights before errors are known: the lowest value counts as much as all others, many of which are alike.
 BEFORE_ERRORS = np.array([1.0] * (len(BASE_FORECASTS) - 1) + [len(BASE_FORECASTS) - 1.0])
-# How much more a model counts that has half of another one's error one step ahead, and half of its error in each of the
-# checks (number of doublings). The first steps of a forecast are weighted in one way, far ones in another, which needs
-# the check of 64 steps; those between 16 and 96 steps by their logarithm.
+# Doublings of the weight of a model for half the error one step ahead, and for half the error in each check. The first
+# steps of a forecast have weights of their own, and so have far ones, which need the check of 64 steps. Between 16 and
+# 96 steps the weights change by the logarithm of the step.
 NEAR, FAR = Sharpness(4, (1, 1, 1, 1, 1, 1, 1)), Sharpness(1, (0, 0, 0, 1, 2, 2, 2))
 NEAR_STEPS, FAR_STEPS, CHECK_OF_FAR = 16, 96, CHECKS.index(64)
-# Smaller errors are none.
+# Smaller errors count as this one.
 LEAST_ERROR = 1e-6
-# The size of a window around zero. With a smaller spread over the level logarithms say the same as values, but rounded:
-# those of numbers near 1e15 are eight from one another.
+# Unit of a window of zeros. With a smaller spread against the level, logarithms are values with rounding: near 1e15
+# they round to eights.
 LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-9
-# No model learns anything from fewer known values than these.
+# No model learns anything from fewer known values.
 FEW = 4
 
 
 @dataclass(frozen=True)
 class SeasonalBase:
-    """The forecast that a network corrects, and what it is the mean of, in each window's own units.
+    """The forecast that a network corrects, a mean of simple models, in each window's own units.
 
     Args:
         loc: Centre of each window, `[B, 1]`: the mean of its last season.
         scale: Unit of each, `[B, 1]`: the mean absolute deviation.
         values: The known values in these units, `[B, T]`; NaN is missing.
-        models: What the `K` models of `BASE_FORECASTS` say of them; NaN where one says nothing.
+        models: Forecasts of the `K` models of `BASE_FORECASTS`; NaN where one has none.
     """
 
     loc: Array
@@ -96,7 +96,7 @@ class SeasonalBase:
 
     @classmethod
     def of(cls, past: Array, season: Integers, longer: Integers, horizon: int) -> Self:
-        """Ask all models about windows.
+        """Forecast windows by all models.
 
         Args:
             past: The known values, `[B, T]`; NaN is missing.
@@ -118,13 +118,13 @@ class SeasonalBase:
         of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
         rows = np.flatnonzero((longer > 0) & (2 * longer <= (~np.isnan(past)).sum(axis=1)))
         if len(rows):
-            found = both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS)
+            own = both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS)
             own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
             to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
-            of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
+            of_longer.put(rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale))
         values = _in_reach((past - loc) / scale)
-        parts = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
-        return cls(loc, scale, values, SimpleForecasts.concat(parts))
+        groups = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
+        return cls(loc, scale, values, SimpleForecasts.concat(groups))
 
     @cached_property
     def errors(self) -> Array:
@@ -133,16 +133,16 @@ class SeasonalBase:
 
     @cached_property
     def weights(self) -> Array:
-        """How much each model counts in the first steps, `[B, K]`.
+        """Weight of each model in the first steps, `[B, K]`.
 
-        Where fewer than four values are known, trends and coefficients are as many as values and have no error: there
-        no model counts, and the base is the centre of the window.
+        Trends and coefficients fit fewer than four known values without error: there no model counts, and the base is
+        the centre of the window.
         """
         return self._weights(NEAR)
 
     @cached_property
     def far_weights(self) -> Array:
-        """How much each counts in far steps, `[B, K]`: as in the first ones where less than 128 values are known."""
+        """Weight of each model in far steps, `[B, K]`: that of the first ones if fewer than 128 values are known."""
         checked = ~np.isnan(self._checks[CHECK_OF_FAR]).all(axis=1, keepdims=True)
         return np.where(checked, self._weights(FAR), self.weights)
 
@@ -153,18 +153,18 @@ class SeasonalBase:
 
     @property
     def in_units(self) -> Array:
-        """The same in the units of the data, `[B, H]`."""
+        """This forecast in the units of the data, `[B, H]`."""
         return self.forecast * self.scale + self.loc
 
     @cached_property
     def surprises(self) -> Array:
-        """What came less what was forecast one step ahead, of the last steps, `[B, t]`; NaN is missing."""
+        """Values of the last steps less their forecasts one step ahead, `[B, t]`; NaN is missing."""
         return self.values[:, -RECENT:] - _mean(self.models.ahead, self.weights)
 
     @cached_property
     def check_errors(self) -> Array:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
-        checks = {steps: self._next_steps(found)[:, :, None] for steps, found in self.models.checks.items()}
+        checks = {steps: self._next_steps(forecast)[:, :, None] for steps, forecast in self.models.checks.items()}
         own = SimpleForecasts(
             self.forecast[:, :, None], self.values[:, -RECENT:, None], checks, np.ones((len(self.loc), 1))
         )
@@ -180,7 +180,7 @@ class SeasonalBase:
         return np.where(few, 0.0, weights)
 
     def _next_steps(self, forecasts: Array) -> Array:
-        """Return the mean of forecasts of the next steps, `[B, .]`, which goes over from near weights to far ones."""
+        """Return the mean of forecasts of the next steps, `[B, .]`, whose weights change from near to far ones."""
         mean, late = _mean(forecasts, self.weights), slice(NEAR_STEPS, None)
         steps = np.arange(1, forecasts.shape[1] + 1)[late]
         share = np.minimum(1.0, np.log(steps / NEAR_STEPS) / np.log(FAR_STEPS / NEAR_STEPS))
@@ -201,23 +201,23 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     loc = mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
     spread = mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit, whatever the rounding of its mean leaves.
+    # A constant is its own unit, despite the rounding of its mean.
     varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(past, axis=1, keepdims=True)
     return loc, np.where(varies, spread, np.maximum(np.abs(loc), LEAST_SIZE))
 
 
 def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]) -> SimpleForecasts:
-    """Ask models about windows in their own units: about the values, then about their logarithms.
+    """Forecast windows by models in the windows' own units, from their values and from their logarithms.
 
     Args:
         past: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
-        model: Returns what `K` models say of values in their units, `[b, T]`, and of which windows they are, `[b]`:
-            the values of all windows, and after them the logarithms of some.
+        model: Function that returns forecasts of `K` models. It reads values in their units, `[b, T]`, and the numbers
+            of their windows, `[b]`: the values of all windows, then the logarithms of some.
 
     Returns:
-        What they say of values, and what they say of logarithms, `2K` in all, in the units of the values. The latter is
-        the same as the former where some values are not positive, or all are the same but for a billionth.
+        Forecasts from values and from logarithms, `2K` in all, in the units of the values. They are equal where some
+        values are not positive, or all are the same but for a billionth.
     """
     loc, scale = units_of(past, season)
     least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
@@ -226,22 +226,22 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     centre, spread = units_of(logarithms, season[rows])
     # Both at once, since a model goes through the steps of all windows one by one.
     both = [_in_reach((past - loc) / scale), (logarithms - centre) / spread]
-    found = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
-    of_values = found.take(slice(0, len(past)))
-    # What is out of reach anyway, before its exponential is more than a number can be.
+    forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
+    of_values = forecasts.take(slice(0, len(past)))
+    # Values out of reach are clipped before their exponential overflows.
     most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
 
-    def grown(part: Array) -> Array:
-        values = np.exp(np.minimum(part * spread[:, :, None] + centre[:, :, None], most))
+    def grown(each: Array) -> Array:
+        values = np.exp(np.minimum(each * spread[:, :, None] + centre[:, :, None], most))
         return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
 
-    of_logarithms = found.take(slice(len(past), None)).mapped(grown)
+    of_logarithms = forecasts.take(slice(len(past), None)).mapped(grown)
     if len(rows) < len(past):
         everywhere = of_values.mapped(np.copy)
         everywhere.put(rows, of_logarithms)
         of_logarithms = everywhere
-    # What was put together is no one else's.
-    return SimpleForecasts.concat([of_values, of_logarithms]).mapped(lambda part: _in_reach(part, out=part))
+    # The joined arrays are new, so they may be clipped in place.
+    return SimpleForecasts.concat([of_values, of_logarithms]).mapped(lambda each: _in_reach(each, out=each))
 
 
 def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
@@ -255,7 +255,7 @@ def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains
 
 
 def weights_by_errors(errors: Array, checks: Array, sharpness: Sharpness = NEAR, before: Array | float = 1.0) -> Array:
-    r"""Return how much each model counts in their mean, `[B, K]`: the more, the smaller its errors.
+    r"""Return the weight of each model in their mean, `[B, K]`: the smaller its errors, the larger.
 
     .. math:: w_k \propto p_k e_k^{-a} \prod_n e_{k,n}^{-c_n}
 
@@ -263,7 +263,7 @@ def weights_by_errors(errors: Array, checks: Array, sharpness: Sharpness = NEAR,
         errors: Mean absolute errors one step ahead, `[B, K]`; NaN is a model that does not count.
         checks: Mean absolute errors of forecasts of the last steps, `[checks, B, K]`; NaN where there is none.
         sharpness: The powers, `a` and `c`.
-        before: How much each counts before its errors are known, `[K]`, or 1 for all the same.
+        before: Weights before errors are known, `[K]`, or 1 for equal ones.
 
     Example:
         >>> nothing = np.full((7, 1, 3), np.nan)
@@ -271,7 +271,7 @@ def weights_by_errors(errors: Array, checks: Array, sharpness: Sharpness = NEAR,
         [[0.941, 0.059, 0.0]]
     """
     of_checks = np.einsum("n,nbk->bk", np.array(sharpness.checks, dtype=float), _above_least(checks))
-    # Of windows without a known value all models say the same.
+    # In windows without a known value all models count alike.
     counts = ~np.isnan(errors) | np.isnan(errors).all(axis=1, keepdims=True)
     weights = np.exp(-sharpness.ahead * _above_least(errors) - of_checks) * counts * before
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
@@ -285,9 +285,9 @@ def _mean(forecasts: Array, weights: Array) -> Array:
 
 def _above_least(errors: Array) -> Array:
     """Return the logarithm of errors over the least of each window; 0 where there is none."""
-    found = np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), LEAST_ERROR))
-    above = found - found.min(axis=-1, keepdims=True, initial=np.finfo(float).max)
-    return np.where(np.isinf(found), 0.0, above)
+    logarithms = np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), LEAST_ERROR))
+    above = logarithms - logarithms.min(axis=-1, keepdims=True, initial=np.finfo(float).max)
+    return np.where(np.isinf(logarithms), 0.0, above)
 
 
 def _in_reach(values: Array, out: Array | None = None) -> Array:

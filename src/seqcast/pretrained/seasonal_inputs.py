@@ -1,9 +1,9 @@
 """The inputs of the pretrained network: one set of weights for series of any unit and season.
 
-Past steps are read in the window's own units, with their differences from the season before; future steps with what
-the last seasons had there and what simple models forecast. Forecasts are read and written as distances from
-one that is made of these, the base, in units of how far a season is from the one before it. So a season length that the
-network never saw is as good as any other, and a network that has learnt nothing forecasts the base.
+Past steps are read in the window's own units, with their differences from the season before. Future steps are read as
+values of the last seasons and forecasts of simple models. The mean of the latter is the base. Forecasts are distances
+from it, in units of its errors in checks. So the network reads any season length equally well, and forecasts the base
+where it has learnt nothing.
 """
 
 from __future__ import annotations
@@ -64,23 +64,23 @@ STATIC = (
     *(f"error of the base in the last {steps} steps" for steps in CHECKS),
     *(f"the last {steps} steps are checked" for steps in CHECKS),
 )
-"""Columns that a window has once."""
+"""Columns with one value a window."""
 
-# Values that are worked on at once: many more would leave the processor's cache, with fewer windows Python is slow.
+# Values of a piece, and its fewest windows: larger pieces leave the processor's cache; with fewer Python is slow.
 VALUES_AT_ONCE, LEAST_AT_ONCE = 2**16, 64
-# Seasons that the mean is taken of.
+# Number of last seasons in their mean.
 SEASONS = 6
 # Units of differences from the season before, and of distances from the base, in deviations of the window.
 LEAST_STEP, LEAST_UNIT, LARGEST_UNIT = 0.03, 0.003, 5.0
-# How much larger the error of a random walk's forecast is after 64 steps than in each check.
+# Growth of a random walk's error from each check to 64 steps.
 GROWN = np.sqrt(np.maximum(1.0, 64 / np.array(CHECKS)))
-# What covariates are multiplied by, so that their weights, which begin at zero, learn faster than the others.
+# Factor of covariates, so that their weights, which begin at zero, learn faster than the others.
 GAIN = 8.0
 
 
 @dataclass(frozen=True)
 class CovariateSizes:
-    """How many covariates a network reads.
+    """The numbers of covariates that a network reads.
 
     Args:
         past: Features of a past step; those of the known future are its last ones.
@@ -98,7 +98,7 @@ class CovariateSizes:
 
     @classmethod
     def of(cls, reader: WindowReader) -> Self:
-        """Return how many a window reader has."""
+        """Return those of a window reader."""
         static = 0 if reader.static is None else reader.static.shape[1]
         return cls(reader.width - reader.targets.width, reader.future, static)
 
@@ -116,7 +116,7 @@ class SeasonalInputs:
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
         unit: Unit of the distances from it, `[B, 1]`: the mean error of the base in its checks, as it would be after 64
             steps, above 0.
-        floor: What no forecast is below, `[B, 1]`: zero where that is the lowest known value, or minus infinity.
+        floor: Lower bound of forecasts, `[B, 1]`: zero where that is the lowest known value, else minus infinity.
         farthest: The largest distance.
     """
 
@@ -127,16 +127,16 @@ class SeasonalInputs:
     farthest: float = FARTHEST
 
     @classmethod
-    def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the inputs of the windows of several parts."""
-        if len(parts) == 1:
-            return parts[0]
+    def concat(cls, by_piece: Sequence[Self]) -> Self:
+        """Return the inputs of the windows of several pieces as one."""
+        if len(by_piece) == 1:
+            return by_piece[0]
         return replace(
-            parts[0],
-            inputs={name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs},
-            base=np.concatenate([part.base for part in parts]),
-            unit=np.concatenate([part.unit for part in parts]),
-            floor=np.concatenate([part.floor for part in parts]),
+            by_piece[0],
+            inputs={name: np.concatenate([each.inputs[name] for each in by_piece]) for name in by_piece[0].inputs},
+            base=np.concatenate([each.base for each in by_piece]),
+            unit=np.concatenate([each.unit for each in by_piece]),
+            floor=np.concatenate([each.floor for each in by_piece]),
         )
 
     def scaled(self, values: Array) -> Array:
@@ -146,12 +146,12 @@ class SeasonalInputs:
     def in_units(self, values: Array) -> Array:
         """Return distances from the base, `[B, H, ...]`, in the units of the data."""
         more = (1,) * (values.ndim - 2)
-        found = values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more)
-        return np.maximum(found, self.floor.reshape(-1, 1, *more))
+        values = values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more)
+        return np.maximum(values, self.floor.reshape(-1, 1, *more))
 
 
 def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
-    """Return what the network reads of some windows.
+    """Return the inputs of the network for some windows.
 
     Args:
         past: The known values, `[B, T]`; NaN is missing, also before the first value of a short series.
@@ -168,16 +168,15 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         >>> windows.base.round(6).tolist()
         [[1.0, 2.0, 3.0, 1.0]]
     """
-    parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
-    found = []
-    for rows in parts:
+    by_piece = []
+    for rows in pieces(len(past), past.shape[1], LEAST_AT_ONCE):
         seasons = season[rows], longer[rows]
-        found.append(inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons))
-    return SeasonalInputs.concat(found)
+        by_piece.append(inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons))
+    return SeasonalInputs.concat(by_piece)
 
 
 def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
-    """Return the rows that are worked on at once, as many as the processor's cache holds; one piece at least.
+    """Return the rows of each piece that fits in the processor's cache; one piece at least.
 
     Args:
         rows: Number of rows.
@@ -195,7 +194,7 @@ def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
 def inputs_around(
     base: SeasonalBase, past: Array, season: Integers, longer: Integers, *, farthest: float = FARTHEST
 ) -> SeasonalInputs:
-    """Return what the network reads of windows that are worked out at once, around their base.
+    """Return the inputs of the network for the windows of a piece, around their base.
 
     Args:
         base: Their base.
@@ -211,7 +210,7 @@ def inputs_around(
     least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
     step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
     of_step = np.clip(step, LEAST_STEP, LARGEST_UNIT)
-    # In units of how far off the base was, all windows count alike in training.
+    # In units of the base's error, all windows count alike in training.
     error = mean_of_known(base.check_errors * GROWN)
     unit = np.clip(np.where(np.isnan(error), of_step, error), LEAST_UNIT, LARGEST_UNIT)
     lowest, highest = (each.reduce(past, axis=1, keepdims=True) for each in (np.fmin, np.fmax))
@@ -249,7 +248,7 @@ def inputs_around(
 
 
 def _share_of(value: Array | float, past: Array) -> Array:
-    """Return the share of the known values that are this value, `[B, 1]`; 0 where none is known."""
+    """Return the fraction of the known values that equal this value, `[B, 1]`; 0 where none is known."""
     return np.nan_to_num(mean_of_known(np.where(np.isnan(past), np.nan, past == value)))
 
 
@@ -278,7 +277,7 @@ def _future(
     )
     stays = np.broadcast_to(levels[:, None], (rows, horizon, levels.shape[1]))
     candidates = np.concatenate([np.stack(filled, axis=2), stays, base.models.forecasts], axis=2)
-    # What no model says is as the base.
+    # Unknown forecasts are those of the base.
     distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest))
     numbers = [
         ~np.isnan(last_longer),
@@ -289,7 +288,7 @@ def _future(
 
 
 def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -> Array:
-    """Return a season of each window again and again, `[B, H]`; NaN where it is not known.
+    """Return a season of each window, repeated, `[B, H]`; NaN where it is not known.
 
     Args:
         values: The values, `[B, T]`; NaN is missing.
@@ -316,22 +315,22 @@ def quantiles_of_last(values: Array, season: Integers) -> Array:
         >>> quantiles_of_last(np.array([[9.0, *[0.0] * 8, 1.0, 0.0, 2.0, 1.0]]), np.array([1]))
         array([[0., 0., 0., 0., 1.]])
     """
-    found = np.full((len(values), len(OF_LAST)), np.nan)
+    quantiles = np.full((len(values), len(OF_LAST)), np.nan)
     lengths = np.maximum(season, FEWEST_LAST)
     for steps in np.unique(lengths):
         rows = np.flatnonzero(lengths == steps)
         ranked = np.sort(values[rows, -int(steps) :], axis=1)
         count = (~np.isnan(ranked)).sum(axis=1)
-        # The smallest value that so large a share of the values is not above.
+        # The smallest value that such a fraction of the values does not exceed.
         places = np.maximum(np.ceil(np.array(OF_LAST) * count[:, None] - 1e-9).astype(int) - 1, 0)
-        found[rows] = np.take_along_axis(ranked, places, axis=1)
-    return found
+        quantiles[rows] = np.take_along_axis(ranked, places, axis=1)
+    return quantiles
 
 
 def _at(values: Array, places: Integers, season: Integers) -> Array:
     """Return values by their places in each row; NaN outside, and in rows whose season is 0."""
-    found = np.take_along_axis(values, np.clip(places, 0, values.shape[1] - 1), axis=1)
-    return np.where((places >= 0) & (places < values.shape[1]) & (season[:, None] > 0), found, np.nan)
+    taken = np.take_along_axis(values, np.clip(places, 0, values.shape[1] - 1), axis=1)
+    return np.where((places >= 0) & (places < values.shape[1]) & (season[:, None] > 0), taken, np.nan)
 
 
 def last_steps(values: npt.NDArray[Any], steps: int, missing: float) -> npt.NDArray[Any]:
@@ -339,8 +338,8 @@ def last_steps(values: npt.NDArray[Any], steps: int, missing: float) -> npt.NDAr
 
     Args:
         values: Their values, `[B, T, ...]`.
-        steps: How many.
-        missing: What stands before the first ones of windows with fewer.
+        steps: Number of steps.
+        missing: Value before the first steps of shorter windows.
 
     Example:
         >>> last_steps(np.array([[1.0, 2.0]]), 3, missing=0.0).tolist()
@@ -368,10 +367,10 @@ def column_names(names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, .
 def add_covariates(
     inputs: Mapping[str, npt.NDArray[Any]], covariates: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Return inputs of a network with covariates behind its own, multiplied by `GAIN`; 0 stands for what is not known.
+    """Return inputs of a network, followed by covariates times `GAIN`; unknown ones are 0.
 
     Args:
-        inputs: The inputs; as many steps of covariates are taken, the last ones of the future again and again.
+        inputs: The inputs, whose steps the covariates get; their last future step is repeated.
         covariates: The features of a window reader other than the targets, see `ZeroShotWindows`.
 
     Example:

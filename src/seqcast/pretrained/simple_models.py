@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-# Of level, trend and season, and damping; without a season that of the season is `None`.
+# Gains of level, trend and season, and damping; the gain of the season is `None` without one.
 Gains = Sequence[tuple[float, float, float | None, float]]
 
 # Number of last steps whose forecasts are checked.
@@ -20,25 +20,24 @@ CHECKS = (4, 8, 16, 32, 64, 128, 256)
 RECENT = 512
 # The lowest value is a forecast where it is one in this number of known values.
 OFTEN = 3
-# In a window's own units: what is further out is as far as this.
+# Largest distance in a window's own units, to which others are clipped.
 FARTHEST = 20.0
 # The first level is the mean of this number of values, or of a season if that is longer.
 FIRST = 4
-# The first season is fitted to what is then forecast: of two known seasons errors are larger by half.
+# The first season is fitted to values that are then forecast: with two known seasons, true errors are larger by half.
 OPTIMISM = 2.0
 
 
 @dataclass(frozen=True)
 class SimpleForecasts:
-    """What `K` simple models say of some windows.
+    """The forecasts of some windows by `K` simple models.
 
     Args:
         forecasts: Forecasts, `[B, H, K]`.
-        ahead: What was forecast of each of the last steps, 512 at most, from the one before it, `[B, t, K]`.
-        checks: What was forecast of the last steps from the one before these, `[B, n, K]`, by their number, which is
-            at most half of the steps; NaN where fewer values are known before them. What the models were fitted to
-            includes these steps.
-        optimism: How much larger errors are at steps that a model was not fitted to, `[B, K]`: 1 where none was.
+        ahead: Forecasts of each of the last steps, 512 at most, from the one before it, `[B, t, K]`.
+        checks: Forecasts of the last steps from the one before these, `[B, n, K]`, by their number, which is at most
+            half of the steps; NaN where fewer values are known before them. Models were fitted to these steps too.
+        optimism: Factor by which errors are larger at steps that a model was not fitted to, `[B, K]`: 1 without a fit.
     """
 
     forecasts: Array
@@ -48,7 +47,7 @@ class SimpleForecasts:
 
     @classmethod
     def unknown(cls, rows: int, length: int, horizon: int, models: int) -> Self:
-        """Return what is said of windows that no model has seen: NaN."""
+        """Return the forecasts of windows that no model has seen: NaN."""
 
         def unknown(steps: int) -> Array:
             return np.full((rows, steps, models), np.nan)
@@ -57,24 +56,24 @@ class SimpleForecasts:
         return cls(unknown(horizon), unknown(min(length, RECENT)), checks, np.ones((rows, models)))
 
     @classmethod
-    def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return what several groups of models say of the same windows."""
+    def concat(cls, groups: Sequence[Self]) -> Self:
+        """Return the forecasts of the same windows by several groups of models."""
         return cls(
-            np.concatenate([part.forecasts for part in parts], axis=2),
-            np.concatenate([part.ahead for part in parts], axis=2),
-            {steps: np.concatenate([part.checks[steps] for part in parts], axis=2) for steps in parts[0].checks},
-            np.concatenate([part.optimism for part in parts], axis=1),
+            np.concatenate([group.forecasts for group in groups], axis=2),
+            np.concatenate([group.ahead for group in groups], axis=2),
+            {steps: np.concatenate([group.checks[steps] for group in groups], axis=2) for steps in groups[0].checks},
+            np.concatenate([group.optimism for group in groups], axis=1),
         )
 
     def take(self, rows: slice) -> Self:
-        """Return what is said of some of the windows."""
+        """Return the forecasts of some of the windows."""
         checks = {steps: forecast[rows] for steps, forecast in self.checks.items()}
         return type(self)(self.forecasts[rows], self.ahead[rows], checks, self.optimism[rows])
 
-    def put(self, rows: npt.NDArray[np.int64], part: Self) -> None:
-        """Write down what is said of some of the windows."""
-        self.forecasts[rows], self.ahead[rows], self.optimism[rows] = part.forecasts, part.ahead, part.optimism
-        for steps, forecast in part.checks.items():
+    def put(self, rows: npt.NDArray[np.int64], own: Self) -> None:
+        """Write the forecasts of some of the windows."""
+        self.forecasts[rows], self.ahead[rows], self.optimism[rows] = own.forecasts, own.ahead, own.optimism
+        for steps, forecast in own.checks.items():
             self.checks[steps][rows] = forecast
 
     def mapped(self, change: Callable[[Array], Array]) -> Self:
@@ -96,10 +95,10 @@ class SimpleForecasts:
         Args:
             values: The known values, `[B, T]`; NaN is missing.
         """
-        found = np.full((len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
+        errors = np.full((len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
         for place, (steps, forecast) in enumerate(self.checks.items()):
-            found[place] = _mean_error(forecast, values[:, -steps:])
-        return found * self.optimism
+            errors[place] = _mean_error(forecast, values[:, -steps:])
+        return errors * self.optimism
 
 
 def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
@@ -110,7 +109,7 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
         horizon: Number of future steps, `H`.
 
     Returns:
-        What this one model says; nothing of windows of which less than a third of the known values are the lowest.
+        Forecasts of this one model; NaN in windows with the lowest value in less than a third of the known ones.
 
     Example:
         >>> lowest_again(np.array([[2.0, 0.0, 0.0, 3.0], [1.0, 2.0, 3.0, 4.0]]), 2).forecasts[:, :, 0].tolist()
@@ -119,15 +118,15 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
     (rows, length), known = values.shape, (~np.isnan(values)).sum(axis=1)
     lowest = np.fmin.accumulate(values, axis=1)
     often = OFTEN * (values == lowest[:, -1:]).sum(axis=1) >= known
-    found = SimpleForecasts.unknown(rows, length, horizon, 1)
-    found.forecasts[often] = lowest[often, -1, None, None]
+    repeated = SimpleForecasts.unknown(rows, length, horizon, 1)
+    repeated.forecasts[often] = lowest[often, -1, None, None]
     # Before the first step nothing is known.
     recent = min(length - 1, RECENT)
-    found.ahead[often, found.ahead.shape[1] - recent :, 0] = lowest[often, length - 1 - recent : length - 1]
-    for steps, forecast in found.checks.items():
+    repeated.ahead[often, repeated.ahead.shape[1] - recent :, 0] = lowest[often, length - 1 - recent : length - 1]
+    for steps, forecast in repeated.checks.items():
         enough = often & (known >= 2 * steps)
         forecast[enough] = lowest[enough, -steps - 1, None, None]
-    return found
+    return repeated
 
 
 def checks_of(length: int) -> tuple[int, ...]:
@@ -168,16 +167,16 @@ def smoothed(
 
     .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
 
-    The first trend is the mean change of a season, and the first season the mean of all without that trend. A missing
-    value is taken as it was forecast. Windows that know less than two seasons are smoothed without one. Where `k`
-    seasons are known, errors of models with a season are taken to be larger by `1 + 2 / k²`.
+    The first trend is the mean change of a season, and the first season the mean of all without that trend. Forecasts
+    replace missing values. Windows with fewer than two known seasons are smoothed without one. Where `k` seasons are
+    known, errors of models with a season are enlarged by `1 + 2 / k²`.
 
     Args:
         values: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
         horizon: Number of future steps, `H`.
         gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no season.
-        most_damping: What `φ` is at most, `[B]` or of all windows.
+        most_damping: Largest `φ`, `[B]` or one for all windows.
 
     Returns:
         Forecasts, those one step ahead, and those of the last steps.
@@ -202,7 +201,7 @@ def smoothed(
 
 
 def _of_one_season(values: Array, season: int, horizon: int, gains: Gains, most_damping: Array) -> SimpleForecasts:
-    """Return the same of windows that share a season."""
+    """Smooth windows with one season length."""
     length = values.shape[1]
     known = ~np.isnan(values)
     slope = np.nan_to_num(mean_of_known(values[:, season:] - values[:, :-season])) / season
@@ -228,14 +227,14 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains, most_
     begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
     counted = known.T.astype(float)
     all_begun, all_counted = (np.asarray(each.all(axis=1)) for each in (begun, counted))
-    # Before its first value a window stands still: its trend is that of the first step.
+    # Before its first value a window is constant: its trend is that of the first step.
     for step in range(length):
         left = length - step
         if left in checks:
             checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
         before = seasons[places[step]]
         damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
-        # Steps before the last ones are written where the first of these is, which comes after them.
+        # Steps before the last ones are written to the place of the first of these, which overwrites them.
         own = ahead[max(0, recent - left)]
         forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=own)
         error = filled[step] - forecast

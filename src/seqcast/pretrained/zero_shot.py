@@ -55,7 +55,7 @@ class FinetuneOptions:
         freeze: Submodules of the network that stay as they are.
         covariates: Whether the model learns to read the features other than the targets.
         most_rows: Rows that a forecast may read; `None` for as many as help.
-        shares_data: Whether another network learns from the same rows, so that a shorter training does.
+        shares_data: Whether another network learns from the same rows, so that a shorter training suffices.
     """
 
     season_length: int
@@ -78,11 +78,11 @@ class ZeroShotModel(ABC):
 
     Attributes:
         key: Its key in `seqcast.pretrained.MODELS`, which is also the name of a preset, and its key in files.
-        version: Version of what it has learnt.
+        version: Version of its weights.
         context_lengths: Numbers of past steps that it reads, the shortest first.
-        covariates: How many covariates it has learnt to read.
-        dependence: How the steps of its sample paths depend on each other.
-        engine: The engine of its network, to look into; `None` for another kind of model.
+        covariates: Numbers of the covariates that it has learnt to read.
+        dependence: The dependence between steps of its sample paths.
+        engine: The engine of its network, for inspection; `None` for another kind of model.
     """
 
     key: ClassVar[str]
@@ -120,12 +120,12 @@ class ZeroShotModel(ABC):
     def model_inputs(
         self, windows: ZeroShotWindows, horizon: int, labels: Labels, *, truth: Array | None
     ) -> ModelInputs:
-        """Return what its network reads of some windows, in its own units.
+        """Return the inputs of its network for some windows, in its own units.
 
         Args:
             windows: The windows.
             horizon: Number of steps.
-            labels: What the windows are called.
+            labels: Labels of the windows.
             truth: The values of the horizon in the data's units, `[B, horizon]`, where they are known.
         """
         raise NotImplementedError

@@ -1,8 +1,7 @@
 """The regressor for arrays.
 
-Modules, in reading order: `regressor` (`Seq2SeqRegressor`), `arguments` (keyword arguments and arrays, checked),
-`training_windows` (arrays or batches to batches that are trained on), `fitted_regressor` (what a fit learns, which
-forecasts), `persistence` (files and checkpoints).
+Modules, in reading order: `regressor` (`Seq2SeqRegressor`), `arguments` (their checks), `training_windows` (batches to
+train on), `fitted_regressor` (the fitted value), `persistence` (files and checkpoints).
 
 Stability: stable.
 """

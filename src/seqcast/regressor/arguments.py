@@ -24,7 +24,7 @@ Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 # Options whose absence is a value, written "none" because None means "as the preset says".
 NONE_BY_NAME = ("regularizer", "clip_norm", "early_stopping", "steps_per_epoch", "sampling_steps")
 
-# What scikit-learn's check of a table sets its attributes on; its messages show the name.
+# scikit-learn's check of a table sets attributes on this class; its messages show the name.
 _Columns: Any = type("Seq2SeqRegressor", (BaseEstimator,), {})
 
 
@@ -36,9 +36,9 @@ class Options:
         network: The network.
         training: How it is trained.
         scale: `standard` or `none`.
-        target_features: As the user gave it; it is checked against the data.
+        target_features: The user's argument; it is checked against the data.
         season_length: Steps of a season, where there is one.
-        support: Which values are possible, see `seqcast.intervals.quantiles.SUPPORTS`.
+        support: Possible values, see `seqcast.intervals.quantiles.SUPPORTS`.
     """
 
     network: NetworkSpec
@@ -116,7 +116,7 @@ def _changed(spec: Spec, params: Mapping[str, Any]) -> Spec:
 
 @dataclass(frozen=True)
 class GivenWindows:
-    """Windows as a user gives them, unchecked.
+    """A user's windows, unchecked.
 
     Args:
         X: The past, or batches.
@@ -134,7 +134,7 @@ class GivenWindows:
 
     @property
     def are_batches(self) -> bool:
-        """Whether X yields batches, with all that belongs to them."""
+        """Whether X yields batches, with their targets and covariates."""
         return self.y is None and is_stream(self.X)
 
 
@@ -165,7 +165,7 @@ def check_past(X: Any, fitted: Preparation | None = None) -> tuple[Array, tuple[
 
 
 def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> CheckedWindows:
-    """Check windows to train or to validate on, but for their weights.
+    """Check windows to train or to validate on, except for their weights.
 
     Args:
         given: The windows.
@@ -188,7 +188,7 @@ def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> Che
 
 
 def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
-    """Check steps that follow a past: like it, but of any number also where X had two axes at fit.
+    """Check steps that follow a past; any number is legal, also where X had two axes at fit.
 
     Args:
         X_new: `[N, n, F]`, or `[N, n]` where X had two axes at fit.
@@ -206,7 +206,7 @@ def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
 
 
 def check_states(states: Any, engine: Engine) -> States:
-    """Refuse states of a network of other sizes, and what is no state.
+    """Return states, and refuse other objects and states of a network of other sizes.
 
     Args:
         states: The user's states.
@@ -220,7 +220,7 @@ def check_states(states: Any, engine: Engine) -> States:
     """
     if not isinstance(states, States):
         raise DataError(
-            "states", expected="what encode returned", received=type(states).__name__, hint="Or call predict(X)."
+            "states", expected="states from encode", received=type(states).__name__, hint="Or call predict(X)."
         )
     widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
     if widths != engine.state_widths:
@@ -248,7 +248,7 @@ def _check_cube(X: Any, fitted: Preparation | None) -> Array:
 
 
 def _check_covariates(given: GivenWindows, rows: int, horizon: int, fitted: Preparation | None) -> dict[str, Array]:
-    """Check the covariates of windows, and return those that there are."""
+    """Check the covariates of windows, and return the given ones."""
     static, future = given.static_covariates, given.future_covariates
     if fitted is not None:
         return {**fitted.static(static, rows), **fitted.future(future, rows, horizon)}

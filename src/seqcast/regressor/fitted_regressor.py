@@ -1,4 +1,4 @@
-"""What a fit of the regressor learns: one frozen value that forecasts by itself."""
+"""The fitted value of the regressor, frozen, which forecasts by itself."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class FittedRegressor:
         """Write one ONNX file; see `Seq2SeqRegressor.export`.
 
         Args:
-            path: Where to; the file appears whole or not at all.
+            path: Path of the file, which appears whole or not at all.
             horizon: Steps to forecast: a number, `any`, or `None` for the trained one.
             probabilities: Probabilities of the quantiles.
         """
@@ -188,11 +188,11 @@ class FittedRegressor:
         write_array_model(path, model, horizon=horizon, probabilities=probabilities)
 
     def check(self) -> None:
-        """Refuse fields from a file that do not belong together.
+        """Refuse fields from a file that do not fit together.
 
         Raises:
-            ValueError: They do not.
-            SpecError: The seed or a support is none.
+            ValueError: Fields do not.
+            SpecError: The seed or a support is impossible.
         """
         if self.engine.window != self.preparation.window or len(self.support) != self.preparation.window.targets:
             raise ValueError(f"a network of {self.engine.window}, where the windows are {self.preparation.window}")

@@ -1,4 +1,4 @@
-"""What regressors write and read: files, which options can be written, and checkpoints of a fit."""
+"""Files of regressors, the options that can be written to them, and checkpoints of a fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
 
 @dataclass(frozen=True)
 class _File:
-    """What a file holds: the estimator's options by name, and what it has learnt."""
+    """The payload of a file: the estimator's options by name, and its fitted value."""
 
     params: dict[str, Any]
     fitted: FittedRegressor
@@ -33,10 +33,10 @@ def write_regressor(
     """Write a file.
 
     Args:
-        path: Where it goes; it appears whole or not at all.
+        path: Path of the file, which appears whole or not at all.
         kind: Name of the estimator's class.
         params: The estimator's options.
-        fitted: What it has learnt.
+        fitted: Its fitted value.
 
     Raises:
         SpecError: An option is an object that cannot be written to a file.
@@ -63,7 +63,7 @@ def read_regressor(
         max_size: As for `Seq2SeqRegressor.load`.
 
     Returns:
-        The estimator's options, and what it has learnt.
+        The estimator's options, and its fitted value.
 
     Raises:
         MissingFileError: There is no such file.
@@ -118,7 +118,7 @@ def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_stat
 
 
 def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options as JSON types; those of the specs as the specs hold them."""
+    """Return the options as JSON types; those of the specs as the specs have them."""
     specs = {**engine["network"], **engine["training"]}
     plain: dict[str, Any] = {}
     for name, value in params.items():
@@ -138,19 +138,19 @@ def checkpoints_of(
 
     Args:
         folder: The folder of the fit; `None` for no checkpoints.
-        windows: What it is trained and validated on.
+        windows: The batches that it is trained and validated on.
         options: The regressor's options.
         seed: Seed of the fit.
 
     Raises:
-        SpecError: The training holds a function, which a file cannot.
+        SpecError: The training has a function, which cannot be written to a file.
     """
     if folder is None:
         return None
     arrays = []
-    for part in (windows.train, windows.validation):
-        if isinstance(part, ArrayWindows):
-            arrays += [*(part.inputs[name] for name in sorted(part.inputs)), part.y, part.sample_weight]
+    for batches in (windows.train, windows.validation):
+        if isinstance(batches, ArrayWindows):
+            arrays += [*(batches.inputs[name] for name in sorted(batches.inputs)), batches.y, batches.sample_weight]
     scalers = windows.preparation.scalers
     for name in sorted(scalers):
         arrays += [scalers[name].loc, scalers[name].scale]

@@ -27,7 +27,7 @@ from seqcast.training import CheckpointFolder, History, check_callbacks, check_t
 class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
-    `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.
+    `None` takes the value of `preset`; no value is written `"none"`.
 
     Other threads may predict while one fits: each forecast is wholly of the old fit or wholly of the new one.
 
@@ -38,11 +38,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         cell: `gru`, `lstm` or `simple_rnn`.
         bidirectional: Whether the encoder also reads the past backwards.
         normalise: Per-window normalisation: `none`, `last`, `level`, `instance`, `recent` or `scale`.
-        segment: Steps folded into one token; 1 reads and writes step by step.
+        segment: Steps that form one token; 1 reads and writes step by step.
         static_input: Where static covariates enter: `state` or `steps`.
         decoder_input: `zeros`, `position`, `teacher`, `scheduled` or `autoregressive`.
         decoding: `recurrent`, or `parallel` (all tokens side by side, with `decoder_input="position"`).
-        residual: What the forecast is added to: `none`, `seasonal` (the last season's values) or `gated` (the same
+        residual: Values that the forecast is added to: `none`, `seasonal` (the last season's) or `gated` (the same
             through a gate).
         sampling_schedule: For `scheduled`: `linear`, `exponential` or `inverse_sigmoid`.
         sampling_steps: For `scheduled`: training steps until the decoder reads only its own values; half of all by
@@ -51,7 +51,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         attention_heads: Heads of `multi_head`.
         dropout: Fraction of units dropped between layers and before the head.
         regularizer: A Keras regulariser for the weights, or a dict with any of `kernel`, `recurrent`, `bias`.
-        head: What is forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial` (counts) or `log_normal`
+        head: Kind of forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial` (counts) or `log_normal`
             (positive data); the last two need `scale="none"`. `predict` returns the median, `predict_quantiles` any
             quantile.
         quantiles: The quantiles that `quantile` is trained for, 0.5 among them.
@@ -59,31 +59,30 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
-        support: Which values are possible; forecasts keep to them: `real`, `non-negative`, `counts` (whole numbers,
-            quantiles rounded outwards), or `auto`: `non-negative` for targets that are never negative in the y of
-            `fit`, else `real`, also for batches and `partial_fit`, which do not show all of y at once.
+        support: Possible values of forecasts: `real`, `non-negative`, `counts` (whole numbers, quantiles rounded
+            outwards), or `auto`: `non-negative` for targets that are never negative in the y of `fit`, else `real`. It
+            is `real` for batches and `partial_fit` too, which do not show all of y at once.
         season_length: Steps of a season, for `residual` `seasonal` or `gated`.
         loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
-        horizon_decay: How fast the weight of a step in the loss falls with its distance, `h^-horizon_decay`; 0: not.
+        horizon_decay: Decay of a step's weight in the loss with its distance, `h^-horizon_decay`; 0 is none.
         optimizer: Keras optimiser; an object keeps its own learning rate and clipping.
         learning_rate: Largest learning rate.
         learning_rate_schedule: `cosine`, `constant`, or a Keras schedule.
-        warmup: Share of all steps in which the rate rises, for `cosine`.
+        warmup: Fraction of all steps in which the rate rises, for `cosine`.
         clip_norm: Largest norm of the whole gradient, or `"none"`.
         batch_size: Largest number of windows a training step.
         epochs: Passes over the windows.
         steps_per_epoch: Training steps an epoch; needed for generators.
-        validation_fraction: Share of the windows, the last ones, that are validated on; 0 is none.
+        validation_fraction: Fraction of the windows, the last ones, that are validated on; 0 is none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
-        micro_batches: Micro-batches of equal size that each batch is divided into, shared by the cores; chosen by
+        micro_batches: Number of micro-batches of equal size that each batch is divided into for the cores; chosen by
             default.
         random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
 
     Attributes:
-        fitted_: What a fit has learnt, which forecasts by itself: a
-            `seqcast.regressor.fitted_regressor.FittedRegressor`.
+        fitted_: The fitted value, which forecasts by itself: a `seqcast.regressor.fitted_regressor.FittedRegressor`.
         engine_: The trained engine; `engine_.model` is the Keras model.
         history_: The training history.
         preparation_: Sizes and scaling learnt from the training windows.
@@ -188,17 +187,17 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             static_covariates: `[N, S]`.
             future_covariates: Known for the future: `[N, H, F']`.
             sample_weight: `[N]`.
-            validation: On what the best epoch is chosen: a number of windows, the last ones; `(X, y)`, or
+            validation: Windows on which the best epoch is chosen: a number of last ones; `(X, y)`, or
                 `(X, y, covariates)` with a dict of the two covariates; a `PyDataset` of batches that has an end; or
                 `None` for `validation_fraction`.
-            callbacks: Keras callbacks of this fit alone. Those that only watch
-                (`seqcast.training.observers.Observer`) go with `checkpoint`, others do not.
+            callbacks: Keras callbacks of this fit alone. Only observers (`seqcast.training.observers.Observer`) go
+                with `checkpoint`.
             checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
                 the end of epochs; a `CheckpointSpec` says how often. Not with batches.
-            resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
-                with the same data and options the fit ends with the same weights as one that was never interrupted.
-            time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
-                learning rate is laid over the time in place of the epochs, and the best weights are restored. Not with
+            resume: Whether to continue the training of `checkpoint`, if there is one, after the process has died. With
+                the same data and options the fit ends with the same weights as one that was never interrupted.
+            time_limit: Approximate time of the fit, compilation included: seconds, or a text such as `10 min`. The
+                learning rate follows the time in place of the epochs, and the best weights are restored. Not with
                 `checkpoint`.
 
         Returns:
@@ -208,18 +207,18 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             DataError: Something in the data is wrong; the estimator is as it was before.
             SpecError: An option is wrong; the estimator is as it was before.
             TrainingError: Training diverged; the estimator is as it was before, see the error's `best`.
-            KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
+            KeyboardInterrupt: Training was interrupted; the estimator has the best weights so far.
         """
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
         options = resolve_options(self.get_params(deep=False))
-        judged_on = Validation.of(validation, options.training.validation_fraction)
-        refuse_unresumable(checkpoint, X, judged_on, callbacks)
+        validated_on = Validation.of(validation, options.training.validation_fraction)
+        refuse_unresumable(checkpoint, X, validated_on, callbacks)
         given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             seed = draw_seed(self.random_state)
             if folder is not None and self.random_state is None:
                 seed = folder.seed(seed)
-            windows = prepare_windows(given, options, judged_on, seed=_order_seed(seed))
+            windows = prepare_windows(given, options, validated_on, seed=_order_seed(seed))
             checkpoints = checkpoints_of(folder, windows, options, seed)
             fitted = self._untrained(options, windows, seed)
             try:
@@ -236,7 +235,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
                 error.best = self.with_fitted(replace(fitted, history=error.history))
                 raise
             except KeyboardInterrupt as interruption:
-                # One that comes before training has begun brings no history, and leaves the estimator as it was.
+                # Without a history training had not begun, so the estimator stays as it was.
                 recorded = getattr(interruption, "history", None)
                 self._learnt = self._learnt if recorded is None else replace(fitted, history=recorded)
                 raise
@@ -253,11 +252,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         sample_weight: Any = None,
         callbacks: Sequence[Any] | None = None,
     ) -> Self:
-        """Train for one pass over these windows at the constant `learning_rate`, going on from where the model is.
+        """Train for one pass over these windows at the constant `learning_rate`, from the present weights.
 
         It shows no progress and does not validate. The first call creates the network and learns the scaling; later
         ones keep both, and the seed. After `load`, and after a call that failed or was interrupted, the optimiser
-        starts without the moments that it had. Of copies that share a fit, the first that goes on has them.
+        starts without its moments. Of copies that share a fit, the first to continue has them.
 
         Args:
             X: As for `fit`.
@@ -295,7 +294,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         return self
 
     def _untrained(self, options: Options, windows: TrainingWindows, seed: int) -> FittedRegressor:
-        """Return what a training begins with: a new engine, and what was learnt from the windows."""
+        """Return the value that a training begins with: a new engine, and sizes and scaling of the windows."""
         warn_if_unwritable(options.network, options.training, self.random_state)
         engine = Engine(options.network, options.training, seed=child_seeds(seed, 2)[0])
         return FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
@@ -336,8 +335,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Args:
             X: As for `predict`.
-            probabilities: Between 0 and 1, any, `[Qs]`; those beyond the trained ones of `head="quantile"` lie on
-                exponential tails.
+            probabilities: Any probabilities between 0 and 1, `[Qs]`; quantiles beyond the trained ones of
+                `head="quantile"` lie on exponential tails.
             horizon: As for `predict`.
             static_covariates: As for `predict`.
             future_covariates: As for `predict`.
@@ -369,15 +368,15 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             static_covariates: `[N, S]`, when fitted with them.
 
         Returns:
-            The states, in scaled units. They belong to this fit: another one reads other units out of them.
+            The states, in scaled units. They belong to this fit: another one has other units.
         """
         return self.fitted_.states(X, static=static_covariates)
 
     def update(self, states: States, X_new: Any) -> States:
         """Encode new steps from states, so that a long past need not be read again.
 
-        The same as `encode` of old and new steps together, but for per-window normalisation, which stays that of the
-        window first read.
+        The same as `encode` of old and new steps together, except for per-window normalisation, which stays that of
+        the first window.
 
         Args:
             states: Result of `encode` or `update`.
@@ -388,7 +387,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Raises:
             NotFittedError: The estimator is not fitted.
-            SpecError: The encoder also reads backwards, so that it cannot go on.
+            SpecError: The encoder also reads backwards, so that it cannot continue.
             DataError: The new steps are no whole segments, or something in them is wrong.
         """
         return self.fitted_.update(states, X_new)
@@ -418,8 +417,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             future_covariates: As for `predict`.
 
         Returns:
-            The weights, `[N, H, T]`; each step's sum to 1. Where a longer horizon is written block by block, they go on
-            over the forecasts that later blocks read.
+            The weights, `[N, H, T]`; each step's sum to 1. Where a longer horizon is written block by block, they
+            include the forecasts that later blocks read.
 
         Raises:
             SpecError: The network has no attention.
@@ -445,7 +444,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             future_covariates: As for `predict`.
 
         Returns:
-            The windows, in the network's units, called by their numbers.
+            The windows, in the network's units, labelled by their numbers.
 
         Raises:
             NotFittedError: The estimator is not fitted.
@@ -483,15 +482,15 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     ) -> None:
         """Write the regressor to one ONNX file, which forecasts from raw windows wherever ONNX runs.
 
-        The file reads `past` with the axes of X, `[batch, time, F]` of any length or `[batch, T]`, and `static`,
-        `[batch, S]`, and `future`, `[batch, horizon, F']`, where the network was trained with them. It returns `point`,
-        what `predict` does, with the axes of y (`[batch, 1]` where y had one), and `quantiles`, with one axis more.
+        The file reads `past` with the axes of X, `[batch, time, F]` of any length or `[batch, T]`. It also reads
+        `static`, `[batch, S]`, and `future`, `[batch, horizon, F']`, if the network was trained with them. It returns
+        `point`, the result of `predict`, with the axes of y (`[batch, 1]` where y had one), and `quantiles`, with one
+        axis more.
 
         Args:
-            path: Where to; the file appears whole or not at all.
-            horizon: Steps to forecast: a number, `any` for an input `horizon` that says it, or `None` for the trained
-                one.
-            probabilities: Of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
+            path: Path of the file, which appears whole or not at all.
+            horizon: Steps to forecast: a number, `any` for an input named `horizon`, or `None` for the trained one.
+            probabilities: Those of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
 
         Raises:
             NotFittedError: The estimator is not fitted.
@@ -505,7 +504,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         """Write the fitted estimator to one file; see `seqcast.runtime.model_files`.
 
         Args:
-            path: Where the file goes.
+            path: Path of the file.
 
         Raises:
             NotFittedError: The estimator is not fitted.
@@ -520,14 +519,15 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Args:
             path: A file that `save` wrote.
-            max_size: How long the file may be: bytes, or a text such as `8 GB`; `None` is 4 GB.
+            max_size: Largest size of the file: bytes, or a text such as `8 GB`; `None` is 4 GB.
 
         Returns:
             The estimator, which predicts the identical numbers.
 
         Raises:
             MissingFileError: There is no such file.
-            FileFormatError: The file is damaged, foreign, newer or too large; `SpecError` for what is no size.
+            FileFormatError: The file is damaged, foreign, newer or too large.
+            SpecError: `max_size` is no size.
         """
         params, fitted = read_regressor(path, cls.__name__, cls._get_param_names(), max_size=max_size)
         return cls(**params).with_fitted(fitted)

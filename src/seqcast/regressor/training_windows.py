@@ -1,4 +1,4 @@
-"""From a user's arrays or batches to batches that are trained and validated on."""
+"""Batches to train and to validate on, from a user's arrays or batches."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ COVARIATES = ("static_covariates", "future_covariates")
 
 @dataclass(frozen=True)
 class Validation:
-    """On what the best epoch is chosen; by default on nothing.
+    """The windows on which the best epoch is chosen; none by default.
 
     Args:
         count: Number of windows, the last ones of the training data.
-        share: Share of the windows, the last ones, where there is no number.
+        share: Fraction of the windows, the last ones, where there is no number.
         windows: Separate windows.
         batches: Separate batches.
     """
@@ -51,15 +51,15 @@ class Validation:
 
     @classmethod
     def of(cls, validation: Any, share: float) -> Self:
-        """Return what the argument of a fit says.
+        """Return the validation that the argument of a fit names.
 
         Args:
             validation: The argument.
-            share: Share of the windows where it is `None`.
+            share: Fraction of the windows where it is `None`.
 
         Raises:
             SpecError: It is a number below 1.
-            DataError: It is nothing that can be validated on.
+            DataError: It is of another type.
 
         Example:
             >>> Validation.of(None, 0.1).share, Validation.of(20, 0.1).count
@@ -79,7 +79,7 @@ class Validation:
         return cls(windows=GivenWindows(validation[0], validation[1], static, future))
 
     def split(self, windows: CheckedWindows) -> tuple[CheckedWindows, CheckedWindows | None]:
-        """Return the windows to train on, and those to validate on, where these are some of them.
+        """Return the windows to train on, and those to validate on, if they are among the windows of the fit.
 
         Args:
             windows: The checked windows of the fit.
@@ -142,9 +142,9 @@ def prepare_windows(
     Args:
         given: The data of the fit.
         options: The regressor's options.
-        validation: On what the best epoch is chosen.
+        validation: The windows on which the best epoch is chosen.
         seed: Seed of the order in which windows are trained on.
-        fitted: Sizes and scaling that an earlier fit has learnt and this one keeps; `None` learns them.
+        fitted: Sizes and scaling of an earlier fit, which this one takes; `None` learns them.
 
     Returns:
         The batches.
@@ -182,7 +182,7 @@ def _from_batches(
         raise DataError("validation", expected=expected, received=str(validation.count), hint=hint)
     first, stream = first_batches(given.X, options.training.steps_per_epoch)
     preparation = fitted or _learnt(_joined(first, options.network.head), options)
-    # What later batches hold is not known yet.
+    # The values of later batches are not known yet.
     support = "real" if options.support == "auto" else options.support
     return TrainingWindows(
         scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing),
@@ -213,7 +213,7 @@ def _joined(batches: list[Any], head: str) -> CheckedWindows:
 
 
 def _support(y: Array, support: str) -> tuple[str, ...]:
-    """Return the support of each target, and refuse values outside the one that is asked for."""
+    """Return the support of each target, and refuse values outside a given one."""
     targets = int(y.shape[2])
     if support == "auto":
         return observed_support(y.reshape(-1, targets))
@@ -245,12 +245,12 @@ def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callback
     Args:
         checkpoint: The argument of the fit; `None` is none.
         X: The past, or batches.
-        validation: On what it is validated.
+        validation: The windows on which the best epoch is chosen.
         callbacks: Its callbacks.
 
     Raises:
-        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: where
-            these stand is not known.
+        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: their
+            progress is not known.
     """
     if checkpoint is None:
         return

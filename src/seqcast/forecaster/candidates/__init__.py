@@ -1,4 +1,4 @@
-"""What may forecast: the last season, a zero-shot model, networks that are trained on the data; and their table.
+"""The candidates: the last season, a zero-shot model, networks that are trained on the data; and their table.
 
 In reading order: `candidate` (the form of a candidate, before and after a fit), `last_season`, `zero_shot`, `trained`.
 """
@@ -16,7 +16,7 @@ from seqcast.forecaster.candidates.zero_shot import ZeroShot
 from seqcast.forecaster.options import FitOptions
 
 CANDIDATES: dict[str, type[Candidate]] = {each.key: each for each in (LastSeason, ZeroShot, Trained)}
-"""The class of each candidate, from the simplest to what learns most; CONTRIBUTING has the recipe."""
+"""The class of each candidate, from the simplest to the one that learns most; CONTRIBUTING has the recipe."""
 
 
 def candidates(options: FitOptions) -> tuple[Candidate, ...]:
@@ -30,7 +30,7 @@ def candidates(options: FitOptions) -> tuple[Candidate, ...]:
 
 
 def words() -> Mapping[str, str]:
-    """Return what texts call each name that a candidate may have in `Choice.shares`.
+    """Return the wording of each name that a candidate may have in `Choice.shares`.
 
     Example:
         >>> words()["trained"]

@@ -1,7 +1,7 @@
 """The form of a candidate, before a fit and after it.
 
-A `Candidate` says whether it applies, what it reads and which networks it trains. A `FittedCandidate` forecasts windows
-of series in scaled units. Whatever needs one of them loops over all; nothing else knows their names.
+A `Candidate` says whether it applies, which rows it reads and which networks it trains. A `FittedCandidate` forecasts
+windows of series in scaled units. Callers loop over all candidates; no other module knows their names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-# Sample paths of a candidate that forecasts quantiles are drawn from those of each step.
+# Probabilities of the quantiles of each step that sample paths are drawn from.
 DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
 
 
@@ -35,7 +35,7 @@ class FittedCandidate(ABC):
 
     Attributes:
         key: The key of its candidate in the table.
-        intervals: The calibration of each target, where intervals of the levels of the fit lie around a point.
+        intervals: The calibration of each target, where intervals are laid around a point.
         histories: The training history of each of its networks.
         trainings: The training of each network that learnt from the rows of the fit alone; it reads all features.
     """
@@ -50,10 +50,10 @@ class FittedCandidate(ABC):
         """Its name in `Choice.shares`."""
         return self.key
 
-    # What it forecasts
+    # Forecasts
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return what a request names, in scaled units, `[B, H, D, 1 + 2 L]`; what is not known is left out.
+        """Return point and bounds of a request in scaled units, `[B, H, D, 1 + 2 L]`; unknown bounds are left out.
 
         Args:
             reader: The window reader of the series.
@@ -65,8 +65,8 @@ class FittedCandidate(ABC):
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
         """Draw sample paths in scaled units, `[B, samples, H, D]`.
 
-        Each step alone is drawn from its quantiles; how steps depend on each other `dependence` says. Paths of a series
-        do not depend on which other series are forecast.
+        Each step is drawn from its quantiles; `dependence` joins the steps. Paths of a series do not depend on other
+        series.
 
         Args:
             reader: The window reader of the series.
@@ -79,7 +79,7 @@ class FittedCandidate(ABC):
         drawn = [self.dependence.ranks(np.random.default_rng([int(key), int(stop)]), shape) for key, stop in seeds]
         places = np.stack(drawn) * (len(DRAWN_QUANTILES) - 1)
         low = places.astype(int)
-        below, above = (_taken(quantiles, part) for part in (low, np.minimum(low + 1, len(DRAWN_QUANTILES) - 1)))
+        below, above = (_taken(quantiles, side) for side in (low, np.minimum(low + 1, len(DRAWN_QUANTILES) - 1)))
         return np.asarray(below + (places - low) * (above - below))
 
     def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
@@ -113,7 +113,7 @@ class FittedCandidate(ABC):
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:
-        """Return what one of its networks reads of some windows.
+        """Return the inputs of one of its networks for some windows.
 
         Args:
             member: Place of the network among `networks`.
@@ -124,7 +124,7 @@ class FittedCandidate(ABC):
         """
         refuse_without_network("model_inputs")
 
-    # What it can do
+    # Abilities
 
     @property
     def is_probabilistic(self) -> bool:
@@ -133,11 +133,11 @@ class FittedCandidate(ABC):
 
     @property
     def dependence(self) -> Dependence:
-        """How steps depend on each other in sample paths that are drawn from quantiles: not at all."""
+        """The dependence between steps of sample paths that are drawn from quantiles: none."""
         return Dependence()
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels that it has no intervals of.
+        """Refuse levels without intervals.
 
         Args:
             levels: The levels.
@@ -160,11 +160,11 @@ class FittedCandidate(ABC):
         return None
 
     def facts(self) -> dict[str, Any]:
-        """Return what a report says about it, by name."""
+        """Return facts about it for a report, by name."""
         return {}
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield sentences about what it cannot do, for a model card.
+        """Yield sentences about its limits, for a model card.
 
         Args:
             alone: Whether nothing else has a share of the forecast.
@@ -175,7 +175,7 @@ class FittedCandidate(ABC):
         """Warn, where nothing else forecasts though networks were trained.
 
         Args:
-            reason: Why that is so.
+            reason: Why nothing else does.
             context_length: Steps of past that a forecast reads.
         """
 
@@ -187,7 +187,7 @@ class FittedCandidate(ABC):
             season_length: Steps of a season.
         """
 
-    # How it goes on
+    # Later trainings and files
 
     @abstractmethod
     def for_refit(self, options: FitOptions) -> Candidate:
@@ -198,7 +198,7 @@ class FittedCandidate(ABC):
         """
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
-        """Return the candidate that trains its networks from their present weights, or learns again without any.
+        """Return the candidate that trains its networks from their present weights, or learns again if it has none.
 
         Args:
             options: The resolved options of the forecaster.
@@ -219,12 +219,12 @@ class FittedCandidate(ABC):
 
 
 class Candidate(ABC):
-    """What may forecast, before a fit.
+    """A candidate before a fit.
 
     Attributes:
         key: Its key in the table of candidates and in files.
-        words: What texts call it, by each name that it may have in `Choice.shares`.
-        prior: Its weight in comparison with a candidate whose hold-out loss is as small.
+        words: Its wording in texts, by each name that it may have in `Choice.shares`.
+        prior: Its weight against another candidate with the same hold-out loss.
         learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers see them.
     """
 
@@ -251,7 +251,7 @@ class Candidate(ABC):
         """
 
     def context_length(self, rows: FitRows) -> int | None:
-        """Return the steps of past of its training windows; `None` where it has none or they may have any length.
+        """Return the context length of its training windows; `None` where it has none or they may have any length.
 
         Args:
             rows: The rows of the fit.
@@ -259,7 +259,7 @@ class Candidate(ABC):
         return None
 
     def rows_read(self, rows: FitRows) -> int:
-        """Return how many rows before a cutoff its forecasts read.
+        """Return the number of rows before a cutoff that its forecasts read.
 
         Args:
             rows: The rows of the fit.
@@ -281,7 +281,7 @@ class Candidate(ABC):
 
     @property
     def networks(self) -> tuple[NetworkSpec, ...]:
-        """Its networks that are there before a fit."""
+        """Its networks that exist before a fit."""
         return ()
 
     def describe(self) -> str:
@@ -298,7 +298,7 @@ class Candidate(ABC):
 
     @abstractmethod
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> Sequence[FittedCandidate]:
-        """Return what it has learnt: one value, or several of which the best on the hold-out windows is taken.
+        """Return its fitted versions, of which the best on the hold-out windows is taken.
 
         Args:
             rows: The rows.
@@ -309,7 +309,7 @@ class Candidate(ABC):
         """
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return what stands for it on the hold-out windows, where its networks were picked by their losses there.
+        """Return its judge on the hold-out windows, where its networks were picked by their losses there.
 
         Args:
             rows: The rows.
@@ -329,18 +329,18 @@ def series_keys(reader: WindowReader, origins: Origins) -> Array:
     return keys[origins.series]
 
 
-def refuse_without_network(what: str) -> NoReturn:
+def refuse_without_network(method: str) -> NoReturn:
     """Refuse a method that needs a network, in a forecaster that has none.
 
     Args:
-        what: Name of the method.
+        method: Name of the method.
 
     Raises:
         SpecError: Always.
     """
-    received = "one that repeats the last season, as no network was found to be better"
+    received = "one that repeats the last season, because no network was better"
     hint = "Name a preset, such as preset='classic', to have its network in any case."
-    raise SpecError(what, expected="a forecaster with a network", received=received, hint=hint)
+    raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)
 
 
 def _taken(quantiles: Array, places: Array) -> Array:

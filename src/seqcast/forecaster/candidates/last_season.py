@@ -1,4 +1,4 @@
-"""The last season, repeated: what other candidates have to beat, and what is left where none does."""
+"""The candidate that repeats the last season, which the others have to beat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, calibrated, check_trained
 from seqcast.runtime import Array, warn_user
 
-# Of more rows than this, differences are taken evenly from among all.
+# With more rows than this, differences are taken evenly from all.
 MOST_DIFFERENCES = 5_000_000
 
 
@@ -43,7 +43,7 @@ class FittedLastSeason(FittedCandidate):
     intervals: tuple[Calibration, ...] = ()
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the point, and where there are intervals these.
+        """Return the point, and the intervals if there are any.
 
         Args:
             reader: The window reader of the series.
@@ -51,7 +51,7 @@ class FittedLastSeason(FittedCandidate):
             request: Point and intervals of the forecasts.
         """
         targets = reader.scaler.loc.shape[1]
-        # Gaps stay gaps: what is repeated is the newest value of the same phase, not the step before.
+        # Gaps stay gaps: the newest value of the same phase is repeated, not the step before.
         past = origins.inputs(replace(reader, observed=True))["past"][:, :, :targets]
         point = repeat_newest_season(past, season_length=self.season_length, horizon=origins.horizon)[..., None]
         return calibrated(point, request, self.intervals) if self.intervals and request.level else point
@@ -71,7 +71,7 @@ class FittedLastSeason(FittedCandidate):
         check_trained(levels, fitted, hint="Fit with such a level.")
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield what a repeated season cannot do.
+        """Yield the limits of a repeated season.
 
         Args:
             alone: Whether nothing else has a share of the forecast.
@@ -85,7 +85,7 @@ class FittedLastSeason(FittedCandidate):
         """Warn that forecasts repeat the last season; the warning points at the user's own code.
 
         Args:
-            reason: Why that is so.
+            reason: Why nothing else forecasts.
             context_length: Steps of past that a forecast reads.
         """
         repeated = f"season of {self.season_length}" if 1 < self.season_length <= context_length else "value"
@@ -121,7 +121,7 @@ class FittedLastSeason(FittedCandidate):
 
 
 class LastSeason(Candidate):
-    """The last season, which learns how far it errs."""
+    """The last season, which learns the size of its errors."""
 
     key: ClassVar[str] = "seasonal_naive"
     words: ClassVar[Mapping[str, str]] = {"seasonal_naive": "the last season"}
@@ -186,17 +186,17 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        expected = f"a value and another one {season_length} steps before it, to measure how far forecasts err"
+        expected = f"a value and another one {season_length} steps before it, to measure errors of forecasts"
         hint = "Give longer series, or level=() for a forecast without intervals."
         raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
-    parts = zip(widths, counts, strict=True)
-    return tuple(Calibration(level, growth * each, np.full(horizon, count), "point") for each, count in parts)
+    by_target = zip(widths, counts, strict=True)
+    return tuple(Calibration(level, growth * each, np.full(horizon, count), "point") for each, count in by_target)
 
 
 def _seasonal_differences(reader: WindowReader, series: Array, values: Array, season_length: int) -> Array:
-    """Return how far scaled values are from those a season before, over some whole series, `[rows, D]`."""
+    """Return the distances of scaled values from those a season before, in whole series, `[rows, D]`."""
     lengths = reader.lengths[series]
     scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)
     later = np.flatnonzero(positions_of(np.cumsum(lengths)) >= season_length)

@@ -1,4 +1,4 @@
-"""Networks that are trained on the data, and forecast together."""
+"""The candidate of networks that are trained on the data and forecast together."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FittedTrained(FittedCandidate):
     combine: str = "median"
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the columns of a request, those of all networks as one.
+        """Return the columns of a request, combined over the networks.
 
         Args:
             reader: The window reader of the series.
@@ -95,7 +95,7 @@ class FittedTrained(FittedCandidate):
             SpecError: A network has no attention.
         """
         inputs = origins.inputs(reader)
-        # A token that folds several steps stands at its last one.
+        # The weight of a segment stands at its last step.
         weights = np.zeros((len(origins), origins.horizon, reader.context_length))
         for engine in self.engines:
             own = engine.attention(_member_inputs(engine, inputs), origins.horizon)
@@ -106,7 +106,7 @@ class FittedTrained(FittedCandidate):
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:
-        """Return what one of the networks reads of some windows.
+        """Return the inputs of one of the networks for some windows.
 
         Args:
             member: Place of the network.
@@ -135,7 +135,7 @@ class FittedTrained(FittedCandidate):
         return self.engines[0].network.is_probabilistic
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels of which networks have no quantiles; of a distribution they have all.
+        """Refuse levels without quantiles; a distribution has all.
 
         Args:
             levels: The levels.
@@ -210,8 +210,8 @@ class FittedTrained(FittedCandidate):
 
     def _again(self, options: FitOptions, specs: Sequence[TrainingSpec]) -> Trained:
         """Return the candidate that trains networks of the same sizes."""
-        parts = zip(self.engines, specs, self.context_lengths, strict=True)
-        members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
+        networks = zip(self.engines, specs, self.context_lengths, strict=True)
+        members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in networks)
         again = replace(options, preset=EnsembleSpec(members), training=None, context_lengths=self.context_lengths)
         return Trained(replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False))
 
@@ -229,7 +229,7 @@ class Trained(Candidate):
     Args:
         options: The resolved options of the fit; those of a later training name the networks of an earlier one.
         freeze: Submodules of the networks that are not trained.
-        trainings: The trainings of an earlier fit, which are recorded in place of these; none records these.
+        trainings: The trainings of an earlier fit to record; none records those of this fit.
     """
 
     key: ClassVar[str] = "trained"
@@ -334,7 +334,7 @@ class Trained(Candidate):
         return [range(start, min(start + size, count)) for start in range(0, max(1, count), size)]
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return the networks that were trained; those of an interrupted fit lack some.
+        """Return the networks that were trained, in an interrupted fit some of them.
 
         Args:
             rows: The rows of the fit.
@@ -343,7 +343,7 @@ class Trained(Candidate):
         return self._fitted(rows, outcomes, [place for place in outcomes if not self._is_judge(place, outcomes)])
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return the network that stands for the others, which were picked as the best of many.
+        """Return the network that judges for the others, which were picked as the best of many.
 
         Args:
             rows: The rows of the fit.

@@ -1,4 +1,4 @@
-"""A model that has never seen the data, and forecasts it as it is or fine-tuned."""
+"""The candidate of a zero-shot model, as it is or fine-tuned on the data."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class FittedZeroShot(FittedCandidate):
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:
-        """Return what the model's network reads of some windows, in its own units.
+        """Return the inputs of the model's network for some windows, in its own units.
 
         Args:
             member: Place of the network.
@@ -119,7 +119,7 @@ class FittedZeroShot(FittedCandidate):
     def _windows(self, reader: WindowReader, origins: Origins) -> ZeroShotWindows:
         """Return the windows that the model reads, those of all targets of an origin after one another."""
         reads, targets, season = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
-        # Without features the reader takes no notice of the known future.
+        # Without features the reader ignores the known future.
         seasonal = seasonal_reader(reader, covariates=reads)
         inputs = origins.inputs(seasonal)
         past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets])
@@ -144,12 +144,12 @@ class FittedZeroShot(FittedCandidate):
 
     @property
     def networks(self) -> tuple[Engine, ...]:
-        """The engine of the model's network, if it is one."""
+        """The engine of the model's network, if it has one."""
         return () if self.model.engine is None else (self.model.engine,)
 
     @property
     def dependence(self) -> Dependence:
-        """How steps depend on each other, as the model has learnt from synthetic series."""
+        """The dependence between steps that the model has learnt from synthetic series."""
         return self.model.dependence
 
     @property
@@ -162,7 +162,7 @@ class FittedZeroShot(FittedCandidate):
         return {"pretrained weights": f"version {self.model.version}"}
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield what it has learnt from.
+        """Yield a sentence about the data that it has learnt from.
 
         Args:
             alone: Whether nothing else has a share of the forecast.
@@ -216,7 +216,7 @@ class ZeroShot(Candidate):
 
     Args:
         model: The model.
-        finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
+        finetunes: Whether it is fine-tuned; the better version on the hold-out windows is taken.
         is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
         training: As for `FinetuneOptions`, where the user calls for it; in a fit, the options say it.
         freeze: Submodules of the network that stay as they are.
@@ -239,7 +239,7 @@ class ZeroShot(Candidate):
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
-        """Return it where the preset names it, and where it can forecast what is compared.
+        """Return it where the preset names it, or candidates are compared and it can forecast.
 
         Args:
             options: The resolved options of the forecaster.
@@ -257,7 +257,7 @@ class ZeroShot(Candidate):
 
     @property
     def networks(self) -> tuple[NetworkSpec, ...]:
-        """The model's network, if it is one."""
+        """The model's network, if it has one."""
         return () if self.model.engine is None else (self.model.engine.network,)
 
     def describe(self) -> str:
@@ -265,7 +265,7 @@ class ZeroShot(Candidate):
         return f"the pretrained network, version {self.model.version}"
 
     def check(self, rows: FitRows) -> None:
-        """Refuse covariates that the model would have to know without having learnt from them.
+        """Refuse covariates, which the model has not learnt to read.
 
         Args:
             rows: The rows of the fit.
@@ -282,7 +282,7 @@ class ZeroShot(Candidate):
             )
 
     def rows_read(self, rows: FitRows) -> int:
-        """Return as many rows as help the model, as far as memory and complete contexts allow.
+        """Return the number of rows that help the model, as memory and complete contexts allow.
 
         Args:
             rows: The rows of the fit.
@@ -292,7 +292,7 @@ class ZeroShot(Candidate):
             longest = min(longest, options.most_rows_read)
         if options.rows.fill:
             return longest
-        # Each forecast has to have as many rows before it, also those that candidates are compared by.
+        # Each forecast needs these rows before it, also on the hold-out windows.
         least = 1 if rows.context_length is not None else int(0.9 * rows.lengths.min()) - options.horizon
         return max(1, min(least, longest))
 

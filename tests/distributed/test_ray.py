@@ -214,9 +214,17 @@ def test_a_worker_has_one_thread_and_our_backend_and_results_come_in_the_order_o
 
 
 def test_the_first_error_comes_out_as_itself_and_nothing_goes_on(cluster, tmp_path):
+    def wait_for(name):
+        while not (tmp_path / name).exists():
+            time.sleep(0.05)
+
     def fail(number):
-        if not number:
+        if number == 0:
+            wait_for("begun")
+            (tmp_path / "raised").touch()
             raise SpecError("number", expected="1 or more", received=str(number), hint="Give 1.")
+        (tmp_path / "begun").touch()
+        wait_for("raised")
         time.sleep(3)
         (tmp_path / "ended").touch()
 
@@ -224,7 +232,7 @@ def test_the_first_error_comes_out_as_itself_and_nothing_goes_on(cluster, tmp_pa
         cluster.executor().map(fail, [(1,), (0,)])
     assert type(caught.value) is SpecError
     time.sleep(4)
-    assert not list(tmp_path.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "raised"]
 
 
 def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_path):

@@ -126,8 +126,8 @@ class NetworkSpec(Spec):
         attention_heads: Number of heads of `multi_head`; divides the last decoder layer's width.
         dropout: Fraction of units to drop between layers and before the head, one mask a sequence.
         regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name, config or object.
-        head: Form of the forecast: `point` (one number), `quantile` (quantiles that cannot cross), or the parameters of
-            a distribution: `normal`, `student_t`, `negative_binomial` (counts) or `log_normal` (positive data). The last
+        head: Form of the forecast: `point` (one number), `quantile` (quantiles that cannot cross), or parameters of a
+            distribution: `normal`, `student_t`, `negative_binomial` (counts) or `log_normal` (positive data). The last
             two need `normalise` `none` or `scale`, and no residual.
         quantiles: The quantiles of `quantile`, rising, with 0.5; `None` is 0.1, 0.5 and 0.9.
 

@@ -41,8 +41,8 @@ class Preset:
     def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
         """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
-        Segments follow `segment_rule`. From ten thousand windows on a network has two layers, and from a hundred
-        thousand on two of twice the width. If a context contains a season, the forecast is added to the last season, through a
+        Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and two of twice the width
+        from a hundred thousand on. If a context contains a season, the forecast is added to the last season, through a
         gate.
 
         Args:
@@ -78,8 +78,8 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
     """Return the number of steps of a token.
 
     It is a season, so that every token has the same times of the day, the week or the year in the same places. If a
-    season is longer than the horizon or gives the encoder fewer than four tokens, it is the largest divisor of the
-    season that is not. Without a season it is 1.
+    season is longer than the horizon, or leaves fewer than four tokens for the encoder, it is the largest suitable
+    divisor of the season. Without a season it is 1.
 
     Args:
         season_length: Steps of a season; 1 is none.

@@ -155,7 +155,7 @@ class BuiltNetwork:
         """Return the arrays of the states: those in the inputs, or those after the past.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
         """
         if "states" in inputs:
             return inputs["states"]  # type: ignore[no-any-return]
@@ -166,7 +166,7 @@ class BuiltNetwork:
         """Return the forecast of a point head, or the median of a distribution, `[N, H, D]`.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
         """
         if self.model.network.is_probabilistic:
@@ -177,7 +177,7 @@ class BuiltNetwork:
         """Return a distribution.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
             paths: Number of paths, if paths are drawn.
             seed: As for `paths`.
@@ -192,7 +192,7 @@ class BuiltNetwork:
         """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
         """
         if self._is_long(inputs, horizon):
@@ -203,7 +203,7 @@ class BuiltNetwork:
         """Draw sample paths, `[N, paths, H, D]`.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
             paths: Number of paths.
             seed: One seed for all rows, one a row, or `None`.

@@ -100,7 +100,7 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 
-# Rows times weights of the smallest micro-batch that is worth a thread: division costs what a smaller one saves.
+# Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller one costs its gain.
 SMALLEST_MICRO_BATCH = 700_000
 
 # Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. Memory beyond is mapped again

@@ -286,7 +286,7 @@ def state_paths(
     read = as_array("encoder", encoder, (3,))
     written = read[:, :0] if decoder is None else as_array("decoder", decoder, (3,))
     if read.shape[2] != 2 or len(read) > _MOST_GROUPS or len(written) != len(read):
-        expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, as many as decoder"
+        expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, the same as of decoder"
         received = f"shape {read.shape}"
         raise DataError("encoder", expected=expected, received=received, hint="Choose windows and two components.")
     figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))

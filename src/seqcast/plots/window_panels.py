@@ -65,7 +65,7 @@ def forecast_panels(
     if titles is not None and len(titles) != count:
         raise SpecError(
             "titles",
-            expected=f"one for each of {count} panels",
+            expected=f"{count}, one a panel",
             received=str(len(titles)),
             hint="Give one a window, or None.",
         )
@@ -99,7 +99,7 @@ def _windows(where: str, values: Any, count: int | None = None) -> Array:
             hint="Choose windows, and one target: values[:10, :, 0].",
         )
     if count is not None and len(array) != count:
-        expected = f"the number of windows of past, {count}"
+        expected = f"{count} windows, as in past"
         raise DataError(where, expected=expected, received=str(len(array)), hint="Give one row a window.")
     return array.reshape(array.shape[:2])
 

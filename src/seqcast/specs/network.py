@@ -87,7 +87,7 @@ class WindowSpec(Spec):
         indices = tuple(check_int("target_features", i, at_least=0) for i in features)
         if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
             expected = f"{self.targets} different column(s) of X below {self.features}, one for each target"
-            hint = "Name for each column of y the column of X that holds its past, or 'none'."
+            hint = "Name for each column of y the column of X with its past, or 'none'."
             raise SpecError("target_features", expected=expected, received=repr(list(indices)), hint=hint)
         return indices
 

@@ -41,8 +41,8 @@ class Preset:
     def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
         """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
-        Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and two of twice the width
-        from a hundred thousand on. If a context contains a season, the forecast is added to the last season, through a
+        Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and two of twice the
+        width from a hundred thousand on. If a context contains a season, the forecast is added to the last season, through a
         gate.
 
         Args:

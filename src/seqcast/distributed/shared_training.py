@@ -204,9 +204,9 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
     rank, workers = train.get_context().get_world_rank(), train.get_context().get_world_size()
     processes = Processes(rank, processes_among(workers, config["micro_batches"]), config["micro_batches"])
-    shares = rank < processes.count
+    joins = rank < processes.count
     address = broadcast(f"{ray.util.get_node_ip_address()}:{_free_port()}" if rank == 0 else None)
-    if shares:
+    if joins:
         join(processes, address)
     number_types, job, checkpoints = ray.get(config["work"])
     state = checkpoints.newest()
@@ -214,7 +214,7 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     first_step = broadcast(step)
     if step != first_step:
         raise RuntimeError(f"worker {rank} sees the checkpoint of step {step}, the first worker that of {first_step}")
-    if not shares:
+    if not joins:
         return None
     number_types.apply()
     return train_processes(processes, job, state, checkpoints)

@@ -42,8 +42,8 @@ class Preset:
         """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
         Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and two of twice the
-        width from a hundred thousand on. If a context contains a season, the forecast is added to the last season, through a
-        gate.
+        width from a hundred thousand on. If a context contains a season, the forecast is added to the last season,
+        through a gate.
 
         Args:
             season_length: Steps of a season; 1 is none.

@@ -60,7 +60,7 @@ def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | 
         segment: Steps of a token, `s`.
 
     Example:
-        >>> season = keras.ops.reshape(keras.ops.arange(1.0, 4.0), (1, 3, 1))
+        >>> season = ops.reshape(ops.arange(1.0, 4.0), (1, 3, 1))
         >>> [float(value) for value in season_tokens({"season": season}, 5, 1)[0, :, 0]]
         [1.0, 2.0, 3.0, 1.0, 2.0]
 

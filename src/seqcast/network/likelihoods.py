@@ -197,9 +197,9 @@ def draw_count(mean: Tensor, dispersion: Tensor, noise: Tensor) -> Tensor:
 
     Example:
         >>> noise = count_noise(uniforms([0], horizon=1, paths=1000, targets=1, count=COUNT_UNIFORMS))
-        >>> mean = keras.ops.full((1, 1, 1000, 1), 20.0)
-        >>> counts = draw_count(mean, mean / 80.0, keras.ops.convert_to_tensor(noise, dtype="float32"))
-        >>> 18 < float(keras.ops.mean(counts)) < 22
+        >>> mean = ops.full((1, 1, 1000, 1), 20.0)
+        >>> counts = draw_count(mean, mean / 80.0, ops.convert_to_tensor(noise, dtype="float32"))
+        >>> 18 < float(ops.mean(counts)) < 22
         True
 
     Source: Greenwood and Yule 1920.

@@ -43,7 +43,7 @@ def fold(x: Tensor, segment: int) -> Tensor:
         segment: Steps of a token, `s`.
 
     Example:
-        >>> keras.ops.convert_to_numpy(fold(keras.ops.reshape(keras.ops.arange(8), (1, 4, 2)), 2)).tolist()
+        >>> ops.convert_to_numpy(fold(ops.reshape(ops.arange(8), (1, 4, 2)), 2)).tolist()
         [[[0, 1, 2, 3], [4, 5, 6, 7]]]
     """
     if segment == 1:
@@ -74,7 +74,7 @@ def whole_on_left(x: Tensor, segment: int, *, repeat: bool = False) -> Tensor:
         repeat: Whether the first step is repeated; otherwise zeros are put before it.
 
     Example:
-        >>> past = keras.ops.reshape(keras.ops.arange(1, 6), (1, 5, 1))
+        >>> past = ops.reshape(ops.arange(1, 6), (1, 5, 1))
         >>> [int(step) for step in whole_on_left(past, 3)[0, :, 0]]
         [0, 1, 2, 3, 4, 5]
     """
@@ -124,7 +124,7 @@ def write_in_blocks(
         the memory after the block; or `None`.
 
     Example:
-        >>> count = lambda last, start, steps: (last + keras.ops.reshape(keras.ops.arange(1, steps + 1), (1, -1)), None)
+        >>> count = lambda last, start, steps: (last + ops.reshape(ops.arange(1, steps + 1), (1, -1)), None)
         >>> forecast, _ = write_in_blocks(count, lambda last, new: new[:, -1:], 7, horizon=5, trained=3, segment=2)
         >>> [int(value) for value in forecast[0]]
         [8, 9, 10, 11, 12]

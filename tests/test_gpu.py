@@ -73,7 +73,7 @@ def seen(monkeypatch):
     for module in ("seqcast.network.jax_steps", "seqcast.engine.compiled"):
         monkeypatch.setattr(f"{module}.in_threads", counted)
         monkeypatch.setattr(f"{module}.threads", lambda: 4)
-    monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+    monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
     return found
 
 

@@ -35,7 +35,7 @@ def test_impossible_numbers_are_refused(options, message):
         ({"workers": 1}, None, 4),
         ({"workers": 2, "micro_batches": 8}, None, 8),
         ({"workers": 2}, 6, 6),
-        ({"workers": 2, "micro_batches": 8}, 4, "those of the RayCluster, 8, or none in the TrainingSpec"),
+        ({"workers": 2, "micro_batches": 8}, 4, "that of the RayCluster, 8, or none in the TrainingSpec"),
         ({"workers": 2}, 3, "a multiple of workers=2"),
     ],
 )

@@ -311,7 +311,7 @@ def test_wrong_questions_are_refused(call, message):
 @pytest.mark.parametrize(("call", "more"), [("quantiles", ((0.5,),)), ("distribution", ()), ("paths", ())])
 def test_a_point_is_no_distribution(call, more):
     engine, inputs = trained(), {"past": series()[0]}
-    with pytest.raises(SpecError, match="head: expected one that forecasts a distribution, received 'point'"):
+    with pytest.raises(SpecError, match="head: expected a head that forecasts a distribution, received 'point'"):
         getattr(engine, call)(inputs, 3, *more)
     np.testing.assert_array_equal(engine.mean(inputs, 3), engine.predict(inputs, 3))
 

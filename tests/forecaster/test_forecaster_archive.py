@@ -55,7 +55,7 @@ NOT_FINITE = "holds numbers that are not finite, or beyond"
 NO_NUMBERS = [
     (f"{WEIGHT}/0", np.nan, NOT_FINITE),
     (f"{WEIGHT}/1", np.inf, NOT_FINITE),
-    (f"{WEIGHT}/2", -2e15, "which no training leaves"),
+    (f"{WEIGHT}/2", -2e15, "which no training returns"),
     ("series/scaler/loc", np.nan, NOT_FINITE),
     ("series/scaler/loc", 1e308, NOT_FINITE),
     ("series/scaler/scale", np.inf, NOT_FINITE),
@@ -75,10 +75,10 @@ DAMAGES = [
     ({"arrays": {"series/ids": lambda ids: ids[:-1]}}, "whose fields do not fit together"),
     ({"arrays": {"series/ends": lambda ends: ends[::-1]}}, "whose fields do not fit together"),
     # Networks larger than their weights.
-    (in_header(*BUILT, encoder_units=[30_000]), "where the network has (3, 90000)"),
+    (in_header(*BUILT, encoder_units=[30_000]), "but the network has (3, 90000)"),
     (in_header(*BUILT, encoder_units=[4] * 200_000), "200001 layers and"),
-    (in_header(*BUILT, segment=2), "where the network has (6, 4)"),
-    (in_header(*ENGINE, "window", features=10**9), "1000000003 columns, where there are"),
+    (in_header(*BUILT, segment=2), "but the network has (6, 4)"),
+    (in_header(*ENGINE, "window", features=10**9), "1000000003 columns, but only"),
     # Steps that would fill the memory.
     (in_header("options", horizon=10**9), LONG),
     (in_header("series", context_length=10**9), LONG),

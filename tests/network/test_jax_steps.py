@@ -42,7 +42,7 @@ def on(monkeypatch):
 
     def train(cores, network, training, *, observed=False, callbacks=()):
         monkeypatch.setattr(jax_steps, "threads", lambda: cores)
-        monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+        monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
         micro_batches = []
 
         def counted(function, rows, count):
@@ -118,7 +118,7 @@ def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, micr
 
 
 UNCOMPILED = "on 'jax', or in steps that are not compiled one by one"
-UNDIVIDED = "with a loss that is scaled, or a step of one's own"
+UNDIVIDED = "with a scaled loss, or an overridden step"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_small_batches_are_left_whole(monkeypatch):
     engine.fit(windows(teach=False, observed=False), window=PLAIN, verbose=0)
     monkeypatch.setattr(jax_steps, "threads", lambda: 2)
     step = jax_steps.TrainFunction(engine.model)
-    assert step.fewest_rows * engine.weight_count >= jax_steps.SMALLEST_PART
+    assert step.fewest_rows * engine.weight_count >= jax_steps.SMALLEST_MICRO_BATCH
     rows = np.zeros((2 * step.fewest_rows, 8, 1), "float32")
     assert step.divides(({"past": rows}, rows, None))
     assert not step.divides(({"past": rows[1:]}, rows[1:], None))
@@ -214,7 +214,7 @@ def test_weights_of_half_precision_are_refused(set_policy):
 def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
     """Whole steps on one core, micro_batches on two; with all programs kept, the weights are the same."""
     monkeypatch.setattr(jax_steps, "threads", lambda: cores)
-    monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+    monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
     weights, live = [], []
     for most in (99, 2):
         monkeypatch.setattr(jax_steps, "MOST_KINDS", most)

@@ -65,7 +65,7 @@ def test_calibration_curve(make_backtest, kind, lines, legend):
     _, backtest = make_backtest(**options, kind=kind)
     figure = calibration_curve(backtest)
     drawn = lines(figure.axes[0])
-    assert set(drawn) == {"as promised", "good"}  # the other has no intervals
+    assert set(drawn) == {"exact coverage", "good"}  # the other has no intervals
     np.testing.assert_array_equal(drawn["good"].get_xdata(), [50, 80, 95])
     frame = make_backtest(**options)[1]
     covered = [frame["y"].between(frame[f"good-lo-{each}"], frame[f"good-hi-{each}"]).mean() for each in (50, 80, 95)]

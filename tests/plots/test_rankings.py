@@ -54,7 +54,7 @@ def test_importance(convert, rows, legend):
     (reach,) = ax.collections
     np.testing.assert_allclose([segment[:, 0] for segment in reach.get_segments()][2], [0.15, 0.25])
     assert figure.get_suptitle() == "Sales"
-    assert "which is 0.5 with all as they are" in ax.get_xlabel()
+    assert "which is 0.5 without permutation" in ax.get_xlabel()
     assert set(legend(figure)) == {"growth of the error", "spread of permutations"}
     figure = importance_chart(importance(20), max_covariates=4)
     assert rows(figure) == ["c16", "c17", "c18", "c19"]

@@ -53,10 +53,14 @@ def test_similar_windows_lie_over_each_other():
 
 
 WRONG = {
-    "rows": (lambda: forecast_panels(PAST, TRUTH[:2], FORECAST), DataError, "truth: expected as many windows as past"),
+    "rows": (lambda: forecast_panels(PAST, TRUTH[:2], FORECAST), DataError, "truth: expected 3 windows, as in past"),
     "axes": (lambda: forecast_panels(PAST[0], None, FORECAST), DataError, "past: expected 2 axes or 3 axes"),
     "targets": (lambda: forecast_panels(PAST, None, np.ones((3, 5, 2))), DataError, "forecast: .*one target"),
-    "titles": (lambda: forecast_panels(PAST, None, FORECAST, titles=["a"]), SpecError, "titles: expected one a panel"),
+    "titles": (
+        lambda: forecast_panels(PAST, None, FORECAST, titles=["a"]),
+        SpecError,
+        "titles: expected 3, one a panel",
+    ),
     "columns": (lambda: forecast_panels(PAST, None, FORECAST, columns=0), SpecError, "columns"),
     "horizon": (lambda: forecast_panels(PAST, None, FORECAST, trained_horizon=0), SpecError, "trained_horizon"),
     "nothing similar": (lambda: similar_windows(np.zeros((3, 4)), {}), DataError, "similar: expected numbers"),

@@ -97,7 +97,7 @@ DAMAGES = [
     (in_header(lambda header: header["fitted"]["preparation"].pop("y_axes")), "y_axes"),
     (in_header(lambda header: header["fitted"]["history"].update(epoch=3)), "epoch"),
     (of_units(7, 7), "weight"),
-    (of_units(30_000), "where the network has (1, 90000)"),
+    (of_units(30_000), "but the network has (1, 90000)"),
     (array("engine/weight/1", np.zeros((8, 24), "f4")), "weight 1 of shape (8, 24) and type float32"),
     (array("engine/weight/1", np.zeros((6, 18), "i4")), "weight 1 of shape (6, 18) and type int32"),
     (array("preparation/scalers/past/loc", np.zeros(6)), "scaling of 'past' of shape (6,), where it has 1 columns"),

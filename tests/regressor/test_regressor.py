@@ -246,7 +246,7 @@ def test_quantiles_of_every_head(purchases, name, tmp_path):
 
 
 def test_quantiles_take_a_distribution_and_probabilities(fitted, sines, purchases):
-    with pytest.raises(SpecError, match="head: expected one that forecasts a distribution, received 'point'"):
+    with pytest.raises(SpecError, match="head: expected a head that forecasts a distribution, received 'point'"):
         fitted.predict_quantiles(sines[0], (0.1, 0.9))
     model = Seq2SeqRegressor(**{**SMALL, "head": "normal", "epochs": 1}).fit(*purchases)
     with pytest.raises(SpecError, match="probabilities: expected numbers between 0 and 1"):

@@ -410,7 +410,7 @@ OTHERS = "expected objects of keras.losses, .* received "
         ({"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, "expected"),
         ({"config": {}}, "expected"),
         ({"class_name": [], "config": 3}, "expected"),
-        (json.loads('{"config": ' * 200 + "{}" + "}" * 200), "expected a Keras config, .* nested too deep"),
+        (json.loads('{"config": ' * 200 + "{}" + "}" * 200), "expected a Keras config, .* too many levels"),
     ],
 )
 def test_configs_name_no_objects_of_other_kinds(field, config, said):

@@ -88,7 +88,7 @@ def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, vali
 
 def test_the_number_of_micro_batches_goes_along(monkeypatch, tmp_path):
     """A training that chose two on two cores has two of them on one core."""
-    monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+    monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
     monkeypatch.setattr(jax_steps, "threads", lambda: 2)
     whole = train(checkpoints=Checkpoints(tmp_path / "all", {}, keep=9))
     monkeypatch.setattr(jax_steps, "threads", lambda: 1)

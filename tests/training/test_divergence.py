@@ -66,7 +66,7 @@ def test_the_batch_and_its_window_are_named(window, micro_batches):
     assert error.expected == "a finite loss"
     assert error.received.split(" in ")[1].startswith(f"X[{window}], with inf")
     assert error.columns == ("y[..., 0]",)
-    assert "Mend or drop these values" in error.hint
+    assert "Correct or drop these values" in error.hint
 
 
 EXPLODING = "a loss below 1e+09 times that of the first batch"

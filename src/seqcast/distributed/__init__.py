@@ -1,9 +1,9 @@
 """Training on several processes or machines, by Ray.
 
-In reading order: `ray_cluster` (`RayCluster`), `ray_session` (how workers are reached, and what each of them does),
+In reading order: `ray_cluster` (`RayCluster`), `ray_session` (the connection to Ray, and the jobs of single workers),
 `shared_training` (one training that all workers share).
 
-Names are imported when they are first used: a worker has to begin with JAX's collectives before seqcast uses JAX.
+Names are imported at their first use: a worker has to join JAX's collectives before seqcast uses JAX.
 
 Stability: experimental.
 """

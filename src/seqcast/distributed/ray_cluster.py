@@ -1,4 +1,4 @@
-"""The workers of a cluster, as fits, forecasts and searches take them."""
+"""A Ray cluster: the workers of fits, forecasts and searches."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ from seqcast.runtime import cores
 from seqcast.specs import TrainingSpec, check_int, set_fields
 from seqcast.training import History
 
-# Micro-batches of a batch, at least: with one, two or four workers a training is then the same.
+# Least number of micro-batches of a batch, with which one, two and four workers give the same training.
 LEAST_MICRO_BATCHES = 4
 
 
 @dataclass(frozen=True)
 class RayCluster(Session):
-    """Worker processes that Ray starts, on this machine or on those of a cluster.
+    """Worker processes that Ray starts, on this machine or on a cluster.
 
-    Give it to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`, as `on`. One network is
-    trained by all workers: a batch has `micro_batches` equal micro-batches, each worker computes some of them from its
-    own rows, and gradients and losses are summed over the workers. With the same `micro_batches` a training is the
-    same, however many workers there are, but for the order in which numbers are added. Several networks are trained in
-    a worker each, with the same bits as in a worker process of this machine. Forecasts of files are made in a worker
-    each, too.
+    Give it as `on` to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`. All workers train
+    one network together: each computes some of the `micro_batches` of a batch from its own rows, and gradients and
+    losses are summed over the workers. With the same `micro_batches`, any number of workers gives the same training,
+    up to the order of sums. Several networks are trained in one worker each, with the same bits as in a worker process
+    of this machine. Each file of a forecast is also written by one worker.
 
     Args:
         workers: Number of workers; `None` is one a core of this machine.
-        address: Where they are: `local` is this machine, where Ray is started; `auto`, `host:port` and
-            `ray://host:port` are a cluster that runs. `None` takes the variable `RAY_ADDRESS`, or else this machine. A
-            session of Ray that this process has already is used as it is.
-        cpus_per_worker: CPUs of each worker, and its threads.
-        storage: A folder that all workers see, for checkpoints and what Ray writes; `None` is a temporary one, which
-            does for one machine.
-        micro_batches: Equal micro-batches of a batch, a multiple of `workers`; `None` takes those of the
-            `TrainingSpec`, or the smallest number from 4 on.
-        min_workers: Fewest workers with which a shared training begins, or goes on when machines are gone; `None` waits
-            for all of them. CPUs that others use are waited for in any case.
-        max_failures: How often a shared training may go on from its last checkpoint after a worker has died.
+        address: Address of the cluster: `local` starts Ray on this machine; `auto`, `host:port` and `ray://host:port`
+            are a running cluster. `None` takes the variable `RAY_ADDRESS`, or else this machine. A Ray session of this
+            process takes precedence.
+        cpus_per_worker: CPUs and threads of each worker.
+        storage: A folder that all workers can read and write, for checkpoints and Ray's files; `None` is a temporary
+            one, for one machine.
+        micro_batches: Number of equal micro-batches of a batch, a multiple of `workers`; `None` takes that of the
+            `TrainingSpec`, or the smallest one from 4 on.
+        min_workers: Fewest workers with which a shared training begins, or goes on without lost machines; `None` waits
+            for all. A training always waits for busy CPUs.
+        max_failures: Largest number of resumptions of a shared training after a worker has died.
 
     Raises:
         SpecError: A number is impossible.
@@ -98,16 +97,16 @@ class RayCluster(Session):
         """Return the number of micro-batches of a batch in a training that all workers share.
 
         Args:
-            training: How it is trained.
+            training: Options of the training.
 
         Raises:
-            SpecError: Those of the training are others than the cluster's, or no multiple of the workers.
+            SpecError: The number of the training differs from the cluster's, or is no multiple of the workers.
         """
         given = None if training is None else training.micro_batches
         if given is None or given == self.micro_batches:
             return self.micro_batches or self.workers * -(-LEAST_MICRO_BATCHES // self.workers)
         if self.micro_batches is not None:
-            expected = f"those of the RayCluster, {self.micro_batches}, or none in the TrainingSpec"
+            expected = f"that of the RayCluster, {self.micro_batches}, or none in the TrainingSpec"
             raise SpecError("micro_batches", expected=expected, received=repr(given), hint="Leave out one of the two.")
         self._check_micro_batches(given)
         return given
@@ -126,19 +125,19 @@ class RayCluster(Session):
         """Train one network in all workers together.
 
         Args:
-            job: The training.
-            engine: Its engine, which holds the network afterwards.
+            job: The training job.
+            engine: The engine of the job, which receives the network.
             verbose: 0 is silent, 1 prints a line before and after, to standard error.
 
         Returns:
-            What training recorded.
+            The history of the training.
 
         Raises:
-            SpecError: The backend is not JAX, or micro_batches do not go together.
+            SpecError: The backend is not JAX, or the numbers of micro-batches do not fit together.
             MissingPackageError: Ray is not installed.
             ClusterError: Workers died more often than `max_failures`.
-            TrainingError: The loss is not finite; the engine holds the best weights so far.
-            KeyboardInterrupt: The user interrupted; the engine holds the best weights of the last checkpoint, if any.
+            TrainingError: The loss is not finite; the engine has the best weights so far.
+            KeyboardInterrupt: The user interrupted; the engine has the best weights of the last checkpoint, if any.
         """
         return train_together(
             self,

@@ -1,4 +1,4 @@
-"""The workers of Ray: how they are reached, jobs for each of them, and forecasts that each of them writes."""
+"""A session of Ray: the connection to its workers, and the jobs and output files of single workers."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from seqcast.forecaster import OutputFolder
 from seqcast.runtime import NumberTypes, cores, inherited_environment, require, run_job, worker_environment
 
 LOCAL = "local"
-# Seconds to wait until workers that are stopped have ended.
+# Seconds to wait for the end of stopped workers.
 STOP_SECONDS = 30
 
-# Variables of Ray's, unless the user has set them: no statistics are sent, and one warning of a coming change less.
+# Defaults of Ray's variables: Ray sends no statistics, and does not warn of a coming change.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-# CPUs of the session that was started here; 0 where there is none, or the user has started it.
+# CPUs of the session that this module has started; 0 if there is none, or the user has started it.
 _started_cpus = 0
 
 
 @dataclass(frozen=True)
 class Session:
-    """Workers of Ray, and how they are reached; arguments as for `seqcast.distributed.RayCluster`.
+    """Workers of Ray and the connection to them; arguments as for `seqcast.distributed.RayCluster`.
 
     Args:
         workers: Number of workers.
-        cpus_per_worker: CPUs of each.
-        address: Where they are.
-        storage: A folder that all of them see.
+        cpus_per_worker: CPUs of each worker.
+        address: Address of the cluster.
+        storage: A folder that all workers can read and write.
     """
 
     workers: int
@@ -43,18 +43,18 @@ class Session:
     storage: Path | None = None
 
     def connect(self) -> Any:
-        """Return Ray, connected to the cluster; on this machine it is started.
+        """Return Ray, connected to the cluster or started on this machine.
 
         Raises:
             MissingPackageError: Ray is not installed.
             ClusterError: The cluster does not answer.
-            SpecError: It has several machines and there is no `storage`.
+            SpecError: The cluster has several machines, and `storage` is missing.
         """
         global _started_cpus
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         ray = require("ray", extra="ray")
-        # More CPUs than there are let more workers run than there are cores.
+        # More CPUs than the machine has allow more workers than cores.
         cpus = max(cores(), self.workers * self.cpus_per_worker)
         if ray.is_initialized() and 0 < _started_cpus < cpus:
             self.stop()
@@ -63,41 +63,41 @@ class Session:
             _begin(ray, address, cpus)
             _started_cpus = cpus if address == LOCAL else 0
         if self.storage is None and sum(node["Alive"] for node in ray.nodes()) > 1:
-            expected = "a folder that all machines of the cluster see"
+            expected = "a folder that all machines of the cluster can read and write"
             hint = "Name one on a shared file system; at the command line it is that of --checkpoint."
             raise SpecError("storage of RayCluster", expected=expected, received="None", hint=hint)
         return ray
 
     def stop(self) -> None:
-        """Leave the cluster; on this machine end Ray and the workers."""
+        """Disconnect from the cluster; on this machine end Ray and the workers."""
         global _started_cpus
         require("ray", extra="ray").shutdown()
         _started_cpus = 0
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment of a worker: what this process has for seqcast, and as many threads as CPUs."""
+        """The environment of a worker: the variables of this process for seqcast, and one thread for each CPU."""
         return {**inherited_environment(), **worker_environment(self.cpus_per_worker)}
 
     def executor(self, retries: int = 2) -> RayExecutor:
-        """Return the executor that gives each worker a job of its own.
+        """Return the executor that runs one job at a time in each worker.
 
         Args:
-            retries: How often a job is tried again whose worker has died.
+            retries: Number of retries of a job whose worker has died.
         """
         return RayExecutor(self, retries=retries)
 
     def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
-        """Write the output file of each item that is not there yet, in the workers.
+        """Write the missing output file of each item, in the workers.
 
         Args:
-            table: Makes the frame of an item, `None` where it would be empty.
-            items: What each file is made of, in the order of the files.
-            folder: Where they are written; all workers see it.
+            table: Returns the frame of an item, or `None` if it is empty.
+            items: The argument of `table` for each file, in the order of the files.
+            folder: The folder of the files, to which all workers can write.
 
         Raises:
             MissingPackageError: Ray is not installed.
-            SeqcastError: What a worker raised; files that were written stay.
+            SeqcastError: The error of a worker; written files stay.
         """
         missing = [number for number in range(len(items)) if not folder.file(number).exists()]
         if not missing:
@@ -105,7 +105,7 @@ class Session:
         ray, data = self.connect(), require("ray.data", extra="ray")
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         data.DataContext.get_current().enable_progress_bars = False
-        # In a list Ray leaves it a reference, which each worker follows once.
+        # In a list it stays a reference, which each worker resolves once.
         work = [ray.put((NumberTypes.current(), folder, table))]
         rows = [{"number": number, "item": pickle.dumps(items[number])} for number in missing]
         dataset = data.from_items(rows, override_num_blocks=len(rows)).map(
@@ -127,11 +127,11 @@ def _begin(ray: Any, address: str, cpus: int) -> None:
         options |= {"num_cpus": cpus, "include_dashboard": False}
     try:
         with warnings.catch_warnings():
-            # JAX warns of the fork, after which Ray's processes run programs of their own at once.
+            # JAX warns of the fork, after which Ray's processes at once execute other programs.
             warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        expected = "a cluster of Ray that runs"
+        expected = "a running cluster of Ray"
         hint = "Start one with `ray start --head`, or leave the address out for this machine."
         raise ClusterError("address", expected=expected, received=f"{address!r}: {error}", hint=hint) from error
 
@@ -143,8 +143,8 @@ class RayExecutor:
     `seqcast.runtime.executors.LokyExecutor`.
 
     Args:
-        session: The workers, which are reached when the first job is there.
-        retries: How often a job is tried again whose worker has died.
+        session: The workers, connected at the first job.
+        retries: Number of retries of a job whose worker has died.
 
     Attributes:
         workers: Most jobs at a time.
@@ -166,10 +166,10 @@ class RayExecutor:
         Args:
             function: The function.
             jobs: The arguments of each call.
-            finished: Called in this process as `finished(place, result)` whenever a job ends.
+            finished: Called in this process as `finished(place, result)` at the end of each job.
 
         Raises:
-            WorkerDiedError: Workers died, more often than jobs are tried again.
+            WorkerDiedError: A worker of a job died more than `retries` times.
         """
         waiting = deque(enumerate(jobs))
         if not waiting:
@@ -202,7 +202,7 @@ class RayExecutor:
 
 
 def _stop(ray: Any, running: list[Any]) -> None:
-    """Stop jobs, and wait until they have ended."""
+    """Stop jobs, and wait for their end."""
     for job in running:
         ray.cancel(job, force=True)
     if running:
@@ -210,10 +210,10 @@ def _stop(ray: Any, running: list[Any]) -> None:
 
 
 class _Writer:
-    """What a worker has to write files: the forecaster comes once, however many files it writes.
+    """The writer of output files in a worker, which loads the forecaster once.
 
     Args:
-        work: Ray's reference to number types, the folder, and the function that makes the frame of an item.
+        work: Ray's reference to number types, the folder, and the function that returns the frame of an item.
     """
 
     def __init__(self, work: Sequence[Any]) -> None:
@@ -221,7 +221,7 @@ class _Writer:
         types.apply()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Write the file of an item; an error of ours is returned, since Ray would try again what is raised."""
+        """Write the file of an item; return an error of ours, since Ray would retry after a raised one."""
         error = b""
         try:
             self.folder.write(int(row["number"]), lambda: self.table(pickle.loads(row["item"])))

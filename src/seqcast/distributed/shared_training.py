@@ -1,7 +1,7 @@
-"""One training that all workers of Ray share: as the process sees it that asks for it, and as a worker sees it.
+"""A training that all workers of Ray share: the process that starts it, and the worker of each share.
 
-A worker imports this module before it joins the others. So what makes a tensor is imported inside functions, after
-`join`.
+A worker imports this module before it joins the others. So modules that create tensors are imported inside functions,
+after `join`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seqcast.engine import Engine, TrainingJob
     from seqcast.training import Checkpoints, History, TrainState
 
-# How Ray Train behaves here: it looks at its workers twice a second, and leaves them in the folder where they begin.
+# Settings of Ray Train: it checks its workers twice a second, and does not change their folder.
 _SETTINGS = {
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
@@ -48,16 +48,17 @@ def train_together(
 ) -> History:
     """Train one network in all workers together; errors and results as for `seqcast.distributed.RayCluster.train`.
 
-    The first worker writes checkpoints: to those of the job, or else every two minutes to `storage`. Where a worker
-    dies, Ray Train ends the others, which wait for it, and starts as many as there is room for from the last one.
+    The first worker writes checkpoints: to those of the job, or else every two minutes to `storage`. If a worker dies,
+    Ray Train stops the others, which wait for it. It then starts all workers for which there are CPUs from the last
+    checkpoint.
 
     Args:
         session: The workers.
-        job: The training.
-        engine: Its engine, which holds the network afterwards.
-        micro_batches: Equal micro-batches of a batch.
-        min_workers: Fewest workers with which it begins or goes on.
-        max_failures: How often it may go on after a worker has died.
+        job: The training job.
+        engine: The engine of the job, which receives the network.
+        micro_batches: Number of equal micro-batches of a batch.
+        min_workers: Fewest workers with which the training begins or goes on.
+        max_failures: Largest number of resumptions after a worker has died.
         verbose: 0 is silent, 1 prints a line before and after, to standard error.
     """
     from seqcast.runtime import NumberTypes, keras
@@ -88,12 +89,12 @@ def train_together(
                 "on",
                 expected=f"workers that die at most {max_failures} times",
                 received=str(error).strip().splitlines()[-1],
-                hint="See what ends them, memory perhaps, or allow more with max_failures.",
+                hint="Find the cause, perhaps memory, or allow more with max_failures.",
             ) from error
         except KeyboardInterrupt as interruption:
             interruption.history = _take_best(engine, job, written)  # type: ignore[attr-defined]
             raise
-    # A function in the job's own specs would come back as a copy, which Keras does not know as the registered one.
+    # A function in the job's own specs would return as a copy, which is not registered with Keras.
     engine.__setstate__({**outcome["engine"], "network": job.network, "training": job.training})
     history: History = outcome["history"]
     if outcome["error"] is not None:
@@ -106,7 +107,7 @@ def train_together(
 def _trainer(session: Session, work: dict[str, Any], folder: str, *, min_workers: int, max_failures: int) -> Any:
     """Return Ray Train's trainer of a shared training."""
     train = require("ray.train", extra="ray")
-    # Its JaxTrainer joins processes on TPUs and GPUs only.
+    # Ray's JaxTrainer joins processes on TPUs and GPUs only.
     trainer = require("ray.train.v2.api.data_parallel_trainer", extra="ray").DataParallelTrainer
     count = session.workers if min_workers == session.workers else (min_workers, session.workers)
     return trainer(
@@ -125,7 +126,7 @@ def _trainer(session: Session, work: dict[str, Any], folder: str, *, min_workers
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Set the variables that Ray Train reads, unless the user has, for a `with` block."""
+    """Set the variables of Ray Train that the user has not set, for a `with` block."""
     ours = [name for name in _SETTINGS if name not in os.environ]
     os.environ.update({name: _SETTINGS[name] for name in ours})
     try:
@@ -137,9 +138,9 @@ def _settings() -> Iterator[None]:
 
 @contextmanager
 def _own_interrupts() -> Iterator[None]:
-    """Turn what Ray Train makes of Ctrl-C, the end of the process, into a KeyboardInterrupt for a `with` block.
+    """Raise KeyboardInterrupt in a `with` block where Ray Train would end the process after Ctrl-C.
 
-    It puts a handler of its own in place of the one that is there, and leaves it.
+    Ray Train replaces the signal's handler and does not restore it.
     """
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if main else None
@@ -153,7 +154,7 @@ def _own_interrupts() -> Iterator[None]:
 
 
 def _take_best(engine: Engine, job: TrainingJob, written: Checkpoints) -> History:
-    """Give an engine the best weights of the last checkpoint, if there are any; return what was recorded until then."""
+    """Set the best weights of the last checkpoint, if any, in an engine; return the history up to there."""
     from seqcast.training import History
 
     state = written.newest()
@@ -174,11 +175,11 @@ def _outcome(history: History) -> str:
 
 
 def processes_among(workers: int, micro_batches: int) -> int:
-    """Return how many workers share a training: as many as micro-batches can be shared out to evenly.
+    """Return the largest number of workers that get equal numbers of micro-batches.
 
     Args:
-        workers: Workers that there are.
-        micro_batches: Equal micro-batches of a batch.
+        workers: Number of available workers.
+        micro_batches: Number of equal micro-batches of a batch.
 
     Example:
         >>> processes_among(3, 4), processes_among(4, 4)
@@ -191,11 +192,11 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     """Compute a worker's share of a training; Ray Train calls it in each of them.
 
     Args:
-        config: `work`, Ray's reference to number types, job and checkpoints, and `micro_batches`, the equal
-            micro-batches of a batch.
+        config: `work`, Ray's reference to number types, job and checkpoints, and `micro_batches`, the number of
+            equal micro-batches of a batch.
 
     Returns:
-        In the first worker what `train_processes` returns.
+        In the first worker the result of `train_processes`.
     """
     from seqcast.runtime import join
 
@@ -203,9 +204,9 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
     rank, workers = train.get_context().get_world_rank(), train.get_context().get_world_size()
     processes = Processes(rank, processes_among(workers, config["micro_batches"]), config["micro_batches"])
-    takes_part = rank < processes.count
+    joins = rank < processes.count
     address = broadcast(f"{ray.util.get_node_ip_address()}:{_free_port()}" if rank == 0 else None)
-    if takes_part:
+    if joins:
         join(processes, address)
     number_types, job, checkpoints = ray.get(config["work"])
     state = checkpoints.newest()
@@ -213,7 +214,7 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     first_step = broadcast(step)
     if step != first_step:
         raise RuntimeError(f"worker {rank} sees the checkpoint of step {step}, the first worker that of {first_step}")
-    if not takes_part:
+    if not joins:
         return None
     number_types.apply()
     return train_processes(processes, job, state, checkpoints)
@@ -222,29 +223,29 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
 def train_processes(
     processes: Processes, job: TrainingJob, state: TrainState | None = None, checkpoints: Checkpoints | None = None
 ) -> dict[str, Any] | None:
-    """Train with other processes, which have joined.
+    """Train together with other processes, which have joined.
 
     Args:
         processes: The processes.
-        job: The training, the same for all of them.
-        state: The state to go on with.
-        checkpoints: Where the first process writes it.
+        job: The training job, the same for all processes.
+        state: The state to resume from.
+        checkpoints: The checkpoints, which the first process writes.
 
     Returns:
-        In the first process `engine`, its state, `history`, and `error`, what ended the training or `None`.
+        In the first process `engine` (its state), `history`, and `error`, which ended the training, or `None`.
     """
     from seqcast.runtime import leave
     from seqcast.training import History
 
     first = processes.rank == 0
-    # The state is read already, by all of them.
+    # All processes have read the state already.
     writes = replace(checkpoints, resume=False) if first and checkpoints is not None else None
     engine = job.engine()
     error: SpecError | TrainingError | None = None
     try:
         history = replace(job, checkpoints=writes).train(engine, state=state, processes=processes)
     except (SpecError, TrainingError) as ours:
-        # All of them come to it at the same step. Raised, it would be tried again.
+        # All processes reach it at the same step. Ray would retry after a raised error.
         history, error = getattr(ours, "history", None) or History(), ours
     trained = {"engine": engine.__getstate__(), "history": history, "error": error} if first else None
     leave()
@@ -252,7 +253,7 @@ def train_processes(
 
 
 def _free_port() -> int:
-    """Return the number of a port that is free now."""
+    """Return the number of a free port."""
     with socket.socket() as listening:
         listening.bind(("", 0))
         return int(listening.getsockname()[1])

@@ -1,4 +1,4 @@
-"""One network, trained on batches of windows, that predicts, encodes and decodes.
+"""The engine: one network that trains on batches of windows, predicts, encodes and decodes.
 
 In reading order: `engine` (training, forecasts, copies, files), `built` (a network as one value: points,
 distributions, paths), `compiled`, `inputs`, `jobs` (several trainings), `base_estimator`.

@@ -1,4 +1,4 @@
-"""The base of estimators: parameters, one value that a fit has learnt, and attributes that show fields of it."""
+"""The base of estimators: parameters, one fitted value, and attributes that show its fields."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Value = TypeVar("Value")
 
 
 class LearningEstimator(BaseEstimator, Generic[Value]):
-    """A base of estimators that hold everything that a fit learns in one value.
+    """The base of estimators with one fitted value.
 
     A fit completes the value and publishes it by a single assignment, `self._learnt = fitted`. A method reads it once,
-    from `fitted_`. So a thread that predicts while another one fits sees the whole old value or the whole new one, and
-    a fit that fails leaves the old one.
+    from `fitted_`. A thread that predicts during a fit sees the whole old value or the whole new one. A fit that fails
+    leaves the old one.
 
     Example:
         >>> class Mean(LearningEstimator[float]):
@@ -35,7 +35,7 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
 
     @property
     def fitted_(self) -> Value:
-        """What a fit has learnt, as one value.
+        """The fitted value.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -52,10 +52,10 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
         return learnt
 
     def with_fitted(self, fitted: Value) -> Self:
-        """Return a copy of this estimator that has learnt something else.
+        """Return a copy of this estimator with another fitted value.
 
         Args:
-            fitted: What it has learnt, see `fitted_`.
+            fitted: The fitted value, see `fitted_`.
         """
         other = copy.copy(self)
         other._learnt = fitted
@@ -66,7 +66,7 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
 
 
 class Learnt(Generic[Value]):
-    """A read-only attribute of an estimator that shows a field of what it has learnt.
+    """A read-only attribute of an estimator that shows a field of the fitted value.
 
     Args:
         of: Returns the field of the fitted value.
@@ -85,4 +85,4 @@ class Learnt(Generic[Value]):
         return self if instance is None else self.of(instance._published)
 
     def __set__(self, instance: LearningEstimator[Any], value: Any) -> None:
-        raise AttributeError("what a fit has learnt is read-only")
+        raise AttributeError("attributes of the fitted value are read-only")

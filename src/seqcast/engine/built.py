@@ -1,8 +1,7 @@
-"""A network that is built, as one value: what an engine publishes by one assignment, with all that it forecasts.
+"""The built network, with its forecasts: one value, which an engine publishes by one assignment.
 
-A decoder that reads none of its own outputs forecasts the parameters of each step. One that reads them draws sample
-paths, each reading its own draws; so does one that goes beyond the trained horizon from states that have read what it
-wrote.
+A decoder that reads none of its own outputs forecasts the parameters of each step. Another one draws sample paths, each
+of which reads its own draws. So does a decoder beyond its trained horizon if the states read its forecast.
 """
 
 from __future__ import annotations
@@ -36,20 +35,20 @@ from seqcast.specs import NetworkSpec, WindowSpec
 
 Inputs = dict[str, Any]
 
-# Paths that are drawn by default, and most of them at once, over all rows of a block.
+# Default number of paths, and most paths at once, over all rows of a block.
 PATHS = 100
 MOST_PATHS = 8192
-# Networks that are built from one search for dropped ones to the next, which takes a tenth of a second.
+# Number of built networks between two searches for dropped ones, each of which takes a tenth of a second.
 BETWEEN_SEARCHES = 16
 _built = itertools.count(1)
 
 
 def _free_dropped() -> None:
-    """Free the networks that nobody holds any more, once in `BETWEEN_SEARCHES` that are built.
+    """Free dropped networks, once in `BETWEEN_SEARCHES` built networks.
 
-    Keras's layers hold themselves, in the closures that it puts around their `build`. So a network that is dropped
-    stays, with its compiled programs, until Python looks for such circles: the more seldom the more objects a process
-    has.
+    Keras's layers refer to themselves, in the closures around their `build`. So a dropped network and its compiled
+    programs stay in memory until the garbage collector looks for cycles: the more objects a process has, the less
+    often.
     """
     if next(_built) % BETWEEN_SEARCHES == 0:
         gc.collect()
@@ -59,14 +58,14 @@ def _free_dropped() -> None:
 class BuiltNetwork:
     """A network with its compiled programs.
 
-    Forecasts take `inputs`: `past` `[N, T, F]` and what comes with it, without gaps, or the arrays of `States` as
-    `states`; and `future` `[N, H, F']` where the network knows it.
+    Forecasts take `inputs`: `past` `[N, T, F]` with `observed` and `static`, without gaps, or the arrays of `States` as
+    `states`; and `future` `[N, H, F']` if the network reads it.
 
     Args:
         model: The network.
         compiled: Its compiled programs.
-        seed: The seed it was built with.
-        micro_batches: How many micro-batches each batch of its training was divided into; `None` before a training.
+        seed: Seed of the network.
+        micro_batches: Number of micro-batches of each batch of its training; `None` before a training.
 
     Example:
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
@@ -82,7 +81,7 @@ class BuiltNetwork:
     compiled: CompiledNetwork
     seed: int
     micro_batches: int | None = None
-    # The last noise of all rows, by seed, steps and paths: one forecast after another takes the same.
+    # The last noise of all rows, by seed, steps and paths, for the next forecasts with the same.
     _last_noise: dict[tuple[int, int, int], Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -99,10 +98,10 @@ class BuiltNetwork:
 
         Args:
             window: Sizes of a window.
-            network: The network's boxes.
-            seed: Seed of everything random.
+            network: Options of the network.
+            seed: Seed of weights, masks and sampling.
             micro_batches: As for the class.
-            like: A network of the same sizes and boxes, whose compiled programs serve this one too.
+            like: A network of the same sizes and options, whose compiled programs serve this one too.
         """
         _free_dropped()
         model = Seq2Seq(window, network, seed=child_seeds(seed, 2)[0])
@@ -114,7 +113,7 @@ class BuiltNetwork:
         return self.model.window
 
     def copy(self) -> BuiltNetwork:
-        """Return a network of its own with the same weights and random generators, which shares compiled programs."""
+        """Return an independent copy of the network, which shares compiled programs."""
         network = BuiltNetwork.build(
             self.window, self.model.network, seed=self.seed, micro_batches=self.micro_batches, like=self
         )
@@ -123,7 +122,7 @@ class BuiltNetwork:
         return network
 
     def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold the network."""
+        """Return the payload of the network: JSON types and arrays."""
         specs = {"window": self.window.to_dict(), "built_network": self.model.network.to_dict()}
         return {**specs, "micro_batches": self.micro_batches}, {
             f"weight/{i}": values for i, values in enumerate(weights_of(self.model))
@@ -135,11 +134,11 @@ class BuiltNetwork:
 
         Args:
             header: The JSON types.
-            arrays: The arrays, in memory or in an open file; other names than `weight/…` are not looked at.
+            arrays: The arrays, in memory or in an open file; only names `weight/…` are read.
             seed: The seed.
 
         Raises:
-            ValueError: The weights are not those of the network. Nothing is built or read before.
+            ValueError: The weights do not fit the network; checked before anything is built or read.
         """
         check_json(header["micro_batches"], int | None, "micro_batches")
         window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
@@ -147,16 +146,16 @@ class BuiltNetwork:
         check_weights(weights, window, network)
         read = [np.asarray(values) for values in weights]
         if not all(float(np.abs(values).max(initial=0.0)) < LARGEST_WEIGHT for values in read):
-            raise ValueError(f"weights of {LARGEST_WEIGHT:g} and more, which no training leaves")
+            raise ValueError(f"weights of {LARGEST_WEIGHT:g} and more, which no training returns")
         built = cls.build(window, network, seed=seed, micro_batches=header["micro_batches"])
         built.model.set_weights(read)
         return built
 
     def states(self, inputs: Inputs) -> dict[str, Any]:
-        """Return the arrays of the states among the inputs, or of those after the past.
+        """Return the arrays of the states: those in the inputs, or those after the past.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
         """
         if "states" in inputs:
             return inputs["states"]  # type: ignore[no-any-return]
@@ -167,7 +166,7 @@ class BuiltNetwork:
         """Return the forecast of a point head, or the median of a distribution, `[N, H, D]`.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
         """
         if self.model.network.is_probabilistic:
@@ -178,9 +177,9 @@ class BuiltNetwork:
         """Return a distribution.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
-            paths: Number of paths, if it takes paths.
+            paths: Number of paths, if paths are drawn.
             seed: As for `paths`.
         """
         self._check_probabilistic()
@@ -193,7 +192,7 @@ class BuiltNetwork:
         """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
         """
         if self._is_long(inputs, horizon):
@@ -204,13 +203,13 @@ class BuiltNetwork:
         """Draw sample paths, `[N, paths, H, D]`.
 
         Args:
-            inputs: What is known.
+            inputs: The inputs, see the class.
             horizon: Number of steps.
             paths: Number of paths.
             seed: One seed for all rows, one a row, or `None`.
 
         Raises:
-            SpecError: The head is a point, or a seed is none.
+            SpecError: The head is a point head, or a seed is not a whole number.
         """
         self._check_probabilistic()
         rows = row_count(inputs)
@@ -224,7 +223,7 @@ class BuiltNetwork:
         steps = token_count(horizon, self.model.network.segment) * self.model.network.segment
         same = self._same_noise(int(seeds[0]), steps, paths) if one else None
 
-        def ready(block: Inputs) -> Inputs:
+        def with_noise(block: Inputs) -> Inputs:
             noise = self._noise(block["seeds"], steps, paths) if same is None else same
             return {**{name: values for name, values in block.items() if name != "seeds"}, "noise": noise}
 
@@ -232,7 +231,7 @@ class BuiltNetwork:
             "paths",
             inputs if one else {**inputs, "seeds": seeds},
             largest=MOST_PATHS // paths,
-            ready=ready,
+            ready=with_noise,
             horizon=horizon,
             paths=paths,
         )
@@ -246,7 +245,7 @@ class BuiltNetwork:
         return self.model.writes_in_blocks(horizon, inputs.get("future"))
 
     def _block_by_block(self, inputs: Inputs, horizon: int) -> tuple[Array, Any]:
-        """Return the forecast, whose later blocks have read the points of earlier ones, and the attention's weights."""
+        """Return the forecast, block after block, each reading the points before, and the attention's weights."""
 
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
             block, length = self._block(states, inputs.get("future"), start, steps)
@@ -261,7 +260,7 @@ class BuiltNetwork:
         return self._written(decode, append, self.states(inputs), horizon)
 
     def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int, seeds: Array) -> Array:
-        """Draw paths of which each goes on from a state of its own, a few rows at a time."""
+        """Draw paths, each from its own states, a few rows at a time."""
         states, future, rows = self.states(inputs), inputs.get("future"), row_count(inputs)
         at_once = max(1, MOST_PATHS // paths)
         steps = horizon + self.model.window.horizon
@@ -279,7 +278,7 @@ class BuiltNetwork:
         return np.concatenate(drawn).reshape(rows, paths, horizon, self.model.window.targets)
 
     def _continued(self, states: Any, future: Any, horizon: int, noise: Array) -> Array:
-        """Draw one path a row of states, `[B, H, D]`, with noise `[steps, R, paths, D, k]`, `R` 1 or `B / paths`."""
+        """Draw one path a row of states, `[B, H, D]`, from noise `[steps, R, paths, D, k]`; `R` is 1 or `B / paths`."""
         rows = row_count(states) // noise.shape[2]
 
         def of_rows(noise: Array) -> Array:
@@ -297,10 +296,9 @@ class BuiltNetwork:
         return self._written(decode, append, states, horizon)[0]
 
     def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Inputs, int]:
-        """Return what a block is written from, and its length.
+        """Return the inputs of a block, and its length.
 
-        Without a known future the last block is written as long as the others, so that any horizon takes the same
-        programs.
+        Without a known future the last block has the length of the others, so that all horizons use the same programs.
         """
         if future is None:
             return {"states": states}, self.model.window.horizon
@@ -311,9 +309,9 @@ class BuiltNetwork:
         return write_in_blocks(decode, append, states, **sizes)
 
     def _noise(self, seeds: Array, steps: int, paths: int) -> Array:
-        """Return the numbers that draws are made of, `[steps, len(seeds), paths, D, k]`."""
+        """Return the noise of draws, `[steps, len(seeds), paths, D, k]`."""
         head = self.model.decoder.head
-        # A row that fills a block up, and another window of the same series, have the numbers of an earlier row.
+        # A row that pads a block, and another window of the same series, have the seed of an earlier row.
         each, places = np.unique(seeds, return_inverse=True)
         drawn = uniforms(each, horizon=steps, paths=paths, targets=self.model.window.targets, count=head.uniforms)
         return np.asarray(head.noise(drawn), dtype=np.float32)[:, places]
@@ -330,7 +328,7 @@ class BuiltNetwork:
 
     def _check_probabilistic(self) -> None:
         if not self.model.network.is_probabilistic:
-            expected = "one that forecasts a distribution"
+            expected = "a head that forecasts a distribution"
             hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
             raise SpecError("head", expected=expected, received=repr(self.model.network.head), hint=hint)
 
@@ -345,33 +343,31 @@ def check_precision() -> None:
 
 
 def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:
-    """Refuse arrays that are not the weights of a network, by their shapes and types alone.
+    """Refuse arrays that are not the weights of a network, by their shapes and types.
 
     Args:
         weights: The arrays, in memory or in an open file.
         window: Sizes of a window.
-        network: The network's boxes.
+        network: Options of the network.
 
     Example:
         >>> import numpy as np
         >>> window, tiny = WindowSpec(horizon=3, features=2, targets=1), NetworkSpec(encoder_units=(4,))
         >>> check_weights([np.zeros((5, 12))] * 20, window, tiny)
         Traceback (most recent call last):
-        ValueError: weight 0 of shape (5, 12) and type float64, where the network has (2, 12)
+        ValueError: weight 0 of shape (5, 12) and type float64, but the network has (2, 12)
     """
-    # Each layer has weights, and each column a number in them. More would take time and memory even without values.
+    # Each layer has weights, and each column a number in them. More layers would take time even without values.
     layers = len(network.encoder_units) + len(network.decoder_units)
     columns = window.features + window.targets + window.static + window.future
     numbers = sum(math.prod(values.shape) for values in weights)
     if layers > len(weights) or columns > numbers:
-        raise ValueError(
-            f"{layers} layers and {columns} columns, where there are {len(weights)} weights of {numbers} numbers"
-        )
+        raise ValueError(f"{layers} layers and {columns} columns, but only {len(weights)} weights of {numbers} numbers")
     expected = weight_shapes(window, network)
     for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
             given = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
-            raise ValueError(f"weight {place} of {given}, where the network has {'none' if shape is None else shape}")
+            raise ValueError(f"weight {place} of {given}, but the network has {'none' if shape is None else shape}")
 
 
 def _seeds(seeds: Any, rows: int) -> Array:

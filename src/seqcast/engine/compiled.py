@@ -1,4 +1,4 @@
-"""What a network does when it forecasts, as compiled programs that are called on blocks of rows."""
+"""The compiled programs of a network, which run on blocks of rows."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax
 
 Inputs = dict[str, Any]
 
-# Sizes that batches are padded to, so that a new number of rows seldom compiles another program.
+# Sizes to which batches are padded, so that a new number of rows rarely compiles another program.
 BUCKETS = (1, 8, 64, 128)
 
 
 class CompiledNetwork:
     """A network whose functions are compiled at their first call and run on all cores of a CPU.
 
-    Any number of threads may call it at once, also for the first time: a program is compiled by one of them, while the
-    others that need it wait. The last `MOST_PROGRAMS` programs stay: each function, number of rows, context,
-    horizon and number of paths takes one.
+    Any number of threads may call it at once, also for the first time: one of them compiles a program, while the others
+    wait for it. The last `MOST_PROGRAMS` programs stay: each function, number of rows, context, horizon and number of
+    paths takes one.
 
     Args:
         model: A built network.
-        like: A compiled network of the same sizes and boxes, whose programs serve this one too. Programs of JAX take
-            the weights as an argument; on other backends nothing is compiled, and nothing shared.
+        like: A compiled network of the same sizes and options, whose programs serve this one too. Only programs of JAX
+            take the weights as an argument; other backends share nothing.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
@@ -60,11 +60,11 @@ class CompiledNetwork:
             name: A name in `FUNCTIONS`.
             inputs: A nested structure of arrays with the same number of rows.
             largest: Most rows of a block.
-            ready: What each block goes through before the call.
-            static: What a program is compiled for.
+            ready: Prepares each block before the call.
+            static: Static arguments, for which a program is compiled.
 
         Returns:
-            What the function returns for all rows, as NumPy arrays.
+            The results for all rows, as NumPy arrays.
         """
         map_structure = keras.tree.map_structure
         leaves = keras.tree.flatten(inputs)
@@ -78,7 +78,7 @@ class CompiledNetwork:
         def run(start: int) -> Any:
             block = inputs if rows == size else map_structure(lambda array: array[start : start + size], inputs)
             if rows - start < size:
-                # A row is repeated, or made up where there is none.
+                # Repeat the last row, or add zeros if there is none.
                 block = map_structure(lambda array: _filled(array, size), block)
             return program(values, ready(block))
 
@@ -86,11 +86,11 @@ class CompiledNetwork:
         blocks = []
         if not program.called:
             blocks, starts = [run(starts[0])], starts[1:]
-        # Another device runs one program after another, whichever thread starts it.
+        # Other devices run one program after another, also if several threads start them.
         blocks += in_threads(run, starts) if platform() == "cpu" else map(run, starts)
         if len(blocks) == 1:
             return map_structure(lambda array: array[:rows], to_numpy(blocks[0]))
-        return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))
+        return map_structure(lambda *leaves: np.concatenate(leaves)[:rows], *map(to_numpy, blocks))
 
 
 def _programs(model: Seq2Seq) -> Programs:
@@ -107,7 +107,7 @@ def _programs(model: Seq2Seq) -> Programs:
 
 
 def _variables(model: Seq2Seq) -> list[Any]:
-    """Return all variables that a forecast may read; metrics and the optimiser's come and go with training."""
+    """Return all variables that a forecast may read, without those of metrics and optimiser."""
     return [*model.encoder.variables, *model.decoder.variables]
 
 
@@ -132,18 +132,18 @@ def _predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
 
 
 def _block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return the forecast and, where there is attention, its weights, `[B, H, tokens]`, by name."""
+    """Return the forecast and, with attention, its weights, `[B, H, tokens]`, by name."""
     forecast, weights = _unrolled(model, inputs, horizon)
     return {"forecast": forecast, **({} if weights is None else {"weights": weights})}
 
 
 def _draws(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return a draw of each step, `[B, H, D]`, by `noise`, `[B, H, D, k]`."""
+    """Return a draw of each step, `[B, H, D]`, from `noise`, `[B, H, D, k]`."""
     return model.decoder.head.draw(_unrolled(model, inputs, horizon)[0], inputs["noise"])
 
 
 def _paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:
-    """Return sample paths, `[B, paths, H, D]`, by `noise`, `[tokens · s, B or 1, paths, D, k]`."""
+    """Return sample paths, `[B, paths, H, D]`, from `noise`, `[tokens · s, B or 1, paths, D, k]`."""
     states, future = _states(model, inputs), inputs.get("future")
     return model.decoder.paths(states, horizon=horizon, paths=paths, noise=inputs["noise"], future=future)
 
@@ -154,7 +154,7 @@ def _trace_decoder(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
 
 
 def _sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return the derivatives of the point by `past` and `future`, `[B, H · D, steps, features]` each."""
+    """Return the derivatives of the point with respect to `past` and `future`, `[B, H · D, steps, features]` each."""
     varied: Inputs = {name: inputs[name] for name in ("past", "future") if name in inputs}
     size = horizon * model.window.targets
 
@@ -176,8 +176,8 @@ def _states(model: Seq2Seq, inputs: Inputs) -> Any:
     return inputs["states"] if "states" in inputs else _encode(model, inputs)
 
 
-# What is compiled, as functions of a network and nested arrays: `inputs` hold `past` and what comes with it, or the
-# parts of `States` as `states`; and `future` where it is known.
+# Functions to compile, of a network and nested arrays: `inputs` has `past` with `observed` and `static`, or the arrays
+# of `States` as `states`; and `future` if it is known.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "encode": _encode,
     "update": _update,
@@ -202,6 +202,6 @@ def row_count(inputs: Any) -> int:
 
 
 def _filled(values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """Return values filled up to a number of rows by copies of the last one, or by zeros."""
+    """Return values padded to a number of rows by copies of the last one, or by zeros."""
     last = values[-1:] if len(values) else np.zeros((1, *values.shape[1:]), np.float32)
     return np.concatenate([values, np.repeat(last, size - len(values), axis=0)])

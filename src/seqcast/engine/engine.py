@@ -1,6 +1,6 @@
-"""The engine: one network, trained on batches of windows, that predicts, encodes and decodes.
+"""The engine: one network that trains on batches of windows, predicts, encodes and decodes.
 
-It knows neither scikit-learn nor data frames; the two doors, `Seq2SeqRegressor` and `Forecaster`, lead here.
+It knows neither scikit-learn nor data frames. `Seq2SeqRegressor` and `Forecaster` use it.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from seqcast.training import (
     train,
 )
 
-# Derivatives that are computed at a time, so that memory does not grow with the number of windows.
+# Most derivatives at once, so that memory does not grow with the number of windows.
 MOST_NUMBERS = 2**24
 
 
 class Engine:
-    """Train a network on windows and use it: forecast, encode, decode, and look inside.
+    """One network: train it on windows, forecast, encode, decode, and inspect it.
 
-    Any number of threads may forecast at once. Each call reads the network once, so that it forecasts with the old or
-    the new one while another is published.
+    Any number of threads may forecast at once. Each call reads the network once, so it forecasts with the old or the
+    new one while another is published.
 
     Args:
-        network: The network's boxes.
-        training: How it is trained.
-        seed: Seed of everything random.
+        network: Options of the network.
+        training: Options of the training.
+        seed: Seed of weights, masks and sampling.
 
     Raises:
         SpecError: A loss is given for a head that has its own.
@@ -74,7 +74,7 @@ class Engine:
         self.network = network
         self.training = training
         self.seed = seed
-        # Set by one assignment, so that other threads see the network before a training or the one after it.
+        # Set by one assignment, so other threads see the network before a training or the one after it.
         self._built: BuiltNetwork | None = None
         # The network that `continue_fit` has compiled, whose optimiser goes on.
         self._continued: Seq2Seq | None = None
@@ -100,30 +100,31 @@ class Engine:
         deadline: Deadline | None = None,
         processes: Processes | None = None,
     ) -> History:
-        """Build a new network and train it; until it is trained the engine forecasts with the one it had.
+        """Build a new network and train it; meanwhile the engine forecasts with the old one.
 
         Args:
             windows: Batches of windows.
-            window: Their sizes.
+            window: Sizes of a window.
             validation: Batches to validate on.
             callbacks: Keras callbacks.
             verbose: 0 is silent, 1 shows progress.
-            weights: The first weights, those of a network of the same sizes; `None` draws them.
-            freeze: Submodules whose weights stay as they are: `encoder`, `decoder` (all but its head), `head`.
-            state: The state of a training to go on with, which had the same arguments.
-            checkpoints: Where the state is written now and then, and, without `state`, from where it goes on.
-            deadline: When it has to be done. The learning rate is laid over the time in place of the epochs, and
-                training goes on until it is over.
-            processes: The processes that share each batch, of which the windows are this one's; `None` is this one.
+            weights: Initial weights, from a network of the same sizes; `None` draws them.
+            freeze: Submodules that are not trained: `encoder`, `decoder` (all but its head), `head`.
+            state: The state of an interrupted training with the same arguments, which is resumed.
+            checkpoints: The checkpoints to write, and, without `state`, to resume from.
+            deadline: The end of the training. The learning rate follows the time in place of the epochs, and training
+                goes on until the end.
+            processes: The processes that share each batch, whose rows of this process are the windows; `None` is this
+                process alone.
 
         Returns:
-            What training recorded.
+            The history of the training.
 
         Raises:
-            SpecError: There is no such submodule, nothing is left to train, or the state is that of another training.
+            SpecError: A submodule does not exist, all are frozen, or the state is that of another training.
             FileFormatError: No checkpoint can be read.
-            TrainingError: The loss is not finite; the engine holds the best weights so far.
-            KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
+            TrainingError: The loss is not finite; the engine has the best weights so far.
+            KeyboardInterrupt: The user interrupted; the engine has the best weights so far.
         """
         check_submodules(freeze)
         self._check_deadline(deadline)
@@ -152,31 +153,31 @@ class Engine:
                 raise
             finally:
                 model.freeze(())
-                # They and the model hold each other, so their programs would stay until Python looks for such circles:
-                # the more seldom the more objects a process has.
+                # These functions and the model refer to each other, so their programs would stay in memory until the
+                # garbage collector looks for cycles.
                 model.train_function = model.test_function = None
         self._built = replace(built, micro_batches=history.micro_batches)
         return history
 
     def _check_deadline(self, deadline: Deadline | None) -> None:
-        """Refuse scheduled sampling over a number of steps that a deadline leaves open."""
+        """Refuse scheduled sampling with a deadline and without `sampling_steps`."""
         if deadline is not None and self.network.decoder_input == "scheduled" and self.network.sampling_steps is None:
-            expected = "sampling_steps with decoder_input='scheduled': how many there will be is not known"
-            hint = "Name the steps until the decoder reads only its own values, or leave out time_limit."
+            expected = "sampling_steps with decoder_input='scheduled': the number of training steps is not known"
+            hint = "Give the steps after which the decoder reads only its own outputs, or leave out time_limit."
             raise SpecError("time_limit", expected=expected, received="None", hint=hint)
 
     def continue_fit(self, windows: Any, *, window: WindowSpec, callbacks: Sequence[Any] = ()) -> History:
-        """Train for one pass at the constant learning rate, going on from where the network is.
+        """Train the present network for one pass over the windows, at the constant learning rate.
 
-        The network itself is trained, which cannot be used meanwhile: publish a `snapshot`.
+        The network cannot be used meanwhile: publish a `snapshot`.
 
         Args:
             windows: Batches of windows.
-            window: Their sizes, for the first call.
+            window: Sizes of a window, for the first call.
             callbacks: Keras callbacks.
 
         Returns:
-            What training recorded.
+            The history of the training.
         """
         if self._built is None:
             self.build(window, steps=self._steps_per_epoch(windows))
@@ -189,26 +190,25 @@ class Engine:
         return history
 
     def copy(self) -> Engine:
-        """Return an engine with the same specs and a network of its own with the same weights.
+        """Return an independent engine with the same specs and weights, without the optimiser's moments.
 
-        What is trained later on changes neither the one nor the other. On JAX both share their compiled programs, so
-        the copy compiles nothing that the original has compiled. It starts without the optimiser's moments.
+        On JAX both share their compiled programs, so the copy compiles nothing that the original has compiled.
         """
         engine = Engine(self.network, self.training, seed=self.seed)
         engine._built = None if self._built is None else self._built.copy()
         return engine
 
     def snapshot(self) -> Engine:
-        """Return a copy that stays as it is, from which `trainer` leads back to this engine."""
+        """Return a copy that does not change; its `trainer` is this engine."""
         copied = self.copy()
         copied._trainer = self
         return copied
 
     def trainer(self) -> Engine:
-        """Return an engine that goes on training from here, while this one stays as it is.
+        """Return an engine that continues the training, while this one does not change.
 
-        It is the engine that this one is a `snapshot` of, whose optimiser goes on: once, since its weights then belong
-        to another training. Otherwise it is a copy.
+        The first call returns the engine that this one is a `snapshot` of, with its optimiser. Later calls return a
+        copy, since the weights of that engine have changed.
         """
         trainer = vars(self).pop("_trainer", None)  # two threads get two engines
         return self.copy() if trainer is None else trainer
@@ -236,30 +236,30 @@ class Engine:
 
     @property
     def micro_batches(self) -> int | None:
-        """How many micro-batches each batch of the last training was divided into; `None` before a training."""
+        """Number of micro-batches of each batch of the last training; `None` before a training."""
         return None if self._built is None else self._built.micro_batches
 
     @property
     def weights(self) -> list[Array]:
-        """All weights of the network, copies, in the order of Keras's `set_weights`."""
+        """Copies of all weights of the network, in the order of Keras's `set_weights`."""
         return [] if self._built is None else weights_of(self._built.model)
 
     @property
     def weight_count(self) -> int:
-        """Number of numbers that the network has learnt; 0 before it is built."""
+        """Number of trainable weights, number by number; 0 before the network is built."""
         return 0 if self._built is None else sum(math.prod(w.shape) for w in self._built.model.trainable_weights)
 
     @property
     def state_widths(self) -> list[tuple[int, ...]]:
-        """Width of each state of each encoder layer; none before the network is built."""
+        """Width of each state of each encoder layer; empty before the network is built."""
         return [] if self._built is None else list(self._built.model.encoder.stack.state_widths)
 
     def build(self, window: WindowSpec, *, steps: int) -> None:
         """Create the network.
 
         Args:
-            window: Sizes of the windows that it reads.
-            steps: Number of training steps to come.
+            window: Sizes of a window.
+            steps: Number of training steps.
         """
         self._built = self._new(window, steps)
 
@@ -276,7 +276,7 @@ class Engine:
         return built
 
     def _rate(self, steps: int, *, by_clock: bool) -> Any:
-        """Return the learning rate to compile with; by the clock a callback sets it."""
+        """Return the learning rate to compile with; with a deadline a callback sets it."""
         ours = scheduled_rate(self.training)[0]
         return ours if by_clock and ours is not None else learning_rate(self.training, steps)
 
@@ -298,8 +298,8 @@ class Engine:
         """Forecast.
 
         Args:
-            inputs: `past` `[N, T, F]`, NaN where the network takes gaps; `static`, `future` where it was trained with
-                them. In place of `past` and `static` may come `states`, which `encode` or `update` returned.
+            inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static`, `future` if it was trained with
+                them. `states` from `encode` or `update` may replace `past` and `static`.
             horizon: Number of steps, any.
 
         Returns:
@@ -307,7 +307,7 @@ class Engine:
 
         Raises:
             NotFittedError: Neither `fit` nor `build` was called.
-            SpecError: The network cannot write so long a horizon.
+            SpecError: The network cannot write a horizon of this length.
             DataError: Known-future inputs do not cover the horizon.
         """
         built, prepared = self._ready(inputs)
@@ -316,22 +316,22 @@ class Engine:
     def distribution(
         self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None
     ) -> Parametric | Sampled:
-        """Forecast a distribution, which knows its mean, median, quantiles and probabilities.
+        """Forecast a distribution, with its mean, median, quantiles and probabilities.
 
-        A network that reads none of its own outputs forecasts the parameters of each step; of one that does, sample
-        paths are drawn, each reading its own draws, and the distribution is theirs.
+        A network that reads none of its own outputs forecasts the parameters of each step. For another network the
+        distribution is that of sample paths, each of which reads its own draws.
 
         Args:
             inputs: As for `predict`.
             horizon: Number of steps.
-            paths: How many paths are drawn where paths are needed, 100 or more.
+            paths: Number of paths, if paths are drawn; 100 or more.
             seed: As for `paths`.
 
         Returns:
             The forecast.
 
         Raises:
-            SpecError: The head is a point.
+            SpecError: The head is a point head.
         """
         check_int("paths", paths, at_least=PATHS)
         built, prepared = self._ready(inputs)
@@ -346,7 +346,7 @@ class Engine:
         paths: int = PATHS,
         seed: Any = None,
     ) -> Array:
-        """Forecast quantiles, `[N, H, D, Qs]`, which never cross.
+        """Forecast quantiles, `[N, H, D, Qs]`, which do not cross.
 
         Quantiles beyond those that a quantile head was trained with lie on exponential tails.
 
@@ -354,11 +354,11 @@ class Engine:
             inputs: As for `predict`.
             horizon: Number of steps.
             probabilities: Strictly between 0 and 1, `[Qs]`.
-            paths: How many paths are drawn where paths are needed, 100 or more.
+            paths: Number of paths, if paths are drawn; 100 or more.
             seed: As for `paths`.
 
         Raises:
-            SpecError: The head is a point, or a probability is not between 0 and 1.
+            SpecError: The head is a point head, or a probability is not between 0 and 1.
         """
         probabilities = check_probabilities("probabilities", probabilities)
         return self.distribution(inputs, horizon, paths=paths, seed=seed).quantile(probabilities)
@@ -369,7 +369,7 @@ class Engine:
         Args:
             inputs: As for `predict`.
             horizon: Number of steps.
-            paths: How many paths are drawn where paths are needed, 100 or more.
+            paths: Number of paths, if paths are drawn; 100 or more.
             seed: As for `paths`.
         """
         if not self.network.is_probabilistic:
@@ -379,23 +379,22 @@ class Engine:
     def paths(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
         """Draw sample paths of the future.
 
-        A decoder that feeds back reads each path's own draws. Steps that read no draw are drawn independently: all
-        steps with `decoder_input` `zeros`, those of a segment, and with `position` those up to the trained horizon and
-        of each block after it.
+        A decoder that feeds back reads the draws of each path. Steps that read no draw are drawn independently: all
+        steps with `decoder_input` `zeros`, those of a segment, and with `position` those of each block.
 
         Args:
             inputs: As for `predict`.
             horizon: Number of steps.
             paths: Number of paths.
-            seed: One seed gives all rows the same random numbers, so that a row's paths do not depend on other rows.
-                One seed a row, `[N]`: rows with different seeds are independent, as sums over rows need it. `None` is
-                the engine's own, one for all.
+            seed: Seed of the random numbers. One seed gives all rows the same numbers, so a row's paths do not depend
+                on other rows. One seed a row, `[N]`, makes rows independent, as sums over rows need. `None` is one
+                seed from that of the engine.
 
         Returns:
             The paths, `[N, paths, H, D]`.
 
         Raises:
-            SpecError: The head is a point, or a seed is none.
+            SpecError: The head is a point head, or a seed is not a whole number.
         """
         built, prepared = self._ready(inputs)
         return built.paths(prepared, horizon, check_int("paths", paths), seed)
@@ -410,17 +409,17 @@ class Engine:
         return States.from_dict(built.states(prepared))
 
     def update(self, states: States, inputs: dict[str, Array]) -> States:
-        """Read on from states: the same as encoding old and new steps at once, under the old normaliser statistics.
+        """Read new steps after states: the same as encoding all steps at once with the old normaliser statistics.
 
         Args:
-            states: What `encode` returned.
-            inputs: New steps, `past` `[N, n, F]`: whole segments, NaN where the network takes gaps.
+            states: The result of `encode`.
+            inputs: New steps in whole segments, `past` `[N, n, F]`, with NaN if the network takes gaps.
 
         Returns:
             The states after the new steps.
 
         Raises:
-            SpecError: The encoder also reads backwards, so that it cannot go on.
+            SpecError: The encoder also reads backwards, so it cannot go on.
             DataError: The new steps are no whole segments, or not one row for each of the states.
         """
         if len(inputs["past"]) != len(states):
@@ -431,19 +430,19 @@ class Engine:
         return States.from_dict(built.compiled("update", {"states": states.to_dict(), "new": prepared}))
 
     def decode(self, states: States, horizon: int, future: Array | None = None) -> Array:
-        """Write a forecast, `[N, H, D]`, out of states: the same as `predict` of the past that they come from.
+        """Write a forecast, `[N, H, D]`, from states: the same as `predict` of their past.
 
         Args:
-            states: What `encode` or `update` returned.
+            states: The result of `encode` or `update`.
             horizon: Number of steps.
             future: Known-future inputs, `[N, H, F']`.
         """
         return self.predict({"states": states, **({} if future is None else {"future": future})}, horizon)
 
     def attention(self, inputs: dict[str, Any], horizon: int) -> Array:
-        """Return the attention's weights over the tokens of the past, `[N, H, T]`, of a forecast.
+        """Return the attention's weights over the tokens of the past, `[N, H, T]`.
 
-        Where it is written block by block they go on over its own tokens, which later blocks read.
+        If the forecast is written block by block, its own tokens follow, which later blocks read.
 
         Args:
             inputs: As for `predict`.
@@ -464,7 +463,7 @@ class Engine:
         return built.attention(prepared, horizon)
 
     def trace(self, inputs: dict[str, Any], horizon: int) -> dict[str, Any]:
-        """Return what every layer does while the encoder reads and while the decoder writes.
+        """Return the states and gates of every layer while the encoder reads and while the decoder writes.
 
         Args:
             inputs: As for `predict`, with `past`.
@@ -472,7 +471,7 @@ class Engine:
 
         Returns:
             `encoder` and `decoder`: for each layer a dict of `states`, after each token `[N, tokens, n]` each, and
-            of `gates` by name; and `valid`, `[N, tokens]`, where not all tokens of the past count.
+            of `gates` by name; and `valid`, `[N, tokens]`, if not all tokens of the past count.
 
         Raises:
             SpecError: The horizon is written block by block.
@@ -480,7 +479,7 @@ class Engine:
         built, prepared = self._ready(inputs)
         if built.model.writes_in_blocks(horizon, prepared.get("future")):
             expected = f"at most the trained one, {built.window.horizon}"
-            hint = "A longer forecast is written block by block, each from states of its own: look at one block."
+            hint = "A longer forecast is written block by block, each from its own states: trace one block."
             raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
         past = {name: values for name, values in prepared.items() if name != "future"}
         read = built.compiled("trace_encoder", past)
@@ -489,17 +488,17 @@ class Engine:
         return {**traced, "valid": read["valid"]} if "valid" in read else traced
 
     def sensitivity(self, inputs: dict[str, Any], horizon: int) -> dict[str, Array]:
-        """Return how much the forecast moves with its inputs: derivatives, in scaled units.
+        """Return the derivatives of the forecast with respect to its inputs, in scaled units.
 
-        Of a distribution the derivatives are those of its point; a decoder that reads its own outputs reads points.
+        For a distribution the derivatives are those of its point; a decoder that reads its own outputs reads points.
 
         Args:
             inputs: As for `predict`, with `past`.
             horizon: Number of steps.
 
         Returns:
-            `past`, the derivatives of the forecast by the past, `[N, H, D, T, F]`, and where the network knows
-            some of the future `future`, `[N, H, D, H, F']`.
+            `past`, the derivatives with respect to the past, `[N, H, D, T, F]`, and, if the network reads known-future
+            inputs, `future`, `[N, H, D, H, F']`.
         """
         built, prepared = self._ready(inputs)
         targets = built.window.targets
@@ -512,7 +511,7 @@ class Engine:
         }
 
     def _ready(self, inputs: dict[str, Any]) -> tuple[BuiltNetwork, dict[str, Any]]:
-        """Return the network, and inputs as it reads them: arrays without gaps."""
+        """Return the network, and its inputs as arrays without gaps."""
         built = self.built
         prepared: dict[str, Any] = {
             name: values.to_dict() if isinstance(values, States) else np.asarray(values, dtype=np.float32)
@@ -523,7 +522,7 @@ class Engine:
         return built, prepared
 
     def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold all of the engine but the optimiser's moments."""
+        """Return the payload of the engine without the optimiser's moments: JSON types and arrays."""
         header = {"network": self.network.to_dict(), "training": self.training.to_dict(), "seed": self.seed}
         if self._built is None:
             return header, {}
@@ -539,7 +538,7 @@ class Engine:
             arrays: The arrays, in memory or in an open file.
 
         Raises:
-            ValueError: The weights are not those of the network.
+            ValueError: The weights do not fit the network.
         """
         network, training = NetworkSpec.from_dict(header["network"]), TrainingSpec.from_dict(header["training"])
         engine = cls(network, training, seed=check_int("seed", header["seed"], at_least=0))

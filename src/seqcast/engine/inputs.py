@@ -1,6 +1,6 @@
-"""Windows in a network's own units, with names for their rows and columns: where looking inside begins.
+"""The inputs of a network: windows in its own units, with names for their rows and columns.
 
-Both doors make one (`Seq2SeqRegressor.model_inputs`, `Forecaster.model_inputs`); `seqcast.inspect` takes it and knows
+`Seq2SeqRegressor.model_inputs` and `Forecaster.model_inputs` return them. `seqcast.inspect` takes them, and knows
 neither arrays nor frames.
 """
 
@@ -17,28 +17,28 @@ from seqcast.runtime import Array
 
 
 class Labels(Protocol):
-    """Names of windows in frames."""
+    """Labels of windows, as columns of frames."""
 
     def frame(self, rows: Array, values: dict[str, Any], near: Array | None = None) -> Any:
-        """Return a frame with a row for each of `rows`, numbers of windows: their labels, then columns of values.
+        """Return a frame with labels of windows and columns of values.
 
         Args:
             rows: Number of the window of each row.
             values: Columns by name.
-            near: Number of a second window of each row, whose labels follow those of the first.
+            near: Number of a second window of each row, whose labels follow.
         """
 
     def take(self, rows: Array) -> Self:
         """Return the labels of some windows.
 
         Args:
-            rows: Their numbers.
+            rows: Numbers of the windows.
         """
 
 
 @dataclass(frozen=True)
 class ArrayLabels:
-    """Windows of arrays, called by their numbers, in a pandas frame.
+    """Labels of windows of arrays, their numbers, in a pandas frame.
 
     Args:
         numbers: The number of each window, `[N]`.
@@ -67,19 +67,19 @@ class ArrayLabels:
         """Return the labels of some windows.
 
         Args:
-            rows: Their numbers.
+            rows: Numbers of the windows.
         """
         return ArrayLabels(self.numbers[rows])
 
 
 @dataclass(frozen=True)
 class SeriesLabels:
-    """Windows of series, called by their series and their cutoff, in frames like the user's.
+    """Labels of windows of series, the series and the cutoff, in frames like the user's.
 
     Args:
-        schema: How the user's frames look.
+        schema: Schema of the user's frames.
         ids: The series of each window, `[N]`.
-        cutoffs: The last stamp that each reads.
+        cutoffs: The last time stamp that each window reads.
     """
 
     schema: FrameSchema
@@ -104,25 +104,25 @@ class SeriesLabels:
         """Return the labels of some windows.
 
         Args:
-            rows: Their numbers.
+            rows: Numbers of the windows.
         """
         return SeriesLabels(self.schema, self.ids[rows], self.cutoffs[rows])
 
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """Windows as a network reads them.
+    """Windows in a network's own units, with their labels.
 
     Args:
         engine: The network.
-        inputs: `past` `[N, T, F]`, NaN where the network takes gaps; `static` and `future` where it reads them; all in
+        inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static` and `future` if it reads them; all in
             the network's units.
         horizon: Steps to forecast, `H`.
-        labels: What the windows are called.
+        labels: Labels of the windows.
         features: Name of each feature of the past, `F`.
         known_future: Name of each feature of the known future, `F'`.
         targets: Name of each target, `D`.
-        truth: What came then, `[N, H, D]`, in the network's units, where it is known; NaN is missing.
+        truth: True values of the horizon, `[N, H, D]`, in the network's units, if known; NaN is missing.
         static: Name of each static feature, `S`.
 
     Example:
@@ -149,7 +149,7 @@ class ModelInputs:
         return len(self.inputs["past"])
 
     def __getitem__(self, rows: Any) -> ModelInputs:
-        """Return some of the windows; `rows` is a slice, an index array or a mask."""
+        """Return some windows; `rows` is a slice, an index array or a mask."""
         places = np.atleast_1d(np.arange(len(self))[rows])
         return replace(
             self,

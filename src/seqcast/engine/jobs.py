@@ -25,21 +25,21 @@ class TrainingJob:
 
     Args:
         reader: The window reader of the series.
-        starts: Position of each series' first validation target, its length where it has none.
+        starts: Position of each series' first validation target, or its length if it has none.
         window: Sizes of a window, with a context length.
-        network: The network.
-        training: How it is trained.
+        network: Options of the network.
+        training: Options of the training.
         seeds: Seeds of the network and of the order of windows.
         weighting: `windows` or `series`, as for `SeriesWindows`.
-        weights: The network's first weights; `None` draws them.
+        weights: The network's initial weights; `None` draws them.
         freeze: Submodules of the network that are not trained, see `Engine.fit`.
-        checkpoints: Where the state of the training is written, and from where it goes on.
+        checkpoints: The checkpoints to write and to resume from.
         title: Name of the network in lines about its progress.
         log_name: Name of the network in the logs of callbacks.
-        observers_only: Whether only observers among the callbacks see it.
-        horizon: Steps of future that training windows have; `None` is all that the network writes.
+        observers_only: Whether only observers among the callbacks receive this training.
+        horizon: Future steps of training windows; `None` is the horizon of the network.
         kind: Options of the windows, see `training_windows`.
-        share: The share of the weights that are learnt; the others are the first ones.
+        share: Weight of the trained weights in their mean with the initial ones, see `mixed`.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
@@ -72,19 +72,19 @@ class TrainingJob:
     share: float = 1.0
 
     def with_checkpoints(self, folder: CheckpointFolder, name: str) -> Self:
-        """Return the job that writes the state of its training.
+        """Return the job with checkpoints.
 
         Args:
             folder: The folder of the fit.
             name: Name of the network.
 
         Raises:
-            SpecError: The training holds a function, which a file cannot.
+            SpecError: The training has a function, which cannot be written to a file.
         """
         return replace(self, checkpoints=folder.of(name, self._fingerprint()))
 
     def _fingerprint(self) -> dict[str, Any]:
-        """Return what the training depends on, by name."""
+        """Return the fingerprint of the training, by name."""
         reader = self.reader
         stores = [store for store in (reader.targets, reader.features) if store is not None]
         rows = (values for store in stores for _, values in store.batches())
@@ -100,13 +100,13 @@ class TrainingJob:
         )
 
     def with_weights(self, engine: Engine) -> Self:
-        """Return the job that begins with the weights of a trained engine.
+        """Return the job with the weights of a trained engine as initial weights.
 
         Args:
             engine: The engine.
 
         Raises:
-            SpecError: Inputs, targets or the network differ, so that these weights would not fit.
+            SpecError: Inputs, targets or the network differ, so the weights do not fit.
         """
         for name, ours, theirs in (
             ("preset", self.network, engine.network),
@@ -123,7 +123,7 @@ class TrainingJob:
         return replace(self, weights=engine.weights)
 
     def with_own_series(self) -> Self:
-        """Return the same job without the series that give it no window, neither to train nor to validate on."""
+        """Return the job without the series that have neither a training nor a validation window."""
         counts = self._reader.index(self._horizon).per_series
         if counts.all():
             return self
@@ -141,12 +141,12 @@ class TrainingJob:
             frame: The rows of the reader.
 
         Raises:
-            DataError: There are none.
+            DataError: There is none.
         """
         if count := self.count_windows():
             return count
         longest = int(np.argmax(self.starts))
-        # A network that has read whole contexts only cannot take a padded one.
+        # A network without `observed` cannot read a padded context.
         least, read = (1, "one to read") if self.reader.observed else (self.window.context_length, "the context")
         raise DataError(
             option="df",
@@ -159,7 +159,7 @@ class TrainingJob:
 
     @property
     def _horizon(self) -> int:
-        """Steps of future that training windows have."""
+        """Future steps of training windows."""
         return self.window.horizon if self.horizon is None else self.horizon
 
     @property
@@ -185,19 +185,19 @@ class TrainingJob:
         Args:
             engine: The result of `engine()`.
             verbose: 0 is silent, 1 shows progress.
-            deadline: When it has to be done.
+            deadline: The end of the training.
             callbacks: Keras callbacks.
-            state: The state to go on with; `None` is that of `checkpoints`.
+            state: The state to resume from; `None` is that of `checkpoints`.
             processes: The processes that share each batch; `None` is this one alone.
 
         Returns:
-            What training recorded.
+            The history of the training.
 
         Raises:
             TrainingError: The loss is not finite.
-            KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
+            KeyboardInterrupt: The user interrupted; the engine has the best weights so far.
         """
-        # What is in which micro-batch depends on their number alone, not on who computes them.
+        # The rows of a micro-batch depend only on the number of micro-batches, not on the processes.
         share = {"micro_batches": self.training.micro_batches} if self.training.micro_batches else None
         windows, validation = training_windows(
             self._reader,
@@ -226,7 +226,7 @@ class TrainingJob:
         )
 
     def mixed(self, weights: Sequence[Array]) -> list[Array]:
-        r"""Return the weights of a training, or some of each and some of the first ones.
+        r"""Return the mean of initial and trained weights, in which the trained ones have the weight `share`, `s`.
 
         .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
 
@@ -242,12 +242,12 @@ class TrainingJob:
 
 
 class Outcome(NamedTuple):
-    """What came out of a training.
+    """The result of a training job.
 
     Args:
         engine: The trained engine.
-        history: What training recorded.
-        job: The training.
+        history: The history of the training.
+        job: The training job.
     """
 
     engine: Engine
@@ -259,7 +259,7 @@ class InterruptedJobs(KeyboardInterrupt):
     """The user interrupted several trainings.
 
     Args:
-        trained: The outcomes of those that had finished, by their place, in its order.
+        trained: The outcomes of finished jobs by their numbers, in order.
     """
 
     def __init__(self, trained: dict[int, Outcome]) -> None:
@@ -271,7 +271,7 @@ class DivergedJobsError(Exception):
     """One of several trainings diverged.
 
     Args:
-        error: Its error.
+        error: The error of this training.
         trained: As for `InterruptedJobs`.
     """
 
@@ -293,23 +293,23 @@ def run_jobs(
     callbacks: Sequence[Sequence[Any]] = (),
     executor: Executor | None = None,
 ) -> list[Outcome]:
-    """Run training jobs in parallel, a core each.
+    """Run training jobs in parallel, one a core.
 
-    Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
+    Progress bars of several trainings would overwrite each other, so each training prints one line at its end.
 
     Args:
         jobs: The training jobs.
         verbose: 0 is silent, 1 prints the lines, to standard error.
-        deadline: When all have to be done; those that follow one another on a core share the time equally.
+        deadline: The end of all trainings; those on one core share the time equally.
         callbacks: Keras callbacks of each job; empty for none. A worker process gets copies.
-        executor: The executor; `None` takes worker processes of this machine where that helps.
+        executor: The executor; `None` takes worker processes of this machine if that helps.
 
     Returns:
-        The outcome of each, the same as from one training after another on one core.
+        The outcome of each job, the same as from one training after another on one core.
 
     Raises:
-        DivergedJobsError: A training diverged; the others are stopped. It holds the trainings that had finished.
-        InterruptedJobs: The user interrupted; it holds the trainings that had finished.
+        DivergedJobsError: A training diverged; the others are stopped. It has the outcomes of finished trainings.
+        InterruptedJobs: The user interrupted; it has the outcomes of finished trainings.
     """
     done: dict[int, Outcome] = {}
 
@@ -337,7 +337,7 @@ def run_jobs(
 def _train(
     job: TrainingJob, deadline: Deadline | None, rounds: int, callbacks: Sequence[Any]
 ) -> tuple[dict[str, Any], History]:
-    """Train the network of a job, in an equal share of the time that is left for some rounds of trainings."""
+    """Train the network of a job in `1 / rounds` of the remaining time."""
     engine = job.engine()
     own = None if deadline is None else deadline.of_next(rounds)
     history = job.train(engine, deadline=own, callbacks=callbacks)
@@ -347,8 +347,8 @@ def _train(
 def _outcome(job: TrainingJob, state: dict[str, Any], history: History) -> Outcome:
     """Return the outcome of a training from the state of its engine.
 
-    The engine takes the job's own specs: a function in them (a loss, say) would come back from another process as a
-    copy, which Keras does not know as the registered one.
+    The engine takes the job's own specs: a function in them, such as a loss, would return from another process as a
+    copy, which is not registered with Keras.
     """
     engine = job.engine()
     engine.__setstate__({**state, "network": job.network, "training": job.training})

@@ -4,12 +4,12 @@ All functions take a `ModelInputs`, which `Seq2SeqRegressor.model_inputs` and `F
 return NumPy arrays or data frames; plots of them are in `seqcast.plots`.
 
     model_inputs = forecaster.model_inputs(df, step_size=48)
-    nearest(model_inputs, k=3)                      # which windows does the network think are alike?
-    sensitivity(model_inputs).by_step()             # what does each step of the forecast depend on?
+    nearest(model_inputs, k=3)                      # which windows have similar states?
+    sensitivity(model_inputs).by_step()             # which past steps influence each step of the forecast?
     trajectories(model_inputs).frame("encoder", 1)  # the states while it reads
 
 In reading order: `state_space` (states and gates, components, neighbours), `probes`, `influence` (sensitivities,
-attention, units removed), `importance` (covariates permuted).
+attention, removed units), `importance` (permuted covariates).
 
 Stability: experimental.
 """

@@ -1,4 +1,4 @@
-"""Importance: how much worse forecasts are when a covariate belongs to another window."""
+"""Importance of covariates: the growth of the error when a covariate comes from another window."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ IMPORTANCE_METRICS = ("mae", "mse", "rmse")
 def covariate_importance(
     model_inputs: ModelInputs, truth: Array | None = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0
 ) -> Any:
-    r"""Return how much the error grows when a covariate is permuted.
+    r"""Return the growth of the error when a covariate is permuted.
 
     .. math:: I_c = \frac{1}{K} \sum_k E(x^{(k)}) - E(x)
 
-    `x^{(k)}` are the windows with covariate `c` permuted among them. Each window gets the whole course of another one,
-    past and known future together, so that it stays a stretch of time; all features of a column, such as the categories
-    of a text, move together. Take windows that the network was not trained on, else what it has learnt by heart counts.
+    `x^{(k)}` are the windows with covariate `c` permuted among them. Each window gets all values of another one, past
+    and known future together, so they remain a time series. All features of a column, such as the categories of a
+    text, move together. Take windows that the network was not trained on: memorised windows exaggerate importance.
 
     Args:
         model_inputs: The windows, two or more.
-        truth: What came then, `[N, H, D]`, in the network's units; `None` is that of the inputs.
+        truth: True values, `[N, H, D]`, in the network's units; `None` is those of the inputs.
         metric: `mae`, `mse` or `rmse`, over all windows, steps and targets.
         repeats: Number of permutations, `K`.
         seed: Seed of the permutations.
 
     Returns:
-        A pandas frame, a row a covariate, the most important one first: `covariate`, the `importance`, its `spread`
-        (standard deviation over the permutations), the `error` with all as they are, and the importance as a `share` of
-        it.
+        A pandas frame with a row for each covariate, the most important one first: `covariate`, the `importance`, its
+        `spread` (standard deviation over the permutations), the `error` without permutation, and the importance as a
+        `share` of this error.
 
     Raises:
-        DataError: The truth is not known, there are no covariates, or there is one window only.
+        DataError: The truth is not known, there are no covariates, or there is only one window.
         SpecError: The metric is unknown.
 
     Example:
@@ -65,9 +65,9 @@ def covariate_importance(
         grown = []
         for order in orders:
             changed = dict(model_inputs.inputs)
-            for submodule, columns in by_input.items():
-                changed[submodule] = changed[submodule].copy()
-                changed[submodule][..., columns] = changed[submodule][order][..., columns]
+            for source, columns in by_input.items():
+                changed[source] = changed[source].copy()
+                changed[source][..., columns] = changed[source][order][..., columns]
             grown.append(_error(engine.predict(changed, horizon), truth, metric) - error)
         mean = float(np.mean(grown))
         rows.append((name, mean, float(np.std(grown)), error, mean / error if error else 0.0))
@@ -76,15 +76,15 @@ def covariate_importance(
 
 
 def _places(model_inputs: ModelInputs) -> dict[str, dict[str, list[int]]]:
-    """Return the features of each covariate, by the input that they are in."""
+    """Return the feature indices of each covariate in each input."""
     own = len(model_inputs.targets)
     inputs = {"past": model_inputs.features, "future": model_inputs.known_future, "static": model_inputs.static}
     places: dict[str, dict[str, list[int]]] = {}
-    for submodule, features in inputs.items():
+    for source, features in inputs.items():
         for number, feature in enumerate(features):
-            if submodule != "past" or number >= own:
+            if source != "past" or number >= own:
                 name = re.sub(r"=.*$| \((sin|cos)\)$", "", feature, flags=re.DOTALL)
-                places.setdefault(name, {}).setdefault(submodule, []).append(number)
+                places.setdefault(name, {}).setdefault(source, []).append(number)
     return places
 
 
@@ -104,7 +104,7 @@ def _checked(model_inputs: ModelInputs, truth: Array | None, places: dict[str, d
 
 
 def _error(forecast: Array, truth: Array, metric: str) -> float:
-    """Return the error of forecasts over all windows, steps and targets; missing truth is left out."""
+    """Return the error of forecasts over all windows, steps and targets without missing truth."""
     difference = forecast - truth
     if metric == "mae":
         return float(np.nanmean(np.abs(difference)))

@@ -1,4 +1,4 @@
-"""Influence on a forecast: derivatives by steps and features of the inputs, attention, and units that are removed."""
+"""Influence on a forecast: derivatives with respect to its inputs, attention, and removed units."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from seqcast.specs import check_number
 
 
 def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensitivity:
-    r"""Return the derivatives of each step of the forecast by each number of the inputs.
+    r"""Return the derivatives of each step of the forecast with respect to each value of the inputs.
 
     .. math::
         S_{h,t} = ∂ŷ_h / ∂x_t
 
-    in the network's units: with scaled data, standard deviations a standard deviation. Of a distribution it is the
-    point's; a decoder that reads its own outputs reads points.
+    in the network's units: with scaled data, standard deviations per standard deviation. A distribution is represented
+    by its point; a decoder that reads its own outputs reads points.
 
     Args:
-        model_inputs: The windows. A window costs as much memory as its past times the steps forecast.
+        model_inputs: The windows. The memory of a window grows with its past times the horizon.
         horizon: Steps to forecast; `None` is that of the inputs.
 
     Returns:
@@ -45,11 +45,11 @@ def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensit
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """Derivatives of a forecast by its inputs.
+    """Derivatives of a forecast with respect to its inputs.
 
     Args:
-        past: By the past, `[N, H, D, T, F]`.
-        future: By the known future, `[N, H, D, H, F']`, or `None`.
+        past: Derivatives with respect to the past, `[N, H, D, T, F]`.
+        future: Derivatives with respect to the known future, `[N, H, D, H, F']`, or `None`.
         features: Name of each feature of the past.
         future_features: Name of each feature of the known future.
         targets: Name of each target.
@@ -65,11 +65,11 @@ class Sensitivity:
         """Return the root mean square over windows and targets, for each step of the forecast and of the input.
 
         Args:
-            feature: The name of one; `None` puts all together, as the root of the sum of squares.
+            feature: Name of a feature; `None` combines all, as the root of the sum of squares.
             future: Whether to return the influence of the known future, instead of that of the past.
 
         Returns:
-            `[H, T]`, the last column being the last step of the past; or with `future` `[H, H]`.
+            `[H, T]`, whose last column is the last step of the past; with `future`, `[H, H]`.
         """
         values, names = self._side(future)
         squares = np.square(values).mean(axis=(0, 2))  # [H, steps, features]
@@ -80,13 +80,13 @@ class Sensitivity:
         return np.asarray(np.sqrt(squares[:, :, names.index(feature)]))
 
     def memory_length(self, share: float = 0.95) -> Array:
-        """Return within how many of the last steps of the past so much of the squared influence lies.
+        """Return the number of last steps of the past that have a given fraction of the squared influence.
 
         Args:
-            share: The share, between 0 and 1.
+            share: The fraction, between 0 and 1.
 
         Returns:
-            For each step of the forecast the number of steps, `[H]`: 1 where all depends on the last step.
+            The number for each step of the forecast, `[H]`; 1 if the forecast depends on the last step alone.
 
         Example:
             >>> one = np.zeros((1, 1, 1, 6, 1))
@@ -97,7 +97,7 @@ class Sensitivity:
         check_number("share", share, low=0.0, high=1.0, open_low=True)
         squares = np.square(self.by_step())[:, ::-1]
         within = np.cumsum(squares, axis=1) / np.maximum(squares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        # Rounding must not ask for a step beyond the last that counts.
+        # Rounding must not add a step without influence.
         return np.asarray(np.argmax(within >= min(share, 1.0 - 1e-9), axis=1) + 1)
 
     def frame(self) -> Any:
@@ -109,7 +109,7 @@ class Sensitivity:
         """
         import pandas as pd
 
-        parts = []
+        tables = []
         for future in (False, True) if self.future is not None else (False,):
             values, names = self._side(future)
             squares = np.sqrt(np.square(values).mean(axis=0))  # [H, D, steps, features]
@@ -119,8 +119,8 @@ class Sensitivity:
                 [range(1, horizon + 1), self.targets, range(first, first + steps), names],
                 names=["step", "target", "input_step", "feature"],
             )
-            parts.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
-        return pd.concat(parts, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
+            tables.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
+        return pd.concat(tables, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
 
     def _side(self, future: bool) -> tuple[Array, tuple[str, ...]]:
         if not future:
@@ -151,20 +151,20 @@ def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
 
 
 def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_step: bool = False) -> Any:
-    """Return how the forecast changes without each unit of the encoder's last state.
+    """Return the change of the forecast without each unit of the encoder's last state.
 
-    A removed unit has the same value in each window: its mean over all windows. An LSTM's output and cell are
-    removed together. The outputs that attention reads stay.
+    A removed unit has the same value in each window: its mean over all windows. An LSTM's output and cell are removed
+    together. The outputs that attention reads do not change.
 
     Args:
         model_inputs: The windows.
         horizon: Steps to forecast; `None` is that of the inputs.
-        by_step: Whether to give each step of the forecast a row of its own.
+        by_step: Whether to return a row for each step of the forecast.
 
     Returns:
-        A pandas frame, a row a layer and unit, with `by_step` a row a `step` too: the `change` of the forecast, root
-        mean square in the network's units; and where the truth is known the mean squared error with all units, `mse`,
-        and without this one, `mse_without`.
+        A pandas frame with a row for each layer and unit, with `by_step` also for each `step`: the `change` of the
+        forecast, root mean square in the network's units; and, if the truth is known, the mean squared error with all
+        units, `mse`, and without this one, `mse_without`.
 
     Example:
         >>> table = remove_units(model_inputs)
@@ -179,8 +179,8 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
     truth = None if model_inputs.truth is None or model_inputs.truth.shape[1] != steps else model_inputs.truth
     axes, step = ((0, 2), {"step": np.arange(1, steps + 1)}) if by_step else ((0, 1, 2), {})
     tables = []
-    for layer, parts in enumerate(states.layers):
-        for unit in range(parts[0].shape[1]):
+    for layer, layer_states in enumerate(states.layers):
+        for unit in range(layer_states[0].shape[1]):
             without = engine.decode(_without(states, layer, unit), steps, future)
             columns = {"change": np.sqrt(np.square(without - full).mean(axis=axes))}
             if truth is not None:
@@ -193,8 +193,8 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
 
 def _without(states: States, layer: int, unit: int) -> States:
     changed = []
-    for submodule in states.layers[layer]:
-        values = np.array(submodule)
+    for state in states.layers[layer]:
+        values = np.array(state)
         values[:, unit] = values[:, unit].mean()
         changed.append(values)
     layers = list(states.layers)

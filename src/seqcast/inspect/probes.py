@@ -1,4 +1,4 @@
-"""Probes: small models that predict a property of the window from the state alone."""
+"""Probes: small models that predict properties of windows from states."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
 PROBES = ("linear", "small network")
-# Strength of the linear probe's ridge, and the width of the other's only layer.
+# Strengths of the linear probe's ridge, and the width of the small network's only layer.
 _ALPHAS = np.logspace(-4, 4, 9)
 _WIDTH = 32
 
 
 def circular(angle: Any) -> Array:
-    """Return an angle as its sine and cosine, `[N, 2]`, so that its end meets its beginning.
+    """Return an angle as its sine and cosine, `[N, 2]`, which make a full turn equal to 0.
 
     Args:
         angle: Angles in radians, `[N]`.
@@ -43,26 +43,25 @@ def probe(
     groups: Any = None,
     seed: int = 0,
 ) -> Any:
-    """Return how well properties of windows can be predicted from their states.
+    """Return the R² with which probes predict properties of windows from their states.
 
-    A linear probe is ridge regression whose strength is chosen within each training fold, the other a network with one
-    layer of 32 units that stops early. The score is the R² of forecasts of windows that the probe was not fitted on.
-    The control fits the same probe to permuted values: its score is chance, so only the difference to it is due
-    to the states.
+    A linear probe is a ridge regression whose strength is chosen within each training fold; a small network has one
+    layer of 32 units and stops early. The R² is that of predictions for windows that the probe was not fitted on. The
+    control fits the same probe to permuted values: its R² is chance, so only the difference is due to the states.
 
     Args:
-        values: States, `[N, width]`, as `states` returns them, or anything else that may hold the property.
-        properties: Numbers by name, `[N]`, or several that belong together, `[N, q]`, such as `circular` returns.
-        probes: Some of `linear` and `small network`.
+        values: States, `[N, width]`, from `states`, or other values from which to predict.
+        properties: Numbers by name, `[N]`, or several numbers of a property, `[N, q]`, such as from `circular`.
+        probes: Any of `linear` and `small network`.
         folds: Folds of the cross-validation.
-        permutations: How often the control is fitted.
-        groups: For each window what it belongs to, such as its series, `[N]`: windows of a group are never on both
-            sides. `None` divides at random.
-        seed: Seed of everything random.
+        permutations: Number of controls.
+        groups: The group of each window, such as its series, `[N]`: a group is never in both training and test fold.
+            `None` divides at random.
+        seed: Seed of folds, permutations and probes.
 
     Returns:
-        A pandas frame with a row a property and probe: `r2`, its smallest and largest over the folds, `r2_low` and
-        `r2_high`, and that of the control, `r2_permuted`.
+        A pandas frame with a row for each property and probe: `r2`, its smallest and largest values over the folds,
+        `r2_low` and `r2_high`, and that of the control, `r2_permuted`.
 
     Raises:
         DataError: Arrays do not fit together, or a value is not finite.
@@ -99,14 +98,14 @@ def probe(
 
 
 def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
-    """Return how well each unit alone predicts each property: the R² of a straight line.
+    """Return the R² of a straight line from each unit to each property.
 
     Args:
         values: States, `[N, width]`.
         properties: As for `probe`.
 
     Returns:
-        A pandas frame, a row a property and a column a unit, from 1.
+        A pandas frame with a row for each property and a column for each unit, from 1.
 
     Example:
         >>> x = np.arange(5.0)
@@ -142,7 +141,7 @@ def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
 
 
 def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[float, list[float]]:
-    """Return the R² over all windows, each predicted by a probe that was not fitted on it, and that of each fold."""
+    """Return the R² of predictions for windows that the probe was not fitted on, over all windows and by fold."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import RidgeCV
@@ -159,7 +158,7 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
     scaled = make_pipeline(StandardScaler(), model)
     whole = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
     with warnings.catch_warnings():
-        # So many passes are enough for a probe, whether or not the last still gained.
+        # These passes are enough for a probe, also if the last one still improved it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         predicted = cross_val_predict(whole, x, y if y.shape[1] > 1 else y[:, 0], cv=divided).reshape(y.shape)
     return float(r2_score(y, predicted)), [float(r2_score(y[fold], predicted[fold])) for _, fold in divided]

@@ -1,4 +1,4 @@
-"""The state space: states and gates of encoder and decoder, token by token, principal components, nearest windows."""
+"""The state space of a network: states and gates by token, principal components, and nearest windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def states(model_inputs: ModelInputs, layer: int | None = None) -> Array:
 
     Args:
         model_inputs: The windows.
-        layer: One layer, from 1; `None` puts all side by side. An LSTM's layer has its output and then its cell.
+        layer: A layer, from 1; `None` joins all. An LSTM's layer has its output, then its cell.
 
     Example:
         >>> states(model_inputs).shape, states(model_inputs, layer=2).shape
@@ -68,11 +68,11 @@ class Trajectories:
     """States and gates of every layer, token by token.
 
     Args:
-        layers: For `encoder` and `decoder` the record of each layer: its `states`, `[N, tokens, n]` each (an LSTM has
+        layers: For `encoder` and `decoder`, the trace of each layer: its `states`, `[N, tokens, n]` each (an LSTM has
             its output and its cell), and its `gates` by name.
         labels: Labels of the windows.
         segment: Steps of a token.
-        valid: Which tokens of the past count, `[N, tokens]`; `None` when all do.
+        valid: Whether a token of the past counts, `[N, tokens]`; `None` if all do.
     """
 
     layers: dict[str, tuple[dict[str, Any], ...]]
@@ -81,7 +81,7 @@ class Trajectories:
     valid: Array | None = None
 
     def states(self, submodule: str, layer: int) -> Array:
-        """Return a layer's states after each token, `[N, tokens, n]`; an LSTM's output and its cell side by side.
+        """Return a layer's states after each token, `[N, tokens, n]`; an LSTM's output and cell are joined.
 
         Args:
             submodule: `encoder` or `decoder`.
@@ -92,8 +92,8 @@ class Trajectories:
     def gates(self, submodule: str, layer: int) -> dict[str, Array]:
         """Return the values of a layer's gates at each token by name, `[N, tokens, n]`.
 
-        A GRU has `update` (how much stays), `reset` and `candidate`; an LSTM `input`, `forget` (how much stays),
-        `candidate` and `output`; a simple recurrent layer its `candidate` alone, which is its state.
+        A GRU has `update` (which keeps the state), `reset` and `candidate`; an LSTM `input`, `forget` (which keeps the
+        state), `candidate` and `output`; a simple recurrent layer only its `candidate`, which is its state.
 
         Args:
             submodule: `encoder` or `decoder`.
@@ -119,8 +119,8 @@ class Trajectories:
             layer: The layer, from 1.
 
         Returns:
-            A frame with a row a window and token: the window's labels, `step` (the token's last one, up to 0 in the
-            past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
+            A frame with a row for each window and token: the window's labels, `step` (the token's last one, up to 0 in
+            the past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
         """
         values, steps = self.states(submodule, layer), self.tokens(submodule)
         valid = self.valid if submodule == "encoder" else None
@@ -147,22 +147,22 @@ _KEEPING = {cell.keeping_gate for cell in CELLS.values() if cell.keeping_gate is
 def gate_statistics(trajectories: Trajectories) -> Any:
     r"""Return statistics of each unit's gates over all windows and tokens.
 
-    The value of a gated unit shrinks at every token by the factor of its keeping gate, `update` of a GRU and `forget`
-    of an LSTM. The memory is the number of tokens in which it shrinks to 1/e at the mean rate:
+    At every token, the value of a gated unit is multiplied with its keeping gate, `update` of a GRU or `forget` of an
+    LSTM. The memory is the number of tokens in which the value falls to 1/e at the mean rate:
 
     .. math::
         τ = -1 / \overline{\log z}
 
-    It is how long a unit can hold a value without reading it again. The memory of the whole network, which also passes
-    values from unit to unit, is measured by `Sensitivity.memory_length`.
+    It is the time for which a unit can store a value without reading it again. `Sensitivity.memory_length` measures the
+    memory of the whole network, which also passes values from unit to unit.
 
     Args:
         trajectories: The trajectories.
 
     Returns:
-        A pandas frame with a row a submodule, layer, gate and unit: the gate's `mean`, the shares of values below 0.1
-        (`shut`) and above 0.9 (`open`); and for keeping gates the `memory` in tokens. A candidate, which is no gate
-        but what the unit would become, has its mean only.
+        A pandas frame with a row for each submodule, layer, gate and unit: the gate's `mean`, the fractions of values
+        below 0.1 (`shut`) and above 0.9 (`open`); and for keeping gates the `memory` in tokens. A candidate, the new
+        value of a unit rather than a gate, has only its mean.
 
     Example:
         >>> from seqcast.inspect import trajectories
@@ -205,9 +205,9 @@ class Components:
     """Principal components of states.
 
     Args:
-        points: Where each window lies, `[N, count]`.
+        points: Coordinates of each window, `[N, count]`.
         directions: The directions, `[count, width]`, of length 1.
-        explained: Share of the variance that lies in each, `[count]`.
+        explained: Fraction of the variance along each direction, `[count]`.
         loc: The mean state, `[width]`.
     """
 
@@ -226,10 +226,10 @@ class Components:
 
 
 def principal_components(values: Array, count: int = 2) -> Components:
-    """Return the principal components of states: the directions in which they differ most.
+    """Return the principal components of states: the directions of their largest variance.
 
     Args:
-        values: States, `[N, width]`, as `states` returns them.
+        values: States, `[N, width]`, from `states`.
         count: Number of directions.
 
     Returns:
@@ -249,7 +249,7 @@ def principal_components(values: Array, count: int = 2) -> Components:
     if check_int("count", count) > min(values.shape):
         expected, hint = (
             f"at least {count} windows and {count} units",
-            "Ask for fewer directions, or give more windows.",
+            "Choose fewer directions, or give more windows.",
         )
         raise DataError("values", expected=expected, received=f"shape {values.shape}", hint=hint)
     pca = PCA(count, svd_solver="full").fit(values)
@@ -263,16 +263,16 @@ def principal_components(values: Array, count: int = 2) -> Components:
 def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
     """Return the nearest neighbours of windows in the space of states.
 
-    Each unit counts in its own standard deviations over all windows.
+    Each unit is divided by its standard deviation over all windows.
 
     Args:
         model_inputs: The windows.
-        k: Neighbours of each.
-        query: Which windows to find neighbours of, a slice, indices or a mask; `None` is all.
-        layer: One layer of the encoder, from 1; `None` is all.
+        k: Number of neighbours of each window.
+        query: The windows to find neighbours of, a slice, indices or a mask; `None` is all.
+        layer: A layer of the encoder, from 1; `None` is all.
 
     Returns:
-        A frame with `k` rows a window, nearest first: the window's labels, those of the neighbour, called `near_…`,
+        A frame with `k` rows for each window, nearest first: the labels of the window and of the neighbour (`near_…`),
         `rank` from 1, and the `distance`: the root mean square over units, in standard deviations.
 
     Raises:
@@ -286,13 +286,13 @@ def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: 
 
     if check_int("k", k) >= len(model_inputs):
         expected, received = f"more than {k} windows", str(len(model_inputs))
-        raise DataError("model_inputs", expected=expected, received=received, hint="Ask for fewer neighbours.")
+        raise DataError("model_inputs", expected=expected, received=received, hint="Choose fewer neighbours.")
     values = states(model_inputs, layer).astype(np.float64)
     deviation = values.std(axis=0)
     values = values / np.where(deviation > 0, deviation, 1.0) / np.sqrt(values.shape[1])
     queried = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
     all_distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
-    # A window is its own neighbour; of several that are equal it may not be the first.
+    # A window is its own neighbour; among equal windows it may not be the first.
     itself = places == queried[:, None]
     itself[~itself.any(axis=1), -1] = True
     neighbours, distances = places[~itself], all_distances[~itself]

@@ -1,7 +1,7 @@
 """Attention of the decoder's outputs over the encoder's outputs.
 
 The decoder's output is the query. The context is joined with it and mapped back to its width (Luong et al. 2015,
-arXiv:1508.04025, equation 5), so the decoder itself does not wait for attention and runs as one loop.
+arXiv:1508.04025, equation 5), so the decoder does not wait for attention and runs as one loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_SCORE = -1e9
 
 
 class Attention(keras.layers.Layer):
-    """What the scores have in common: softmax over valid steps, weighted sum, joining with the query.
+    """The base of all attentions: softmax over valid steps, weighted sum, join with the query.
 
     Args:
         query_width: Width of the decoder's output, `n`.
@@ -26,7 +26,7 @@ class Attention(keras.layers.Layer):
         heads: Number of heads, for `multi_head`.
         regularizer: Keras regularisers; `kernel` and `bias` are used.
         seed: Seed of the initial weights.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Attention(keras.layers.Layer):
         """Create the weights.
 
         Args:
-            input_shape: Keras's; sizes are known without it.
+            input_shape: Not read; all sizes are known.
         """
         self.build_score()
         self.join = self._dense(self.context_width + self.query_width, self.query_width, "join", activation="tanh")
@@ -102,12 +102,12 @@ class Attention(keras.layers.Layer):
 
         Args:
             query: Decoder outputs, `[B, H, n]`.
-            prepared: What `prepare` returned.
-            valid: Which steps of the memory count, `[B, T]`.
+            prepared: The result of `prepare`.
+            valid: Whether a step of the memory counts, `[B, T]`.
 
         Returns:
             The decoder outputs with their context, `[B, H, n]`, and the weights, `[B, H, T]`, which sum to 1 over
-            valid steps (for several heads their mean).
+            valid steps (the mean of several heads).
         """
         keys, values = prepared
         scores = self.scores(query, keys)

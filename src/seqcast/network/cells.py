@@ -1,9 +1,9 @@
-"""Recurrent cells: one step, with the weights and the arithmetic of Keras's own layers.
+"""Recurrent cells: GRU, LSTM and simple RNN, with the weights and the arithmetic of Keras's own layers.
 
-A cell computes a step and knows nothing of time; `RecurrentStack` owns time. Weights have the names, shapes and order
-of gates of `keras.layers.GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, so that they can be exchanged. Products are
-taken gate by gate with matrices that were cut once outside the loop: slicing the result of one large product inside
-it is several times slower on a CPU.
+A cell computes one step; `RecurrentStack` loops over time. Weights have the names, shapes and order of gates of
+`keras.layers.GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, so that they can be exchanged. Each gate has its own
+product, with matrices that are cut once outside the loop: slicing the result of one large product inside it is several
+times slower on a CPU.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from seqcast.runtime import Tensor, keras, ops
 
 
 class Cell(keras.layers.Layer):
-    """A recurrent cell; subclasses say which gates and how many states it has and how a step goes.
+    """A recurrent cell; subclasses define its gates, its states and its step.
 
     Args:
         units: Width of the cell, `n`.
-        features: Width of its input, `f`; 0 is a cell without input, which owns no input kernel.
+        features: Width of its input, `f`; 0 is a cell without input and without input kernel.
         regularizer: Keras regularisers for `kernel`, `recurrent` and `bias`.
         seed: Seed of the initial weights.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
     """
 
     gate_names: ClassVar[tuple[str, ...]]  # in the order of Keras's weights
-    keeping_gate: ClassVar[str | None] = None  # the one that says how much of the state stays
+    keeping_gate: ClassVar[str | None] = None  # the gate that keeps the state
     state_count: ClassVar[int] = 1
-    reads_state: ClassVar[bool] = True  # else the gates depend on the input alone, and there is no recurrent kernel
+    reads_state: ClassVar[bool] = True  # otherwise gates depend on the input alone, without a recurrent kernel
 
     def __init__(
         self, units: int, features: int, *, regularizer: Mapping[str, Any] | None = None, seed: int = 0, **options: Any
@@ -46,7 +46,7 @@ class Cell(keras.layers.Layer):
         """Create the weights.
 
         Args:
-            input_shape: Keras's; sizes are known without it.
+            input_shape: Not read; all sizes are known.
         """
         kernel_seed, recurrent_seed = child_seeds(self.seed, 2)
         width = self.gates * self.units
@@ -91,11 +91,11 @@ class Cell(keras.layers.Layer):
         return ops.convert_to_tensor(np.zeros(shape), dtype=dtype)
 
     def biases(self) -> tuple[Tensor, ...]:
-        """Return the bias on the input's side and, where there is one, that on the state's, `[gates * n]` each."""
+        """Return the bias of the input and, if the cell has one, that of the state, `[gates * n]` each."""
         return (self.computed(self.bias),)
 
     def computed(self, weight: Any) -> Tensor:
-        """Return a weight in the type of the computation; under a mixed policy the variable has another.
+        """Return a weight in the type of the computation, which a mixed policy separates from that of the variable.
 
         Args:
             weight: The variable.
@@ -103,14 +103,14 @@ class Cell(keras.layers.Layer):
         return ops.convert_to_tensor(weight, dtype=self.compute_dtype)
 
     def project(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
-        """Return each gate's share of the input, `x W + b`.
+        """Return the contribution of the input to each gate, `x W + b`.
 
         Args:
-            inputs: Inputs, `[..., f_k]`, whose features would be joined; their other axes may broadcast. `None` is no
+            inputs: Inputs, `[..., f_k]`, as if their features were joined; their other axes may broadcast. `None` is no
                 input.
 
         Returns:
-            One `[..., n]` a gate; only the bias, `[n]`, without input.
+            `[..., n]` for each gate; only the bias, `[n]`, without input.
         """
         gates = ops.split(self.biases()[0], self.gates, axis=-1)
         first = 0
@@ -118,13 +118,13 @@ class Cell(keras.layers.Layer):
             if x is None:
                 continue
             rows = self.computed(self.kernel)[first : first + x.shape[-1]]
-            shares = (ops.matmul(x, kernel) for kernel in ops.split(rows, self.gates, axis=-1))
-            gates = [share + gate for share, gate in zip(shares, gates, strict=True)]
+            products = (ops.matmul(x, kernel) for kernel in ops.split(rows, self.gates, axis=-1))
+            gates = [product + gate for product, gate in zip(products, gates, strict=True)]
             first += x.shape[-1]
         return tuple(gates)
 
     def recurrent(self) -> tuple[Tensor, ...]:
-        """Return what a step needs of the recurrent weights, cut gate by gate; nothing where there are none."""
+        """Return the recurrent weights of a step, one matrix a gate; an empty tuple without recurrent kernel."""
         if self.recurrent_kernel is None:
             return ()
         return tuple(ops.split(self.computed(self.recurrent_kernel), self.gates, axis=-1))
@@ -135,9 +135,9 @@ class Cell(keras.layers.Layer):
         """Advance one step.
 
         Args:
-            projected: What `project` returned for this step, one `[B, n]` a gate.
+            projected: The result of `project` for this step, `[B, n]` for each gate.
             states: The states before, `[B, n]` each; the first is the output.
-            recurrent: What `recurrent` returned.
+            recurrent: The result of `recurrent`.
 
         Returns:
             The states after.
@@ -150,9 +150,9 @@ class Cell(keras.layers.Layer):
         """Return the values of the gates at a step, `[B, n]` each, in the order of `gate_names`.
 
         Args:
-            projected: What `project` returned for this step, one `[B, n]` a gate.
+            projected: The result of `project` for this step, `[B, n]` for each gate.
             states: The states before, `[B, n]` each; the first is the output.
-            recurrent: What `recurrent` returned.
+            recurrent: The result of `recurrent`.
         """
         raise NotImplementedError
 
@@ -160,7 +160,7 @@ class Cell(keras.layers.Layer):
         """Return the states after a step whose gates are known.
 
         Args:
-            gates: What `gate_values` returned.
+            gates: The result of `gate_values`.
             states: The states before, `[B, n]` each.
         """
         raise NotImplementedError
@@ -200,9 +200,9 @@ class GRUCell(Cell):
         """Return `z`, `r` and `g`.
 
         Args:
-            projected: Each gate's share of the input, `[B, n]`.
+            projected: Contribution of the input to each gate, `[B, n]`.
             states: The states before, `[B, n]` each.
-            recurrent: What `recurrent` returned.
+            recurrent: The result of `recurrent`.
         """
         x_z, x_r, x_g = projected
         u_z, u_r, u_g, c_z, c_r, c_g = recurrent
@@ -216,7 +216,7 @@ class GRUCell(Cell):
         """Return `h'`.
 
         Args:
-            gates: What `gate_values` returned.
+            gates: The result of `gate_values`.
             states: The states before, `[B, n]` each.
         """
         z, _, g = gates
@@ -254,9 +254,9 @@ class LSTMCell(Cell):
         """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`.
 
         Args:
-            projected: Each gate's share of the input, `[B, n]`.
+            projected: Contribution of the input to each gate, `[B, n]`.
             states: The states before, `[B, n]` each.
-            recurrent: What `recurrent` returned.
+            recurrent: The result of `recurrent`.
         """
         i, f, g, o = (x + ops.matmul(states[0], u) for x, u in zip(projected, recurrent, strict=True))
         return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
@@ -265,7 +265,7 @@ class LSTMCell(Cell):
         """Return `h'` and `c'`.
 
         Args:
-            gates: What `gate_values` returned.
+            gates: The result of `gate_values`.
             states: The states before, `[B, n]` each.
         """
         i, f, g, o = gates
@@ -284,12 +284,12 @@ class SimpleRNNCell(Cell):
     def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return `h'`, which is all that there is.
+        """Return `h'`, the only value.
 
         Args:
-            projected: Each gate's share of the input, `[B, n]`.
+            projected: Contribution of the input to each gate, `[B, n]`.
             states: The states before, `[B, n]` each.
-            recurrent: What `recurrent` returned.
+            recurrent: The result of `recurrent`.
         """
         return (ops.tanh(projected[0] + ops.matmul(states[0], recurrent[0])),)
 
@@ -297,7 +297,7 @@ class SimpleRNNCell(Cell):
         """Return `h'`.
 
         Args:
-            gates: What `gate_values` returned.
+            gates: The result of `gate_values`.
             states: The states before, `[B, n]` each.
         """
         return gates

@@ -1,4 +1,4 @@
-"""What a decoder writes tokens from: known inputs, the season, and in training the true values before each token."""
+"""Inputs of a decoder: known inputs, the season, and in training the true values before each token."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from seqcast.specs import NetworkSpec
 
 @dataclass(frozen=True)
 class DecodeInputs:
-    """What a decoder writes tokens from, other than its own outputs.
+    """The inputs of a decoder other than its own outputs.
 
     Args:
         carry: The arrays of `States`, with the decoder's own initial states.
         tokens: Number of tokens.
-        positions: What distinguishes the tokens, the same for all rows, `[1, tokens, p]`.
+        positions: Learned vectors that distinguish the tokens, the same for all rows, `[1, tokens, p]`.
         future: The known future of each token, `[B, tokens, f]`.
-        season: What outputs are added to, normalised, `[B, tokens, s · D]`.
-        truth: The true token before each, normalised, `[B, tokens, s · D]`, under teacher forcing.
-        teacher_mask: Which tokens of which examples read it, `[tokens, B, 1]`, where not all do.
-        training: Whether dropout is at work.
+        season: The season that outputs are added to, normalised, `[B, tokens, s · D]`.
+        truth: The true token before each token, normalised, `[B, tokens, s · D]`, under teacher forcing.
+        teacher_mask: Whether a token of an example reads the truth, `[tokens, B, 1]`; `None` if all do.
+        training: Whether dropout is on.
     """
 
     carry: dict[str, Any]
@@ -38,24 +38,24 @@ class DecodeInputs:
 
     @property
     def known(self) -> Tensor | None:
-        """What tokens read that does not depend on outputs, `[B, tokens, p + f]`."""
+        """The inputs of tokens that do not depend on outputs, `[B, tokens, p + f]`."""
         positions = self.positions
         if positions is not None:
             positions = ops.broadcast_to(positions, (row_count(self.carry), *positions.shape[1:]))
         return joined([positions, self.future])
 
     def by_token(self) -> dict[str, Tensor]:
-        """Return what there is of known inputs, season, truth and teacher mask, first axis the tokens, for a loop."""
+        """Return the known inputs, season, truth and teacher mask that exist, first axis the tokens, for a loop."""
         by_row = (("known", self.known), ("season", self.season), ("truth", self.truth))
         by_token = {name: ops.swapaxes(values, 0, 1) for name, values in by_row if values is not None}
         return by_token if self.teacher_mask is None else {**by_token, "teacher_mask": self.teacher_mask}
 
 
 def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | None:
-    """Return what the outputs of tokens are added to, the last season repeated, `[B, tokens, s · D]`, or `None`.
+    """Return the last season repeated, to which outputs are added, `[B, tokens, s · D]`, or `None`.
 
     Args:
-        carry: What may hold the targets' values in the last season, oldest first, `[B, m, D]`.
+        carry: The arrays of `States`; `season`, if present, has the last season, oldest step first, `[B, m, D]`.
         tokens: Number of tokens.
         segment: Steps of a token, `s`.
 
@@ -81,14 +81,16 @@ def previous_tokens(
     segment: int,
     normalise: Callable[[Tensor, dict[str, Any]], Tensor],
 ) -> Tensor:
-    """Return the true token before each, normalised, `[B, tokens, s · D]`: the last one of the past, then the target's.
+    """Return the true token before each token, normalised, `[B, tokens, s · D]`.
+
+    The first one is the last token of the past; the others are the target's.
 
     Args:
         target: True values, `[B, H, D]`.
-        carry: What holds the last values of the past.
+        carry: The arrays of `States`, with the last values of the past.
         horizon: Number of steps, `H`.
         segment: Steps of a token, `s`.
-        normalise: Takes from values, `[B, n, D]`, what the normaliser takes.
+        normalise: Normalises values, `[B, n, D]`.
 
     Raises:
         DataError: There is no target.
@@ -106,8 +108,8 @@ def token_statistics(carry: dict[str, Any], width: int, targets: int, *, steps: 
     """Return the normaliser's loc and scale for tokens, `[B, width]` each, or `[B, 1, width]` for steps.
 
     Args:
-        carry: What holds the statistics of the targets.
-        width: Numbers of a token: its steps lie one after the other.
+        carry: The arrays of `States`, with the statistics of the targets.
+        width: Width of a token, `s · D`.
         targets: Target dimensions, `D`.
         steps: Whether the values have an axis of steps.
     """
@@ -118,7 +120,7 @@ def token_statistics(carry: dict[str, Any], width: int, targets: int, *, steps: 
 
 
 def check_future(future: Tensor | None, horizon: int, features: int) -> None:
-    """Refuse known-future inputs that do not cover the horizon, or of another number of features.
+    """Refuse known-future inputs with another number of steps or features.
 
     Args:
         future: Known-future inputs, `[B, H, F']`.
@@ -138,18 +140,17 @@ def check_future(future: Tensor | None, horizon: int, features: int) -> None:
 
 
 def check_endless(network: NetworkSpec) -> None:
-    """Refuse to write token after token where tokens have an end.
+    """Refuse a decoder whose number of tokens is limited.
 
     Args:
-        network: The network's boxes.
+        network: Options of the network.
     """
     if network.decoder_input == "position":
         raise SpecError(
             "decoder_model",
-            expected="a decoder that goes on without end",
+            expected="a decoder without a limit of tokens",
             received=f"decoder_input={network.decoder_input!r}",
-            hint="There are as many positions as tokens of the trained horizon; `predict` and `decode` go on block "
-            "by block.",
+            hint="Only the trained horizon has positions; `predict` and `decode` go on block by block.",
         )
 
 
@@ -163,7 +164,7 @@ def row_count(carry: dict[str, Any]) -> Any:
 
 
 def joined(values: list[Tensor | None]) -> Tensor | None:
-    """Join what is there along the last axis; `None` if nothing is.
+    """Join the tensors that are not `None` along the last axis; `None` if all are.
 
     Args:
         values: Tensors that differ in their last axis, or `None`.
@@ -182,13 +183,13 @@ SAMPLING_SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
 def teacher_probability(schedule: str, step: Tensor, steps: int) -> Tensor:
     r"""Return the probability that the decoder reads the true previous value.
 
-    With the share `u = step / steps` of the schedule that is over: `linear` is `1 - u`, `exponential` is `0.01^u`,
+    With the fraction `u = step / steps` of the schedule that is over: `linear` is `1 - u`, `exponential` is `0.01^u`,
     `inverse_sigmoid` is `σ(6 - 12 u)`; all are 0 from `u = 1` on.
 
     Args:
         schedule: Name of the schedule.
         step: Training steps done.
-        steps: Training steps until only own values are left.
+        steps: Training steps after which the decoder reads only its own outputs.
 
     Returns:
         The probability, a scalar.

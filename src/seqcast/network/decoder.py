@@ -1,7 +1,7 @@
-"""The decoder writes the future out of the states: its layers, and the loops over its tokens.
+"""The decoder, which writes the forecast from the states: its layers, and the loops over its tokens.
 
-There is a loop for each way of writing: all tokens in one step, in sequence, one by one with feedback, or path by path.
-Masks and random numbers are drawn outside of the loops: inside a compiled loop a random generator cannot advance.
+There are four loops: all tokens in one step, in sequence, one by one with feedback, and along sample paths. Masks and
+random numbers are drawn outside of the loops: a random generator cannot advance inside a compiled loop.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Written = tuple[Tensor, Tensor | None]
 class Decoder(SpecLayer):
     """Bridge, recurrent stack, attention and head.
 
-    `unroll` writes a whole forecast; calling the layer writes one token, for loops of one's own.
+    `unroll` writes a whole forecast; a call of the layer writes one token.
 
     Args:
         window: Sizes of a window.
-        network: The network's boxes.
+        network: Options of the network.
         encoder_widths: Width of each state of each encoder layer.
         seed: Seed of initial weights, masks and sampling.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Decoder(SpecLayer):
         )
 
     def _new_gate(self, written: int) -> Any:
-        """Return what says how much of the season is added, between 0 and 1 for each number of a token.
+        """Return the gate of the season, between 0 and 1 for each value of a token.
 
         It is open at first, since most seasons go on.
         """
@@ -136,7 +136,7 @@ class Decoder(SpecLayer):
         return {**super().get_config(), "encoder_widths": [list(widths) for widths in self.encoder_widths]}
 
     def start(self, states: dict[str, Any]) -> dict[str, Any]:
-        """Return what a step needs: the encoder's states, carried over the bridge.
+        """Return the decoder's initial carry: the encoder's states after the bridge.
 
         Args:
             states: The arrays of `States`.
@@ -153,15 +153,15 @@ class Decoder(SpecLayer):
         """Write one token.
 
         Args:
-            carry: What `start`, or the call before, returned.
+            carry: The result of `start` or of the call before.
             future: Known-future inputs of the token, `[B, F']`, or `[B, s, F']` with segments of `s > 1` steps.
 
         Returns:
             The forecast of the token, `[B, D]` or `[B, s, D]`, or its parameters, with a last axis `P`, in the data's
-            units, and what the next one needs.
+            units; and the carry of the next token.
 
         Raises:
-            SpecError: The decoder reads positions, so that its tokens have an end.
+            SpecError: The decoder reads positions, which limit its tokens.
         """
         check_endless(self.network)
         segment = self.network.segment
@@ -192,12 +192,12 @@ class Decoder(SpecLayer):
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
             target: True values, `[B, H, D]`; read in training only, under teacher forcing.
-            training: Whether dropout and teacher forcing are at work.
+            training: Whether dropout and teacher forcing are on.
 
         Returns:
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights over the tokens of
-            the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here;
-            `paths` lets it read draws.
+            the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here,
+            and draws in `paths`.
         """
         decode_inputs = self.decode_inputs(states, horizon, future, target, training)
         if self.network.decoding == "parallel":
@@ -217,16 +217,15 @@ class Decoder(SpecLayer):
     ) -> Tensor:
         """Draw sample paths.
 
-        A decoder that reads its own outputs reads each path's own draws, token by token. The steps of a token, and all
-        steps of a decoder that reads none, are drawn independently: each has the right distribution, but not their
-        dependence.
+        A decoder that reads its own outputs reads the draws of each path, token by token. The steps of a token, and all
+        steps of another decoder, are drawn independently: each step has the right distribution, but their dependence is
+        lost.
 
         Args:
             states: The arrays of `States`.
             horizon: Number of steps, `H`.
             paths: Number of paths.
-            noise: What the head's `noise` made of uniform numbers, for whole tokens,
-                `[tokens · s, B or 1, paths, D, k]`.
+            noise: The result of the head's `noise`, for whole tokens, `[tokens · s, B or 1, paths, D, k]`.
             future: Known-future inputs, `[B, H, F']`.
 
         Returns:
@@ -237,7 +236,7 @@ class Decoder(SpecLayer):
             return drawn[:, :, :horizon]
         parameters, _ = self.unroll(states, horizon=horizon, future=future, training=False)
         at_steps = {"noise": noise[:horizon], "parameters": ops.expand_dims(ops.swapaxes(parameters, 0, 1), 2)}
-        # Step by step as well, so that the proposals of all steps never fill the memory at once.
+        # Step by step, so that the proposals of all steps are never in memory at once.
         _, drawn = scan(lambda none, at: (none, self.head.draw(at["parameters"], at["noise"])), ops.zeros(()), at_steps)
         return ops.transpose(drawn, (1, 2, 0, 3))
 
@@ -249,14 +248,14 @@ class Decoder(SpecLayer):
         target: Tensor | None = None,
         training: bool | None = None,
     ) -> DecodeInputs:
-        """Return what a horizon is written from.
+        """Return the inputs from which a horizon is written.
 
         Args:
             states: The arrays of `States`.
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
             target: True values, `[B, H, D]`, for teacher forcing.
-            training: Whether dropout and teacher forcing are at work.
+            training: Whether dropout and teacher forcing are on.
         """
         check_future(future, horizon, self.window.future)
         segment, carry = self.network.segment, self.start(states)
@@ -276,7 +275,7 @@ class Decoder(SpecLayer):
         return ops.expand_dims(ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens], 0)
 
     def _teacher_mask(self, carry: dict[str, Any], tokens: int) -> Tensor:
-        """Draw which tokens of which examples read the truth, `[tokens, B, 1]`, and count the training step."""
+        """Draw the tokens that read the truth, `[tokens, B, 1]`, and count the training step."""
         probability = teacher_probability(
             self.network.sampling_schedule, self.teacher_steps, self.network.sampling_steps or 1
         )
@@ -304,10 +303,10 @@ class Decoder(SpecLayer):
 
         Args:
             outputs: The stack's outputs, `[B, tokens, n]`.
-            carry: What holds the attention's mask.
-            prepared: What `prepared` returned.
-            mask: What `output_mask` returned.
-            season: What the forecast is added to, `[B, tokens, s · D]`.
+            carry: The arrays of `States`, with the attention's mask.
+            prepared: The result of `prepared`.
+            mask: The result of `output_mask`.
+            season: The season that the forecast is added to, `[B, tokens, s · D]`.
 
         Returns:
             The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights or `None`.
@@ -323,11 +322,11 @@ class Decoder(SpecLayer):
         return (forecast if season is None else self.head.shifted(forecast, season)), weights
 
     def output_mask(self, carry: dict[str, Any], training: bool | None) -> Tensor | None:
-        """Draw what the stack's outputs are multiplied with, `[B, 1, n]`; `None` where nothing is dropped.
+        """Draw the dropout mask of the stack's outputs, `[B, 1, n]`; `None` without dropout.
 
         Args:
             carry: The arrays of `States`.
-            training: Whether dropout is at work.
+            training: Whether dropout is on.
         """
         if not training or self.mask_seed is None:
             return None
@@ -338,8 +337,8 @@ class Decoder(SpecLayer):
         """Return a forecast in the data's units.
 
         Args:
-            forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with an axis more; `D` may be that of a token.
-            carry: What holds the normaliser's statistics.
+            forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with one more axis; `D` may be `s · D`.
+            carry: The arrays of `States`, with the normaliser's statistics.
         """
         if "loc" not in carry:
             return forecast
@@ -352,8 +351,8 @@ class Decoder(SpecLayer):
         """Return values of the targets in normalised units.
 
         Args:
-            values: The values, `[B, n, D]`; `D` may be that of a token.
-            carry: What holds the normaliser's statistics.
+            values: The values, `[B, n, D]`; `D` may be `s · D`.
+            carry: The arrays of `States`, with the normaliser's statistics.
         """
         if "loc" not in carry:
             return values
@@ -361,7 +360,7 @@ class Decoder(SpecLayer):
         return (values - loc) / scale
 
     def fed_back(self, forecast: Tensor) -> Tensor:
-        """Return what the next step reads of a normalised forecast.
+        """Return the point of a normalised forecast, which the next step reads.
 
         Args:
             forecast: The forecast, a point or parameters.
@@ -374,7 +373,7 @@ def decode_parallel(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
 
     Args:
         decoder: The decoder.
-        decode_inputs: What it writes from; `positions` are there.
+        decode_inputs: Its inputs, with `positions`.
 
     Returns:
         The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights,
@@ -394,7 +393,7 @@ def decode_sequence(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
 
     Args:
         decoder: The decoder.
-        decode_inputs: What it writes from.
+        decode_inputs: Its inputs.
     """
     outputs, _ = decoder.stack.sequence(
         joined([decode_inputs.truth, decode_inputs.known]),
@@ -406,18 +405,18 @@ def decode_sequence(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
 
 
 def _written(decoder: Decoder, decode_inputs: DecodeInputs, outputs: Tensor) -> Written:
-    """Write all tokens out of the stack's outputs, `[B, tokens, n]`."""
+    """Write all tokens from the stack's outputs, `[B, tokens, n]`."""
     carry = decode_inputs.carry
     mask = decoder.output_mask(carry, decode_inputs.training)
     return decoder.write(outputs, carry, decoder.prepared(carry), mask, decode_inputs.season)
 
 
 def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
-    """Write token after token, each reading the one before; result as for `decode_parallel`.
+    """Write token after token; each reads the one before. Result as for `decode_parallel`.
 
     Args:
         decoder: The decoder.
-        decode_inputs: What it writes from.
+        decode_inputs: Its inputs.
     """
     carry = decode_inputs.carry
     stepper = decoder.stack.stepper(decoder.stack.dropout_masks(row_count(carry), decode_inputs.training))
@@ -445,13 +444,13 @@ def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
 
 
 def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, noise: Tensor) -> Tensor:
-    """Write token after token, each path reading its own draws of the one before.
+    """Write token after token; each path reads its own draw of the token before.
 
     Args:
         decoder: A decoder with a probabilistic head that feeds back.
-        decode_inputs: What it writes from.
+        decode_inputs: Its inputs.
         paths: Number of paths.
-        noise: Numbers that draws are made of, `[tokens · s, B or 1, paths, D, k]`.
+        noise: The result of the head's `noise`, `[tokens · s, B or 1, paths, D, k]`.
 
     Returns:
         The draws, in the data's units, `[B, paths, tokens · s, D]`.
@@ -468,7 +467,7 @@ def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, n
         last, layers = state
         x = joined([last, each_path(at["known"]) if "known" in scanned else None])
         output, after = stepper.step(x, layers)
-        # The paths stand where attention and head have tokens, so that none of them needs a memory of its own.
+        # The paths take the axis of tokens in attention and head, so all paths share one memory.
         outputs = ops.reshape(output, (-1, paths, width))
         season = ops.expand_dims(at["season"], 1) if "season" in scanned else None
         forecast, _ = decoder.write(outputs, carry, prepared, season=season)

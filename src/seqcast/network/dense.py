@@ -14,12 +14,12 @@ LayerStates = Sequence[tuple[Tensor, ...]]
 def dense(
     inputs: int, outputs: int, name: str, *, seed: int, regularizer: Mapping[str, Any] | None = None, **options: Any
 ) -> Any:
-    """Return a dense layer whose weights are there.
+    """Return a dense layer with its weights.
 
     Args:
-        inputs: Width of its input.
-        outputs: Width of its output.
-        name: Its name.
+        inputs: Width of the input.
+        outputs: Width of the output.
+        name: Name of the layer.
         seed: Seed of the initial weights.
         regularizer: Keras regularisers; `kernel` and `bias` are used.
         **options: Other options of `keras.layers.Dense`.
@@ -37,14 +37,14 @@ def dense(
 
 
 class SegmentEmbedding(keras.layers.Layer):
-    r"""A linear layer and ReLU a token: `x = \max(0, [x_1, …, x_s] W + b)`.
+    r"""A linear layer and ReLU for each token: `x = \max(0, [x_1, …, x_s] W + b)`.
 
     Args:
-        width: Width of what the encoder reads.
+        width: Width of the encoder's input.
         features: Width of a token.
         regularizer: Keras regularisers; `kernel` and `bias` are used.
         seed: Seed of the initial weights.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
 
     Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.2.
     """
@@ -57,7 +57,7 @@ class SegmentEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, tokens: Tensor) -> Tensor:
-        """Return what the encoder reads, `[B, tokens, width]`.
+        """Return the input of the encoder, `[B, tokens, width]`.
 
         Args:
             tokens: The tokens, `[B, tokens, features]`.
@@ -66,20 +66,20 @@ class SegmentEmbedding(keras.layers.Layer):
 
 
 class Bridge(keras.layers.Layer):
-    """Hand states on unchanged when sizes agree; otherwise through a dense layer for each state of the decoder.
+    """The bridge: states unchanged if sizes agree, otherwise a dense layer for each state of the decoder.
 
     .. math:: s_k = φ([e_1, …, e_m, v] W_k + b_k)
 
-    with the encoder's states `e`, the static vector `v`, and `φ = tanh` for outputs (which lie between -1 and 1) and
-    the identity for an LSTM's cell state (which does not).
+    with the encoder's states `e` and the static vector `v`. For outputs, which lie between -1 and 1, `φ` is `tanh`; for
+    an LSTM's cell state it is the identity.
 
     Args:
         encoder_widths: Width of each state of each encoder layer.
-        decoder_widths: The same of the decoder.
-        static: Length of the static vector, `S`; with one, the dense layers are used even when sizes agree.
+        decoder_widths: Width of each state of each decoder layer.
+        static: Length of the static vector, `S`; with one, dense layers are used even if sizes agree.
         regularizer: Keras regularisers for `kernel` and `bias`.
         seed: Seed of the initial weights.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
 
     Source: for the static vector, the context vector of Luke Tonin's post.
     """

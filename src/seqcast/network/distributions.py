@@ -1,8 +1,7 @@
 """Distributions of a forecast: mean, quantiles, probabilities and draws, with NumPy and SciPy only.
 
-Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them. A whole forecast
-is a distribution in one of two forms with the same methods: `Parametric`, each step by its parameters, or `Sampled`, by
-paths.
+Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them. A forecast has
+one of two forms with the same methods: `Parametric` has the parameters of each step, `Sampled` has sample paths.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from seqcast.specs import DEFAULT_QUANTILES, NetworkSpec
 
 @dataclass(frozen=True)
 class Distribution:
-    """A kind of distribution; its parameters come with each question."""
+    """A kind of distribution; its methods take the parameters."""
 
-    # Whether it is one of whole numbers.
+    # Whether its values are whole numbers.
     whole: ClassVar[bool] = False
 
     @property
@@ -47,7 +46,7 @@ class Distribution:
         return self.quantile(parameters, (0.5,))[..., 0]
 
     def quantile(self, parameters: Array, probabilities: Sequence[float]) -> Array:
-        """Return quantiles, `[..., Qs]`, which never cross.
+        """Return quantiles, `[..., Qs]`, which do not cross.
 
         Args:
             parameters: `[..., P]`.
@@ -56,7 +55,7 @@ class Distribution:
         levels = np.asarray(probabilities, dtype=np.float64)
         values = np.asarray(self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], levels))
         order = np.argsort(levels)
-        # Rounding may exchange two that are nearly equal.
+        # Rounding may exchange two quantiles that are nearly equal.
         values[..., order] = np.maximum.accumulate(values[..., order], axis=-1)
         return values
 
@@ -70,7 +69,7 @@ class Distribution:
         raise NotImplementedError
 
     def sample(self, parameters: Array, count: int, generator: np.random.Generator) -> Array:
-        """Draw, `[count, ...]`, each draw independent of the others and of its neighbours.
+        """Draw independent values, `[count, ...]`.
 
         Args:
             parameters: `[..., P]`.
@@ -81,7 +80,7 @@ class Distribution:
         return self._draw(parameters, (count, *parameters.shape[:-1]), generator)
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        """Return the inverse of the CDF; probabilities broadcast against the parameters' shape without its last."""
+        """Return the inverse of the CDF; probabilities broadcast against the parameters without their last axis."""
         raise NotImplementedError
 
     def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
@@ -137,7 +136,7 @@ class Normal(Distribution):
 
 @dataclass(frozen=True)
 class StudentT(Distribution):
-    """Student's distribution with more than two degrees of freedom, moved and stretched.
+    """Student's distribution with more than two degrees of freedom, a location and a scale.
 
     Example:
         >>> StudentT().quantile(np.array([5.0, 0.0, 1.0]), (0.5, 0.975)).round(2)
@@ -265,10 +264,10 @@ class Quantiles(Distribution):
 
     .. math:: q(p) = q_n + β \log\frac{1 - p_n}{1 - p}, \qquad β = (q_n - q_{n-1}) / \log\frac{1 - p_{n-1}}{1 - p_n}
 
-    so that the tail, extended inwards, would go through the last quantile but one; below the first in the same way.
+    so that the tail, extended inwards, goes through the last quantile but one. The lower tail is alike.
 
     Args:
-        probabilities: Of the quantiles, rising; at least two.
+        probabilities: Probabilities of the quantiles, rising; at least two.
 
     Example:
         >>> Quantiles((0.1, 0.5, 0.9)).quantile(np.array([1.0, 2.0, 4.0]), (0.1, 0.3, 0.5, 0.98)).round(2)
@@ -305,9 +304,9 @@ class Quantiles(Distribution):
         quantiles = np.asarray(parameters, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64)
         below, above = quantiles[..., 0] - y, y - quantiles[..., -1]
-        width, gone = np.diff(quantiles), y[..., None] - quantiles[..., :-1]
-        share = np.where(width > 0, np.clip(gone / np.where(width > 0, width, 1.0), 0.0, 1.0), gone >= 0)
-        inside = p[0] + np.sum(share * np.diff(p), axis=-1)
+        width, distance = np.diff(quantiles), y[..., None] - quantiles[..., :-1]
+        fraction = np.where(width > 0, np.clip(distance / np.where(width > 0, width, 1.0), 0.0, 1.0), distance >= 0)
+        inside = p[0] + np.sum(fraction * np.diff(p), axis=-1)
         low, high = self._tails(quantiles)
         left, right = p[0] * _tail(below, low), (1.0 - p[-1]) * _tail(above, high)
         return np.asarray(np.where(below > 0, left, np.where(above >= 0, 1.0 - right, inside)))
@@ -327,17 +326,17 @@ class Quantiles(Distribution):
 
 
 def _tail(distance: Array, scale: Array) -> Array:
-    """Return the share of an exponential tail beyond a distance; where two quantiles agree there is no tail."""
-    shares = np.exp(-np.maximum(distance, 0.0) / np.where(scale > 0, scale, 1.0))
-    return np.asarray(np.where(scale > 0, shares, 0.0))
+    """Return the probability of an exponential tail beyond a distance; two equal quantiles have no tail."""
+    tail = np.exp(-np.maximum(distance, 0.0) / np.where(scale > 0, scale, 1.0))
+    return np.asarray(np.where(scale > 0, tail, 0.0))
 
 
 def quantile_weights(known: Sequence[float], wanted: Array) -> Array:
-    """Return what each known quantile counts in others, as `Quantiles` has them; the weights sum to 1.
+    """Return the weights by which known quantiles give other ones, as in `Quantiles`; they sum to 1.
 
     Args:
         known: Probabilities of the known quantiles, rising, `[Q]`.
-        wanted: Probabilities of the others, any shape.
+        wanted: Probabilities of the other quantiles, any shape.
 
     Returns:
         The weights, `[..., Q]`.
@@ -369,10 +368,10 @@ DISTRIBUTIONS: dict[str, Any] = {
 
 
 def distribution_of(network: NetworkSpec) -> Distribution:
-    """Return the distribution that a network's probabilistic head has.
+    """Return the distribution of a network's probabilistic head.
 
     Args:
-        network: The network's boxes.
+        network: Options of the network.
 
     Example:
         >>> distribution_of(NetworkSpec(head="quantile", quantiles=(0.25, 0.5)))
@@ -385,7 +384,7 @@ def distribution_of(network: NetworkSpec) -> Distribution:
 
 @dataclass(frozen=True)
 class Parametric:
-    """Each step's distribution by its parameters: what a network forecasts that reads none of its own outputs.
+    """The parameters of each step's distribution: the forecast of a network that reads none of its own outputs.
 
     Args:
         distribution: The kind of distribution.
@@ -427,10 +426,10 @@ class Parametric:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Sample paths: what a network forecasts that reads its own draws.
+    """Sample paths: the forecast of a network that reads its own draws.
 
-    Quantiles are those of Hazen, the middle of the k-th smallest of n at `(k - 1/2) / n`; those of counts are counts.
-    None lies beyond the smallest and the largest path, so that far tails take many paths.
+    Quantiles are those of Hazen: the k-th smallest of n paths has the probability `(k - 1/2) / n`. Quantiles of counts
+    are counts. None lies beyond the smallest and the largest path, so extreme quantiles need many paths.
 
     Args:
         paths: `[N, paths, H, D]`.

@@ -1,4 +1,4 @@
-"""The encoder reads the past into states, which are all that the decoder needs to know of it."""
+"""The encoder, which reads the past, and its states, from which the decoder writes the forecast."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from seqcast.specs import NetworkSpec, WindowSpec
 
 @dataclass(frozen=True)
 class States:
-    """What the encoder has read, frozen: `decode` needs only this and future covariates.
+    """The frozen states of an encoder after the past: `decode` needs only them and future covariates.
 
     Args:
         layers: The encoder's states, layer by layer, `[B, n]` each; an LSTM's layer has two.
         memory: The encoder's outputs for attention, one a token, `[B, T, n]`; `None` without attention.
-        memory_valid: Which of them count, `[B, T]`; `None` when all do.
-        loc: What the normaliser has subtracted from each target, `[B, D]`; `None` without one.
-        scale: What the normaliser has divided by, `[B, D]`.
+        memory_valid: Whether an output counts, `[B, T]`; `None` if all do.
+        loc: The loc that the normaliser has subtracted from each target, `[B, D]`; `None` without one.
+        scale: The scale that the normaliser has divided by, `[B, D]`.
         static: The static vector, `[B, S]`; `None` without one.
-        last_targets: The targets' values in the last token, normalised, `[B, s · D]`; `None` when the decoder reads
+        last_targets: The targets' values in the last token, normalised, `[B, s · D]`; `None` if the decoder reads
             no targets.
-        season: The targets' values in the last season, normalised, `[B, m, D]`; `None` when the forecast is not added
+        season: The targets' values in the last season, normalised, `[B, m, D]`; `None` if the forecast is not added
             to them.
-        last_features: The last value of each feature, target columns normalised, `[B, F]`; what gaps in new steps are
-            filled with. `None` when the encoder needs it for nothing.
-        observed_any: 1 for features of which a value was seen, else 0, `[B, F]`; `None` when the window knows no gaps.
+        last_features: The last value of each feature, target columns normalised, `[B, F]`; it fills gaps in new steps.
+            `None` if the encoder does not need it.
+        observed_any: 1 for features with an observed value, else 0, `[B, F]`; `None` without `observed` in the window.
 
     Example:
         >>> states = States(layers=((np.ones((2, 3)),), (np.zeros((2, 4)),)))
@@ -57,7 +57,7 @@ class States:
         return int(self.layers[0][0].shape[0])
 
     def __getitem__(self, rows: Any) -> Self:
-        """Return the states of some of the examples; `rows` is a slice, an index array or a mask."""
+        """Return the states of some examples; `rows` is a slice, an index array or a mask."""
         if isinstance(rows, int | np.integer):
             rows = slice(rows, rows + 1) if rows != -1 else slice(-1, None)
         return type(self).from_dict(keras.tree.map_structure(lambda value: value[rows], self.to_dict()))
@@ -67,7 +67,7 @@ class States:
         return np.concatenate([np.asarray(state) for layer in self.layers for state in layer], axis=-1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the arrays that are there, by name."""
+        """Return the arrays that are not `None`, by name."""
         pairs = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: value for name, value in pairs.items() if value is not None}
 
@@ -76,20 +76,20 @@ class States:
         """Build the states from the result of `to_dict`.
 
         Args:
-            arrays: Its result.
+            arrays: The result of `to_dict`.
         """
         layers = tuple(tuple(layer) for layer in arrays["layers"])
         return cls(**{**arrays, "layers": layers})
 
 
 class SpecLayer(keras.layers.Layer):
-    """A layer that is built from specs and a seed: half a network.
+    """A layer that is built from specs and a seed: encoder or decoder.
 
     Args:
         window: Sizes of a window.
-        network: The network's boxes.
-        seed: Seed of everything random.
-        options: What Keras's layers take.
+        network: Options of the network.
+        seed: Seed of weights and masks.
+        options: Options of Keras's layers.
     """
 
     def __init__(self, window: WindowSpec, network: NetworkSpec, seed: int, **options: Any) -> None:
@@ -106,7 +106,7 @@ class SpecLayer(keras.layers.Layer):
         """Build the layer from `get_config`.
 
         Args:
-            config: Its result.
+            config: The result of `get_config`.
         """
         window, network = WindowSpec.from_dict(config.pop("window")), NetworkSpec.from_dict(config.pop("network"))
         return cls(window, network, **config)
@@ -114,15 +114,15 @@ class SpecLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class Encoder(SpecLayer):
-    """Normalise the past, join what comes with it, fold it into tokens, read them one by one.
+    """The encoder: it normalises the past, joins the other inputs, folds steps into tokens and reads these.
 
-    Calling the layer reads a whole past; `update` goes on from states.
+    A call of the layer reads a whole past; `update` goes on from states.
 
     Args:
         window: Sizes of a window.
-        network: The network's boxes.
+        network: Options of the network.
         seed: Seed of initial weights and masks.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
     """
 
     def __init__(self, window: WindowSpec, network: NetworkSpec, *, seed: int = 0, **options: Any) -> None:
@@ -135,7 +135,7 @@ class Encoder(SpecLayer):
         width += window.static if self.static_at_steps else 0
         self.embedding = None
         if network.segment > 1:
-            # The stack draws its own seeds from the words before this one.
+            # The stack draws its seeds from the words before this one.
             *_, embedding_seed = child_seeds(seed, 2 * len(network.encoder_units) + 2)
             self.embedding = SegmentEmbedding(
                 network.encoder_units[0], width, regularizer=network.regularizer, seed=embedding_seed, name="segments"
@@ -157,8 +157,8 @@ class Encoder(SpecLayer):
         """Read the past.
 
         Args:
-            inputs: `past` `[B, T, F]`; `observed` `[B, T, F]` when the window has it; `static` `[B, S]` likewise.
-            training: Whether dropout is at work.
+            inputs: `past` `[B, T, F]`; `observed` `[B, T, F]` if the window has it; `static` `[B, S]` likewise.
+            training: Whether dropout is on.
 
         Returns:
             The arrays of `States`, by name.
@@ -167,13 +167,13 @@ class Encoder(SpecLayer):
         return self._read(past, inputs.get("observed"), arrays, {}, training=training)
 
     def tokens(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Return what the stack reads of a past.
+        """Return the tokens of a past, which the stack reads.
 
         Args:
             inputs: As for `call`.
 
         Returns:
-            The tokens, `[B, tokens, f]`, and which of them count, `[B, tokens]`; `None` when all do.
+            The tokens, `[B, tokens, f]`, and whether each counts, `[B, tokens]`; `None` if all do.
         """
         past, arrays = self._begun(inputs)
         observed = inputs.get("observed")
@@ -182,7 +182,7 @@ class Encoder(SpecLayer):
         return self._tokens(past, observed, arrays.get("static")), valid
 
     def _begun(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
-        """Return the normalised past, and the arrays of `States` that are known before it is read."""
+        """Return the normalised past, and the arrays of `States` that do not need the stack."""
         self._check(inputs, static=self.window.static > 0)
         past, static = inputs["past"], inputs.get("static")
         self._check_season(past)
@@ -194,14 +194,14 @@ class Encoder(SpecLayer):
         return past, arrays
 
     def update(self, states: dict[str, Any], inputs: dict[str, Tensor]) -> dict[str, Any]:
-        """Read on: the same as reading old and new steps at once, under the old normaliser statistics.
+        """Read new steps after states: the same as reading all steps at once with the old normaliser statistics.
 
         Args:
             states: The arrays of `States` before.
-            inputs: What is new of `past` and, when the window has it, of `observed`: whole segments.
+            inputs: New steps in whole segments: `past` and, if the window has it, `observed`.
 
         Returns:
-            The arrays of `States` after, to be read like those of `call`.
+            The arrays of `States` after, as from `call`.
 
         Raises:
             SpecError: The encoder also reads backwards.
@@ -222,11 +222,11 @@ class Encoder(SpecLayer):
     def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
         """Return a forecast as new past, for `update`.
 
-        Targets are given as if they had been observed. Other features keep their last value; where the window has an
-        observed-indicator channel it says that they were not seen.
+        Targets count as observed. Other features repeat their last value; they count as not observed if the window has
+        `observed`.
 
         Args:
-            states: The arrays of `States` after which the forecast was written.
+            states: The arrays of `States` from which the forecast was written.
             forecast: The forecast, `[B, n, D]`, in the data's units.
         """
         place = self.normaliser.place  # [D, F]
@@ -273,7 +273,7 @@ class Encoder(SpecLayer):
         return arrays
 
     def _season(self, past: Tensor, seen: Tensor | None, old: dict[str, Any]) -> Tensor:
-        """Return the targets' values in the last season, `[B, m, D]`; zeros before the first one seen."""
+        """Return the targets' values in the last season, `[B, m, D]`; zeros before the first observed one."""
         values = self.normaliser.targets(past)
         if seen is not None:
             values = ops.where(self.normaliser.targets(seen), values, ops.zeros_like(values))
@@ -282,7 +282,7 @@ class Encoder(SpecLayer):
     def _in_segments(
         self, past: Tensor, observed: Tensor | None, valid: Tensor | None
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Lengthen the past to whole segments, and say which tokens count, `[B, tokens]`."""
+        """Return the past in whole segments, and whether each token counts, `[B, tokens]`."""
         segment = self.network.segment
         if segment == 1:
             return past, observed, valid
@@ -290,11 +290,11 @@ class Encoder(SpecLayer):
             return whole_on_left(past, segment, repeat=True), None, None
         steps = ops.expand_dims(valid, -1)
         past = whole_on_left(ops.where(steps, past, ops.zeros_like(past)), segment)
-        # A token counts from its first step that does: its last step shows it.
+        # A token counts if any of its steps does; its last step shows it, since steps count from the first one on.
         return past, whole_on_left(observed, segment), whole_on_left(steps, segment)[:, segment - 1 :: segment, 0]
 
     def _tokens(self, past: Tensor, observed: Tensor | None, static: Tensor | None) -> Tensor:
-        """Return what the stack reads, `[B, tokens, f]`."""
+        """Return the input of the stack, `[B, tokens, f]`."""
         steps = past if observed is None else ops.concatenate([past, observed], axis=-1)
         tokens = fold(steps, self.network.segment)
         if static is not None and self.static_at_steps:
@@ -338,7 +338,7 @@ class Encoder(SpecLayer):
 
 
 def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:
-    """Return of each step and feature whether a value was seen up to there, `[B, T, F]`; if not, it is padding."""
+    """Return whether each feature has a value up to each step, `[B, T, F]`; steps before the first are padding."""
     count = ops.cumsum(ops.cast(observed, "float32"), axis=1)
     if before is not None:
         count = count + ops.expand_dims(ops.cast(before, "float32"), 1)
@@ -346,5 +346,5 @@ def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:
 
 
 def _behind(old: Tensor | None, new: Tensor) -> Tensor:
-    """Put new steps behind the old ones, if there are any."""
+    """Return old steps, if any, and new ones after them."""
     return new if old is None else ops.concatenate([old, new], axis=1)

@@ -1,7 +1,7 @@
 """Heads: from the decoder's output to a point, `[B, H, D]`, or to the parameters of a distribution, `[B, H, D, P]`.
 
-A head writes in normalised units; `in_units` carries them into the data's. It owns the loss, and it turns parameters
-and random numbers into draws. `seqcast.network.distributions` answers questions about the parameters afterwards.
+A head writes in normalised units; `in_units` converts them into the data's. It has the loss, and turns parameters and
+random numbers into draws. `seqcast.network.distributions` gives means and quantiles of the parameters.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss
 from seqcast.runtime import Array, Tensor, keras, ops
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
-# Smallest scale, in normalised units, and smallest dispersion and mean: likelihoods have no bound without them.
+# Smallest scale, in normalised units, and smallest dispersion and mean, without which likelihoods have no bound.
 SMALLEST_SCALE = 1e-3
 SMALLEST_DISPERSION = 1e-4
 SMALLEST_MEAN = 1e-6
-# Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so would be all that
-# follows where the value is read again.
+# Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so are all later steps of
+# a network that reads it.
 LARGEST_LOGARITHM = 80.0
 
 
 class Head(keras.layers.Layer):
-    """A dense layer `h W + b`, and what becomes of its numbers.
+    """The base of all heads: a dense layer `h W + b`, whose numbers become a point or parameters.
 
     Args:
         width: Width of the decoder's output, `n`.
         targets: Target dimensions, `D`.
-        size: Numbers a target and step, `P`; `None` is `parameter_count`.
+        size: Numbers for each target and step, `P`; `None` is `parameter_count`.
         regularizer: Keras regularisers; `kernel` and `bias` are used.
         seed: Seed of the initial weights.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
     """
 
     name_in_specs: ClassVar[str]
     parameter_count: ClassVar[int] = 1
-    # Axes that parameters have beyond those of a point.
+    # Number of axes of parameters after those of a point.
     axes: ClassVar[int] = 1
 
     def __init__(
@@ -69,21 +69,21 @@ class Head(keras.layers.Layer):
         raise NotImplementedError
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return the parameters of `scale x + loc`, when those of `x` are given.
+        """Return the parameters of `scale x + loc` from those of `x`.
 
         Args:
             parameters: `[..., D, P]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         raise NotImplementedError
 
     def shifted(self, parameters: Tensor, by: Tensor) -> Tensor:
-        """Return the parameters of `x + by`, when those of `x` are given.
+        """Return the parameters of `x + by` from those of `x`.
 
         Args:
             parameters: `[..., D, P]`.
-            by: What is added, `[..., D]`.
+            by: The shift, `[..., D]`.
         """
         return self.in_units(parameters, by, ops.ones_like(by))
 
@@ -91,8 +91,8 @@ class Head(keras.layers.Layer):
         """Return the loss to train with.
 
         Args:
-            loss: A Keras loss for a point; nothing for the others, which have their own.
-            horizon_decay: How fast the weights of steps fall with their distance, see `HeadLoss`.
+            loss: A Keras loss for a point head; `None` for the others, which have their own.
+            horizon_decay: Decay of the weights of later steps, see `HeadLoss`.
 
         Raises:
             SpecError: A loss for a head that has its own.
@@ -100,7 +100,7 @@ class Head(keras.layers.Layer):
         raise NotImplementedError
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return one value for the parameters, `[..., D]`: what training feeds back and Keras's metrics measure.
+        """Return the point of the parameters, `[..., D]`, which training feeds back and Keras's metrics measure.
 
         Args:
             parameters: `[..., D, P]`.
@@ -115,10 +115,10 @@ class ProbabilisticHead(Head):
     uniforms: ClassVar[int] = 1
 
     def noise(self, numbers: Array) -> Array:
-        """Turn uniform numbers into what `draw` reads, outside of any loop.
+        """Turn uniform numbers into the noise that `draw` reads, outside of any loop.
 
         Args:
-            numbers: Between 0 and 1, `[..., uniforms]`.
+            numbers: Uniform numbers, `[..., uniforms]`.
         """
         raise NotImplementedError
 
@@ -127,23 +127,23 @@ class ProbabilisticHead(Head):
 
         Args:
             parameters: `[..., D, P]`, in the data's units.
-            noise: What `noise` returned, `[..., D, k]`.
+            noise: The result of `noise`, `[..., D, k]`.
         """
         raise NotImplementedError
 
     def _numbers(self, outputs: Tensor) -> list[Tensor]:
-        """Return the dense layer's numbers one by one, `[B, H, D]` each, in the precision of the weights."""
+        """Return the numbers of the dense layer, `[B, H, D]` each, in the precision of the weights."""
         numbers = ops.cast(self.dense(outputs), self.variable_dtype)
         return list(ops.split(numbers, self.size, axis=-1))
 
 
 class PointHead(Head):
-    """One number a target and step: `y = h W + b`.
+    """One number for each target and step: `y = h W + b`.
 
     Args:
         width: Width of the decoder's output, `n`.
         targets: Target dimensions, `D`.
-        options: `regularizer`, `seed` and what Keras's layers take.
+        options: `regularizer`, `seed` and options of Keras's layers.
     """
 
     name_in_specs = "point"
@@ -162,13 +162,13 @@ class PointHead(Head):
 
         Args:
             parameters: The forecast, `[..., D]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         return parameters * scale + loc
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
-        """Return the given Keras loss, or the squared error, taken over observed targets only.
+        """Return the given Keras loss, or the squared error, over observed targets only.
 
         Args:
             loss: `None`, or a Keras loss.
@@ -186,7 +186,7 @@ class PointHead(Head):
 
 
 class QuantileHead(ProbabilisticHead):
-    r"""Quantiles that cannot cross: the median is written directly, the others by their distances.
+    r"""Quantiles that cannot cross: the network writes the median and the distances of the others.
 
     .. math:: q_{m} = r_m, \quad q_{m \pm (k+1)} = q_{m \pm k} \pm \log(1 + e^{r_{m \pm (k+1)}})
 
@@ -195,8 +195,8 @@ class QuantileHead(ProbabilisticHead):
     Args:
         width: Width of the decoder's output, `n`.
         targets: Target dimensions, `D`.
-        quantiles: Their probabilities, rising, 0.5 among them.
-        options: `regularizer`, `seed` and what Keras's layers take.
+        quantiles: Probabilities of the quantiles, rising, with 0.5.
+        options: `regularizer`, `seed` and options of Keras's layers.
 
     Source: Koenker and Bassett 1978; without crossing as in Park et al. 2022, arXiv:2111.06581, section 3.
     """
@@ -229,8 +229,8 @@ class QuantileHead(ProbabilisticHead):
 
         Args:
             parameters: `[..., D, P]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         return parameters * ops.expand_dims(scale, -1) + ops.expand_dims(loc, -1)
 
@@ -238,7 +238,7 @@ class QuantileHead(ProbabilisticHead):
         """Return the pinball loss.
 
         Args:
-            loss: `None`, or refused: the head has its own.
+            loss: `None`; the head has its own loss.
             horizon_decay: See `HeadLoss`.
         """
         check_loss(self.name_in_specs, loss)
@@ -253,7 +253,7 @@ class QuantileHead(ProbabilisticHead):
         return parameters[..., self.middle]
 
     def noise(self, numbers: Array) -> Array:
-        """Return what each quantile counts in the quantile of a uniform number, `[..., Q]`.
+        """Return the weights of the quantiles in the quantile of a uniform number, `[..., Q]`.
 
         Args:
             numbers: Uniform numbers, `[..., uniforms]`.
@@ -265,7 +265,7 @@ class QuantileHead(ProbabilisticHead):
 
         Args:
             parameters: `[..., D, P]`, in the data's units.
-            noise: What `noise` returned, `[..., D, k]`.
+            noise: The result of `noise`, `[..., D, k]`.
         """
         return ops.sum(parameters * noise, axis=-1)
 
@@ -276,7 +276,7 @@ class DistributionHead(ProbabilisticHead):
     Args:
         width: Width of the decoder's output, `n`.
         targets: Target dimensions, `D`.
-        options: `regularizer`, `seed` and what Keras's layers take.
+        options: `regularizer`, `seed` and options of Keras's layers.
     """
 
     parameter_count = 2
@@ -285,7 +285,7 @@ class DistributionHead(ProbabilisticHead):
         """Return the negative logarithm of the likelihood.
 
         Args:
-            loss: `None`, or refused: the head has its own.
+            loss: `None`; the head has its own loss.
             horizon_decay: See `HeadLoss`.
         """
         check_loss(self.name_in_specs, loss)
@@ -293,7 +293,7 @@ class DistributionHead(ProbabilisticHead):
 
 
 class NormalHead(DistributionHead):
-    """Mean and standard deviation `μ, σ` of a normal distribution; `σ = log(1 + e^r)` and a little."""
+    """Mean and standard deviation `μ, σ` of a normal distribution; `σ = log(1 + e^r) + SMALLEST_SCALE`."""
 
     name_in_specs = "normal"
 
@@ -311,8 +311,8 @@ class NormalHead(DistributionHead):
 
         Args:
             parameters: `[..., D, P]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         return ops.stack([parameters[..., 0] * scale + loc, parameters[..., 1] * scale], axis=-1)
 
@@ -337,13 +337,13 @@ class NormalHead(DistributionHead):
 
         Args:
             parameters: `[..., D, P]`, in the data's units.
-            noise: What `noise` returned, `[..., D, k]`.
+            noise: The result of `noise`, `[..., D, k]`.
         """
         return parameters[..., 0] + parameters[..., 1] * noise[..., 0]
 
 
 class StudentTHead(DistributionHead):
-    """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2`, so that it has a variance."""
+    """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2` for a finite variance."""
 
     name_in_specs = "student_t"
     parameter_count = 3
@@ -363,8 +363,8 @@ class StudentTHead(DistributionHead):
 
         Args:
             parameters: `[..., D, P]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         freedom, location, width = parameters[..., 0], parameters[..., 1], parameters[..., 2]
         return ops.stack([freedom, location * scale + loc, width * scale], axis=-1)
@@ -390,7 +390,7 @@ class StudentTHead(DistributionHead):
 
         Args:
             parameters: `[..., D, P]`, in the data's units.
-            noise: What `noise` returned, `[..., D, k]`.
+            noise: The result of `noise`, `[..., D, k]`.
         """
         freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
         radius = ops.sqrt(freedom * ops.expm1(-2.0 * noise[..., 0] / freedom))
@@ -416,12 +416,12 @@ class NegativeBinomialHead(DistributionHead):
         return ops.stack([ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return `μ` times the scale, and `α`; there is no loc.
+        """Return `μ` times the scale, and `α`; the loc is 0.
 
         Args:
             parameters: `[..., D, P]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         return ops.stack([parameters[..., 0] * scale, parameters[..., 1]], axis=-1)
 
@@ -446,7 +446,7 @@ class NegativeBinomialHead(DistributionHead):
 
         Args:
             parameters: `[..., D, P]`, in the data's units.
-            noise: What `noise` returned, `[..., D, k]`.
+            noise: The result of `noise`, `[..., D, k]`.
         """
         return draw_count(parameters[..., 0], parameters[..., 1], noise)
 
@@ -457,12 +457,12 @@ class LogNormalHead(NormalHead):
     name_in_specs = "log_normal"
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return `μ` plus the logarithm of the scale, and `σ`; there is no loc.
+        """Return `μ` plus the logarithm of the scale, and `σ`; the loc is 0.
 
         Args:
             parameters: `[..., D, P]`.
-            loc: What the normaliser subtracted, `[..., D]`.
-            scale: What it divided by.
+            loc: The loc that the normaliser subtracted, `[..., D]`.
+            scale: The scale that it divided by.
         """
         return ops.stack([parameters[..., 0] + ops.log(scale), parameters[..., 1]], axis=-1)
 
@@ -479,7 +479,7 @@ class LogNormalHead(NormalHead):
 
         Args:
             parameters: `[..., D, P]`, in the data's units.
-            noise: What `noise` returned, `[..., D, k]`.
+            noise: The result of `noise`, `[..., D, k]`.
         """
         return _bounded_exp(parameters[..., 0] + parameters[..., 1] * noise[..., 0])
 

@@ -1,21 +1,21 @@
 r"""Recurrent layers over time for JAX on a CPU, with gradients written by hand.
 
-The same weights and the same maths as Keras's `GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, computed in another
-order. What makes it fast, each shown by measurement (`benchmarks/speed.py`, docs/benchmarks.md):
+The weights and the maths are those of Keras's `GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, in another order of
+computation. Four choices make it fast, each shown by measurement (`benchmarks/speed.py`, docs/benchmarks.md):
 
-- **Features-major**: states are `[n, B]`, sequences `[T, n, B]`. A product `U h` then reads both operands as they lie,
-  and every gate is a contiguous block. A stack of layers is turned once on the way in and once on the way out.
-- **The input's share is computed inside the loop.** It costs the same products there, and no array of gates is written
-  to memory and read again.
-- **The gradient is written by hand.** The forward loop keeps what the backward loop needs and nothing else; automatic
-  differentiation of a loop keeps every intermediate.
-- **Weight gradients are summed in the backward loop**, one product for all gates a step. Taken after the loop as
-  batched products they are as fast for narrow layers and several times slower for wide ones, and the gates' gradients
-  of all steps have to stay in memory for them.
+- **Features-major**: states are `[n, B]`, sequences `[T, n, B]`. A product `U h` then reads both operands in their
+  order in memory, and every gate is a contiguous block. A stack is transposed once before and once after its layers.
+- **The contribution of the input is computed inside the loop.** It costs the same products there, and no array of gates
+  goes through memory.
+- **The gradient is written by hand.** The forward loop stores only the values that the backward loop needs; automatic
+  differentiation of a loop stores every intermediate.
+- **Weight gradients are summed in the backward loop**, one product for all gates a step. As batched products
+  after the loop they are equally fast for narrow layers and several times slower for wide ones. The gates' gradients
+  of all steps would have to stay in memory for them.
 
 With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
-gates before their activation: `D`, those that meet the input (`dW += D x^T`, `dx = W^T D`), and `E`, those that meet
-the state (`dU += E h^T`, `dh += U^T E`); they differ only for a GRU, whose reset gate scales `h U_g`.
+gates before their activation: `D` for the input (`dW += D x^T`, `dx = W^T D`), and `E` for the state
+(`dU += E h^T`, `dh += U^T E`). They differ only for a GRU, whose reset gate scales `h U_g`.
 
 Sources: Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997; Werbos 1990, Backpropagation through time,
 section II, for the gradients.
@@ -41,10 +41,10 @@ class Recurrence(NamedTuple):
     """One step of a kind of layer, and its gradient.
 
     Args:
-        forward: From each gate's share of the input with its bias, its share of the state (with its bias where there
-            are two), `[n, B]` each, and the states before, to the states after and what the backward step needs.
-        backward: From the gradients of the states after, the states before and what `forward` left, to the gradients of
-            the states before, without those through the gates, and those of the gates, `D` and `E`.
+        forward: Takes the contributions of the input and of the state to each gate, `[n, B]` each, and the states
+            before. Returns the states after, and the saved values for the backward step.
+        backward: Takes the gradients of the states after, the states before and the saved values. Returns the gradients
+            of the states before, without those through the gates, and those of the gates, `D` and `E`.
     """
 
     forward: Callable[[Sequence[Array], Sequence[Array], Arrays], tuple[Arrays, Arrays]]
@@ -52,7 +52,7 @@ class Recurrence(NamedTuple):
 
 
 def _sigmoid(x: Array) -> Array:
-    # The same function; XLA computes a tanh faster than an exponential and a division.
+    # XLA computes a tanh faster than an exponential and a division.
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
@@ -110,7 +110,7 @@ RECURRENCES: dict[type[Cell], Recurrence] = {
 
 @dataclass(frozen=True)
 class _Loop:
-    """How a layer runs; hashable, so that it can be a static argument.
+    """Options of a layer's loop; hashable, so that it can be a static argument.
 
     Args:
         recurrence: The kind of layer.
@@ -130,7 +130,7 @@ class _Weights(NamedTuple):
         kernel: `[gates * n, f]`; `None` for a layer without input.
         recurrent: `[gates * n, n]`.
         bias: `[gates * n, 1]`.
-        second_bias: The same on the state's side, or `None`.
+        second_bias: The bias of the state, or `None`.
     """
 
     kernel: Array | None
@@ -145,7 +145,7 @@ class _Weights(NamedTuple):
 
 
 def _step(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
-    """Return the states after a step and what the backward step needs."""
+    """Return the states after a step and the saved values for the backward step."""
     from_input = weights.bias if x is None else weights.kernel @ x + weights.bias
     from_state = weights.recurrent @ before[0]
     if weights.second_bias is not None:
@@ -159,18 +159,18 @@ class _Backward:
 
     def __init__(self, recurrence: Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
-        # XLA computes a block of gates as one array, and one of four gates much more slowly than two of two.
+        # XLA computes a block of gates as one array, and one block of four gates much more slowly than two of two.
         self.blocks = 2 if weights.gates == 4 else 1
         self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
         self.recurrent_t = jnp.split(weights.recurrent.T, self.blocks, axis=1)
         self.has_second_bias = weights.second_bias is not None
-        # Sums over thousands of products: never in less than single precision.
+        # Sums over thousands of products need at least single precision.
         self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
 
     def step(
         self, d_states: Arrays, x: Array | None, valid: Array | None, before: Arrays, saved: Arrays
     ) -> tuple[Arrays, Array | None, _Weights]:
-        """Return `d` of the states before, of `x`, and of the weights, from `d` of the states after."""
+        """Return the gradients of the states before, of `x` and of the weights from those of the states after."""
         through = d_states
         if valid is not None:
             through = tuple(jnp.where(valid, d, 0) for d in d_states)
@@ -213,7 +213,7 @@ def _as(weights: _Weights, sums: _Weights) -> _Weights:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _single(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Arrays:
-    """A single step with a gradient by hand, for loops that are somebody else's."""
+    """A single step with a gradient by hand, for other loops."""
     return _step(recurrence, weights, x, before)[0]
 
 
@@ -232,14 +232,14 @@ _single.defvjp(_single_forward, _single_backward)
 
 
 def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None, keep: bool) -> Any:
-    """Run the loop; with `keep` also return what the backward loop needs of each step."""
+    """Run the loop; with `keep` also return the saved values of each step for the backward loop."""
 
     def step(before: Arrays, at: Any) -> Any:
         x_t, valid_t = at
         after, saved = _step(loop.recurrence, weights, x_t, before)
         if valid_t is not None:
             after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
-        # The first state before a step is the output of the step before it: not stored twice.
+        # The first state before a step is the output of the step before, which is stored already.
         return after, (after[0], (before[1:], saved) if keep else None)
 
     last, (outputs, saved) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
@@ -292,7 +292,7 @@ class FeaturesMajor:
     """
 
     def enter(self, x: Array) -> Array:
-        """Turn a sequence, `[B, T, f]`, on its way in.
+        """Turn a sequence, `[B, T, f]`, into the order of the loop.
 
         Args:
             x: The sequence.
@@ -308,7 +308,7 @@ class FeaturesMajor:
         return jnp.transpose(outputs, (2, 0, 1))
 
     def turn(self, state: Array) -> Array:
-        """Turn a state or a mask, `[B, n]`, on its way in, and back on its way out.
+        """Turn a state or a mask, `[B, n]`, into the order of the loop, or back.
 
         Args:
             state: The state.
@@ -316,7 +316,7 @@ class FeaturesMajor:
         return state.T
 
     def split(self, state: Array) -> list[Array]:
-        """Cut the state of two directions.
+        """Split the state of two directions.
 
         Args:
             state: The state, turned.
@@ -327,7 +327,7 @@ class FeaturesMajor:
         """Join the outputs, or the states, of two directions.
 
         Args:
-            pair: Those of both directions, turned.
+            pair: The outputs or states of both directions, turned.
         """
         return jnp.concatenate(pair, axis=-2)
 
@@ -350,7 +350,7 @@ class FeaturesMajor:
 
         Args:
             cell: The cell.
-            weights: What `weights` returned.
+            weights: The result of `weights`.
             x: Input, `[f, B]`, or `None`.
             states: States before, `[n, B]`.
         """
@@ -369,15 +369,15 @@ class FeaturesMajor:
         """Run one layer.
 
         Args:
-            cell: The cell whose weights and kind are used.
+            cell: The cell.
             x: Input, `[T, f, B]`, or `None`.
             states: States before the first step, `[n, B]`.
-            valid: Which steps count, `[T, 1, B]`.
-            length: Number of steps when there is no input.
-            reverse: Whether to run from the last step to the first; outputs keep their places.
+            valid: Whether a step counts, `[T, 1, B]`.
+            length: Number of steps without input.
+            reverse: Whether to run from the last step to the first; the order of outputs stays.
 
         Returns:
-            Outputs, `[T, n, B]`, and the states after the step that was run last.
+            Outputs, `[T, n, B]`, and the states after the last run step.
         """
         loop = _Loop(RECURRENCES[type(cell)], length if x is None else None, reverse)
         return _layer(loop, x, states, self.weights(cell), valid)  # type: ignore[no-any-return]

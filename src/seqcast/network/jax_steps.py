@@ -1,16 +1,15 @@
-"""Keras's hooks for training and validation steps on JAX: on a CPU compiled for wide vectors, on all cores.
+"""Training and validation functions for Keras on JAX: on a CPU compiled for wide vectors, on all cores.
 
-XLA's own threads gain nothing on products as small as those of a recurrent step, and collectives between host devices
+XLA's own threads do not accelerate products as small as those of a recurrent step, and collectives between host devices
 have been seen to deadlock. So a batch is divided into micro-batches of equal size. The cores run the same compiled
-program, the gradient of one micro-batch, in Python threads (JAX releases the interpreter's lock meanwhile); then one
-compiled program adds the gradients up and updates the weights. Only the update waits, for the gradients.
+program, the gradient of one micro-batch, in Python threads, without the interpreter's lock. Then one compiled program
+adds the gradients and updates the weights. Only the update waits, for the gradients.
 
 On a GPU, which divides the work by itself, a batch is one program. With `TrainingSpec(micro_batches=…)` its
 micro-batches run one after another, which takes less of the GPU's memory.
 
-These functions take the place of the ones that Keras's own `fit` compiles, and obey its contract: from the state and
-the next batch to logs and the next state. Callbacks, metrics and history are Keras's. What a step computes is in
-`seqcast.network.jax_train_step`.
+These functions replace those that Keras's own `fit` compiles: from the state and the next batch to logs and the next
+state. Callbacks, metrics and history are Keras's. `seqcast.network.jax_train_step` has the arithmetic of a step.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
 
 
 class Guard(NamedTuple):
-    """What is known about the steps so far; of the bad one, once there is one.
+    """Whether all steps were sound; after the first bad step, its number and loss.
 
     Args:
-        sound: Whether all numbers were sound so far.
+        sound: Whether loss and weights were sound at all steps.
         steps: Sound steps of this epoch.
-        loss: The loss of the last step that was looked at.
-        limit: The largest loss that is sound; infinite before the first step, NaN where none is too large.
+        loss: The loss of the last checked step.
+        limit: The largest sound loss; infinite before the first step, NaN without a limit.
     """
 
     sound: Any
@@ -55,33 +54,33 @@ class Guard(NamedTuple):
 
     @classmethod
     def new(cls) -> Guard:
-        """Return the guard of a training that nobody watches: no loss is too large."""
+        """Return the guard of a training without a limit of its loss."""
         return cls(np.bool_(True), np.int32(0), np.float32(0.0), np.float32(np.nan))
 
     @classmethod
     def watched(cls) -> Guard:
-        """Return the guard of a training that is stopped when its loss explodes."""
+        """Return the guard of a training that stops when its loss explodes."""
         return cls.new()._replace(limit=np.float32(np.inf))
 
     def in_epoch(self, step: int) -> Guard:
         """Return the guard at a step of an epoch.
 
         Args:
-            step: Steps of the epoch that are over.
+            step: Finished steps of the epoch.
         """
         return self._replace(steps=np.int32(step))
 
 
 def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepState, Guard]:
-    """Return the variables after a step, which are those before it if its numbers went bad.
+    """Return the variables after a sound step, or those before a bad one.
 
-    They did if the loss of the batch is not finite or exploded, or if a weight is not finite or exploded. After that,
-    no later step changes anything but the metrics, which say so.
+    A step is bad if the loss of the batch or a weight is not finite or has exploded. After it, steps change only the
+    metrics, which show it.
 
     Args:
         before: The variables before the step.
         after: The variables that it computed.
-        guard: What is known about the steps before.
+        guard: The guard after the steps before.
     """
     # The first metric is the mean loss: its first two variables are the weighted sum and the sum of weights.
     total, count = (new - old for new, old in zip(after.metrics[:2], before.metrics[:2], strict=True))
@@ -101,27 +100,27 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 
-# Rows times weights of the smallest micro-batch that is worth a thread: what a smaller one would save, dividing costs.
-SMALLEST_PART = 700_000
+# Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller one costs its gain.
+SMALLEST_MICRO_BATCH = 700_000
 
-# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. What goes beyond is mapped
-# again at each step, which takes as long as the arithmetic. Fewer rows than FEWEST_ROWS would lose more in products.
+# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. Memory beyond is mapped again
+# at each step, which takes as long as the arithmetic. Fewer rows than FEWEST_ROWS would slow products more.
 LARGEST_SCRATCH = 60 << 20
 FEWEST_ROWS = 64
 
-# Kinds of batches whose programs stay compiled. A training meets two, of which one is its last batch; a process that
-# goes on training with whatever has come in meets a new one each time.
+# Kinds of batches whose programs stay compiled. A training has two, one of them its last batch; a process that trains
+# on new rows again and again has a new kind each time.
 MOST_KINDS = 16
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """How batches of one kind are divided.
+    """The micro-batches of batches of one kind.
 
     Args:
         program: The compiled program of a micro-batch.
         rows: The row numbers of each micro-batch.
-        threads: How many threads share them.
+        threads: Number of threads that share them.
     """
 
     program: Any
@@ -133,16 +132,16 @@ class TrainFunction:
     """The training function of a compiled model: whole steps, or micro-batches that the cores share.
 
     Args:
-        model: A compiled model. Its `micro_batches` say how many micro-batches a batch has, `None` chooses;
-            `resumed_micro_batches` are those of the training that it goes on with, and take the place of the choice on
-            a CPU; `skipped_steps` are the steps of the epoch that were taken then. Its `processes` share each batch.
+        model: A compiled model. `micro_batches` is its number of micro-batches, `None` chooses;
+            `resumed_micro_batches` is that of the interrupted training, and replaces the choice on a CPU;
+            `skipped_steps` are the finished steps of the interrupted epoch. Its `processes` share each batch.
 
     Attributes:
         micro_batches: The largest number of micro-batches that a batch was divided into; 1 before the first step.
-        guard: Whether the numbers of all steps were sound so far; a callback sets where an epoch begins.
+        guard: Whether all steps were sound; a callback sets it where an epoch begins.
 
     Raises:
-        SpecError: `micro_batches` are more than one, and micro-batches do not give the loss of a batch.
+        SpecError: `micro_batches` is more than one, and micro-batches do not give the loss of a batch.
     """
 
     def __init__(self, model: Any) -> None:
@@ -152,15 +151,15 @@ class TrainFunction:
         self.on_cpu = platform() == "cpu"
         self.cores = threads() if self.on_cpu else 1
         self.divisible = is_divisible(model)
-        # With a number of one's own, results must not depend on how many threads XLA has.
+        # With a chosen number, results must not depend on the number of XLA's threads.
         one_thread = model.micro_batches is not None
         if one_thread and model.micro_batches > 1 and not self.divisible:
-            expected = "None or 1 with a loss that is scaled, or a step of one's own"
-            hint = "Only the loss of the network's own head can be divided."
+            expected = "None or 1 with a scaled loss, or an overridden step"
+            hint = "Only the loss of the network's own head has micro-batches."
             raise SpecError("micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint)
         step = TrainStep(model)
 
-        # Its name is that of the compiled program in the cache.
+        # The name of the function is that of the compiled program in the cache.
         def train_step(state: StepState, guard: Guard, data: Any) -> Any:
             logs, after = model.train_step(tuple(state), data)
             return logs, *guarded(state, StepState(*after), guard)
@@ -175,7 +174,7 @@ class TrainFunction:
         self.micro_batch = jax_jit(step.grad_micro_batch, one_thread=True)
         self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-        self.fewest_rows = math.ceil(SMALLEST_PART / max(1, weights))
+        self.fewest_rows = math.ceil(SMALLEST_MICRO_BATCH / max(1, weights))
         self.plans: dict[tuple[Any, ...], _Plan] = {}
         self.kinds: set[tuple[Any, ...]] = set()
 
@@ -183,7 +182,7 @@ class TrainFunction:
         """Take a step on the next batch."""
         data = next(iterator)
         if self.model.skipped_steps:
-            # It was taken before the training was interrupted.
+            # This step was finished before the training was interrupted.
             self.model.skipped_steps -= 1
             return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
@@ -199,14 +198,14 @@ class TrainFunction:
             self.micro_batches = max(self.micro_batches, len(self.plans[kind].rows) * self.processes.count)
         plan = self.plans[kind]
 
-        # Nobody waits for the numbers: the next batch is made ready while they are computed.
+        # Nothing waits for the results: the next batch is prepared while they are computed.
         contributions = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
         batch, contributions = self.over_processes(batch, contributions)
         logs, state, self.guard = self.update(state, self.guard, batch, contributions)
         return logs, state
 
     def _make_room(self, kind: tuple[Any, ...]) -> None:
-        """Drop all programs before a batch of one kind too many; those that are still needed are compiled again."""
+        """Drop all programs before a kind of batch beyond `MOST_KINDS`; those still needed are compiled again."""
         if kind not in self.kinds and len(self.kinds) == MOST_KINDS:
             for program in (self.whole, self.micro_batch, self.update):
                 program.clear_cache()
@@ -215,7 +214,7 @@ class TrainFunction:
         self.kinds.add(kind)
 
     def divides(self, batch: Batch) -> bool:
-        """Return whether a batch is divided: by a fixed number, or when it is large enough for two threads.
+        """Return whether a batch is divided: by a fixed number, or if it is large enough for two threads.
 
         Args:
             batch: Inputs, targets, weights.
@@ -224,17 +223,17 @@ class TrainFunction:
 
     @property
     def _fixed_micro_batches(self) -> int | None:
-        """The number of micro-batches that does not depend on the batch, if there is one."""
+        """The number of micro-batches that does not depend on the batch, or `None`."""
         return self.model.micro_batches or (self.model.resumed_micro_batches if self.on_cpu else None)
 
     def _threads(self, batch: Batch) -> int:
-        """Return how many micro-batches of a batch are large enough for a thread each."""
+        """Return the number of micro-batches that are large enough for a thread each."""
         return int(min(self.cores, batch_rows(batch) // self.fewest_rows))
 
     def _plan(self, state: StepState, batch: Batch) -> _Plan:
-        """Compile the program of a micro-batch; where their number is free, a smaller one if it needs much memory."""
+        """Compile the program of a micro-batch; halve its rows while it needs much memory, unless they are fixed."""
         count = batch_rows(batch)
-        # All processes have equally many of a fixed number.
+        # Each process has an equal share of a fixed number.
         divisions = (self._fixed_micro_batches or 0) // self.processes.count or self._threads(batch)
         workers = min(self.cores, divisions)
         while True:
@@ -278,5 +277,5 @@ def _shared_test_function(model: Any) -> StepFunction:
 
 
 def _kind(batch: Batch) -> tuple[Any, ...]:
-    """Return what a compiled program is made for: the shapes and types of a batch."""
+    """Return the shapes and types of a batch, for which programs are compiled."""
     return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batch))

@@ -8,13 +8,13 @@ process 1: rows ─ grad_micro_batch ─┐          │
            rows ─ grad_micro_batch ─┴ combine ─┘
 ```
 
-`TrainStep` does not know who computes the micro-batches, in which order or where: threads of one process carry them
-(`seqcast.network.jax_steps`). What is random is drawn for the whole batch and cut, so a micro-batch needs no other.
+`TrainStep` does not depend on where and in which order micro-batches are computed; `seqcast.network.jax_steps` runs
+them in threads. Random numbers are drawn for the whole batch and cut, so micro-batches do not depend on each other.
 
-Several processes may share each batch, joined by `seqcast.runtime.processes`. `combine` returns the same form as
-for one micro-batch, so one sum over processes, by JAX's own collectives, stands between `combine` and `apply`; alone it
-is the identity. It takes one message a step: gradients, loss and share lie behind one another in one vector. Each
-process then makes the same update by itself.
+Several processes may share each batch, joined by `seqcast.runtime.processes`. `combine` returns the form of one
+micro-batch, so a sum over processes, by JAX's own collectives, stands between `combine` and `apply`; for one process it
+is the identity. It takes one message a step: one vector of gradients, loss and share. Then each process makes the same
+update.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class StepState(NamedTuple):
 
     @property
     def without_optimizer(self) -> StepState:
-        """What a gradient takes: everything but the optimiser's variables."""
+        """The variables without those of the optimiser, for a gradient."""
         return self._replace(optimizer=[])
 
 
 def is_divisible(model: Any) -> bool:
-    """Return whether micro-batches give the loss of a batch, which is not scaled, and the step is Keras's own.
+    """Return whether micro-batches give the loss of a batch: it is not scaled, and the step is Keras's own.
 
     Args:
         model: A compiled model.
@@ -64,7 +64,7 @@ def is_divisible(model: Any) -> bool:
 
 
 def batch_rows(batch: Batch) -> int:
-    """Return the number of rows of a batch, those of its targets.
+    """Return the number of rows of a batch.
 
     Args:
         batch: Inputs, targets, weights.
@@ -73,11 +73,11 @@ def batch_rows(batch: Batch) -> int:
 
 
 def micro_batch_rows(rows: int, count: int) -> list[Any]:
-    """Return the row numbers of each micro-batch; all have one size, and the last one may go beyond the batch.
+    """Return the row numbers of each micro-batch; all have one size, and the last may go beyond the batch.
 
     Args:
         rows: Number of rows of the batch.
-        count: Number of micro-batches; fewer where some would have no rows.
+        count: Number of micro-batches; fewer if some would have no rows.
 
     Example:
         >>> [rows.tolist() for rows in micro_batch_rows(5, 2)], len(micro_batch_rows(3, 8))
@@ -93,8 +93,8 @@ class TrainStep:
 
     Args:
         model: A compiled model whose loss is a `HeadLoss`: the loss of a batch is the mean of its micro-batches'
-            losses, weighted with their `share`. Its `processes` share each batch; what a process has of one is the
-            batch here.
+            losses, weighted with their `share`. Its `processes` share each batch; here a batch has the rows of
+            this process.
     """
 
     def __init__(self, model: Any) -> None:
@@ -102,7 +102,7 @@ class TrainStep:
         self.processes: Processes = model.processes
 
     def grad_micro_batch(self, state: StepState, batch: Batch, rows: Any) -> Contribution:
-        """Return what one micro-batch contributes to a step.
+        """Return the contribution of one micro-batch to a step.
 
         Args:
             state: The variables before the step; those of the optimiser are not read.
@@ -111,7 +111,7 @@ class TrainStep:
 
         Returns:
             `gradients`, `loss` and `share` of the micro-batch; `forecast` if there are metrics; and `non_trainable`,
-            the variables after the step that are not trained, the same from each micro-batch.
+            the other variables after the step, the same from each micro-batch.
         """
         count = batch_rows(batch)
         x, y, weight = jax.tree.map(lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch)
@@ -132,10 +132,10 @@ class TrainStep:
         return self._contribution(gradients, aux, y, weight)
 
     def combine(self, contributions: list[Contribution]) -> Contribution:
-        """Return what the whole batch contributes.
+        """Return the contribution of the whole batch.
 
         Args:
-            contributions: What its micro-batches contribute, in their order.
+            contributions: The contributions of its micro-batches, in order.
         """
         total = sum(contribution["share"] for contribution in contributions)
 
@@ -161,7 +161,7 @@ class TrainStep:
         Args:
             state: The variables before the step.
             batch: The whole batch.
-            combined: What `combine` returned.
+            combined: The result of `combine`.
         """
         trainable, optimizer = self.model.optimizer.stateless_apply(
             state.optimizer, combined["gradients"], state.trainable
@@ -170,7 +170,7 @@ class TrainStep:
         return logs, StepState(trainable, combined["non_trainable"], optimizer, metrics)
 
     def validate_micro_batch(self, state: StepState, batch: Batch) -> Contribution:
-        """Return what a batch contributes to a validation, in the form of `grad_micro_batch`, without gradients.
+        """Return the contribution of a batch to a validation, in the form of `grad_micro_batch`, without gradients.
 
         Args:
             state: The variables; those of the optimiser are not read.
@@ -198,7 +198,7 @@ class TrainStep:
         Args:
             state: The variables before the step.
             batch: The whole batch.
-            combined: What `combine` returned.
+            combined: The result of `combine`.
         """
         logs, metrics = self._metrics(state.metrics, batch, combined)
         return logs, state._replace(non_trainable=combined["non_trainable"], metrics=metrics)
@@ -219,15 +219,14 @@ class TrainStep:
 
 
 def over_processes(step: TrainStep) -> Summation:
-    """Return what joins the micro-batches of a batch that several processes compute.
+    """Return the function that sums the contributions of all processes to a batch.
 
     Args:
         step: The training step, whose processes share each batch.
 
     Returns:
-        A function of this process's share of a batch and what its micro-batches contribute. It returns the batch by
-        which metrics are measured, and the contributions that make the whole of it: of one process both as they are,
-        otherwise one contribution, in which those of all processes are combined.
+        A function of this process's rows of a batch and the contributions of its micro-batches. It returns the batch
+        for the metrics, and one contribution that combines those of all processes. One process returns its arguments.
     """
     if step.processes.count == 1:
         return lambda batch, contributions: (batch, contributions)
@@ -263,7 +262,7 @@ class _Sum:
         whole = {**combined, "gradients": gradients, "loss": loss, "share": share}
         if combined["forecast"] is None:
             return batch, [whole]
-        # Metrics may be anything, so they are measured by the whole batch in each process.
+        # Metrics may be of any kind, so each process measures them on the whole batch.
         inputs, *measured = batch
         y, weight, whole["forecast"] = (
             None if rows is None else self._together(self.gather, rows) for rows in (*measured, combined["forecast"])
@@ -271,13 +270,13 @@ class _Sum:
         return (inputs, y, weight), [whole]
 
     def _pack(self, contributions: list[Contribution]) -> tuple[Any, Contribution]:
-        """Return what is summed as one row, and the contributions as one of which the rest is as in each process."""
+        """Return the summands as one row, and the values that are not summed."""
         combined = self.step.combine(contributions)
         vector, _ = ravel_pytree(_summands(combined))
         return vector[None], {name: combined[name] for name in ("forecast", "non_trainable")}
 
     def _together(self, program: Callable[[Any], Any], rows: Any) -> Any:
-        """Return what a program makes of the rows of all processes."""
+        """Return the result of a program on the rows of all processes."""
         rows = jax.device_put(rows, self.device)
         shape = (self.count * rows.shape[0], *rows.shape[1:])
         whole = jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])
@@ -285,7 +284,7 @@ class _Sum:
 
 
 def _summands(contribution: Contribution) -> tuple[Any, Any, Any]:
-    """Return what of a contribution is added up: gradients and loss, weighted with the share, and the share."""
+    """Return the summands of a contribution: gradients and loss, weighted with the share, and the share."""
     share = contribution["share"]
     return jax.tree.map(lambda value: share * value, contribution["gradients"]), share * contribution["loss"], share
 

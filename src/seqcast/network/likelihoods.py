@@ -1,13 +1,13 @@
-"""Distributions on every backend: logarithms of likelihoods, and draws by given random numbers.
+"""Log-likelihoods of distributions on every backend, and their draws from given random numbers.
 
 **Likelihoods** are safe for gradients in single precision. Keras has no logarithm of the gamma function. Stirling's
-series for it is exact to single precision from 5 on; smaller arguments are moved there by `Γ(z + 1) = z Γ(z)`.
-Differences of such logarithms are written out, because each may be a million times larger than their difference.
+series for it is exact to single precision from 5 on; `Γ(z + 1) = z Γ(z)` moves smaller arguments there. Differences of
+such logarithms are written out, because each may be a million times larger than their difference.
 
-**Draws** for sample paths: random numbers are drawn outside of a compiled loop and become draws inside it. A
-distribution takes a fixed number of uniform numbers a draw, so that a path depends on nothing but the network's output
-and its own numbers. Rejection methods get a fixed number of proposals, of which the first that is accepted counts; that
-none is accepted is less probable than single precision can resolve.
+**Draws** for sample paths: random numbers are drawn outside of a compiled loop and become draws inside it. Each draw
+takes a fixed number of uniform numbers, so a path depends only on the network's output and its own numbers. Rejection
+methods get a fixed number of proposals, of which the first accepted one counts. The probability that none is accepted
+is below single precision.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def stirling_remainder(z: Tensor) -> Tensor:
-    r"""Return what Stirling's formula leaves of the logarithm of the gamma function, for `z >= 5`.
+    r"""Return the remainder of Stirling's formula for the logarithm of the gamma function, for `z >= 5`.
 
     .. math:: \log Γ(z) - [(z - 1/2) \log z - z + 1/2 \log 2π] ≈ 1/(12 z) - 1/(360 z^3) + 1/(1260 z^5)
 
@@ -96,9 +96,9 @@ def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
     """
     mean, dispersion = _split(parameters)
     n = 1.0 / dispersion
-    # With a = n + m, b = y + 1 + m and c = y + n + m, m = SHIFT, Stirling's leading terms of the three gammas are
-    # (a - 1/2) log(c/a) + (b - 1/2) log(c/b) - (m + 1/2) log c + m + 1. What n and y multiply goes together with
-    # the two other logarithms: near the mean each bracket is small.
+    # Let a = n + m, b = y + 1 + m and c = y + n + m with m = SHIFT. Stirling's leading terms of the three gammas are
+    # (a - 1/2) log(c/a) + (b - 1/2) log(c/b) - (m + 1/2) log c + m + 1. The factors of n and of y are each combined
+    # with one of the two other logarithms: near the mean each bracket is small.
     a, b, c = n + SHIFT, y + (1.0 + SHIFT), y + n + SHIFT
     first, second = ops.log1p(y / a), ops.log1p((n - 1.0) / b)
     large = n * (first - ops.log1p(mean / n)) + y * (second - ops.log1p(n / mean))
@@ -132,7 +132,7 @@ LOG_LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 GAMMA_PROPOSALS = 8
 # Proposals of a Poisson variable: each is accepted with a probability of at least 0.75.
 POISSON_PROPOSALS = 14
-# Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS` counts are added up.
+# Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS` counts are summed.
 MANY = 10.0
 COUNTS = 40
 # A normal and a uniform number a gamma proposal, one for small shapes, one to invert, two a Poisson proposal.
@@ -140,14 +140,14 @@ COUNT_UNIFORMS = 2 * GAMMA_PROPOSALS + 2 + 2 * POISSON_PROPOSALS
 
 
 def uniforms(seeds: Iterable[int], *, horizon: int, paths: int, targets: int, count: int) -> Array:
-    """Draw uniform numbers for paths, each seed for itself.
+    """Draw uniform numbers for paths, independently for each seed.
 
-    In every step the paths' numbers are spread evenly: the k-th smallest of n lies in `((k - 1) / n, k / n)`. Each path
-    has independent uniform numbers, as it should; but quantiles over these paths are nearer to the truth than those
-    over independent paths. A longer horizon goes on from a shorter one.
+    In every step the paths' numbers are spread evenly: the k-th smallest of n lies in `((k - 1) / n, k / n)`. The
+    numbers of one path are independent; but quantiles over these paths are nearer to the truth than those over
+    independent paths. A longer horizon begins with the numbers of a shorter one.
 
     Args:
-        seeds: One for all rows, or one a row, `R`.
+        seeds: One seed for all rows, or one a row, `R`.
         horizon: Number of steps, `H`.
         paths: Number of paths.
         targets: Target dimensions, `D`.
@@ -174,10 +174,10 @@ def uniforms(seeds: Iterable[int], *, horizon: int, paths: int, targets: int, co
 
 
 def count_noise(numbers: Array) -> Array:
-    """Turn uniform numbers into what `draw_count` reads, of the same shape.
+    """Turn uniform numbers into the noise that `draw_count` reads, of the same shape.
 
     Args:
-        numbers: Between 0 and 1, `[..., COUNT_UNIFORMS]`.
+        numbers: Uniform numbers, `[..., COUNT_UNIFORMS]`.
     """
     noise = numbers.copy()
     noise[..., :GAMMA_PROPOSALS] = special.ndtri(numbers[..., :GAMMA_PROPOSALS])
@@ -190,7 +190,7 @@ def draw_count(mean: Tensor, dispersion: Tensor, noise: Tensor) -> Tensor:
     Args:
         mean: `μ`, any shape.
         dispersion: `α`, of the same shape.
-        noise: What `count_noise` returned, with one axis more.
+        noise: The result of `count_noise`, with one axis more.
 
     Returns:
         Whole numbers, as floats.
@@ -230,7 +230,7 @@ def _draw_poisson(rate: Tensor, noise: Tensor) -> Tensor:
 
 
 def _invert_poisson(rate: Tensor, uniform: Tensor) -> Tensor:
-    """Count how many counts are not probable enough to reach the uniform number."""
+    """Return the quantile of the uniform number: the first count whose probability of at most it reaches the number."""
     counts = np.arange(COUNTS)
     rate = ops.expand_dims(rate, -1)
     logarithms = ops.convert_to_tensor(counts, dtype=rate.dtype) * ops.log(ops.maximum(rate, 1e-30)) - rate
@@ -265,6 +265,6 @@ def _log_poisson(counts: Tensor, rate: Tensor) -> Tensor:
 
 
 def _first(values: Tensor, accepted: Tensor) -> Tensor:
-    """Return along the last axis the first value that is accepted."""
+    """Return the first accepted value along the last axis."""
     place = ops.argmax(ops.cast(accepted, "int32"), axis=-1)
     return ops.sum(values * ops.one_hot(place, values.shape[-1], dtype=values.dtype), axis=-1)

@@ -1,4 +1,4 @@
-"""Losses: what training minimises, a mean over the targets that are there; NaN is missing."""
+"""Losses of training: means over the observed targets; NaN is missing."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.runtime import Tensor, keras, ops
 
-# A loss has exploded when it is as many times as large as that of the first batch, or as 1 where that was smaller. Less
-# would stop trainings on unscaled series of very different levels, whose first batch happens to hold low ones.
+# A loss has exploded when it is this many times that of the first batch, or of 1 if that is smaller. Less would stop
+# trainings on unscaled series of very different levels, if the first batch has low ones.
 EXPLODED = 1e9
-# And a weight when its square comes near the end of single precision.
+# A weight has exploded when its square approaches the limit of single precision.
 LARGEST_WEIGHT = 1e15
 
 
 class HeadLoss(keras.losses.Loss):
-    r"""The loss of a head: the weighted mean of its values over the targets that are there.
+    r"""The loss of a head: the weighted mean of its values over the observed targets.
 
     .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}, \qquad
         ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h = \frac{h^{-γ}}{\sum_k k^{-γ}}
 
-    with the loss `ℓ_bh` of an example's step, in which a missing target counts nothing, and the share `o_bh` of its
-    targets that are observed. A batch may be divided: the losses of its micro-batches, weighted with their `share`,
-    give that of the whole.
+    with the loss `ℓ_bh` of an example's step, to which missing targets add 0, and the fraction `o_bh` of its observed
+    targets. The losses of micro-batches, weighted with their `share`, give the loss of the batch.
 
     Args:
         horizon_decay: The exponent `γ`; 0 counts all steps alike.
@@ -40,11 +39,11 @@ class HeadLoss(keras.losses.Loss):
         self.horizon_decay = horizon_decay
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the loss of every target, or of every example and step; 0 where the target is missing.
+        """Return the loss of each target, or of each example and step; 0 if the target is missing.
 
         Args:
             y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: What the network returns.
+            output: The output of the network.
         """
         raise NotImplementedError
 
@@ -53,7 +52,7 @@ class HeadLoss(keras.losses.Loss):
 
         Args:
             y_true: Targets, `[B, H, D]`.
-            y_pred: What the network returns: forecasts, `[B, H, D]`, or parameters, `[B, H, D, P]`.
+            y_pred: The output of the network: forecasts, `[B, H, D]`, or parameters, `[B, H, D, P]`.
             sample_weight: Weights, `[B]`.
 
         Returns:
@@ -64,16 +63,16 @@ class HeadLoss(keras.losses.Loss):
         return _weighted_sum(losses, sample_weight) / self.share(y_true, sample_weight)
 
     def of_examples(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the loss of each example, `[B]`, in which missing targets count nothing.
+        """Return the loss of each example, `[B]`, without missing targets.
 
         Args:
             y_true: Targets, `[B, H, D]`.
-            output: What the network returns.
+            output: The output of the network.
         """
         return self._per_example(self.values(ops.cast(ops.convert_to_tensor(y_true), output.dtype), output))
 
     def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """Return the denominator: with it as weight, the losses of micro-batches give that of the batch.
+        """Return the denominator, which weights the losses of micro-batches in that of the batch.
 
         Args:
             y_true: Targets, `[B, H, D]`.
@@ -83,15 +82,15 @@ class HeadLoss(keras.losses.Loss):
         return ops.maximum(_weighted_sum(observed, sample_weight), 1e-7)
 
     def _per_example(self, values: Tensor) -> Tensor:
-        """Return the mean over all axes but the first, `[B]`, in which steps, the second one, have their weights."""
+        """Return the mean over all axes but the first, `[B]`, with the weights of steps on the second."""
         if self.horizon_decay:
             if len(values.shape) < 2:
                 expected = "0 with a loss that returns one value an example"
                 hint = "Let the loss return one value an example and step, `[B, H]`."
                 raise SpecError("horizon_decay", expected=expected, received=repr(self.horizon_decay), hint=hint)
             decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
-            share = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
-            values = values * ops.reshape(share, (-1, *[1] * (len(values.shape) - 2)))
+            weights = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
+            values = values * ops.reshape(weights, (-1, *[1] * (len(values.shape) - 2)))
         axes = tuple(range(1, len(values.shape)))
         return ops.mean(values, axis=axes) if axes else values
 
@@ -104,8 +103,7 @@ class HeadLoss(keras.losses.Loss):
 class ObservedLoss(HeadLoss):
     """A Keras loss of a point forecast.
 
-    A missing target counts as met exactly. It is replaced before any subtraction: the gradient of `where` after one
-    would be NaN.
+    A missing target is replaced by its forecast before any subtraction: the gradient of `where` after one would be NaN.
 
     Args:
         loss: A Keras loss (name, config, object or function of `(y_true, y_pred)`) that is zero where both agree.
@@ -122,11 +120,11 @@ class ObservedLoss(HeadLoss):
         self.inner = keras.losses.get(loss)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return what the Keras loss returns, `[B, H]`.
+        """Return the values of the Keras loss, `[B, H]`.
 
         Args:
             y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: What the network returns.
+            output: The output of the network.
         """
         filled = ops.where(ops.isnan(y_true), ops.stop_gradient(output), y_true)
         return self.inner.call(filled, output) if hasattr(self.inner, "call") else self.inner(filled, output)
@@ -138,7 +136,7 @@ class ObservedLoss(HeadLoss):
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class PinballLoss(HeadLoss):
-    r"""The mean pinball loss over the quantiles, smallest where each is its quantile of the data.
+    r"""The mean pinball loss over the quantiles; its minimum is the quantiles of the data.
 
     .. math:: ρ_p(e) = \max(p \, e, (p - 1) \, e), \qquad e = y - q_p
 
@@ -163,7 +161,7 @@ class PinballLoss(HeadLoss):
 
         Args:
             y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: What the network returns.
+            output: The output of the network.
         """
         probabilities = ops.convert_to_tensor(self.quantiles, dtype=output.dtype)
 
@@ -180,10 +178,10 @@ class PinballLoss(HeadLoss):
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class NegativeLogLikelihood(HeadLoss):
-    """The negative logarithm of the likelihood of a distribution whose parameters the network returns.
+    """The negative log-likelihood of a distribution whose parameters the network returns.
 
     Args:
-        distribution: Its name in `seqcast.network.likelihoods.LOG_LIKELIHOODS`.
+        distribution: Name of the distribution in `seqcast.network.likelihoods.LOG_LIKELIHOODS`.
         horizon_decay: As for `HeadLoss`.
 
     Example:
@@ -201,7 +199,7 @@ class NegativeLogLikelihood(HeadLoss):
 
         Args:
             y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: What the network returns.
+            output: The output of the network.
         """
         log_likelihood = LOG_LIKELIHOODS[self.distribution]
         return _where_observed(lambda y: -log_likelihood(y, output), y_true)
@@ -217,6 +215,6 @@ def _weighted_sum(values: Tensor, sample_weight: Tensor | None) -> Tensor:
 
 
 def _where_observed(loss: Callable[[Tensor], Tensor], y_true: Tensor) -> Tensor:
-    """Return a loss of targets, 0 where they are missing; it is taken at 1 there, which every distribution has."""
+    """Return a loss of targets, 0 if they are missing; there it is computed at 1, a value of every distribution."""
     missing = ops.isnan(y_true)
     return ops.where(missing, 0.0, loss(ops.where(missing, 1.0, y_true)))

@@ -1,6 +1,6 @@
-"""Normalisation of each window by its own loc and scale: removed before the network, restored after it.
+"""Normalisers of windows: each window's own loc and scale, removed before the network and restored after it.
 
-Only target columns change, so a normaliser needs to know where the targets' own past is.
+Only target columns change, so a normaliser needs the index of the targets' own past.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import numpy as np
 
 from seqcast.runtime import Tensor, ops
 
-# A mean absolute value that is not above it is that of a window of zeros.
+# The mean absolute value of a window of zeros is at most this.
 LEAST_MEAN = 1e-30
 # Under the root of a variance, so that the gradient of a constant window is finite.
 LEAST_VARIANCE = 1e-12
 
 
 class Normaliser:
-    """No normalisation, and what the others share.
+    """No normalisation, and the base of the other normalisers.
 
     Args:
         features: Number of input features, `F`.
@@ -35,7 +35,7 @@ class Normaliser:
 
         Args:
             past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
         return None
 
@@ -44,8 +44,8 @@ class Normaliser:
 
         Args:
             past: The past.
-            loc: What is subtracted from each target, `[B, D]`.
-            scale: What each target is divided by, `[B, D]`.
+            loc: The loc to subtract from each target, `[B, D]`.
+            scale: The scale to divide each target by, `[B, D]`.
         """
         place = ops.convert_to_tensor(self.place, dtype=past.dtype)
         locs = ops.matmul(loc, place)
@@ -61,7 +61,7 @@ class Normaliser:
         return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
 
     def _level(self, past: Tensor, observed: Tensor | None) -> Tensor:
-        """Return the mean of what was observed in the last token, or else the last value, `[B, D]`."""
+        """Return the mean of the observed values in the last token, or else the last value, `[B, D]`."""
         token = self.targets(past)[:, -self.segment :]
         weight, count = self._observed(token, None if observed is None else observed[:, -self.segment :])
         return ops.where(ops.any(weight > 0, axis=1), ops.sum(weight * token, axis=1) / count, token[:, -1])
@@ -80,7 +80,7 @@ class LastNormaliser(Normaliser):
 
         Args:
             past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
         last = self.targets(past)[:, -1]
         return last, ops.ones_like(last)
@@ -89,7 +89,7 @@ class LastNormaliser(Normaliser):
 class LevelNormaliser(Normaliser):
     """Subtract the mean of the window's last token: `x' = x - mean(x_{T-s+1}, …, x_T)`.
 
-    Of a token that holds a season it is the level that the series has now, whatever the time of its last value.
+    For a token of one season it is the present level of the series, independent of the phase of the last value.
     """
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class LevelNormaliser(Normaliser):
 
         Args:
             past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
         level = self._level(past, observed)
         return level, ops.ones_like(level)
@@ -116,7 +116,7 @@ class InstanceNormaliser(Normaliser):
 
         Args:
             past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
         values = self.targets(past)
         weight, count = self._observed(values, observed)
@@ -133,16 +133,16 @@ class RecentNormaliser(InstanceNormaliser):
 
         Args:
             past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
         _, deviation = super().statistics(past, observed)
         return self._level(past, observed), deviation
 
 
 class ScaleNormaliser(Normaliser):
-    """Divide by the mean absolute value of what was observed: `x' = x / mean |x|`, for data that must stay positive.
+    """Divide by the mean absolute observed value: `x' = x / mean |x|`, for data that must stay positive.
 
-    A window of zeros is left as it is.
+    A window of zeros does not change.
 
     Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.3, without its 1 in `1 + mean`, so that units do
     not matter.
@@ -153,7 +153,7 @@ class ScaleNormaliser(Normaliser):
 
         Args:
             past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` when all were.
+            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
         values = self.targets(past)
         weight, count = self._observed(values, observed)

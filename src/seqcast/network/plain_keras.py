@@ -1,6 +1,6 @@
-"""Weights from and to plain Keras layers: the post's model, an encoder and a decoder of `GRU`, `LSTM` or `SimpleRNN`.
+"""Exchange of weights with plain Keras layers: the post's model of `GRU`, `LSTM` or `SimpleRNN` layers.
 
-There the encoder returns its states, the decoder begins with them and reads zeros, and a dense layer writes each step.
+Its encoder returns its states, its decoder begins with them and reads zeros, and a dense layer writes each step.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from seqcast.runtime import keras, to_numpy
 from seqcast.specs import NetworkSpec, WindowSpec, check_choice
 
 LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
-# Options of Keras's cells that the cells here have, too; there is no other value for them.
+# Options of Keras's cells, with the only values that the cells here have.
 CELL_OPTIONS: dict[str, dict[str, Any]] = {
     "gru": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "reset_after": True},
     "lstm": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True},
     "simple_rnn": {"activation": "tanh", "use_bias": True},
 }
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
-# Options that change nothing where the others are at their defaults.
+# Options without effect if the others are at their defaults.
 UNUSED_OPTIONS = {"dropout", "regularizer", "sampling_schedule", "sampling_steps", "attention_heads", "static_input"}
 
 
@@ -32,17 +32,17 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
     """Return a network with the weights of plain Keras layers.
 
     Args:
-        encoder: Its recurrent layers, first to last: `GRU`, `LSTM` or `SimpleRNN` layers, or an `RNN` of their cells.
-        decoder: Those of the decoder, as wide, each of which begins with the state of the encoder's. It reads zeros, so
-            that the weights of its input do not matter.
+        encoder: The encoder's layers, first to last: `GRU`, `LSTM` or `SimpleRNN` layers, or an `RNN` of their cells.
+        decoder: The decoder's layers, of the same widths; each begins with the state of an encoder layer. They read
+            zeros, so the weights of their input do not matter.
         head: A `Dense` layer without activation, perhaps in a `TimeDistributed`.
-        horizon: Steps that the network forecasts when it is called.
+        horizon: Number of steps of the network's forecast.
 
     Returns:
-        The network; it forecasts what the model of these layers does.
+        The network, with the forecasts of the model of these layers.
 
     Raises:
-        SpecError: A layer is of another kind, or has options that the network's cells do not have.
+        SpecError: A layer has another kind, or options that the network's cells do not have.
 
     Example:
         >>> encoder, decoder, head = keras.layers.GRU(4), keras.layers.GRU(4), keras.layers.Dense(1)
@@ -82,13 +82,13 @@ def to_keras(network: Seq2Seq) -> Any:
     """Return the post's model with the weights of a network, as a `keras.Model` of plain Keras layers.
 
     Args:
-        network: One whose decoder reads zeros, with a point head and nothing else around it.
+        network: A network with a point head, whose decoder reads zeros; all other options are defaults.
 
     Returns:
         A model from the past, `[B, T, F]`, and zeros, `[B, H, 1]`, to the forecast, `[B, H, D]`.
 
     Raises:
-        SpecError: The network has an option that the post's does not have, or a cell that Keras has no layer for.
+        SpecError: The network has an option that the post's model lacks, or a cell that Keras has no layer for.
 
     Example:
         >>> network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(), seed=0)
@@ -102,9 +102,9 @@ def to_keras(network: Seq2Seq) -> Any:
     others = [name for name, value in spec.to_dict().items() if plain[name] != value and name not in UNUSED_OPTIONS]
     others += [name for name in ("static", "future", "observed") if getattr(network.window, name)]
     if others:
-        expected = "what NetworkSpec has by default, for plain Keras layers"
+        expected = "the defaults of NetworkSpec, for plain Keras layers"
         hint = "Save such a network with network.save('….keras')."
-        raise SpecError(", ".join(others), expected=expected, received="others", hint=hint)
+        raise SpecError(", ".join(others), expected=expected, received="other values", hint=hint)
     make = getattr(keras.layers, LAYERS[spec.cell])
     past = keras.Input((network.window.context_length, network.window.features), name="past")
     zeros = keras.Input((None, 1), name="zeros")
@@ -138,10 +138,10 @@ def _copy_cell(cell: Cell, plain: Any) -> None:
 
 
 def _copy(where: str, source: Any, target: Any) -> None:
-    """Copy the numbers of a weight: a shared buffer would vanish when one of both models gives it to a program."""
+    """Copy the values of a weight: a shared buffer would vanish when one of the models donates it to a program."""
     if tuple(source.shape) != tuple(target.shape):
         expected = f"layers in their order, first to last, whose weight {source.path} is {tuple(target.shape)}"
-        hint = "Give the layers of the encoder or of the decoder, each after the one that it reads."
+        hint = "Give the layers of the encoder or of the decoder in the order in which they read each other."
         raise SpecError(where, expected=expected, received=str(tuple(source.shape)), hint=hint)
     target.assign(np.array(to_numpy(source.value)))
 
@@ -167,7 +167,7 @@ def _cells(where: str, layers: Any) -> list[Any]:
 
 
 def _kind(where: str, cell: Any) -> str:
-    """Return the name of a cell's kind, and refuse cells that compute something else."""
+    """Return the name of a cell's kind; refuse cells with other arithmetic."""
     kinds = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}
     kind = kinds.get(type(cell).__name__)
     if kind is None or not cell.built:
@@ -180,7 +180,7 @@ def _kind(where: str, cell: Any) -> str:
                 where,
                 expected=f"cells with {name}={value!r}",
                 received=repr(_name(option) if callable(option) else option),
-                hint="The network's cells compute this and nothing else.",
+                hint="The network's cells have no other value.",
             )
     return kind
 

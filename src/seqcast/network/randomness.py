@@ -1,8 +1,8 @@
-"""Everything random in a network: seeds, initial weights, and numbers for the rows of a batch such as dropout masks.
+"""Randomness of a network: seeds, initial weights, and random numbers for the rows of a batch, such as dropout masks.
 
-Keras's own initialisers have the same distributions, but compile a program for each shape on JAX, which takes a second
-before any training begins, and draw other numbers on each backend. Those here draw with NumPy: the same numbers
-everywhere.
+Keras's own initialisers have the same distributions, but draw other numbers on each backend. On JAX they also compile
+a program for each shape, which takes a second before training. These initialisers draw with NumPy: the same numbers on
+every backend.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seqcast.runtime import Tensor, keras, one_blas_thread
 
 
 def fresh_seed() -> int:
-    """Return a seed from the operating system; global generators stay as they are."""
+    """Return a seed from the operating system, without a change of global generators."""
     return int(np.random.SeedSequence().generate_state(1)[0])
 
 
@@ -28,7 +28,7 @@ def child_seeds(seed: int, count: int) -> list[int]:
 
     Args:
         seed: The seed to derive from.
-        count: How many seeds; the first ones do not depend on it.
+        count: Number of seeds; the first ones do not depend on it.
 
     Example:
         >>> child_seeds(0, 2) == child_seeds(0, 3)[:2]
@@ -102,7 +102,7 @@ class Orthogonal(_Seeded):
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class StandardNormal(_Seeded):
-    """Normal with mean 0 and deviation 1: for learned vectors that are read like scaled inputs.
+    """Normal with mean 0 and deviation 1: for learned vectors that a network reads like scaled inputs.
 
     Example:
         >>> vectors = keras.ops.convert_to_numpy(StandardNormal(seed=0)((500, 4)))
@@ -121,14 +121,14 @@ _ROWS: ContextVar[tuple[int, Tensor] | None] = ContextVar("rows", default=None)
 
 @contextmanager
 def rows_of_batch(batch: int, rows: Tensor) -> Iterator[None]:
-    """Let `draw_rows` return some rows of a batch: within this block a micro-batch is traced.
+    """Let `draw_rows` return the rows of one micro-batch within this block.
 
-    Each micro-batch draws for the whole batch and takes its own rows, so that the result does not depend on how the
-    batch was divided.
+    Each micro-batch draws for the whole batch and takes its own rows, so the result does not depend on the number of
+    micro-batches.
 
     Args:
         batch: Number of rows of the whole batch.
-        rows: Numbers of the rows at hand.
+        rows: Row numbers of the micro-batch.
     """
     token = _ROWS.set((batch, rows))
     try:
@@ -138,11 +138,11 @@ def rows_of_batch(batch: int, rows: Tensor) -> Iterator[None]:
 
 
 def draw_rows(draw: Callable[[Any], Tensor], batch: Any, *, axis: int = 0) -> Tensor:
-    """Return random numbers for the rows at hand.
+    """Return random numbers for the rows of a batch, or of the micro-batch in `rows_of_batch`.
 
     Args:
         draw: Takes a number of rows and returns a tensor with this length along `axis`.
-        batch: Number of rows at hand.
+        batch: Number of rows.
         axis: The axis of the rows.
 
     Example:
@@ -152,20 +152,20 @@ def draw_rows(draw: Callable[[Any], Tensor], batch: Any, *, axis: int = 0) -> Te
         >>> bool(keras.ops.all(whole[2:] == some))
         True
     """
-    at_hand = _ROWS.get()
-    if at_hand is None:
+    micro_batch = _ROWS.get()
+    if micro_batch is None:
         return draw(batch)
-    whole, rows = at_hand
+    whole, rows = micro_batch
     return keras.ops.take(draw(whole), rows, axis=axis)
 
 
 def dropout_mask(batch: Any, shape: tuple[int, ...], rate: float, seed: Any, dtype: Any) -> Tensor:
-    """Draw a dropout mask, `[B, *shape]`: zeros, and `1 / (1 - rate)` for what stays.
+    """Draw a dropout mask, `[B, *shape]`: zeros, and `1 / (1 - rate)` for the values that stay.
 
     Args:
-        batch: Number of rows at hand, `B`.
+        batch: Number of rows, `B`.
         shape: Shape of a row.
-        rate: Fraction that is dropped.
+        rate: Fraction of values to drop.
         seed: A `keras.random.SeedGenerator`.
         dtype: Type of the mask.
 

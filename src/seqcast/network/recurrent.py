@@ -17,18 +17,18 @@ def scan(
 ) -> tuple[Any, Any]:
     """Call `f(carry, x) → (carry, y)` for each step, as `keras.ops.scan` does, on every backend.
 
-    On TensorFlow `keras.ops.scan` (3.15) wants every `y` to look like the carry; there the loop is `tf.scan`, which
-    wants the same of nothing but the carry, so `y` travels in it.
+    On TensorFlow `keras.ops.scan` (3.15) needs every `y` to have the structure of the carry. There the loop is
+    `tf.scan`, with `y` in its carry.
 
     Args:
         f: The step.
         init: The carry before the first step: tensors in tuples, lists or dicts.
-        xs: What is read, first axis the steps; `None` for nothing.
-        length: Number of steps, when there are no `xs`.
-        reverse: Whether to run from the last step to the first; each `y` keeps its place.
+        xs: Inputs of the steps, first axis the steps; `None` for none.
+        length: Number of steps without `xs`.
+        reverse: Whether to run from the last step to the first; the order of `y` stays.
 
     Returns:
-        The carry after the step that was run last, and all `y`, stacked.
+        The carry after the last run step, and all `y`, stacked.
 
     Example:
         >>> last, sums = scan(lambda s, x: (s + x, s + x), keras.ops.zeros(()), keras.ops.arange(1.0, 4.0))
@@ -42,7 +42,7 @@ def scan(
     tree = keras.tree
     at, end = (-1, 0) if reverse else (0, -1)
     first = None if xs is None else tree.map_structure(lambda x: x[at], xs)
-    _, y = f(init, first)  # only to learn what a y looks like
+    _, y = f(init, first)  # only for the structure of y
     start = (init, tree.map_structure(tensorflow.zeros_like, y))
 
     def step(before: Any, x: Any) -> Any:
@@ -54,19 +54,19 @@ def scan(
 
 
 class RecurrentStack(keras.layers.Layer):
-    """Recurrent layers, each reading the outputs of the one before.
+    """Recurrent layers; each reads the outputs of the one before.
 
     Args:
         units: Width of each layer, first to last.
-        features: Width of the input, `f`; 0 is a stack without input, whose first layer owns no input kernel.
+        features: Width of the input, `f`; 0 is a stack without input, whose first layer has no input kernel.
         cell: Name of the cell.
         bidirectional: Whether each layer also reads backwards; its outputs and states are then the two directions
             joined, forward first.
-        dropout: Fraction of each layer's outputs that is dropped before the next layer reads them, one mask a
-            sequence (Gal and Ghahramani 2016, arXiv:1512.05287).
+        dropout: Fraction of each layer's outputs to drop before the next layer reads them, one mask a sequence
+            (Gal and Ghahramani 2016, arXiv:1512.05287).
         regularizer: Keras regularisers for `kernel`, `recurrent` and `bias`.
         seed: Seed of initial weights and masks.
-        options: What Keras's layers take.
+        options: Options of Keras's layers.
 
     Example:
         >>> stack = RecurrentStack((4, 3), features=2, cell="gru", seed=1)
@@ -112,7 +112,7 @@ class RecurrentStack(keras.layers.Layer):
         """Create the weights of all cells.
 
         Args:
-            input_shape: Keras's; sizes are known without it.
+            input_shape: Not read; all sizes are known.
         """
         for cell in [*self.layers_forward, *self.layers_backward]:
             cell.build()
@@ -136,13 +136,13 @@ class RecurrentStack(keras.layers.Layer):
         ]
 
     def dropout_masks(self, batch: Any, training: bool | None) -> list[Tensor | None]:
-        """Draw what each layer's input is multiplied with, `[B, n]`; `None` where nothing is dropped.
+        """Draw the dropout mask of each layer's input, `[B, n]`; `None` without dropout.
 
-        Masks are drawn here, outside of any loop: inside a compiled loop a random generator cannot advance.
+        Masks are drawn outside of any loop: a random generator cannot advance inside a compiled loop.
 
         Args:
             batch: Number of sequences, `B`.
-            training: Whether dropout is at work.
+            training: Whether dropout is on.
         """
         if not training or self.mask_seed is None:
             return [None] * len(self.units)
@@ -159,7 +159,7 @@ class RecurrentStack(keras.layers.Layer):
         Args:
             x: Input, `[B, f]`, or `None` for a stack without input.
             states: States of all layers, as `initial_state` returns them.
-            masks: What `dropout_masks` returned.
+            masks: The result of `dropout_masks`.
 
         Returns:
             The last layer's output, `[B, n]`, and the new states.
@@ -171,16 +171,16 @@ class RecurrentStack(keras.layers.Layer):
     def step_broadcast(
         self, inputs: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None
     ) -> Tensor:
-        """Advance all layers by one step, once for each of several inputs and always from the same states.
+        """Advance all layers by one step from the same states, once for each of several inputs.
 
-        It equals `step` of states that are repeated for each input. But the product with each state is computed once,
-        and so is that of an input that all sequences share: only the products between the layers have the full size.
+        It equals `step` with states that are repeated for each input. But the product with each state is computed once,
+        and so is that of an input that all sequences share: only products between layers have the full size.
 
         Args:
-            inputs: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` where they are the same for all sequences, whose features
-                are joined.
+            inputs: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` if they are the same for all sequences; their features are
+                joined.
             states: States of all layers, as `initial_state` returns them.
-            masks: What `dropout_masks` returned.
+            masks: The result of `dropout_masks`.
 
         Returns:
             The last layer's outputs, `[B, m, n]`.
@@ -194,10 +194,10 @@ class RecurrentStack(keras.layers.Layer):
         return outputs
 
     def stepper(self, masks: Sequence[Tensor | None] | None = None) -> Stepper:
-        """Return what advances all layers step by step inside a loop.
+        """Return a stepper that advances all layers inside a loop.
 
         Args:
-            masks: What `dropout_masks` returned.
+            masks: The result of `dropout_masks`.
         """
         return Stepper(self.loop_backend, self.layers_forward, masks)
 
@@ -211,14 +211,14 @@ class RecurrentStack(keras.layers.Layer):
         training: bool | None = None,
         loop_backend: Any = None,
     ) -> tuple[Tensor, LayerStates]:
-        """Run all layers over time; equal to as many calls of `step`.
+        """Run all layers over time; equal to a call of `step` for each time step.
 
         Args:
             x: Input, `[B, T, f]`, or `None` for a stack without input.
             initial_state: States before the first step; zeros if absent, which needs `x`.
-            valid: Which steps count, `[B, T]`; at others the states stay as they are. For left padding.
+            valid: Whether a step counts, `[B, T]`; other steps do not change the states. For left padding.
             length: Number of steps, for a stack without input.
-            training: Whether dropout is at work.
+            training: Whether dropout is on.
             loop_backend: The loops over time; `None` takes the fastest.
 
         Returns:
@@ -228,7 +228,7 @@ class RecurrentStack(keras.layers.Layer):
         masks = self.dropout_masks(ops.shape(states[0][0])[0], training)
         loops = loop_backend or self.loop_backend
         x = None if x is None else loops.enter(x)
-        # Turned as a sequence of one feature, a mask over steps gets the axis that it is spread over.
+        # As a sequence of one feature, the mask gets the axis over which it broadcasts.
         valid = None if valid is None else loops.enter(ops.expand_dims(valid, -1))
         after: LayerStates = []
         for depth, (cell, mask) in enumerate(zip(self.layers_forward, masks, strict=True)):
@@ -254,7 +254,7 @@ def _both_ways(
 
 
 class Stepper:
-    """Advances the layers of a stack by single steps; all that does not change from step to step is prepared once.
+    """Advances the layers of a stack by single steps; values that all steps share are prepared once.
 
     Args:
         loop_backend: The stack's loops over time.
@@ -269,7 +269,7 @@ class Stepper:
         self.masks = [None if mask is None else loop_backend.turn(mask) for mask in masks or [None] * len(cells)]
 
     def turn(self, states: LayerStates) -> LayerStates:
-        """Turn the states of all layers, `[B, n]`, as the loop backend has them, or back.
+        """Turn the states of all layers, `[B, n]`, into the order of the loop backend, or back.
 
         Args:
             states: The states, layer by layer.
@@ -299,13 +299,13 @@ class Stepper:
 class Scanned:
     """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
-    `jax_loops.FeaturesMajor` is the faster one on JAX on a CPU, with the same methods, for cells that have a gradient
-    by hand. Here the inputs of all steps meet their weights in one product before the loop, which is what a GPU wants:
-    it waits for the start of each small operation inside.
+    `jax_loops.FeaturesMajor` has the same methods and is faster on JAX on a CPU, for cells with a gradient by hand.
+    Here one product before the loop computes the inputs of all steps, which suits a GPU: it waits for the start of each
+    small operation inside.
     """
 
     def enter(self, x: Tensor) -> Tensor:
-        """Turn a sequence, `[B, T, f]`, on its way in.
+        """Turn a sequence, `[B, T, f]`, into the order of the loop.
 
         Args:
             x: The sequence.
@@ -321,7 +321,7 @@ class Scanned:
         return ops.swapaxes(outputs, 0, 1)
 
     def turn(self, state: Tensor) -> Tensor:
-        """Turn a state or a mask on its way in or out: here it stays as it is.
+        """Return a state or a mask, which has the same order in the loop.
 
         Args:
             state: The state.
@@ -329,7 +329,7 @@ class Scanned:
         return state
 
     def split(self, state: Tensor) -> list[Tensor]:
-        """Cut the state of two directions.
+        """Split the state of two directions.
 
         Args:
             state: The state, turned.
@@ -340,7 +340,7 @@ class Scanned:
         """Join the outputs, or the states, of two directions.
 
         Args:
-            pair: Those of both directions, turned.
+            pair: The outputs or states of both directions, turned.
         """
         return ops.concatenate(pair, axis=-1)
 
@@ -357,7 +357,7 @@ class Scanned:
 
         Args:
             cell: The cell.
-            weights: What `weights` returned.
+            weights: The result of `weights`.
             x: Input, `[B, f]`, or `None`.
             states: States before, `[B, n]`.
         """
@@ -379,12 +379,12 @@ class Scanned:
             cell: The cell.
             x: Input, `[T, B, f]`, or `None`.
             states: States before the first step, `[B, n]`.
-            valid: Which steps count, `[T, B, 1]`.
-            length: Number of steps when there is no input.
-            reverse: Whether to run from the last step to the first; outputs keep their places.
+            valid: Whether a step counts, `[T, B, 1]`.
+            length: Number of steps without input.
+            reverse: Whether to run from the last step to the first; the order of outputs stays.
 
         Returns:
-            Outputs, `[T, B, n]`, and the states after the step that was run last.
+            Outputs, `[T, B, n]`, and the states after the last run step.
         """
         recurrent, constant = self.weights(cell), cell.project() if x is None else None
         scanned: dict[str, Any] = {}
@@ -405,7 +405,7 @@ class Scanned:
         return recorded, tuple(last)
 
     def record(self, states: tuple[Tensor, ...], gates: tuple[Tensor, ...]) -> Any:
-        """Return what `run` records of a step: the output.
+        """Return the output of a step, which `run` records.
 
         Args:
             states: The states after the step, `[B, n]` each.
@@ -415,7 +415,7 @@ class Scanned:
 
 
 def _fastest_loops(cell: type[Cell]) -> Any:
-    """Return the fastest way through time that this backend has for a cell on this device."""
+    """Return the fastest loops of this backend for a cell on this device."""
     if keras.backend.backend() == "jax" and platform() == "cpu":
         from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor
 

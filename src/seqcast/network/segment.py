@@ -1,14 +1,14 @@
 """Segments of steps and blocks of segments: tokens, and horizons longer than the trained one.
 
-A token lists the steps of its segment one after the other, each with all its features, so that a long window is a short
+A token lists the steps of its segment one after the other, each with all features, so a long window is a short
 sequence. Pasts are lengthened to whole segments on the left, so that segments end where the past ends; futures are
 lengthened on the right.
 
-A decoder that knows the trained number of tokens only writes a longer horizon block by block. A block is as long as the
-trained horizon. The encoder reads the block's forecasts as past, by whole segments, and the next block is written from
-the state after them. Where the trained horizon is no multiple of the segment, the next block forecasts the steps of the
-last, incomplete segment again, and the first forecast of a step stands: a shorter horizon is always the beginning of a
-longer one.
+A decoder with a limited number of tokens writes a longer horizon block by block. A block is as long as the trained
+horizon. The encoder reads the block's forecasts as past, in whole segments, and the next block is written from the
+state after them. If the trained horizon is no multiple of the segment, the next block forecasts the steps of the last,
+incomplete segment again. The first forecast of a step is used: a shorter horizon is always the beginning of a longer
+one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seqcast.runtime import Tensor, ops
 
 
 def token_count(steps: Any, segment: int) -> Any:
-    """Return how many tokens hold some steps; the first or the last one may be incomplete.
+    """Return the number of tokens of some steps; the first or the last token may be incomplete.
 
     Args:
         steps: Number of steps.
@@ -82,7 +82,7 @@ def whole_on_left(x: Tensor, segment: int, *, repeat: bool = False) -> Tensor:
         return x
     first = x[:, :1] if repeat else ops.zeros_like(x[:, :1])
     longer = ops.concatenate([ops.repeat(first, segment - 1, axis=1), x], axis=1)
-    # Cut instead of measured: a number of steps that is known at run time only cannot be padded to.
+    # Pad and cut: the number of missing steps may be known only at run time, and no padding of that size exists.
     return longer[:, (ops.shape(x)[1] + segment - 1) % segment :]
 
 
@@ -111,17 +111,17 @@ def write_in_blocks(
     """Write a forecast block by block.
 
     Args:
-        decode: From states, the number of steps before the block, and its own number of steps, to the block's forecast,
+        decode: Takes states, the number of steps before the block, and that of the block. Returns the block's forecast,
             `[B, steps, …]`, and the attention's weights or `None`.
-        append: From states and a forecast of whole segments to the states after it.
+        append: Takes states and a forecast of whole segments. Returns the states after it.
         states: The states after the past.
         horizon: Number of steps.
         trained: The trained horizon, the longest block.
         segment: Steps of a token.
 
     Returns:
-        The forecast, `[B, H, …]`, and the attention's weights, `[B, H, memory]`, zero for what came into the memory
-        after the block was written; or `None`.
+        The forecast, `[B, H, …]`, and the attention's weights, `[B, H, memory]`, zero for steps that entered
+        the memory after the block; or `None`.
 
     Example:
         >>> count = lambda last, start, steps: (last + ops.reshape(ops.arange(1, steps + 1), (1, -1)), None)
@@ -148,7 +148,7 @@ def later_blocks(horizon: int, trained: int, segment: int) -> Iterator[tuple[int
         segment: Steps of a token.
 
     Yields:
-        Where the block before began, where it begins, where it stops, and up to where the forecast is written already.
+        The start of the block before, the start and the stop of the block, and the end of the forecast written so far.
 
     Example:
         >>> list(later_blocks(5, trained=3, segment=2))
@@ -173,5 +173,5 @@ def _joined(attention: list[Tensor | None]) -> Tensor | None:
 
 
 def _library(x: Tensor) -> Any:
-    """Return NumPy for its arrays: outside of a program JAX would compile one for each length."""
+    """Return NumPy for its arrays, for which JAX would compile a program for each length; otherwise `keras.ops`."""
     return np if isinstance(x, np.ndarray) else ops

@@ -26,12 +26,12 @@ class Seq2Seq(keras.Model):
 
     Args:
         window: Sizes of a window, as a spec or a dict of its fields.
-        network: The network's boxes, as a spec or a dict of its fields.
+        network: Options of the network, as a spec or a dict of its fields.
         seed: Seed of initial weights, dropout and sampling; `None` draws one.
-        options: What Keras's models take.
+        options: Options of Keras's models.
 
     Raises:
-        SpecError: A box needs something of the window that it does not have, such as the targets' own past.
+        SpecError: An option needs an input that the window does not have, such as the targets' own past.
 
     Example:
         >>> import numpy as np
@@ -56,11 +56,11 @@ class Seq2Seq(keras.Model):
         super().__init__(**options)
         self.train_function: Any
         self.test_function: Any
-        # How many micro-batches a training step divides a batch into: by option, or as in the resumed training.
+        # Number of micro-batches of a batch: by option, or as in the resumed training.
         self.micro_batches: int | None = None
         self.resumed_micro_batches: int | None = None
         self.skipped_steps = 0
-        # Which of the processes that share each batch this one is.
+        # The processes that share each batch, and the rank of this one.
         self.processes = Processes()
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
@@ -74,7 +74,7 @@ class Seq2Seq(keras.Model):
         self.built = True
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; what Keras's trainer keeps there from step to step is not searched for layers."""
+        """Set an attribute; the state of Keras's trainer is not searched for layers."""
         if name == "_jax_state":
             object.__setattr__(self, name, value)
         else:
@@ -89,25 +89,25 @@ class Seq2Seq(keras.Model):
         """Do nothing: all sizes are known, and weights exist from the start.
 
         Args:
-            input_shape: Keras's.
+            input_shape: Not read.
         """
 
     def freeze(self, submodules: Sequence[str]) -> None:
-        """Let training change all weights but those of some submodules.
+        """Exclude the weights of some submodules from training.
 
         Args:
-            submodules: Some of `encoder`, `decoder` (bridge, layers and attention) and `head`.
+            submodules: Any of `encoder`, `decoder` (bridge, layers and attention) and `head`.
         """
         self.encoder.trainable = "encoder" not in submodules
         self.decoder.trainable = "decoder" not in submodules
         self.decoder.head.trainable = "head" not in submodules
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
-        """Forecast as far as the future is known, or the trained horizon.
+        """Forecast the horizon of the known future, or the trained horizon.
 
         Args:
             inputs: A dict of arrays, or the past alone.
-            training: Whether dropout and teacher forcing are at work.
+            training: Whether dropout and teacher forcing are on.
 
         Returns:
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`.
@@ -124,15 +124,15 @@ class Seq2Seq(keras.Model):
         return forecast
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Keras's hook: metrics measure a point, also where a distribution is forecast, and leave missing targets out.
+        """Keras's hook: metrics measure the point forecast, also of a distribution, without missing targets.
 
-        Each target is a value of its own with the weight of its window, or of nothing where it is missing; `compile`
-        takes metrics that heed it as `weighted_metrics`.
+        Each target has the weight of its window, or 0 if it is missing; `compile` takes metrics that read weights as
+        `weighted_metrics`.
 
         Args:
             x: Inputs.
             y: Targets, `[B, H, D]`; NaN is missing.
-            y_pred: What the network returned.
+            y_pred: The output of the network.
             sample_weight: Weights of the windows, `[B]`.
         """
         point = self.decoder.head.point(y_pred)
@@ -152,7 +152,7 @@ class Seq2Seq(keras.Model):
         if not self.compiles_for_jax:
             if self.micro_batches is not None and self.micro_batches > 1:
                 expected = f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one"
-                hint = "Only single steps that are compiled for JAX are divided: KERAS_BACKEND=jax."
+                hint = "Only single steps that are compiled for JAX have micro-batches: KERAS_BACKEND=jax."
                 raise SpecError("micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
@@ -161,7 +161,7 @@ class Seq2Seq(keras.Model):
             self.train_function = TrainFunction(self)
 
     def make_test_function(self, force: bool = False) -> None:
-        """Keras's hook: the same for validation, on one core.
+        """Keras's hook: on JAX the validation step is compiled likewise, for one core.
 
         Args:
             force: Whether to compile it again.
@@ -175,14 +175,14 @@ class Seq2Seq(keras.Model):
 
     @property
     def used_micro_batches(self) -> int:
-        """How many micro-batches a batch was divided into since `compile`; 1 leaves it whole."""
+        """Number of micro-batches of a batch since `compile`; 1 is a whole batch."""
         return getattr(self.train_function, "micro_batches", 1)
 
     @property
     def compiles_for_jax(self) -> bool:
-        """Whether steps are compiled one by one on a single JAX device; everything else is left to Keras.
+        """Whether steps are compiled one by one on a single JAX device; otherwise Keras compiles them.
 
-        Such a step leaves the weights as they are when its numbers go bad.
+        Such a step does not change the weights if its loss or weights are not finite or exploded.
         """
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
         return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
@@ -190,7 +190,7 @@ class Seq2Seq(keras.Model):
     def unroll(
         self, states: dict[str, Any], *, horizon: int, future: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Write a forecast of any horizon: on and on, or block by block where the decoder reads positions.
+        """Write a forecast of any horizon: token after token, or block by block if the decoder reads positions.
 
         Args:
             states: The arrays of `States`.
@@ -198,8 +198,8 @@ class Seq2Seq(keras.Model):
             future: Known-future inputs, `[B, H, F']`.
 
         Returns:
-            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights, or `None`. Of a
-            probabilistic head later blocks read the point.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights, or `None`. Later
+            blocks read the point forecast of a probabilistic head.
         """
         if not self.writes_in_blocks(horizon, future):
             return self.decoder.unroll(states, horizon=horizon, future=future, training=False)
@@ -218,14 +218,14 @@ class Seq2Seq(keras.Model):
         )
 
     def writes_in_blocks(self, horizon: int, future: Any = None) -> bool:
-        """Return whether a horizon is written block by block, and refuse it before any work if it cannot be.
+        """Return whether a horizon is written block by block; refuse a horizon that cannot be written.
 
         Args:
             horizon: Number of steps.
             future: Known-future inputs, whose length is checked.
 
         Raises:
-            SpecError: The encoder also reads backwards, so that it cannot go on from its states.
+            SpecError: The encoder also reads backwards, so it cannot go on from its states.
             DataError: Known-future inputs do not cover the horizon.
         """
         if not self.network.in_blocks or horizon <= self.window.horizon:
@@ -260,16 +260,16 @@ class Seq2Seq(keras.Model):
             inputs: A dict of arrays, or the past alone.
 
         Returns:
-            All that `decode` needs.
+            The states that `decode` reads.
         """
         return States.from_dict(self.encoder(self._converted(inputs), training=False))
 
     def update(self, states: States, inputs: Any) -> States:
-        """Read on from states: the same as encoding old and new steps at once, under the old normaliser statistics.
+        """Read new steps after states: the same as encoding all steps at once with the old normaliser statistics.
 
         Args:
-            states: What `encode` returned.
-            inputs: New steps, as a dict of arrays or the past alone: whole segments.
+            states: The result of `encode`.
+            inputs: New steps in whole segments, as a dict of arrays or the past alone.
 
         Returns:
             The states after the new steps.
@@ -291,10 +291,10 @@ class Seq2Seq(keras.Model):
     def decode(
         self, states: States, horizon: int, future: Any = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor | None]:
-        """Write a forecast of any horizon out of states.
+        """Write a forecast of any horizon from states.
 
         Args:
-            states: What `encode` returned.
+            states: The result of `encode`.
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
             return_attention: Whether to return the attention's weights too.
@@ -333,18 +333,18 @@ class Seq2Seq(keras.Model):
     def decoder_model(self) -> Any:
         """The post's second prediction model: one token from states to a forecast and the next states.
 
-        It shares the trained weights. It takes a dict of `states` and, when the network reads known-future inputs,
-        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. With segments of `s` steps they
-        are `[B, s, F']` and `[B, s, D]`.
+        It shares the trained weights. It takes a dict of `states` and, if the network reads known-future inputs,
+        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. Segments of `s` steps have the
+        shapes `[B, s, F']` and `[B, s, D]`.
 
         Raises:
-            SpecError: The decoder reads positions: its tokens have an end, and `decode` goes on block by block.
+            SpecError: The decoder reads positions, which limit its tokens; `decode` goes on block by block.
         """
         check_endless(self.network)
         written = self.encoder_model.output
         states = keras.tree.map_structure(lambda value: keras.Input(tuple(value.shape[1:]), dtype=value.dtype), written)
         for name in {"memory", "memory_valid"} & set(written):
-            # Keras guesses lengths that are free, and may find the same number of tokens for two guesses.
+            # Keras guesses free lengths, and may compute the same number of tokens from two guesses.
             states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
         inputs: dict[str, Any] = {"states": states}
         if self.window.future:
@@ -394,14 +394,14 @@ class _Start(keras.layers.Layer):
 
 
 def weight_shapes(window: WindowSpec, network: NetworkSpec) -> list[tuple[int, ...]]:
-    """Return the shape of each weight of a network, in the order of its `weights`, without the memory they would take.
+    """Return the shape of each weight of a network, in the order of its `weights`, without memory for them.
 
-    In a stateless scope Keras makes variables without values. It would give them values later, in the same thread, so
-    the network is built in another one.
+    In a stateless scope Keras makes variables without values. It would initialise them later in the same thread, so the
+    network is built in another one.
 
     Args:
         window: Sizes of a window.
-        network: The network's boxes.
+        network: Options of the network.
 
     Example:
         >>> tiny = NetworkSpec(cell="lstm", encoder_units=(4,), decoder_units=(4,))

@@ -1,7 +1,7 @@
-"""What a network does token by token: the states and gates of every layer, while it reads and while it writes.
+"""The trace of a network: states and gates of every layer at each token, while it reads and while it writes.
 
-`RecurrentStack.sequence` is made to be fast and returns the last layer's outputs alone. Here the same layers run once
-more over the same tokens, with a loop that records everything.
+`RecurrentStack.sequence` is fast and returns only the outputs of the last layer. Here the same layers run again over
+the same tokens, in a loop that records all states and gates.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Traced = list[dict[str, Any]]
 
 
 def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:
-    """Return what the encoder does while it reads.
+    """Return the states and gates of the encoder while it reads.
 
     Args:
         model: The network.
         inputs: As for the encoder.
 
     Returns:
-        `layers`: for each the `states` after each token, `[B, tokens, n]` each, and the values of its `gates`; and
-        `valid`, `[B, tokens]`, where not all tokens count.
+        `layers`: for each layer the `states` after each token, `[B, tokens, n]` each, and the values of its `gates`;
+        and `valid`, `[B, tokens]`, if not all tokens count.
     """
     tokens, valid = model.encoder.tokens(inputs)
     traced: dict[str, Any] = {"layers": trace_stack(model.encoder.stack, tokens, valid=valid)}
@@ -35,14 +35,14 @@ def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, future: Tensor | None = None) -> Traced:
-    """Return what the decoder does while it writes: of each layer `states` and `gates`, as for the encoder.
+    """Return `states` and `gates` of each layer of the decoder while it writes, as for the encoder.
 
-    A decoder that reads its own outputs reads points.
+    A decoder that reads its own outputs reads the point forecast.
 
     Args:
         model: The network.
         states: The arrays of `States`.
-        horizon: Number of steps, no more than can be written in one go.
+        horizon: Number of steps, at most a block.
         future: Known-future inputs, `[B, H, F']`.
     """
     decoder = model.decoder
@@ -50,7 +50,7 @@ def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, futur
     layers, count = decode_inputs.carry["layers"], decode_inputs.tokens
     known: Any = decode_inputs.known
     if model.network.decoding == "parallel":
-        # Each token is a single step from the same states: as many sequences of one step.
+        # Each token is a single step from the same states: a sequence of one step.
         rows = [tuple(ops.repeat(state, count, axis=0) for state in layer) for layer in layers]
         tokens = ops.reshape(known, (-1, 1, known.shape[2]))  # positions distinguish the tokens
         traced = trace_stack(decoder.stack, tokens, initial_state=rows)
@@ -79,12 +79,12 @@ def trace_stack(
         stack: The layers.
         x: Input, `[B, T, f]`, or `None` for a stack without input.
         initial_state: States before the first step; zeros if absent, which needs `x`.
-        valid: Which steps count, `[B, T]`; at others the states stay as they are.
+        valid: Whether a step counts, `[B, T]`; other steps do not change the states.
         length: Number of steps, for a stack without input.
 
     Returns:
         For each layer its `states` after each step, `[B, T, n]` each, and the values of its `gates` by name. Of two
-        directions the forward one comes first. At steps that do not count the gates are those of a step that would.
+        directions the forward one comes first. Steps that do not count have gates as if they did.
 
     Example:
         >>> stack = RecurrentStack((4, 3), features=2, cell="gru", seed=1)
@@ -114,6 +114,6 @@ class _Recorder(Scanned):
 
     def run(self, cell: Cell, x: Tensor | None, states: tuple[Tensor, ...], **options: Any) -> Any:
         recorded, last = super().run(cell, x, states, **options)
-        after, gates = keras.tree.map_structure(self.leave, recorded)
-        self.layers.append({"states": tuple(after), "gates": dict(zip(cell.gate_names, gates, strict=True))})
+        states_after, gates = keras.tree.map_structure(self.leave, recorded)
+        self.layers.append({"states": tuple(states_after), "gates": dict(zip(cell.gate_names, gates, strict=True))})
         return recorded[0][0], last

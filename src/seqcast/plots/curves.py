@@ -20,7 +20,7 @@ from seqcast.specs import Columns, check_int
 
 Curves = Mapping[str, tuple[Any, Any]]
 
-_MOST_NAMED = 6  # places of a logarithmic x axis that are named one by one
+_MOST_NAMED = 6  # most places of a logarithmic x axis with a label each
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -31,12 +31,12 @@ def learning_curve(
     ylabel: str = "mean squared error",
     title: str | None = "Loss by epoch",
 ) -> Figure:
-    """Draw the loss over the epochs, on a logarithmic axis when it spans more than a decade.
+    """Draw the loss over the epochs, on a logarithmic axis if it spans more than a decade.
 
     Args:
-        history: `loss` and, if there was validation, `val_loss`: one number an epoch. Others are not drawn.
-        best_epoch: The epoch, from 1, whose weights the fit returned; marked.
-        ylabel: What the loss is.
+        history: `loss` and, if there was validation, `val_loss`: one number an epoch. Metrics are not drawn.
+        best_epoch: The epoch to mark, from 1, whose weights the fit returned.
+        ylabel: Name of the loss.
         title: Title of the figure.
 
     Returns:
@@ -44,7 +44,7 @@ def learning_curve(
 
     Raises:
         DataError: There is no loss.
-        SpecError: `best_epoch` is not one of the epochs.
+        SpecError: `best_epoch` is larger than the number of epochs.
 
     Example:
         >>> figure = learning_curve({"loss": [1.0, 0.5], "val_loss": [1.5, 2.0]}, best_epoch=1)
@@ -87,12 +87,12 @@ def error_by_step(
     ylabel: str = "mean absolute error",
     title: str | None = "Error by step of the forecast",
 ) -> Figure:
-    """Draw how the error grows with the step of the forecast.
+    """Draw the error by step of the forecast.
 
     Args:
-        errors: For each model its error at each step from 1, `[H]`.
-        trained_horizon: Steps that the networks were trained to forecast; marked.
-        ylabel: What the error is, with its unit.
+        errors: Errors of each model at each step from 1, `[H]`.
+        trained_horizon: The trained horizon of the networks, to mark.
+        ylabel: Name of the error, with its unit.
         title: Title of the figure.
 
     Returns:
@@ -120,7 +120,7 @@ def error_by_step(
 
 
 def _start_at_zero(ax: Axes) -> None:
-    """Let the y axis begin at 0, unless a value is below."""
+    """Start the y axis at 0, unless a value is below."""
     if all(np.nanmin(np.asarray(drawn.get_ydata(), dtype=float)) >= 0 for drawn in ax.lines):
         ax.set_ylim(bottom=0)
 
@@ -138,7 +138,7 @@ def score_by_step(
     unit: str = "",
     title: str | None = None,
 ) -> Figure:
-    """Draw how a backtest's error grows with the step of the forecast.
+    """Draw the error of a backtest by step of the forecast.
 
     Args:
         df: The backtest, as `evaluate` takes it.
@@ -146,17 +146,17 @@ def score_by_step(
         models: Columns to draw; `None` draws all.
         train_df: Rows for scaled metrics.
         season_length: Season of scaled metrics.
-        trained_horizon: Steps that the networks were trained to forecast; marked.
+        trained_horizon: The trained horizon of the networks, to mark.
         columns: Names of the columns.
         unit: Unit of the values, for metrics that have one.
-        title: Title of the figure; `None` says how many series and windows there are.
+        title: Title of the figure; `None` gives the numbers of series and windows.
 
     Returns:
         The figure.
 
     Raises:
-        SpecError: There is no such metric, model or option.
-        DataError: The frame lacks something.
+        SpecError: A metric, model or option does not exist.
+        DataError: The frame lacks a column or rows.
 
     Example:
         >>> import pandas as pd
@@ -188,22 +188,22 @@ def calibration_curve(
 ) -> Figure:
     """Draw the coverage of intervals against their level.
 
-    The grey band holds 95 % of the coverages that intervals of exactly their level would have in as many independent
-    draws as there are windows (series times cutoffs): steps of one window err together, so more rows prove little.
+    The grey band contains 95 % of the coverages of exact intervals, with one independent draw for each window (series
+    times cutoffs): errors of one window are correlated, so more rows add little evidence.
 
     Args:
         df: The backtest, with intervals of at least one model.
         models: Columns to draw; `None` draws all that have intervals.
         level: Levels to draw; `None` draws all.
         columns: Names of the columns.
-        title: Title of the figure; `None` says how many windows there are.
+        title: Title of the figure; `None` gives the numbers of series and windows.
 
     Returns:
         The figure.
 
     Raises:
-        SpecError: There is no such model or level.
-        DataError: The frame lacks something.
+        SpecError: A model or level does not exist.
+        DataError: The frame lacks a column or rows.
 
     Example:
         >>> import pandas as pd
@@ -222,7 +222,7 @@ def calibration_curve(
     low, high = (100 * binom.ppf(side, windows, shares) / windows for side in (0.025, 0.975))
     label = f"95 % of {windows} independent windows"
     ax.fill_between(100 * shares, low, high, color="#DDDDDD", linewidth=0, zorder=0, label=label)
-    ax.plot([0, 100], [0, 100], color=style.GUIDE, linewidth=1.0, linestyle="-", label="as promised", zorder=1)
+    ax.plot([0, 100], [0, 100], color=style.GUIDE, linewidth=1.0, linestyle="-", label="exact coverage", zorder=1)
     for number, model in enumerate(backtest.models):
         covered = {}
         for each in scorer.levels:
@@ -253,18 +253,18 @@ def repeated_runs(
     lowest: float | None = None,
     columns: int = 2,
 ) -> Figure:
-    """Draw curves that were measured several times, with a band from the smallest to the largest run.
+    """Draw curves of several runs, with a band from the smallest to the largest run.
 
     Args:
         panels: For each panel its name (`""` for none) and its curves: by name `x`, `[n]`, and `y`, `[runs, n]` or
             `[n]`.
-        xlabel: Name of the x axis, with its unit; a mapping gives each panel its own.
-        ylabel: Name of the y axis, with its unit; a mapping gives each panel its own.
+        xlabel: Name of the x axis, with its unit; a mapping has that of each panel.
+        ylabel: Name of the y axis, with its unit; a mapping has that of each panel.
         title: Title of the figure.
         logx: Whether x is logarithmic.
-        logy: Whether y is.
-        guides: Places on the x axis to mark, and what they are.
-        lowest: Where a logarithmic y axis begins, so that what is all but zero does not squash the rest.
+        logy: Whether y is logarithmic.
+        guides: Places on the x axis to mark, with their names.
+        lowest: Lower end of a logarithmic y axis, so that values near zero do not compress the others.
         columns: Most panels side by side.
 
     Returns:
@@ -293,7 +293,7 @@ def repeated_runs(
         ax.set_xlabel(style.plain(xlabel[panel] if isinstance(xlabel, Mapping) else xlabel))
         if separate or number % columns == 0:
             ax.set_ylabel(style.plain(ylabel[panel] if isinstance(ylabel, Mapping) else ylabel))
-    for ax in axes:  # when all is drawn: panels share an axis
+    for ax in axes:  # after all curves are drawn, since panels share an axis
         _scale(ax, logx=logx, logy=logy, lowest=lowest)
     style.finish(figure, title)
     return figure

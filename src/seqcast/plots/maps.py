@@ -1,4 +1,4 @@
-"""Maps: tables of numbers as colours, sensitivities and attention among them, and states by two components."""
+"""Maps: numbers as colours, such as sensitivities and attention, and states by two components."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def heat_map(
     low: float | None = None,
     high: float | None = None,
 ) -> Figure:
-    """Draw tables of numbers as colours, one panel each, on one scale.
+    """Draw tables of numbers as colours, a panel for each table, on one scale.
 
     Args:
         maps: For each panel its name and numbers, `[len(y), len(x)]`.
-        x: What the columns are, numbers or texts; a mapping gives each panel its own.
-        y: What the rows are.
+        x: Numbers or texts of the columns; a mapping has those of each panel.
+        y: Numbers or texts of the rows.
         xlabel: Name of the columns, with their unit.
         ylabel: Name of the rows.
-        value: What the colours mean, with the unit.
+        value: Name of the numbers, with their unit.
         title: Title of the figure.
         columns: Most panels side by side.
-        colours: Name of matplotlib's colours.
-        low: Where the scale begins; the smallest number if absent.
-        high: Where it ends; larger numbers have the last colour.
+        colours: Name of a colour map of matplotlib.
+        low: Lower end of the scale; the smallest number if absent.
+        high: Upper end of the scale; larger numbers have the last colour.
 
     Returns:
         The figure.
@@ -83,7 +83,7 @@ def heat_map(
         ax.set(title=style.plain(name), xlabel=style.plain(xlabel))
         if number % columns == 0:
             ax.set_ylabel(style.plain(ylabel))
-    beyond: Any = "max" if high is not None and numbers.max() > high else "neither"  # an arrow says that there is more
+    beyond: Any = "max" if high is not None and numbers.max() > high else "neither"  # an arrow for larger numbers
     bar = grid.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond)
     bar.set_label("\n".join(map(style.plain, value.split("\n"))))
     style.finish(figure, title)
@@ -91,13 +91,13 @@ def heat_map(
 
 
 def _tick(axis: Any, names: list[Any]) -> None:
-    """Label rows or columns: all texts, or some of many numbers."""
+    """Label all rows or columns with texts, or some with numbers."""
     if all(isinstance(name, str) for name in names):
         axis.set_ticks(range(len(names)), [style.plain(name) for name in names])
         if axis.axis_name == "x" and max(map(len, names)) > 6:
             axis.set_tick_params(labelrotation=30)
         return
-    # The last one, which is now or the horizon, is always named.
+    # The last number, which is now or the horizon, is always labelled.
     chosen = list(range(len(names) - 1, -1, -math.ceil(len(names) / 8)))[::-1]
     axis.set_ticks(chosen, [f"{names[place]:g}" for place in chosen])
 
@@ -105,19 +105,19 @@ def _tick(axis: Any, names: list[Any]) -> None:
 def sensitivity_map(
     table: Any, *, features: Sequence[str] | None = None, step_name: str = "step", title: str | None = None
 ) -> Figure:
-    """Draw how each step of a forecast depends on the inputs, a panel a feature.
+    """Draw the sensitivity of each step of a forecast to the inputs, a panel for each feature.
 
     Args:
-        table: The result of `Sensitivity.frame`, or some of its rows; of several targets the root mean square is drawn.
-        features: Which features to draw, in this order; `None` draws all. The known future stands to the right of 0.
-        step_name: What a step is, such as `half-hour`.
+        table: The result of `Sensitivity.frame`, or some of its rows; several targets give their root mean square.
+        features: Features to draw, in this order; `None` draws all. The known future is to the right of 0.
+        step_name: Name of a step, such as `half-hour`.
         title: Title of the figure.
 
     Returns:
         The figure.
 
     Raises:
-        DataError: There is no such feature.
+        DataError: A feature does not exist.
 
     Example:
         >>> import pandas as pd
@@ -135,7 +135,7 @@ def sensitivity_map(
         of_feature = table[table["feature"] == name].assign(square=lambda rows: np.square(rows["sensitivity"]))
         squares = of_feature.pivot_table("square", "step", "input_step")
         maps[name], inputs[name] = np.sqrt(squares.to_numpy()), squares.columns.tolist()
-    # The last value often outshines all others.
+    # The last value often exceeds all others.
     brightest = float(np.quantile(np.concatenate([values.ravel() for values in maps.values()]), 0.99))
     return heat_map(
         maps,
@@ -156,9 +156,9 @@ def attention_map(
     """Draw the attention weights of each forecast step over the tokens of the past, the mean over windows.
 
     Args:
-        weights: The attention's weights, `[N, H, tokens]`, or of one window `[H, tokens]`.
-        segment: Steps of a token, which stands at its last one.
-        step_name: What a step is, such as `half-hour`.
+        weights: The attention's weights, `[N, H, tokens]`, or `[H, tokens]` of one window.
+        segment: Steps of a token, which is drawn at its last step.
+        step_name: Name of a step, such as `half-hour`.
         title: Title of the figure.
 
     Returns:
@@ -193,13 +193,13 @@ def state_map(
     title: str | None = "States by their principal components",
     columns: int = 3,
 ) -> Figure:
-    """Draw states by two components, a panel a property, coloured by it.
+    """Draw states by two components, coloured by a property in each panel.
 
     Args:
-        points: Where each window's state lies, `[N, 2]`.
+        points: Coordinates of the state of each window, `[N, 2]`.
         properties: Properties by name, with their unit in the name: numbers, or up to six different texts, `[N]`.
-        explained: Share of the variance in each direction, for the axes' names.
-        circular: Names of properties whose end meets their beginning, such as an hour of the day.
+        explained: Fraction of the variance along each direction, for the labels of the axes.
+        circular: Names of circular properties, such as an hour of the day.
         title: Title of the figure.
         columns: Most panels side by side.
 
@@ -264,13 +264,13 @@ def state_paths(
     explained: Sequence[float] | None = None,
     title: str | None = "The way of the state",
 ) -> Figure:
-    """Draw how the state of some windows moves while the encoder reads and while the decoder writes.
+    """Draw the path of the state of some windows while the encoder reads and while the decoder writes.
 
     Args:
-        encoder: Where the state lies after each token of the past, `[N, tokens, 2]`.
-        decoder: Where it lies after each token of the forecast, `[N, tokens, 2]`, if the two are comparable.
-        names: A name a window.
-        explained: Share of the variance in each direction.
+        encoder: Coordinates of the state after each token of the past, `[N, tokens, 2]`.
+        decoder: Coordinates of the state after each token of the forecast, `[N, tokens, 2]`, if comparable.
+        names: Names of the windows.
+        explained: Fraction of the variance along each direction.
         title: Title of the figure.
 
     Returns:
@@ -286,7 +286,7 @@ def state_paths(
     read = as_array("encoder", encoder, (3,))
     written = read[:, :0] if decoder is None else as_array("decoder", decoder, (3,))
     if read.shape[2] != 2 or len(read) > _MOST_GROUPS or len(written) != len(read):
-        expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, as many as decoder"
+        expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, the same as of decoder"
         received = f"shape {read.shape}"
         raise DataError("encoder", expected=expected, received=received, hint="Choose windows and two components.")
     figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))

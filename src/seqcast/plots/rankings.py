@@ -1,4 +1,4 @@
-"""Rankings: series, networks, covariates, properties and units by a number each, the largest or the best on top."""
+"""Rankings of series, networks, covariates, properties and units by a number, the largest or the best on top."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def score_label(metric: str, unit: str) -> str:
 
     Args:
         metric: The metric.
-        unit: Unit of the values, or nothing.
+        unit: Unit of the values, or an empty text.
     """
     return _SPOKEN.get(metric, metric.replace("_", " ")) + (f" [{unit}]" if unit else "")
 
 
 def only_score(scores: dict[str, Array], metric: str) -> Array:
-    """Return the score of a metric that has only one.
+    """Return the only score of a metric.
 
     Args:
-        scores: Its scores by name.
+        scores: Scores of the metric by name.
         metric: The metric.
     """
     if len(scores) != 1:
@@ -56,7 +56,7 @@ def only_score(scores: dict[str, Array], metric: str) -> Array:
 
 
 def counted(backtest: Backtest) -> str:
-    """Return how many series and windows a backtest has, in words.
+    """Return the numbers of series and windows of a backtest, as text.
 
     Args:
         backtest: The backtest.
@@ -88,25 +88,25 @@ def score_by_series(
     unit: str = "",
     title: str | None = None,
 ) -> Figure:
-    """Draw each series' error, one line a series and one mark a model, the hardest series of the first model on top.
+    """Draw the error of each series: a line a series, a mark a model, the largest error of the first model on top.
 
     Args:
         df: The backtest, as `evaluate` takes it.
         metric: A metric with one score, such as `mae`.
         models: Columns to draw; `None` draws all.
-        max_series: Most lines: the series with the largest errors.
+        max_series: Most series, those with the largest errors.
         train_df: Rows for scaled metrics.
         season_length: Season of scaled metrics.
         columns: Names of the columns.
         unit: Unit of the values, for metrics that have one.
-        title: Title of the figure; `None` says which series are shown.
+        title: Title of the figure; `None` gives the number of series.
 
     Returns:
         The figure.
 
     Raises:
-        SpecError: There is no such metric, model or option.
-        DataError: The frame lacks something.
+        SpecError: A metric, model or option does not exist.
+        DataError: The frame lacks a column or rows.
 
     Example:
         >>> import pandas as pd
@@ -141,20 +141,20 @@ def score_by_series(
 def dot_chart(
     rows: Mapping[str, Any], *, xlabel: str, title: str | None = None, logx: bool = False, runs: str = "a run"
 ) -> Figure:
-    """Draw one number of each of several things, all runs as dots and their mean as a mark, the smallest mean on top.
+    """Draw a number for each row: all runs as dots, their mean as a mark, the smallest mean on top.
 
     Args:
-        rows: For each thing its name and a number a run, `[runs]`.
-        xlabel: What the numbers are, with their unit.
+        rows: For each row its name and the numbers of its runs, `[runs]`.
+        xlabel: Name of the numbers, with their unit.
         title: Title of the figure.
         logx: Whether the axis is logarithmic.
-        runs: What a dot is, for the legend.
+        runs: Name of a dot in the legend.
 
     Returns:
         The figure.
 
     Raises:
-        DataError: There is nothing to draw.
+        DataError: There is no row.
 
     Example:
         >>> figure = dot_chart({"deep": [2.0, 3.0], "wide": [1.0]}, xlabel="error")
@@ -177,11 +177,11 @@ def dot_chart(
 
 @matplotlib.rc_context(style.STYLE)
 def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | None = None) -> Figure:
-    """Draw by how much the error grows without each covariate, the most important one on top.
+    """Draw the importance of covariates, the growth of the error, with the most important one on top.
 
     Args:
         importance: The result of `covariate_importance`, of a forecaster or of `seqcast.inspect`.
-        max_covariates: Most covariates that are drawn.
+        max_covariates: Most covariates to draw.
         title: Title of the figure.
 
     Returns:
@@ -198,13 +198,15 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
         ['day', 'price']
     """
     check_int("max_covariates", max_covariates)
-    frame = open_frame(importance, "importance", hint="Give what covariate_importance returns.")
+    frame = open_frame(importance, "importance", hint="Give the result of covariate_importance.")
     check_columns(frame, [(None, name) for name in ("covariate", "importance", "spread", "error")], "importance")
     values, spread, errors = (frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error"))
     if not np.isfinite(values).all():
-        raise DataError(option="importance", expected="finite numbers", received="others", hint="Compute it again.")
+        raise DataError(
+            option="importance", expected="finite numbers", received="NaN or infinite ones", hint="Compute it again."
+        )
     order = np.argsort(-values, kind="stable")[:max_covariates][::-1]
-    label = f"growth of the error, which is {errors[0]:.3g} with all as they are (scaled units)"
+    label = f"growth of the error, which is {errors[0]:.3g} without permutation (scaled units)"
     figure, ax = _rows(frame["covariate"].to_numpy()[order], label)
     reach = {"ecolor": style.GUIDE, "capsize": 3, "label": "spread of permutations"}
     label, places = "growth of the error", np.arange(len(order))
@@ -218,7 +220,7 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
 
 @matplotlib.rc_context(style.STYLE)
 def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
-    """Draw how well properties can be predicted from states, and the control.
+    """Draw the R² of probes that predict properties from states, and of their controls.
 
     Args:
         table: The result of `seqcast.inspect.probe`.
@@ -239,7 +241,7 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
     figure, ax = _rows(properties, "R² on windows that the probe has not seen", height=0.5)
     for number, kind in enumerate(probes):
         rows = table[table["probe"] == kind].set_index("property").reindex(properties)
-        # A control may be much below zero; what counts is that it is not above.
+        # A control may be much below zero, which does not matter.
         shown = rows[["r2", "r2_low", "r2_high", "r2_permuted"]].clip(-0.2, 1)
         colour, marker, _ = style.model_style(number)
         places = np.arange(len(properties)) + 0.16 * ((len(probes) - 1) / 2 - number)
@@ -257,13 +259,13 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
 def unit_chart(
     values: Mapping[str, Any], *, ylabel: str, title: str | None = None, guide_at: float | None = None
 ) -> Figure:
-    """Draw one number a unit, a panel a layer, the largest first.
+    """Draw a number for each unit, the largest first, in a panel for each layer.
 
     Args:
-        values: For each layer its name and a number a unit, `[n]`.
-        ylabel: What the numbers are, with their unit.
+        values: For each layer its name and the numbers of its units, `[n]`.
+        ylabel: Name of the numbers, with their unit.
         title: Title of the figure.
-        guide_at: A number to compare with; marked.
+        guide_at: A number to mark, for comparison.
 
     Returns:
         The figure.

@@ -17,7 +17,7 @@ from seqcast.runtime import Array
 from seqcast.specs import Columns
 
 _MOST_LAGS = 48
-_MOST_POINTS = 5_000  # of the scatter; more would be one smear and a heavy file
+_MOST_POINTS = 5_000  # of the scatter; more would overlap and make a large file
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -31,9 +31,8 @@ def residual_diagnostics(
 ) -> Figure:
     """Draw a model's errors, truth minus forecast, in four panels.
 
-    Over time (does their level or deviation change?), as a histogram (is their mean 0?), by step (median and the
-    middle 80 % of them), and their autocorrelation within a window (do steps err alike?).
-    Errors of several series are divided by their series' root mean square first.
+    The panels show errors over time, as a histogram, by step (median and middle 80 %), and their autocorrelation within
+    a window. Errors of several series are divided by the root mean square of their series.
 
     Args:
         df: The backtest: `unique_id`, `ds`, `y`, perhaps `cutoff` and `step`, and forecasts.
@@ -46,8 +45,8 @@ def residual_diagnostics(
         The figure.
 
     Raises:
-        SpecError: There is no such model.
-        DataError: The frame lacks something.
+        SpecError: The model does not exist.
+        DataError: The frame lacks a column or rows.
 
     Example:
         >>> import pandas as pd
@@ -59,47 +58,47 @@ def residual_diagnostics(
     residuals = backtest.truth - backtest.forecasts[:, 0]
     finite = np.flatnonzero(np.isfinite(residuals))
     if not len(finite):
-        raise DataError("df", expected="a finite forecast", received="none", hint="Look at another model.")
+        raise DataError("df", expected="a finite forecast", received="none", hint="Choose another model.")
     steps, rows, residuals = backtest.rows.steps[finite], backtest.rows.take(finite), residuals[finite]
     series = rows.groups(*rows.series)
-    what = "truth − forecast" + (f" [{unit}]" if unit else "")
+    label = "truth − forecast" + (f" [{unit}]" if unit else "")
     if len(series) > 1:
         size = np.sqrt(series.mean(residuals**2))
         residuals = residuals / np.where(size > 0, size, 1.0)[series.codes]
-        what = "truth − forecast, by series' RMS"
-    what = style.plain(what)
+        label = "truth − forecast, by series' RMS"
+    label = style.plain(label)
     figure, _, axes = style.new_panels(4, 2, 4.8, 3.2, margins=(0.0, 0.0))
-    _over_time(axes[0], rows.times(rows.columns.ds, local=True), residuals, what)
-    _distribution(axes[1], residuals, what)
-    _by_step(axes[2], steps, residuals, what)
+    _over_time(axes[0], rows.times(rows.columns.ds, local=True), residuals, label)
+    _distribution(axes[1], residuals, label)
+    _by_step(axes[2], steps, residuals, label)
     _autocorrelation(axes[3], residuals, steps, rows.groups(*rows.window).codes)
     name = style.spoken(backtest.models[0])
     style.finish(figure, title or f"Errors of {name} ({len(residuals):,} forecasts)")
     return figure
 
 
-def _over_time(ax: Axes, stamps: Array, residuals: Array, what: str) -> None:
-    # Every n-th in the order of time, the same ones each time.
+def _over_time(ax: Axes, stamps: Array, residuals: Array, label: str) -> None:
+    # Every n-th point in the order of time, for the same picture each time.
     order = np.argsort(stamps, kind="stable")
     order = order[:: -(-len(order) // _MOST_POINTS)]
     ax.plot(stamps[order], residuals[order], ".", color=style.MODELS[0], markersize=3, alpha=0.5)
     ax.axhline(0, color=style.GUIDE, linewidth=1.0)
     style.time_axis(ax, stamps, most=6)
-    ax.set(title="over time", xlabel="time", ylabel=what)
+    ax.set(title="over time", xlabel="time", ylabel=label)
 
 
-def _distribution(ax: Axes, residuals: Array, what: str) -> None:
+def _distribution(ax: Axes, residuals: Array, label: str) -> None:
     low, high = np.quantile(residuals, [0.005, 0.995]) if len(residuals) > 200 else (residuals.min(), residuals.max())
-    # The outermost bins take what lies beyond, so that a few outliers do not hide the rest.
+    # The outermost bins include larger errors, so that outliers do not compress the others.
     bins = min(40, max(5, round(len(residuals) ** 0.5))) if high > low else 1
     ax.hist(np.clip(residuals, low, high), bins=bins, color=style.tint(style.MODELS[0], 0.6))
     ax.axvline(0, color=style.GUIDE, linewidth=1.0)
     ax.axvline(float(residuals.mean()), color=style.TRUTH, linewidth=1.4, linestyle="--", label="mean error")
-    ax.set(title="distribution", xlabel=what, ylabel="forecasts")
+    ax.set(title="distribution", xlabel=label, ylabel="forecasts")
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
-def _by_step(ax: Axes, steps: Array, residuals: Array, what: str) -> None:
+def _by_step(ax: Axes, steps: Array, residuals: Array, label: str) -> None:
     from pandas import Series
 
     by_step = Series(residuals).groupby(steps).quantile(np.array([0.1, 0.5, 0.9])).unstack()
@@ -110,7 +109,7 @@ def _by_step(ax: Axes, steps: Array, residuals: Array, what: str) -> None:
     style.line(ax, unique, middle, "median error", (style.MODELS[0], ".", "-"))
     ax.axhline(0, color=style.GUIDE, linewidth=1.0)
     style.step_axis(ax, 8)
-    ax.set(title="by step", xlabel="step of the forecast", ylabel=what)
+    ax.set(title="by step", xlabel="step of the forecast", ylabel=label)
 
 
 def _autocorrelation(ax: Axes, residuals: Array, steps: Array, windows: Array) -> None:
@@ -122,22 +121,22 @@ def _autocorrelation(ax: Axes, residuals: Array, steps: Array, windows: Array) -
     ax.set_ylim(min(-0.3, np.nanmin(values, initial=0.0) - 0.05), 1.05)
     ax.set_xlim(0.4, max(len(values), 2) + 0.6)
     style.step_axis(ax, 8)
-    ax.set(title="autocorrelation within a window", xlabel="steps apart", ylabel="correlation of errors")
+    ax.set(title="autocorrelation within a window", xlabel="distance in steps", ylabel="correlation of errors")
 
 
 def autocorrelation(residuals: Array, steps: Array, windows: Array) -> Array:
-    """Return how errors of one window correlate with those some steps later, all windows pooled.
+    """Return the correlation of errors with those of later steps in the same window, over all windows.
 
-    `Σ e_h e_{h+k} / √(Σ e_h² Σ e_{h+k}²)` over all pairs of steps of a window that are `k` apart: about zero, not
-    about the mean, because a forecast that is always too low is wrong in the same way at each step.
+    `Σ e_h e_{h+k} / √(Σ e_h² Σ e_{h+k}²)` over all pairs of steps of a window with the distance `k`. It is centred at
+    zero, not at the mean, because a forecast that is always too low has the same error at each step.
 
     Args:
         residuals: Errors, `[rows]`.
-        steps: Step of each, `[rows]`.
-        windows: Number of each one's window, `[rows]`.
+        steps: Step of each error, `[rows]`.
+        windows: Number of the window of each error, `[rows]`.
 
     Returns:
-        The correlation at 1, 2, … steps apart, at most 48; NaN where there is no pair.
+        The correlations at distances of 1, 2, … steps, at most 48; NaN without a pair.
 
     Example:
         >>> autocorrelation(np.array([1.0, -1.0, 1.0]), np.array([1, 2, 3]), np.array([0, 0, 0]))

@@ -1,4 +1,4 @@
-"""Small multiples: series, their forecasts, gaps and unusual rows, a panel each."""
+"""Small multiples: series with their forecasts, gaps or unusual rows, a panel for each series."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from seqcast.plots import style
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-# One series' columns by name, its stamps under the name "".
+# Columns of a series by name; its time stamps have the name "".
 SeriesColumns = dict[str, Array]
 # Names of an interval's bounds, by its level in per cent.
 Bounds = dict[float, tuple[str, str]]
 
 
 def read_pair(df: Any, forecast_df: Any, columns: Columns | None) -> tuple[FrameRows, FrameRows]:
-    """Return a history and the forecasts that belong to it, checked.
+    """Return a history and its forecasts, checked.
 
     Args:
         df: The history.
         forecast_df: The forecasts.
-        columns: Names of the columns of both.
+        columns: Names of the columns of both frames.
     """
     history, forecast = FrameRows("df", df, columns), FrameRows("forecast_df", forecast_df, columns)
     history.need(history.columns.value, *((TARGET,) if forecast.has(TARGET) else ()))
@@ -68,7 +68,7 @@ def _check_sizes(max_series: int, last: int | None) -> None:
 
 
 def _first(drawn: Sequence[Any], total: int) -> str | None:
-    """Return the title of a figure that does not show everything."""
+    """Return the title of a figure that shows only some series; otherwise `None`."""
     return f"The first {len(drawn)} of {total} series" if len(drawn) < total else None
 
 
@@ -90,19 +90,19 @@ def forecast_frame(
     last: int | None = None,
     ylabel: str | None = None,
 ) -> Figure:
-    """Draw series of a long frame with their forecasts, one panel a series.
+    """Draw series of a long frame with their forecasts, a panel for each series.
 
-    A forecast frame with a `cutoff` column is a backtest: each cutoff is marked. Its `y`, if there, is drawn as
-    the truth, and columns such as `seqcast-lo-80` and `seqcast-hi-80` as a band around `seqcast`.
+    A forecast frame with a `cutoff` column is a backtest, whose cutoffs are marked. A column `y` is drawn as the truth,
+    and columns such as `seqcast-lo-80` and `seqcast-hi-80` as a band around `seqcast`.
 
     Args:
         df: The history, pandas or Polars; one row a series and time, in any order.
         forecast_df: Forecasts of the same kind; `unique_id`, `ds` and one column a model.
         columns: Names of the columns.
-        models: Columns to draw; `None` draws all that are no interval bounds.
+        models: Columns to draw; `None` draws all except interval bounds.
         max_series: Most panels: the first series of `forecast_df`.
-        last: Values of history before the first forecast; `None` draws twice the forecasts' length, and at least 30.
-        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
+        last: Values of history before the first forecast; `None` draws twice the forecasts' length, at least 30.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
 
     Returns:
         The figure.
@@ -152,11 +152,10 @@ def _forecasts(
 def _observed(
     ax: Axes, history: SeriesColumns, forecast: SeriesColumns, y: str, *, count: int, small: bool = False
 ) -> tuple[int, Any]:
-    """Draw the values before a forecast, at most `count`, and the truth that came.
+    """Draw the values before a forecast, at most `count`, and the truth.
 
     Returns:
-        How crowded the panel is, in points, and the last stamp before the forecast: without cutoffs everything was
-        forecast from there.
+        The number of points in the panel, and the last time stamp before the forecast, the cutoff if there is no other.
     """
     stamps = history[""]
     steps, places = np.unique(forecast[""], return_index=True)
@@ -171,7 +170,7 @@ def _observed(
 
 
 def _bands(ax: Axes, window: SeriesColumns, model: str, bounds: Bounds, colour: str) -> None:
-    """Draw a model's intervals over each other, the widest first; it alone is in the legend, for all."""
+    """Draw the intervals of a model over each other, the widest first, which has the legend for all."""
     levels = [level_text(level) for level in bounds]
     label = style.plain(f"{style.spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}")
     for below, above in reversed(list(bounds.values())):
@@ -196,25 +195,25 @@ def forecast_fans(
 ) -> Figure:
     """Draw a model's forecasts of many series with their intervals, small panels in a grid.
 
-    Of a backtest the last cutoff of each series is drawn, with what came then.
+    For a backtest the last cutoff of each series is drawn, with the truth.
 
     Args:
         df: The history, pandas or Polars; one row a series and time, in any order.
         forecast_df: Forecasts of the same kind, with bounds such as `seqcast-lo-80` and `seqcast-hi-80`.
-        model: The forecast's column; `None` takes the first that has intervals, or else the first.
+        model: The forecast's column; `None` takes the first one with intervals, or else the first.
         level: Levels to draw, in per cent; `None` draws all.
         max_series: Most panels: the first series of `forecast_df`.
         last: Values of history before the forecast; `None` draws three times the forecast's length, at least 20.
         columns: Names of the columns.
-        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
-        title: Title of the figure; `None` says which rows of the series are shown, if not all.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
+        title: Title of the figure; `None` gives the number of series, if not all are shown.
 
     Returns:
         The figure.
 
     Raises:
         DataError: A column is missing or of the wrong type, or there are no rows.
-        SpecError: There is no such model or level.
+        SpecError: A model or level does not exist.
 
     Example:
         >>> import pandas as pd
@@ -274,12 +273,12 @@ def _fan(
 
 @matplotlib.rc_context(style.STYLE)
 def history_frame(description: Description, *, max_series: int = 8, ylabel: str | None = None) -> Figure:
-    """Draw series with their gaps and outliers, one panel a series.
+    """Draw series with their gaps and outliers, a panel for each series.
 
     Args:
         description: The result of `seqcast.data.describe`.
         max_series: Most panels: the first series.
-        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
 
     Returns:
         The figure.
@@ -312,13 +311,15 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
 
 def _gaps_and_outliers(ax: Axes, when: Array, values: Array) -> None:
     ax.plot(when, values, color=style.PAST, linewidth=1.1, label="values")
-    missing, far = np.isnan(values), is_outlier(values)
+    missing, outliers = np.isnan(values), is_outlier(values)
     if missing.any():
         low = np.full(int(missing.sum()), 0.0 if missing.all() else np.nanmin(values))
         ax.plot(when[missing], low, "|", color=style.MODELS[4], markersize=9, label="missing")
-    if far.any():
+    if outliers.any():
         label = "far from the rest"
-        ax.plot(when[far], values[far], "o", color=style.MODELS[0], markersize=5, fillstyle="none", label=label)
+        ax.plot(
+            when[outliers], values[outliers], "o", color=style.MODELS[0], markersize=5, fillstyle="none", label=label
+        )
     style.time_axis(ax, when)
 
 
@@ -334,14 +335,14 @@ def anomaly_frame(
     last: int | None = None,
     ylabel: str | None = None,
 ) -> Figure:
-    """Draw rows with the intervals that they are judged by, one panel a series, those with the most unusual rows first.
+    """Draw rows and their intervals, a panel for each series, those with the most unusual rows first.
 
     Args:
         judged: The result of `Forecaster.anomalies`.
         columns: Names of the columns.
         max_series: Most panels.
         last: Rows of each series to draw, the last ones; `None` draws all.
-        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
 
     Returns:
         The figure.
@@ -366,7 +367,7 @@ def anomaly_frame(
             option="judged",
             expected="columns of a forecast and its interval, such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'",
             received=f"the columns {', '.join(map(repr, rows.frame.columns))}",
-            hint="Give what Forecaster.anomalies returns.",
+            hint="Give the result of Forecaster.anomalies.",
         )
     series = rows.groups(*rows.series)
     worst = np.zeros(len(series))
@@ -406,16 +407,16 @@ def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds)
 def family_chart(
     *, length: int = 144, season_length: int = 12, seed: int = 0, title: str | None = "Families of synthetic series"
 ) -> Figure:
-    """Draw three series of each family that `seqcast.data.synthetic` knows.
+    """Draw three series of each family in `seqcast.data.synthetic`.
 
     Args:
         length: Steps of each series.
-        season_length: Steps of their season.
+        season_length: Steps of a season.
         seed: Seed of the series.
         title: Title of the figure.
 
     Returns:
-        The figure; each series has a unit of its own, so it has no scale.
+        The figure, without a scale, since each series has its own unit.
 
     Example:
         >>> figure = family_chart(length=24)

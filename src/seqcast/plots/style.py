@@ -1,4 +1,4 @@
-"""Shared by all plots: colours, lines, legends, grids of panels, writing to a file."""
+"""The style of all plots: colours, lines, legends, grids of panels, texts and files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqcast.runtime import Array, write_atomically
 from seqcast.specs import check_number
 
 PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
-# One a model: vermillion, green, purple, orange, sky blue, black.
+# Colours of models: vermillion, green, purple, orange, sky blue, black.
 MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("^", "s", "D", "v", "P", "X")
 DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the truth are solid
@@ -31,14 +31,14 @@ DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the tru
 LineStyle = tuple[str, str, Any]
 PAST_LINE: LineStyle = (PAST, ".", "-")
 TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
-# Colours of numbers; colour-blind readers can distinguish both, and the second ends where it begins.
+# Colour maps of numbers, which colour-blind readers can distinguish; the second one is circular.
 COLOURS, CIRCLE = "viridis", "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 
 _LONGEST = 200  # letters of a text; matplotlib needs seconds for thousands
-_MOST_MARKERS = 60  # points of a line; more than that would be one smear
-_NARROWEST = 5.5  # inches of a figure: a legend needs room
-# Ticks are created when they are drawn, when the user's style is back.
+_MOST_MARKERS = 60  # points of a line; more would overlap
+_NARROWEST = 5.5  # inches of a figure, for its legend
+# Ticks are created when they are drawn, under the user's style.
 _TICKS: Any = {"labelsize": 9, "color": GUIDE, "labelcolor": "black", "grid_color": "#DDDDDD", "grid_linewidth": 0.6}
 STYLE: Any = {
     "font.size": 10,
@@ -50,7 +50,7 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    # A dark style of the user's would swallow the dark past.
+    # On a dark background of the user's style the dark past would be invisible.
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "text.color": "black",
@@ -62,15 +62,15 @@ STYLE: Any = {
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None:
-    """Write a figure to a file, whose suffix chooses the format; the file appears whole or not at all.
+    """Write a figure to a file completely or not at all; the suffix chooses the format.
 
     Args:
         figure: The figure.
-        path: Where to: `.png`, `.svg` or `.pdf`.
+        path: The file: `.png`, `.svg` or `.pdf`.
         dpi: Pixels an inch, for PNG.
 
     Raises:
-        SpecError: The suffix is another one.
+        SpecError: The suffix is unknown.
         SaveError: The file could not be written.
     """
     suffix = Path(path).suffix.lower().removeprefix(".")
@@ -81,10 +81,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) 
 
 
 class _ShownFigure(Figure):
-    """A figure that a notebook shows, also where nobody has imported `pyplot` or said `%matplotlib inline`."""
+    """A figure that a notebook shows, also without `pyplot` and `%matplotlib inline`."""
 
     def _repr_png_(self) -> bytes:
-        """Return the picture, by the name that IPython asks for."""
+        """Return the picture for IPython."""
         file = io.BytesIO()
         self.savefig(file, format="png")
         return file.getvalue()
@@ -94,8 +94,8 @@ def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure.
 
     Args:
-        width: Its width in inches.
-        height: Its height in inches; a legend adds to it.
+        width: Width in inches.
+        height: Height in inches, without the legend.
     """
     figure = _ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -105,16 +105,16 @@ def new_figure(width: float, height: float) -> Figure:
 def new_panels(
     count: int, across: int, width: float, height: float, *, margins: tuple[float, float] = (0.5, 0.6), **options: Any
 ) -> tuple[Figure, Any, list[Axes]]:
-    """Return a figure of several panels, the subfigure that holds them, and their axes.
+    """Return a figure of several panels, the subfigure that contains them, and their axes.
 
-    Labels of the subfigure keep clear of the figure's legend.
+    Labels of the subfigure do not overlap the legend of the figure.
 
     Args:
         count: Number of panels.
         across: Most panels side by side.
         width: Width of a panel in inches.
         height: Height of a panel in inches.
-        margins: Inches that are added to the width and the height.
+        margins: Inches to add to the width and the height.
         options: Options of matplotlib's `subplots`, such as `sharex`.
     """
     across = min(across, count)
@@ -124,7 +124,7 @@ def new_panels(
     axes = list(grid.subplots(down, across, squeeze=False, **options).flat)
     for ax in axes[count:]:
         ax.remove()
-    for ax in axes[max(0, count - across) : count]:  # the last of each column, though there may be room below
+    for ax in axes[max(0, count - across) : count]:  # the last panel of each column, also above an empty place
         ax.tick_params(labelbottom=True)
     return figure, grid, axes[:count]
 
@@ -133,12 +133,12 @@ def named_arrays(where: str, values: Mapping[str, Any], rank: int) -> dict[str, 
     """Return arrays by their names.
 
     Args:
-        where: The argument's name, for errors.
-        values: The arrays, one at least.
-        rank: Number of axes of each.
+        where: Name of the argument, for errors.
+        values: The arrays, at least one.
+        rank: Number of axes of each array.
 
     Raises:
-        DataError: There is none, or one has other axes.
+        DataError: There is no array, or one has another number of axes.
     """
     if not values:
         raise DataError(where, expected="at least one array, by name", received="none", hint="Give a dict of arrays.")
@@ -152,7 +152,7 @@ def line(ax: Axes, x: Array, y: Array, label: str, style: LineStyle, *, crowd: i
         ax: The panel.
         x: Places, `[n]`.
         y: Heights, `[n]`.
-        label: Its name in the legend.
+        label: Name in the legend.
         style: Colour, marker and dash.
         crowd: Number of points of the panel; `None` counts those of the line.
     """
@@ -167,16 +167,16 @@ def guide(ax: Axes, x: float, label: str) -> None:
     Args:
         ax: The panel.
         x: The place.
-        label: What it is, for the legend.
+        label: Name in the legend.
     """
     ax.axvline(x, color=GUIDE, linewidth=1.0, linestyle=":", label=label, zorder=1)
 
 
 def model_style(number: int) -> LineStyle:
-    """Return colour, marker and dash of a model; none of the first 24 are the same.
+    """Return colour, marker and dash of a model, which differ for the first 24 models.
 
     Args:
-        number: The model's place, from 0.
+        number: Number of the model, from 0.
     """
     turn = number // len(MODELS)
     return MODELS[number % len(MODELS)], MARKERS[(number + turn) % len(MARKERS)], DASHES[(number + turn) % len(DASHES)]
@@ -187,7 +187,7 @@ def finish(figure: Figure, title: str | None) -> None:
 
     Args:
         figure: The figure.
-        title: Its title, or none.
+        title: The title, or `None`.
     """
     if title:
         figure.suptitle(plain(title), fontsize=12)
@@ -205,7 +205,7 @@ def finish(figure: Figure, title: str | None) -> None:
 
 
 def axis_label(text: str) -> str:
-    """Return a text as the label of an axis; a line that is too long for a small picture is broken.
+    """Return a text as the label of an axis, broken into short lines.
 
     Args:
         text: The text.
@@ -214,7 +214,7 @@ def axis_label(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text that matplotlib shows as it is: one line, no mathematics, not hidden from legends.
+    """Return a text that matplotlib shows unchanged: one line, without mathematics, visible in legends.
 
     Args:
         text: The text.
@@ -225,7 +225,7 @@ def plain(text: str) -> str:
 
 
 def short(text: str, most: int = 30) -> str:
-    """Return a title with the middle cut out where it is long.
+    """Return a title without its middle if it is long.
 
     Args:
         text: The title.
@@ -252,17 +252,17 @@ def spoken(model: str) -> str:
 
 
 def tint(colour: str, share: float) -> str:
-    """Mix a share of a colour with white, so that overlapping areas keep the shade of the legend.
+    """Mix a colour with white, so that overlapping areas have the shade of the legend.
 
     Args:
         colour: The colour.
-        share: Its share, between 0 and 1.
+        share: Fraction of the colour, between 0 and 1.
 
     Example:
         >>> tint("#000000", 0.5)
         '#808080'
     """
-    red, green, blue = (share * part + (1 - share) for part in to_rgb(colour))
+    red, green, blue = (share * channel + (1 - share) for channel in to_rgb(colour))
     return to_hex((red, green, blue))
 
 
@@ -271,7 +271,7 @@ def time_axis(ax: Axes, stamps: Array, most: int = 8) -> None:
 
     Args:
         ax: The panel.
-        stamps: Stamps of the kind that is drawn.
+        stamps: Time stamps of the drawn kind.
         most: Most ticks.
     """
     if stamps.dtype.kind == "M":
@@ -293,11 +293,11 @@ def step_axis(ax: Axes, most: int = 10) -> None:
 
 
 def name_decades(axis: Any, few: float = 1e5) -> None:
-    """Label 1, 2 and 5 of each decade of a logarithmic axis, or 1 alone where there are many decades.
+    """Label 1, 2 and 5 of each decade of a logarithmic axis, or only 1 if there are many decades.
 
     Args:
         axis: The axis.
-        few: The factor between its ends up to which 2 and 5 are labelled.
+        few: Largest ratio of the ends of the axis at which 2 and 5 are labelled.
     """
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high < few * low else (1.0,)))

@@ -1,4 +1,4 @@
-"""Panels of windows: past, truth and forecast, and windows over those that the network takes for similar."""
+"""Panels of windows: with their truth and forecast, or with their nearest neighbours."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def forecast_panels(
     xlabel: str = "step",
     columns: int = 5,
 ) -> Figure:
-    """Draw windows side by side: past, truth and forecast.
+    """Draw past, truth and forecast of windows, a panel for each window.
 
-    Steps are counted from 1 at the first forecast step; the past has the steps up to 0.
+    The first forecast step is 1; the past has the steps up to 0.
 
     Args:
         past: Windows, `[N, T]` or `[N, T, 1]`.
-        truth: True future, `[N, H]` or `[N, H, 1]` of any length; `None` when it is not known.
+        truth: True future, `[N, H]` or `[N, H, 1]` of any length; `None` if it is not known.
         forecast: Forecasts, `[N, H]` or `[N, H, 1]`.
-        titles: One title a panel.
-        trained_horizon: Steps that the network was trained to forecast; marked.
+        titles: Titles of the panels.
+        trained_horizon: The trained horizon of the network, to mark.
         suptitle: Title of the figure.
-        ylabel: What the values are, with their unit.
-        xlabel: What a step is, with its unit.
+        ylabel: Name of the values, with their unit.
+        xlabel: Name of a step, with its unit.
         columns: Most panels side by side.
 
     Returns:
@@ -64,7 +64,10 @@ def forecast_panels(
     check_int("columns", columns)
     if titles is not None and len(titles) != count:
         raise SpecError(
-            "titles", expected=f"one a panel, {count}", received=str(len(titles)), hint="Give that many, or None."
+            "titles",
+            expected=f"{count}, one a panel",
+            received=str(len(titles)),
+            hint="Give one a window, or None.",
         )
     if trained_horizon is not None:
         check_int("trained_horizon", trained_horizon)
@@ -86,7 +89,7 @@ def forecast_panels(
 
 
 def _windows(where: str, values: Any, count: int | None = None) -> Array:
-    """Return windows as `[N, steps]`, and refuse another number of them than `count`."""
+    """Return windows as `[N, steps]`; refuse a number of windows other than `count`."""
     array = as_array(where, values, (2, 3))
     if array.size == 0 or array.shape[2:] not in ((), (1,)):
         raise DataError(
@@ -96,7 +99,7 @@ def _windows(where: str, values: Any, count: int | None = None) -> Array:
             hint="Choose windows, and one target: values[:10, :, 0].",
         )
     if count is not None and len(array) != count:
-        expected = f"as many windows as past, {count}"
+        expected = f"{count} windows, as in past"
         raise DataError(where, expected=expected, received=str(len(array)), hint="Give one row a window.")
     return array.reshape(array.shape[:2])
 
@@ -111,21 +114,21 @@ def similar_windows(
     ylabel: str = "value",
     title: str | None = "Windows that the network thinks are alike",
 ) -> Figure:
-    """Draw some windows and their nearest neighbours, a panel a window.
+    """Draw some windows with their nearest neighbours, a panel for each window.
 
     Args:
-        windows: The past of each window, or the end of it, `[N, T]`.
-        similar: For the number of each window to draw those of its neighbours, nearest first, as `nearest` finds them.
-        names: A name a window, `[N]`, for the panels' titles.
-        xlabel: What a step is.
-        ylabel: What the values are, with their unit.
+        windows: The past of each window, or its last steps, `[N, T]`.
+        similar: Numbers of the neighbours, nearest first, by the number of the window, as from `nearest`.
+        names: Names of the windows, `[N]`, for the titles of panels.
+        xlabel: Name of a step.
+        ylabel: Name of the values, with their unit.
         title: Title of the figure.
 
     Returns:
         The figure.
 
     Raises:
-        DataError: Arrays do not fit together, or nothing is to be drawn.
+        DataError: Arrays do not fit together, or there is no window to draw.
 
     Example:
         >>> figure = similar_windows(np.arange(12.0).reshape(4, 3), {0: [2, 1]}, names=list("abcd"))

@@ -1,6 +1,6 @@
 """Reports: one self-contained HTML page.
 
-In reading order: `sections` (the data, forecasts, accuracy, errors, significance, training), `page` with the template
+In reading order: `sections` (data, forecasts, accuracy, errors, significance, training), `page` with the template
 `page.html.j2` (HTML).
 
 Stability: experimental.

@@ -28,9 +28,9 @@ class Picture:
 
     Args:
         source: The picture as a `data:` address.
-        alt: What it shows, for those who cannot see it.
-        caption: Its caption.
-        width: Its width in pixels of the page.
+        alt: Text that describes the picture, for screen readers.
+        caption: The caption.
+        width: Width in pixels of the page.
     """
 
     kind: ClassVar[str] = "picture"
@@ -45,8 +45,8 @@ class Picture:
 
         Args:
             figure: The figure.
-            alt: What it shows, for those who cannot see it.
-            caption: Its caption.
+            alt: Text that describes the picture, for screen readers.
+            caption: The caption.
         """
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
@@ -61,9 +61,9 @@ class Table:
     Args:
         header: Names of the columns; the first column names the rows.
         rows: Cells, as text.
-        caption: Its caption.
-        words: Columns of words, which stand on the left; numbers stand on the right.
-        best: Cells to stand out, as pairs of row and column.
+        caption: The caption.
+        words: Columns of words, aligned left; numbers are aligned right.
+        best: Cells to emphasise, as pairs of row and column.
 
     Example:
         >>> Table(["model", "MAE"], [["a", "1"], ["b", "2"]], "Scores", best={(0, 1)}).style(0, 1)
@@ -92,7 +92,7 @@ class Facts:
     """Names and values, one a line.
 
     Args:
-        values: Anything by name.
+        values: The values by name.
 
     Example:
         >>> Facts({"units": (35, 35), "scale": None}).pairs()
@@ -109,7 +109,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence in place of something that is not there.
+    """A sentence in place of missing content.
 
     Args:
         text: The sentence.
@@ -127,9 +127,9 @@ class Section:
     """A section of the page.
 
     Args:
-        heading: Its heading.
-        blocks: What stands in it.
-        name: Its name in the list of contents; the heading if absent.
+        heading: The heading.
+        blocks: The content.
+        name: Name in the list of contents; the heading if absent.
     """
 
     heading: str
@@ -141,12 +141,12 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     """Return the page as HTML.
 
     Args:
-        title: Its title.
-        lead: A sentence below it.
-        sections: Its sections.
+        title: The title.
+        lead: A sentence below the title.
+        sections: The sections.
 
     Returns:
-        HTML that loads nothing and runs nothing.
+        HTML without scripts and external files.
 
     Example:
         >>> "<h1>1 &lt; 2</h1>" in page("1 < 2", "A sum.", [Section("One", [Note("Nothing.")])])

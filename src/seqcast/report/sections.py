@@ -1,4 +1,4 @@
-"""A report: one HTML page with the forecasts, their scores in a backtest, the training and the settings."""
+"""The report and its sections: forecasts, their scores in a backtest, the training and the settings."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ def report(
     """Write a report to a file: one page that needs no other file and no network.
 
     Args:
-        path: Where to; it appears whole or not at all.
+        path: The file, which is written completely or not at all.
         title: Title of the page.
         history: The series, as a long frame.
-        forecast: Forecasts from their ends; `None` leaves them out.
+        forecast: Forecasts after the ends of the series; `None` leaves them out.
         backtest: Forecasts of one or more models from earlier cutoffs, with the truth; `None` leaves them out.
-        model: The model that the report is about; `None` takes the first of the backtest or the forecast.
-        metadata: Facts to show: `{"Training": {"epochs": 20}, …}`; values that are no dicts stand under Settings.
-        learning: Loss by epoch, `loss` and perhaps `val_loss`, to be drawn.
-        importance: By how much the error grows without each covariate, as `covariate_importance` returns it.
-        metrics: Metrics of the leaderboard; `None` takes the usual, see `evaluate`.
-        season_length: Season of scaled metrics; `None` takes the usual one of the frequency.
-        trained_horizon: Steps that the network was trained to forecast.
-        max_series: Most series that are drawn.
+        model: The main model of the report; `None` takes the first of the backtest or the forecast.
+        metadata: Facts to show: `{"Training": {"epochs": 20}, …}`; values that are no dicts come under Settings.
+        learning: Loss by epoch to draw, `loss` and perhaps `val_loss`.
+        importance: The importance of each covariate, from `covariate_importance`.
+        metrics: Metrics of the leaderboard; `None` takes the default, see `evaluate`.
+        season_length: Season of scaled metrics; `None` takes that of the frequency.
+        trained_horizon: The trained horizon of the network.
+        max_series: Most series to draw.
         unit: Unit of the values.
         columns: Names of the columns, of all frames.
 
     Raises:
-        SpecError: There is no such model or metric, or there is nothing to report.
-        DataError: A frame lacks something; nothing was written.
+        SpecError: The model or a metric does not exist, or neither forecast nor backtest is given.
+        DataError: A frame lacks a column or rows; nothing was written.
         SaveError: The file could not be written.
 
     Example:
@@ -98,7 +98,7 @@ def report(
             Section("Is the difference more than chance?", [scored.tests()], name="Significance"),
         ]
     if importance is not None:
-        sections.append(Section("What forecasts rest on", [_importance_picture(importance)], name="Covariates"))
+        sections.append(Section("Importance of covariates", [_importance_picture(importance)], name="Covariates"))
     sections += _fit_sections(metadata or {}, learning)
     by_model = f" by {spoken(model)}" if model else ""
     text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
@@ -131,7 +131,7 @@ def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
     listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
     alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
     bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
-    caption = f"The shaded bands are intervals meant to hold {bounds} of what comes." if bounds else "A point forecast."
+    caption = f"The shaded bands are intervals for {bounds} of the true values." if bounds else "A point forecast."
     return Picture.of(figure, alt, caption)
 
 
@@ -139,8 +139,8 @@ def _importance_picture(importance: Any) -> Picture:
     names = open_frame(importance, "importance")["covariate"].to_list()
     alt = f"Growth of the error without each of {len(names)} covariates; the most important is {names[0]}"
     caption = (
-        "By how much the mean absolute error grows when a covariate is taken from another window, on rows that were "
-        "not trained on; lines reach one standard deviation to either side. Covariates that say the same share it."
+        "Growth of the mean absolute error when a covariate is taken from another window, on rows that were not "
+        "trained on; lines reach one standard deviation to either side. Correlated covariates share their importance."
     )
     return Picture.of(plots.importance_chart(importance), alt, caption)
 
@@ -155,7 +155,7 @@ def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[f
     if learning is not None:
         alt = f"Loss over {len(learning['loss'])} epochs of training" if "loss" in learning else "Loss by epoch"
         caption = (
-            "Training should fall and level off; validation that rises again says that training went on for too long."
+            "The training loss should fall and level off; a validation loss that rises again is a sign of overfitting."
         )
         curve = Picture.of(plots.learning_curve(learning, ylabel="loss"), alt, caption)
         facts = groups.pop("Training", {})
@@ -165,7 +165,7 @@ def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[f
 
 @dataclass
 class _Scored:
-    """A backtest that the report shows: tables and pictures of its scores."""
+    """The backtest of a report, with tables and pictures of its scores."""
 
     history: Any
     backtest: Any
@@ -212,7 +212,7 @@ class _Scored:
         return Table(["model", *map(spoken_metric, columns)], rows, caption, best=best)
 
     def overlays(self) -> list[Block]:
-        """Return pictures of forecasts and intervals over the truth."""
+        """Return pictures of forecasts and intervals, with the truth."""
         drawn = self.models[:1] + [name for name in self.models[1:] if name == BASELINE]
         figure = plots.forecast_frame(
             self.history,
@@ -240,31 +240,31 @@ class _Scored:
         figure = plots.score_by_step(
             self.backtest, models=models, trained_horizon=trained_horizon, columns=columns, unit=unit
         )
-        caption = "How fast a forecast loses its worth with each step ahead; the lowest line is the best."
+        caption = "Growth of the error with each step ahead; the lowest line is the best."
         pictures: list[Block] = [Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)]
         if self.series > 1:
             figure = plots.score_by_series(
                 self.backtest, models=models, max_series=self.max_series, columns=columns, unit=unit
             )
-            caption = "A mark a model on each series' line; left is better."
+            caption = "One mark for each model on the line of a series; left is better."
             pictures.append(Picture.of(figure, f"Mean absolute error by series, of {listed}", caption))
         figure = plots.residual_diagnostics(self.backtest, models[0], columns=columns, unit=unit)
         caption = (
-            "Errors of a good forecast lie around 0 at all times and steps. That those of one window resemble each "
-            "other is usual beyond the first step."
+            "Errors of a good forecast lie around 0 at all times and steps. Correlated errors within a window are "
+            "usual beyond the first step."
         )
         alt = f"Errors of {spoken(models[0])}: over time, as a histogram, by step, and their autocorrelation"
         return [*pictures, Picture.of(figure, alt, caption)]
 
     def tests(self) -> Table | Note:
-        """Return the Diebold-Mariano tests of the model against each other one."""
+        """Return the Diebold-Mariano tests of the main model against each other model."""
         if len(self.models) < 2:
-            return Note("There is only one model, and nothing to compare it with.")
+            return Note("There is only one model, so there is nothing to test.")
         over = "cutoffs" if self.cutoffs >= self.series else "series"
         try:
             frame = diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
         except DataError as error:
-            return Note(f"There is too little to test. {error}")
+            return Note(f"There are too few forecasts to test. {error}")
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.models[0])
         rows = []
         for rival in self.models[1:]:
@@ -276,8 +276,8 @@ class _Scored:
             rows.append([spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"])
         caption = (
             f"Diebold-Mariano test of absolute errors over {over}, two-sided, with the correction of Harvey, Leybourne "
-            f"and Newbold; all steps together, and at how many single steps the p-value is below {_ALPHA}. Many tests "
-            "find something by chance: one in twenty where there is nothing."
+            f"and Newbold; for all steps together, and the number of single steps with a p-value below {_ALPHA}. Of "
+            "twenty tests without a difference, one finds one by chance."
         )
         header = ["against", f"{spoken(self.models[0])} is", "statistic", "p-value", "single steps", over]
         return Table(header, rows, caption, words=header[1:2])

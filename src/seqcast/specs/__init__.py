@@ -1,6 +1,6 @@
 """Specs: frozen, checked options as plain data, to and from JSON.
 
-A spec checks its options when it is made, so that no impossible one exists. In reading order: `checks`, `base`,
+A spec checks its options when it is created, so every spec is valid. In reading order: `checks`, `base`,
 `columns`, `network`, `training`, `presets`.
 
 Stability: stable.

@@ -1,4 +1,4 @@
-"""The base of all specs: JSON, and fields that are set while a frozen spec is made."""
+"""The base of all specs: conversion to JSON, and fields that are set while a frozen spec is created."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from seqcast.specs.checks import check_int
 
 
 class Spec:
-    """JSON for the specs: a dict of their fields, unknown ones refused."""
+    """A spec, which converts to and from a dict of its fields, as JSON types."""
 
-    # The kind of each field that holds a spec, or several.
+    # The type of each field of one spec or several.
     _specs: ClassVar[Mapping[str, type[Spec]]] = {}
 
     def to_dict(self) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class Spec:
             values: The fields by name, as JSON types.
 
         Raises:
-            SpecError: A field does not exist or has an impossible value, or these are no fields.
+            SpecError: A field does not exist or has an impossible value, or `values` is no mapping.
         """
         if not isinstance(values, Mapping):
             raise SpecError(
@@ -48,7 +48,7 @@ class Spec:
 
 
 def _read(kind: type[Spec] | None, value: Any) -> Any:
-    """Return a value of JSON as a field, which may hold a kind of spec."""
+    """Return the value of a field from JSON, as a spec if the field has specs."""
     if kind is None or value is None:
         return value
     if isinstance(value, list | tuple):
@@ -61,11 +61,11 @@ def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
 
     Args:
         specs: The specs.
-        where: The option that is named.
-        expected: What is expected of it, in words.
+        where: The option, for the message.
+        expected: The expected value, for the message.
 
     Raises:
-        SpecError: One of them cannot.
+        SpecError: A spec has such a function.
     """
     unwritable = unwritable_fields(specs)
     if unwritable:
@@ -78,7 +78,7 @@ def unwritable_fields(specs: Iterable[Spec]) -> dict[str, Any]:
     """Return the fields with objects that cannot be written as JSON and read back, by name.
 
     Args:
-        specs: The specs, which may hold others.
+        specs: The specs, whose fields may be specs too.
     """
     values = ((item.name, getattr(spec, item.name)) for spec in specs for item in fields(spec))  # type: ignore[arg-type]
     return {name: value for name, value in values if not _is_writable(value)}
@@ -100,7 +100,7 @@ def _is_writable(value: Any) -> bool:
             plain = keras.saving.serialize_keras_object(value)
             json.dumps(plain)
             keras.saving.deserialize_keras_object(plain)
-    except Exception:  # whatever Keras raises for them
+    except Exception:  # Keras raises errors of many types
         return False
     return True
 
@@ -120,7 +120,7 @@ def _plain(value: Any) -> Any:
 
 
 def set_fields(spec: Any, **values: Any) -> None:
-    """Set fields of a frozen spec while it is made.
+    """Set fields of a frozen spec while it is created.
 
     Args:
         spec: The spec.

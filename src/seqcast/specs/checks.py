@@ -15,7 +15,7 @@ def check_choice(where: str, value: object, known: Sequence[str]) -> None:
 
     Args:
         where: The option.
-        value: Its value.
+        value: The value of the option.
         known: The names.
     """
     if not isinstance(value, str) or value not in known:
@@ -27,7 +27,7 @@ def check_int(where: str, value: Any, *, at_least: int = 1) -> int:
 
     Args:
         where: The option.
-        value: Its value.
+        value: The value of the option.
         at_least: The smallest number.
 
     Example:
@@ -51,7 +51,7 @@ def check_number(
 
     Args:
         where: The option.
-        value: Its value.
+        value: The value of the option.
         low: The lower bound.
         high: The upper bound.
         open_low: Whether the lower bound is excluded.
@@ -73,7 +73,7 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
 
     Args:
         where: The option.
-        values: Its value: a number, or several.
+        values: The value of the option: a number, or several.
 
     Example:
         >>> check_probabilities("probabilities", [0.1, 0.9])
@@ -94,22 +94,22 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
 
 
 def check_flag(where: str, value: object) -> None:
-    """Refuse what is neither True nor False.
+    """Refuse a value that is neither True nor False.
 
     Args:
         where: The option.
-        value: Its value.
+        value: The value of the option.
     """
     if not isinstance(value, bool):
         raise SpecError(where, expected="True or False", received=repr(value), hint="Give one of the two.")
 
 
 def check_keras_object(where: str, value: Any) -> None:
-    """Refuse a value of which Keras makes no object of its kind.
+    """Refuse a value that is no Keras object, name or config of the kind of the option.
 
     Args:
-        where: The option, which is the kind: `regularizer`, `optimizer`, `loss`, `metrics`, `learning_rate_schedule`.
-        value: Its value.
+        where: The option: `regularizer`, `optimizer`, `loss`, `metrics`, `learning_rate_schedule`.
+        value: The value of the option.
     """
     from seqcast.runtime import keras
 
@@ -125,24 +125,24 @@ def check_keras_object(where: str, value: Any) -> None:
         # A copy, because Keras writes into the dicts of optimisers that it reads.
         if getter[where](dict(value) if isinstance(value, Mapping) else value) is None:
             raise ValueError("None")
-    except Exception as error:  # whatever Keras raises for what it does not know
+    except Exception as error:  # Keras raises errors of many types
         raise SpecError(
             where, expected=f"a Keras {where}: name, config or object", received=repr(value), hint="See keras.io/api."
         ) from error
 
 
-# Where the objects come from that a config may name; `builtins` are Keras's own functions, by name.
+# Modules of the objects that a config may name; `builtins` are Keras's own functions, by name.
 _MODULES = ("builtins", "keras.losses", "keras.metrics", "keras.optimizers", "keras.regularizers")
 _DEPTH = 64
 
 
 def _check_modules(where: str, value: Any, depth: int = 0) -> None:
-    """Refuse a config of Keras's that names anything else: configs come from files, and a layer may read others.
+    """Refuse a Keras config with objects of other modules: configs come from files, and a layer may read other files.
 
     Keras itself refuses code and modules that are not its own.
     """
     if depth > _DEPTH:
-        raise SpecError(where, expected="a Keras config", received="one that is nested too deep", hint="Check it.")
+        raise SpecError(where, expected="a Keras config", received="a config with too many levels", hint="Check it.")
     if isinstance(value, list | tuple):
         for item in value:
             _check_modules(where, item, depth + 1)

@@ -1,4 +1,4 @@
-"""Names of the columns of a long frame."""
+"""Names of the columns and covariates of a long frame."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 from seqcast.errors import SpecError, suggest_name
 from seqcast.specs.base import Spec, set_fields
 
-# What a column of time stamps may hold other than times and text: whole numbers that are no dates, and counts since
-# 1970.
+# Formats of time stamps other than times and text: whole numbers that are no dates, and counts since 1970.
 DS_FORMATS = ("integer", "unix_s", "unix_ms", "unix_us", "unix_ns")
 
 
@@ -18,14 +17,14 @@ class Columns(Spec):
     """Names of the columns of a long frame.
 
     Args:
-        unique_id: The column that names the series.
+        unique_id: The column with the name of the series.
         ds: The column with the time stamp.
-        y: The column with the value; several of them are forecast together.
-        ds_format: How time stamps are written that are whole numbers or text: a format of `strptime`, such as `%Y%m%d`;
+        y: The column with the target, or several columns, which are forecast together.
+        ds_format: The format of time stamps that are whole numbers or text: a format of `strptime`, such as `%Y%m%d`;
             a count since 1970, `unix_s`, `unix_ms`, `unix_us` or `unix_ns`; or `integer`, whole numbers that are no
             dates. `None` recognises dates and counts among whole numbers, and refuses text.
-        tz: Time zone of the clock that time stamps without a zone were read from, such as `Europe/Berlin`; an hour that
-            the clock shows twice is resolved by the order of the rows. Stamps with a zone are shown on this clock.
+        tz: Time zone of time stamps without a zone, such as `Europe/Berlin`. The order of the rows resolves an hour
+            that occurs twice. Time stamps with a zone are converted to this one.
 
     Example:
         >>> Columns(unique_id="shop", ds="day", y="sales").ds
@@ -67,21 +66,21 @@ class Columns(Spec):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The columns that are forecast."""
+        """The target columns."""
         return self.y if isinstance(self.y, tuple) else (self.y,)
 
     @property
     def value(self) -> str:
-        """Name of the column of true values in tables of forecasts: `y` where there are several targets."""
+        """Name of the column of true values in tables of forecasts: `y` for several targets."""
         return "y" if isinstance(self.y, tuple) else self.y
 
     def named(self) -> list[tuple[str, str]]:
-        """Return each field with a name that it holds, target after target."""
+        """Return pairs of field and column name, one for each target."""
         return [("unique_id", self.unique_id), ("ds", self.ds), *(("y", name) for name in self.targets)]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All the names."""
+        """All column names."""
         return tuple(name for _, name in self.named())
 
 
@@ -90,7 +89,7 @@ def _check_zone(tz: str) -> None:
 
     try:
         zoneinfo.ZoneInfo(tz)
-    except (KeyError, ValueError, TypeError, OSError) as error:  # what is no name is refused in many ways
+    except (KeyError, ValueError, TypeError, OSError) as error:  # zoneinfo raises errors of many types
         expected = "the name of a time zone, such as 'Europe/Berlin' or 'UTC'"
         hint = suggest_name(tz, zoneinfo.available_timezones()) or "Names are those of the IANA database."
         raise SpecError("columns.tz", expected=expected, received=repr(tz), hint=hint) from error
@@ -110,10 +109,10 @@ class Covariates(Spec):
     Args:
         static: Columns that are constant within a series.
         past: Columns that are known up to the cutoff.
-        future: Columns that are known for the future, over the whole horizon.
+        future: Columns that are known for the whole horizon.
 
     Raises:
-        SpecError: A name is no text, or stands twice.
+        SpecError: A name is no text, or occurs twice.
 
     Example:
         >>> Covariates(static=["region"], future="price").future
@@ -146,14 +145,14 @@ class Covariates(Spec):
         return (*self.past, *self.future)
 
     def check_beside(self, columns: Columns) -> None:
-        """Refuse a covariate that is the id, the stamp or a target.
+        """Refuse a covariate that is the id, the time stamp or a target.
 
         Args:
-            columns: The columns of these.
+            columns: The other columns.
         """
         for item in fields(self):
             for name in getattr(self, item.name):
                 if name in columns.names:
                     expected = f"other columns than {', '.join(map(repr, columns.names))}"
-                    hint = "A target's own past is read without being named, and ids say nothing about new series."
+                    hint = "A target's own past is always read, and ids are not known for new series."
                     raise SpecError(f"{item.name}_covariates", expected=expected, received=repr(name), hint=hint)

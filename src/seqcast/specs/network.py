@@ -1,4 +1,4 @@
-"""The sizes of a window, and the boxes of the network, chosen by name."""
+"""The sizes of a window, and the options of a network."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ STATIC_INPUTS = ("state", "steps")
 SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
 HEADS = ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal")
 
-# Heads for positive data: such data may be multiplied, but not shifted.
+# Heads for positive data, which may be multiplied but not shifted.
 MULTIPLICATIVE_HEADS = ("negative_binomial", "log_normal")
 
 DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 
-# A file's horizon is what `predict` forecasts by default: a billion steps would fill the memory.
+# `predict` forecasts a file's horizon by default: a billion steps would fill the memory.
 MOST_STEPS = 100_000
 
 
@@ -48,11 +48,11 @@ class WindowSpec(Spec):
         targets: Target dimensions, `D`.
         static: Static features, `S`; 0 is none.
         future: Known-future features; 0 is none.
-        target_features: For each target, the index of the input feature that is its own past. `None` when the
-            inputs do not hold it.
-        context_length: Input steps, `T`, when they are fixed; `None` leaves them free.
-        observed: Whether the inputs come with an observed-indicator channel, for data with gaps.
-        season_length: Steps of a season, for networks that read the last season; `None` when there is none.
+        target_features: For each target, the index of the input feature that is its own past. `None` if the inputs
+            do not have it.
+        context_length: Input steps, `T`, if they are fixed; `None` leaves them free.
+        observed: Whether the inputs have an observed-indicator channel, for data with gaps.
+        season_length: Steps of a season, for networks that read the last season; `None` if there is none.
 
     Example:
         >>> WindowSpec(horizon=15, features=1, targets=1).target_features
@@ -87,51 +87,52 @@ class WindowSpec(Spec):
         indices = tuple(check_int("target_features", i, at_least=0) for i in features)
         if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
             expected = f"{self.targets} different column(s) of X below {self.features}, one for each target"
-            hint = "Name for each column of y the column of X that holds its past, or 'none'."
+            hint = "Name for each column of y the column of X with its past, or 'none'."
             raise SpecError("target_features", expected=expected, received=repr(list(indices)), hint=hint)
         return indices
 
 
 @dataclass(frozen=True)
 class NetworkSpec(Spec):
-    """The boxes of the network, by name.
+    """The options of a network.
 
     Args:
         cell: `gru`, `lstm` or `simple_rnn`.
         encoder_units: Width of each encoder layer, first to last.
         decoder_units: Width of each decoder layer, first to last.
         bidirectional: Whether the encoder also reads the past backwards.
-        normalise: What is removed from each window's target columns before the network and restored after it: `none`,
-            `last` (its last value), `level` (the mean of its last token), `instance` (its mean and standard deviation),
-            `recent` (the mean of its last token and the deviation) or `scale` (its mean absolute value, as a factor).
-        segment: Steps folded into one token. With more than 1 the encoder reads a token a segment, through a linear
-            layer and ReLU, and the decoder writes a segment a token. A past that is no multiple of it is lengthened on
-            the left: by unobserved steps where the window has an observed-indicator channel, else by its first step.
-        static_input: Where a static vector enters: `state` extends the encoder's state before the bridge, `steps`
+        normalise: Normalisation of each window's target columns, which is inverted after the network: `none`, `last`
+            (by the last value), `level` (by the mean of the last token), `instance` (by mean and standard deviation),
+            `recent` (by the mean of the last token and the deviation) or `scale` (division by the mean absolute
+            value).
+        segment: Steps of a token. With more than 1 the encoder reads each segment as a token, through a linear layer
+            and ReLU, and the decoder writes a segment a token. A past of incomplete segments is lengthened on the
+            left: by unobserved steps if the window has an observed-indicator channel, otherwise by its first step.
+        static_input: Input of a static vector: `state` extends the encoder's state before the bridge, `steps`
             repeats it at each input token.
-        decoder_input: What the decoder reads: `zeros` (nothing), `position` (a learned vector for each token of the
-            trained horizon; longer ones are written block by block), `teacher` (the true previous values in training,
-            its own afterwards), `scheduled` (a mixture that moves from the true to its own in training), or
-            `autoregressive` (its own previous values, in training too).
-        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state and
-            differs from the others by its position alone, as in SegRNN); `parallel` needs `decoder_input="position"`.
-        residual: What the forecast is added to: `none`, `seasonal` (the last season's values, repeated) or `gated` (the
-            same, each value as far as a gate lets it through: `σ(h V + c)` of the decoder's output `h`).
-        sampling_schedule: How the share of true values falls for `scheduled`: `linear`, `exponential` or
+        decoder_input: Input of the decoder: `zeros` (none), `position` (a learned vector for each token of the trained
+            horizon; longer ones are written block by block), `teacher` (the true previous values in training, its own
+            in forecasts), `scheduled` (a mixture that moves from true to own values in training), or `autoregressive`
+            (its own previous values, in training too).
+        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state and its
+            position, as in SegRNN); `parallel` needs `decoder_input="position"`.
+        residual: Season to which the forecast is added: `none`, `seasonal` (the last season's values, repeated) or
+            `gated` (the same, multiplied with a gate `σ(h V + c)` of the decoder's output `h`).
+        sampling_schedule: Schedule of the probability of true values for `scheduled`: `linear`, `exponential` or
             `inverse_sigmoid`.
-        sampling_steps: Training steps until only own values are left, for `scheduled`; `None` is half of all, which
-            the engine fills in.
+        sampling_steps: Training steps after which the decoder reads only its own values, for `scheduled`; `None` is
+            half of all training steps.
         attention: Attention over encoder outputs: `none`, `additive`, `dot` or `multi_head`.
         attention_heads: Number of heads of `multi_head`; divides the last decoder layer's width.
-        dropout: Fraction of units dropped between layers and before the head, one mask a sequence.
+        dropout: Fraction of units to drop between layers and before the head, one mask a sequence.
         regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name, config or object.
-        head: What is forecast: `point` (one number), `quantile` (quantiles that cannot cross), or the parameters of a
+        head: Form of the forecast: `point` (one number), `quantile` (quantiles that cannot cross), or parameters of a
             distribution: `normal`, `student_t`, `negative_binomial` (counts) or `log_normal` (positive data). The last
-            two go with `normalise` `none` or `scale` only, and without a residual.
-        quantiles: The quantiles of `quantile`, rising, with 0.5 among them; `None` is 0.1, 0.5 and 0.9.
+            two need `normalise` `none` or `scale`, and no residual.
+        quantiles: The quantiles of `quantile`, rising, with 0.5; `None` is 0.1, 0.5 and 0.9.
 
     Raises:
-        SpecError: A name is unknown, a value impossible, or two options do not go together.
+        SpecError: A name is unknown, a value is impossible, or two options do not fit together.
 
     Example:
         >>> NetworkSpec(encoder_units=(35, 35), decoder_units=(20,)).decoder_units
@@ -180,7 +181,7 @@ class NetworkSpec(Spec):
         set_ints(self, "segment", "attention_heads")
         if self.decoding == "parallel" and self.decoder_input != "position":
             expected = "decoder_input='position' with 'parallel'"
-            hint = "Tokens written in parallel differ by their positions alone."
+            hint = "Tokens that are written in parallel differ only by their positions."
             raise SpecError("decoding", expected=expected, received=f"decoder_input={self.decoder_input!r}", hint=hint)
         if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
             expected = f"a divisor of the last decoder width, {self.decoder_units[-1]}"
@@ -196,7 +197,7 @@ class NetworkSpec(Spec):
             set_fields(self, quantiles=_checked_quantiles(quantiles))
         elif self.quantiles is not None:
             expected = f"nothing with head={self.head!r}"
-            hint = "They go with head='quantile'; a distribution has all of them."
+            hint = "Only head='quantile' takes quantiles; a distribution has all of them."
             raise SpecError("quantiles", expected=expected, received=repr(self.quantiles), hint=hint)
         if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
             expected = f"'none' or 'scale' with head={self.head!r}"
@@ -209,7 +210,7 @@ class NetworkSpec(Spec):
 
     @property
     def is_probabilistic(self) -> bool:
-        """Whether a distribution is forecast, not only a point."""
+        """Whether the forecast is a distribution, not only a point."""
         return self.head != "point"
 
     @property
@@ -229,7 +230,7 @@ class NetworkSpec(Spec):
 
     @property
     def in_blocks(self) -> bool:
-        """Whether horizons longer than the trained one are written block by block, each read as past by the next."""
+        """Whether horizons longer than the trained one are written block by block; each block reads the one before."""
         return self.decoder_input == "position"
 
     @property
@@ -244,7 +245,7 @@ class NetworkSpec(Spec):
 
     @property
     def needs_target_past(self) -> bool:
-        """Whether the targets' own past has to be among the inputs."""
+        """Whether the network needs the targets' own past among the inputs."""
         return bool(self.readers_of_target_past)
 
     def check_window(self, window: WindowSpec) -> None:
@@ -254,7 +255,7 @@ class NetworkSpec(Spec):
             window: Sizes of a window.
 
         Raises:
-            SpecError: A box needs something that the window does not have.
+            SpecError: An option needs an input that the window does not have.
         """
         if self.needs_target_past and window.target_features is None:
             expected = "the index of each target's own past among the input features"
@@ -262,7 +263,7 @@ class NetworkSpec(Spec):
             raise SpecError("target_features", expected=expected, received="none", hint=hint)
         if self.segment > window.horizon:
             expected = f"at most the horizon, {window.horizon}"
-            hint = "A longer token would hold steps that nothing is learnt about."
+            hint = "A longer token would have steps without a training target."
             raise SpecError("segment", expected=expected, received=repr(self.segment), hint=hint)
         if self.reads_season:
             self._check_season(window)
@@ -301,7 +302,7 @@ def _checked_quantiles(values: Any) -> tuple[float, ...]:
 def _checked_regularizer(regularizer: Any) -> dict[str, Any]:
     kinds = ("kernel", "recurrent", "bias")
     if not isinstance(regularizer, Mapping):
-        # One regulariser alone means the weights of all products, as weight decay does; biases are left free.
+        # A single regulariser is for the weights of all products, like weight decay; biases are not regularised.
         regularizer = {"kernel": regularizer, "recurrent": regularizer}
     for kind, value in regularizer.items():
         check_choice("regularizer", kind, kinds)

@@ -1,4 +1,4 @@
-"""What `preset` takes: networks by name, and ensembles of networks with a training of their own; and fine-tunings."""
+"""Presets: networks by name with their training, ensembles of networks, and fine-tunings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from seqcast.specs.checks import check_choice, check_flag, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-# Fewer tokens than these are hardly a sequence.
+# Least number of tokens of a sequence.
 LEAST_TOKENS = 4
-# Layers of encoder and decoder by the least number of training windows. Two layers are as accurate as one that is twice
-# as wide, in half the time (`docs/accuracy.md`).
+# Widths of encoder and decoder layers by the least number of training windows. Two layers are as accurate as one of
+# twice the width, in half the time (`docs/accuracy.md`).
 LARGER = {100_000: (128, 128), 10_000: (64, 64)}
 
 NETWORK_FIELDS = tuple(item.name for item in fields(NetworkSpec))
@@ -28,11 +28,11 @@ OneSpec = TypeVar("OneSpec", NetworkSpec, TrainingSpec)
 
 @dataclass(frozen=True)
 class Preset:
-    """A network and how it is trained.
+    """Options of a network and of its training.
 
     Args:
-        network: The network.
-        training: How it is trained.
+        network: Options of the network.
+        training: Options of the training.
     """
 
     network: NetworkSpec
@@ -41,9 +41,9 @@ class Preset:
     def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
         """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
-        Segments follow `segment_rule`; a network that learns from ten thousand windows has two layers, and from a
-        hundred thousand two that are twice as wide; and where a context holds a season, the forecast is added to the
-        last one, through a gate.
+        Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and two of twice the
+        width from a hundred thousand on. If a context contains a season, the forecast is added to the last season,
+        through a gate.
 
         Args:
             season_length: Steps of a season; 1 is none.
@@ -52,7 +52,7 @@ class Preset:
             windows: Number of training windows.
 
         Returns:
-            The preset; others, such as `classic`, as they are.
+            The preset; presets without segments, such as `classic`, are unchanged.
 
         Example:
             >>> fitted = preset("segment").fitted_to(season_length=24, context_length=168, horizon=48, windows=90_000)
@@ -75,11 +75,11 @@ class Preset:
 
 
 def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
-    """Choose how many steps to fold into one token.
+    """Return the number of steps of a token.
 
-    It is a season, so that every token holds the same times of the day, the week or the year in the same places; or,
-    where that is longer than the horizon or leaves the encoder fewer than four tokens, the largest divisor of a season
-    of which neither is true. Without a season it is 1.
+    It is a season, so that every token has the same times of the day, the week or the year in the same places. If a
+    season is longer than the horizon, or leaves fewer than four tokens for the encoder, it is the largest suitable
+    divisor of the season. Without a season it is 1.
 
     Args:
         season_length: Steps of a season; 1 is none.
@@ -99,8 +99,7 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
 
 
 PRESETS: dict[str, Preset] = {
-    # The post's network; the recipe is what docs/history.md shows to be best for its job, at a rate
-    # that noisy data bear too.
+    # The post's network, with the best training of docs/history.md at a rate that also suits noisy data.
     "classic": Preset(NetworkSpec(), TrainingSpec(optimizer="muon", learning_rate=0.005)),
     # SegRNN: Lin et al. 2023, arXiv:2308.11200.
     "segment": Preset(
@@ -122,10 +121,10 @@ def preset(name: str) -> Preset:
     """Return a preset by name.
 
     Args:
-        name: `classic`: GRU, two layers of 35 in encoder and decoder, the decoder fed with zeros. `segment`: one layer
-            of 64 that reads segments of 4 steps in the window's own units, and writes all segments side by side; it
-            needs the targets' own past and a horizon of a segment at least. `Preset.fitted_to` takes segments of a
-            season, and layers for the number of windows.
+        name: `classic`: GRU, two layers of 35 in encoder and decoder, whose decoder reads zeros. `segment`: one layer
+            of 64 that reads segments of 4 steps in the window's own units, and writes all segments in parallel; it
+            needs the targets' own past and a horizon of at least a segment. `Preset.fitted_to` chooses segments by the
+            season, and layers by the number of windows.
 
     Returns:
         The preset.
@@ -143,12 +142,12 @@ def preset(name: str) -> Preset:
 
 @dataclass(frozen=True)
 class MemberSpec(Spec):
-    """A network, how it is trained, and how much it reads.
+    """Options of a network, its training and its context.
 
     Args:
-        network: The network.
-        training: How it is trained; all of it is taken as it is.
-        context_length: Steps of past that it reads; `None` chooses as `Forecaster` does.
+        network: Options of the network.
+        training: Options of the training, used without changes.
+        context_length: Past steps that the network reads; `None` chooses as `Forecaster` does.
 
     Raises:
         SpecError: A field is no spec, or the length is impossible.
@@ -177,13 +176,13 @@ class MemberSpec(Spec):
         return {**vars(self.network), **vars(self.training), "context_length": self.context_length}
 
     def changed(self, values: Mapping[str, Any]) -> MemberSpec:
-        """Return it with some fields changed.
+        """Return the spec with some fields changed.
 
         Args:
-            values: The fields that differ, by name, as in `values`.
+            values: The changed fields, by name, as in `values`.
 
         Raises:
-            SpecError: They do not go together.
+            SpecError: The fields do not fit together.
 
         Example:
             >>> other = MemberSpec(NetworkSpec(), TrainingSpec()).changed({"dropout": 0.2, "context_length": 8})
@@ -195,28 +194,27 @@ class MemberSpec(Spec):
 
 
 def _changed(spec: OneSpec, values: Mapping[str, Any]) -> OneSpec:
-    """Return a spec with those fields changed that are its own."""
+    """Return a spec with changed fields; names of other specs are ignored."""
     return replace(spec, **{name: value for name, value in values.items() if name in vars(spec)})
 
 
 @dataclass(frozen=True)
 class EnsembleSpec(Spec):
-    """Networks that are trained side by side and forecast together, as the `preset` of a `Forecaster`.
+    """Networks that are trained on the same data and forecast together, as the `preset` of a `Forecaster`.
 
-    The forecast of the members is their median, or their mean, as the forecaster's `combine` says. Unless they are
-    `alone`, the last season and the pretrained network, fine-tuned, share the forecast with them, by the evidence of
-    validation windows, as with `preset="auto"`.
+    The forecast of the members is their median or mean, by the forecaster's `combine`. With the last season and the
+    fine-tuned zero-shot model they are candidates, whose shares depend on hold-out windows as with `preset="auto"`.
 
     Args:
         members: The networks.
-        alone: Whether nothing but them forecasts.
-        finetuning: Fields of the training of the pretrained network that differ from the usual ones.
-        judge: A network that is trained with them and forecasts nothing but validation windows: the members have the
-            share that it would have, unless they are better by far. Members that were picked as the best of many on
-            those windows would else have too much. `None` lets them stand for themselves.
+        alone: Whether the members are the only candidates.
+        finetuning: Changed fields of the training of the zero-shot model.
+        judge: A network that is trained with the members and represents them on the hold-out windows: they have its
+            share, unless they are much better. Members that were chosen by their losses on these windows would
+            otherwise have too large a share. `None` gives the members their own share.
 
     Raises:
-        SpecError: There is no member, one is no `MemberSpec`, or they forecast different things.
+        SpecError: There is no member, one is no `MemberSpec`, or their heads or validation fractions differ.
 
     Example:
         >>> wide = MemberSpec(NetworkSpec(encoder_units=(64,)), TrainingSpec())
@@ -255,19 +253,19 @@ class EnsembleSpec(Spec):
 
     @property
     def trained(self) -> tuple[MemberSpec, ...]:
-        """All networks that are trained: the members, and the judge after them."""
+        """All trained networks: the members, then the judge."""
         return self.members if self.judge is None else (*self.members, self.judge)
 
     @property
     def specs(self) -> Iterator[tuple[NetworkSpec, TrainingSpec]]:
-        """The network and the training of each network that is trained."""
+        """Network and training options of each trained network."""
         return ((member.network, member.training) for member in self.trained)
 
     def member(self, place: int) -> MemberSpec:
-        """Return the network that is trained at a place.
+        """Return a trained network by its number.
 
         Args:
-            place: Its number, from 0; after the last network the first one follows.
+            place: Number of the network, from 0; after the last network the first one follows.
         """
         return self.trained[place % len(self.trained)]
 
@@ -276,7 +274,7 @@ def check_submodules(freeze: Sequence[str]) -> None:
     """Refuse submodules of a network that cannot be frozen.
 
     Args:
-        freeze: Their names.
+        freeze: Names of the submodules.
 
     Example:
         >>> check_submodules(("encoder",))
@@ -291,14 +289,14 @@ def check_submodules(freeze: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class FinetuneSpec(Spec):
-    """A fine-tuning of the pretrained network: the arguments of `Forecaster.finetune`.
+    """A fine-tuning of the zero-shot model: the arguments of `Forecaster.finetune`.
 
     Args:
-        training: How its training goes on; all of it is taken as it is.
-        freeze: Submodules of the network that stay as they are: some of `encoder`, `decoder`, `head`.
+        training: Options of the training, used without changes.
+        freeze: Submodules that are not trained: any of `encoder`, `decoder`, `head`.
 
     Raises:
-        SpecError: A submodule does not exist, or none is left to train.
+        SpecError: A submodule does not exist, or all are frozen.
 
     Example:
         >>> FinetuneSpec(TrainingSpec(epochs=3)).changed({"freeze": ["encoder"], "epochs": 6}).freeze
@@ -316,7 +314,7 @@ class FinetuneSpec(Spec):
 
     @property
     def values(self) -> dict[str, Any]:
-        """All fields of the training, and the submodules that stay as they are, by name."""
+        """All fields of the training, and the frozen submodules, by name."""
         return {**vars(self.training), "freeze": self.freeze}
 
     @property
@@ -325,12 +323,12 @@ class FinetuneSpec(Spec):
         return {"training": self.training, "freeze": self.freeze}
 
     def changed(self, values: Mapping[str, Any]) -> FinetuneSpec:
-        """Return it with some fields changed.
+        """Return the spec with some fields changed.
 
         Args:
-            values: The fields that differ, by name, as in `values`.
+            values: The changed fields, by name, as in `values`.
 
         Raises:
-            SpecError: They do not go together.
+            SpecError: The fields do not fit together.
         """
         return FinetuneSpec(_changed(self.training, values), values.get("freeze", self.freeze))

@@ -1,4 +1,4 @@
-"""How a network is trained, and where the state of a training is written."""
+"""Options of a training and of its checkpoints."""
 
 from __future__ import annotations
 
@@ -29,33 +29,32 @@ class TrainingSpec(Spec):
     """The training of a network: loss, optimiser, batches, epochs and validation.
 
     Args:
-        loss: A Keras loss: name, config, object or function of `(y_true, y_pred)`, for a point head. `None` is the
-            head's own: the squared error of a point, the pinball loss of quantiles, the likelihood of a distribution.
-        horizon_decay: How fast the weight of a step in the loss falls with its distance: step `h` of the horizon
-            counts `h^-horizon_decay`, and all together what they counted before; 0 counts all alike.
-        optimizer: A Keras optimiser: name, config or object. An object keeps its own learning rate and clipping. Its
-            averaged weights (`use_ema`) are used where there is no validation, whose best epoch's weights come first.
+        loss: A Keras loss for a point head: name, config, object or function of `(y_true, y_pred)`. `None` is the loss
+            of the head: squared error for a point, pinball loss for quantiles, likelihood for a distribution.
+        horizon_decay: Decay of the weights of later steps in the loss: step `h` of the horizon has a weight
+            proportional to `h^-horizon_decay`; 0 weights all steps equally.
+        optimizer: A Keras optimiser: name, config or object. An object has its own learning rate and clipping. Its
+            averaged weights (`use_ema`) are used without validation; with it the best epoch's weights are used.
         learning_rate: The largest learning rate, reached after the warm-up.
-        learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to nothing over all steps),
+        learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to 0 over all steps),
             `constant`, or a Keras `LearningRateSchedule`.
-        warmup: Share of all steps in which the rate rises, for `cosine`.
+        warmup: Fraction of all steps in which the rate rises, for `cosine`.
         clip_norm: Largest norm of the whole gradient; `None` does not clip.
-        batch_size: Largest number of windows a training step; an epoch's windows are divided into equal batches.
+        batch_size: Largest number of windows of a training step; an epoch's windows are divided into equal batches.
         epochs: Passes over the windows.
-        steps_per_epoch: Training steps an epoch; `None` is one pass over the windows.
-        validation_fraction: Share of the windows, the last ones, that are used for validation only; 0 uses none.
+        steps_per_epoch: Training steps of an epoch; `None` is one pass over the windows.
+        validation_fraction: Fraction of the windows, the last ones, that are used for validation only; 0 uses none.
         early_stopping: Epochs without a better validation loss after which training ends; `None` trains all epochs.
-            The best epoch's weights are restored either way, when there is validation.
-        metrics: More Keras metrics to record, of the point: means over the targets that are there, weighted as the
-            windows are. A function of one's own takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
-        micro_batches: Divides each batch into as many micro-batches of equal size, which the cores share. `None`
-            chooses: one a core where a batch is large enough, more where one would need much memory. The same number
-            gives the same weights, bit for bit, on the same machine, whatever the number of cores. Micro-batches are
-            filled up with rows that do not count, and there are at most as many as rows. 1 leaves batches whole. More
-            than one needs JAX.
+            With validation, the best epoch's weights are restored in both cases.
+        metrics: More Keras metrics of the point to record: means over the observed targets, with the weights of their
+            windows. A function takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
+        micro_batches: Number of equal micro-batches of each batch, which the cores share. `None` chooses: one a core if
+            a batch is large enough, more if one would need much memory. On one machine, the same number gives the same
+            weights, bit for bit, with any number of cores. Micro-batches are padded with rows that do not count, and
+            each has at least one row. 1 does not divide batches. More than one needs JAX.
 
     Raises:
-        SpecError: A name is unknown or a value impossible.
+        SpecError: A name is unknown or a value is impossible.
 
     Example:
         >>> TrainingSpec(learning_rate_schedule="constant", clip_norm=None).learning_rate
@@ -120,15 +119,14 @@ def check_loss(head: str, loss: Any) -> None:
 
 @dataclass(frozen=True)
 class CheckpointSpec:
-    """Where and how often the state of a training is written, so that it can be resumed.
+    """Folder and times of the checkpoints of a training, from which it can be resumed.
 
     Args:
-        folder: The folder, which is created where it is missing. It is for one fit.
-        minutes: Time after which the state is written in the middle of an epoch (on JAX; at the end of each epoch it is
-            written in any case, but for where writing would take more than a hundredth of the time).
-        keep: How many states of each network stay, the newest ones.
-        max_size: Limits the length of a state's file when a training goes on: bytes, or a text such as `8 GB`; `None`
-            is 4 GB.
+        folder: The folder for one fit, which is created if it is missing.
+        minutes: Time after which the state is written in the middle of an epoch, on JAX. It is also written at the end
+            of an epoch, unless writing takes more than a hundredth of the time.
+        keep: Number of checkpoints of each network that stay, the newest ones.
+        max_size: Largest checkpoint to resume from: bytes, or a text such as `8 GB`; `None` is 4 GB.
 
     Example:
         >>> CheckpointSpec("runs/sales", minutes=10).keep
@@ -160,7 +158,7 @@ class CheckpointSpec:
             checkpoint: A spec, or the path of a folder.
 
         Raises:
-            SpecError: It is neither.
+            SpecError: The argument is neither.
         """
         if isinstance(checkpoint, cls):
             return checkpoint

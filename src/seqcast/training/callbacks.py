@@ -13,16 +13,16 @@ from seqcast.runtime import check_fields, keras, raises_interrupts, was_interrup
 
 @dataclass
 class History:
-    """What training recorded.
+    """The history of a training.
 
     Args:
-        epochs: One list a quantity (`loss`, `val_loss`, metrics), one number an epoch.
-        best_epoch: The epoch, from 1, with the best validation loss, whose weights the model holds; `None` without
-            validation, when it holds the last ones.
+        epochs: Losses and metrics by name, one number an epoch.
+        best_epoch: The epoch, from 1, with the best validation loss, whose weights the model has; `None` without
+            validation, when it has the last ones.
         seconds: Wall time of the training, compilation included.
-        stopped_early: Whether training ended before its last epoch because nothing improved.
-        interrupted: Whether it was interrupted by the user.
-        micro_batches: How many micro-batches each batch was divided into.
+        stopped_early: Whether training stopped before its last epoch without improvement.
+        interrupted: Whether the user interrupted it.
+        micro_batches: Number of micro-batches of each batch.
 
     Example:
         >>> history = History({"loss": [2.0, 1.0]})
@@ -62,7 +62,7 @@ class History:
         return replace(self, epochs=epochs, seconds=self.seconds + recorded.seconds)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types; a number that is not finite is null."""
+        """Return the fields as JSON types; numbers that are not finite are null."""
         epochs = {
             name: [value if math.isfinite(value) else None for value in values] for name, values in self.epochs.items()
         }
@@ -73,10 +73,10 @@ class History:
         """Build the history from the result of `to_dict`, read from a file.
 
         Args:
-            values: Its result.
+            values: The result of `to_dict`.
 
         Raises:
-            ValueError: It is no history.
+            ValueError: The values are no history.
         """
         fields = check_fields(values, {**get_type_hints(cls), "epochs": dict[str, list[float | None]]}, "history")
         fields["epochs"] = {
@@ -84,20 +84,20 @@ class History:
             for name, values in fields["epochs"].items()
         }
         history = cls(**fields)
-        # What a later training did not measure has fewer epochs.
+        # A metric that a later training did not measure has fewer epochs.
         length = max([1, *map(len, history.epochs.values())])
         if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.micro_batches < 1:
-            raise ValueError(f"a history of {length} epochs, the best of which is {history.best_epoch}")
+            raise ValueError(f"a history of {length} epochs with best_epoch={history.best_epoch}")
         return history
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Record a training; hold the weights of the epoch with the smallest validation loss, and stop without progress.
+    """Record a training, store the weights of the epoch with the smallest validation loss, and stop early.
 
-    Keras's `EarlyStopping` restores nothing when training is interrupted.
+    Keras's `EarlyStopping` does not restore weights after an interruption.
 
     Args:
-        patience: Epochs without improvement to wait for; `None` never stops.
+        patience: Epochs without improvement after which training stops; `None` never stops.
     """
 
     def __init__(self, patience: int | None) -> None:
@@ -111,7 +111,7 @@ class KeepBest(keras.callbacks.Callback):
         """Record the epoch.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: Number of the epoch, from 0.
             logs: Losses and metrics by name.
         """
         for name, value in (logs or {}).items():
@@ -128,13 +128,13 @@ class KeepBest(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def restore(self) -> None:
-        """Put the best weights into the model."""
+        """Set the best weights of the model."""
         if self.weights is not None:
             self.model.set_weights(self.weights)
 
 
 class EpochCounter(keras.callbacks.Callback):
-    """Set the position of windows when an epoch begins: Keras also ends one when it has only peeked at a batch.
+    """Set the position of windows when an epoch begins: Keras also ends an epoch after it has peeked at a batch.
 
     Args:
         windows: Batches with a `position`.
@@ -146,21 +146,21 @@ class EpochCounter(keras.callbacks.Callback):
         self.first = windows.position
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the position, counted from where the windows stood.
+        """Set the position, counted from the first position of the windows.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: Number of the epoch, from 0.
             logs: Losses and metrics by name.
         """
         self.windows.position = self.first + epoch * len(self.windows)
 
 
 class CtrlC(keras.callbacks.Callback):
-    """Turn Ctrl-C into a KeyboardInterrupt between two steps; a second one is raised at once.
+    """Raise KeyboardInterrupt between two steps after Ctrl-C; raise it at once after a second Ctrl-C.
 
-    Keras waits for the device inside a bare `except:` (pythonify_logs), where nearly all interruptions would be lost,
-    as is one that hits a callback of the garbage collector (JAX has one); and one that hits a compilation can crash
-    the process. Within another block of its kind this one leaves the signal to that one.
+    Keras waits for the device inside a bare `except:` (pythonify_logs), where nearly all interruptions would be lost.
+    So are interruptions of a callback of the garbage collector (JAX has one); and an interrupted compilation can crash
+    the process. Of nested blocks the outer one handles the signal.
     """
 
     def __init__(self) -> None:
@@ -187,5 +187,5 @@ class CtrlC(keras.callbacks.Callback):
         if self.asked or was_interrupted():
             raise KeyboardInterrupt
 
-    # Those that Keras calls in the main thread; it does not wait for the device before a batch begins.
+    # Keras calls these methods in the main thread; it does not wait for the device before a batch begins.
     on_train_batch_begin = on_test_batch_begin = on_epoch_end = _answer

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training in files, from which it goes on after its process has died.
+"""Checkpoints: files with the state of a training, which is resumed from them after its process has died.
 
 ```
 folder/.lock                       the lock of the process that trains
@@ -6,7 +6,7 @@ folder/fit.json                    the seed of the fit
 folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two stay
 ```
 
-A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It holds the state, and
+A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It has the state and
 the fingerprint of the training: its data, options and versions.
 """
 
@@ -46,16 +46,16 @@ from seqcast.training.state import TrainState
 def fingerprint(
     arrays: Iterable[Array | None], network: NetworkSpec, training: TrainingSpec, **more: Any
 ) -> dict[str, Any]:
-    """Return what a training depends on, JSON types by name.
+    """Return the fingerprint of a training, JSON types by name: data, options and versions.
 
     Args:
-        arrays: Its data.
-        network: The network.
-        training: How it is trained.
-        **more: What else it depends on; underscores of the names become spaces.
+        arrays: The data.
+        network: Options of the network.
+        training: Options of the training.
+        **more: Other values; underscores of the names become spaces.
 
     Raises:
-        SpecError: A spec holds a function, which a checkpoint cannot be compared by.
+        SpecError: A spec has a function, which cannot be compared.
     """
     check_writable([network, training], where="checkpoint", expected="a training that can be written to a file")
     return {
@@ -68,7 +68,7 @@ def fingerprint(
 
 
 def _versions() -> dict[str, Any]:
-    """Return what the bits of a training depend on, other than data and options."""
+    """Return the versions and number types that determine the bits of a training."""
     types = NumberTypes.current()
     backend = keras.backend.backend()
     return {
@@ -84,15 +84,15 @@ def _versions() -> dict[str, Any]:
 KIND = "Checkpoint"
 SUFFIX = ".checkpoint"
 
-# Writing takes at most this share of the time.
+# Largest share of the time for writing.
 MOST_SHARE = 0.01
-# `fit.json` is this long at most.
+# Most bytes of `fit.json`.
 _MOST_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class _File:
-    """What a checkpoint holds: what the training depends on, JSON types by name, and its state."""
+    """The content of a checkpoint: the fingerprint of the training, JSON types by name, and its state."""
 
     fingerprint: dict[str, Any]
     state: TrainState
@@ -103,12 +103,12 @@ class Checkpoints:
     """The checkpoints of the training of one network.
 
     Args:
-        folder: Its folder.
-        fingerprint: What the training depends on, JSON types by name.
+        folder: The folder.
+        fingerprint: The fingerprint of the training, JSON types by name.
         minutes: Time between two checkpoints in the middle of an epoch.
         keep: Number of the newest checkpoints that stay.
-        resume: Whether the training goes on with the newest one.
-        max_size: How long one may be, see `CheckpointSpec`.
+        resume: Whether to resume from the newest checkpoint.
+        max_size: Largest size of a checkpoint, see `CheckpointSpec`.
     """
 
     folder: Path
@@ -119,13 +119,13 @@ class Checkpoints:
     max_size: Any = None
 
     def write(self, state: TrainState) -> None:
-        """Write a state, and remove those that are older than the newest ones.
+        """Write a state, and remove all but the newest checkpoints.
 
         Args:
             state: The state.
 
         Raises:
-            SaveError: It could not be written; those that are there are unchanged.
+            SaveError: The state could not be written; older checkpoints are unchanged.
         """
         make_folder(self.folder)
         path = self.folder / f"{state.step}{SUFFIX}"
@@ -135,11 +135,11 @@ class Checkpoints:
                 older.unlink()
 
     def newest(self) -> TrainState | None:
-        """Return the newest state that can be read; `None` where there is none, or without `resume`.
+        """Return the newest state that can be read; `None` if there is none, or without `resume`.
 
         Raises:
-            SpecError: It is that of another training.
-            FileFormatError: There are files, none of which can be read.
+            SpecError: It belongs to another training.
+            FileFormatError: No checkpoint can be read.
         """
         if not self.resume:
             return None
@@ -147,7 +147,7 @@ class Checkpoints:
         for path in self._files():
             try:
                 with open_archive(path, KIND, max_size=self.max_size) as archive:
-                    # First: another version may have states of another form.
+                    # Compared first, since another version may have another form of states.
                     expected = f"a checkpoint of this training; that in {path.parent}"
                     found = archive.header["fingerprint"]
                     check_same(found, self.fingerprint, expected, "train in another folder")
@@ -169,36 +169,36 @@ class Checkpoints:
 
 
 def check_same(found: Mapping[str, Any], fingerprint: Mapping[str, Any], expected: str, otherwise: str) -> None:
-    """Refuse to go on with what has another fingerprint, and say what differs.
+    """Refuse to resume from files with another fingerprint, with the difference in the message.
 
     Args:
-        found: Its fingerprint, JSON types by name.
-        fingerprint: The one that is expected.
-        expected: What is expected, and what was found, in words that "has other data" may follow.
-        otherwise: What else can be done, in words.
+        found: The fingerprint of the files, JSON types by name.
+        fingerprint: The expected fingerprint.
+        expected: The expected files and those found, as text that "has other data" may follow.
+        otherwise: The other way to go on, as text.
 
     Raises:
-        SpecError: They differ.
+        SpecError: The fingerprints differ.
     """
-    for part, now in json.loads(json.dumps(dict(fingerprint))).items():
-        before = found.get(part)
+    for entry, now in json.loads(json.dumps(dict(fingerprint))).items():
+        before = found.get(entry)
         if before == now:
             continue
-        was, received = "", f"other {part}"
+        was, received = "", f"other {entry}"
         if isinstance(before, Mapping) and isinstance(now, Mapping):
             changed = [name for name in {**before, **now} if before.get(name) != now.get(name)][:3]
             was, words = (", ".join(f"{name}={values.get(name)!r:.80}" for name in changed) for values in (before, now))
-            was, received = f": {was}", f"{part} with {words}"
-        hint = f"Give what was given before, or {otherwise}."
-        raise SpecError("resume", expected=f"{expected} has other {part}{was}", received=received, hint=hint)
+            was, received = f": {was}", f"{entry} with {words}"
+        hint = f"Give the same data and options as before, or {otherwise}."
+        raise SpecError("resume", expected=f"{expected} has other {entry}{was}", received=received, hint=hint)
 
 
 class CheckpointFolder:
-    """The checkpoints of a fit: a folder for each network, all of which one process has a lock on.
+    """The checkpoints of a fit: a folder for each network, under the lock of one process.
 
     Args:
-        spec: Where and how often.
-        resume: Whether trainings go on from what is there.
+        spec: The folder, and the times of checkpoints.
+        resume: Whether to resume from checkpoints in the folder.
     """
 
     def __init__(self, spec: CheckpointSpec, *, resume: bool) -> None:
@@ -211,15 +211,15 @@ class CheckpointFolder:
 
         Args:
             checkpoint: The argument of the fit: a folder, a `CheckpointSpec`, or `None` for no checkpoints.
-            resume: Whether to go on from what is there.
+            resume: Whether to resume from checkpoints in the folder.
 
         Yields:
             The folder; `None` for no checkpoints.
 
         Raises:
-            SpecError: There is a training in it already and `resume` is false, or another process has the lock, or
-                `resume` is true without a folder.
-            SaveError: It cannot be written to.
+            SpecError: The folder has a training and `resume` is false, or another process has the lock, or `resume` is
+                true without a folder.
+            SaveError: The folder cannot be written to.
         """
         if checkpoint is None:
             if resume:
@@ -257,7 +257,7 @@ class CheckpointFolder:
             raise SpecError("checkpoint", expected=expected, received=str(self.spec.folder), hint=hint)
 
     def seed(self, drawn: int) -> int:
-        """Return the seed of the fit: where it goes on the one that was drawn then, which is written down.
+        """Return the seed of the fit: the recorded one of a resumed fit, otherwise the new one, which is recorded.
 
         Args:
             drawn: The seed of a new fit.
@@ -275,8 +275,8 @@ class CheckpointFolder:
         """Return the checkpoints of one network.
 
         Args:
-            name: Its name, that of its folder.
-            fingerprint: What its training depends on.
+            name: Name of the network and its folder.
+            fingerprint: The fingerprint of its training.
         """
         spec = self.spec
         return Checkpoints(
@@ -287,12 +287,12 @@ class CheckpointFolder:
 class CheckpointCallback(keras.callbacks.Callback):
     """Write the state of a training at the end of epochs and, on JAX, every few minutes.
 
-    What cannot be written is said once, and training goes on.
+    The first checkpoint that cannot be written gives a warning, and training goes on.
 
     Args:
-        keeper: The callback that records the training; it comes before this one.
-        checkpoints: Where they go.
-        before: Seconds that the training took before it was resumed.
+        keeper: The callback that records the training; it precedes this one.
+        checkpoints: The checkpoints.
+        before: Seconds of training before it was resumed.
     """
 
     def __init__(self, keeper: KeepBest, checkpoints: Checkpoints, before: float) -> None:
@@ -303,21 +303,21 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.failed = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state if it is time.
+        """Write the state at intervals.
 
         Args:
             batch: Number of the step in its epoch, from 0.
-            logs: Losses and metrics; none of a step that a resumed training passes over.
+            logs: Losses and metrics; empty for a step that a resumed training skips.
         """
-        # Steps that are passed over have no logs, and the last one is followed by the end of the epoch.
+        # Skipped steps have no logs, and the end of the epoch follows the last step.
         if keras.backend.backend() != "jax" or not logs or batch + 1 == self.params.get("steps"):
             return
-        # A training whose numbers have gone bad, which is about to be said, is not gone on with.
+        # The state after a bad step, for which the watch is about to stop the training, is not written.
         if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes and is_sound(self.model):
             self._write(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state, unless that would take too much of the time.
+        """Write the state, unless writing takes too much of the time.
 
         Args:
             epoch: Number of the epoch, from 0.
@@ -341,11 +341,11 @@ class CheckpointCallback(keras.callbacks.Callback):
 
 
 class MetricsRestorer(keras.callbacks.Callback):
-    """Give the metrics of a resumed epoch the values that they had in its middle.
+    """Restore the metrics in the middle of a resumed epoch.
 
     Args:
-        values: The values.
-        epoch: The epoch, from 0.
+        values: The metrics' variables.
+        epoch: Number of the epoch, from 0.
     """
 
     def __init__(self, values: list[Array], epoch: int) -> None:
@@ -353,11 +353,11 @@ class MetricsRestorer(keras.callbacks.Callback):
         self.values, self.epoch = values, epoch
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set them, in the first epoch that goes on.
+        """Restore the metrics in the resumed epoch.
 
         Args:
             epoch: Number of the epoch, from 0.
-            logs: Nothing yet.
+            logs: Empty.
         """
         if epoch == self.epoch:
             for variable, value in zip(self.model.metrics_variables, self.values, strict=True):

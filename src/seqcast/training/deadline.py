@@ -1,4 +1,4 @@
-"""Time limits: a moment by which a training has to end, and the learning rates and the stop that keep to it."""
+"""Deadlines of trainings, and the callback that sets the learning rate and stops by the clock."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from seqcast.errors import SpecError
 from seqcast.runtime import keras
 from seqcast.specs import TrainingSpec
 
-# Times that the learning rate changes while a training runs. On JAX each change brings the variables back from the
-# trainer, which takes a millisecond.
+# Number of changes of the learning rate in a training. On JAX each change copies the variables from the trainer, which
+# takes a millisecond.
 CHANGES = 200
 
-# What comes after the training, such as the comparison with the seasonal naive forecast, gets this share of the limit,
-# but at most this number of seconds.
+# Share of the limit for the steps after the training, such as the comparison with the seasonal naive forecast, and most
+# seconds for them.
 RESERVED_SHARE, MOST_RESERVED = 0.05, 2.0
-# And the first validation, of which nothing is known yet.
+# Share of the limit for the first validation, whose duration is not known.
 RESERVED_VALIDATION = 0.1
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """The time in which something has to be done, by the clock that all processes of a machine share.
+    """Beginning and end of a task, by the clock that all processes of a machine share.
 
     Args:
-        began: When it began, seconds since 1970.
-        ends: When it has to be done.
+        began: The beginning, seconds since 1970.
+        ends: The end, seconds since 1970.
 
     Example:
         >>> deadline = Deadline.of("2 min")
@@ -50,20 +50,20 @@ class Deadline:
             time_limit: Seconds, or a text such as `10 min`, `90 s` or `1 h`.
 
         Raises:
-            SpecError: It is no time, or not more than zero.
+            SpecError: The limit is no time, or not positive.
         """
         now = time.time()
         return cls(now, now + _seconds(time_limit))
 
     def left(self) -> float:
-        """Return the seconds that are left."""
+        """Return the remaining seconds."""
         return self.ends - time.time()
 
     def of_next(self, trainings: int) -> Self:
-        """Return the deadline of one of several trainings that share what is left equally; it begins now.
+        """Return the deadline of the next of several trainings that share the remaining time equally.
 
         Args:
-            trainings: Number of trainings that are left, this one included.
+            trainings: Number of remaining trainings, this one included.
 
         Example:
             >>> round(Deadline.of(60).of_next(3).left())
@@ -74,7 +74,7 @@ class Deadline:
 
     @property
     def stop(self) -> float:
-        """When a training has to stop, so that what follows it fits too."""
+        """The end of the training itself, before the steps that follow it."""
         return self.ends - min(RESERVED_SHARE * (self.ends - self.began), MOST_RESERVED)
 
 
@@ -83,15 +83,15 @@ def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
 
     Args:
         time_limit: The argument of the fit.
-        checkpoint: Its argument of that name.
+        checkpoint: The argument of the fit.
 
     Raises:
-        SpecError: It is no time, or there are checkpoints too: what the clock decides cannot be repeated.
+        SpecError: The limit is no time, or there are checkpoints too: a training by the clock cannot be repeated.
     """
     if time_limit is None:
         return None
     if checkpoint is not None:
-        hint = "A training by the clock cannot go on as if it had not been interrupted; leave out one of the two."
+        hint = "A training by the clock cannot be resumed with the same result; leave out one of the two."
         raise SpecError("time_limit", expected="None with checkpoint", received=repr(time_limit), hint=hint)
     return Deadline.of(time_limit)
 
@@ -115,7 +115,7 @@ def _seconds(time_limit: Any) -> float:
 
 
 def scheduled_rate(spec: TrainingSpec) -> tuple[float | None, float]:
-    """Return the largest learning rate and the warm-up of a training by the clock; no rate where it is not ours.
+    """Return the largest learning rate and the warm-up of a training by the clock; `None` for another schedule.
 
     Args:
         spec: The training.
@@ -129,15 +129,15 @@ def scheduled_rate(spec: TrainingSpec) -> tuple[float | None, float]:
 
 
 class Timekeeper(keras.callbacks.Callback):
-    """Lay the learning rate over the time that is left, and stop the training when it is over.
+    """Set the learning rate by the elapsed time, and stop the training at the deadline.
 
-    The time counts from the first step on, which waits for the compilation. With `p`, from 0 to 1, the share of it that
-    has gone by, the rate is `η p / w` while `p < w`, the warm-up, and then `η (1 + cos(π (p - w) / (1 - w))) / 2`.
+    The time begins with the first step, after the compilation. With `p`, from 0 to 1, the elapsed fraction of the time,
+    the rate is `η p / w` while `p < w`, the warm-up, and then `η (1 + cos(π (p - w) / (1 - w))) / 2`.
 
     Args:
-        deadline: When the training has to end.
-        rate: The largest learning rate `η`; `None` leaves the rate alone.
-        warmup: Share of the time in which the rate rises, `w`.
+        deadline: The end of the training.
+        rate: The largest learning rate `η`; `None` does not change the rate.
+        warmup: Fraction of the time in which the rate rises, `w`.
     """
 
     def __init__(self, deadline: Deadline, rate: float | None, warmup: float) -> None:
@@ -146,11 +146,11 @@ class Timekeeper(keras.callbacks.Callback):
         self.began: float | None = None
         self.changed = -math.inf
         self.validating = 0.0
-        # Until one has been seen, which compiles its program too.
+        # The estimate before the first validation, which includes its compilation.
         self.validation = min(RESERVED_VALIDATION * (deadline.ends - deadline.began), MOST_RESERVED)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Set the rate of the first step, after which the time counts.
+        """Set the rate of the first step, before the time begins.
 
         Args:
             logs: Losses and metrics by name.
@@ -158,10 +158,10 @@ class Timekeeper(keras.callbacks.Callback):
         self._set_rate(0.0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the learning rate now and then; stop when the time is over.
+        """Set the learning rate at intervals; stop at the deadline.
 
         Args:
-            batch: Its number in the epoch, from 0.
+            batch: Number of the batch in the epoch, from 0.
             logs: Losses and metrics by name.
         """
         now = time.time()
@@ -179,15 +179,15 @@ class Timekeeper(keras.callbacks.Callback):
             self._set_rate(passed)
 
     def _set_rate(self, passed: float) -> None:
-        """Set the rate of the middle of the stretch that begins."""
+        """Set the rate at the middle of the next interval."""
         if self.rate is not None:
             self.model.optimizer.learning_rate = self.rate * max(self.share(passed + 0.5 / CHANGES), 1e-6)
 
     def share(self, passed: float) -> float:
-        """Return the learning rate as a share of the largest one.
+        """Return the learning rate as a fraction of the largest one.
 
         Args:
-            passed: Share of the time that has gone by.
+            passed: Elapsed fraction of the time.
 
         Example:
             >>> keeper = Timekeeper(Deadline(0.0, 1.0), 0.01, warmup=0.1)
@@ -199,7 +199,7 @@ class Timekeeper(keras.callbacks.Callback):
         return (1 + math.cos(math.pi * min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9)))) / 2
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Note when a validation begins.
+        """Note the beginning of a validation.
 
         Args:
             logs: Losses and metrics by name.
@@ -207,7 +207,7 @@ class Timekeeper(keras.callbacks.Callback):
         self.validating = time.time()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Note how long it took: the last one comes after the last step.
+        """Note the duration of the validation, since the last one follows the last step.
 
         Args:
             logs: Losses and metrics by name.

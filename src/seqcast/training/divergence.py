@@ -1,4 +1,4 @@
-"""A training whose numbers go bad stops, says at which batch, and keeps the weights before it."""
+"""Divergence: a training stops at the batch whose loss is not finite or explodes, with the weights before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqcast.runtime import Array, compile_call, copies, keras
 
 RATE = Option("learning_rate")
 
-# Looking waits for the step that is being computed.
+# A look waits for the current step.
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -26,8 +26,8 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
 
     Args:
         model: A compiled model.
-        windows: What it is trained on.
-        first_step: Steps of the first epoch that were taken before the training was interrupted.
+        windows: Batches of its training.
+        first_step: Finished steps of the first epoch of a resumed training.
     """
     if not getattr(model, "compiles_for_jax", False):
         return _LossWatch(windows, first_step)
@@ -35,7 +35,7 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
 
 
 def is_sound(model: Any) -> bool:
-    """Return whether no step of a training has gone bad; on backends that stop at once it is always true.
+    """Return whether all steps of a training were sound; always true on backends that stop at once.
 
     Args:
         model: The model in training.
@@ -47,11 +47,11 @@ def is_sound(model: Any) -> bool:
 class DivergenceWatch(keras.callbacks.Callback):
     """Stop a training at the batch whose loss is not finite or has exploded.
 
-    It comes after the callback that counts the epochs of the windows, and before those that record.
+    It follows the callback that counts the epochs of the windows, and precedes those that record.
 
     Args:
-        windows: What the model is trained on.
-        first_step: Steps of the first epoch that were taken before.
+        windows: Batches of the training.
+        first_step: Finished steps of the first epoch of a resumed training.
     """
 
     def __init__(self, windows: Any, first_step: int) -> None:
@@ -60,10 +60,10 @@ class DivergenceWatch(keras.callbacks.Callback):
         self.epoch = self.position = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note where the training stands.
+        """Note the epoch and the position of the windows.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: Number of the epoch, from 0.
             logs: Losses and metrics by name.
         """
         self.epoch, self.position = epoch, getattr(self.windows, "position", 0)
@@ -72,16 +72,16 @@ class DivergenceWatch(keras.callbacks.Callback):
         """Raise the error of a batch.
 
         Args:
-            step: Its number in the epoch, from 0.
-            loss: Its loss.
-            limit: The largest loss that is sound.
+            step: Number of the batch in the epoch, from 0.
+            loss: Loss of the batch.
+            limit: The largest sound loss.
 
         Raises:
             TrainingError: Always.
         """
         culprits = Culprits.of(self.model, self.windows, self.position + step)
         if culprits.columns:
-            hint = "Mend or drop these values, or scale their columns."
+            hint = "Correct or drop these values, or scale their columns."
         elif culprits.windows:
             hint = Phrase("No value of it stands out: lower ", RATE, ".")
         else:
@@ -101,10 +101,10 @@ class DivergenceWatch(keras.callbacks.Callback):
 
 
 class _GuardedWatch(DivergenceWatch):
-    """The watch of steps that guard themselves: it only has to look now and then."""
+    """The watch of steps with a guard: it looks at the guard at intervals."""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Let the loss of the first batch say what is too much."""
+        """Set the limit from the loss of the first batch."""
         self.model.train_function.guard = self.model.train_function.guard.watched()
         self.looked = time.monotonic()
 
@@ -116,8 +116,8 @@ class _GuardedWatch(DivergenceWatch):
         self.first_step = 0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look now and then."""
-        # Not at the end of a batch: Keras would wait there for the loss of each.
+        """Look at intervals."""
+        # At the end of a batch Keras would wait for each loss.
         if time.monotonic() - self.looked >= SECONDS_BETWEEN_LOOKS:
             self._look()
             self.looked = time.monotonic()
@@ -134,14 +134,14 @@ class _GuardedWatch(DivergenceWatch):
 
 
 class _SharedWatch(_GuardedWatch):
-    """The watch of a training that processes share: all look at the same step, or some would wait for the others."""
+    """The watch of a training that processes share: all look at the same step, so that none waits for others."""
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Leave it to the end of the epoch."""
+        """Do nothing before the end of the epoch."""
 
 
 class _LossWatch(DivergenceWatch):
-    """The watch of steps without a guard: it holds the weights of the beginning of the epoch."""
+    """The watch of steps without a guard: it restores the weights of the beginning of the epoch."""
 
     def __init__(self, windows: Any, first_step: int) -> None:
         super().__init__(windows, first_step)
@@ -153,7 +153,7 @@ class _LossWatch(DivergenceWatch):
         self.weights, self.total = copies(self.model.weights), 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss of the batch, of which Keras gives the mean of the epoch."""
+        """Check the loss of the batch, computed from the mean of the epoch."""
         total = float((logs or {}).get("loss", math.nan)) * (batch + 1)
         loss, self.total = total - self.total, total
         if math.isinf(self.limit):
@@ -165,21 +165,20 @@ class _LossWatch(DivergenceWatch):
             self.stop(batch, loss, self.limit)
 
 
-# Scaled values are a few units large; beyond this many they stand out.
+# Scaled values are a few units large; larger absolute values than this are unusual.
 UNUSUAL = 1e3
-# Windows and columns that a message names.
+# Most windows and columns in a message.
 MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Culprits:
-    """The windows and the columns of a batch to look at.
+    """The windows and the columns of a batch that made its loss diverge.
 
     Args:
-        windows: What the windows with the worst losses are called, the worst first.
+        windows: Labels of the windows with the worst losses, the worst first.
         series: Names of their series; empty for windows of arrays.
-        columns: Names of the columns that stand out in them, with the most extreme value of each, in the units that
-            the network reads.
+        columns: Names of their columns with unusual values, and the most extreme value of each, in scaled units.
     """
 
     windows: tuple[str, ...] = ()
@@ -188,12 +187,12 @@ class Culprits:
 
     @classmethod
     def of(cls, model: Any, windows: Any, number: int) -> Self:
-        """Find them.
+        """Return the culprits of a batch.
 
         Args:
             model: The compiled model, with the weights before the batch.
-            windows: The windows of the training; nothing is known of a generator's.
-            number: Number of the batch, counted from the first one of the training.
+            windows: The windows of the training; those of a generator have no labels.
+            number: Number of the batch in the training, from 0.
         """
         if not isinstance(windows, NamedWindows):
             return cls()
@@ -206,7 +205,7 @@ class Culprits:
         return cls(tuple(windows.describe(int(window)) for window in numbers[named]), tuple(series), columns)
 
     def __str__(self) -> str:
-        """Return them in words, to be put after what was received; empty where nothing is known."""
+        """Return windows and columns as text for a message; empty if nothing is known."""
         if self.series and not self.columns:
             return f" in series {', '.join(map(repr, self.series))}"
         text = f" in {'; '.join(self.windows)}" if self.windows else ""
@@ -216,7 +215,7 @@ class Culprits:
 
 
 def _worst(losses: Array) -> Array:
-    """Return the windows with losses that are about as bad as the worst one, the worst first."""
+    """Return the windows with at least a tenth of the worst loss, the worst first."""
     order = np.argsort(-losses, kind="stable")
     worst = losses[order[0]]
     return order[losses[order] >= worst / 10] if worst > 0 else order[:1]
@@ -229,7 +228,7 @@ def _losses(model: Any, inputs: dict[str, Array], y: Array) -> Array:
         def of_batch(arrays: dict[str, Any]) -> Any:
             return model.loss.of_examples(arrays["y"], model(arrays["inputs"], training=False))
 
-        # Compiled as a whole: of what is computed step by step JAX would keep each piece.
+        # Compiled as a whole: without compilation JAX would cache a program for each operation.
         losses = compile_call(model, of_batch)({"inputs": inputs, "y": y})
     else:
         output = model(inputs, training=False)
@@ -240,12 +239,12 @@ def _losses(model: Any, inputs: dict[str, Array], y: Array) -> Array:
 def _unusual(
     arrays: Mapping[str, Array], names: Mapping[str, tuple[str, ...]], rows: Array
 ) -> tuple[tuple[str, float], ...]:
-    """Return the columns with values that are not finite or far out in some windows, the most extreme first."""
+    """Return the columns with values that are not finite or unusual in some windows, the most extreme first."""
     extremes: dict[str, tuple[float, float]] = {}  # size and value of each column
     for array, columns in names.items():
         for place, column in enumerate(columns):
             values = arrays[array][rows][..., place].ravel()
-            # In the targets NaN is missing; what the network reads has no gaps any more.
+            # NaN is missing in targets; inputs have no gaps.
             known = values[~np.isnan(values)] if array == "y" else values
             if not len(known):
                 continue

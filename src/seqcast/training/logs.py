@@ -1,4 +1,4 @@
-"""The log of a training as a file: CSV, or JSON lines."""
+"""Logs of trainings in files: CSV, or JSON lines."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SUFFIXES = ("csv", "jsonl")
 
 
 class TrainingLog(Observer):
-    """Write the numbers of a training to a file, line by line as they come.
+    """Write the losses and metrics of a training to a file, a line for each record.
 
-    A line holds `event` (`epoch` or `step`), `epoch`, `step`, `seconds`, `learning_rate`, and losses and metrics by
-    name. A training that begins replaces the file; one that goes on from a checkpoint keeps the lines up to there.
-    Where a fit trains several networks, each has a file of its own: `log-network-1.csv`, `log-pretrained.csv`.
+    A line has `event` (`epoch` or `step`), `epoch`, `step`, `seconds`, `learning_rate`, and losses and metrics by
+    name. A new training replaces the file; a resumed one drops the lines after its checkpoint. Several networks of a
+    fit have files of their own: `log-network-1.csv`, `log-pretrained.csv`.
 
     Args:
-        path: The file; its suffix, `.csv` or `.jsonl`, says its form. Missing folders are created.
+        path: The file; its suffix, `.csv` or `.jsonl`, is its format. Missing folders are created.
         every_n_steps: Steps from one line to the next within epochs; `None` writes epochs only.
 
     Raises:
-        SpecError: The suffix is another one, or `every_n_steps` is no whole number above 0.
+        SpecError: The suffix is unknown, or `every_n_steps` is no whole number above 0.
 
     Example:
         >>> callbacks = [TrainingLog("runs/log.csv", every_n_steps=10)]  # for `fit`
@@ -46,10 +46,10 @@ class TrainingLog(Observer):
         self._failed = False
 
     def for_network(self, network: str) -> Self:
-        """Return the log of one of several networks, with its name in that of the file.
+        """Return the log of one of several networks, with the name of the network in that of the file.
 
         Args:
-            network: Its name.
+            network: Name of the network.
         """
         log = super().for_network(network)
         log.path = self.path.with_stem(f"{self.path.stem}-{network}")
@@ -65,16 +65,16 @@ class TrainingLog(Observer):
             _check_log(self.path, self.suffix)
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
-        """Begin the file, or drop the lines after the step that the training goes on from.
+        """Begin the file, or drop the lines after the step of the checkpoint.
 
         Args:
             windows: Batches to train on.
             validation: Batches to validate on, or `None`.
-            step: Training steps that were over before it was interrupted; 0 for one that begins.
-            seconds: Seconds that they took.
+            step: Finished training steps of a resumed training; 0 for a new one.
+            seconds: Seconds of these steps.
 
         Raises:
-            SaveError: It cannot be written.
+            SaveError: The file cannot be written.
             FileFormatError: There is a file of that name that is no log.
         """
         super().watch(windows, validation, step=step, seconds=seconds)
@@ -91,15 +91,15 @@ class TrainingLog(Observer):
         write_atomically(self.path, lambda file: file.write(text.encode("utf-8")))
 
     def record(self, record: Record) -> None:
-        """Append a line; a line that cannot be written gives one warning, and training goes on.
+        """Append a line; the first line that cannot be written gives a warning, and training goes on.
 
         Args:
-            record: What is known at the end of the epoch or step.
+            record: The record of an epoch or a step.
         """
         row, head = record.to_dict(), ""
         if self.suffix == "csv" and not self._columns:
             names = list(record.values)
-            # The first line may be that of a step, where nothing has been validated yet.
+            # The first line may be that of a step, without validation losses.
             names += [f"val_{name}" for name in names if record.event == "step"]
             self._columns = [*FIELDS, *names]
             head = _csv_line(self._columns)
@@ -124,11 +124,11 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         path: A file of `TrainingLog`.
 
     Returns:
-        A dict for each line; an empty cell is `None`. A line that a killed process left unfinished is left out.
+        A dict for each line; an empty cell is `None`. An unfinished line of a killed process is left out.
 
     Raises:
-        SpecError: The suffix is another one.
-        FileFormatError: It is no log.
+        SpecError: The suffix is unknown.
+        FileFormatError: The file is no log.
     """
     path = Path(path)
     suffix = suffix_of(path, SUFFIXES)
@@ -141,7 +141,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def _check_log(path: Path, suffix: str) -> None:
-    """Refuse a file that is no log, by its first line; an empty one is a log."""
+    """Refuse a file whose first line is not that of a log; an empty file is a log."""
     with path.open("rb") as file:
         first = file.readline(4096).decode("utf-8", "replace").strip()
     start = ",".join(FIELDS) if suffix == "csv" else '{"event":'

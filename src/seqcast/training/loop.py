@@ -1,4 +1,4 @@
-"""Optimisers and learning rates; fit, stop early, keep the best."""
+"""The training loop, with its optimisers and learning rates."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from seqcast.training.observers import Observer
 from seqcast.training.state import TrainState
 
 # Muon (Jordan et al. 2024) turns the gradient of a matrix into the nearest orthogonal matrix, by iterations of Newton
-# and Schulz. Biases, also those with two rows, learned positions and the last layer are left to Adam, as its authors
-# advise. For matrices as small as those of a recurrent layer three iterations learn as well as Keras's five, and take
-# less.
+# and Schulz. Biases, also with two rows, learned positions and the last layer use Adam, as its authors advise. For
+# matrices as small as those of a recurrent layer three iterations learn as well as Keras's five, and take less time.
 MUON = {"exclude_layers": ["bias", "output", "position"], "ns_steps": 3}
 
 
 def clone_config(value: Any) -> Any:
-    """Copy a Keras object from its configuration, so that a fit neither sees nor leaves traces in the user's.
+    """Copy a Keras object from its configuration, so that a fit does not change the user's object.
 
-    Names, numbers and functions, which hold nothing, are returned as they are.
+    Names, numbers and functions, which have no state, are returned unchanged.
 
     Args:
         value: The object.
@@ -36,7 +35,7 @@ def clone_config(value: Any) -> Any:
     if not hasattr(value, "get_config"):
         return value
     with warnings.catch_warnings():
-        # keras.Variable.numpy, under get_config: NumPy 2 would like a keyword that Keras 3.15 does not have yet.
+        # keras.Variable.numpy, under get_config: NumPy 2 expects a keyword that Keras 3.15 does not have yet.
         warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
         return type(value).from_config(value.get_config())
 
@@ -48,7 +47,7 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
     `η / r + η (1 - 1/r) k / r` while `k < r`, and then `η (1 + cos(π (k - r) / (n - r))) / 2`.
 
     Args:
-        spec: How the network is trained.
+        spec: Options of the training.
         steps: Number of training steps.
 
     Source: Loshchilov and Hutter 2017, SGDR, arXiv:1608.03983, without restarts.
@@ -85,10 +84,10 @@ class ShapedMuon(keras.optimizers.Muon):
 
 
 def optimizer(spec: TrainingSpec, rate: Any) -> Any:
-    """Return a new optimiser; one that was given by name gets the rate and the clipping of the spec.
+    """Return a new optimiser; an optimiser by name gets the rate and the clipping of the spec.
 
     Args:
-        spec: How the network is trained.
+        spec: Options of the training.
         rate: The learning rate, a number or a Keras schedule.
     """
     # A copy, because Keras writes into the dicts of optimisers that it reads.
@@ -101,7 +100,7 @@ def optimizer(spec: TrainingSpec, rate: Any) -> Any:
     return kind(learning_rate=rate, global_clipnorm=spec.clip_norm, **more)
 
 
-# More than a training by the clock ever has.
+# More epochs than a training by the clock can have.
 MOST_EPOCHS = 10**9
 
 
@@ -121,21 +120,21 @@ def train(
     Args:
         model: A compiled `keras.Model`.
         windows: Batches: a `keras.utils.PyDataset` or a generator.
-        spec: How it is trained.
+        spec: Options of the training.
         validation: Batches to validate on.
         callbacks: Keras callbacks.
-        state: The state of a training to go on with; the windows begin where they began then.
-        checkpoints: Where its state is written.
-        deadline: When it has to be done; it goes on until then, however many epochs that are.
+        state: The state of an interrupted training to resume; the windows begin as in that training.
+        checkpoints: The checkpoints to write.
+        deadline: The end of the training, which takes the place of the number of epochs.
 
     Returns:
-        What was recorded. The model holds the best weights when there was validation, the last ones otherwise.
+        The history. The model has the best weights if there was validation, otherwise the last ones.
 
     Raises:
-        TrainingError: The loss of a batch is not finite or explodes; the model holds the best weights so far, or
+        TrainingError: The loss of a batch is not finite or explodes; the model has the best weights so far, or
             without validation those before the batch.
-        KeyboardInterrupt: The user interrupted; the model holds the best weights so far and the error's `history`
-            what was recorded.
+        KeyboardInterrupt: The user interrupted; the model has the best weights so far, and the error's `history` is
+            the history so far.
     """
     keeper = KeepBest(spec.early_stopping if deadline is None else None)
     timekeeper = [] if deadline is None else [Timekeeper(deadline, *scheduled_rate(spec))]
@@ -157,7 +156,7 @@ def train(
                 shuffle=False,
             )
     except (KeyboardInterrupt, TrainingError) as error:
-        # On JAX the weights of the step under way live in the trainer's state until they are written back.
+        # On JAX the present weights are in the trainer's state until they are written back.
         if hasattr(model, "jax_state_sync"):
             model.jax_state_sync()
         keeper.history.interrupted = isinstance(error, KeyboardInterrupt)
@@ -178,7 +177,7 @@ def train(
 def _own_callbacks(
     model: Any, windows: Any, keeper: KeepBest, *, state: TrainState | None, checkpoints: Checkpoints | None
 ) -> list[Any]:
-    """Restore a state, and return the callbacks that come before the user's, in their order."""
+    """Restore a state, and return the callbacks that precede the user's, in order."""
     if state is not None:
         state.restore(model, keeper)
     epoch_step = 0 if state is None else state.epoch_step

@@ -1,7 +1,7 @@
-"""Observers: callbacks that watch a training and change nothing.
+"""Observers: callbacks that watch a training and do not change it.
 
-So a training that they watch can be resumed from a checkpoint, and one of several networks can run in a worker process,
-which gets a copy of them.
+So a training with observers can be resumed from a checkpoint. Trainings of several networks can run in worker
+processes, which get copies of the observers.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from seqcast.specs import check_int
 
 @dataclass(frozen=True)
 class Record:
-    """What is known at the end of an epoch, or of a training step.
+    """Losses and metrics at the end of an epoch or a training step.
 
     Args:
         event: `epoch` or `step`.
         epoch: Number of the epoch, from 1.
-        step: Training steps that are over, those of earlier epochs included.
-        seconds: Seconds since the training began, those before an interruption included.
+        step: Finished training steps, with those of earlier epochs.
+        seconds: Seconds of training, with those before an interruption.
         learning_rate: The learning rate of the next step.
-        values: Losses and metrics by name. Those of a step are means over the epoch so far.
+        values: Losses and metrics by name; those of a step are means over the epoch so far.
 
     Example:
         >>> Record("epoch", 1, 20, 0.5, 0.01, {"loss": 2.0}).to_dict()
@@ -42,20 +42,20 @@ class Record:
     values: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields, losses and metrics among them."""
+        """Return all fields, losses and metrics by name."""
         return {**{name: value for name, value in vars(self).items() if name != "values"}, **self.values}
 
 
 class Observer(keras.callbacks.Callback):
-    """Watch a training: a base of callbacks that get a `Record` of each epoch, and of steps where wanted.
+    """The base of observers, which get a `Record` of each epoch and, on request, of steps.
 
-    A subclass writes `record`, and keeps nothing that cannot be pickled before a training begins.
+    A subclass defines `record`. Before a training begins, all its attributes can be pickled.
 
     Args:
-        every_n_steps: Steps from one record to the next; `None` records epochs only. Else Keras waits for each step.
+        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records epochs only.
 
     Raises:
-        SpecError: It is no whole number above 0.
+        SpecError: `every_n_steps` is no whole number above 0.
 
     Example:
         >>> from seqcast import Seq2SeqRegressor
@@ -69,7 +69,7 @@ class Observer(keras.callbacks.Callback):
         epoch 2 4 ['loss', 'val_loss']
     """
 
-    # Whether a copy in another process is of use.
+    # Whether a copy in another process is useful.
     in_workers = True
 
     def __init__(self, every_n_steps: int | None = None) -> None:
@@ -87,7 +87,7 @@ class Observer(keras.callbacks.Callback):
         return {**vars(self), "_model": None}
 
     def check(self) -> None:
-        """Raise what would end the training when it begins; called before a fit reads its data. Here nothing."""
+        """Raise the errors of the beginning of a training; called before a fit reads its data."""
 
     def record(self, record: Record) -> None:
         """Take a record.
@@ -101,25 +101,25 @@ class Observer(keras.callbacks.Callback):
         """Return the observer of one of several networks.
 
         Args:
-            network: Its name, such as `network-1` or `pretrained`.
+            network: Name of the network, such as `network-1` or `pretrained`.
         """
         other = copy.copy(self)
         other.network = network
         return other
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
-        """Hear what is trained on, before the training begins.
+        """Receive the windows before the training begins.
 
         Args:
-            windows: Batches to train on; `None` where they are not known.
+            windows: Batches to train on; `None` if they are not known.
             validation: Batches to validate on, or `None`.
-            step: Training steps that were over before it was interrupted; 0 for one that begins.
-            seconds: Seconds that they took.
+            step: Finished training steps of a resumed training; 0 for a new one.
+            seconds: Seconds of these steps.
         """
         self._step, self._before = step, seconds
 
     def close(self) -> None:
-        """Close what is open; called at the end of a training, also of one that was interrupted."""
+        """Close open files; called at the end of a training, also after an interruption."""
         self._before = None
         self.set_model(None)
 
@@ -130,12 +130,12 @@ class Observer(keras.callbacks.Callback):
             logs: Losses and metrics by name.
         """
         self._alone = self._before is None
-        if self._alone:  # a plain `Model.fit` does not say what it trains on, nor that it is over
+        if self._alone:  # a plain `Model.fit` calls neither `watch` nor `close`
             self.watch(None, None)
         self._began = time.perf_counter()
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Close what nobody else does.
+        """Close the observer of a plain `Model.fit`.
 
         Args:
             logs: Losses and metrics by name.
@@ -144,24 +144,24 @@ class Observer(keras.callbacks.Callback):
             self.close()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Count from the epoch that a resumed training goes on with.
+        """Count from the first epoch of a resumed training.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: Number of the epoch, from 0.
             logs: Losses and metrics by name.
         """
         self._epoch = epoch
         self._set_step(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Count the step, and record it if it is its turn.
+        """Count the step, and record every n-th.
 
         Args:
-            batch: Its number in the epoch, from 0.
+            batch: Number of the batch in the epoch, from 0.
             logs: Losses and metrics by name.
         """
         self._step += 1
-        # Steps that a resumed training passes over have no logs.
+        # Steps that a resumed training skips have no logs.
         if self.every_n_steps is not None and logs and self._step % self.every_n_steps == 0:
             self.record(self._record("step", logs))
 
@@ -169,14 +169,14 @@ class Observer(keras.callbacks.Callback):
         """Record the epoch.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: Number of the epoch, from 0.
             logs: Losses and metrics by name.
         """
-        self._set_step(self._epoch + 1)  # what is counted in another thread may be one behind
+        self._set_step(self._epoch + 1)  # the count of another thread may be one behind
         self.record(self._record("epoch", logs or {}))
 
     def _set_step(self, epochs: int) -> None:
-        """Set the steps of whole epochs, if their number is known."""
+        """Set the number of finished steps from whole epochs, if the steps of an epoch are known."""
         steps = (self.params or {}).get("steps")
         if steps:
             self._step = epochs * steps
@@ -188,7 +188,7 @@ class Observer(keras.callbacks.Callback):
 
     def _learning_rate(self) -> float:
         optimizer = self.model.optimizer
-        # The counter of a schedule stands still during an epoch on JAX, so that it is asked for our own count.
+        # On JAX the optimiser's counter does not change during an epoch, so the schedule takes our own count.
         schedule = getattr(optimizer, "_learning_rate", None)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             return float(to_numpy(schedule(self._step)))
@@ -202,8 +202,8 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
         callbacks: The argument of the fit; `None` is none.
 
     Raises:
-        SpecError: They are no list of Keras callbacks.
-        SeqcastError: An observer cannot write what it has to, see `Observer.check`.
+        SpecError: The argument is no list of Keras callbacks.
+        SeqcastError: An observer cannot write its file, see `Observer.check`.
 
     Example:
         >>> check_callbacks(None)
@@ -221,11 +221,11 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
 
 
 def others(callbacks: Sequence[Any], *, in_workers: bool = False) -> list[Any]:
-    """Return the callbacks that are no observers, and may so change a training or hold what cannot be copied.
+    """Return the callbacks that are no observers, which may change a training and may not be copied.
 
     Args:
         callbacks: Keras callbacks.
-        in_workers: Whether observers count among them that are of no use in another process.
+        in_workers: Whether to include observers that are not useful in another process.
     """
     return [each for each in callbacks if not isinstance(each, Observer) or (in_workers and not each.in_workers)]
 
@@ -235,11 +235,11 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
 
     Args:
         callbacks: Keras callbacks.
-        expected: What callbacks have to be, in words.
+        expected: The expected callbacks, for the message.
         in_workers: As for `others`.
 
     Raises:
-        SpecError: There are others.
+        SpecError: There are other callbacks.
 
     Example:
         >>> check_observers([keras.callbacks.TerminateOnNaN()], "observers only with checkpoint")
@@ -256,14 +256,14 @@ def for_network(callbacks: Sequence[Any], network: str, *, observers_only: bool 
     """Return the callbacks of one network's training.
 
     Args:
-        callbacks: Those of a fit.
-        network: Its name; empty for a network that is trained alone.
-        observers_only: Whether only observers among them hear it.
+        callbacks: Callbacks of a fit.
+        network: Name of the network; empty for a network that is trained alone.
+        observers_only: Whether to return observers only.
 
     Example:
         >>> [observer] = for_network([Observer()], "network-2")
         >>> observer.network
         'network-2'
     """
-    heard = [each for each in callbacks if isinstance(each, Observer) or not observers_only]
-    return [each.for_network(network) if network and isinstance(each, Observer) else each for each in heard]
+    chosen = [each for each in callbacks if isinstance(each, Observer) or not observers_only]
+    return [each.for_network(network) if network and isinstance(each, Observer) else each for each in chosen]

@@ -1,8 +1,7 @@
-"""How far a training is: shown as a bar or a few lines, and reported to code outside such as a page.
+"""Progress of a training: a bar or a few lines, and events for listeners such as a page.
 
-Progress goes to standard error, so that what a program prints can be piped on; a notebook gets one output that is
-updated. All words are ASCII, because a log file or an old console may know nothing else, and rich draws the bar in
-ASCII where the terminal's encoding is.
+Progress goes to standard error, so that the output of a program can be piped on; a notebook gets one output that is
+updated. All text is ASCII, the only encoding of some log files and old consoles, where rich draws the bar in ASCII too.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ if TYPE_CHECKING:
 
 Logs = Mapping[str, float]
 
-# More often shows nothing more and takes time from training.
+# More frequent updates are not visible and take time from training.
 SECONDS_BETWEEN_UPDATES = 0.2
-# Epochs that a log file gets a line of; the first, the last and the summary come on top.
+# Most lines of epochs in a log file, without the first, the last and the summary.
 LINES_IN_A_LOG = 16
 
 
 class _Follower(keras.callbacks.Callback):
-    """A callback that follows a training and shows now and then how far it is.
+    """A callback that shows the progress of a training at intervals.
 
     Args:
-        deadline: When the training has to be done; `None` where its epochs say so.
+        deadline: The end of the training; `None` if its epochs determine it.
     """
 
     # Without this Keras waits for the loss of every step before it begins the next; with it, steps are reported
@@ -52,9 +51,9 @@ class _Follower(keras.callbacks.Callback):
         with self._lock:
             params = self.params or {}
             self._running, self._began = True, time.perf_counter()
-            # With a deadline nobody knows how many epochs there will be.
+            # With a deadline the number of epochs is not known.
             self._epochs = 0 if self.deadline else int(params.get("epochs") or 1)
-            # Steps of an epoch; those of a stream of unknown length are known after its first epoch.
+            # Steps of an epoch; for a stream of unknown length they are known after the first epoch.
             self._steps = int(params.get("steps") or 0)
             self._epoch = self._step = 0
             self._logs: dict[str, float] = {}
@@ -98,15 +97,15 @@ class _Follower(keras.callbacks.Callback):
 
 @dataclass(frozen=True)
 class TrainingEvent:
-    """How far a training is.
+    """The progress of a training.
 
     Args:
         training: Number of the training in its `listen` block, from 1.
-        epoch: Epochs that are over.
-        share: Share of the training that is done, from 0 to 1, if it does not stop early.
-        seconds: Seconds since it began.
-        loss: The loss of the last epoch that is over; `None` before.
-        validation_loss: The validation loss of that epoch; `None` without validation.
+        epoch: Finished epochs.
+        share: Finished fraction of the training, from 0 to 1, if it does not stop early.
+        seconds: Seconds since its beginning.
+        loss: The loss of the last finished epoch; `None` before.
+        validation_loss: The validation loss of the last finished epoch; `None` without validation.
     """
 
     training: int
@@ -118,12 +117,12 @@ class TrainingEvent:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until it is done at this rate, if it does not stop early; `None` at the beginning."""
+        """Seconds until the end at this rate, if training does not stop early; `None` at the beginning."""
         return None if self.share <= 0 else self.seconds * (1 - self.share) / self.share
 
 
 class _Audience:
-    """Who listens in this process, and the number of trainings since."""
+    """The listener of this process, and the number of trainings since it began."""
 
     on_event: Callable[[TrainingEvent], None] | None = None
     trainings = 0
@@ -131,12 +130,10 @@ class _Audience:
 
 @contextlib.contextmanager
 def listen(on_event: Callable[[TrainingEvent], None]) -> Iterator[None]:
-    """Report the trainings that run in this process within the block.
-
-    Trainings in worker processes send no events.
+    """Send events of the trainings in this process within the block; worker processes send none.
 
     Args:
-        on_event: Called a few times a second, in the thread that trains or one of Keras's.
+        on_event: Receives an event a few times a second, in the thread that trains or one of Keras's.
 
     Example:
         >>> with listen(print):
@@ -156,10 +153,10 @@ def listen(on_event: Callable[[TrainingEvent], None]) -> Iterator[None]:
 
 
 def listeners(deadline: Deadline | None) -> list[Any]:
-    """Return the callbacks that report a training: one, or none where nobody listens.
+    """Return the callbacks that send events: one, or none without a listener.
 
     Args:
-        deadline: When the training has to be done; `None` where its epochs say so.
+        deadline: The end of the training; `None` if its epochs determine it.
     """
     if _Audience.on_event is None:
         return []
@@ -168,7 +165,7 @@ def listeners(deadline: Deadline | None) -> list[Any]:
 
 
 class _Listener(_Follower):
-    """Report how far a training is."""
+    """Send events of a training to the listener."""
 
     def __init__(self, on_event: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None) -> None:
         super().__init__(deadline)
@@ -194,12 +191,12 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
     """Return the callbacks that show a training run.
 
     Args:
-        verbose: 0 is silent, anything above shows progress.
+        verbose: 0 is silent, a larger number shows progress.
         file: The stream to write to; `None` is standard error.
-        deadline: When the training has to be done; then the bar shows the time in place of the epochs.
+        deadline: The end of the training; the bar then shows the time in place of the epochs.
 
     Returns:
-        One callback, or none when silent.
+        One callback, or none if silent.
 
     Example:
         >>> progress(0)
@@ -218,19 +215,19 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
 
     stream = file if file is not None else sys.stderr
     terminal = stream is not None and stream.isatty()
-    # Many build servers set FORCE_COLOR, which makes rich take a log file for a terminal.
+    # With FORCE_COLOR, which many build servers set, rich treats a log file as a terminal.
     return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False), deadline)]
 
 
 class Progress(_Follower):
-    """Show epochs, loss, validation loss, rate and time left of a training, and one line that stays.
+    """Show epochs, loss, validation loss, rate and remaining time of a training, and a final line.
 
-    The best epoch is the one with the smallest validation loss. Training that is interrupted or fails does not
-    call `on_train_end`: whoever called `fit` calls `close` then.
+    The best epoch has the smallest validation loss. An interrupted or failed training does not call `on_train_end`:
+    the caller of `fit` then calls `close`.
 
     Args:
-        console: A terminal and a notebook get a bar, anything else a few plain lines.
-        deadline: When the training has to be done; `None` where its epochs say so.
+        console: A terminal or a notebook for a bar; another console gets a few plain lines.
+        deadline: The end of the training; `None` if its epochs determine it.
 
     Example:
         >>> from rich.console import Console
@@ -245,17 +242,17 @@ class Progress(_Follower):
         """Open the display.
 
         Args:
-            logs: Nothing yet.
+            logs: Empty.
         """
         with self._lock:
             shown_live = self.console.is_jupyter or self.console.is_interactive
             self._bar = _Bar(self.console) if shown_live else None
             self._best, self._last_line = (math.inf, 0), time.perf_counter()
-            self._unwritten = ""  # the last epoch's line, if a log file has not got it
+            self._unwritten = ""  # the last epoch's line, if it is not in the log file
             super().on_train_begin(logs)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Close the display and leave its last line.
+        """Close the display and write its last line.
 
         Args:
             logs: Losses and metrics by name.
@@ -263,7 +260,7 @@ class Progress(_Follower):
         self._finish("trained")
 
     def close(self) -> None:
-        """Close the display, if training was interrupted or failed; once it is closed this does nothing."""
+        """Close the display after an interrupted or failed training; a second call does nothing."""
         self._finish("stopped after")
 
     def _finish(self, how: str) -> None:
@@ -280,7 +277,7 @@ class Progress(_Follower):
             self._write()
 
     def _end_epoch(self) -> None:
-        """Note the best epoch; a log file gets a line of the first epoch, of every n-th and of the last."""
+        """Note the best epoch; write a line of the first, every n-th and the last epoch to a log file."""
         if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
             self._best = (validation, self._epoch)
         if self._bar is None:
@@ -290,11 +287,11 @@ class Progress(_Follower):
             if self._line_is_due():
                 self._write()
         elif self._epoch == 1:
-            self._bar.restart_rate()  # the validation was compiled
+            self._bar.restart_rate()  # the first validation included its compilation
         self._show_if_due()
 
     def _write(self) -> None:
-        # A full disk or a closed pipe is no reason to lose the training.
+        # A full disk or a closed pipe does not end the training.
         with contextlib.suppress(OSError, ValueError):
             print(self._unwritten, file=self.console.file, flush=True)
         self._unwritten = ""
@@ -333,7 +330,7 @@ class Progress(_Follower):
 
 
 def _number(epoch: int, epochs: int) -> str:
-    """Write the number of an epoch, and of how many if that is known.
+    """Return the number of an epoch, and the number of epochs if it is known.
 
     Example:
         >>> _number(3, 20), _number(3, 0)
@@ -353,7 +350,7 @@ def _losses(logs: Logs, digits: int = 4, validation: str = "validation loss") ->
 
 
 def _duration(seconds: float) -> str:
-    """Write a duration.
+    """Return a duration as text.
 
     Example:
         >>> _duration(1.25), _duration(75), _duration(3725)
@@ -366,7 +363,7 @@ def _duration(seconds: float) -> str:
 
 
 class _Bar:
-    """rich's bar, which goes when training ends: drawn over itself in a terminal, an updated output in a notebook."""
+    """rich's bar, removed after training: redrawn in place in a terminal, an updated output in a notebook."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
@@ -381,21 +378,21 @@ class _Bar:
         self.bar = Progress(
             text("epoch"), bar, text("state"), console=console, transient=True, auto_refresh=False,
             speed_estimate_period=math.inf,  # a step may take minutes
-            # rich would print on this console what callbacks print, also where standard output goes to a file.
+            # rich would print the output of callbacks on this console, even if standard output is a file.
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )  # fmt: skip
         self.task = self.bar.add_task("", total=None, start=False, epoch="", state="")
         self.output: Any = None  # of a notebook
         if console.is_jupyter:
-            # rich draws itself in an output that is updated; its own way to update one would need ipywidgets.
+            # rich's own updates in a notebook would need ipywidgets.
             self.output = importlib.import_module("IPython.display").display(self.bar, display_id=True)
         else:
             self.bar.start()
 
     def draw(self, epoch: str, done: float, total: float | None, logs: Logs, left: float | None = None) -> None:
-        """Draw the bar; with the seconds that are left it is one of time, otherwise one of steps."""
+        """Draw the bar: of time with the remaining seconds, otherwise of steps."""
         task = self.bar.tasks[0]
-        if done:  # rich's rate leaves out what came before the first sample: the step that compiled the network
+        if done:  # rich's rate leaves out the time before the first sample: the step that compiled the network
             self.bar.start_task(self.task)
         self.bar.update(self.task, completed=done, total=total)
         speed, left = (task.speed, task.time_remaining) if left is None else (None, left)
@@ -406,16 +403,16 @@ class _Bar:
             self.output.update(self.bar)
 
     def _state(self, logs: Logs, speed: float | None, left: float | None) -> str:
-        """Write what changes during training, in as much as fits."""
+        """Return losses, rate and remaining time, as far as the width allows."""
         if not logs:
             return "starting"
         width = self.console.width
-        parts = [_losses(logs if width >= 60 else {"loss": logs.get("loss", math.nan)}, 3, "validation")]
+        texts = [_losses(logs if width >= 60 else {"loss": logs.get("loss", math.nan)}, 3, "validation")]
         if speed and width >= 80:
-            parts.append(f"{speed:.{0 if speed >= 100 else 1}f} steps/s")
+            texts.append(f"{speed:.{0 if speed >= 100 else 1}f} steps/s")
         if left is not None:
-            parts.append(_left(left))
-        return "  ".join(parts)
+            texts.append(_left(left))
+        return "  ".join(texts)
 
     def restart_rate(self) -> None:
         self.bar.reset(self.task)

@@ -1,4 +1,4 @@
-"""The state of a training: all that the next epoch depends on, so that it goes on as if it had never stopped."""
+"""The state of a training: all variables of the next step, so that a resumed training gives the same weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqcast.errors import SpecError
 from seqcast.runtime import Array, copies, keras, weights_of
 from seqcast.training.callbacks import History, KeepBest
 
-# The groups of variables, in the order of Keras's trainer. Metrics begin again with each epoch.
+# The groups of variables, in the order of Keras's trainer. Metrics are reset in each epoch.
 GROUPS = ("trainable", "non_trainable", "optimizer")
 
 
@@ -19,22 +19,22 @@ GROUPS = ("trainable", "non_trainable", "optimizer")
 class TrainState:
     """The state of a training between two epochs, or in the middle of one.
 
-    It holds every variable, on any backend: weights, the states of all random generators, the counter of scheduled
+    It has every variable, on any backend: weights, the states of all random generators, the counter of scheduled
     sampling, the optimiser's moments, counter and learning rate. Arrays are copies, in the order of the model's
-    variables. Put into a newly built and compiled model of the same specs, with the same data, training ends with the
-    same bits as one that was never interrupted.
+    variables. A new model of the same specs that is restored from it ends, with the same data, with the same bits as
+    without an interruption.
 
     Args:
         trainable: The weights that are trained.
         non_trainable: The other variables of the network.
         optimizer: The optimiser's variables.
-        epoch: Epochs that are over.
-        step: Training steps that are over.
-        micro_batches: How many micro-batches each batch was divided into.
-        history: What was recorded so far, with the best epoch.
+        epoch: Finished epochs.
+        step: Finished training steps.
+        micro_batches: Number of micro-batches of each batch.
+        history: The history so far, with the best epoch.
         best_loss: The smallest validation loss; `None` without validation.
         best_weights: All weights of the best epoch, in the order of Keras's `set_weights`.
-        epoch_step: Training steps of the next epoch that are over; on JAX, which skips them when training goes on.
+        epoch_step: Finished training steps of the next epoch; on JAX, where a resumed training skips them.
         metrics: The metrics' variables in the middle of an epoch.
     """
 
@@ -65,7 +65,7 @@ class TrainState:
         Args:
             model: A compiled model, in training or after it.
             keeper: The callback that recorded the training.
-            epoch_step: Steps of the epoch under way that are over; 0 at the end of an epoch.
+            epoch_step: Finished steps of the current epoch; 0 at the end of an epoch.
         """
         if hasattr(model, "jax_state_sync"):
             model.jax_state_sync()
@@ -85,14 +85,14 @@ class TrainState:
         )
 
     def restore(self, model: Any, keeper: KeepBest) -> None:
-        """Put the state into a model that is compiled, and not yet trained.
+        """Restore the state in a compiled model that is not yet trained.
 
         Args:
-            model: A model of the same specs, compiled as the one that the state comes from.
-            keeper: The callback that goes on recording.
+            model: A model of the same specs, compiled in the same way.
+            keeper: The callback that continues the history.
 
         Raises:
-            SpecError: The state is that of another network or optimiser.
+            SpecError: The state belongs to another network or optimiser.
         """
         model.optimizer.build(model.trainable_variables)
         groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
@@ -112,12 +112,12 @@ class TrainState:
 
 
 def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -> None:
-    """Refuse values that are not those of a group of variables."""
+    """Refuse values with other shapes than a group of variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise SpecError(
             "state",
             expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
             received=f"{len(values)} of the shapes {[value.shape for value in values]}",
-            hint="Go on with the network, the optimiser and the frozen submodules of the training it comes from.",
+            hint="Resume with the network, the optimiser and the frozen submodules of the interrupted training.",
         )

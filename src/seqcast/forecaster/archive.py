@@ -223,7 +223,7 @@ def read_forecaster(
 
     Args:
         path: A file of `write_forecaster`.
-        names: Names of a forecaster's options, which the file has to hold.
+        names: Names of a forecaster's options, which the file has to contain.
         max_size: As for `Forecaster.load`.
 
     Returns:
@@ -325,7 +325,7 @@ def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
 
 
 def _check_stamps(frame: LongFrame) -> None:
-    """Refuse stamps that do not rise within a series, or that a frame of the schema's kind cannot hold."""
+    """Refuse stamps that do not rise within a series, or that a frame of the schema's kind cannot have."""
     stamps, source = frame.stamps, frame.source
     rises = np.asarray(stamps[1:] > stamps[:-1])
     rises[source.starts[1:] - 1] = True

@@ -263,7 +263,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 network. Others see the one that is trained on the data, and are refused for several networks and with
                 `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
-                epochs; a `CheckpointSpec` says how often.
+                epochs; a `CheckpointSpec` sets how often.
             resume: Whether to continue the trainings of `checkpoint`, if there are any, after the process has died.
                 With the same data and options the fit ends as if it had never been interrupted.
             time_limit: Approximate time of the fit, compilation included: seconds, or a text such as `10 min`. The

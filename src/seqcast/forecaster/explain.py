@@ -67,9 +67,7 @@ def model_inputs(
         ahead = fitted.steps_ahead(frame, future, steps)
         reader, origins = ahead.reader, ahead.origins
     elif future is not None:
-        raise SpecError(
-            "future", expected="None with step_size", received="a frame", hint="The rows themselves hold it."
-        )
+        raise SpecError("future", expected="None with step_size", received="a frame", hint="The rows contain it.")
     else:
         frame = fitted.rows_of_fit(df)
         origins = Origins.every(frame, steps, fitted.rows_before, check_int("step_size", step_size))

@@ -24,7 +24,7 @@ from seqcast.runtime import Array
 from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
 
-# Rows that a forecast of the past needs even where there is no season: fewer say little.
+# Fewest rows before a forecast of the past, also without a season.
 LEAST_ROWS_BEFORE = 8
 
 

@@ -29,7 +29,7 @@ MANIFEST = "_seqcast.json"
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A folder of numbered Parquet files, in which an interrupted job goes on.
+    """A folder of numbered Parquet files, in which an interrupted job continues.
 
     Args:
         path: The folder.
@@ -55,7 +55,7 @@ class OutputFolder:
 
         Args:
             path: The folder.
-            job: The arguments of the forecasts; a job that goes on keeps its first `piece_rows`.
+            job: The arguments of the forecasts; a continued job keeps its first `piece_rows`.
 
         Raises:
             SaveError: It has other files, or cannot be created.

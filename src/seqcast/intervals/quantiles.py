@@ -32,7 +32,7 @@ _ROUNDING = 1e-9
 
 
 def level_text(level: float) -> str:
-    """Return a level as it stands in column names.
+    """Return a level as text for column names.
 
     Args:
         level: The level, in per cent.

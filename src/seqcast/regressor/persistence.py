@@ -59,7 +59,7 @@ def read_regressor(
     Args:
         path: A file of `write_regressor`.
         kind: Name of the estimator's class.
-        options: Names of its options, which the file has to hold.
+        options: Names of its options, which the file has to contain.
         max_size: As for `Seq2SeqRegressor.load`.
 
     Returns:

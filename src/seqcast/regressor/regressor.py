@@ -193,7 +193,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             callbacks: Keras callbacks of this fit alone. Only observers (`seqcast.training.observers.Observer`) go
                 with `checkpoint`.
             checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
-                the end of epochs; a `CheckpointSpec` says how often. Not with batches.
+                the end of epochs; a `CheckpointSpec` sets how often. Not with batches.
             resume: Whether to continue the training of `checkpoint`, if there is one, after the process has died. With
                 the same data and options the fit ends with the same weights as one that was never interrupted.
             time_limit: Approximate time of the fit, compilation included: seconds, or a text such as `10 min`. The

@@ -18,7 +18,7 @@ import numpy as np
 from harness import options
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
-from seqcast.network import jax_steps
+from seqcast.network import jax_training
 from seqcast.runtime.jit import jax_jit
 from seqcast.runtime.threads import threads
 
@@ -29,7 +29,7 @@ POST = {"optimizer": "adam", "learning_rate_schedule": "constant", "clip_norm": 
 GATES = {"gru": 3, "lstm": 4, "simple_rnn": 1}
 
 
-class Watched(jax_steps.TrainFunction):
+class Watched(jax_training.TrainFunction):
     """A divided step that waits for its halves and notes how long they took, in seconds."""
 
     noted: ClassVar[list[tuple[float, float]]] = []
@@ -64,12 +64,12 @@ def fit_step(cell, watched, epochs):
     marks = LambdaCallback(on_epoch_begin=lambda *_: ends.append(time.perf_counter()))
     given = {"encoder_units": (WIDTH,) * LAYERS, "cell": cell, "batch_size": BATCH, "epochs": epochs + 2, **POST}
     model = Seq2SeqRegressor(**given, validation_fraction=0.0, random_state=0, verbose=0)
-    plain = jax_steps.TrainFunction
-    jax_steps.TrainFunction = Watched if watched else plain
+    plain = jax_training.TrainFunction
+    jax_training.TrainFunction = Watched if watched else plain
     try:
         model.fit(past, future, callbacks=[marks])
     finally:
-        jax_steps.TrainFunction = plain
+        jax_training.TrainFunction = plain
     return statistics.median(b - a for a, b in pairwise(ends[1:])) * 10
 
 

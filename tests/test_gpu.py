@@ -26,7 +26,7 @@ if keras.backend.backend() == "jax":
     import jax
     import jax.export
 
-    from seqcast.network import jax_steps
+    from seqcast.network import jax_training
     from seqcast.network.jax_loops import FeaturesMajor
 
 WINDOW = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
@@ -70,10 +70,10 @@ def seen(monkeypatch):
         return in_threads(function, items, count)
 
     monkeypatch.setattr(jax, "jit", recorded)
-    for module in ("seqcast.network.jax_steps", "seqcast.engine.compiled"):
+    for module in ("seqcast.network.jax_training", "seqcast.engine.compiled"):
         monkeypatch.setattr(f"{module}.in_threads", counted)
         monkeypatch.setattr(f"{module}.threads", lambda: 4)
-    monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
+    monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
     return found
 
 

@@ -17,7 +17,7 @@ from methods import forecaster
 from zero_shot_tasks import DECILE_LEVELS, read_task
 
 from harness import machine, options, parse, table
-from seqcast.engine.jobs import Outcome
+from seqcast.engine.training_jobs import Outcome
 from seqcast.forecaster import choice as choices
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice, count_disjoint

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from seqcast.app import computations, recipes
+from seqcast.app.panels.download_panel import picture_of
 from seqcast.app.panels.scores_panel import coverage, error_by_step, scores_by_series
-from seqcast.app.panels.take_panel import picture_of
 from seqcast.app.panels.why_panel import nearest_rows, state_points
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
 from seqcast.app.visitors import AppSettings, Pace, SessionLimitError, Sessions, estimate_seconds

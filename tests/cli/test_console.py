@@ -8,9 +8,9 @@ import typer.main
 
 from seqcast.cli.console import RENAMED, in_files, note, print_error, print_json, print_line, print_table, word_error
 from seqcast.cli.main import app
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import read_table
-from seqcast.data.frames.lookup import read_future
-from seqcast.data.frames.table import read_frame
+from seqcast.data.frames.row_lookup import read_future
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SaveError, SpecError
 from seqcast.specs.columns import Columns, Covariates
 

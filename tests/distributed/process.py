@@ -33,7 +33,7 @@ def job(training, **fields):
     from seqcast.data.series.scalers import SeriesScaler
     from seqcast.data.series.store import InMemoryStore
     from seqcast.data.windows.reader import WindowReader
-    from seqcast.engine.jobs import TrainingJob
+    from seqcast.engine.training_jobs import TrainingJob
     from seqcast.specs.network import NetworkSpec, WindowSpec
     from seqcast.specs.training import TrainingSpec
 
@@ -52,10 +52,10 @@ def job(training, **fields):
 
 
 def main(rank, count, address, folder):
-    from seqcast.runtime.processes import Processes
+    from seqcast.runtime.process_group import Processes
 
     processes = Processes(int(rank), int(count), PARTS)
-    from seqcast.runtime.processes import join, leave
+    from seqcast.runtime.process_group import join, leave
 
     join(processes, address)
     import json

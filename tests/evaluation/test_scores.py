@@ -9,7 +9,7 @@ from utilsforecast.evaluation import evaluate as utils_evaluate
 
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import METRICS, count_steps, evaluate, leaderboard
-from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation.backtest_frames import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
 

@@ -6,7 +6,7 @@ import pytest
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
 from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import ArrayLabels, ModelInputs
+from seqcast.engine.labelled_inputs import ArrayLabels, ModelInputs
 from seqcast.errors import SpecError
 from seqcast.inspect import Sensitivity, attention, remove_units, sensitivity, states
 from seqcast.network.encoder import States

@@ -6,7 +6,7 @@ import pytest
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.data.signals import random_sines
-from seqcast.engine.inputs import ArrayLabels
+from seqcast.engine.labelled_inputs import ArrayLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import gate_statistics, nearest, principal_components, states, trajectories
 from seqcast.inspect.state_space import Trajectories

@@ -107,7 +107,7 @@ def test_without_a_run_there_is_a_new_one_that_ends(mlflow):
 
 
 def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
-    monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    monkeypatch.setattr("seqcast.engine.training_jobs.choose_executor", lambda jobs: LokyExecutor(2))
     with mlflow.start_run() as run:
         model = ours.log_fit(Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False)
     for number, history in enumerate(model.histories_, 1):

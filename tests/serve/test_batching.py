@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from seqcast.errors import DataError
 from seqcast.serve import ServerSettings
 from seqcast.serve.batching import Lane
+from seqcast.serve.forecast_requests import read_query
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.problems import RequestError
-from seqcast.serve.queries import read_query
 
 from .clients import newer
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from seqcast.serve import routes as routes_module
-from seqcast.serve.bodies import CSV, JSON
 from seqcast.serve.problems import MEDIA_TYPE
+from seqcast.serve.request_bodies import CSV, JSON
 
 from .clients import newer
 

@@ -18,9 +18,9 @@ from schemathesis.specs.openapi import checks
 from seqcast.cli.main import app
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.serve import ServerSettings, create_app
-from seqcast.serve.bodies import CSV
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.problems import MEDIA_TYPE
+from seqcast.serve.request_bodies import CSV
 from seqcast.serve.routes import EXAMPLES, ROUTES
 
 from .clients import DAYS, newer, panel, rows_of

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from seqcast.cli.main import app
 from seqcast.runtime.executors import SerialExecutor
 from seqcast.studies import find_study, runner
-from seqcast.studies.experiments import sine_windows
 from seqcast.studies.runner import library_versions, make_run, result_path, run_study
+from seqcast.studies.study_base import sine_windows
 from seqcast.training.callbacks import KeepBest
 
 QUICK = {"quick": True, "say": lambda line: None}

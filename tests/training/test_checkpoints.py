@@ -14,7 +14,7 @@ from filelock import FileLock
 from seqcast import Engine, Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec, WindowSpec
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import FileFormatError, SaveError, SeqcastWarning, SpecError
-from seqcast.network import jax_steps
+from seqcast.network import jax_training
 from seqcast.runtime import to_payload
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
@@ -88,10 +88,10 @@ def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, vali
 
 def test_the_number_of_micro_batches_goes_along(monkeypatch, tmp_path):
     """A training that chose two on two cores has two of them on one core."""
-    monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
-    monkeypatch.setattr(jax_steps, "threads", lambda: 2)
+    monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
+    monkeypatch.setattr(jax_training, "threads", lambda: 2)
     whole = train(checkpoints=Checkpoints(tmp_path / "all", {}, keep=9))
-    monkeypatch.setattr(jax_steps, "threads", lambda: 1)
+    monkeypatch.setattr(jax_training, "threads", lambda: 1)
     assert (whole[1].micro_batches, train()[1].micro_batches) == (2, 1)
     assert_equal(train(checkpoints=Checkpoints(left_at(tmp_path / "all", 5), {}, resume=True)), whole)
 

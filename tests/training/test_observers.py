@@ -99,7 +99,7 @@ def test_each_of_several_networks_has_a_name():
 
 @pytest.mark.processes
 def test_worker_processes_have_copies(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    monkeypatch.setattr("seqcast.engine.training_jobs.choose_executor", lambda jobs: LokyExecutor(2))
     model = forecaster(members=2).fit(load("elnino"), callbacks=[TrainingLog(tmp_path / "log.jsonl")])
     for number, history in enumerate(model.histories_, 1):
         rows = read_log(tmp_path / f"log-network-{number}.jsonl")

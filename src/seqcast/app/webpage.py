@@ -10,12 +10,12 @@ from typing import Any
 from nicegui import Client, app, ui
 from nicegui.functions.refreshable import RefreshableTarget
 
+from seqcast.app.panels.blog_post_panel import PostPanel
 from seqcast.app.panels.data_panel import DataPanel
+from seqcast.app.panels.download_panel import TakePanel
 from seqcast.app.panels.forecast_panel import ForecastPanel
 from seqcast.app.panels.panel import Context, JobPanel
-from seqcast.app.panels.post_panel import PostPanel
 from seqcast.app.panels.scores_panel import ScoresPanel
-from seqcast.app.panels.take_panel import TakePanel
 from seqcast.app.panels.what_if_panel import WhatIfPanel
 from seqcast.app.panels.why_panel import WhyPanel
 from seqcast.app.theme import heading, problem_card, set_style

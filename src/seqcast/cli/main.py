@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 import seqcast
+from seqcast.cli.analysis_commands import anomalies, explain, report
 from seqcast.cli.console import note, print_error, word_error
 from seqcast.cli.data_commands import describe, partition, plot
 from seqcast.cli.declaration import declared
 from seqcast.cli.fit_commands import finetune, fit, update
 from seqcast.cli.forecast_commands import backtest, forecast, predict
-from seqcast.cli.model_commands import anomalies, explain, report
 from seqcast.cli.server_commands import app as open_page
 from seqcast.cli.server_commands import doctor, serve
 from seqcast.cli.study_commands import demo, study

@@ -1,10 +1,10 @@
-from .backtest import Backtest as Backtest
-from .backtest import count_steps as count_steps
-from .backtest import join_forecasts as join_forecasts
-from .frame_view import CUTOFF as CUTOFF
-from .frame_view import STEP as STEP
-from .frame_view import TARGET as TARGET
-from .frame_view import FrameRows as FrameRows
+from .backtest_frames import Backtest as Backtest
+from .backtest_frames import count_steps as count_steps
+from .backtest_frames import join_forecasts as join_forecasts
+from .forecast_frames import CUTOFF as CUTOFF
+from .forecast_frames import STEP as STEP
+from .forecast_frames import TARGET as TARGET
+from .forecast_frames import FrameRows as FrameRows
 from .metrics import METRICS as METRICS
 from .metrics import spoken_metric as spoken_metric
 from .scores import BASELINE as BASELINE

@@ -12,8 +12,8 @@ from narwhals.typing import IntoDataFrameT
 
 from seqcast.data import SEASONAL_NAIVE, seasonal_naive_errors
 from seqcast.errors import DataError, SpecError, unknown_name
-from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, Groups
+from seqcast.evaluation.backtest_frames import Backtest
+from seqcast.evaluation.forecast_frames import CUTOFF, STEP, TARGET, FrameRows, Groups
 from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
 from seqcast.intervals import level_text
 from seqcast.runtime import Array

@@ -12,8 +12,8 @@ from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
-from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.frame_view import CUTOFF, Groups
+from seqcast.evaluation.backtest_frames import Backtest
+from seqcast.evaluation.forecast_frames import CUTOFF, Groups
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_choice, check_int
 

@@ -29,8 +29,8 @@ from seqcast.forecaster.output import gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
 from seqcast.forecaster.report import PlannedFit, planned, write_report
-from seqcast.forecaster.rows import with_validation, without_masked
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.training_rows import with_validation, without_masked
 from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot

@@ -144,7 +144,7 @@ class TrainingRun:
         return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
 
     def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
-        """Train several networks side by side; see `seqcast.engine.jobs.run_jobs`.
+        """Train several networks side by side; see `seqcast.engine.training_jobs.run_jobs`.
 
         Args:
             jobs: The trainings.

@@ -19,7 +19,7 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows, calibration_origins, comparison_origins, learn_series
+from seqcast.forecaster.training_rows import FitRows, PlannedRows, calibration_origins, comparison_origins, learn_series
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
 

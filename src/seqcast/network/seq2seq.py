@@ -156,7 +156,7 @@ class Seq2Seq(keras.Model):
                 raise SpecError("micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
-            from seqcast.network.jax_steps import TrainFunction
+            from seqcast.network.jax_training import TrainFunction
 
             self.train_function = TrainFunction(self)
 
@@ -169,7 +169,7 @@ class Seq2Seq(keras.Model):
         if not self.compiles_for_jax:
             super().make_test_function(force)
         elif self.test_function is None or force:
-            from seqcast.network.jax_steps import make_test_function
+            from seqcast.network.jax_training import make_test_function
 
             self.test_function = make_test_function(self)
 

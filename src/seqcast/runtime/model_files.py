@@ -31,7 +31,7 @@ from safetensors.numpy import save
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
 from seqcast.runtime.atomic_files import write_atomically
-from seqcast.runtime.files import LARGEST_NUMBER, MODEL_ENTRY, FileLimits, check_source
+from seqcast.runtime.file_checks import LARGEST_NUMBER, MODEL_ENTRY, FileLimits, check_source
 
 Array = npt.NDArray[Any]
 

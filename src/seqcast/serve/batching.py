@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seqcast.serve.configuration import ServerSettings
+from seqcast.serve.forecast_requests import Query
 from seqcast.serve.forecasting import Outcome
 from seqcast.serve.problems import RequestError
-from seqcast.serve.queries import Query
 
 _Waiting = tuple[Query, asyncio.Future[Outcome]]
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from seqcast.forecaster import Forecaster
-from seqcast.serve.bodies import CSV, JSON, Table
+from seqcast.serve.forecast_requests import Query
 from seqcast.serve.problems import RequestError, shown
-from seqcast.serve.queries import Query
+from seqcast.serve.request_bodies import CSV, JSON, Table
 
 
 @dataclass(frozen=True, eq=False)

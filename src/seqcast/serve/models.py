@@ -21,9 +21,9 @@ from seqcast.errors import suggest_name
 from seqcast.forecaster import FittedForecaster, Forecaster
 from seqcast.intervals import level_text
 from seqcast.runtime import check_source
-from seqcast.serve.bodies import Needed
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.problems import RequestError, shown
+from seqcast.serve.request_bodies import Needed
 
 # Numbers of requests in one call for which programs are compiled: the sizes that blocks of rows are padded to.
 _WARM_SIZES = (1, 8, 64)

@@ -16,11 +16,11 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from seqcast.serve.bodies import CSV, JSON, read_body
 from seqcast.serve.configuration import PRETRAINED
+from seqcast.serve.forecast_requests import Cell, ForecastOptions, Options, Query, read_query
 from seqcast.serve.forecasting import choose_media_type
 from seqcast.serve.problems import MEDIA_TYPE, RequestError
-from seqcast.serve.queries import Cell, ForecastOptions, Options, Query, read_query
+from seqcast.serve.request_bodies import CSV, JSON, read_body
 from seqcast.serve.service import Service
 
 # Longer bodies are read, and longer answers written, in a thread, since other requests would have to wait.

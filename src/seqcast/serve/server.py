@@ -46,7 +46,7 @@ def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, i
     from fastapi import FastAPI
     from starlette.exceptions import HTTPException
 
-    from seqcast.serve.guard import Guard
+    from seqcast.serve.request_guard import Guard
     from seqcast.serve.routes import ROUTES, add_routes
     from seqcast.serve.service import Service
 
@@ -137,7 +137,7 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
     """
     import uvicorn
 
-    from seqcast.serve.guard import Connection
+    from seqcast.serve.request_guard import Connection
 
     config = uvicorn.Config(
         app,

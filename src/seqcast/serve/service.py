@@ -10,10 +10,10 @@ from typing import Any
 
 from seqcast.serve.batching import Lane
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
+from seqcast.serve.forecast_requests import Query
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.monitoring import Metrics, describe_error, log_event
-from seqcast.serve.queries import Query
 
 # Most rows of a short query.
 _FEW_ROWS = 5000

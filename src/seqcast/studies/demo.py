@@ -26,7 +26,7 @@ from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learni
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import Array, check_target, make_folder, write_atomically
 from seqcast.specs import TrainingSpec
-from seqcast.studies.experiments import mse_by_step
+from seqcast.studies.study_base import mse_by_step
 
 PAST, FUTURE, LONGER = 15, 15, 20
 SERIES = "co2"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from seqcast.data import SineParameters
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.experiments import (
+from seqcast.studies.study_base import (
     FREQUENCY,
     Results,
     Run,

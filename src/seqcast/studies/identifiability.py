@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from seqcast.data import noisy_past
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.experiments import FREQUENCY, Results, Run, Setting, Study, markdown, sine_windows, spread
+from seqcast.studies.study_base import FREQUENCY, Results, Run, Setting, Study, markdown, sine_windows, spread
 
 # Periods of the slower sine within the context: the ends of the bins.
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])

@@ -12,7 +12,7 @@ from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.plots import heat_map, probe_scores
 from seqcast.runtime import Array
-from seqcast.studies.experiments import Results, Run, Setting, Study, markdown, sine_windows, spread
+from seqcast.studies.study_base import Results, Run, Setting, Study, markdown, sine_windows, spread
 
 PAST = 15
 # Columns of the table: where a property is read from, and by which probe.

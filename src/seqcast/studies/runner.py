@@ -18,7 +18,7 @@ from seqcast._version import __version__
 from seqcast.plots import save_figure
 from seqcast.runtime import Executor, choose_executor, keras, make_folder, threads, write_atomically
 from seqcast.specs import check_int
-from seqcast.studies.experiments import Results, Run, Setting, Study, find_study
+from seqcast.studies.study_base import Results, Run, Setting, Study, find_study
 
 SEEDS = 5
 

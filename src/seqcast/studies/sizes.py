@@ -13,7 +13,7 @@ from seqcast.baselines import ManyToOneRegressor
 from seqcast.network import weight_shapes
 from seqcast.plots import dot_chart
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.studies.experiments import (
+from seqcast.studies.study_base import (
     Results,
     Run,
     Setting,

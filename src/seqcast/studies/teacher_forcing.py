@@ -12,7 +12,7 @@ from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array, derivatives, keras, to_numpy
-from seqcast.studies.experiments import Results, Run, Study, markdown, mse_by_step, plain_sines, spread
+from seqcast.studies.study_base import Results, Run, Study, markdown, mse_by_step, plain_sines, spread
 
 TRAINED, LAST = 15, 150
 

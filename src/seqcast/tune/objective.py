@@ -198,7 +198,7 @@ def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
 
     Example:
         >>> import pandas as pd
-        >>> from seqcast.data.frames.table import read_frame
+        >>> from seqcast.data.frames.frame_reader import read_frame
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(6), "y": [1.0, 2, 4, 1, 3, 99]}))
         >>> naive_errors(frame, np.array([5]), 3)
         array([[0.5]])

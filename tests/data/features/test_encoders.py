@@ -5,7 +5,7 @@ import pytest
 
 from seqcast.data.features.encoders import MOST_CATEGORIES, ColumnEncoder, ColumnStatistics
 from seqcast.data.frames.frame_columns import ColumnType
-from seqcast.data.frames.table import read_frame
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.errors import DataError
 from seqcast.specs.columns import Covariates
 

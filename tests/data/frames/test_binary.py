@@ -21,7 +21,7 @@ import zstandard
 from seqcast.data.frames.io import read_raw
 from seqcast.data.frames.reader_process import STANDARD_INPUT, column_names, read_binary, read_bytes
 from seqcast.errors import DataError
-from seqcast.runtime.files import FileLimits
+from seqcast.runtime.file_checks import FileLimits
 
 MIB = 1 << 20
 LIMITS = FileLimits()

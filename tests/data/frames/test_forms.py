@@ -7,8 +7,8 @@ import pytest
 
 from seqcast.data import from_wide, to_wide
 from seqcast.data.frames.forms import form_of, in_form, to_long
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import read_table
-from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 

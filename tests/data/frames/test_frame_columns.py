@@ -5,8 +5,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 from seqcast.runtime.payload import from_payload, to_payload
 from seqcast.specs.columns import Columns, Covariates

@@ -5,8 +5,8 @@ import os
 import pandas as pd
 import pytest
 
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import read_table, row_in_file
-from seqcast.data.frames.table import read_frame
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
 from seqcast.specs.columns import Columns

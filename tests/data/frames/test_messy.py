@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from seqcast.data.frames.dialect import Dialect
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import UNDERSTOOD, read_table
-from seqcast.data.frames.table import read_frame
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.frequency import infer
-from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 
 FREQS = ["min", "15min", "h", "6h", "D", "2D", "7D", "B", "W-SAT", "MS", "ME", "2MS", "QS-OCT", "YS-JAN", "SME"]

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from seqcast.engine.jobs import TrainingJob
+from seqcast.engine.training_jobs import TrainingJob
 
 pytest.importorskip("sktime")
 

@@ -1,4 +1,4 @@
-"""Arrays of windows for the regressor: `array_checks`, `preparation`, `streams`."""
+"""Arrays of windows for the regressor: `array_checks`, `preparation`, `batch_streams`."""
 
 import lazy_loader
 

@@ -6,9 +6,9 @@ from .array_checks import check_targets as check_targets
 from .array_checks import check_weight as check_weight
 from .array_checks import outside_support as outside_support
 from .array_checks import rank as rank
+from .batch_streams import StreamWindows as StreamWindows
+from .batch_streams import check_in_batches as check_in_batches
+from .batch_streams import first_batches as first_batches
+from .batch_streams import is_stream as is_stream
+from .batch_streams import scaled_stream as scaled_stream
 from .preparation import Preparation as Preparation
-from .streams import StreamWindows as StreamWindows
-from .streams import check_in_batches as check_in_batches
-from .streams import first_batches as first_batches
-from .streams import is_stream as is_stream
-from .streams import scaled_stream as scaled_stream

@@ -114,7 +114,7 @@ class FeatureBuilder:
 
     Example:
         >>> import pandas as pd
-        >>> from seqcast.data.frames.table import read_frame
+        >>> from seqcast.data.frames.frame_reader import read_frame
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(4), "y": [1.0, 2.0, 3.0, 9.0]}))
         >>> builder = FeatureBuilder.learn(frame, np.array([3]), calendar="auto")
         >>> builder.features, builder.row_features(frame).shape

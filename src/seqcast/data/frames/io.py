@@ -18,8 +18,8 @@ from typing import Any
 from seqcast.data.frames.dates import parse_dates
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, refuse_text
 from seqcast.data.frames.forms import from_wide
-from seqcast.data.frames.places import place_in_file, unknown_column
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.data.frames.row_sources import place_in_file, unknown_column
 from seqcast.errors import DataError, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import Columns

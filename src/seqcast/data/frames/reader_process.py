@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
-from seqcast.data.frames.places import place_in_file
+from seqcast.data.frames.row_sources import place_in_file
 from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, require
 

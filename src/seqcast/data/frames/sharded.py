@@ -14,7 +14,7 @@ import numpy as np
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.places import Span, in_source
+from seqcast.data.frames.row_sources import Span, in_source
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import ArrayCache, SeriesLayout, ShardedStore

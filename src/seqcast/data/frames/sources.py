@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.places import Span, files_at, place_in_file
+from seqcast.data.frames.row_sources import Span, files_at, place_in_file
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.runtime import require
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames import first_rows
-from seqcast.data.partition.sql import Source, find_source, identifier, read_columns, table_error
+from seqcast.data.partition.duckdb_queries import Source, find_source, identifier, read_columns, table_error
 from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int

@@ -148,7 +148,7 @@ class Origins:
 
     Example:
         >>> import pandas as pd
-        >>> from seqcast.data.frames.table import read_frame
+        >>> from seqcast.data.frames.frame_reader import read_frame
         >>> from seqcast.data.windows.origins import known_at_cutoffs
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(9), "y": range(9)}))
         >>> origins = Origins.at_cutoffs(frame, known_at_cutoffs(frame, 2, n_windows=2), 2)

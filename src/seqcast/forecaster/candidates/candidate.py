@@ -17,8 +17,8 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.training_rows import FitRows, PlannedRows
 from seqcast.intervals import Calibration, Dependence, ForecastRequest
 from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec

@@ -14,8 +14,8 @@ from seqcast.engine import Outcome
 from seqcast.errors import DataError, SeqcastWarning
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.training_rows import PlannedRows
 from seqcast.intervals import Calibration, ForecastRequest, calibrated, check_trained
 from seqcast.runtime import Array, warn_user
 

@@ -14,8 +14,8 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate, series_keys
 from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
 from seqcast.forecaster.options import COMBINATIONS, FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows, check_head_support
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.training_rows import FitRows, PlannedRows, check_head_support
 from seqcast.intervals import ForecastRequest, check_trained
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array, warn_user

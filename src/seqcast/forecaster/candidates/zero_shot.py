@@ -14,8 +14,8 @@ from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJ
 from seqcast.errors import SpecError
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.training_rows import FitRows, PlannedRows
 from seqcast.intervals import Dependence, check_within
 from seqcast.pretrained import (
     DEFAULT_MODEL,

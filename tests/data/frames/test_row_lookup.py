@@ -5,8 +5,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.frames.lookup import masked
-from seqcast.data.frames.table import read_frame
+from seqcast.data.frames.frame_reader import read_frame
+from seqcast.data.frames.row_lookup import masked
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 

@@ -7,8 +7,8 @@ import pytest
 
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.evaluation import count_steps, evaluate, join_forecasts
-from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.frame_view import FrameRows
+from seqcast.evaluation.backtest_frames import Backtest
+from seqcast.evaluation.forecast_frames import FrameRows
 from seqcast.specs.columns import Columns
 
 

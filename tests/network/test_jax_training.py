@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps 
 if keras.backend.backend() == "jax":
     import jax
 
-    from seqcast.network import jax_steps
+    from seqcast.network import jax_training
 
 PLAIN = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
 OBSERVED = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,), observed=True, season_length=4)
@@ -41,8 +41,8 @@ def on(monkeypatch):
     """Train on a number of cores, however small the batches are; return engine, history, sizes of micro-batches."""
 
     def train(cores, network, training, *, observed=False, callbacks=()):
-        monkeypatch.setattr(jax_steps, "threads", lambda: cores)
-        monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
+        monkeypatch.setattr(jax_training, "threads", lambda: cores)
+        monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
         micro_batches = []
 
         def counted(function, rows, count):
@@ -50,7 +50,7 @@ def on(monkeypatch):
             return in_threads(function, rows, count)
 
         with monkeypatch.context() as patch:
-            patch.setattr(jax_steps, "in_threads", counted)
+            patch.setattr(jax_training, "in_threads", counted)
             engine = Engine(network, training, seed=3)
             window = OBSERVED if observed else PLAIN
             batches = windows(teach=network.uses_teacher_forcing, observed=observed)
@@ -158,9 +158,9 @@ def test_callbacks_of_keras_are_called_and_heeded(on):
 def test_small_batches_are_left_whole(monkeypatch):
     engine = Engine(ZEROS, TrainingSpec(epochs=1, batch_size=BATCH), seed=0)
     engine.fit(windows(teach=False, observed=False), window=PLAIN, verbose=0)
-    monkeypatch.setattr(jax_steps, "threads", lambda: 2)
-    step = jax_steps.TrainFunction(engine.model)
-    assert step.fewest_rows * engine.weight_count >= jax_steps.SMALLEST_MICRO_BATCH
+    monkeypatch.setattr(jax_training, "threads", lambda: 2)
+    step = jax_training.TrainFunction(engine.model)
+    assert step.fewest_rows * engine.weight_count >= jax_training.SMALLEST_MICRO_BATCH
     rows = np.zeros((2 * step.fewest_rows, 8, 1), "float32")
     assert step.divides(({"past": rows}, rows, None))
     assert not step.divides(({"past": rows[1:]}, rows[1:], None))
@@ -169,9 +169,9 @@ def test_small_batches_are_left_whole(monkeypatch):
 def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
     training = TrainingSpec(epochs=2, batch_size=BATCH)
     alone, _, _ = on(1, ZEROS, training)
-    monkeypatch.setattr(jax_steps, "FEWEST_ROWS", 2)
+    monkeypatch.setattr(jax_training, "FEWEST_ROWS", 2)
     for limit, micro_batches in ((1 << 30, [8, 8]), (1, [2] * 8)):  # micro_batches of four rows are halved, of two not
-        monkeypatch.setattr(jax_steps, "LARGEST_SCRATCH", limit)
+        monkeypatch.setattr(jax_training, "LARGEST_SCRATCH", limit)
         together, _, seen = on(2, ZEROS, training)
         assert seen == [micro_batches] * 6
         assert_close(together, alone)
@@ -213,11 +213,11 @@ def test_weights_of_half_precision_are_refused(set_policy):
 @pytest.mark.parametrize("cores", [1, 2])
 def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
     """Whole steps on one core, micro_batches on two; with all programs kept, the weights are the same."""
-    monkeypatch.setattr(jax_steps, "threads", lambda: cores)
-    monkeypatch.setattr(jax_steps, "SMALLEST_MICRO_BATCH", 1)
+    monkeypatch.setattr(jax_training, "threads", lambda: cores)
+    monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
     weights, live = [], []
     for most in (99, 2):
-        monkeypatch.setattr(jax_steps, "MOST_KINDS", most)
+        monkeypatch.setattr(jax_training, "MOST_KINDS", most)
         engine = Engine(ZEROS, TrainingSpec(), seed=0)
         for rows in (2, 9, 17, 2, 25, 9):  # each is filled up to a multiple of eight
             batches = ArrayWindows({"past": np.ones((rows, 8, 1))}, np.ones((rows, 3, 1)), batch_size=rows, seed=0)

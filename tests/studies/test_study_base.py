@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from seqcast.cli.main import app
 from seqcast.errors import SpecError
 from seqcast.studies import NAMES, find_study
-from seqcast.studies.experiments import TEST, TRAIN, Results, sine_windows
 from seqcast.studies.generalisation import GROUPS, grouped
 from seqcast.studies.identifiability import SineFit
 from seqcast.studies.sizes import SHAPES, WEIGHTS, Sizes, units_of, weights_of
+from seqcast.studies.study_base import TEST, TRAIN, Results, sine_windows
 
 
 def test_the_command_lists_studies_and_refuses_others():

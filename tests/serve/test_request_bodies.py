@@ -8,9 +8,9 @@ import pytest
 
 from seqcast.errors import SeqcastError
 from seqcast.serve import ServerSettings
-from seqcast.serve.bodies import CSV, JSON, read_body
+from seqcast.serve.forecast_requests import read_query
 from seqcast.serve.models import ModelShelf
-from seqcast.serve.queries import read_query
+from seqcast.serve.request_bodies import CSV, JSON, read_body
 
 LIMITS = ServerSettings(watch=0)
 SHELF = ModelShelf(LIMITS, print)

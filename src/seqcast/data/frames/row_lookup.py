@@ -9,9 +9,9 @@ import numpy as np
 
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
+from seqcast.data.frames.frame_reader import KeyedFrame, open_frame, read_keys
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
-from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
 from seqcast.errors import DataError, Phrase
 from seqcast.runtime import Array
 from seqcast.specs import Columns

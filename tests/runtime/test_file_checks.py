@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime.files import FileLimits, check_target
+from seqcast.runtime.file_checks import FileLimits, check_target
 
 DEFAULTS = FileLimits()
 

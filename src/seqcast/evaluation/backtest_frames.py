@@ -12,7 +12,7 @@ from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.frames import first
 from seqcast.errors import DataError, Phrase, Row, SpecError
-from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, chosen_levels
+from seqcast.evaluation.forecast_frames import CUTOFF, STEP, TARGET, FrameRows, chosen_levels
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_choice
 

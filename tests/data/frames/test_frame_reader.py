@@ -3,8 +3,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.stamps import format_stamps
-from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.specs.columns import Columns, Covariates
 

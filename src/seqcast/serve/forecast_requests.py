@@ -13,10 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidati
 
 from seqcast.errors import suggest_name
 from seqcast.intervals import check_levels
-from seqcast.serve.bodies import Needed, Table, whole
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError, shown
+from seqcast.serve.request_bodies import Needed, Table, whole
 
 # Columns that the pretrained network reads.
 _ZERO_SHOT = Needed("unique_id", "ds", ("y",), only="series")

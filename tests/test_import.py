@@ -155,7 +155,7 @@ def test_modules_are_short_and_import_neither_optional_packages_at_once_nor_name
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "runtime/backend.py"])
 def test_keras_and_jax_are_imported_in_one_place(module):
     """But for modules that are JAX's own: they compile, keep programs, join processes, or say so in their name."""
-    own = {f"runtime/{name}.py" for name in ("jit", "processes", "program_cache")}
+    own = {f"runtime/{name}.py" for name in ("jit", "process_group", "program_cache")}
     jax = {"jax"} if Path(module).stem.startswith("jax_") or module in own else set()
     assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= jax
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from tests.refusals import refusals
 
 from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
 from seqcast.data.signals import random_sines
@@ -125,9 +126,4 @@ WRONG = {
     "seed": (lambda: ManyToOneRegressor(random_state=-1).fit(PAST, PAST), SpecError, "random_state: expected a"),
     "cell": (lambda: ManyToOneRegressor(cell="grru").fit(PAST, PAST), SpecError, "Did you mean 'gru'"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

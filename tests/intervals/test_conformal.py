@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.refusals import refusals
 
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.conformal import Calibration, calibrate_intervals, calibrate_points, windows_needed
@@ -197,9 +198,4 @@ WRONG = {
     "nan widths": (lambda: Calibration((80,), [[np.nan]], [9]), DataError, "widths: expected finite numbers"),
     "no step": (lambda: Calibration((80,), np.zeros((0, 1)), []), DataError, "widths: .*received no step"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

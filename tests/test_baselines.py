@@ -13,6 +13,7 @@ from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
 from seqcast.data.signals import random_sines
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.specs.training import TrainingSpec
+from tests.refusals import refusals
 
 PAST = np.random.default_rng(0).normal(size=(4, 9, 2))
 
@@ -125,9 +126,4 @@ WRONG = {
     "seed": (lambda: ManyToOneRegressor(random_state=-1).fit(PAST, PAST), SpecError, "random_state: expected a"),
     "cell": (lambda: ManyToOneRegressor(cell="grru").fit(PAST, PAST), SpecError, "Did you mean 'gru'"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

@@ -27,6 +27,7 @@ from seqcast.network.normalise import NORMALISERS
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.seq2seq import weight_shapes
 from seqcast.network.trace import trace_stack
+from tests.refusals import refused
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -262,11 +263,11 @@ def test_a_kind_of_file_is_read(follow, tmp_path):
 def trends(rows=60, count=3):
     """Return noisy series that rise."""
     rng = np.random.default_rng(0)
-    parts = []
+    tables = []
     for place in range(count):
         y = 10 * place + np.arange(rows) * (0.5 + 0.1 * place) + rng.normal(size=rows)
-        parts.append(pd.DataFrame({"unique_id": f"s{place}", "ds": pd.date_range("2024-01-01", periods=rows), "y": y}))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame({"unique_id": f"s{place}", "ds": pd.date_range("2024-01-01", periods=rows), "y": y}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def test_a_candidate_goes_through_everything(follow, tmp_path):
@@ -291,8 +292,7 @@ def test_a_candidate_goes_through_everything(follow, tmp_path):
     model.report(tmp_path / "page.html", n_windows=1)
     assert "the Theta method" in (tmp_path / "page.html").read_text()
     assert model.refit(df).choice_.shares.keys() == loaded.choice_.shares.keys()
-    with pytest.raises(SpecError, match="a share of 'theta', which has no operators"):
-        model.export(tmp_path / "model.onnx")
+    refused(SpecError, "a share of 'theta', which has no operators", model.export, tmp_path / "model.onnx")
 
 
 def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
@@ -308,11 +308,10 @@ def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
     model.save(tmp_path / "model")
     pd.testing.assert_frame_equal(Forecaster.load(tmp_path / "model").predict(), forecast)
     assert len(model.backtest(df, n_windows=2)) == 2 * 4 * 3
-    for refused in (model.encode, model.model_inputs, lambda: model.finetune(df)):
+    for call in (model.encode, model.model_inputs, lambda: model.finetune(df)):
         with pytest.raises(SpecError):
-            refused()
-    with pytest.raises(SpecError, match=r"export: expected networks .* a share of 'pretrained'"):
-        model.export(tmp_path / "model.onnx")
+            call()
+    refused(SpecError, r"export: expected networks .* a share of 'pretrained'", model.export, tmp_path / "model.onnx")
 
 
 # ---------------------------------------------------------------- an option

@@ -16,7 +16,7 @@ from seqcast import errors
 from seqcast.runtime import environment
 from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, SAMPLING_SCHEDULES
 
-PARTS = {"expected": "a whole number >= 1", "received": "0", "hint": "Choose a larger one."}
+WORDS = {"expected": "a whole number >= 1", "received": "0", "hint": "Choose a larger one."}
 CLASSES = [name for name in errors.__all__ if name.endswith("Error")]
 WAYS = [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy]
 each_class = pytest.mark.parametrize("name", CLASSES)
@@ -48,16 +48,16 @@ def test_tree_is_as_drawn():
 @each_class
 def test_messages_are_made_of_their_parts_and_travel_unchanged(name):
     cls = getattr(errors, name)
-    for parts, text in (
+    for words, text in (
         ({}, "horizon"),
         ({"expected": "one"}, "horizon: expected one."),
         ({"received": "two"}, "horizon: received two."),
         ({"hint": "Give it."}, "horizon. Give it."),
-        (PARTS, "horizon: expected a whole number >= 1, received 0. Choose a larger one."),
+        (WORDS, "horizon: expected a whole number >= 1, received 0. Choose a larger one."),
     ):
-        error = cls("horizon", **parts)
+        error = cls("horizon", **words)
         assert str(error) == text
-        assert all(getattr(error, part) == parts.get(part, "") for part in PARTS)
+        assert all(getattr(error, word) == words.get(word, "") for word in WORDS)
     error.history = {"loss": [1.0]}
     error.add_note("while fitting store 7")
     for way in WAYS:
@@ -95,7 +95,7 @@ def test_a_phrase_is_a_string_with_other_words_for_its_parts():
 
 
 def test_not_fitted_error_arrives_in_a_new_process(run_python):
-    sent = pickle.dumps(errors.NotFittedError("the network", **PARTS))
+    sent = pickle.dumps(errors.NotFittedError("the network", **WORDS))
     code = f"import pickle; error = pickle.loads({sent!r}); print(type(error).__name__, error.received)"
     assert run_python(code) == "NotFittedError 0"
 

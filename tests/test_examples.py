@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.refusals import refused
+
 FOLDER = Path(__file__).parent.parent / "examples"
 SCRIPTS = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
 PICTURES = {
@@ -103,11 +105,9 @@ def test_it_runs(name, tmp_path, capsys):
 def test_what_is_missing_is_said(monkeypatch, tmp_path, capsys):
     for module in ("statsmodels.datasets", "hierarchicalforecast.utils"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SystemExit, match="pip install statsmodels"):
-        load("several_signals").read(None)
+    refused(SystemExit, "pip install statsmodels", load("several_signals").read, None)
     out = ["--out", str(tmp_path / "pictures")]
-    with pytest.raises(SystemExit, match="pip install hierarchicalforecast"):
-        load("store_hierarchy").main(out)
+    refused(SystemExit, "pip install hierarchicalforecast", load("store_hierarchy").main, out)
     for name in set(DATA) - {"several_signals"}:
         with pytest.raises(SystemExit):
             load(name).main(["--data", str(tmp_path), *out])

@@ -160,10 +160,10 @@ def test_keras_and_jax_are_imported_in_one_place(module):
     assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= jax
 
 
-def room_of(parts):
+def room_of(names):
     """Return the room that a module belongs to; packages of `data` are rooms."""
     inner = {path.name for path in (ROOT / "data").iterdir() if path.is_dir()}
-    return ".".join(parts[:2] if parts[:1] == ["data"] and len(parts) > 1 and parts[1] in inner else parts[:1])
+    return ".".join(names[:2] if names[:1] == ["data"] and len(names) > 1 and names[1] in inner else names[:1])
 
 
 # `data` offers the `describe` of tables; that of the data sets which come along is another one.
@@ -176,8 +176,8 @@ def test_rooms_are_entered_by_their_doors(module):
     own = room_of(list(Path(module).with_suffix("").parts))
     passed = set()
     for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
-        parts = (node.module or "").split(".")[1:] if isinstance(node, ast.ImportFrom) else []
-        if parts and room_of(parts) not in (own, ".".join(parts)) and node.module.startswith("seqcast."):
+        names = (node.module or "").split(".")[1:] if isinstance(node, ast.ImportFrom) else []
+        if names and room_of(names) not in (own, ".".join(names)) and node.module.startswith("seqcast."):
             passed.add((module, node.module))
     assert passed <= PAST_A_DOOR
 

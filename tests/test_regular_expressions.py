@@ -132,9 +132,9 @@ def hard_texts(pattern):
 # ---------------------------------------------------------------- the bound
 
 
-def is_slow(pattern, method, parts, sizes):
+def is_slow(pattern, method, pieces, sizes):
     """Grow a text until the time counts; return the time, and whether it grew too much over the last four times."""
-    before, piece, end = parts
+    before, piece, end = pieces
 
     def seconds(size, times=1):
         text = before + piece * max(1, size // len(piece)) + end
@@ -159,34 +159,34 @@ def is_slow(pattern, method, parts, sizes):
 
 
 def slow_text(pattern, method):
-    """Return the parts of a text whose repetition takes more than proportional time, or nothing."""
+    """Return the pieces of a text whose repetition takes more than proportional time, or nothing."""
     slowest, worst = -1.0, None
-    for parts in hard_texts(pattern):
-        taken, slow = is_slow(pattern, method, parts, SIZES)
+    for pieces in hard_texts(pattern):
+        taken, slow = is_slow(pattern, method, pieces, SIZES)
         if slow:
-            return parts
+            return pieces
         if taken > slowest:
-            slowest, worst = taken, parts
+            slowest, worst = taken, pieces
     return worst if is_slow(pattern, method, worst, LONGER)[1] else None
 
 
-@pytest.mark.parametrize(
-    ("pattern", "method", "slow"),
-    [
-        (r"[+-]?(?:\d+\.?\d*|\.\d+)", "fullmatch", True),
-        (r"(a+)+$", "match", True),
-        (r"(a|aa)+$", "match", True),
-        (r"\d+x", "search", True),
-        (r"<[^<>]*\s[^<>]*>", "match", True),
-        (r"\s+$", "sub", True),
-        (rb"(\w+\d)+;", "match", True),
-        (r"(://[^:/@]*):.*@", "sub", True),
-        (r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", "fullmatch", False),
-        (r"\d++x", "match", False),
-        (r"(?:[a-z]+;)*", "fullmatch", False),
-        (r"a.*b", "fullmatch", False),
-    ],
-)
+PATTERNS = [
+    (r"[+-]?(?:\d+\.?\d*|\.\d+)", "fullmatch", True),
+    (r"(a+)+$", "match", True),
+    (r"(a|aa)+$", "match", True),
+    (r"\d+x", "search", True),
+    (r"<[^<>]*\s[^<>]*>", "match", True),
+    (r"\s+$", "sub", True),
+    (rb"(\w+\d)+;", "match", True),
+    (r"(://[^:/@]*):.*@", "sub", True),
+    (r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", "fullmatch", False),
+    (r"\d++x", "match", False),
+    (r"(?:[a-z]+;)*", "fullmatch", False),
+    (r"a.*b", "fullmatch", False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "method", "slow"), PATTERNS)
 def test_slow_patterns_are_found_and_linear_ones_pass(pattern, method, slow):
     assert (slow_text(re.compile(pattern), method) is not None) == slow
 

@@ -57,15 +57,14 @@ def test_counted_steps_have_a_counted_axis():
     assert chart["series"][0]["data"][-1] == [4, 4.0]
 
 
-@pytest.mark.parametrize(
-    "chart",
-    [
-        line_chart({"a": [1.0, math.nan]}, x=[1, 2], x_name="x", y_name="y"),
-        bar_chart({"a": 1.0, "b": 3.0}, y_name="share"),
-        map_chart([(0.0, 1.0, 0.5, "now")], low="early", high="late", lines=True),
-    ],
-    ids=["line", "bar", "map"],
-)
+CHARTS = [
+    line_chart({"a": [1.0, math.nan]}, x=[1, 2], x_name="x", y_name="y"),
+    bar_chart({"a": 1.0, "b": 3.0}, y_name="share"),
+    map_chart([(0.0, 1.0, 0.5, "now")], low="early", high="late", lines=True),
+]
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=["line", "bar", "map"])
 def test_axes_have_names_and_all_is_json(chart):
     json.dumps(chart, allow_nan=False)
     assert chart["xAxis"]["name"]

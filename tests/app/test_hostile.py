@@ -46,15 +46,15 @@ PARSED_ARGUMENTS = {"js_handler", "html", "html_columns", "template", "content_h
 def hostile_table(days=90, ahead=7):
     """Two shops with a price and a kind of weather that are known ahead, all with names that are no plain text."""
     stamps = pd.date_range("2024-01-01", periods=days).strftime("%Y-%m-%d")
-    parts = []
+    shops = []
     for seed, shop in enumerate(IDS):
         random = np.random.default_rng(seed)
         price = random.choice([1.0, 2.0, 3.0], size=days)
         sold = np.round(20 + 3 * np.sin(np.arange(days) * 2 * np.pi / 7) - 2 * price + random.normal(size=days), 2)
         sold[days - ahead :] = np.nan
         columns = {"shop`": shop, NAMES["time"]: stamps, NAMES["value"]: sold, PRICE: price}
-        parts.append(pd.DataFrame({**columns, NAMES["weather"]: random.choice(OPTIONS, size=days)}))
-    return pd.concat(parts)
+        shops.append(pd.DataFrame({**columns, NAMES["weather"]: random.choice(OPTIONS, size=days)}))
+    return pd.concat(shops)
 
 
 def roles(table):
@@ -123,10 +123,10 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
         charts.map_chart([(0.0, 0.0, 0.0, hostile)], low=hostile, high=hostile),
     ]
 
-    def keys(part):
-        if isinstance(part, dict):
-            yield from part
-        for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+    def keys(node):
+        if isinstance(node, dict):
+            yield from node
+        for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
             yield from keys(each)
 
     assert not [key for chart in drawn for key in keys(chart) if key.startswith(":")]
@@ -141,9 +141,10 @@ def test_the_script_is_python_with_the_names_as_they_are(session):
     compile(script, "forecast.py", "exec")
 
 
-@pytest.mark.parametrize(
-    "name", ["..", ".", "", "\0", "a" * 400 + ".csv", "ä" * 300 + ".csv", "x\n\0y.csv", "..\\..\\z.csv"]
-)
+FILE_NAMES = ["..", ".", "", "\0", "a" * 400 + ".csv", "ä" * 300 + ".csv", "x\n\0y.csv", "..\\..\\z.csv"]
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
 def test_a_file_of_any_name_is_stored_in_the_visitors_folder(tmp_path, name):
     path = Session(tmp_path).store(name, b"ds,y\n")
     assert path.read_bytes() == b"ds,y\n"

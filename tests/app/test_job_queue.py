@@ -53,15 +53,15 @@ async def test_results_come_in_turn_and_a_full_queue_refuses(queue):
     assert await queue.submit(double, 9).result() == 18
 
 
-@pytest.mark.parametrize(
-    ("kind", "error", "message"),
-    [
-        ("spec", SpecError, "level: expected less, received more. Take less."),
-        ("unreadable", RuntimeError, "TwoArgumentsError: a"),
-        ("stopped", StoppedError, "before there was any result"),
-        ("result", Exception, "pickle"),
-    ],
-)
+FAILURES = [
+    ("spec", SpecError, "level: expected less, received more. Take less."),
+    ("unreadable", RuntimeError, "TwoArgumentsError: a"),
+    ("stopped", StoppedError, "before there was any result"),
+    ("result", Exception, "pickle"),
+]
+
+
+@pytest.mark.parametrize(("kind", "error", "message"), FAILURES)
 async def test_errors_come_out_and_the_process_goes_on(queue, kind, error, message):
     process = await queue.submit(os.getpid).result()
     with pytest.raises(error, match=message):

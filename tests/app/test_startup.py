@@ -55,16 +55,16 @@ def check_upload(visitor, route, is_claimed):
         assert visitor.get("/healthz").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 200),
-        ({"Origin": "http://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Host": "evil.example"}, 403),
-        ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
-    ],
-)
+HEADERS = [
+    ({}, 200),
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Host": "evil.example"}, 403),
+    ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
+]
+
+
+@pytest.mark.parametrize(("headers", "status"), HEADERS)
 def test_other_sites_get_nothing(visitor, headers, status):
     assert visitor.get("/", headers=headers).status_code == status
     assert visitor.get(SOCKET, params={"EIO": "4", "transport": "polling"}, headers=headers).status_code in (

@@ -18,6 +18,7 @@ from seqcast.app.visitors import AppSettings, Pace, SessionLimitError, Sessions,
 from seqcast.data.frames.writing import table_bytes
 from seqcast.errors import SpecError
 from seqcast.specs.columns import Columns
+from tests.refusals import refused
 
 DAYS = pd.date_range("2024-01-01", periods=84)
 
@@ -27,12 +28,12 @@ def wave(level):
 
 
 def with_price(ahead=4):
-    parts = []
+    shops = []
     for place, shop in enumerate(("north", "south")):
         sold = wave(20 + place)
         sold[84 - ahead :] = np.nan
-        parts.append(pd.DataFrame({"Store": shop, "Date": DAYS, "Sold": sold, "price": np.arange(84) % 5 + 1.5}))
-    return pd.concat(parts)
+        shops.append(pd.DataFrame({"Store": shop, "Date": DAYS, "Sold": sold, "price": np.arange(84) % 5 + 1.5}))
+    return pd.concat(shops)
 
 
 @pytest.fixture
@@ -67,8 +68,7 @@ def fitted(session, **asked):
 
 def test_sessions_are_bounded_and_leave_nothing(sessions):
     first, second = sessions.open(), sessions.open()
-    with pytest.raises(SessionLimitError, match="at most 2 at a time, received 2"):
-        sessions.open()
+    refused(SessionLimitError, "at most 2 at a time, received 2", sessions.open)
     path = first.store("../../etc/passwd.csv", b"x")
     assert path.parent.parent == first.folder
     assert first.folder != second.folder
@@ -208,6 +208,5 @@ def test_impossible_settings_are_refused():
         ({"port": 70000}, "port: expected 0 to 65535"),
         ({"host": "0.0.0.0"}, "the page knows no passwords"),
     ):
-        with pytest.raises(SpecError, match=said):
-            AppSettings(**settings)
+        refused(SpecError, said, AppSettings, **settings)
     assert AppSettings(host="0.0.0.0", allow_open=True).of_api.allow_open

@@ -29,18 +29,24 @@ def wide_file():
 
 def long_file(ahead=10):
     """Two shops with a price that is known ahead: sales fall by two for each unit of the price."""
-    parts = []
+    shops = []
     for seed, shop in enumerate(("north", "south")):
         price = np.random.default_rng(seed + 7).choice([1.0, 2.0, 3.0], size=len(DAYS))
         sold = weekly(20, seed) - 2 * price
         sold[len(DAYS) - ahead :] = np.nan
-        parts.append(pd.DataFrame({"Store": shop, "Date": DAYS.astype(str), "Sold": sold, "price": price}))
-    return pd.concat(parts).to_csv(index=False).encode()
+        shops.append(pd.DataFrame({"Store": shop, "Date": DAYS.astype(str), "Sold": sold, "price": price}))
+    return pd.concat(shops).to_csv(index=False).encode()
 
 
 def give(page, name, content, kind="text/csv"):
     page.get_by_role("tab", name="Data").click()
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+
+
+def take(page, name, content):
+    """Give a file whose columns are understood."""
+    give(page, name, content)
+    page.get_by_role("heading", name="The series").wait_for()
 
 
 def go(page, tab):
@@ -104,8 +110,7 @@ def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_p
     from seqcast import Forecaster
 
     page = open_page()
-    give(page, "absatz.csv", wide_file())
-    page.get_by_role("heading", name="The series").wait_for()
+    take(page, "absatz.csv", wide_file())
     assert page.get_by_role("switch", name="Each column of values is a series").is_checked()
     assert page.get_by_text("semicolons between columns, decimal comma").is_visible()
     forecast(page)
@@ -138,18 +143,16 @@ def test_columns_are_corrected_and_the_series_follow(open_page):
 
 
 TWICE = b"".join(b"2024-01-%02d,%d\n" % (day, day) for day in (1, 2, 3, 3, 4))
+BAD_FILES = [
+    ("picture.csv", b"\x00\x01\x02\x03" * 40, "expected text"),
+    ("empty.csv", b"", "an empty file"),
+    ("sales.csv", b"ds,y\n2024-01-01,5\n2024-01-02,five\n", "received 'five'"),
+    ("notes.docx", b"PK", "Expected one table"),
+    ("twice.csv", b"ds,y\n" + TWICE, "2024-01-03"),
+]
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "told"),
-    [
-        ("picture.csv", b"\x00\x01\x02\x03" * 40, "expected text"),
-        ("empty.csv", b"", "an empty file"),
-        ("sales.csv", b"ds,y\n2024-01-01,5\n2024-01-02,five\n", "received 'five'"),
-        ("notes.docx", b"PK", "Expected one table"),
-        ("twice.csv", b"ds,y\n" + TWICE, "2024-01-03"),
-    ],
-)
+@pytest.mark.parametrize(("file", "content", "told"), BAD_FILES)
 def test_a_bad_file_is_told_in_plain_words_and_a_good_one_taken_after_it(open_page, file, content, told):
     page = open_page()
     give(page, file, content)
@@ -158,8 +161,7 @@ def test_a_bad_file_is_told_in_plain_words_and_a_good_one_taken_after_it(open_pa
     assert told in alert.first.inner_text()
     assert "seqcast-app" not in alert.first.inner_text()  # the folder that the file is kept in
     assert "Traceback" not in page.content()
-    give(page, "good.csv", wide_file())
-    page.get_by_role("heading", name="The series").wait_for()
+    take(page, "good.csv", wide_file())
     assert not page.locator("main").get_by_role("alert").is_visible()
 
 
@@ -185,8 +187,7 @@ def test_rows_that_are_pasted(open_page):
 
 def test_covariates_what_if_backtest_and_why(open_page):
     page = open_page()
-    give(page, "shops.csv", long_file())
-    page.get_by_role("heading", name="The series").wait_for()
+    take(page, "shops.csv", long_file())
     go(page, "Forecast")
     page.get_by_role("radio").nth(1).wait_for()
     assert page.get_by_role("radio").count() == 2  # quick reads no covariates
@@ -223,10 +224,8 @@ def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
 
 def test_two_visitors_have_work_of_their_own(open_page):
     first, second = open_page(), open_page()
-    give(first, "absatz.csv", wide_file())
-    first.get_by_role("heading", name="The series").wait_for()
-    give(second, "shops.csv", long_file())
-    second.get_by_role("heading", name="The series").wait_for()
+    take(first, "absatz.csv", wide_file())
+    take(second, "shops.csv", long_file())
     for page, mine, other in ((first, "absatz.csv", "shops.csv"), (second, "shops.csv", "absatz.csv")):
         assert mine in page.content()
         assert other not in page.content()
@@ -290,8 +289,7 @@ def test_axe_finds_nothing_serious(open_page, scheme):
     page = open_page(color_scheme=scheme)
     assert ("body--dark" in page.locator("body").get_attribute("class")) == (scheme == "dark")
     check_accessibility(page)
-    give(page, "shops.csv", wide_file())
-    page.get_by_role("heading", name="The series").wait_for()
+    take(page, "shops.csv", wide_file())
     check_accessibility(page)
     forecast(page)
     check_accessibility(page)

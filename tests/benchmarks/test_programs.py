@@ -10,6 +10,7 @@ import zero_shot
 from zero_shot import check_releases
 
 from harness import ROOT, first_run, run_process
+from tests.refusals import refused
 
 SCRIPTS = [path for path in sorted((ROOT / "benchmarks").rglob("*.py")) if "peers" not in path.parts]
 # These have no options: each runs for minutes, and writes a page.
@@ -31,8 +32,7 @@ def test_a_process_finds_nothing_compiled_and_its_errors_end_the_program():
     found = first_run([sys.executable, "-c", facts])
     assert found["cache"] == []
     assert found["process_s"] > 0
-    with pytest.raises(SystemExit, match="no such task"):
-        run_process([sys.executable, "-c", "import sys; sys.exit('no such task')"])
+    refused(SystemExit, "no such task", run_process, [sys.executable, "-c", "import sys; sys.exit('no such task')"])
 
 
 @pytest.fixture
@@ -91,5 +91,4 @@ def test_a_sixth_release_is_refused_on_test_parts(tmp_path, monkeypatch):
     write("5", scored="test", weights="ours")
     check_releases(tmp_path)
     monkeypatch.setattr(zero_shot, "weights_key", lambda: "sixth")
-    with pytest.raises(SystemExit, match="at most 5 releases"):
-        check_releases(tmp_path)
+    refused(SystemExit, "at most 5 releases", check_releases, tmp_path)

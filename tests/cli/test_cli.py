@@ -519,9 +519,10 @@ def test_scores_as_json_are_those_of_the_table(run, fitted, tmp_path):
     assert "--json: expected a file for the table, received -o -, which" in run(*command, "-o", "-", "--json")[2]
 
 
-@pytest.mark.parametrize(
-    ("words", "place", "expected"), [("seqcast f", 1, {"fit", "finetune"}), ("seqcast predict --hor", 2, {"--horizon"})]
-)
+COMPLETIONS = [("seqcast f", 1, {"fit", "finetune"}), ("seqcast predict --hor", 2, {"--horizon"})]
+
+
+@pytest.mark.parametrize(("words", "place", "expected"), COMPLETIONS)
 def test_a_shell_completes_commands_and_options(run, monkeypatch, words, place, expected):
     monkeypatch.setenv("_SEQCAST_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", words)

@@ -78,14 +78,14 @@ def test_labels_and_series_may_look_like_rows(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("unique_id,ds,price\na,3,1\na,3,1\n", ", column 'ds', row 3 (series 'a'): expected each stamp"),
-        ("unique_id,ds,price\na,3,1\n,4,1\n", ", column 'unique_id', row 3: expected a series' name"),
-        ("unique_id,ds,prices\na,3,1\n", ": expected a column 'price', received the columns"),
-    ],
-)
+FUTURES = [
+    ("unique_id,ds,price\na,3,1\na,3,1\n", ", column 'ds', row 3 (series 'a'): expected each stamp"),
+    ("unique_id,ds,price\na,3,1\n,4,1\n", ", column 'unique_id', row 3: expected a series' name"),
+    ("unique_id,ds,prices\na,3,1\n", ": expected a column 'price', received the columns"),
+]
+
+
+@pytest.mark.parametrize(("text", "place"), FUTURES)
 def test_the_future_has_a_file_of_its_own(tmp_path, text, place):
     path = table(tmp_path / "future.csv", text)
     frame = read_table(path, COLUMNS, value=False)
@@ -95,15 +95,15 @@ def test_the_future_has_a_file_of_its_own(tmp_path, text, place):
     assert message.startswith(f"{path}{place}")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        DataError("n_windows", expected="fewer", hint="Sort the rows."),
-        DataError(option="other", column="y", row=0),
-        DataError(option="future", expected="a frame"),
-        SpecError("df", expected="something"),
-    ],
-)
+OTHER_ERRORS = [
+    DataError("n_windows", expected="fewer", hint="Sort the rows."),
+    DataError(option="other", column="y", row=0),
+    DataError(option="future", expected="a frame"),
+    SpecError("df", expected="something"),
+]
+
+
+@pytest.mark.parametrize("error", OTHER_ERRORS)
 def test_other_errors_are_left_as_they_are(tmp_path, error):
     with pytest.raises(type(error)) as caught, in_files(df=(tmp_path / "a.csv", pd.DataFrame()), future=(None, None)):
         raise error
@@ -113,37 +113,37 @@ def test_other_errors_are_left_as_they_are(tmp_path, error):
 # ---------------------------------------------------------------- options
 
 
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (SpecError("n_windows", expected="one"), "--n-windows: expected one."),
-        (SpecError("random_state", expected="one"), "--seed: expected one."),
-        (SpecError("columns.y", expected="a name"), "--value: expected a name."),
-        (SpecError("columns", expected="three names"), "--id, --time, --value: expected three names."),
-        (SpecError("preset.head", expected="one"), "preset.head: expected one."),
-        (SpecError("max_size", expected="a size"), "--max-size: expected a size."),
-        (DataError(option="n_windows", series="a", expected="one"), "--n-windows (series 'a'): expected one."),
-        # A column or a file may be called like an option.
-        (DataError(column="level", expected="one"), "level: expected one."),
-        (MissingFileError("level", expected="a file"), "level: expected a file."),
-    ],
-)
+TYPED = [
+    (SpecError("n_windows", expected="one"), "--n-windows: expected one."),
+    (SpecError("random_state", expected="one"), "--seed: expected one."),
+    (SpecError("columns.y", expected="a name"), "--value: expected a name."),
+    (SpecError("columns", expected="three names"), "--id, --time, --value: expected three names."),
+    (SpecError("preset.head", expected="one"), "preset.head: expected one."),
+    (SpecError("max_size", expected="a size"), "--max-size: expected a size."),
+    (DataError(option="n_windows", series="a", expected="one"), "--n-windows (series 'a'): expected one."),
+    # A column or a file may be called like an option.
+    (DataError(column="level", expected="one"), "level: expected one."),
+    (MissingFileError("level", expected="a file"), "level: expected a file."),
+]
+
+
+@pytest.mark.parametrize(("error", "message"), TYPED)
 def test_options_are_named_as_they_are_typed(error, message):
     assert word_error(error, ALL) == message
 
 
-@pytest.mark.parametrize(
-    ("option", "words"),
-    [
-        (Option("freq", 1), "--freq 1"),
-        (Option("static_covariates", ...), "--static"),
-        (Option("columns.tz", "Europe/Berlin"), "--tz Europe/Berlin"),
-        (Option("day_first", True), "--day-first"),
-        (Option("day_first", False), "--month-first"),
-        (Option("decimal", ","), "--decimal ,"),
-        (Option("irregular", True), "Forecaster(irregular=True) in Python"),
-    ],
-)
+HINTS = [
+    (Option("freq", 1), "--freq 1"),
+    (Option("static_covariates", ...), "--static"),
+    (Option("columns.tz", "Europe/Berlin"), "--tz Europe/Berlin"),
+    (Option("day_first", True), "--day-first"),
+    (Option("day_first", False), "--month-first"),
+    (Option("decimal", ","), "--decimal ,"),
+    (Option("irregular", True), "Forecaster(irregular=True) in Python"),
+]
+
+
+@pytest.mark.parametrize(("option", "words"), HINTS)
 def test_options_in_a_hint(option, words):
     assert word_error(DataError("df", hint=Phrase("Take ", option, ".")), ALL) == f"df. Take {words}."
     plain = DataError("df", hint=str(Phrase("Take ", option, ".")))

@@ -39,12 +39,12 @@ def written(path, kind):
     return path
 
 
+SUFFIXES = [("a.csv", TABLES, "csv"), ("a.parquet", TABLES, "parquet"), ("a.png", ("png",), "png"),
+            ("a.htm", ("html", "htm"), "html"), ("a.seqcast", (), "archive"), ("notes", (), "archive")]  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", [*CONTENTS, "archive", "zip"])
-@pytest.mark.parametrize(
-    ("name", "suffixes", "own"),
-    [("a.csv", TABLES, "csv"), ("a.parquet", TABLES, "parquet"), ("a.png", ("png",), "png"),
-     ("a.htm", ("html", "htm"), "html"), ("a.seqcast", (), "archive"), ("notes", (), "archive")],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "suffixes", "own"), SUFFIXES)
 def test_only_files_of_the_same_kind_are_replaced(tmp_path, kind, name, suffixes, own):
     path = written(tmp_path / name, kind)
     assert file_kind(path) == kind

@@ -50,17 +50,17 @@ def test_a_model_a_script_and_pictures_are_written(search, narrow, tmp_path):
     assert [row["number"] for row in told["table"]] == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite), or the URL of a database"),
-        (("--resume",), "--resume: expected --storage as well"),
-        (("--members", 3), "--members: expected 1 in a search"),
-        (("--script", "fit_best.txt"), "expected one of 'py'"),
-        (("--script", "other.py"), "expected no file yet, or a script of seqcast tune"),
-        (("--time-limit", "soon"), "--time-limit: expected seconds"),
-    ],
-)
+REFUSED = [
+    (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite), or the URL of a database"),
+    (("--resume",), "--resume: expected --storage as well"),
+    (("--members", 3), "--members: expected 1 in a search"),
+    (("--script", "fit_best.txt"), "expected one of 'py'"),
+    (("--script", "other.py"), "expected no file yet, or a script of seqcast tune"),
+    (("--time-limit", "soon"), "--time-limit: expected seconds"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
 def test_what_is_refused(search, tmp_path, arguments, message):
     (tmp_path / "other.py").write_text("print('mine')\n")
     code, _, err = search("-o", "m.seqcast", *SMALL, *arguments)

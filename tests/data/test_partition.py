@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from seqcast.data.partition import Partition, partition
 from seqcast.errors import DataError, MissingFileError, SaveError, SpecError
 from seqcast.specs.columns import Columns
+from tests.refusals import refused
 
 DAY = datetime.date(2024, 1, 1)
 # Ids and times by the number of a series and of a step.
@@ -177,25 +178,25 @@ def test_files_are_of_about_one_size_and_end_with_a_series(tmp_path):
 # ---------------------------------------------------------------- what is refused
 
 
+WRONG_COLUMNS = [
+    ({"unique_id": [None, "a", "a"]}, {}, "'unique_id': expected a name of a series in every row, received 1 row"),
+    ({"ds": [1.0, None, None]}, {}, "column 'ds': expected a time in every row, received 2 rows without one. Fill"),
+    ({"ds": [1, 2, 2]}, {}, "once, received 1 row with the time of another, the first at 2 of series 'a'. Keep"),
+    ({}, {"unique_id": "shop"}, "expected a column 'shop', received the columns 'unique_id', 'ds', 'y'. Name"),
+    ({}, {"unique_id": "unique_ID"}, r"expected a column 'unique_ID'.* Did you mean 'unique_id'\? Name yours"),
+    ({"Y": 1}, {}, "expected names that differ by more than capital letters, received 'y' and 'Y'. Rename one"),
+    ({"ds": ["2024-01-01", "31.01.2024", "x"]}, {}, "expected times such as .* received '31.01.2024' and 1 more."),
+    ({"ds": ["2024-01-01", "2024-01-02 00:00Z", "2024-01-03"]}, {}, "received '2024-01-02 00:00Z'. Name how all"),
+    ({"ds": ["2024-01-01 12:00 Europe/Berlin"] * 3}, {}, "expected times such as .* received '.*Berlin' and 2"),
+    ({"ds": ["2024-01-01 12:00:00 AM"] * 3}, {}, "expected times such as .* received '.* AM' and 2 more."),
+    ({"ds": ["2024-01-01 (BC)"] * 3}, {}, "expected times such as .* received '.* \\(BC\\)' and 2 more."),
+    ({"ds": ["01/02/2024", "31/02/2024", "03/02/2024"]}, {"ds_format": "%d/%m/%Y"}, "as %d/%m/%Y, received '31/"),
+    ({"ds": [True, False, True]}, {}, "column 'ds': expected times"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-@pytest.mark.parametrize(
-    ("changes", "columns", "message"),
-    [
-        ({"unique_id": [None, "a", "a"]}, {}, "'unique_id': expected a name of a series in every row, received 1 row"),
-        ({"ds": [1.0, None, None]}, {}, "column 'ds': expected a time in every row, received 2 rows without one. Fill"),
-        ({"ds": [1, 2, 2]}, {}, "once, received 1 row with the time of another, the first at 2 of series 'a'. Keep"),
-        ({}, {"unique_id": "shop"}, "expected a column 'shop', received the columns 'unique_id', 'ds', 'y'. Name"),
-        ({}, {"unique_id": "unique_ID"}, r"expected a column 'unique_ID'.* Did you mean 'unique_id'\? Name yours"),
-        ({"Y": 1}, {}, "expected names that differ by more than capital letters, received 'y' and 'Y'. Rename one"),
-        ({"ds": ["2024-01-01", "31.01.2024", "x"]}, {}, "expected times such as .* received '31.01.2024' and 1 more."),
-        ({"ds": ["2024-01-01", "2024-01-02 00:00Z", "2024-01-03"]}, {}, "received '2024-01-02 00:00Z'. Name how all"),
-        ({"ds": ["2024-01-01 12:00 Europe/Berlin"] * 3}, {}, "expected times such as .* received '.*Berlin' and 2"),
-        ({"ds": ["2024-01-01 12:00:00 AM"] * 3}, {}, "expected times such as .* received '.* AM' and 2 more."),
-        ({"ds": ["2024-01-01 (BC)"] * 3}, {}, "expected times such as .* received '.* \\(BC\\)' and 2 more."),
-        ({"ds": ["01/02/2024", "31/02/2024", "03/02/2024"]}, {"ds_format": "%d/%m/%Y"}, "as %d/%m/%Y, received '31/"),
-        ({"ds": [True, False, True]}, {}, "column 'ds': expected times"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("changes", "columns", "message"), WRONG_COLUMNS)
 def test_what_is_wrong_is_told_and_nothing_is_written(tmp_path, suffix, changes, columns, message):
     source = saved(tmp_path / f"a.{suffix}", frame_of(**changes))
     with pytest.raises(DataError, match=message) as caught:
@@ -234,8 +235,7 @@ REFUSED = [
 @pytest.mark.parametrize(("files", "message"), REFUSED)
 def test_files_that_are_no_tables_or_do_not_go_together(tmp_path, files, message):
     sources = [saved(tmp_path / name, content) for name, content in files.items()]
-    with pytest.raises(DataError, match=message):
-        partition(sources, tmp_path / "series", files=3)
+    refused(DataError, message, partition, sources, tmp_path / "series", files=3)
     assert {path.name for path in tmp_path.iterdir()} == {*files}
 
 
@@ -245,16 +245,16 @@ def test_values_may_be_lists(tmp_path):
     assert pq.read_table(written.folder)["y"].to_pylist() == [["a"], ["b"]]
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("a.parquet", "expected Parquet or CSV files, a folder of them, or a pattern, received nothing"),
-        ("", "expected Parquet or CSV files, received a folder without any"),
-        ("*.csv", "expected Parquet or CSV files, received none that match"),
-        (None, "source: expected files with a table, received none"),
-        ("a.xlsx", r"a\.xlsx, suffix: expected one of 'parquet', 'csv'"),
-    ],
-)
+NO_FILES = [
+    ("a.parquet", "expected Parquet or CSV files, a folder of them, or a pattern, received nothing"),
+    ("", "expected Parquet or CSV files, received a folder without any"),
+    ("*.csv", "expected Parquet or CSV files, received none that match"),
+    (None, "source: expected files with a table, received none"),
+    ("a.xlsx", r"a\.xlsx, suffix: expected one of 'parquet', 'csv'"),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), NO_FILES)
 def test_where_there_are_no_files(tmp_path, name, message):
     (tmp_path / "a.xlsx").touch()
     with pytest.raises((MissingFileError, SpecError), match=message):
@@ -272,15 +272,15 @@ def test_marks_of_other_programs_are_passed_over(tmp_path):
     assert partition(tmp_path / "rows", tmp_path / "series").rows == 3
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"files": 0}, "files: expected a whole number >= 1, received 0"),
-        ({"memory_limit": "much"}, "memory_limit: expected a size, such as '8 GB', received 'much'"),
-        ({"memory_limit": "1 kB"}, "memory_limit: expected enough memory, .* Give more, as in memory_limit='4 GB'"),
-        ({"columns": Columns(ds_format="%d %é")}, "columns.ds_format: expected a format, received '%d %é'"),
-    ],
-)
+IMPOSSIBLE = [
+    ({"files": 0}, "files: expected a whole number >= 1, received 0"),
+    ({"memory_limit": "much"}, "memory_limit: expected a size, such as '8 GB', received 'much'"),
+    ({"memory_limit": "1 kB"}, "memory_limit: expected enough memory, .* Give more, as in memory_limit='4 GB'"),
+    ({"columns": Columns(ds_format="%d %é")}, "columns.ds_format: expected a format, received '%d %é'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), IMPOSSIBLE)
 def test_options_that_are_impossible(tmp_path, options, message):
     with pytest.raises(SpecError, match=message):
         partition(saved(tmp_path / "a.parquet", frame_of(ds=["1", "2", "3"])), tmp_path / "series", **options)
@@ -293,7 +293,7 @@ def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
     source, target = saved(tmp_path / "a.parquet", frame_of()), tmp_path / "series"
     target.mkdir()
     partition(source, target)
-    with pytest.raises(SaveError, match=r"is empty, received one that holds files\. Choose another; force=True r"):
+    with pytest.raises(SaveError, match=r"an empty one, received one that holds files\. Choose another; force=True r"):
         partition(source, target)
     larger = saved(tmp_path / "b.parquet", pd.concat([frame_of(), frame_of(unique_id="c", ds=[1, 2, 3])]))
     assert partition(larger, target, files=2, force=True).rows == 6
@@ -302,10 +302,8 @@ def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
     with pytest.raises(SaveError, match=r"to replace that holds nothing but .parquet files, received one with 'notes"):
         partition(source, target, force=True)
     assert len(list(target.iterdir())) == 2
-    with pytest.raises(SaveError, match="expected a new folder, received a file"):
-        partition(source, larger)
-    with pytest.raises(SaveError, match="received no folder"):
-        partition(source, tmp_path / "none" / "series")
+    refused(SaveError, "expected a new folder, received a file", partition, source, larger)
+    refused(SaveError, "received no folder", partition, source, tmp_path / "none" / "series")
 
 
 # ---------------------------------------------------------------- larger than memory

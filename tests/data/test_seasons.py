@@ -53,8 +53,8 @@ def test_naive_errors_are_the_plain_loop_bit_for_bit(lengths, season, gaps, squa
     stops = np.cumsum(lengths)
     starts = stops - lengths
     found = seasonal_naive_errors(values, starts, stops, season, squared=squared)
-    parts = [values[start:stop].tolist() for start, stop in zip(starts, stops, strict=True)]
-    expected = [[plain_error([row[d] for row in part], season, squared) for d in range(2)] for part in parts]
+    series = [values[start:stop].tolist() for start, stop in zip(starts, stops, strict=True)]
+    expected = [[plain_error([row[d] for row in each], season, squared) for d in range(2)] for each in series]
     assert found.tolist() == expected
     of_one = seasonal_naive_errors(values[:, 0], starts, stops, season, squared=squared)
     assert of_one.tolist() == [row[0] for row in expected]

@@ -21,6 +21,7 @@ from seqcast.errors import ClusterError, SpecError, TrainingError, WorkerDiedErr
 from seqcast.runtime.executors import stop_workers
 from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
+from tests.refusals import refused
 
 pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
 
@@ -127,8 +128,7 @@ def test_a_training_goes_on_with_fewer_workers_when_a_machine_is_gone(cluster, s
         job = small_job("weights")
         job = replace(job, training=replace(job.training, **LONG))
         where = {"workers": 4, "address": machines.address}
-        with pytest.raises(SpecError, match="storage of RayCluster: expected a folder that all machines"):
-            RayCluster(**where).connect()
+        refused(SpecError, "storage of RayCluster: expected a folder that all machines", RayCluster(**where).connect)
         states = Checkpoints(tmp_path / "states", {}, minutes=0.005)
         thread = after_first_checkpoint(tmp_path, lambda: machines.remove_node(second, allow_graceful=False))
         engine = job.engine()
@@ -242,8 +242,7 @@ def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_pa
             os._exit(1)
         return True
 
-    with pytest.raises(WorkerDiedError, match="a process that computes"):
-        cluster.executor(retries=0).map(die_once, [("first",)])
+    refused(WorkerDiedError, "a process that computes", cluster.executor(retries=0).map, die_once, [("first",)])
     assert cluster.executor(retries=1).map(die_once, [("second",)]) == [True]
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from seqcast.data.frames.sources import file_groups, open_source
 from seqcast.errors import DataError, SaveError, SpecError
+from tests.refusals import refused
 
 pytest.importorskip("pyarrow")
 pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
@@ -83,8 +84,7 @@ def test_forecasts_of_files_are_those_of_this_process(cluster, folder, frame, sm
     assert {part: part.stat().st_mtime_ns for part in micro_batches[1:]} == times
     pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-5)
     # Parts of this process are pieces, not files: its job is another one.
-    with pytest.raises(SaveError, match="received one of a job with another files"):
-        model.predict(df=folder, output=path)
+    refused(SaveError, "received one of a job with another files", model.predict, df=folder, output=path)
 
 
 def test_a_backtest_of_files_is_that_of_this_process(cluster, folder, small_forecaster, tmp_path, monkeypatch):
@@ -106,11 +106,9 @@ def test_what_is_wrong_in_a_worker_is_told_here(cluster, frame, small_forecaster
     model = small_forecaster().fit(frame)
     with pytest.raises(DataError, match=r"a\.parquet, column 'y', row 4 \(series 's00'\)"):
         model.predict(df=tmp_path / "in", output=tmp_path / "out", on=cluster)
-    with pytest.raises(SpecError, match="output: expected a folder with on"):
-        model.predict(df=tmp_path / "in", on=cluster)
+    refused(SpecError, "output: expected a folder with on", model.predict, df=tmp_path / "in", on=cluster)
     for df in (None, frame, pytest.importorskip("polars").from_pandas(frame).lazy()):
-        with pytest.raises(SpecError, match="on: expected Parquet files"):
-            model.predict(df=df, output=tmp_path / "memory", on=cluster)
+        refused(SpecError, "on: expected Parquet files", model.predict, df=df, output=tmp_path / "memory", on=cluster)
 
 
 def test_a_killed_job_goes_on_and_writes_each_part_once(tmp_path, small_forecaster):

@@ -43,8 +43,8 @@ def navigation():
     def paths(entry):
         if isinstance(entry, str):
             return [entry]
-        parts = entry if isinstance(entry, list) else list(entry.values())
-        return [path for part in parts for path in paths(part)]
+        entries = entry if isinstance(entry, list) else list(entry.values())
+        return [path for each in entries for path in paths(each)]
 
     return paths(yaml.load((ROOT / "mkdocs.yml").read_text(), _Settings)["nav"])
 

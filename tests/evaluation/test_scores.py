@@ -12,6 +12,7 @@ from seqcast.evaluation import METRICS, count_steps, evaluate, leaderboard
 from seqcast.evaluation.backtest_frames import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
+from tests.refusals import refusals
 
 MODELS = ["good", "seasonal_naive"]
 POINT = [name for name, metric in METRICS.items() if metric.of == "point"]
@@ -123,10 +124,11 @@ def test_by_step_a_root_is_taken_over_cutoffs():
     np.testing.assert_allclose(made["model"], [np.sqrt((9 / units[0] + 16 / units[1]) / 2), np.sqrt((1 + 3 / 11) / 2)])
 
 
+KEYS = [((), 1), ("unique_id", 2), (("cutoff",), 3), ("step", 4), (("step", "unique_id"), 8)]
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("by", "rows"), [((), 1), ("unique_id", 2), (("cutoff",), 3), ("step", 4), (("step", "unique_id"), 8)]
-)
+@pytest.mark.parametrize(("by", "rows"), KEYS)
 def test_rows_by_key(make_backtest, by, rows, kind):
     _, backtest = make_backtest(kind=kind)
     made = evaluate(backtest, ["mae", "coverage"], by=by)
@@ -332,12 +334,7 @@ WRONG = {
     "score": (lambda: leaderboard(PLAIN, sort_by="mea"), SpecError, "sort_by: .*Did you mean 'mae'"),
     "bias": (lambda: leaderboard(PLAIN, ["bias"]), SpecError, "sort_by: expected a score of which less is better"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_calls(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_calls = refusals(WRONG)
 
 
 def test_missing_forecast_names_the_row_of_the_frame(make_backtest):

@@ -10,6 +10,7 @@ from scipy import stats
 
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import diebold_mariano, dm_test
+from tests.refusals import refusals
 
 
 def plain(differences, horizon):
@@ -115,9 +116,10 @@ def test_each_pair_at_each_step_and_over_all(kind):
     assert np.isfinite(np.asarray(few["statistic"])).tolist() == [True, True, False, False]
 
 
-@pytest.mark.parametrize(
-    ("step_size", "horizons"), [(1, [1, 2, 3, 4, 4]), (2, [1, 1, 2, 2, 2]), (4, [1] * 5), (9, [1] * 5)]
-)
+HORIZONS = [(1, [1, 2, 3, 4, 4]), (2, [1, 1, 2, 2, 2]), (4, [1] * 5), (9, [1] * 5)]
+
+
+@pytest.mark.parametrize(("step_size", "horizons"), HORIZONS)
 def test_forecasts_that_do_not_overlap_are_independent(step_size, horizons):
     df = rolling(horizon=4, step_size=step_size)
     made = diebold_mariano(df, models=["a", "b"], loss="squared")
@@ -184,9 +186,4 @@ WRONG = {
     "horizon": (lambda: dm_test([1.0, 2.0], 0), SpecError, "horizon"),
     "axes": (lambda: dm_test([[1.0, 2.0]]), DataError, "differences: expected 1 axes"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_calls(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_calls = refusals(WRONG)

@@ -16,6 +16,7 @@ from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_ca
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice
 from seqcast.intervals.quantiles import check_levels
+from tests.refusals import refused
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -25,7 +26,7 @@ POINT = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
 
 def frame(ids, length, *, gaps=0.0, targets=1, seed=0, counts=False):
     """Weekly seasons with noise; the series swing the more the higher they stand."""
-    rng, parts = np.random.default_rng(seed), []
+    rng, tables = np.random.default_rng(seed), []
     for place, name in enumerate(ids):
         season = np.sin(2 * np.pi * np.arange(length) / 7)
         level = 10.0 + 5 * place
@@ -34,8 +35,8 @@ def frame(ids, length, *, gaps=0.0, targets=1, seed=0, counts=False):
             columns[target] = np.abs(level * (1 + 0.3 * season) + rng.normal(size=length))
             columns[target] = np.rint(columns[target]) if counts else columns[target]
             columns[target][rng.random(length) < gaps] = np.nan
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
 
 
 def fitted(df, preset=SMALL, **options):
@@ -264,24 +265,22 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     assert probabilities == [0.025, 0.1, 0.9, 0.975]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"horizon": 0}, "horizon: expected a whole number >= 1, received 0"),
-        ({"horizon": "all"}, "horizon: .*'any'"),
-        ({"scaling": "window"}, "scaling: .*'past'"),
-    ],
-)
+WRONG = [
+    ({"horizon": 0}, "horizon: expected a whole number >= 1, received 0"),
+    ({"horizon": "all"}, "horizon: .*'any'"),
+    ({"scaling": "window"}, "scaling: .*'past'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
 def test_what_is_in_the_way(forecaster, options, message, tmp_path, monkeypatch):
-    with pytest.raises(SpecError, match=message):
-        forecaster.export(tmp_path / "model.onnx", **options)
+    refused(SpecError, message, forecaster.export, tmp_path / "model.onnx", **options)
     with pytest.raises(NotFittedError):
         Forecaster(3).export(tmp_path / "model.onnx")
     with pytest.raises(SaveError):
         forecaster.export(tmp_path / "nowhere" / "model.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(MissingPackageError, match=r"seqcast\[onnx\]"):
-        forecaster.export(tmp_path / "model.onnx")
+    refused(MissingPackageError, r"seqcast\[onnx\]", forecaster.export, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,17 +17,17 @@ def tiny(horizon=4, **options):
 
 def waves(names="ab", rows=60, *, start="2024-01-01", level=0.0, spacing=10.0, size=1.0, period=7, noise=0.1, seed=0):
     """Return series of noisy waves, each `spacing` above the one before; more rows begin with the same ones."""
-    parts, steps = [], np.arange(rows)
+    tables, steps = [], np.arange(rows)
     for place, name in enumerate(names):
         errors = np.random.default_rng([seed, place]).normal(size=rows)
         y = level + spacing * place + size * np.sin(2 * np.pi * steps / period + place) + noise * errors
-        parts.append(pd.DataFrame({"unique_id": name, "ds": pd.date_range(start, periods=rows), "y": y}))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame({"unique_id": name, "ds": pd.date_range(start, periods=rows), "y": y}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def panel(names="abc", rows=50, freq="D", start="2024-01-01"):
     """Return series with covariates of every kind, of which the price moves them."""
-    parts = []
+    tables = []
     for place, name in enumerate(names):
         rng = np.random.default_rng([3, place])
         price = rng.normal(size=rows).round(2)
@@ -40,5 +40,5 @@ def panel(names="abc", rows=50, freq="D", start="2024-01-01"):
             "price": price,
             "promo": np.where(np.arange(rows) % 3 == 0, "big", "none"),
         }
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)

@@ -9,6 +9,7 @@ import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.errors import DataError, NotFittedError, SpecError
+from tests.refusals import refused
 
 from . import panels
 from .panels import tiny
@@ -103,8 +104,7 @@ def test_after_update_and_finetune(fitted, tmp_path):
     both = pd.concat([waves(), later(3)]).sort_values(["unique_id", "ds"])
     fitted.save(tmp_path / "model.seqcast")
     model = Forecaster.load(tmp_path / "model.seqcast")
-    with pytest.raises(NotFittedError, match="Files hold no rows"):
-        model.anomalies()
+    refused(NotFittedError, "Files hold no rows", model.anomalies)
     ends = model.anomalies(both)
     pd.testing.assert_frame_equal(ends, fitted.anomalies(both))
     new = waves(["s9"], rows=72, seed=4)
@@ -157,18 +157,14 @@ def test_what_is_masked_is_not_trained_on():
     assert len(judged) == 2 * (ROWS - 12) - len(PLACES)  # values that are missing are not judged
     assert judged["score"].notna().all()
     pd.testing.assert_frame_equal(model.fit(planted(df, PLACES, size=1e6), mask=mask).predict(), expected)
-    with pytest.raises(SpecError, match="mask: expected None with missing='raise'"):
-        forecaster(missing="raise").fit(df, mask=mask)
-    with pytest.raises(DataError, match="expected at least one number, received none"):
-        model.fit(df, mask=df[df["unique_id"] == "s0"])
+    refused(SpecError, "mask: expected None with missing='raise'", forecaster(missing="raise").fit, df, mask=mask)
+    refused(DataError, "expected at least one number, received none", model.fit, df, mask=df[df["unique_id"] == "s0"])
 
 
 def test_impossible_questions_are_refused(fitted):
     for level, message in ((100, "level"), ([90, 99], "level: expected one level")):
-        with pytest.raises(SpecError, match=message):
-            fitted.anomalies(level=level)
-    with pytest.raises(DataError, match="at least 50 rows to judge"):
-        fitted.anomalies(waves(rows=24))
+        refused(SpecError, message, fitted.anomalies, level=level)
+    refused(DataError, "at least 50 rows to judge", fitted.anomalies, waves(rows=24))
     with pytest.raises(NotFittedError):
         forecaster().anomalies(waves())
 
@@ -176,15 +172,15 @@ def test_impossible_questions_are_refused(fitted):
 def sines(seed, series=4, rows=1200):
     """Return sums of two sines with amplitudes of two to six deviations of the noise, and forty anomalies of five."""
     rng = np.random.default_rng(100 + seed)
-    parts = []
+    tables = []
     for number in range(series):
         steps, deviation = np.arange(rows), rng.uniform(0.5, 2.0)
         each = [rng.uniform(2, 6) * np.sin(2 * np.pi * steps / period + rng.uniform(0, 6)) for period in (24, 9)]
         signal = deviation * sum(each)
         columns = {"unique_id": f"s{number}", "ds": pd.date_range("2024-01-01", periods=rows, freq="h")}
         columns |= {"y": signal + deviation * rng.normal(size=rows), "signal": signal}
-        parts.append(pd.DataFrame({**columns, "size": 0.0, "deviation": deviation}))
-    df = pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame({**columns, "size": 0.0, "deviation": deviation}))
+    df = pd.concat(tables, ignore_index=True)
     places = rng.choice(np.flatnonzero(df["ds"] >= "2024-01-21"), 40, replace=False)
     df.loc[places, "size"] = 5 * df.loc[places, "deviation"] * rng.choice([-1, 1], 40)
     return df

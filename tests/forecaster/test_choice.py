@@ -102,9 +102,10 @@ def test_shares_follow_candidates_that_have_learnt_since():
     assert choice.among([FittedLastSeason(7), trained]).shares == {"trained": 1.0}
 
 
-@pytest.mark.parametrize(
-    "changes", [{"shares": {}}, {"shares": {"oracle": 1.0}}, {"shares": {"trained": 0.5}}, {"losses": {"x": 1.0}}]
-)
+WRONG = [{"shares": {}}, {"shares": {"oracle": 1.0}}, {"shares": {"trained": 0.5}}, {"losses": {"x": 1.0}}]
+
+
+@pytest.mark.parametrize("changes", WRONG)
 def test_what_is_no_choice_is_refused(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
         from_payload(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()
@@ -179,9 +180,10 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
     assert [engine.window.context_length for engine in again.engines_] == [8, 12]
 
 
-@pytest.mark.parametrize(
-    ("own", "judged", "expected"), [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")]
-)
+JUDGED = [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")]
+
+
+@pytest.mark.parametrize(("own", "judged", "expected"), JUDGED)
 def test_only_members_that_are_better_by_far_stand_for_themselves(monkeypatch, own, judged, expected):
     choices = {
         "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),

@@ -9,6 +9,7 @@ import pytest
 
 import seqcast
 from seqcast.errors import DataError, SpecError
+from tests.refusals import refused
 
 from . import panels
 from .panels import COVARIATES, panel, tiny, waves
@@ -141,18 +142,15 @@ def strict():
 
 @pytest.mark.parametrize(("change", "message"), WRONG_ROWS)
 def test_wrong_new_rows(strict, change, message):
-    with pytest.raises((DataError, SpecError), match=message):
-        strict.predict(df=change(ROWS))
+    refused((DataError, SpecError), message, strict.predict, df=change(ROWS))
 
 
 def test_short_series_are_named(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
     df = pd.concat([ROWS, waves("s", rows=11)])
-    with pytest.raises(DataError, match=r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows"):
-        tiny(missing="raise").fit(df)
+    refused(DataError, r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows", tiny(missing="raise").fit, df)
     late = df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s"))
-    with pytest.raises(DataError, match="up to the first cutoff"):
-        tiny(missing="raise").backtest(late, n_windows=4)
+    refused(DataError, "up to the first cutoff", tiny(missing="raise").backtest, late, n_windows=4)
 
 
 # ------------------------------------------------------------------ backtest
@@ -182,10 +180,8 @@ def test_backtest_of_series_that_end_at_different_times():
     assert set(in_time["cutoff"].dt.day) == {21, 25}
     own = tiny().backtest(early, n_windows=2, align="series")
     assert own.groupby("unique_id").size().to_dict() == {"a": 8, "b": 8, "c": 8}
-    with pytest.raises(SpecError, match="align"):
-        tiny().backtest(ROWS, align="ends")
-    with pytest.raises(DataError, match="n_windows"):
-        tiny().backtest(ROWS, n_windows=20)
+    refused(SpecError, "align", tiny().backtest, ROWS, align="ends")
+    refused(DataError, "n_windows", tiny().backtest, ROWS, n_windows=20)
 
 
 def test_refits_are_fresh_clones_at_the_cutoffs():
@@ -266,13 +262,11 @@ def test_it_says_in_one_line_what_was_chosen_and_why(capsys):
 
 @pytest.mark.parametrize("data", [[], [[[1.0]]], ["a", "b"]])
 def test_what_is_no_series_is_refused(data):
-    with pytest.raises(DataError, match="data: expected"):
-        seqcast.forecast(data, AHEAD)
+    refused(DataError, "data: expected", seqcast.forecast, data, AHEAD)
 
 
 def test_a_future_that_is_missing_is_seen_before_the_training():
     frame = sales().assign(price=1.0)
     with pytest.raises(DataError, match="future: expected a frame of the steps ahead"):
         seqcast.forecast(frame, AHEAD, future_covariates=["price"], effort="balanced")
-    with pytest.raises(DataError, match="future: expected None"):
-        seqcast.forecast(frame, AHEAD, future=frame)
+    refused(DataError, "future: expected None", seqcast.forecast, frame, AHEAD, future=frame)

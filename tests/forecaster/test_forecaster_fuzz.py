@@ -61,7 +61,7 @@ def models():
 @st.composite
 def frames(draw, longest=500):
     """Series of days with gaps, of names known and new, with what is wrong or odd about them."""
-    parts = []
+    tables = []
     for name in draw(st.lists(st.sampled_from("abxyz"), min_size=1, max_size=3, unique=True)):
         length = draw(st.integers(1, 40) | st.integers(1, longest))
         start = pd.Timestamp("2024-01-01") + pd.Timedelta(days=draw(st.integers(0, 80)))
@@ -71,8 +71,8 @@ def frames(draw, longest=500):
         kept[draw(st.lists(st.integers(0, length - 1), max_size=5))] = False
         kept[0] = True
         days = pd.date_range(start, periods=length)
-        parts.append(pd.DataFrame({"unique_id": name, "ds": days, "y": y})[kept])
-    df = pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame({"unique_id": name, "ds": days, "y": y})[kept])
+    df = pd.concat(tables, ignore_index=True)
     what, row = draw(st.sampled_from([*FAULTS]) | st.sampled_from([*ODDITIES])), draw(st.integers(0, len(df) - 1))
     return {**FAULTS, **ODDITIES}[what](df, row), what
 

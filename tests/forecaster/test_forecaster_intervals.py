@@ -10,6 +10,7 @@ import pytest
 from seqcast import Engine, Forecaster, NetworkSpec, TrainingSpec
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.intervals import level_quantiles
+from tests.refusals import refused
 
 from . import panels
 
@@ -63,23 +64,29 @@ def test_intervals_hold_each_other_and_the_median_at_any_horizon(fitted, head, h
     assert (np.diff(forecast[BOUNDS].to_numpy(), axis=1) >= 0).all()
 
 
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas])
+def test_utilsforecast_draws_our_frames(fitted, convert):
+    from utilsforecast.plotting import plot_series
+
+    df = convert(PANEL)
+    figure = plot_series(df, fitted("quantile").predict(df=df), level=[80, 95], models=["seqcast"])
+    assert sum(bool(axes.lines) for axes in figure.axes) == 3
+
+
 def test_a_distribution_has_any_level_and_quantiles_those_that_they_were_trained_for(fitted):
     forecast = fitted("student_t").predict(level=[10, 99.5])
     bounds = ["seqcast-lo-99.5", "seqcast-lo-10", "seqcast", "seqcast-hi-10", "seqcast-hi-99.5"]
     assert (np.diff(forecast[bounds].to_numpy(), axis=1) > 0).all()
     model = fitted("quantile")
     pd.testing.assert_frame_equal(model.predict(level=80), model.predict()[COLUMNS[:5]])
-    with pytest.raises(SpecError, match=r"level: expected levels that it has: 80, 95, received 90"):
-        model.predict(level=(80, 90))
+    refused(SpecError, r"level: expected levels that it has: 80, 95, received 90", model.predict, level=(80, 90))
 
 
 def test_a_point_has_no_intervals():
     model = forecaster("point").fit(PANEL)
     assert list(model.predict().columns) == ["unique_id", "ds", "seqcast"]
-    with pytest.raises(SpecError, match=r"none: it forecasts a point.*calibrate=True"):
-        model.predict(level=80)
-    with pytest.raises(SpecError, match="head"):
-        model.predict(samples=3)
+    refused(SpecError, r"none: it forecasts a point.*calibrate=True", model.predict, level=80)
+    refused(SpecError, "head", model.predict, samples=3)
 
 
 def test_the_point_is_the_median_or_the_mean(fitted):
@@ -95,8 +102,7 @@ def test_values_that_a_distribution_does_not_have(monkeypatch, head, value):
     monkeypatch.setattr(Engine, "fit", None)
     df = PANEL.assign(y=PANEL["y"].round().where(PANEL.index != 100, value))
     message = rf"y, row 100 \(series 's1'\): expected .* for head='{head}', received {value:g}"
-    with pytest.raises(DataError, match=message):
-        forecaster(spec=network(head, normalise="scale"), scale="none").fit(df)
+    refused(DataError, message, forecaster(spec=network(head, normalise="scale"), scale="none").fit, df)
 
 
 def test_a_seasonal_residual_knows_the_season():
@@ -113,8 +119,7 @@ def test_sample_paths(fitted, kind):
     assert len(paths) == 3 * 40 * 3
     assert paths["sample"].to_list()[:4] == [1, 1, 1, 2]
     assert paths["seqcast"].to_list() == model.predict(3, samples=40)["seqcast"].to_list()
-    with pytest.raises(SpecError, match="level: expected None with samples"):
-        model.predict(samples=3, level=80)
+    refused(SpecError, "level: expected None with samples", model.predict, samples=3, level=80)
 
 
 def test_sample_paths_spread_as_the_intervals_say(fitted):
@@ -211,8 +216,7 @@ def test_warm_start_begins_with_the_weights():
     model.set_params(random_state=1).fit(PANEL)
     assert max(np.abs(a - b).max() for a, b in zip(model.engine_.weights, before, strict=True)) > 1e-3
     model.set_params(preset=network(encoder_units=(7,)))
-    with pytest.raises(SpecError, match="warm_start: expected the same preset as before"):
-        model.fit(PANEL, warm_start=True)
+    refused(SpecError, "warm_start: expected the same preset as before", model.fit, PANEL, warm_start=True)
 
 
 def test_finetune_trains_what_is_not_frozen_and_leaves_the_scaling():
@@ -242,8 +246,7 @@ def test_finetune_refuses_what_it_cannot_do(fitted):
         (PANEL[PANEL["ds"] < "2024-03-01"], (), r"series 's0'\): expected rows up to its last known one"),
         (gap, (), "expected no missing values or steps"),
     ):
-        with pytest.raises((DataError, SpecError), match=message):
-            model.finetune(df, freeze=freeze)
+        refused((DataError, SpecError), message, model.finetune, df, freeze=freeze)
     assert all(map(np.array_equal, weights, model.engine_.weights))
 
 
@@ -283,8 +286,7 @@ def test_attention_as_a_frame(fitted):
     assert len(weights) == 3 * 3 * 14
     np.testing.assert_allclose(weights.groupby(["unique_id", "ds"])["weight"].sum(), 1, rtol=1e-5)
     assert weights["past_ds"].max() == PANEL["ds"].max()
-    with pytest.raises(SpecError, match="attention: expected a network with attention"):
-        fitted("quantile").attention()
+    refused(SpecError, "attention: expected a network with attention", fitted("quantile").attention)
 
 
 @pytest.mark.tools
@@ -305,8 +307,7 @@ def test_report(fitted, tmp_path):
         assert said in text
     model.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
-    with pytest.raises(NotFittedError, match="Files hold no rows"):
-        loaded.report(tmp_path / "other.html")
+    refused(NotFittedError, "Files hold no rows", loaded.report, tmp_path / "other.html")
     assert not (tmp_path / "other.html").exists()
     assert "Accuracy in the backtest" not in written(loaded, PANEL, n_windows=0)
     # Irregular stamps have no forecast without a future.

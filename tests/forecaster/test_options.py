@@ -39,33 +39,33 @@ def plan_of(df, horizon=24, **options):
 # ------------------------------------------------------------------ what is not given
 
 
-@pytest.mark.parametrize(
-    ("options", "df", "scale"),
-    [
-        ({}, hourly(), "log"),
-        ({}, hourly(growing=False), "standard"),
-        ({}, hourly(below=25.0), "standard"),  # below zero
-        ({"point": "mean"}, hourly(), "standard"),
-        ({"preset": NetworkSpec(head="log_normal")}, hourly(), "mean"),
-        ({"preset": COUNTS}, hourly().round({"y": 0}), "none"),
-        ({"scale": "robust"}, hourly(), "robust"),
-    ],
-)
+SCALES = [
+    ({}, hourly(), "log"),
+    ({}, hourly(growing=False), "standard"),
+    ({}, hourly(below=25.0), "standard"),  # below zero
+    ({"point": "mean"}, hourly(), "standard"),
+    ({"preset": NetworkSpec(head="log_normal")}, hourly(), "mean"),
+    ({"preset": COUNTS}, hourly().round({"y": 0}), "none"),
+    ({"scale": "robust"}, hourly(), "robust"),
+]
+
+
+@pytest.mark.parametrize(("options", "df", "scale"), SCALES)
 def test_scales_that_suit_the_data(options, df, scale):
     assert plan_of(df, **options).rows.series.scale == scale
 
 
-@pytest.mark.parametrize(
-    ("options", "freq", "context"),
-    [
-        ({"preset": "segment"}, "h", 336),  # two weeks of days
-        ({"preset": "segment"}, "D", 48),  # two horizons
-        ({"preset": "segment", "season_length": 12}, "h", 48),  # the season is no day
-        ({"preset": "classic"}, "h", 48),
-        ({"preset": TINY}, "h", 48),
-        ({"context_length": 50}, "h", 50),
-    ],
-)
+CONTEXTS = [
+    ({"preset": "segment"}, "h", 336),  # two weeks of days
+    ({"preset": "segment"}, "D", 48),  # two horizons
+    ({"preset": "segment", "season_length": 12}, "h", 48),  # the season is no day
+    ({"preset": "classic"}, "h", 48),
+    ({"preset": TINY}, "h", 48),
+    ({"context_length": 50}, "h", 50),
+]
+
+
+@pytest.mark.parametrize(("options", "freq", "context"), CONTEXTS)
 def test_two_weeks_of_hours_are_read_in_segments(options, freq, context):
     df = hourly().assign(ds=pd.date_range("2020-01-01", periods=1200, freq=freq))
     assert plan_of(df, **options).rows.series.context_length == context
@@ -73,33 +73,31 @@ def test_two_weeks_of_hours_are_read_in_segments(options, freq, context):
 
 WEEK = {"context_length": 28, "horizon": 7, "season_length": 7}
 SEGMENTS = NetworkSpec(segment=7, decoder_input="position", normalise="instance")
+TRAININGS = [
+    # Small data take more steps of named networks; epochs of segments that are long are fewer.
+    (Sizes(5000), "auto", None, {"batch_size": 100, "steps_per_epoch": 60, "early_stopping": 5}),
+    (Sizes(10**7), "auto", None, {"steps_per_epoch": 200}),
+    (Sizes(200, **WEEK), "auto", None, {"steps_per_epoch": 60}),
+    (Sizes(200, **WEEK), "classic", None, {"steps_per_epoch": 60}),
+    (Sizes(99_999, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3}),
+    (Sizes(100_000, **WEEK), "auto", None, {"steps_per_epoch": 300, "epochs": 12, "early_stopping": 3}),
+    (Sizes(20_000, **WEEK), "auto", None, {"epochs": 20, "early_stopping": 5}),
+    (Sizes(60_000, **WEEK), "classic", None, {"epochs": TrainingSpec().epochs, "early_stopping": 5}),
+    # A spec keeps its own early stopping.
+    (Sizes(100), NetworkSpec(), None, {"steps_per_epoch": 25}),
+    (Sizes(2500), NetworkSpec(), None, {"steps_per_epoch": 40}),
+    (Sizes(60_000, **WEEK), SEGMENTS, None, {name: getattr(TrainingSpec(), name) for name in ("epochs",)}),
+    # Lengths that are given hold.
+    (Sizes(60_000, **WEEK), "auto", {"loss": "mae"}, {"epochs": 8, "early_stopping": 3}),
+    (Sizes(60_000, **WEEK), "auto", {"epochs": 50}, {"epochs": 50, "early_stopping": 5}),
+    (Sizes(60_000, **WEEK), "auto", {"early_stopping": None}, {"epochs": 20, "early_stopping": None}),
+    (Sizes(60_000, **WEEK), "auto", {"batch_size": 16}, {"epochs": 20, "early_stopping": 5}),
+    (Sizes(60_000, **WEEK), "auto", {"learning_rate": 1e-4}, {"epochs": 20, "early_stopping": 5}),
+    (Sizes(60_000, **WEEK), "auto", TrainingSpec(epochs=30), {"epochs": 30, "early_stopping": 20}),
+]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "preset", "training", "expected"),
-    [
-        # Small data take more steps of named networks; epochs of segments that are long are fewer.
-        (Sizes(5000), "auto", None, {"batch_size": 100, "steps_per_epoch": 60, "early_stopping": 5}),
-        (Sizes(10**7), "auto", None, {"steps_per_epoch": 200}),
-        (Sizes(200, **WEEK), "auto", None, {"steps_per_epoch": 60}),
-        (Sizes(200, **WEEK), "classic", None, {"steps_per_epoch": 60}),
-        (Sizes(99_999, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3}),
-        (Sizes(100_000, **WEEK), "auto", None, {"steps_per_epoch": 300, "epochs": 12, "early_stopping": 3}),
-        (Sizes(20_000, **WEEK), "auto", None, {"epochs": 20, "early_stopping": 5}),
-        (Sizes(60_000, **WEEK), "classic", None, {"epochs": TrainingSpec().epochs, "early_stopping": 5}),
-        # A spec keeps its own early stopping.
-        (Sizes(100), NetworkSpec(), None, {"steps_per_epoch": 25}),
-        (Sizes(2500), NetworkSpec(), None, {"steps_per_epoch": 40}),
-        (Sizes(60_000, **WEEK), SEGMENTS, None, {name: getattr(TrainingSpec(), name) for name in ("epochs",)}),
-        # Lengths that are given hold.
-        (Sizes(60_000, **WEEK), "auto", {"loss": "mae"}, {"epochs": 8, "early_stopping": 3}),
-        (Sizes(60_000, **WEEK), "auto", {"epochs": 50}, {"epochs": 50, "early_stopping": 5}),
-        (Sizes(60_000, **WEEK), "auto", {"early_stopping": None}, {"epochs": 20, "early_stopping": None}),
-        (Sizes(60_000, **WEEK), "auto", {"batch_size": 16}, {"epochs": 20, "early_stopping": 5}),
-        (Sizes(60_000, **WEEK), "auto", {"learning_rate": 1e-4}, {"epochs": 20, "early_stopping": 5}),
-        (Sizes(60_000, **WEEK), "auto", TrainingSpec(epochs=30), {"epochs": 30, "early_stopping": 20}),
-    ],
-)
+@pytest.mark.parametrize(("sizes", "preset", "training", "expected"), TRAININGS)
 def test_a_training_suits_the_sizes_of_the_data(sizes, preset, training, expected):
     chosen = specs(preset, training, LEVEL, sizes)[1]
     assert {name: getattr(chosen, name) for name in expected} == expected

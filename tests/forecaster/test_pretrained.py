@@ -15,6 +15,7 @@ from seqcast.engine import Outcome
 from seqcast.errors import FileFormatError, SpecError
 from seqcast.pretrained import CovariateSizes, FinetuneOptions, load_pretrained
 from seqcast.training import History
+from tests.refusals import refused
 
 H = 6
 
@@ -26,11 +27,11 @@ def how(**changes):
 
 def series(rows=60, ids="ab"):
     stamps, wave = pd.date_range("2015-01-01", periods=rows, freq="MS"), np.sin(2 * np.pi * np.arange(rows) / 12)
-    parts = []
+    tables = []
     for place, name in enumerate(ids):
         noise = np.random.default_rng([0, place]).normal(0, 0.3, rows)
-        parts.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": (place + 1) * (10 + 3 * wave) + noise}))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": (place + 1) * (10 + 3 * wave) + noise}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def pretrained(horizon=H, **options):
@@ -86,8 +87,7 @@ def test_several_targets_are_forecast_one_by_one():
     opened, closed = (forecast.loc[forecast["target"] == name, "seqcast"].to_numpy() for name in ("open", "close"))
     np.testing.assert_allclose(closed, 2 * opened, rtol=1e-2)
     assert model.encode().shape[0] == 2
-    with pytest.raises(SpecError, match="model_inputs: expected one target"):
-        model.model_inputs()
+    refused(SpecError, "model_inputs: expected one target", model.model_inputs)
 
 
 def test_paths_have_the_quantiles_and_are_the_same_again(fitted):
@@ -157,14 +157,14 @@ def test_a_fine_tuned_network_has_weights_of_its_own(tmp_path):
 
 def priced(rows=150, count=24):
     """Return series that a price moves, and the rows after them."""
-    rng, steps, parts = np.random.default_rng(5), np.arange(rows), []
+    rng, steps, tables = np.random.default_rng(5), np.arange(rows), []
     for place in range(count):
         price = rng.choice([0.0, 1.0], rows)
         wave = 10 + 3 * np.sin(2 * np.pi * (steps + place) / 12) - 4 * price
         kind = "small" if place < count / 2 else "large"
         y = (place + 1) * (wave + rng.normal(0, 0.3, rows))
-        parts.append(pd.DataFrame({"unique_id": place, "ds": steps, "y": y, "price": price, "kind": kind}))
-    frame = pd.concat(parts, ignore_index=True)
+        tables.append(pd.DataFrame({"unique_id": place, "ds": steps, "y": y, "price": price, "kind": kind}))
+    frame = pd.concat(tables, ignore_index=True)
     return frame[frame["ds"] < rows - H], frame[frame["ds"] >= rows - H]
 
 
@@ -255,16 +255,16 @@ def reader_of(*lengths):
     return WindowReader(store, None, unscaled, context_length=512)
 
 
-@pytest.mark.parametrize(
-    ("lengths", "options", "context"),
-    [
-        # As long as leaves many windows.
-        ((5_000, 300), {"season_length": 12}, 512),
-        ((300,), {"season_length": 12}, 128),
-        # Hardly more than a forecast may read.
-        *(((5_000,), {"most_rows": most}, context) for most, context in ((512, 512), (96, 128), (64, 64), (7, 16))),
-    ],
-)
+WINDOWS = [
+    # As long as leaves many windows.
+    ((5_000, 300), {"season_length": 12}, 512),
+    ((300,), {"season_length": 12}, 128),
+    # Hardly more than a forecast may read.
+    *(((5_000,), {"most_rows": most}, context) for most, context in ((512, 512), (96, 128), (64, 64), (7, 16))),
+]
+
+
+@pytest.mark.parametrize(("lengths", "options", "context"), WINDOWS)
 def test_how_long_the_windows_of_a_fine_tuning_are(lengths, options, context):
     starts = np.array(lengths) - np.array([100, 10])[: len(lengths)]
     job = load_pretrained().finetuning(reader_of(*lengths), starts, how(**options))
@@ -289,5 +289,4 @@ def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_
     (zero_shot,) = fitted.candidates
     model = with_price.with_fitted(replace(fitted, candidates=(replace(zero_shot, model=other),)))
     model.save(tmp_path / "m.seqcast")
-    with pytest.raises(FileFormatError, match="a network that reads"):
-        Forecaster.load(tmp_path / "m.seqcast")
+    refused(FileFormatError, "a network that reads", Forecaster.load, tmp_path / "m.seqcast")

@@ -197,17 +197,17 @@ def faulty(tmp_path, wrong):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "options"),
-    [
-        ("y", lambda before: np.inf, {}),
-        ("y", lambda before: -3.0, {"scale": "log1p"}),
-        ("y", lambda before: -3.0, {"support": "non-negative"}),
-        ("ds", lambda before: before - pd.Timedelta("1h"), {}),
-        ("ds", lambda before: before + pd.Timedelta("10min"), {}),
-        ("shop", lambda before: "east", {}),
-    ],
-)
+WRONG_VALUES = [
+    ("y", lambda before: np.inf, {}),
+    ("y", lambda before: -3.0, {"scale": "log1p"}),
+    ("y", lambda before: -3.0, {"support": "non-negative"}),
+    ("ds", lambda before: before - pd.Timedelta("1h"), {}),
+    ("ds", lambda before: before + pd.Timedelta("10min"), {}),
+    ("shop", lambda before: "east", {}),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "options"), WRONG_VALUES)
 def test_errors_name_file_and_row(tmp_path, frame, column, value, options):
     model, wrong = Forecaster(4, static_covariates=["shop"], **options, **OPTIONS), frame.copy()
     wrong.loc[600, column] = value(wrong.loc[600, column])
@@ -239,14 +239,14 @@ def test_what_is_no_frame_is_refused_as_ever(both, frame, tmp_path):
             both[0].predict(df=frame, future=3, output=output)
 
 
-@pytest.mark.parametrize(
-    ("fit", "message"),
-    [
-        ({"validation": pd.DataFrame()}, "validation: expected None"),
-        ({"mask": pd.DataFrame()}, "mask: expected None"),
-        *(({"memory_limit": limit}, "memory_limit: expected") for limit in ("1 parsec", "1 MiB", -1, True)),
-    ],
-)
+WRONG_OPTIONS = [
+    ({"validation": pd.DataFrame()}, "validation: expected None"),
+    ({"mask": pd.DataFrame()}, "mask: expected None"),
+    *(({"memory_limit": limit}, "memory_limit: expected") for limit in ("1 parsec", "1 MiB", -1, True)),
+]
+
+
+@pytest.mark.parametrize(("fit", "message"), WRONG_OPTIONS)
 def test_options_that_a_source_does_not_go_with_are_refused(folder, fit, message):
     with pytest.raises(SpecError, match=message):
         Forecaster(4, **OPTIONS).fit(folder, **fit)

@@ -157,12 +157,12 @@ def asked(request):
     return panels.tiny(5, preset=NETWORK, context_length=14, level=80).fit(frame), names
 
 
-def check(forecaster, parts, **how):
-    owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    table, of = forecaster.fitted_.for_owners(pd.concat(parts, ignore_index=True), owners, **how)
+def check(forecaster, tables, **how):
+    owners = np.repeat(np.arange(len(tables)), [len(own) for own in tables])
+    table, of = forecaster.fitted_.for_owners(pd.concat(tables, ignore_index=True), owners, **how)
     assert (np.diff(of) >= 0).all()
-    for owner, part in enumerate(parts):
-        alone = forecaster.predict(df=part, **how)
+    for owner, own in enumerate(tables):
+        alone = forecaster.predict(df=own, **how)
         mine = table[of == owner].reset_index(drop=True)
         assert mine.iloc[:, :2].to_numpy().tolist() == alone.iloc[:, :2].to_numpy().tolist()
         np.testing.assert_allclose(mine.iloc[:, 2:], alone.iloc[:, 2:], rtol=1e-6, atol=1e-6)
@@ -173,14 +173,14 @@ def test_known_and_new_series_of_the_same_names(asked, how):
     forecaster, names = asked
     new = "q" if isinstance(names[0], str) else 77
     later = DAYS[-1] + pd.to_timedelta([1, 2, 3], unit="D")
-    parts = [
+    tables = [
         rows(names[0], later),
         rows(names[0], later[:1], 30.0),
         pd.concat([rows(new, DAYS[:20]), rows(names[1], later)]),
         rows(new, DAYS[5:9], -4.0),
     ]
-    check(forecaster, parts, **how)
-    check(forecaster, parts[3:], **how)  # none that is known
+    check(forecaster, tables, **how)
+    check(forecaster, tables[3:], **how)  # none that is known
 
 
 def test_remembered_series(asked):

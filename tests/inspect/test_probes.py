@@ -65,17 +65,17 @@ def test_single_units_tell_by_their_correlation():
     assert unit_r2(np.ones((9, 1)), {"x": np.arange(9.0)}).loc["x", 1] == 0.0
 
 
-@pytest.mark.parametrize(
-    ("values", "told", "options", "match"),
-    [
-        (np.zeros((20, 2)), {"x": np.zeros(19)}, {}, r"properties\['x'\]: expected a number for each of the 20"),
-        (np.zeros((20, 2)), {"x": np.full(20, np.nan)}, {}, r"properties\['x'\]"),
-        (np.full((20, 2), np.inf), {"x": np.zeros(20)}, {}, "values"),
-        (np.zeros((9, 2)), {"x": np.zeros(9)}, {}, "at least 10 windows"),
-        (np.zeros((20, 2)), {"x": np.zeros(20)}, {"probes": ["deep"]}, "probes"),
-        (np.zeros((20, 2)), {"x": np.zeros(20)}, {"folds": 1}, "folds"),
-    ],
-)
+WRONG = [
+    (np.zeros((20, 2)), {"x": np.zeros(19)}, {}, r"properties\['x'\]: expected a number for each of the 20"),
+    (np.zeros((20, 2)), {"x": np.full(20, np.nan)}, {}, r"properties\['x'\]"),
+    (np.full((20, 2), np.inf), {"x": np.zeros(20)}, {}, "values"),
+    (np.zeros((9, 2)), {"x": np.zeros(9)}, {}, "at least 10 windows"),
+    (np.zeros((20, 2)), {"x": np.zeros(20)}, {"probes": ["deep"]}, "probes"),
+    (np.zeros((20, 2)), {"x": np.zeros(20)}, {"folds": 1}, "folds"),
+]
+
+
+@pytest.mark.parametrize(("values", "told", "options", "match"), WRONG)
 def test_what_does_not_fit_is_refused(values, told, options, match):
     with pytest.raises((DataError, SpecError), match=match):
         probe(values, told, **options)

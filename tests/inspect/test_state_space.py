@@ -10,6 +10,7 @@ from seqcast.engine.labelled_inputs import ArrayLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import gate_statistics, nearest, principal_components, states, trajectories
 from seqcast.inspect.state_space import Trajectories
+from tests.refusals import refused
 
 PAST, FUTURE = random_sines(128, past=12, future=6, seed=1)
 
@@ -43,8 +44,7 @@ def test_a_frame_has_a_row_a_window_and_token(model_inputs):
     assert frame["step"].tolist() == [*range(1, 10)] * 20
     assert trajectories(model_inputs).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
     for submodule, layer, match in (("middle", 1, "submodule"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")):
-        with pytest.raises(SpecError, match=match):
-            trajectories(model_inputs).states(submodule, layer)
+        refused(SpecError, match, trajectories(model_inputs).states, submodule, layer)
 
 
 def test_tokens_of_segments_stand_at_their_last_step():
@@ -52,8 +52,7 @@ def test_tokens_of_segments_stand_at_their_last_step():
     traced = trajectories(model.model_inputs(PAST[:4]))
     assert traced.tokens("encoder").tolist() == [-9, -6, -3, 0]
     assert traced.tokens("decoder").tolist() == [3, 6]
-    with pytest.raises(SpecError, match="at most the trained one, 6"):
-        trajectories(model.model_inputs(PAST[:4], horizon=7))
+    refused(SpecError, "at most the trained one, 6", trajectories, model.model_inputs(PAST[:4], horizon=7))
 
 
 def test_tokens_that_were_padded_are_left_out():
@@ -106,8 +105,7 @@ def test_components_are_those_of_the_singular_value_decomposition():
     np.testing.assert_allclose(np.abs(found.directions), np.abs(rows[:3]), atol=1e-8)
     np.testing.assert_allclose(found.project(values), found.points, atol=1e-10)
     assert (found.directions[np.arange(3), np.abs(found.directions).argmax(axis=1)] > 0).all()
-    with pytest.raises(DataError, match="at least 7 windows and 7 units"):
-        principal_components(values, 7)
+    refused(DataError, "at least 7 windows and 7 units", principal_components, values, 7)
 
 
 def test_the_nearest_window_is_the_one_that_was_given_twice():
@@ -130,5 +128,4 @@ def test_distances_are_those_of_standardised_states(model_inputs):
     distances[4] = np.inf
     assert frame["near_window"].item() == distances.argmin()
     assert frame["distance"].item() == pytest.approx(distances.min(), rel=1e-4)
-    with pytest.raises(DataError, match="more than 20 windows"):
-        nearest(model_inputs, k=20)
+    refused(DataError, "more than 20 windows", nearest, model_inputs, k=20)

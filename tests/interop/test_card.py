@@ -33,7 +33,7 @@ def regressor():
     return Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE)
 
 
-def parts(card):
+def contents(card):
     """The metadata, and the text of each section by its heading."""
     _, metadata, body = card.split("---\n", 2)
     first, *sections = re.split(r"^## ", body, flags=re.MULTILINE)
@@ -51,7 +51,7 @@ def test_a_forecaster_that_chose(quick):
     frame = load("elnino")
     backtest = quick.backtest(frame, n_windows=2)
     card = model_card(quick, data=frame, backtest=backtest, title="Sea", license="mit", metrics=["mae", "rmse"])
-    metadata, sections = parts(card)
+    metadata, sections = contents(card)
     assert metadata["library_name"] == "seqcast"
     assert metadata["license"] == "mit"
     assert metadata["tags"] == ["seqcast", "forecaster"]
@@ -70,7 +70,7 @@ def test_a_forecaster_that_chose(quick):
 
 
 def test_a_forecaster_that_was_trained(tiny):
-    _, sections = parts(model_card(tiny))
+    _, sections = contents(model_card(tiny))
     assert "Choice" not in sections
     assert "It was not judged by a backtest." in sections["Scores"]
     model = dict(rows(sections["Model"])[1:])
@@ -84,22 +84,22 @@ def test_limits_follow_from_the_fit():
     frame = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "price": 1.0, "y": range(60)}) for name in "ab"])
     frame = frame[(frame["unique_id"] == "a") | (frame["ds"] >= days[50])]
     model = Forecaster(6, **OPTIONS, future_covariates=["price"]).fit(frame)
-    _, sections = parts(model_card(model, limits=["Not for holidays."]))
+    _, sections = contents(model_card(model, limits=["Not for holidays."]))
     for limit in ("Not for holidays.", "never negative", "(price) have to be known", "1 series were shorter"):
         assert limit in sections["Limits"]
     calibrated = Forecaster(12, **{**OPTIONS, "level": (80,), "preset": "classic"}, calibrate=True).fit(load("elnino"))
-    assert "Intervals are calibrated on" in parts(model_card(calibrated))[1]["Limits"]
+    assert "Intervals are calibrated on" in contents(model_card(calibrated))[1]["Limits"]
 
 
 def test_a_regressor(regressor):
-    metadata, sections = parts(model_card(regressor, test=(PAST, FUTURE), file="sines.seqcast"))
+    metadata, sections = contents(model_card(regressor, test=(PAST, FUTURE), file="sines.seqcast"))
     assert metadata["tags"] == ["seqcast", "regressor"]
     assert dict(rows(sections["Data"])[1:])["future of a window"] == "3 steps"
     error = abs(regressor.predict(PAST) - FUTURE).mean()
     assert rows(sections["Scores"])[1][:2] == ["seqcast", f"{error:,.4g}"]
     assert rows(sections["Scores"])[2][0] == "last value"
     assert 'Seq2SeqRegressor.load("sines.seqcast")' in sections["How to use it"]
-    assert "not judged" in parts(model_card(regressor))[1]["Scores"]
+    assert "not judged" in contents(model_card(regressor))[1]["Scores"]
 
 
 def test_the_lines_that_load_it_run(tiny, tmp_path, monkeypatch):
@@ -133,6 +133,6 @@ def test_names_are_letters_and_no_markdown():
     assert not set(cell) & set("<>[]`\\\r\u2028")
     assert html.unescape(cell)[1:-1] == name.replace("\r", " ").replace("\u2028", " ")
     assert not re.search(r"<[a-z]", card)
-    metadata, sections = parts(card)
+    metadata, sections = contents(card)
     assert (metadata["license"], "x" in metadata) == ("mit\nx: y", False)
     assert {len(row) for row in rows(sections["Data"])} == {2}

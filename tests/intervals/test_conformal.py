@@ -8,6 +8,7 @@ import pytest
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.conformal import Calibration, calibrate_intervals, calibrate_points, windows_needed
 from seqcast.intervals.quantiles import check_levels
+from tests.refusals import refusals
 
 LEVEL = (50, 80, 95)
 
@@ -197,9 +198,4 @@ WRONG = {
     "nan widths": (lambda: Calibration((80,), [[np.nan]], [9]), DataError, "widths: expected finite numbers"),
     "no step": (lambda: Calibration((80,), np.zeros((0, 1)), []), DataError, "widths: .*received no step"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

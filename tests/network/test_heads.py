@@ -178,9 +178,9 @@ def test_losses_of_parts_add_up_to_that_of_the_whole(name, decay):
     y[np.random.default_rng(2).random(y.shape) < 0.4] = np.nan
     y[1] = np.nan
     loss, weight = head.loss(horizon_decay=decay), np.linspace(0.0, 2.0, len(y))
-    parts = [slice(0, 2), slice(2, 5), slice(5, 6)]
-    losses = [float(loss(tensor(y[rows]), tensor(parameters[rows]), tensor(weight[rows]))) for rows in parts]
-    shares = [float(loss.share(tensor(y[rows]), tensor(weight[rows]))) for rows in parts]
+    micro_batches = [slice(0, 2), slice(2, 5), slice(5, 6)]
+    losses = [float(loss(tensor(y[rows]), tensor(parameters[rows]), tensor(weight[rows]))) for rows in micro_batches]
+    shares = [float(loss.share(tensor(y[rows]), tensor(weight[rows]))) for rows in micro_batches]
     whole = float(loss(tensor(y), tensor(parameters), tensor(weight)))
     assert np.dot(losses, shares) / sum(shares) == pytest.approx(whole, rel=1e-5)
     assert float(loss(tensor(np.full_like(y, np.nan)), tensor(parameters))) == 0.0
@@ -201,9 +201,10 @@ def test_gradients_are_finite(name, big):
     assert np.abs(found[2:]).max() > 0
 
 
-@pytest.mark.parametrize(
-    "loss", [PinballLoss((0.2, 0.5), horizon_decay=0.5), NegativeLogLikelihood("student_t"), ObservedLoss("mae")]
-)
+LOSSES = [PinballLoss((0.2, 0.5), horizon_decay=0.5), NegativeLogLikelihood("student_t"), ObservedLoss("mae")]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_losses_are_written_as_json_and_read(loss):
     written = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
     read = keras.saving.deserialize_keras_object(written)

@@ -96,16 +96,16 @@ def test_any_number_of_cores_gives_the_same_weights(on, name):
         assert_close(together, alone)
 
 
-@pytest.mark.parametrize(
-    ("name", "micro_batches", "sizes", "other_cores"),
-    [
-        ("dropout", 1, [], (2,)),
-        ("dropout", 3, [6, 6, 6], (2, 3)),
-        ("dropout", 99, [1] * 16, (3,)),
-        ("quantile, scheduled", 2, [8, 8], (2, 3)),
-        ("quantile, scheduled", 5, [4] * 4, (3,)),
-    ],
-)
+CORES = [
+    ("dropout", 1, [], (2,)),
+    ("dropout", 3, [6, 6, 6], (2, 3)),
+    ("dropout", 99, [1] * 16, (3,)),
+    ("quantile, scheduled", 2, [8, 8], (2, 3)),
+    ("quantile, scheduled", 5, [4] * 4, (3,)),
+]
+
+
+@pytest.mark.parametrize(("name", "micro_batches", "sizes", "other_cores"), CORES)
 def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, micro_batches, sizes, other_cores):
     training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"], micro_batches=micro_batches)
     alone, alone_history, seen = on(1, NETWORKS[name], training, observed=True)
@@ -119,17 +119,15 @@ def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, micr
 
 UNCOMPILED = "on 'jax', or in steps that are not compiled one by one"
 UNDIVIDED = "with a scaled loss, or an overridden step"
+UNEQUAL = [
+    ({"run_eagerly": True}, UNCOMPILED),
+    ({"optimizer": keras.optimizers.Adam(loss_scale_factor=2.0)}, UNDIVIDED),
+    ({"optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())}, UNDIVIDED),
+    ({"loss": "mse"}, UNDIVIDED),
+]
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"run_eagerly": True}, UNCOMPILED),
-        ({"optimizer": keras.optimizers.Adam(loss_scale_factor=2.0)}, UNDIVIDED),
-        ({"optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())}, UNDIVIDED),
-        ({"loss": "mse"}, UNDIVIDED),
-    ],
-)
+@pytest.mark.parametrize(("options", "words"), UNEQUAL)
 def test_parts_that_do_not_add_up_to_the_whole_are_refused(options, words):
     model = Seq2Seq(PLAIN, ZEROS, seed=0)
     model.compile(**{"optimizer": "adam", "loss": model.decoder.head.loss(), **options})
@@ -185,13 +183,13 @@ def set_policy():
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize(
-    ("policy", "options"),
-    [
-        ("mixed_bfloat16", {"attention": "dot", "dropout": 0.1}),
-        ("mixed_float16", {"decoder_input": "autoregressive", "cell": "lstm"}),
-    ],
-)
+POLICIES = [
+    ("mixed_bfloat16", {"attention": "dot", "dropout": 0.1}),
+    ("mixed_float16", {"decoder_input": "autoregressive", "cell": "lstm"}),
+]
+
+
+@pytest.mark.parametrize(("policy", "options"), POLICIES)
 def test_mixed_precision(set_policy, policy, options):
     set_policy(policy)
     waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 64)[:, None])[:, :, None]

@@ -43,17 +43,17 @@ def errors_of(engine):
     return np.abs(keras.ops.convert_to_numpy(engine.model.decoder.head.point(parameters)) - data()[1])
 
 
-@pytest.mark.parametrize(
-    ("head", "micro_batches"),
-    [
-        ("point", 1),
-        pytest.param("point", 3, marks=on_jax),
-        ("quantile", 1),
-        pytest.param("student_t", 3, marks=on_jax),
-        ("negative_binomial", 1),
-        pytest.param("log_normal", 3, marks=on_jax),
-    ],
-)
+HEADS = [
+    ("point", 1),
+    pytest.param("point", 3, marks=on_jax),
+    ("quantile", 1),
+    pytest.param("student_t", 3, marks=on_jax),
+    ("negative_binomial", 1),
+    pytest.param("log_normal", 3, marks=on_jax),
+]
+
+
+@pytest.mark.parametrize(("head", "micro_batches"), HEADS)
 def test_metrics_leave_missing_targets_out(head, micro_batches):
     engine = engine_of(head, micro_batches, ("mae", keras.metrics.RootMeanSquaredError(name="rmse")))
     history = engine.fit(windows(), window=WINDOW, validation=windows(rows=slice(0, 9)), verbose=0)

@@ -72,18 +72,19 @@ def test_attention_is_that_of_the_papers_over_valid_steps(reference, width, mask
     np.testing.assert_allclose(numpy(outputs), np.tanh(np.concatenate([context, query], -1) @ kernel + bias), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("encoder", "decoder", "static"), [([(3,), (4,)], [(5,)], 0), ([(3,)], [(3,)], 2), ([(3, 3)], [(2, 2), (4, 4)], 1)]
-)
+WIDTHS = [([(3,), (4,)], [(5,)], 0), ([(3,)], [(3,)], 2), ([(3, 3)], [(2, 2), (4, 4)], 1)]
+
+
+@pytest.mark.parametrize(("encoder", "decoder", "static"), WIDTHS)
 def test_bridge_is_a_dense_layer_a_decoder_state(encoder, decoder, static):
     assert not Bridge(encoder, encoder).weights  # equal sizes are handed on
     bridge = Bridge(encoder, decoder, static=static, seed=1)
-    parts = [RNG.normal(size=(2, width)) for layer in encoder for width in layer]
+    vectors = [RNG.normal(size=(2, width)) for layer in encoder for width in layer]
     vector = RNG.normal(size=(2, static)) if static else None
-    flat = iter(parts)
+    flat = iter(vectors)
     states = [tuple(tensor(next(flat)) for _ in layer) for layer in encoder]
     after = bridge(states, None if vector is None else tensor(vector))
-    joined = np.concatenate(parts if vector is None else [*parts, vector], -1)
+    joined = np.concatenate(vectors if vector is None else [*vectors, vector], -1)
     dense = iter(bridge.dense)
     for widths, layer in zip(decoder, after, strict=True):
         for k, (width, state) in enumerate(zip(widths, layer, strict=True)):

@@ -60,13 +60,13 @@ def test_gates_are_those_of_the_formula(cell):
         same(ours, expected, 2e-6)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("seed", "other sizes", "dot", "teacher", "autoregressive", "position", "segments, parallel"),
-        *("segments, quantile", "rich", "rich, segments, parallel", "rich, segments, student_t"),
-    ],
-)
+TRACED = [
+    *("seed", "other sizes", "dot", "teacher", "autoregressive", "position", "segments, parallel"),
+    *("segments, quantile", "rich", "rich, segments, parallel", "rich, segments, student_t"),
+]
+
+
+@pytest.mark.parametrize("name", TRACED)
 def test_the_encoder_ends_and_the_decoder_writes_as_they_are_traced(name):
     model = build(name, residual="none")
     inputs = keras.tree.map_structure(ops.convert_to_tensor, batch(model)[0])

@@ -7,6 +7,7 @@ import pytest
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.plots import calibration_curve, error_by_step, learning_curve, repeated_runs, score_by_step
+from tests.refusals import refusals
 
 HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
 
@@ -21,9 +22,10 @@ def test_learning_curve(lines):
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("epoch", "mean squared error", "linear")
 
 
-@pytest.mark.parametrize(
-    ("loss", "scale"), [([1, 0.05], "log"), ([1, 0.2], "linear"), ([1, -20], "linear"), ([np.nan, 1], "linear")]
-)
+SCALES = [([1, 0.05], "log"), ([1, 0.2], "linear"), ([1, -20], "linear"), ([np.nan, 1], "linear")]
+
+
+@pytest.mark.parametrize(("loss", "scale"), SCALES)
 def test_learning_curve_scale(loss, scale):
     figure = learning_curve({"loss": loss})
     figure.canvas.draw()
@@ -108,9 +110,4 @@ WRONG = {
     "no runs": (lambda: repeated_runs({}, xlabel="", ylabel=""), DataError, "panels: expected at least one"),
     "runs": (lambda: repeated_runs(UNEVEN, xlabel="", ylabel=""), DataError, "y of 'a': expected 2 numbers a run"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

@@ -59,20 +59,20 @@ def test_paths_go_on_where_the_past_ends(lines):
     assert figure.axes[0].get_ylabel() == "second component (25 % of variance)"
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda: heat_map({}, x=[1], y=[1], xlabel="", ylabel="", value=""),
-        lambda: heat_map({"a": np.eye(2)}, x=[1], y=[1, 2], xlabel="", ylabel="", value=""),
-        lambda: sensitivity_map(ONE.frame(), features=["z"]),
-        lambda: state_map(POINTS[:, :1], {"x": np.zeros(12)}),
-        lambda: state_map(POINTS, {}),
-        lambda: state_map(POINTS, {"x": np.zeros(3)}),
-        lambda: state_map(POINTS, {"x": np.array([str(k) for k in range(12)])}),
-        lambda: state_paths(np.zeros((7, 3, 2))),
-        lambda: state_paths(np.zeros((2, 3, 2)), np.zeros((3, 3, 2))),
-    ],
-)
+UNDRAWABLE = [
+    lambda: heat_map({}, x=[1], y=[1], xlabel="", ylabel="", value=""),
+    lambda: heat_map({"a": np.eye(2)}, x=[1], y=[1, 2], xlabel="", ylabel="", value=""),
+    lambda: sensitivity_map(ONE.frame(), features=["z"]),
+    lambda: state_map(POINTS[:, :1], {"x": np.zeros(12)}),
+    lambda: state_map(POINTS, {}),
+    lambda: state_map(POINTS, {"x": np.zeros(3)}),
+    lambda: state_map(POINTS, {"x": np.array([str(k) for k in range(12)])}),
+    lambda: state_paths(np.zeros((7, 3, 2))),
+    lambda: state_paths(np.zeros((2, 3, 2)), np.zeros((3, 3, 2))),
+]
+
+
+@pytest.mark.parametrize("draw", UNDRAWABLE)
 def test_what_cannot_be_drawn_is_refused(draw):
     with pytest.raises(DataError):
         draw()

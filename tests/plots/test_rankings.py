@@ -8,6 +8,7 @@ import pytest
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.plots import dot_chart, importance_chart, probe_scores, score_by_series, unit_chart
+from tests.refusals import refusals
 
 
 def test_score_by_series(make_backtest, lines, rows):
@@ -23,10 +24,10 @@ def test_score_by_series(make_backtest, lines, rows):
     figure.canvas.draw()
 
 
-@pytest.mark.parametrize(
-    ("forecast", "metric", "scale"),
-    [([1, 1e4], "mae", "log"), ([1, 5], "mae", "linear"), ([-1, 1e4], "bias", "linear"), ([0, 0], "mae", "linear")],
-)
+SCALES = [([1, 1e4], "mae", "log"), ([1, 5], "mae", "linear"), ([-1, 1e4], "bias", "linear"), ([0, 0], "mae", "linear")]
+
+
+@pytest.mark.parametrize(("forecast", "metric", "scale"), SCALES)
 def test_scale_of_scores(forecast, metric, scale):
     figure = score_by_series(pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": 0.0, "model": forecast}), metric)
     figure.canvas.draw()
@@ -88,9 +89,4 @@ WRONG = {
     "finite": (lambda: importance_chart(importance().assign(importance=np.nan)), DataError, "expected finite numbers"),
     "covariates": (lambda: importance_chart(importance(), max_covariates=0), SpecError, "max_covariates"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

@@ -6,6 +6,7 @@ import pytest
 
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import residual_diagnostics
+from tests.refusals import refused
 
 
 def plain_autocorrelation(table, lag):
@@ -53,7 +54,5 @@ def test_extremes_can_be_drawn(forecast):
 
 def test_wrong_inputs(make_backtest):
     _, backtest = make_backtest()
-    with pytest.raises(SpecError, match="Did you mean 'good'"):
-        residual_diagnostics(backtest, "goood")
-    with pytest.raises(DataError, match="df: expected a finite forecast"):
-        residual_diagnostics(backtest.assign(good=np.inf), "good")
+    refused(SpecError, "Did you mean 'good'", residual_diagnostics, backtest, "goood")
+    refused(DataError, "df: expected a finite forecast", residual_diagnostics, backtest.assign(good=np.inf), "good")

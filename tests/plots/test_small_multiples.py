@@ -12,10 +12,9 @@ from seqcast.data.synthetic import FAMILIES
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import anomaly_frame, family_chart, forecast_fans, forecast_frame
 from seqcast.specs.columns import Columns
+from tests.refusals import refusals
 
 KINDS = pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
-
-
 DAYS = pd.date_range("2024-01-01", periods=25)
 
 
@@ -56,11 +55,10 @@ def test_frames_of_a_backtest(lines):
     assert [line.get_xdata()[0] for line in ax.lines if line.get_label() == "cutoff"] == [11, 13]
 
 
-@pytest.mark.parametrize(
-    "stamps",
-    [pd.date_range("2024-03-30", periods=25, freq="h", tz="Europe/Paris"), DAYS.date, np.arange(25)],
-    ids=["zoned", "dates", "integers"],
-)
+STAMPS = [pd.date_range("2024-03-30", periods=25, freq="h", tz="Europe/Paris"), DAYS.date, np.arange(25)]
+
+
+@pytest.mark.parametrize("stamps", STAMPS, ids=["zoned", "dates", "integers"])
 def test_frames_of_other_stamps_and_of_a_series_without_past(stamps, lines):
     figure = forecast_frame(history(stamps=stamps), forecasts(("a", "new"), stamps))
     figure.canvas.draw()
@@ -199,9 +197,4 @@ WRONG = {
     "no score": (lambda: anomaly_frame(judged().drop(columns="score")), DataError, "judged: expected a column 'score'"),
     "no bound": (lambda: anomaly_frame(judged().drop(columns="m-lo-99")), DataError, "judged: expected columns of a f"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

@@ -10,6 +10,7 @@ import pytest
 from seqcast.errors import SaveError, SpecError
 from seqcast.plots import learning_curve, save_figure
 from seqcast.plots.style import finish, line, model_style, new_figure, plain
+from tests.refusals import refused
 
 HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
 
@@ -32,12 +33,9 @@ def test_save(tmp_path, suffix, start):
 def test_save_refuses(tmp_path):
     figure = learning_curve(HISTORY)
     for name in ("picture.jpeg", "picture"):
-        with pytest.raises(SpecError, match="suffix: expected one of 'pdf', 'png', 'svg'"):
-            save_figure(figure, tmp_path / name)
-    with pytest.raises(SpecError, match="dpi"):
-        save_figure(figure, tmp_path / "picture.png", dpi=0)
-    with pytest.raises(SaveError, match="missing"):
-        save_figure(figure, tmp_path / "missing" / "picture.png")
+        refused(SpecError, "suffix: expected one of 'pdf', 'png', 'svg'", save_figure, figure, tmp_path / name)
+    refused(SpecError, "dpi", save_figure, figure, tmp_path / "picture.png", dpi=0)
+    refused(SaveError, "missing", save_figure, figure, tmp_path / "missing" / "picture.png")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,18 +59,18 @@ def test_pyplot_is_not_imported(run_python):
     assert run_python(draw + "print('matplotlib.pyplot' in sys.modules)") == "False"
 
 
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        (r"$\frac_{$", r"\$\frac_{\$"),
-        ("a\nb", "a\ufffdb"),
-        ("\u202eabc", "\ufffdabc"),
-        ("\x00\x1b[2J", "\ufffd\ufffd[2J"),
-        ("\ud800", "\ufffd"),
-        ("_hidden", " _hidden"),
-        ("x" * 10_000, "x" * 100 + "…" + "x" * 99),
-    ],
-)
+NAMES = [
+    (r"$\frac_{$", r"\$\frac_{\$"),
+    ("a\nb", "a\ufffdb"),
+    ("\u202eabc", "\ufffdabc"),
+    ("\x00\x1b[2J", "\ufffd\ufffd[2J"),
+    ("\ud800", "\ufffd"),
+    ("_hidden", " _hidden"),
+    ("x" * 10_000, "x" * 100 + "…" + "x" * 99),
+]
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES)
 def test_names_are_drawn_as_they_are(name, shown):
     assert plain(name) == shown
     figure = new_figure(6, 3)

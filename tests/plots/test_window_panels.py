@@ -5,6 +5,7 @@ import pytest
 
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import forecast_panels, similar_windows
+from tests.refusals import refusals
 
 PAST, TRUTH, FORECAST = (np.random.default_rng(i).normal(size=(3, n)) for i, n in enumerate((15, 18, 20)))
 
@@ -28,16 +29,15 @@ def test_panels_of_windows(lines, legend):
     assert places[0].y0 == places[1].y0 > places[2].y0
 
 
-@pytest.mark.parametrize(
-    ("past", "forecast"),
-    [
-        (np.zeros((1, 3)), np.zeros((1, 1))),
-        (np.full((10, 15), 1e300), np.full((10, 20), -1e300)),
-        (np.full((2, 15), np.nan), np.ones((2, 20))),
-        (np.ones((2, 500)), np.ones((2, 100))),
-    ],
-    ids=["constant", "huge", "gaps", "long"],
-)
+WINDOWS = [
+    (np.zeros((1, 3)), np.zeros((1, 1))),
+    (np.full((10, 15), 1e300), np.full((10, 20), -1e300)),
+    (np.full((2, 15), np.nan), np.ones((2, 20))),
+    (np.ones((2, 500)), np.ones((2, 100))),
+]
+
+
+@pytest.mark.parametrize(("past", "forecast"), WINDOWS, ids=["constant", "huge", "gaps", "long"])
 def test_windows_of_extreme_values_can_be_drawn(past, forecast):
     forecast_panels(past, None, forecast, titles=["a_very_long/name" * 5] * len(past)).canvas.draw()
 
@@ -66,9 +66,4 @@ WRONG = {
     "nothing similar": (lambda: similar_windows(np.zeros((3, 4)), {}), DataError, "similar: expected numbers"),
     "not similar": (lambda: similar_windows(np.zeros((3, 4)), {0: [3]}), DataError, "similar: expected numbers"),
 }
-
-
-@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_inputs(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+test_wrong_inputs = refusals(WRONG)

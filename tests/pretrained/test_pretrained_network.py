@@ -9,6 +9,7 @@ import pytest
 from seqcast import Engine, NetworkSpec, TrainingSpec
 from seqcast.errors import FileFormatError
 from seqcast.pretrained import SHA256, CovariateSizes, PretrainedNetwork, ZeroShotWindows, load_pretrained, training_log
+from tests.refusals import refused
 
 PROBABILITIES = (0.1, 0.5, 0.9)
 QUANTILES = {"head": "quantile", "quantiles": (0.01, 0.1, 0.5, 0.9, 0.99)}
@@ -101,8 +102,7 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
         np.testing.assert_array_equal(ours.astype(np.float16).astype(np.float32), theirs)
     np.testing.assert_allclose(forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02)
     header, arrays = network.to_payload()
-    with pytest.raises(ValueError, match="weight 0 of shape"):
-        PretrainedNetwork.from_payload(header, {**arrays, "weight/0": Unread()})
+    refused(ValueError, "weight 0 of shape", PretrainedNetwork.from_payload, header, {**arrays, "weight/0": Unread()})
     (tmp_path / "other.seqcast").write_bytes(b"something else")
     with pytest.raises(FileFormatError):
         PretrainedNetwork.load(tmp_path / "other.seqcast")
@@ -112,8 +112,7 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
 def test_weights_that_are_not_finite_are_refused(network, tmp_path, rewrite_archive, value):
     network.save(tmp_path / "net.seqcast", {})
     rewrite_archive(tmp_path / "net.seqcast", first={"weight/3": value})
-    with pytest.raises(FileFormatError, match="holds numbers that are not finite"):
-        PretrainedNetwork.load(tmp_path / "net.seqcast")
+    refused(FileFormatError, "holds numbers that are not finite", PretrainedNetwork.load, tmp_path / "net.seqcast")
 
 
 def test_the_file_that_comes_along_is_the_one_that_is_named():
@@ -140,8 +139,7 @@ def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
     found = forecast(wider, past, 21, covariates=covariates)
     np.testing.assert_allclose(found, forecast(network, past, 21), rtol=1e-4, atol=1e-4)
     assert wider.with_covariates(sizes) is wider
-    with pytest.raises(ValueError, match="not CovariateSizes"):
-        wider.with_covariates(CovariateSizes(7, 7, 7))
+    refused(ValueError, "not CovariateSizes", wider.with_covariates, CovariateSizes(7, 7, 7))
     # Every one of them counts once its weights are others.
     moved = wider.with_weights([weight + 0.1 * (weight == 0) for weight in wider.engine.weights], "test")
     expected = forecast(moved, past, 21, covariates=covariates)

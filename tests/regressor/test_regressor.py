@@ -15,6 +15,7 @@ from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.regressor import draw_seed
 from seqcast.regressor.arguments import resolve_options
 from seqcast.specs import PRESETS
+from tests.refusals import refused
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 
@@ -139,8 +140,7 @@ def test_wrong_updates_are_refused(read, fitted):
         (states[:5], past, "rows of the states"),
         (past, past, "states: expected states from encode"),
     ):
-        with pytest.raises(DataError, match=message):
-            model.update(given, steps)
+        refused(DataError, message, model.update, given, steps)
     with pytest.raises(NotFittedError):
         Seq2SeqRegressor().update(states, past)
     with pytest.raises(DataError, match=r"states: expected layer states of widths \[\(6,\)\], received \[\(6, 6\)\]"):
@@ -178,25 +178,23 @@ def test_scaling_and_shifting_the_data_scales_and_shifts_the_forecast(sines):
 
 KNOWN = np.ones((96, 5, 2))
 STATIC, AHEAD = {"static_covariates": KNOWN[:, 0]}, {"future_covariates": KNOWN}
+WRONG_INPUTS = [
+    ("plain", np.ones((2, 12, 3)), {}, "X: expected [N, T, 1], as at fit, received shape (2, 12, 3)."),
+    ("plain", np.ones((2, 12)), {}, "X: expected [N, T, 1], as at fit, received 2 axes."),
+    ("plain", np.full((2, 12, 1), np.nan), {}, "X, window 0, step 0, feature 0: expected finite numbers"),
+    ("plain", None, {"horizon": 0}, "horizon: expected a whole number >= 1, received 0."),
+    ("plain", None, {"horizon": 2.5}, "horizon: expected a whole number >= 1, received 2.5."),
+    ("plain", None, STATIC, "static_covariates: expected nothing, as at fit"),
+    ("flat", np.ones((2, 11)), {}, "X: X has 11 features, but Seq2SeqRegressor is expecting 12 features as input"),
+    ("rich", None, {}, "static_covariates: expected 2 features, as at fit, received nothing"),
+    ("rich", None, {"static_covariates": KNOWN[:, 0, :1]}, "static_covariates: expected 2 features, as at fit"),
+    ("rich", None, {"static_covariates": KNOWN[:5, 0]}, "static_covariates: expected as many windows as X, 96"),
+    ("rich", None, STATIC, "future_covariates: expected 2 features, as at fit, received nothing"),
+    ("rich", None, {**STATIC, **AHEAD, "horizon": 6}, "future_covariates: expected at least 6 steps, the horizon"),
+]
 
 
-@pytest.mark.parametrize(
-    ("model", "past", "options", "message"),
-    [
-        ("plain", np.ones((2, 12, 3)), {}, "X: expected [N, T, 1], as at fit, received shape (2, 12, 3)."),
-        ("plain", np.ones((2, 12)), {}, "X: expected [N, T, 1], as at fit, received 2 axes."),
-        ("plain", np.full((2, 12, 1), np.nan), {}, "X, window 0, step 0, feature 0: expected finite numbers"),
-        ("plain", None, {"horizon": 0}, "horizon: expected a whole number >= 1, received 0."),
-        ("plain", None, {"horizon": 2.5}, "horizon: expected a whole number >= 1, received 2.5."),
-        ("plain", None, STATIC, "static_covariates: expected nothing, as at fit"),
-        ("flat", np.ones((2, 11)), {}, "X: X has 11 features, but Seq2SeqRegressor is expecting 12 features as input"),
-        ("rich", None, {}, "static_covariates: expected 2 features, as at fit, received nothing"),
-        ("rich", None, {"static_covariates": KNOWN[:, 0, :1]}, "static_covariates: expected 2 features, as at fit"),
-        ("rich", None, {"static_covariates": KNOWN[:5, 0]}, "static_covariates: expected as many windows as X, 96"),
-        ("rich", None, STATIC, "future_covariates: expected 2 features, as at fit, received nothing"),
-        ("rich", None, {**STATIC, **AHEAD, "horizon": 6}, "future_covariates: expected at least 6 steps, the horizon"),
-    ],
-)
+@pytest.mark.parametrize(("model", "past", "options", "message"), WRONG_INPUTS)
 def test_wrong_input_of_predict(by_form, sines, model, past, options, message):
     with pytest.raises((DataError, SpecError)) as caught:
         by_form[model].predict(sines[0] if past is None else past, **options)
@@ -303,12 +301,9 @@ def test_what_is_not_seen_at_once_is_not_guessed():
 
 def test_values_outside_are_refused():
     negative = r"y, window 0, step 0, feature 0: expected values >= 0, for support='non-negative', received -1 "
-    with pytest.raises(DataError, match=negative):
-        regressor(support="non-negative").fit(X, Y - 1.0 - Y[0, 0, 0])
-    with pytest.raises(DataError, match="expected whole numbers >= 0, for support='counts'"):
-        regressor(support="counts").fit(X, Y)
-    with pytest.raises(SpecError, match="support: expected one of"):
-        regressor(support="positive").fit(X, Y)
+    refused(DataError, negative, regressor(support="non-negative").fit, X, Y - 1.0 - Y[0, 0, 0])
+    refused(DataError, "expected whole numbers >= 0, for support='counts'", regressor(support="counts").fit, X, Y)
+    refused(SpecError, "support: expected one of", regressor(support="positive").fit, X, Y)
 
 
 # ---------------------------------------------------------------- options
@@ -334,8 +329,7 @@ def test_none_is_the_presets_and_the_word_none_is_nothing():
 def test_callbacks_are_checked_before_training(sines, callbacks):
     model = Seq2SeqRegressor(**SMALL)
     for fit in (model.fit, model.partial_fit):
-        with pytest.raises(SpecError, match=r"callbacks: expected a list of keras.callbacks.Callback"):
-            fit(*sines, callbacks=callbacks)
+        refused(SpecError, r"callbacks: expected a list of keras.callbacks.Callback", fit, *sines, callbacks=callbacks)
 
 
 COUNTS = {"head": "negative_binomial", "scale": "none"}
@@ -372,5 +366,4 @@ def test_a_seed_is_drawn_without_touching_global_generators():
     assert draw_seed(np.random.RandomState(1)) == draw_seed(np.random.RandomState(1))
     np.testing.assert_array_equal(np.random.get_state()[1], before)
     for wrong in (-1, 1.5, "1", True):
-        with pytest.raises(SpecError, match="random_state: expected a whole number >= 0"):
-            draw_seed(wrong)
+        refused(SpecError, "random_state: expected a whole number >= 0", draw_seed, wrong)

@@ -21,11 +21,10 @@ def figure_of():
 
 
 TABLE, FACTS = Table([EVIL, EVIL], [[EVIL, EVIL]], EVIL), Facts({EVIL: [EVIL, {EVIL: EVIL}]})
+BLOCKS = [(Note(EVIL), 2), (TABLE, 10), (FACTS, 4), (Picture.of(figure_of(), EVIL, EVIL), 2)]
 
 
-@pytest.mark.parametrize(
-    ("block", "texts"), [(Note(EVIL), 2), (TABLE, 10), (FACTS, 4), (Picture.of(figure_of(), EVIL, EVIL), 2)]
-)
+@pytest.mark.parametrize(("block", "texts"), BLOCKS)
 def test_text_comes_out_as_text(block, texts, read_page):
     reader = read_page(page(EVIL, EVIL, [Section(EVIL, [block], name=EVIL), Section(EVIL, [block])]))
     assert "script" not in [tag for tag, _ in reader.tags]

@@ -10,6 +10,7 @@ import pytest
 from seqcast.errors import SaveError
 from seqcast.runtime import atomic_files
 from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_atomically
+from tests.refusals import refused
 
 
 def writes_file(place, end):
@@ -57,16 +58,16 @@ def place(tmp_path, write):
     return place
 
 
+ERRORS = [ValueError("mine"), KeyboardInterrupt("mine"), MemoryError("mine"), SaveError("mine")]
+
+
 @each_kind
-@pytest.mark.parametrize(
-    "error", [ValueError("mine"), KeyboardInterrupt("mine"), MemoryError("mine"), SaveError("mine")]
-)
+@pytest.mark.parametrize("error", ERRORS)
 def test_other_failures_pass_and_leave_no_trace(place, write, older, newer, error):
     def fail(_):
         raise error
 
-    with pytest.raises(type(error), match="mine"):
-        write(place, fail)
+    refused(type(error), "mine", write, place, fail)
     assert content(place) == older
     assert os.listdir(place.parent) == [place.name]
 
@@ -139,8 +140,7 @@ def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_t
         ):
             write(place, lambda _: None)
     # A process that is about to end removes folders too.
-    with pytest.raises(SaveError, match="received No such file"):
-        write(place, lambda _: remove_unfinished())
+    refused(SaveError, "received No such file", write, place, lambda _: remove_unfinished())
     assert content(place) == older
     assert os.listdir(place.parent) == [place.name]
 

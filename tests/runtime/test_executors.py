@@ -17,6 +17,7 @@ from joblib.externals.loky import get_reusable_executor
 from seqcast.errors import SpecError, WorkerDiedError
 from seqcast.runtime import executors
 from seqcast.runtime.executors import LokyExecutor, SerialExecutor, choose_executor, stop_workers
+from tests.refusals import refused
 
 each_executor = pytest.mark.parametrize(
     "make",
@@ -65,17 +66,17 @@ def test_results_come_in_the_order_of_the_jobs(make):
 # ---------------------------------------------------------------- which one is chosen
 
 
-@pytest.mark.parametrize(
-    ("jobs", "workers", "cores", "kind"),
-    [
-        (0, None, 4, SerialExecutor),
-        (1, None, 4, SerialExecutor),
-        (2, 1, 4, SerialExecutor),
-        (2, None, 1, SerialExecutor),
-        (2, None, 4, LokyExecutor),
-        (9, 3, 1, LokyExecutor),
-    ],
-)
+CHOSEN = [
+    (0, None, 4, SerialExecutor),
+    (1, None, 4, SerialExecutor),
+    (2, 1, 4, SerialExecutor),
+    (2, None, 1, SerialExecutor),
+    (2, None, 4, LokyExecutor),
+    (9, 3, 1, LokyExecutor),
+]
+
+
+@pytest.mark.parametrize(("jobs", "workers", "cores", "kind"), CHOSEN)
 def test_which_executor_is_chosen(monkeypatch, jobs, workers, cores, kind):
     monkeypatch.setattr(executors, "threads", lambda: cores)
     assert type(choose_executor(jobs, workers)) is kind
@@ -83,8 +84,7 @@ def test_which_executor_is_chosen(monkeypatch, jobs, workers, cores, kind):
 
 def test_a_daemonic_process_has_no_workers_and_others_at_least_one(monkeypatch):
     for workers in (0, -1):
-        with pytest.raises(SpecError, match=f"workers: expected a whole number >= 1, received {workers}"):
-            LokyExecutor(workers)
+        refused(SpecError, f"workers: expected a whole number >= 1, received {workers}", LokyExecutor, workers)
     monkeypatch.setattr(executors, "current_process", lambda: SimpleNamespace(daemon=True))
     assert type(choose_executor(8, workers=4)) is SerialExecutor
 
@@ -187,8 +187,7 @@ def test_an_error_of_the_callback_comes_out_too(make):
     def finished(place, result):
         raise LookupError(f"place {place}")
 
-    with pytest.raises(LookupError, match="place"):
-        make().map(abs, [(1,), (2,)], finished=finished)
+    refused(LookupError, "place", make().map, abs, [(1,), (2,)], finished=finished)
 
 
 # ---------------------------------------------------------------- a script without a guard

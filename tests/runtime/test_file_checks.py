@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.file_checks import FileLimits, check_target
+from tests.refusals import refused
 
 DEFAULTS = FileLimits()
 
@@ -27,8 +28,7 @@ def test_targets(tmp_path):
         (tmp_path / "pipe.csv", special),
         (Path("/dev/null"), special),
     ):
-        with pytest.raises(SaveError, match=f"expected a file in a folder to write to, received {received}"):
-            check_target(path)
+        refused(SaveError, f"expected a file in a folder to write to, received {received}", check_target, path)
 
 
 UNITS = {"": 1, "kb": 10**3, "MB": 10**6, "Gb": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "gib": 1 << 30}
@@ -44,8 +44,7 @@ def test_sizes_that_are_given_hold_for_any_file(number, unit, form):
 
 @pytest.mark.parametrize("max_size", ["", "GB", "8 XB", "-1", "much", 0, -5, True, [1], float("nan"), float("inf")])
 def test_what_is_no_size_is_refused(max_size):
-    with pytest.raises(SpecError, match="max_size: expected a size, such as '8 GB', received"):
-        FileLimits.of(max_size)
+    refused(SpecError, "max_size: expected a size, such as '8 GB', received", FileLimits.of, max_size)
 
 
 @given(st.integers(1, 10**13), st.integers(1, 10**13))

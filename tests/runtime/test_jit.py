@@ -75,10 +75,10 @@ def test_calls_of_a_model_see_later_weights_and_share_few_programs():
     assert not counts or max(counts) <= counts[0] + MOST_PROGRAMS
 
 
-@pytest.mark.parametrize(
-    ("setting", "system", "has_mallopt"),
-    [(None, "linux", True), ("0", "linux", True), (None, "darwin", True), (None, "linux", False)],
-)
+SETTINGS = [(None, "linux", True), ("0", "linux", True), (None, "darwin", True), (None, "linux", False)]
+
+
+@pytest.mark.parametrize(("setting", "system", "has_mallopt"), SETTINGS)
 def test_freed_memory_stays_mapped_under_glibc_unless_it_is_switched_off(monkeypatch, setting, system, has_mallopt):
     asked = {}
     libc = SimpleNamespace(mallopt=asked.__setitem__) if has_mallopt else object()  # musl has none

@@ -197,15 +197,15 @@ def test_newer_formats_and_other_kinds_are_named(file, rewrite_archive):
     assert error.hint == "Upgrade seqcast: pip install --upgrade seqcast"
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        *[("weights", np.array([1.0, bad], f"f{size}")) for size in (2, 4, 8) for bad in (np.nan, np.inf, -np.inf)],
-        # In this one NaN stands for a missing value.
-        *[("float64", np.array([np.nan, bad])) for bad in (np.inf, 1.1e150, -1e200)],
-        ("times", ARRAYS["stamps"]),
-    ],
-)
+NOT_FINITE = [
+    *[("weights", np.array([1.0, bad], f"f{size}")) for size in (2, 4, 8) for bad in (np.nan, np.inf, -np.inf)],
+    # In this one NaN stands for a missing value.
+    *[("float64", np.array([np.nan, bad])) for bad in (np.inf, 1.1e150, -1e200)],
+    ("times", ARRAYS["stamps"]),
+]
+
+
+@pytest.mark.parametrize(("name", "values"), NOT_FINITE)
 def test_numbers_that_are_not_finite_are_refused(file, name, values):
     write_archive(file, "Model", {}, {name: values})
     refused(file, received=f"{name} holds numbers that are not finite, or beyond 1e+150")
@@ -221,11 +221,10 @@ def test_objects_are_neither_written_nor_read(file):
 
 
 BLAMED = [KeyError("weight"), ValueError("sizes"), TypeError("None"), IndexError("4")]
+ERRORS = [*BLAMED, SpecError("loss"), KeyboardInterrupt(), MemoryError(), RuntimeError("of Keras")]
 
 
-@pytest.mark.parametrize(
-    "error", [*BLAMED, SpecError("loss"), KeyboardInterrupt(), MemoryError(), RuntimeError("of Keras")]
-)
+@pytest.mark.parametrize("error", ERRORS)
 def test_a_block_that_fails_blames_the_file_and_other_errors_pass(file, error):
     blamed = error in BLAMED
     with (
@@ -273,16 +272,16 @@ def test_a_file_that_is_too_long_is_refused_before_it_is_read(file, memory_at_mo
     assert str(error.hint) == "If you trust the file, allow more: max_size='8GB', or as much as it takes."
 
 
-@pytest.mark.parametrize(
-    ("make", "received"),
-    [
-        (lambda path: None, "nothing"),
-        (lambda path: path.mkdir(), "a folder"),
-        (os.mkfifo, "a pipe, which - reads as standard input"),
-        (lambda path: path.symlink_to("/dev/zero"), "a device"),
-        (lambda path: path.symlink_to("nowhere"), "nothing"),
-    ],
-)
+MISSING = [
+    (lambda path: None, "nothing"),
+    (lambda path: path.mkdir(), "a folder"),
+    (os.mkfifo, "a pipe, which - reads as standard input"),
+    (lambda path: path.symlink_to("/dev/zero"), "a device"),
+    (lambda path: path.symlink_to("nowhere"), "nothing"),
+]
+
+
+@pytest.mark.parametrize(("make", "received"), MISSING)
 def test_missing_file(tmp_path, make, received):
     path = tmp_path / "model"
     make(path)
@@ -295,18 +294,18 @@ def test_missing_file(tmp_path, make, received):
 # ---------------------------------------------------------------- writing that fails
 
 
-@pytest.mark.parametrize(
-    ("place", "fails", "code"),
-    [
-        ("model", "fsync", errno.ENOSPC),
-        ("model", "open", errno.EACCES),
-        ("model", "replace", errno.EACCES),
-        ("missing/model", None, errno.ENOENT),
-        ("file/model", None, errno.ENOTDIR),
-        ("folder", None, errno.EISDIR),
-        ("n" * 300, None, errno.ENAMETOOLONG),
-    ],
-)
+FAILURES = [
+    ("model", "fsync", errno.ENOSPC),
+    ("model", "open", errno.EACCES),
+    ("model", "replace", errno.EACCES),
+    ("missing/model", None, errno.ENOENT),
+    ("file/model", None, errno.ENOTDIR),
+    ("folder", None, errno.EISDIR),
+    ("n" * 300, None, errno.ENAMETOOLONG),
+]
+
+
+@pytest.mark.parametrize(("place", "fails", "code"), FAILURES)
 @pytest.mark.parametrize("older", [True, False])
 def test_failed_writing_leaves_no_trace(tmp_path, monkeypatch, place, fails, code, older):
     path = tmp_path / place

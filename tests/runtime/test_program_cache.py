@@ -76,16 +76,16 @@ def test_programs_go_to_the_users_folder_unless_told_where_or_not_to(config, mon
         assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize(
-    ("settings", "variables"),
-    [
-        ({FOLDER: "mine"}, {}),
-        ({FOLDER: ""}, {}),
-        ({"jax_enable_compilation_cache": False}, {}),
-        ({SIZE: 0}, {}),
-        ({}, {"JAX_COMPILATION_CACHE_DIR": "mine"}),
-    ],
-)
+FOLDERS = [
+    ({FOLDER: "mine"}, {}),
+    ({FOLDER: ""}, {}),
+    ({"jax_enable_compilation_cache": False}, {}),
+    ({SIZE: 0}, {}),
+    ({}, {"JAX_COMPILATION_CACHE_DIR": "mine"}),
+]
+
+
+@pytest.mark.parametrize(("settings", "variables"), FOLDERS)
 def test_what_the_user_has_told_jax_of_a_folder_stays(config, monkeypatch, tmp_path, settings, variables):
     vars(config).update(settings)
     for name, value in {"SEQCAST_CACHE_DIR": "ours", **variables}.items():
@@ -95,14 +95,14 @@ def test_what_the_user_has_told_jax_of_a_folder_stays(config, monkeypatch, tmp_p
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize(
-    ("settings", "variables", "stays"),
-    [
-        ({SIZE: 7}, {}, {SIZE: 7}),
-        ({SECONDS: 7}, {}, {SECONDS: 7}),
-        ({}, {"JAX_COMPILATION_CACHE_MAX_SIZE": "-1"}, {SIZE: -1}),
-    ],
-)
+BOUNDS = [
+    ({SIZE: 7}, {}, {SIZE: 7}),
+    ({SECONDS: 7}, {}, {SECONDS: 7}),
+    ({}, {"JAX_COMPILATION_CACHE_MAX_SIZE": "-1"}, {SIZE: -1}),
+]
+
+
+@pytest.mark.parametrize(("settings", "variables", "stays"), BOUNDS)
 def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, monkeypatch, settings, variables, stays):
     vars(config).update(settings)
     for name, value in variables.items():
@@ -177,15 +177,15 @@ def test_the_users_folder_is_used_by_its_owner_only(config, monkeypatch, named):
     assert bool(cache_compilations()) is named
 
 
-@pytest.mark.parametrize(
-    ("version", "level", "variable", "silenced"),
-    [
-        ((0, 10, 1), "NOTSET", "1", True),
-        ((0, 10, 1), "NOTSET", "0", False),
-        ((0, 10, 1), "WARNING", "1", False),
-        ((0, 11, 0), "NOTSET", "1", False),
-    ],
-)
+LEVELS = [
+    ((0, 10, 1), "NOTSET", "1", True),
+    ((0, 10, 1), "NOTSET", "0", False),
+    ((0, 10, 1), "WARNING", "1", False),
+    ((0, 11, 0), "NOTSET", "1", False),
+]
+
+
+@pytest.mark.parametrize(("version", "level", "variable", "silenced"), LEVELS)
 def test_a_jaxlib_that_prints_errors_is_silenced_unless_the_user_chose_a_level(
     config, monkeypatch, version, level, variable, silenced
 ):

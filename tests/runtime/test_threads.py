@@ -15,21 +15,20 @@ from seqcast.errors import SpecError
 from seqcast.network.randomness import Orthogonal
 from seqcast.runtime.threads import begin, in_threads, one_blas_thread, threads
 
+VARIABLES = [
+    ({"SEQCAST_THREADS": "3"}, 3),
+    ({"SEQCAST_THREADS": "0"}, 1),
+    ({"SEQCAST_THREADS": "-4"}, 1),
+    ({"OMP_NUM_THREADS": "1"}, 1),
+    ({"OMP_NUM_THREADS": "1,4"}, 1),
+    ({"SEQCAST_THREADS": "2", "OMP_NUM_THREADS": "1"}, 2),
+    ({"OMP_NUM_THREADS": "auto"}, None),
+    ({"OMP_NUM_THREADS": "9999"}, None),
+    ({}, None),
+]
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"SEQCAST_THREADS": "3"}, 3),
-        ({"SEQCAST_THREADS": "0"}, 1),
-        ({"SEQCAST_THREADS": "-4"}, 1),
-        ({"OMP_NUM_THREADS": "1"}, 1),
-        ({"OMP_NUM_THREADS": "1,4"}, 1),
-        ({"SEQCAST_THREADS": "2", "OMP_NUM_THREADS": "1"}, 2),
-        ({"OMP_NUM_THREADS": "auto"}, None),
-        ({"OMP_NUM_THREADS": "9999"}, None),
-        ({}, None),
-    ],
-)
+
+@pytest.mark.parametrize(("variables", "expected"), VARIABLES)
 def test_how_many_threads(monkeypatch, variables, expected):
     for name in ("SEQCAST_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)

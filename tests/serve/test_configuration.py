@@ -7,6 +7,7 @@ import pytest
 from seqcast.errors import MissingFileError, SpecError
 from seqcast.serve import ServerSettings, create_app
 from seqcast.serve.configuration import KEYS_VARIABLE, entry_of, hash_of, named_models, new_key
+from tests.refusals import refused
 
 HERE = Path(__file__)
 WRONG = [
@@ -35,8 +36,7 @@ def test_wrong_settings(settings, message):
 def test_files_that_are_not_there(tmp_path):
     none = tmp_path / "no"
     for files in ({"keys": none}, {"certificate": none, "private_key": HERE}, {"models": (("m", none),)}):
-        with pytest.raises(MissingFileError, match="received nothing"):
-            ServerSettings(**files)
+        refused(MissingFileError, "received nothing", ServerSettings, **files)
 
 
 def test_what_is_this_machine_and_names_of_models():
@@ -71,10 +71,8 @@ def test_what_is_no_hash_is_refused_and_not_shown(tmp_path):
         ServerSettings(keys=path).read_keys()
     assert key not in str(told.value)
     path.write_text("# nothing\n")
-    with pytest.raises(SpecError, match="expected hashes of keys, received none"):
-        ServerSettings(keys=path).read_keys()
-    with pytest.raises(SpecError, match="expected a name of letters"):
-        entry_of("two words", key)
+    refused(SpecError, "expected hashes of keys, received none", ServerSettings(keys=path).read_keys)
+    refused(SpecError, "expected a name of letters", entry_of, "two words", key)
 
 
 @pytest.fixture(scope="module")

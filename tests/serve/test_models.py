@@ -13,6 +13,7 @@ from seqcast.serve import ServerSettings, create_app
 from seqcast.serve import models as models_module
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError
+from tests.refusals import refused
 
 from .clients import Client, newer, panel, wait_until
 
@@ -137,8 +138,7 @@ def test_which_model_is_asked_for(models):
     shelf = ModelShelf(ServerSettings(models=models[:1]), print)
     assert shelf.find(None) is shelf.find("sales")
     assert shelf.find("pretrained") is None
-    with pytest.raises(RequestError, match=r"expected one of 'sales', 'pretrained', received 'sale'\. Did you mean"):
-        shelf.find("sale")
+    refused(RequestError, r"expected one of 'sales', 'pretrained', received 'sale'\. Did you mean", shelf.find, "sale")
 
 
 def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, forecasters):
@@ -147,5 +147,4 @@ def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, f
     model = ServedModel.read("m", copied)
     assert model.forecaster.on_bad_series == "raise"
     twice = panel(["a"]).iloc[[0, 0]]
-    with pytest.raises(ValueError, match="ds, row 1"):
-        model.forecaster.predict(df=twice)
+    refused(ValueError, "ds, row 1", model.forecaster.predict, df=twice)

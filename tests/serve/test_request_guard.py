@@ -41,13 +41,13 @@ def scope_of(**scope):
     return {**defaults, "raw_path": b"", **scope}
 
 
-def exchange(app, scope, parts=()):
-    """What an application sends, with each part of the body that it took; what is not sent never comes."""
+def exchange(app, scope, chunks=()):
+    """What an application sends, with each chunk of the body that it took; what is not sent never comes."""
     sent, taken = [], []
 
     async def receive():
-        if len(taken) < len(parts):
-            taken.append(parts[len(taken)])
+        if len(taken) < len(chunks):
+            taken.append(chunks[len(taken)])
             return {"type": "http.request", "body": taken[-1], "more_body": True}
         if scope.get("type") != "websocket":
             await asyncio.Event().wait()
@@ -86,18 +86,18 @@ def test_an_open_server_has_any_name(serving):
         assert client.get("/v1/models", headers={"Host": "any.example"}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("origin", "host", "is_ours"),
-    [
-        ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
-        ("https://forecasts.example", "127.0.0.1:8000", True),
-        ("http://evil.example", "127.0.0.1:8000", False),
-        ("http://127.0.0.1:9000", "127.0.0.1:8000", False),
-        ("http://localhost:8000", "127.0.0.1:8000", False),
-        ("http://127.0.0.1:8000.evil.example", "127.0.0.1:8000", False),
-        ("null", "127.0.0.1:8000", False),
-    ],
-)
+ORIGINS = [
+    ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
+    ("https://forecasts.example", "127.0.0.1:8000", True),
+    ("http://evil.example", "127.0.0.1:8000", False),
+    ("http://127.0.0.1:9000", "127.0.0.1:8000", False),
+    ("http://localhost:8000", "127.0.0.1:8000", False),
+    ("http://127.0.0.1:8000.evil.example", "127.0.0.1:8000", False),
+    ("null", "127.0.0.1:8000", False),
+]
+
+
+@pytest.mark.parametrize(("origin", "host", "is_ours"), ORIGINS)
 @pytest.mark.parametrize("open_to_all", [False, True])
 def test_pages_of_others_are_refused(origin, host, is_ours, open_to_all):
     settings = ServerSettings(allow_host=("forecasts.example",), allow_open=open_to_all)
@@ -116,10 +116,11 @@ def test_pages_of_others_are_refused(origin, host, is_ours, open_to_all):
     assert is_ours or sent[0]["status"] == 403
 
 
+LIMITS = [("/v1/forecast", 100_000), ("/v1/nothing", 100_000), ("/files/x", 300_000), ("/other", 1 << 20)]
+
+
 @pytest.mark.parametrize("claimed", [None, b"5", b"99999", b"-1", b"1e9", b"9" * 5000])
-@pytest.mark.parametrize(
-    ("path", "most"), [("/v1/forecast", 100_000), ("/v1/nothing", 100_000), ("/files/x", 300_000), ("/other", 1 << 20)]
-)
+@pytest.mark.parametrize(("path", "most"), LIMITS)
 def test_bodies_are_counted_while_they_come(named, claimed, path, most):
     headers = [HOST] if claimed is None else [HOST, (b"content-length", claimed)]
     sent, taken = exchange(named.app, {"path": path, "headers": headers}, [b"x" * 10_000] * 1000)
@@ -138,11 +139,11 @@ def test_bodies_that_are_open_share_the_memory(models):
         statuses = []
 
         def request(size):
-            parts = [b"x" * 10_000] * (size // 10_000)
+            chunks = [b"x" * 10_000] * (size // 10_000)
 
             async def receive():
-                if parts:
-                    return {"type": "http.request", "body": parts.pop(), "more_body": True}
+                if chunks:
+                    return {"type": "http.request", "body": chunks.pop(), "more_body": True}
                 await done.wait()
                 return {"type": "http.disconnect"}
 
@@ -195,16 +196,16 @@ def address():
         yield address
 
 
-@pytest.mark.parametrize(
-    ("first", "again"),
-    [
-        (b"GET /healthz HTTP/1.1\r\nx: ", b"y" * 1000),
-        (b"GET /healthz?", b"y" * 1000),
-        (b"GET /healthz HTTP/1.1\r\n", b"x: y\r\n" * 1000),
-        (POST + b"Transfer-Encoding: chunked\r\n\r\n1", b";x=y" * 1000),
-        (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n" * 1000),
-    ],
-)
+ENDLESS = [
+    (b"GET /healthz HTTP/1.1\r\nx: ", b"y" * 1000),
+    (b"GET /healthz?", b"y" * 1000),
+    (b"GET /healthz HTTP/1.1\r\n", b"x: y\r\n" * 1000),
+    (POST + b"Transfer-Encoding: chunked\r\n\r\n1", b";x=y" * 1000),
+    (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n" * 1000),
+]
+
+
+@pytest.mark.parametrize(("first", "again"), ENDLESS)
 def test_what_leads_to_nothing_is_not_read_for_ever(address, first, again):
     with socket.create_connection(address, timeout=60) as endless:
         sent = 0

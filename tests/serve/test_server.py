@@ -69,15 +69,15 @@ def server():
         yield running
 
 
-@pytest.mark.parametrize(
-    ("program", "file", "needs"),
-    [
-        ("sh", "forecast.sh", ["curl", "--version"]),
-        (sys.executable, "forecast.py", [sys.executable, "--version"]),
-        ("node", "forecast.mjs", ["node", "--version"]),
-        ("Rscript", "forecast.R", ["Rscript", "-e", "library(httr2)"]),
-    ],
-)
+PROGRAMS = [
+    ("sh", "forecast.sh", ["curl", "--version"]),
+    (sys.executable, "forecast.py", [sys.executable, "--version"]),
+    ("node", "forecast.mjs", ["node", "--version"]),
+    ("Rscript", "forecast.R", ["Rscript", "-e", "library(httr2)"]),
+]
+
+
+@pytest.mark.parametrize(("program", "file", "needs"), PROGRAMS)
 def test_clients(server, program, file, needs):
     if shutil.which(needs[0]) is None or subprocess.run(needs, capture_output=True).returncode:
         pytest.skip(f"{' '.join(needs)} does not run on this machine")

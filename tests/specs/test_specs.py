@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import replace
 
 import keras
@@ -17,6 +18,7 @@ from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import NetworkSpec, WindowSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
+from tests.refusals import refused
 
 SIZES = {"horizon": 3, "features": 2, "targets": 1}
 
@@ -114,14 +116,14 @@ def test_any_part_of_a_dict_is_enough_and_nothing_is_changed(name):
             setattr(spec, item.name, getattr(spec, item.name))
 
 
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [
-        ("window", {"horizon": np.int64(4), "target_features": np.int32(1)}),
-        ("network", {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)}),
-        ("training", {"epochs": np.int64(4), "learning_rate": np.float32(0.5), "clip_norm": np.int64(1)}),
-    ],
-)
+OF_NUMPY = [
+    ("window", {"horizon": np.int64(4), "target_features": np.int32(1)}),
+    ("network", {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)}),
+    ("training", {"epochs": np.int64(4), "learning_rate": np.float32(0.5), "clip_norm": np.int64(1)}),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), OF_NUMPY)
 def test_numpy_numbers_become_plain_ones(name, changes):
     spec = replace(DEFAULTS[name], **changes)
     assert type(spec).from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
@@ -177,16 +179,16 @@ def test_a_spec_does_not_share_the_users_containers():
     assert spec.regularizer == {"kernel": "l2"}
 
 
-@pytest.mark.parametrize(
-    ("name", "written", "meant"),
-    [
-        ("columns", "unique_ids", "unique_id"),
-        ("covariates", "futures", "future"),
-        ("window", "context_len", "context_length"),
-        ("network", "atention", "attention"),
-        ("training", "early_stoping", "early_stopping"),
-    ],
-)
+UNKNOWN = [
+    ("columns", "unique_ids", "unique_id"),
+    ("covariates", "futures", "future"),
+    ("window", "context_len", "context_length"),
+    ("network", "atention", "attention"),
+    ("training", "early_stoping", "early_stopping"),
+]
+
+
+@pytest.mark.parametrize(("name", "written", "meant"), UNKNOWN)
 def test_unknown_field_is_refused_with_the_nearest_one(name, written, meant):
     spec = DEFAULTS[name]
     with pytest.raises(SpecError) as caught:
@@ -202,133 +204,109 @@ def test_fields_that_are_missing_or_no_fields_are_named():
         with pytest.raises(SpecError, match=f"WindowSpec field '{missing}': expected a value, received nothing"):
             WindowSpec.from_dict({name: size for name, size in SIZES.items() if name != missing})
     for values in (None, 3, "x", [1]):
-        with pytest.raises(SpecError, match="NetworkSpec: expected its fields, by name"):
-            NetworkSpec.from_dict(values)
+        refused(SpecError, "NetworkSpec: expected its fields, by name", NetworkSpec.from_dict, values)
 
 
-def whole(where, at_least=1):
-    """Wrong whole numbers: the field, the value, and what the message expects."""
-    values = [at_least - 1, -3, 1.0, 2.5, "2", None, True, float("nan"), [1]]
-    return [(where, value, where, f"a whole number >= {at_least}") for value in values]
+def each(field, values, expected, where=None):
+    """Return rows of wrong values: the field, the value, what the message is about, and what it expects."""
+    return [(field, value, where or field, expected) for value in values]
+
+
+def whole(*fields, at_least=1):
+    values = [at_least - 1, -3, 1.0, 2.5, "2", None, True, math.nan, [1]]
+    return [row for field in fields for row in each(field, values, f"a whole number >= {at_least}")]
 
 
 def without_none(rows):
     return [row for row in rows if row[1] is not None]
 
 
-def number(where, bounds, *outside):
-    values = [*outside, float("nan"), float("inf"), "0.1", None, True, 10**400, 1j]
-    return [(where, value, where, f"a number in {bounds}") for value in values]
+def number(field, bounds, *outside):
+    values = [*outside, math.nan, math.inf, "0.1", None, True, 10**400, 1j]
+    return each(field, values, f"a number in {bounds}")
 
 
-def choice(where, known):
+def choice(field, known):
     wrong = ["", known[0].upper(), "grru", None, 1, [known[0]], (known[0],)]
-    return [(where, value, where, "one of " + ", ".join(map(repr, known))) for value in wrong]
+    return each(field, wrong, "one of " + ", ".join(map(repr, known)))
 
 
+def column(field, values, expected):
+    return each(field, values, expected, f"columns.{field}")
+
+
+def units(field):
+    none = each(field, ((), [], "35", None, 3.5, True, {35}, {"a": 1}, np.array([3, 4])), "one width a layer, such as")
+    wrong = (0, -1, (35, 0), (35, 2.0), (35, "35"), (35, None), [[35]])
+    return [*none, *each(field, wrong, "a whole number >= 1")]
+
+
+NAME, NONSENSE = "a column's name", {"class_name": "nonsense", "config": {}}
+NO_REGULARIZERS = ("l3", 3, {"bias": "l3"}, {"kernel": {"class_name": "L3"}})
+NO_SCHEDULES = (None, 0.5, keras.optimizers.SGD, {"class_name": "nonsense"})
+NO_COLUMNS, BELOW_0 = ((), (2,), (0, 1), 2, 1.0, {0}, np.array([0])), ((-1,), ("0",), "0", -1)
 WRONG = {
     "columns": [
-        *[
-            (field, value, f"columns.{field}", "a column's name")
-            for field in ("unique_id", "ds", "y")
-            for value in ("", None, 3, [3])
-        ],
-        ("y", (), "columns.y", "a column's name"),
-        ("y", ("a", ""), "columns.y", "a column's name"),
-        ("y", ("a", "a"), "columns", "4 different names"),
-        ("y", ("a", "ds"), "columns", "4 different names"),
-        ("ds", "y", "columns", "three different names"),
-        ("y", "unique_id", "columns", "three different names"),
-        *[("ds_format", value, "columns.ds_format", "a format such as '%Y%m%d'") for value in ("", "date", 3, ["%Y"])],
-        *[("tz", value, "columns.tz", "the name of a time zone") for value in ("", "+01:00", "Berlin", 3, ["UTC"])],
+        *column("unique_id", ("", None, 3, [3]), NAME),
+        *column("ds", ("", None, 3, [3]), NAME),
+        *column("y", ("", None, 3, [3], (), ("a", "")), NAME),
+        *each("y", (("a", "a"), ("a", "ds")), "4 different names", "columns"),
+        *each("y", ("unique_id",), "three different names", "columns"),
+        *each("ds", ("y",), "three different names", "columns"),
+        *column("ds_format", ("", "date", 3, ["%Y"]), "a format such as '%Y%m%d'"),
+        *column("tz", ("", "+01:00", "Berlin", 3, ["UTC"]), "the name of a time zone"),
     ],
     "window": [
-        *whole("horizon"),
-        *whole("features"),
-        *whole("targets"),
-        *whole("static", at_least=0),
-        *whole("future", at_least=0),
-        *without_none(whole("context_length")),
-        *without_none(whole("season_length")),
-        *[
-            ("target_features", value, "target_features", "1 different column(s) of X below 2, one for each target")
-            for value in ((), (2,), (0, 1), 2, 1.0, {0}, np.array([0]))
-        ],
-        *[("target_features", value, "target_features", "a whole number >= 0") for value in ((-1,), ("0",), "0", -1)],
-        *[("observed", value, "observed", "True or False") for value in (None, 1, "yes")],
+        *whole("horizon", "features", "targets"),
+        *whole("static", "future", at_least=0),
+        *without_none(whole("context_length", "season_length")),
+        *each("target_features", NO_COLUMNS, "1 different column(s) of X below 2, one for each target"),
+        *each("target_features", BELOW_0, "a whole number >= 0"),
+        *each("observed", (None, 1, "yes"), "True or False"),
     ],
     "network": [
         *choice("cell", config.CELLS),
         *choice("normalise", config.NORMALISERS),
         *choice("static_input", config.STATIC_INPUTS),
-        *whole("segment"),
         *choice("decoder_input", config.DECODER_INPUTS),
         *choice("decoding", config.DECODINGS),
-        ("decoding", "parallel", "decoding", "decoder_input='position' with 'parallel'"),
+        *each("decoding", ("parallel",), "decoder_input='position' with 'parallel'"),
         *choice("residual", config.RESIDUALS),
         *choice("sampling_schedule", config.SAMPLING_SCHEDULES),
         *choice("attention", config.ATTENTIONS),
-        *[
-            (field, value, field, "one width a layer, such as (35, 35)")
-            for field in ("encoder_units", "decoder_units")
-            for value in ((), [], "35", None, 3.5, True, {35}, {"a": 1}, np.array([3, 4]))
-        ],
-        *[
-            (field, value, field, "a whole number >= 1")
-            for field in ("encoder_units", "decoder_units")
-            for value in (0, -1, (35, 0), (35, 2.0), (35, "35"), (35, None), [[35]])
-        ],
-        *[("bidirectional", value, "bidirectional", "True or False") for value in (None, 1, "True", np.True_)],
+        *units("encoder_units"),
+        *units("decoder_units"),
+        *each("bidirectional", (None, 1, "True", np.True_), "True or False"),
         *number("dropout", "[0, 0.95]", -0.1, 0.96, 1),
         *without_none(whole("sampling_steps")),
-        *whole("attention_heads"),
-        ("regularizer", {"kernal": "l2"}, "regularizer", "one of 'kernel', 'recurrent', 'bias'"),
-        *[
-            ("regularizer", value, "regularizer", "a Keras regularizer: name, config or object")
-            for value in ("l3", 3, {"bias": "l3"}, {"kernel": {"class_name": "L3"}})
-        ],
+        *whole("segment", "attention_heads"),
+        *each("regularizer", ({"kernal": "l2"},), "one of 'kernel', 'recurrent', 'bias'"),
+        *each("regularizer", NO_REGULARIZERS, "a Keras regularizer: name, config or object"),
         *choice("head", config.HEADS),
-        ("quantiles", (0.1, 0.5), "quantiles", "nothing with head='point'"),
+        *each("quantiles", ((0.1, 0.5),), "nothing with head='point'"),
     ],
     "training": [
-        *[
-            (field, value, field, f"a Keras {field}: name, config or object")
-            for field in ("loss", "optimizer")
-            for value in ("nonsense", None, 3, {"class_name": "nonsense", "config": {}})
-            if (field, value) != ("loss", None)
-        ],
+        *each("loss", ("nonsense", 3, NONSENSE), "a Keras loss: name, config or object"),
+        *each("optimizer", ("nonsense", None, 3, NONSENSE), "a Keras optimizer: name, config or object"),
         *number("learning_rate", "(0, inf]", 0, -1e-9),
-        *[
-            ("learning_rate_schedule", value, "learning_rate_schedule", "one of 'cosine', 'constant'")
-            for value in ("", "Cosine", "linear")
-        ],
-        *[
-            ("learning_rate_schedule", value, "learning_rate_schedule", "a Keras learning_rate_schedule")
-            for value in (None, 0.5, keras.optimizers.SGD, {"class_name": "nonsense"})
-        ],
+        *each("learning_rate_schedule", ("", "Cosine", "linear"), "one of 'cosine', 'constant'"),
+        *each("learning_rate_schedule", NO_SCHEDULES, "a Keras learning_rate_schedule"),
         *number("horizon_decay", "[0, inf]", -0.1),
         *number("warmup", "[0, 1]", -0.1, 1.1),
         *without_none(number("clip_norm", "(0, inf]", 0, -1)),
-        *whole("batch_size"),
-        *whole("epochs"),
-        *without_none(whole("steps_per_epoch")),
-        *without_none(whole("early_stopping")),
-        *without_none(whole("micro_batches")),
+        *whole("batch_size", "epochs"),
+        *without_none(whole("steps_per_epoch", "early_stopping", "micro_batches")),
         *number("validation_fraction", "[0, 0.9]", -0.1, 0.91, 1),
-        *[("metrics", value, "metrics", "a sequence of Keras metrics") for value in ("mae", None, 3, {"mae"})],
-        *[("metrics", value, "metrics", "a Keras metrics") for value in (("mae", "nonsense"), [None], [3])],
+        *each("metrics", ("mae", None, 3, {"mae"}), "a sequence of Keras metrics"),
+        *each("metrics", (("mae", "nonsense"), [None], [3]), "a Keras metrics"),
     ],
 }
+OPTIONS = [
+    pytest.param(name, *row, id=f"{name}-{row[0]}-{str(row[1])[:20]}") for name, rows in WRONG.items() for row in rows
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "field", "value", "where", "expected"),
-    [
-        pytest.param(name, *row, id=f"{name}-{row[0]}-{str(row[1])[:20]}")
-        for name, rows in WRONG.items()
-        for row in rows
-    ],
-)
+@pytest.mark.parametrize(("name", "field", "value", "where", "expected"), OPTIONS)
 def test_wrong_option(name, field, value, where, expected):
     with pytest.raises(SpecError) as caught:
         replace(DEFAULTS[name], **{field: value})
@@ -395,27 +373,24 @@ def test_positive_data_are_not_shifted(head):
 
 LOOKUP = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
 OTHERS = "expected objects of keras.losses, .* received "
+CONFIGS = [
+    (LOOKUP, OTHERS + "keras.layers.StringLookup"),
+    # Keras would build this one, and so read the file.
+    ({"class_name": "Adam", "config": {"learning_rate": LOOKUP}}, OTHERS + "keras.layers.StringLookup"),
+    ({"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [LOOKUP]}}, OTHERS + "keras.layers"),
+    ({"module": "os", "class_name": "function", "config": "system", "registered_name": None}, OTHERS + "os.func"),
+    ({"module": "keras.optimizers_", "class_name": "x"}, OTHERS + "keras.optimizers_.x"),
+    ({"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, "expected"),
+    ({"config": {}}, "expected"),
+    ({"class_name": [], "config": 3}, "expected"),
+    (json.loads('{"config": ' * 200 + "{}" + "}" * 200), "expected a Keras config, .* too many levels"),
+]
 
 
 @pytest.mark.parametrize("field", ["optimizer", "loss", "learning_rate_schedule"])
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        (LOOKUP, OTHERS + "keras.layers.StringLookup"),
-        # Keras would build this one, and so read the file.
-        ({"class_name": "Adam", "config": {"learning_rate": LOOKUP}}, OTHERS + "keras.layers.StringLookup"),
-        ({"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [LOOKUP]}}, OTHERS + "keras.layers"),
-        ({"module": "os", "class_name": "function", "config": "system", "registered_name": None}, OTHERS + "os.func"),
-        ({"module": "keras.optimizers_", "class_name": "x"}, OTHERS + "keras.optimizers_.x"),
-        ({"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, "expected"),
-        ({"config": {}}, "expected"),
-        ({"class_name": [], "config": 3}, "expected"),
-        (json.loads('{"config": ' * 200 + "{}" + "}" * 200), "expected a Keras config, .* too many levels"),
-    ],
-)
+@pytest.mark.parametrize(("config", "said"), CONFIGS)
 def test_configs_name_no_objects_of_other_kinds(field, config, said):
-    with pytest.raises(SpecError, match=f"{field}: {said}"):
-        TrainingSpec(**{field: config})
+    refused(SpecError, f"{field}: {said}", TrainingSpec, **{field: config})
 
 
 # ---------------------------------------------------------------- what files can hold

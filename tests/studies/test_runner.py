@@ -113,9 +113,10 @@ def epochs(monkeypatch):
     return trained
 
 
-@pytest.mark.parametrize(
-    ("killed_after", "libraries", "left"), [(2, "c", [1, 2, 0, 1, 2]), (5, "c", [1, 2]), (5, "other", [0, 1, 2] * 2)]
-)
+KILLS = [(2, "c", [1, 2, 0, 1, 2]), (5, "c", [1, 2]), (5, "other", [0, 1, 2] * 2)]
+
+
+@pytest.mark.parametrize(("killed_after", "libraries", "left"), KILLS)
 def test_a_run_that_was_killed_goes_on_from_its_checkpoints(killed_after, libraries, left, epochs, tmp_path):
     job = {"name": "horizon", "setting": {"x": 1, "epochs": 3}, "seed": 4, "libraries": {"keras": "c"}}
     make_run(**job, folder=str(tmp_path / "unbroken" / "runs"))

@@ -18,6 +18,7 @@ from seqcast.network import jax_training
 from seqcast.runtime import to_payload
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 PAST, FUTURE = RNG.normal(size=(40, 6, 1)), RNG.normal(size=(40, 3, 1))
@@ -63,16 +64,15 @@ def ends_of_epochs(monkeypatch):
     monkeypatch.setattr("seqcast.training.checkpoints.MOST_SHARE", math.inf)
 
 
-@pytest.mark.parametrize(
-    ("network", "training", "validated", "places"),
-    [  # in the first epoch, at its end, in the middle of another, at the end of the training
-        ({"dropout": 0.3, **TWO_LAYERS}, {"metrics": ("mae",), "early_stopping": 1, "epochs": 9}, True, (1, 4, 7, -1)),
-        ({"decoder_input": "scheduled"}, {}, True, (7,)),
-        ({"head": "normal"}, {"optimizer": keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.8)}, True, (9,)),
-        ({"cell": "lstm"}, {"optimizer": "muon", "micro_batches": 2}, False, (4, 7)),
-    ],
-    ids=["dropout and patience", "scheduled", "averaged weights", "muon in two micro-batches"],
-)
+TRAININGS = [  # in the first epoch, at its end, in the middle of another, at the end of the training
+    ({"dropout": 0.3, **TWO_LAYERS}, {"metrics": ("mae",), "early_stopping": 1, "epochs": 9}, True, (1, 4, 7, -1)),
+    ({"decoder_input": "scheduled"}, {}, True, (7,)),
+    ({"head": "normal"}, {"optimizer": keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.8)}, True, (9,)),
+    ({"cell": "lstm"}, {"optimizer": "muon", "micro_batches": 2}, False, (4, 7)),
+]
+
+
+@pytest.mark.parametrize(("network", "training", "validated", "places"), TRAININGS)
 def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, validated, places, tmp_path):
     specs = dataclasses.replace(NETWORK, **network), dataclasses.replace(TRAINING, **training), validated
     unbroken = train(*specs)
@@ -96,15 +96,15 @@ def test_the_number_of_micro_batches_goes_along(monkeypatch, tmp_path):
     assert_equal(train(checkpoints=Checkpoints(left_at(tmp_path / "all", 5), {}, resume=True)), whole)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"network": dataclasses.replace(NETWORK, encoder_units=(4,))},
-        {"network": dataclasses.replace(NETWORK, dropout=0.3)},
-        {"training": dataclasses.replace(TRAINING, optimizer="sgd")},
-        {"freeze": ("encoder",)},
-    ],
-)
+OTHERS = [
+    {"network": dataclasses.replace(NETWORK, encoder_units=(4,))},
+    {"network": dataclasses.replace(NETWORK, dropout=0.3)},
+    {"training": dataclasses.replace(TRAINING, optimizer="sgd")},
+    {"freeze": ("encoder",)},
+]
+
+
+@pytest.mark.parametrize("change", OTHERS)
 def test_a_state_stays_as_it_is_and_is_for_one_training(tmp_path, change):
     train(checkpoints=Checkpoints(tmp_path, {}, keep=9))
     states(tmp_path)[-1].unlink()
@@ -196,8 +196,7 @@ def test_of_other_versions_too(tmp_path, rewrite_archive):
     train(checkpoints=kept)
     for path in states(tmp_path):
         rewrite_archive(path, change_index=age)
-    with pytest.raises(SpecError, match=r"has other versions: keras='3\.0\.0'"):
-        kept.newest()
+    refused(SpecError, r"has other versions: keras='3\.0\.0'", kept.newest)
 
 
 @pytest.mark.parametrize("value", [None, np.nan, np.inf])
@@ -213,8 +212,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
         assert_equal(train(checkpoints=resumed), expected)
     for path in states(tmp_path):
         path.write_bytes(b"PK")
-    with pytest.raises(FileFormatError, match="damaged"):
-        resumed.newest()
+    refused(FileFormatError, "damaged", resumed.newest)
 
 
 def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
@@ -223,8 +221,7 @@ def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
         trained = train(checkpoints=Checkpoints(tmp_path / "f", {}, **AT_EACH_STEP))
     assert len(told) == 1
     assert_equal(trained, train())
-    with pytest.raises(SaveError, match="expected a folder to write to"):
-        regressor().fit(PAST, FUTURE, checkpoint=tmp_path / "f")
+    refused(SaveError, "expected a folder to write to", regressor().fit, PAST, FUTURE, checkpoint=tmp_path / "f")
 
 
 def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
@@ -259,8 +256,7 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
         (lambda: CheckpointSpec(path, minutes=0), "minutes"),
         (lambda: CheckpointSpec(path, max_size="much"), "max_size: expected a size"),
     ):
-        with pytest.raises(SpecError, match=match):
-            fit()
+        refused(SpecError, match, fit)
 
 
 WRONG_SEEDS = [f'{{"seed": {seed}}}' for seed in ('"7"', "-1", "1e400", "true")]

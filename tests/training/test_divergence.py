@@ -70,15 +70,13 @@ def test_the_batch_and_its_window_are_named(window, micro_batches):
 
 
 EXPLODING = "a loss below 1e+09 times that of the first batch"
+POISONS = [
+    ({"column": 1, "value": np.nan}, "a finite loss", "nan in X[9], with nan in X[..., 1] (scaled)"),
+    ({"value": 1e12, "since": 5}, EXPLODING, "in X[9], with 1e+12 in y[..., 0] (scaled)"),
+]
 
 
-@pytest.mark.parametrize(
-    ("poison", "expected", "received"),
-    [
-        ({"column": 1, "value": np.nan}, "a finite loss", "nan in X[9], with nan in X[..., 1] (scaled)"),
-        ({"value": 1e12, "since": 5}, EXPLODING, "in X[9], with 1e+12 in y[..., 0] (scaled)"),
-    ],
-)
+@pytest.mark.parametrize(("poison", "expected", "received"), POISONS)
 def test_what_went_bad_and_its_column_are_named(poison, expected, received):
     error, _ = diverged(poison=9, **poison)
     assert error.expected == expected

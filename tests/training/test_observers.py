@@ -16,6 +16,7 @@ from seqcast.errors import FileFormatError, SaveError, SeqcastWarning, SpecError
 from seqcast.runtime.executors import LokyExecutor
 from seqcast.training import Observer, Record, TrainingLog
 from seqcast.training.logs import read_log
+from tests.refusals import refused
 
 SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
 PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
@@ -143,25 +144,22 @@ def test_a_resumed_training_goes_on_with_its_log(tmp_path):
 STOP, HERE = keras.callbacks.TerminateOnNaN(), Keep()
 HERE.in_workers = False  # of no use in another process
 COPIES = "callbacks: expected copies for worker processes, of 2 networks"
+DEAF = [
+    ({}, {"callbacks": STOP}, "callbacks: expected a list of keras.callbacks.Callback"),
+    ({}, {"callbacks": [3]}, "callbacks: expected a list of keras.callbacks.Callback"),
+    ({}, {"callbacks": [STOP], "checkpoint": "state"}, "callbacks: expected observers only with checkpoint"),
+    ({"members": 2}, {"callbacks": [STOP]}, COPIES),
+    ({"members": 2}, {"callbacks": [HERE]}, COPIES),
+    # Before anything is read.
+    ({}, {"callbacks": [Keep()], "on": RayCluster(workers=2), "df": "no.parquet"}, "callbacks: expected none with"),
+]
 
 
-@pytest.mark.parametrize(
-    ("options", "fit", "message"),
-    [
-        ({}, {"callbacks": STOP}, "callbacks: expected a list of keras.callbacks.Callback"),
-        ({}, {"callbacks": [3]}, "callbacks: expected a list of keras.callbacks.Callback"),
-        ({}, {"callbacks": [STOP], "checkpoint": "state"}, "callbacks: expected observers only with checkpoint"),
-        ({"members": 2}, {"callbacks": [STOP]}, COPIES),
-        ({"members": 2}, {"callbacks": [HERE]}, COPIES),
-        # Before anything is read.
-        ({}, {"callbacks": [Keep()], "on": RayCluster(workers=2), "df": "no.parquet"}, "callbacks: expected none with"),
-    ],
-)
+@pytest.mark.parametrize(("options", "fit", "message"), DEAF)
 def test_callbacks_that_cannot_hear_a_training(options, fit, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = forecaster(**options)
-    with pytest.raises(SpecError, match=message):
-        model.fit(**{"df": load("elnino"), **fit})
+    refused(SpecError, message, model.fit, **{"df": load("elnino"), **fit})
     assert not model.__sklearn_is_fitted__()
 
 
@@ -177,8 +175,7 @@ def test_a_log_that_would_replace_another_file_is_refused_before_training(tmp_pa
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, "2"])
 def test_steps_between_records(every):
-    with pytest.raises(SpecError, match="every_n_steps"):
-        Keep(every)
+    refused(SpecError, "every_n_steps", Keep, every)
 
 
 # ---------------------------------------------------------------- logs
@@ -235,19 +232,16 @@ def test_a_line_that_a_killed_process_left_unfinished_is_left_out(suffix, tmp_pa
 def test_a_file_that_is_no_log_is_left_alone(name, text, tmp_path):
     path = tmp_path / name
     path.write_text(text)
-    for refused in (lambda: train(path), lambda: read_log(path)):
-        with pytest.raises(FileFormatError, match="expected a log of training, or no file"):
-            refused()
+    for call in (train, read_log):
+        refused(FileFormatError, "expected a log of training, or no file", call, path)
     assert path.read_text() == text
 
 
 def test_paths_that_cannot_be_written_are_refused_before_training(tmp_path):
     for name in ("log", "log.txt", "log.json"):
-        with pytest.raises(SpecError, match="suffix"):
-            TrainingLog(tmp_path / name)
+        refused(SpecError, "suffix", TrainingLog, tmp_path / name)
     (tmp_path / "file").write_text("")
-    with pytest.raises(SaveError, match="expected a folder to write to"):
-        train(tmp_path / "file" / "log.csv")
+    refused(SaveError, "expected a folder to write to", train, tmp_path / "file" / "log.csv")
 
 
 def test_what_cannot_be_written_is_said_once(tmp_path):

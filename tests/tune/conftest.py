@@ -15,11 +15,11 @@ SPACE = {"learning_rate": [0.01, 0.001]}
 def waves(rows=60, series=2, seed=0):
     random = np.random.default_rng(seed)
     days = pd.date_range("2024-01-01", periods=rows)
-    parts = [
+    tables = [
         pd.DataFrame({"unique_id": f"s{k}", "ds": days, "y": 5.0 + k + np.sin(np.arange(rows) * 2 * np.pi / 7)})
         for k in range(series)
     ]
-    frame = pd.concat(parts, ignore_index=True)
+    frame = pd.concat(tables, ignore_index=True)
     frame["y"] += 0.3 * random.normal(size=len(frame))
     return frame
 

@@ -9,6 +9,7 @@ from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.tune.objective import Objective, naive_errors
+from tests.refusals import refused
 
 from .conftest import QUICK, TINY, waves
 
@@ -38,8 +39,7 @@ def test_the_loss_is_that_of_the_equation():
     assert judge.loss_of(forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
     larger = objective(frame.assign(y=1000.0 * frame["y"]))
     assert larger.loss_of(1000.0 * forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
-    with pytest.raises(DataError, match="2 windows of 4 steps"):
-        objective(waves(rows=8))
+    refused(DataError, "2 windows of 4 steps", objective, waves(rows=8))
 
 
 def test_the_future_reaches_neither_training_nor_forecasts():
@@ -68,8 +68,7 @@ def test_series_that_do_not_change_or_begin_late_are_left_out():
     judge = objective(pd.concat([frame, flat, late], ignore_index=True))
     assert np.isfinite(judge.score(judge.untuned))
     only = objective(flat)
-    with pytest.raises(DataError, match="of series that change before it"):
-        only.score(only.untuned)
+    refused(DataError, "of series that change before it", only.score, only.untuned)
 
 
 def test_naive_errors_of_short_series_are_those_of_the_last_value():

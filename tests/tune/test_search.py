@@ -80,15 +80,15 @@ def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(search, fra
     assert again.untuned_loss == found.untuned_loss
 
 
-@pytest.mark.parametrize(
-    ("changes", "part"),
-    [
-        ({"space": {"learning_rate": [0.01, 0.1]}}, "other space: learning_rate"),
-        ({"n_windows": 1}, "other windows: n_windows"),
-        ({"df": waves(seed=1)}, "other data"),
-        ({"preset": NetworkSpec(encoder_units=(4,), normalise="last")}, "other untuned network"),
-    ],
-)
+OTHER_STUDIES = [
+    ({"space": {"learning_rate": [0.01, 0.1]}}, "other space: learning_rate"),
+    ({"n_windows": 1}, "other windows: n_windows"),
+    ({"df": waves(seed=1)}, "other data"),
+    ({"preset": NetworkSpec(encoder_units=(4,), normalise="last")}, "other untuned network"),
+]
+
+
+@pytest.mark.parametrize(("changes", "part"), OTHER_STUDIES)
 def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, changes, part):
     place = tmp_path_factory.getbasetemp() / "begun.db"
     if not place.exists():
@@ -98,26 +98,26 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
         search(df, trials=1, storage=place, resume=True, **changes)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"trials": 0}, "trials: expected a whole number >= 1"),
-        ({"time_limit": "soon"}, "time_limit: expected seconds, or a text such as '10 min'"),
-        ({"storage": "study.txt"}, "storage: expected a file study.db"),
-        ({"storage": "no/study.db"}, "storage: expected a storage that can be opened"),
-        ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
-        ({"resume": True}, "resume: expected storage as well"),
-        ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
-        ({"space": {"horizon_decay": [0.0]}, "pruner": "median"}, "expected 'none' where horizon_decay is searched"),
-        ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
-        ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
-        ({"preset": EnsembleSpec([MemberSpec(TINY, TrainingSpec())]), "training": None}, "preset: expected auto, cl"),
-        ({"preset": "pretrained", "ensemble": 2}, "ensemble: expected 1 with preset='pretrained'"),
-        ({"preset": "pretrained", "space": {"dropout": [0.0]}}, "expected one of .*freeze.*, received 'dropout'"),
-        ({"space": {"freeze": [()]}}, "field of space: expected one of .*, received 'freeze'"),
-        ({"colour": "red"}, "colour: expected an argument of tune or of Forecaster"),
-    ],
-)
+REFUSED = [
+    ({"trials": 0}, "trials: expected a whole number >= 1"),
+    ({"time_limit": "soon"}, "time_limit: expected seconds, or a text such as '10 min'"),
+    ({"storage": "study.txt"}, "storage: expected a file study.db"),
+    ({"storage": "no/study.db"}, "storage: expected a storage that can be opened"),
+    ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
+    ({"resume": True}, "resume: expected storage as well"),
+    ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
+    ({"space": {"horizon_decay": [0.0]}, "pruner": "median"}, "expected 'none' where horizon_decay is searched"),
+    ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
+    ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
+    ({"preset": EnsembleSpec([MemberSpec(TINY, TrainingSpec())]), "training": None}, "preset: expected auto, cl"),
+    ({"preset": "pretrained", "ensemble": 2}, "ensemble: expected 1 with preset='pretrained'"),
+    ({"preset": "pretrained", "space": {"dropout": [0.0]}}, "expected one of .*freeze.*, received 'dropout'"),
+    ({"space": {"freeze": [()]}}, "field of space: expected one of .*, received 'freeze'"),
+    ({"colour": "red"}, "colour: expected an argument of tune or of Forecaster"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED)
 def test_options_that_are_refused(search, frame, changes, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SpecError, match=message):

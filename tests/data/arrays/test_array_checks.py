@@ -33,17 +33,17 @@ def with_value(shape, place, value):
 # ---------------------------------------------------------------- what is taken
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        [["1", "2"], ["3.0", "4e0"]],
-        np.array([[1, 2], [3, 4]], dtype=np.int8),
-        np.array([[1, 2], [3, 4]], dtype=object),
-        np.array([[1, 2], [3, 4]], dtype=">f8"),
-        np.array([[1, 2], [3, 4]]).view(np.matrix),  # its constructor would warn
-        pd.DataFrame({"a": [1, 3], "b": [2, 4]}),
-    ],
-)
+HOLDERS = [
+    [["1", "2"], ["3.0", "4e0"]],
+    np.array([[1, 2], [3, 4]], dtype=np.int8),
+    np.array([[1, 2], [3, 4]], dtype=object),
+    np.array([[1, 2], [3, 4]], dtype=">f8"),
+    np.array([[1, 2], [3, 4]]).view(np.matrix),  # its constructor would warn
+    pd.DataFrame({"a": [1, 3], "b": [2, 4]}),
+]
+
+
+@pytest.mark.parametrize("values", HOLDERS)
 def test_everything_that_holds_numbers(values):
     array = as_array("X", values, ranks=(2,))
     assert type(array) in (np.ndarray, np.matrix)
@@ -138,10 +138,10 @@ def test_the_first_wrong_place_is_named(shape, data):
     assert caught.value.where == f"X, window {window}, step {step}, feature {feature}"
 
 
-@pytest.mark.parametrize(
-    ("head", "wrong", "expected"),
-    [("negative_binomial", -1.0, "whole numbers >= 0"), ("log_normal", 0.0, "numbers > 0")],
-)
+OUTSIDE = [("negative_binomial", -1.0, "whole numbers >= 0"), ("log_normal", 0.0, "numbers > 0")]
+
+
+@pytest.mark.parametrize(("head", "wrong", "expected"), OUTSIDE)
 def test_targets_that_a_distribution_does_not_have(head, wrong, expected):
     y = np.ones((3, 4, 2))
     y[0] = np.nan

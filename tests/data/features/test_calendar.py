@@ -8,31 +8,31 @@ import pytest
 
 from seqcast.data.features.calendar import CALENDAR_FEATURES, Calendar, check_calendar
 from seqcast.errors import DataError, MissingPackageError, SpecError
+from tests.refusals import refused
+
+CYCLES = [
+    ("min", 20_000, 0, "minute_of_hour hour_of_day"),
+    ("30min", 20_000, 0, "minute_of_hour hour_of_day day_of_week"),
+    ("h", 27_000, 0, "hour_of_day day_of_week day_of_year"),
+    ("h", 20_000, 0, "hour_of_day day_of_week"),
+    ("h", 100, 0, "hour_of_day"),
+    ("D", 1_200, 0, "day_of_week day_of_year"),
+    ("D", 800, 0, "day_of_week"),
+    ("D", 1, 0, ""),
+    ("W-SAT", 300, 0, "day_of_year"),
+    ("MS", 60, 0, "month_of_year"),
+    ("YS-JAN", 60, 0, ""),
+    # What each context shows is left out.
+    ("h", 27_000, 23, "hour_of_day day_of_week day_of_year"),
+    ("h", 27_000, 24, "day_of_week day_of_year"),
+    ("D", 1_200, 28, "day_of_year"),
+    ("W-SAT", 1_200, 52, ""),
+    ("MS", 1_200, 11, "month_of_year"),
+    ("MS", 1_200, 12, ""),
+]
 
 
-@pytest.mark.parametrize(
-    ("freq", "rows", "context_length", "names"),
-    [
-        ("min", 20_000, 0, "minute_of_hour hour_of_day"),
-        ("30min", 20_000, 0, "minute_of_hour hour_of_day day_of_week"),
-        ("h", 27_000, 0, "hour_of_day day_of_week day_of_year"),
-        ("h", 20_000, 0, "hour_of_day day_of_week"),
-        ("h", 100, 0, "hour_of_day"),
-        ("D", 1_200, 0, "day_of_week day_of_year"),
-        ("D", 800, 0, "day_of_week"),
-        ("D", 1, 0, ""),
-        ("W-SAT", 300, 0, "day_of_year"),
-        ("MS", 60, 0, "month_of_year"),
-        ("YS-JAN", 60, 0, ""),
-        # What each context shows is left out.
-        ("h", 27_000, 23, "hour_of_day day_of_week day_of_year"),
-        ("h", 27_000, 24, "day_of_week day_of_year"),
-        ("D", 1_200, 28, "day_of_year"),
-        ("W-SAT", 1_200, 52, ""),
-        ("MS", 1_200, 11, "month_of_year"),
-        ("MS", 1_200, 12, ""),
-    ],
-)
+@pytest.mark.parametrize(("freq", "rows", "context_length", "names"), CYCLES)
 def test_auto_takes_the_cycles_that_the_frequency_has(freq, rows, context_length, names):
     stamps = pd.date_range("2000-01-01", periods=rows, freq=freq)
     assert " ".join(Calendar.choose("auto", stamps, context_length=context_length).names) == names
@@ -63,17 +63,16 @@ def test_against_hand():
     np.testing.assert_allclose(made, [[np.sin(turn), np.cos(turn), 1, 0], [0, -1, 0, -1]], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("calendar", "message"),
-    [
-        ("day_of_weeks", "Did you mean"),
-        (3, "calendar: expected 'auto', 'none'"),
-        (("auto", "auto"), "each feature once"),
-    ],
-)
+WRONG = [
+    ("day_of_weeks", "Did you mean"),
+    (3, "calendar: expected 'auto', 'none'"),
+    (("auto", "auto"), "each feature once"),
+]
+
+
+@pytest.mark.parametrize(("calendar", "message"), WRONG)
 def test_wrong_names(calendar, message):
-    with pytest.raises(SpecError, match=message):
-        check_calendar(calendar)
+    refused(SpecError, message, check_calendar, calendar)
 
 
 @pytest.fixture
@@ -106,5 +105,4 @@ def test_holidays(fake_holidays):
 
 def test_the_package_is_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[holidays\]'"):
-        check_calendar("holidays:DE")
+    refused(MissingPackageError, r"pip install 'seqcast\[holidays\]'", check_calendar, "holidays:DE")

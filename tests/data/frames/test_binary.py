@@ -159,18 +159,18 @@ def test_what_pandas_says_of_columns_is_not_obeyed(tmp_path):
     assert list(read_raw(path).columns) == ["ds", "y", "z"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "data"),
-    [
-        ("Parquet", b"PAR1" * 3),
-        ("Parquet", b"a,b"),
-        ("Feather", b"ARROW1" * 9),
-        ("Feather", b""),
-        ("Excel", b"PK\x03\x04" + bytes(100)),
-        ("Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
-        ("excel", gzip.compress(b"a", mtime=0)),
-    ],
-)
+NO_SUCH_FILES = [
+    ("Parquet", b"PAR1" * 3),
+    ("Parquet", b"a,b"),
+    ("Feather", b"ARROW1" * 9),
+    ("Feather", b""),
+    ("Excel", b"PK\x03\x04" + bytes(100)),
+    ("Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
+    ("excel", gzip.compress(b"a", mtime=0)),
+]
+
+
+@pytest.mark.parametrize(("kind", "data"), NO_SUCH_FILES)
 def test_what_is_no_such_file_is_refused(tmp_path, kind, data):
     (tmp_path / "a.xls").write_bytes(data)
     refused(kind, tmp_path / "a.xls", "received something else (")
@@ -221,14 +221,13 @@ def test_an_archive_in_an_archive_is_refused(tmp_path, suffix, inner, name):
     refused(None, path, f"expected text in it, received a {name} archive in it")
 
 
-@pytest.mark.parametrize(
-    ("content", "place", "claim", "text"),
-    [
-        (bytes(64 * MIB), 24, (100).to_bytes(4, "little"), "received something else (Bad CRC-32"),
-        (TEXT, 8, b"\x01\x00", "received an encrypted one. Unpack it with its password and give its content."),
-    ],
-    ids=["size", "encrypted"],
-)
+CLAIMS = [
+    (bytes(64 * MIB), 24, (100).to_bytes(4, "little"), "received something else (Bad CRC-32"),
+    (TEXT, 8, b"\x01\x00", "received an encrypted one. Unpack it with its password and give its content."),
+]
+
+
+@pytest.mark.parametrize(("content", "place", "claim", "text"), CLAIMS, ids=["size", "encrypted"])
 def test_sizes_that_a_zip_claims_are_not_believed(tmp_path, content, place, claim, text):
     whole = zipped(content)
     place += whole.rindex(b"PK\x01\x02")

@@ -28,14 +28,14 @@ def table(rng):
     """Return the true rows: names, days, values."""
     series = rng.choice(len(NAMES), size=rng.integers(1, 4), replace=False)
     rows, digits, magnitude = int(rng.integers(14, 40)), int(rng.integers(0, 5)), 10.0 ** rng.integers(-2, 7)
-    parts = []
+    tables = []
     for place in sorted(series):
         values = np.round(magnitude * rng.normal(size=rows), digits)
         values[rng.random(rows) < 0.05] = np.nan
         values[0] = values[-1] = np.round(magnitude, digits)
         days = pd.date_range("2024-01-03", periods=rows)
-        parts.append(pd.DataFrame({"unique_id": NAMES[place], "ds": days, "y": values, "price": values[::-1]}))
-    return pd.concat(parts, ignore_index=True), digits
+        tables.append(pd.DataFrame({"unique_id": NAMES[place], "ds": days, "y": values, "price": values[::-1]}))
+    return pd.concat(tables, ignore_index=True), digits
 
 
 def spoken(value, decimal, thousands, digits):

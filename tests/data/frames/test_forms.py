@@ -11,6 +11,7 @@ from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import read_table
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
+from tests.refusals import refusals, refused
 
 DAYS = pd.date_range("2024-01-01", periods=6)
 B = [1.0, 2.0, np.nan, 3.0]
@@ -21,19 +22,19 @@ LONG = pd.DataFrame({"unique_id": [*"bbbbaaaaaa"], "ds": [*DAYS[1:5], *DAYS], "y
 # ---------------------------------------------------------------- one series
 
 
-@pytest.mark.parametrize(
-    ("df", "form"),
-    [
-        (pd.Series(range(6), DAYS), "index"),
-        (pd.Series(range(6), DAYS, name="sales"), "index"),
-        (pd.Series(range(6), DAYS.to_period("D")), "period:D"),
-        (pd.DataFrame({"y": range(6)}, DAYS), "index"),
-        (pd.DataFrame({"ds": DAYS, "y": range(6)}), "single"),
-        (pl.DataFrame({"ds": DAYS.to_numpy(), "y": range(6)}), "single"),
-        (LONG, "long"),
-        (LONG.set_index("unique_id"), "long"),
-    ],
-)
+FORMS = [
+    (pd.Series(range(6), DAYS), "index"),
+    (pd.Series(range(6), DAYS, name="sales"), "index"),
+    (pd.Series(range(6), DAYS.to_period("D")), "period:D"),
+    (pd.DataFrame({"y": range(6)}, DAYS), "index"),
+    (pd.DataFrame({"ds": DAYS, "y": range(6)}), "single"),
+    (pl.DataFrame({"ds": DAYS.to_numpy(), "y": range(6)}), "single"),
+    (LONG, "long"),
+    (LONG.set_index("unique_id"), "long"),
+]
+
+
+@pytest.mark.parametrize(("df", "form"), FORMS)
 def test_forms_are_told_apart_and_come_back(df, form):
     columns = Columns()
     assert form_of(df, columns) == form
@@ -53,8 +54,7 @@ def test_forms_are_told_apart_and_come_back(df, form):
 
 def test_one_series_may_be_several():
     df = pd.concat([WIDE[["ds", "a"]].rename(columns={"a": "y"})] * 2)
-    with pytest.raises(DataError, match=r"Or does it hold several series\? Name the column .*Columns\(unique_id="):
-        read_frame(df)
+    refused(DataError, r"Or does it hold several series\? Name the column .*Columns\(unique_id=", read_frame, df)
 
 
 # ---------------------------------------------------------------- wide
@@ -81,20 +81,15 @@ def test_names_are_those_of_the_columns():
     assert to_wide(forecast)["a"].tolist() == list(range(6))
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: from_wide(WIDE, ds="dz"), "expected a column 'dz' and one for each series"),
-        (lambda: from_wide(WIDE[["ds"]]), "expected a column 'ds' and one for each series"),
-        (lambda: from_wide(WIDE.assign(note="x")), "note: expected numbers, received type"),
-        (lambda: from_wide(WIDE[["ds", "empty"]]), "expected at least one number"),
-        (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
-        (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),
-    ],
-)
-def test_what_is_no_such_table_is_refused(call, message):
-    with pytest.raises(DataError, match=message):
-        call()
+NO_TABLES = [
+    (lambda: from_wide(WIDE, ds="dz"), "expected a column 'dz' and one for each series"),
+    (lambda: from_wide(WIDE[["ds"]]), "expected a column 'ds' and one for each series"),
+    (lambda: from_wide(WIDE.assign(note="x")), "note: expected numbers, received type"),
+    (lambda: from_wide(WIDE[["ds", "empty"]]), "expected at least one number"),
+    (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
+    (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),
+]
+test_what_is_no_such_table_is_refused = refusals((call, DataError, message) for call, message in NO_TABLES)
 
 
 def test_files_may_be_wide(tmp_path):
@@ -111,5 +106,4 @@ def test_files_may_be_wide(tmp_path):
         ("2024-01-01,1,x", "wide.csv, column 'b': expected numbers"),
     ):
         path.write_text(f"ds,a,b\n{text}\n")
-        with pytest.raises(DataError, match=message):
-            read_table(path, Columns(), wide=True)
+        refused(DataError, message, read_table, path, Columns(), wide=True)

@@ -7,6 +7,7 @@ from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.stamps import format_stamps
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.specs.columns import Columns, Covariates
+from tests.refusals import refused
 
 
 def long(freq="D", names=("b", "a"), rows=20, zone=None):
@@ -81,8 +82,6 @@ WRONG_POLARS = {
     "null id": (pl.from_pandas(with_value(3, "unique_id", None)), "unique_id, row 3"),
     "gap": (pl.from_pandas(long().drop(index=35)), "ds, row 35"),
 }
-
-
 ZONED = long(zone="Europe/Berlin")
 OPTIONS = {
     "zoned duplicate": (pd.concat([ZONED.iloc[:2], ZONED.iloc[1:]]), {}, r"ds, row 2 \(series 'b'\).*duplicate"),
@@ -113,8 +112,7 @@ def test_wrong_frames(name):
 
 
 def test_wrong_freq():
-    with pytest.raises(SpecError, match="freq"):
-        read_frame(long(), freq="nonsense")
+    refused(SpecError, "freq", read_frame, long(), freq="nonsense")
 
 
 def whole(df):
@@ -172,8 +170,7 @@ def test_own_columns():
     frame = read_frame(df, columns)
     made = forecast_frame(frame, np.zeros((2, 1)))
     assert list(made.columns) == ["shop", "day", "m"]
-    with pytest.raises(DataError, match=r"Columns\(y=...\)"):
-        read_frame(df.drop(columns="sales"), columns)
+    refused(DataError, r"Columns\(y=...\)", read_frame, df.drop(columns="sales"), columns)
 
 
 def test_rows_that_were_added_for_missing_steps_have_no_number():

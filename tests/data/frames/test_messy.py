@@ -62,18 +62,18 @@ def test_the_documentation_lists_what_is_refused():
     assert text == made or os.environ.get("SEQCAST_WRITE_DOCS")
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("bar.csv", "bars between columns"),
-        ("thousands_comma.csv", "',' between thousands"),
-        ("thousands_point.csv", "semicolons between columns, decimal comma, '.' between thousands"),
-        ("thousands_narrow.csv", "semicolons between columns, decimal comma, ' ' between thousands"),
-        ("utf16_be.csv", "encoding utf-16-be"),
-        ("title.csv", "the header after 2 lines, tabs between columns"),
-        ("month_slashes.csv", "dates with the month first"),
-    ],
-)
+SAID = [
+    ("bar.csv", "bars between columns"),
+    ("thousands_comma.csv", "',' between thousands"),
+    ("thousands_point.csv", "semicolons between columns, decimal comma, '.' between thousands"),
+    ("thousands_narrow.csv", "semicolons between columns, decimal comma, ' ' between thousands"),
+    ("utf16_be.csv", "encoding utf-16-be"),
+    ("title.csv", "the header after 2 lines, tabs between columns"),
+    ("month_slashes.csv", "dates with the month first"),
+]
+
+
+@pytest.mark.parametrize(("name", "said"), SAID)
 def test_how_each_was_understood_is_said(name, said, tmp_path):
     case = next(case for case in CASES if case.name == name)
     case.write(tmp_path / name)

@@ -23,6 +23,7 @@ from seqcast.data.frames import reader_process
 from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
+from tests.refusals import refused
 
 pytestmark = [
     pytest.mark.processes,
@@ -30,8 +31,6 @@ pytestmark = [
 ]
 GIB = 1 << 30
 SECONDS = 10
-
-
 ZEROS, OFTEN = np.zeros(30_000_000), hostile_tables.often("x" * 5_000_000)
 
 
@@ -116,8 +115,7 @@ DOORS = {
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("name", ["bracket.xlsx", "categories.parquet"])
 def test_every_door_refuses_it(hostile, door, name):
-    with pytest.raises(DataError, match=r"at most 67.11 MB, received more"):
-        DOORS[door](hostile(name))
+    refused(DataError, r"at most 67.11 MB, received more", DOORS[door], hostile(name))
 
 
 def test_the_command_line_refuses_it(hostile):
@@ -160,22 +158,22 @@ def reader(tmp_path, monkeypatch):
     return read
 
 
-@pytest.mark.parametrize(
-    ("body", "text"),
-    [
-        ("os.abort()", "at most 1 MB, received more"),
-        ("bytearray(1 << 40)", "at most 1 MB, received more"),
-        ("return [bytearray(1 << 20) for _ in range(300)]", "at most 1 MB, received more"),
-        ("os.kill(os.getpid(), 11)", "received something else (the process that read it ended with SIGSEGV)"),
-        ("os._exit(3)", "received something else (the process that read it ended with exit code 3)"),
-        ("os._exit(0)", "received something else ("),
-        ("sys.exit('no')", "received something else (no)"),
-        ("raise BaseException('panic\\nat line 3')", "received something else (panic)"),
-        ("print('noise'); print('noise', file=sys.stderr); os.write(1, b'noise'); raise OSError('x')", "(x). Check"),
-        ("while True: pass", "expected a file that is read in 3 s, received one that takes longer"),
-        ("time.sleep(100)", "expected a file that is read in 3 s, received one that takes longer"),
-    ],
-)
+READERS = [
+    ("os.abort()", "at most 1 MB, received more"),
+    ("bytearray(1 << 40)", "at most 1 MB, received more"),
+    ("return [bytearray(1 << 20) for _ in range(300)]", "at most 1 MB, received more"),
+    ("os.kill(os.getpid(), 11)", "received something else (the process that read it ended with SIGSEGV)"),
+    ("os._exit(3)", "received something else (the process that read it ended with exit code 3)"),
+    ("os._exit(0)", "received something else ("),
+    ("sys.exit('no')", "received something else (no)"),
+    ("raise BaseException('panic\\nat line 3')", "received something else (panic)"),
+    ("print('noise'); print('noise', file=sys.stderr); os.write(1, b'noise'); raise OSError('x')", "(x). Check"),
+    ("while True: pass", "expected a file that is read in 3 s, received one that takes longer"),
+    ("time.sleep(100)", "expected a file that is read in 3 s, received one that takes longer"),
+]
+
+
+@pytest.mark.parametrize(("body", "text"), READERS)
 def test_a_reader_that_misbehaves_is_an_error(reader, capfd, body, text):
     with pytest.raises(DataError) as caught:
         reader(body, max_size="1 MB")
@@ -204,23 +202,20 @@ def test_the_reader_alone_is_imported(tmp_path, monkeypatch):
 
 
 NO_INTERPRETER = r"expected an interpreter of Python to read it with \(sys.executable\)"
+PROGRAMS = [
+    (None, NO_INTERPRETER),
+    ("", NO_INTERPRETER),
+    ("frozen", NO_INTERPRETER),
+    (shutil.which("false"), "the process that read it ended with exit code 1"),
+]
 
 
-@pytest.mark.parametrize(
-    ("executable", "message"),
-    [
-        (None, NO_INTERPRETER),
-        ("", NO_INTERPRETER),
-        ("frozen", NO_INTERPRETER),
-        (shutil.which("false"), "the process that read it ended with exit code 1"),
-    ],
-)
+@pytest.mark.parametrize(("executable", "message"), PROGRAMS)
 def test_a_program_that_embeds_python_is_not_started_again(tmp_path, monkeypatch, executable, message):
     pd.DataFrame({"y": [1.0]}).to_parquet(tmp_path / "a.parquet")
     monkeypatch.setattr(sys, "frozen", executable == "frozen", raising=False)
     monkeypatch.setattr(sys, "executable", executable)
-    with pytest.raises(DataError, match=message):
-        read_table(tmp_path / "a.parquet", Columns())
+    refused(DataError, message, read_table, tmp_path / "a.parquet", Columns())
 
 
 def test_no_process_and_no_thread_stays(hostile):

@@ -64,15 +64,15 @@ def test_others_are_ignored_unless_there_are_only_such():
     assert missing(masked(frame, elsewhere.assign(anomaly=False))) == []
 
 
-@pytest.mark.parametrize(
-    ("mask", "message"),
-    [
-        (np.zeros(12, dtype=bool), "mask: expected a pandas or Polars data frame"),
-        (table(anomaly="perhaps"), "mask, anomaly: expected true or false"),
-        (table(ds=range(12)), "mask, ds: expected stamps such as 2024-01-01"),
-        (table(unique_id=7), "mask, unique_id: expected text, as in df"),
-    ],
-)
+NO_MASKS = [
+    (np.zeros(12, dtype=bool), "mask: expected a pandas or Polars data frame"),
+    (table(anomaly="perhaps"), "mask, anomaly: expected true or false"),
+    (table(ds=range(12)), "mask, ds: expected stamps such as 2024-01-01"),
+    (table(unique_id=7), "mask, unique_id: expected text, as in df"),
+]
+
+
+@pytest.mark.parametrize(("mask", "message"), NO_MASKS)
 def test_what_is_no_mask_is_refused(mask, message):
     with pytest.raises(DataError, match=message):
         masked(read_frame(table()), mask)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from seqcast.data.frames.sources import is_source, open_source, pieces
 from seqcast.errors import DataError, MissingFileError, SpecError
+from tests.refusals import refused
 
 pa = pytest.importorskip("pyarrow")
 dataset = pytest.importorskip("pyarrow.dataset")
@@ -104,11 +105,9 @@ def test_a_series_longer_than_memory_is_refused(tmp_path):
 
 def test_nothing_to_read(tmp_path):
     for name, message in (("", "a folder without any"), ("*.parquet", "none that match"), ("a.parquet", "nothing")):
-        with pytest.raises(MissingFileError, match=message):
-            open_source(str(tmp_path / name))
+        refused(MissingFileError, message, open_source, str(tmp_path / name))
     folder_of(tmp_path, [table([1]).iloc[:0]])
-    with pytest.raises(DataError, match="df: expected at least one row, received none in"):
-        read(open_source(tmp_path))
+    refused(DataError, "df: expected at least one row, received none in", read, open_source(tmp_path))
 
 
 def test_files_whose_columns_differ_are_refused(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.errors import DataError
+from tests.refusals import refused
 
 pytest.importorskip("sktime")
 
@@ -29,13 +30,13 @@ OPTIONS = {"context_length": 8, "preset": NORMAL, "training": {"epochs": 1, "ste
 def panel(lengths=(40, 43, 38), targets=1, covariates=0, seed=0):
     """Return series that end on the same day, in an order of their own."""
     random = np.random.default_rng(seed)
-    parts = {}
+    tables = {}
     for name, length in zip(("c", "a", "b"), lengths, strict=True):
         days = pd.date_range(end="2024-04-30", periods=length, name="day")
         values = {f"sold{place}": 10 + random.normal(size=length) for place in range(targets)}
         values |= {f"price{place}": random.normal(size=length) for place in range(covariates)}
-        parts[name] = pd.DataFrame(values, days)
-    return pd.concat(parts, names=["shop"])
+        tables[name] = pd.DataFrame(values, days)
+    return pd.concat(tables, names=["shop"])
 
 
 def long(frame):
@@ -196,17 +197,17 @@ def test_series_that_end_at_different_times():
     y = panel()
     shorter = y.drop(y.loc[["a"]].index[-3:])
     made = SeqcastForecaster(**OPTIONS).fit(shorter, fh=[1, 2]).predict()
-    ends = made.groupby(level=0)["sold0"].apply(lambda part: str(part.index[-1][1].date())).to_dict()
+    ends = made.groupby(level=0)["sold0"].apply(lambda rows: str(rows.index[-1][1].date())).to_dict()
     assert ends == {"a": "2024-04-29", "b": "2024-05-02", "c": "2024-05-02"}
     day = ForecastingHorizon(pd.DatetimeIndex(["2024-05-02"]), is_relative=False, freq="D")
     stamps = SeqcastForecaster(**OPTIONS).fit(shorter, fh=day).predict()
     assert {str(day.date()) for day in stamps.index.get_level_values(1)} == {"2024-05-02"}
 
 
-@pytest.mark.parametrize(
-    ("options", "fh", "horizon"),
-    [({}, [1, 7], 7), ({"horizon": 3}, [1, 7], 3), ({}, None, 10), ({"horizon": 4}, None, 4)],
-)
+HORIZONS = [({}, [1, 7], 7), ({"horizon": 3}, [1, 7], 3), ({}, None, 10), ({"horizon": 4}, None, 4)]
+
+
+@pytest.mark.parametrize(("options", "fh", "horizon"), HORIZONS)
 def test_trained_horizon(options, fh, horizon):
     forecaster = SeqcastForecaster(**options, **OPTIONS).fit(panel(), fh=fh)
     assert forecaster.forecaster_.horizon == horizon
@@ -246,17 +247,17 @@ def test_forecasts_go_on_from_older_rows_and_of_new_series():
 # ---------------------------------------------------------------- tags, options, errors
 
 
-@pytest.mark.parametrize(
-    ("options", "able"),
-    [
-        ({}, True),
-        ({"level": ()}, False),
-        ({"level": (), "preset": NORMAL}, True),
-        ({"level": (), "preset": QUANTILES}, False),
-        ({"preset": NetworkSpec(**SIZE)}, False),
-        ({"preset": NetworkSpec(**SIZE), "calibrate": True}, True),
-    ],
-)
+ABLE = [
+    ({}, True),
+    ({"level": ()}, False),
+    ({"level": (), "preset": NORMAL}, True),
+    ({"level": (), "preset": QUANTILES}, False),
+    ({"preset": NetworkSpec(**SIZE)}, False),
+    ({"preset": NetworkSpec(**SIZE), "calibrate": True}, True),
+]
+
+
+@pytest.mark.parametrize(("options", "able"), ABLE)
 def test_intervals_are_promised_where_there_are_some(options, able):
     assert SeqcastForecaster(**options).get_tag("capability:pred_int") is able
 
@@ -267,3 +268,10 @@ def test_options_are_those_of_the_forecaster():
     assert set(theirs) == set(ours) - left_out
     other = {name for name in theirs if theirs[name] != ours[name]}
     assert other == {"horizon", "level", "verbose"}
+
+
+def test_the_past_and_missing_values_are_refused_where_they_should_be():
+    y = panel()
+    refused(NotImplementedError, "in-sample", SeqcastForecaster(**OPTIONS).fit, y, fh=[-1, 1])
+    y.iloc[7] = np.nan
+    refused(ValueError, "cannot handle missing data", SeqcastForecaster(missing="raise", **OPTIONS).fit, y, fh=[1])

@@ -125,9 +125,11 @@ def test_it_is_saved_and_updated_like_any_other(fallen, tmp_path):
 
 def test_what_needs_a_network_is_refused(fallen):
     for word, rows in (("finetune", (seasonal(),)), ("encode", ()), ("attention", ()), ("model_inputs", ())):
-        with pytest.raises(SpecError, match="received one that repeats the last season, as no network was found"):
+        with pytest.raises(SpecError, match="received one that repeats the last season, because no network was better"):
             getattr(fallen, word)(*rows)
-    refused(SpecError, "received one that repeats the last season, as no network was found", fallen.predict, samples=3)
+    refused(
+        SpecError, "received one that repeats the last season, because no network was better", fallen.predict, samples=3
+    )
 
 
 def test_a_warm_start_after_it_begins_from_scratch(fallen):

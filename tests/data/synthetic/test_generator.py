@@ -196,7 +196,7 @@ REFUSED = [
     (generator(weights={"sine": 1}), "weights: .*'sines'"),
     (generator(weights={"sines": 0}), "weights: expected weights of 0 or more, one above 0"),
     (generator(seasons={7: -1, 12: 2}), "seasons: expected weights of 0 or more, one above 0"),
-    (generator(seasons={}), "seasons: expected shares"),
+    (generator(seasons={}), "seasons: expected weights"),
     (generator(length=0), "length: expected"),
     (drawn("sine"), "family: .*'sines'"),
     (drawn(n=0), "n: expected"),

@@ -301,7 +301,7 @@ def test_report(fitted, tmp_path):
         "Sales &amp; more",
         "<h2>Forecast</h2>",
         "Accuracy in the backtest",
-        "hold 80 % and 95 %",
+        "for 80 % and 95 % of the true values",
         "best epoch",
     ):
         assert said in text

@@ -37,7 +37,7 @@ def week(rng):
 # Each with the season that the network gets; 1 is none.
 SIGNALS = {
     "a sine, its period given": (24, lambda rng: sine(rng, 24)),
-    "a sine of 24 steps, no season given": (1, lambda rng: sine(rng, 24)),
+    "a sine, no season given": (1, lambda rng: sine(rng, 24)),
     "two sines, one period given": (24, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
     "two sines, no season given": (1, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
     "a season of 37 steps": (37, lambda rng: np.resize(rng.normal(size=37), len(STEPS))),

@@ -65,14 +65,14 @@ def seen(monkeypatch):
             found.options.append(options["compiler_options"])
         return jit(function, **options)
 
-    def counted(function, items, count):
-        found.threads.append(count)
+    def counted(function, items, count=None):
+        found.threads.append(len(items) if count is None else count)
         return in_threads(function, items, count)
 
     monkeypatch.setattr(jax, "jit", recorded)
     for module in ("seqcast.network.jax_training", "seqcast.engine.compiled"):
         monkeypatch.setattr(f"{module}.in_threads", counted)
-        monkeypatch.setattr(f"{module}.threads", lambda: 4)
+    monkeypatch.setattr(jax_training, "threads", lambda: 4)
     monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
     return found
 

@@ -97,6 +97,7 @@ np.save("forecast.npy", seqcast.runtime.backend.keras.ops.convert_to_numpy(forec
 """
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="test_backends.py")
 def test_another_process_reads_a_keras_file_with_only_seqcast_imported(run_python, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network = trained("seed")
@@ -174,8 +175,8 @@ def test_regularisers_add_to_the_loss():
     losses = [build("seed", regularizer=regularizer).losses for regularizer in (None, every, {"bias": "l2"})]
     assert losses[0] == []
     assert len(losses[1]) > 4
-    assert sum(map(float, losses[1])) > 0
-    assert sum(map(float, losses[2])) == 0.0
+    assert sum(map(keras.ops.convert_to_numpy, losses[1])) > 0
+    assert sum(map(keras.ops.convert_to_numpy, losses[2])) == 0.0
 
 
 def test_attention_weights_can_be_asked_for():

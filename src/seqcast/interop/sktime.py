@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import Frequency
 from seqcast.errors import DataError
@@ -20,7 +19,7 @@ from seqcast.forecaster import Forecaster, interval_levels
 from seqcast.interop.sktime_frames import ALIAS, HorizonSteps, Translation, last_stamps
 from seqcast.intervals import LEAST_LEVEL, ForecastRequest
 from seqcast.network import Quantiles
-from seqcast.runtime import require
+from seqcast.runtime import Array, require
 from seqcast.specs import Columns, NetworkSpec, TrainingSpec
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ else:
 
 __all__ = ["SeqcastForecaster"]
 
-Array = npt.NDArray[Any]
 
 FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 # The horizon to train on when `fit` gets no `fh`.

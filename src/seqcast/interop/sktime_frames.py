@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from seqcast.data.frames import Frequency, Stamps, infer
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import RESERVED
+from seqcast.runtime import Array
 from seqcast.specs import Covariates
-
-Array = npt.NDArray[Any]
 
 ALIAS = "seqcast"
 RESERVED_NAMES = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})

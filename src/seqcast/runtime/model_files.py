@@ -32,8 +32,7 @@ from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
 from seqcast.runtime.atomic_files import write_atomically
 from seqcast.runtime.file_checks import LARGEST_NUMBER, MODEL_ENTRY, FileLimits, check_source
-
-Array = npt.NDArray[Any]
+from seqcast.runtime.payload import Array
 
 FORMAT_VERSION = 4
 

@@ -47,6 +47,8 @@ FINETUNING = 1.3
 WAITING_SECONDS = 0.5
 
 UNTUNED = "untuned"
+# Optuna's states of trials that count as finished; failed ones are tried again.
+FINISHED = ("COMPLETE", "PRUNED")
 
 
 def optuna() -> Any:
@@ -395,12 +397,11 @@ def run_trials(task: Task, worker: int) -> None:
         while True:
             optuna().storages.fail_stale_trials(study)
             trials = study.get_trials(deepcopy=False)
-            states = [trial.state.name for trial in trials]
-            done = states.count("COMPLETE") + states.count("PRUNED")
+            done = _count(trials, *FINISHED)
             enough = float("inf") if task.trials is None else task.trials
             if done >= enough or not task.clock.fits_another(seconds_of(trials)):
                 return
-            if done + states.count("RUNNING") >= enough:
+            if done + _count(trials, "RUNNING") >= enough:
                 time.sleep(WAITING_SECONDS)  # the process of a running trial may die
             else:
                 _run_next(task, study)
@@ -448,6 +449,10 @@ def _is_surplus(task: Task, trials: Sequence[Any], number: int) -> bool:
     """Return whether trials that are finished, and earlier ones that run, are enough without this one."""
     if task.trials is None:
         return False
-    finished = [each for each in trials if each.state.name in ("COMPLETE", "PRUNED")]
-    earlier = [each for each in trials if each.state.name == "RUNNING" and each.number < number]
-    return len(finished) + len(earlier) >= task.trials
+    earlier = [trial for trial in trials if trial.number < number]
+    return _count(trials, *FINISHED) + _count(earlier, "RUNNING") >= task.trials
+
+
+def _count(trials: Sequence[Any], *states: str) -> int:
+    """Return the number of trials in some states."""
+    return sum(trial.state.name in states for trial in trials)

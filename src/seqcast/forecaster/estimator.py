@@ -850,7 +850,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             NotFittedError: `fit` was not called.
             SpecError: An option is impossible, or the forecaster has a component that ONNX has no operators for.
-            MissingPackageError: The package `onnx` is not installed.
+            MissingPackageError: The package `ndonnx` is not installed.
             SaveError: The file could not be written.
         """
         self.fitted_.export(path, horizon=horizon, scaling=scaling)

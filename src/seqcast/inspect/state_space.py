@@ -13,7 +13,7 @@ from seqcast.network import CELLS
 from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
-SUBMODULES = ("encoder", "decoder")
+TRACED = ("encoder", "decoder")
 
 
 def states(model_inputs: ModelInputs, layer: int | None = None) -> Array:
@@ -56,7 +56,7 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
     """
     traced = model_inputs.engine.trace(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)
     return Trajectories(
-        {submodule: tuple(traced[submodule]) for submodule in SUBMODULES},
+        {submodule: tuple(traced[submodule]) for submodule in TRACED},
         model_inputs.labels,
         model_inputs.engine.network.segment,
         traced.get("valid"),
@@ -129,7 +129,7 @@ class Trajectories:
         return self.labels.frame(windows, {"step": steps[places], **columns})
 
     def _layer(self, submodule: str, layer: int) -> dict[str, Any]:
-        check_choice("submodule", submodule, SUBMODULES)
+        check_choice("submodule", submodule, TRACED)
         return self.layers[submodule][_place(layer, len(self.layers[submodule]))]
 
 
@@ -177,7 +177,7 @@ def gate_statistics(trajectories: Trajectories) -> Any:
     import pandas as pd
 
     tables = []
-    for submodule in SUBMODULES:
+    for submodule in TRACED:
         valid = trajectories.valid if submodule == "encoder" else None
         for layer in range(1, len(trajectories.layers[submodule]) + 1):
             for gate, values in trajectories.gates(submodule, layer).items():

@@ -24,8 +24,18 @@ from seqcast.training import Deadline
 from seqcast.tune.objective import Objective, check_study
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import searched_script
-from seqcast.tune.space import FIELDS, FINETUNE_FIELDS, Setting, Space, check_space, default_space, neighbours, widened
-from seqcast.tune.trials import UNTUNED, Clock, Task, has_run, optuna, quiet, run_trials, seconds_of, storage_url
+from seqcast.tune.space import (
+    FIELDS,
+    FINETUNE_FIELDS,
+    UNTUNED,
+    Setting,
+    Space,
+    check_space,
+    default_space,
+    neighbours,
+    widened,
+)
+from seqcast.tune.trials import Clock, Task, has_run, optuna, quiet, run_trials, seconds_of, storage_url
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30

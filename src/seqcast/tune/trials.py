@@ -18,7 +18,7 @@ from seqcast.runtime import keras, require, say
 from seqcast.specs import check_choice
 from seqcast.training import Deadline
 from seqcast.tune.objective import Objective
-from seqcast.tune.space import Setting, Space, neighbours
+from seqcast.tune.space import UNTUNED, Setting, Space, neighbours
 
 STUDY_NAME = "seqcast"
 SUFFIXES = (".db", ".sqlite", ".sqlite3")
@@ -46,7 +46,6 @@ FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
 
-UNTUNED = "untuned"
 # Optuna's states of trials that count as finished; failed ones are tried again.
 FINISHED = ("COMPLETE", "PRUNED")
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.data import describe
-from seqcast.data.seasons import seasonal_naive_errors, strengths
+from seqcast.data.seasons import naive_errors, seasonal_naive_errors, strengths
+from seqcast.data.series import InMemoryStore
 
 
 @pytest.mark.parametrize("season", [1, 5, 12, 24])
@@ -58,3 +59,9 @@ def test_naive_errors_are_the_plain_loop_bit_for_bit(lengths, season, gaps, squa
     assert found.tolist() == expected
     of_one = seasonal_naive_errors(values[:, 0], starts, stops, season, squared=squared)
     assert of_one.tolist() == [row[0] for row in expected]
+
+
+def test_naive_errors_of_short_series_are_those_of_the_last_value_and_of_constant_ones_none():
+    values = {"a": [0.0, 2.0, 4.0, 5.0], "b": [1.0], "c": [3.0] * 5}
+    store = InMemoryStore.of({name: np.array(each)[:, None] for name, each in values.items()})
+    np.testing.assert_allclose(naive_errors(store, store.lengths, 7), [[5 / 3], [np.nan], [np.nan]])

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from seqcast import Forecaster, NetworkSpec, TrainingSpec
+from seqcast.data.series import InMemoryStore, SeriesScaler
+from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster import words
-from seqcast.forecaster.candidates.last_season import FittedLastSeason
+from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
 from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
-from seqcast.forecaster.choice import Choice, HoldOut, choose
-from seqcast.intervals import ForecastRequest
+from seqcast.forecaster.choice import Choice, HoldOut, choose, count_cutoffs
+from seqcast.intervals import Calibration, ForecastRequest
 from seqcast.pretrained import load_pretrained
 from seqcast.runtime import from_payload, to_payload
 from seqcast.specs import EnsembleSpec, MemberSpec
@@ -40,35 +42,66 @@ def loss_by_loops(truth, forecast, probabilities):
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 999), windows=st.integers(1, 200))
-def test_shares_are_shares_and_losses_are_those_of_plain_loops(seed, windows):
+@given(seed=st.integers(0, 999), cutoffs=st.integers(1, 200))
+def test_shares_are_shares_and_losses_are_those_of_plain_loops(seed, cutoffs):
     rng = np.random.default_rng(seed)
     truth = rng.normal(size=(4, 3, 2))
     forecasts = {name: rng.normal(size=(4, 3, 2, 3)) for name in ("seasonal_naive", "pretrained", "trained")}
-    choice = choose(truth, forecasts, PROBABILITIES, windows=windows)
+    choice = choose(truth, forecasts, PROBABILITIES, cutoffs=cutoffs)
     assert sum(choice.shares.values()) == pytest.approx(1)
     assert min(choice.shares.values()) >= 0.05
+    assert set(choice.shares) <= set(forecasts)
     for name, forecast in forecasts.items():
         assert choice.losses[name] == pytest.approx(loss_by_loops(truth, forecast, PROBABILITIES))
     blend = sum(share * forecasts[name] for name, share in choice.shares.items())
     assert choice.losses["blend"] == pytest.approx(loss_by_loops(truth, blend, PROBABILITIES))
 
 
-def test_what_is_far_worse_has_no_share_however_few_the_windows():
+def test_what_is_far_worse_has_no_share_however_few_the_cutoffs():
     truth = np.zeros((1, 2, 1))
-    choice = choose(truth, forecasts_of(truth, pretrained=0.1, trained=9.0), PROBABILITIES, windows=1)
+    choice = choose(truth, forecasts_of(truth, pretrained=0.1, trained=9.0), PROBABILITIES, cutoffs=1)
     assert choice.shares == {"pretrained": 1.0}
     perfect = {"seasonal_naive": np.zeros((1, 2, 1, 3)), **forecasts_of(truth, pretrained=0.5)}
-    assert choose(truth, perfect, PROBABILITIES, windows=1).shares == {"seasonal_naive": 1.0}
+    assert choose(truth, perfect, PROBABILITIES, cutoffs=1).shares == {"seasonal_naive": 1.0}
 
 
 def test_networks_that_are_as_good_share_alike_and_the_last_season_hardly():
     truth = np.zeros((5, 2, 1))
     # Errors to the same side: no mixture is better than another.
     forecasts = forecasts_of(truth, seasonal_naive=0.5, pretrained=0.5, trained=0.5)
-    shares = choose(truth, forecasts, PROBABILITIES, windows=0).shares
+    shares = choose(truth, forecasts, PROBABILITIES, cutoffs=0).shares
     assert shares["pretrained"] == pytest.approx(shares["trained"])
     assert shares.get("seasonal_naive", 0.0) < 0.1
+
+
+def test_candidates_that_complement_each_other_share_and_the_more_cutoffs_the_less_the_others():
+    truth = np.zeros((40, 2, 1))
+    forecasts = forecasts_of(truth, pretrained=0.9, finetuned=1.0, trained=-1.0)
+    shares = [choose(truth, forecasts, (0.5,) * 3, cutoffs=n).shares["trained"] for n in (0, 20, 2_000)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.3  # the largest loss
+    assert shares[-1] == pytest.approx(0.5, abs=0.03)  # errors cancel
+
+
+def test_what_is_best_on_many_cutoffs_has_the_share_and_on_one_it_has_some():
+    truth = np.zeros((200, 2, 1))
+    forecasts = {name: truth[..., None] + np.full(3, error) for name, error in (("pretrained", 1.05), ("trained", 1.0))}
+    few, many = (choose(truth, forecasts, (0.5,) * 3, cutoffs=n).shares["trained"] for n in (1, 500))
+    assert 0.5 < few < 0.7
+    assert many > 0.95
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_windows_and_of_candidates_does_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    truth, order = rng.normal(size=(30, 3, 1)), rng.permutation(30)
+    forecasts = {name: rng.normal(size=(30, 3, 1, 3)) for name in ("seasonal_naive", "pretrained", "trained")}
+    moved = {name: forecasts[name][order] for name in reversed(forecasts)}
+    chosen, again = (
+        choose(truth, forecasts, PROBABILITIES, cutoffs=9),
+        choose(truth[order], moved, PROBABILITIES, cutoffs=9),
+    )
+    assert again.shares == pytest.approx(chosen.shares)
 
 
 def test_missing_truths_do_not_count():
@@ -78,7 +111,7 @@ def test_missing_truths_do_not_count():
     holes = np.concatenate([truth, np.full((3, 2, 1), np.nan)])
     longer = {name: np.concatenate([values, np.full((3, 2, 1, 3), 7.0)]) for name, values in forecasts.items()}
     shares, expected = (
-        choose(*each, PROBABILITIES, windows=4).shares for each in ((holes, longer), (truth, forecasts))
+        choose(*each, PROBABILITIES, cutoffs=4).shares for each in ((holes, longer), (truth, forecasts))
     )
     assert shares == expected
 
@@ -100,6 +133,9 @@ def test_shares_follow_candidates_that_have_learnt_since():
     assert choice.among([finetuned, trained]).shares == {"finetuned": 0.6, "trained": 0.4}
     assert choice.among([FittedZeroShot(model, 7), trained]) == choice
     assert choice.among([FittedLastSeason(7), trained]).shares == {"trained": 1.0}
+    both = Choice({"pretrained": 0.25, "finetuned": 0.25, "trained": 0.5})
+    assert both.among([FittedZeroShot(model, 7), finetuned, trained]) == both
+    assert both.among([finetuned, trained]).shares == {"finetuned": 0.5, "trained": 0.5}
 
 
 WRONG = [{"shares": {}}, {"shares": {"oracle": 1.0}}, {"shares": {"trained": 0.5}}, {"losses": {"x": 1.0}}]
@@ -109,6 +145,46 @@ WRONG = [{"shares": {}}, {"shares": {"oracle": 1.0}}, {"shares": {"trained": 0.5
 def test_what_is_no_choice_is_refused(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
         from_payload(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()
+
+
+# ---------------------------------------------------------------- hold-out windows
+
+
+def hold_out(values, cutoffs=(8, 12), season_length=4):
+    """Return the hold-out windows of series, at some numbers of known rows."""
+    store = InMemoryStore.of({f"s{place}": np.asarray(each)[:, None] for place, each in enumerate(values)})
+    count = len(store.ids)
+    scaler = SeriesScaler.learn(store, store.lengths, "log")
+    reader = WindowReader(store, None, scaler, context_length=8)
+    origins = Origins.at_rows(np.repeat(np.arange(count), len(cutoffs)), np.tile(cutoffs, count), 4)
+    return HoldOut(reader, origins, ForecastRequest(level=(80.0,)), season_length)
+
+
+def season(size, level, seed=0):
+    rng = np.random.default_rng(seed)
+    return level + size * (np.tile([0.0, 3.0, 1.0, 2.0], 4) + rng.normal(size=16))
+
+
+def test_losses_have_no_unit_and_each_series_counts_by_its_own_naive_error():
+    naive = FittedLastSeason(4, (Calibration((80.0,), np.ones((4, 1)), np.ones(4), "point"),))
+    small, large = hold_out([season(1, 50)]), hold_out([season(1000, 50_000)])
+    losses = [each.loss(each.forecast(naive)) for each in (small, large)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)  # intervals are those of logarithms
+    errors = np.abs(small.truth - small.forecast(naive)[..., 0]).mean()
+    assert errors == pytest.approx(1.0, abs=0.4)  # that of the last season, in units of it
+
+
+def test_series_that_do_not_change_do_not_count_unless_none_does():
+    both, flat = hold_out([season(1, 50), np.full(16, 3.0)]), hold_out([np.full(16, 3.0)])
+    assert len(both) == 2
+    assert len(flat) == 2
+    assert np.isfinite(flat.loss(flat.forecast(FittedLastSeason(4, naive_calibrations(flat.reader, 4, 4, (80.0,))))))
+
+
+def test_windows_of_one_time_are_one_cutoff():
+    one, three = hold_out([season(1, 50)] * 3, (12,)), hold_out([season(1, 50)] * 3, (4, 8, 9, 12))
+    assert count_cutoffs(one.origins, one.reader.lengths) == 1
+    assert count_cutoffs(three.origins, three.reader.lengths) == 3
 
 
 # ---------------------------------------------------------------- networks of different shapes

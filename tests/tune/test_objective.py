@@ -8,7 +8,7 @@ from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
-from seqcast.tune.objective import Objective, naive_errors
+from seqcast.tune.objective import Objective
 from tests.refusals import refused
 
 from .conftest import QUICK, TINY, waves
@@ -69,10 +69,3 @@ def test_series_that_do_not_change_or_begin_late_are_left_out():
     assert np.isfinite(judge.score(judge.untuned))
     only = objective(flat)
     refused(DataError, "of series that change before it", only.score, only.untuned)
-
-
-def test_naive_errors_of_short_series_are_those_of_the_last_value():
-    options = Forecaster(2).get_params(deep=False)
-    rows = pd.DataFrame({"unique_id": list("aaaab"), "ds": [1, 2, 3, 4, 1], "y": [0.0, 2.0, 4.0, 5.0, 1.0]})
-    errors = naive_errors(read_rows(RowOptions.of(options), rows), np.array([4, 1]), 7)
-    np.testing.assert_allclose(errors, [[5 / 3], [np.nan]])

@@ -4,6 +4,7 @@ from .description import is_outlier as is_outlier
 from .frames import from_wide as from_wide
 from .frames import to_wide as to_wide
 from .seasons import SEASONAL_NAIVE as SEASONAL_NAIVE
+from .seasons import naive_errors as naive_errors
 from .seasons import seasonal_naive_errors as seasonal_naive_errors
 from .signals import SineParameters as SineParameters
 from .signals import noisy_past as noisy_past

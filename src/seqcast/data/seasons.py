@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqcast.data.frames import LongFrame
+from seqcast.data.series import SeriesStore, starts_of
 from seqcast.runtime import Array
 
 # Column of the forecast that repeats the last season, in frames of backtests.
@@ -99,6 +100,31 @@ def seasonal_naive_errors(
         gaps = np.square(gaps) if squared else gaps
         errors[place] = np.nansum(gaps, axis=0) / np.maximum((~np.isnan(gaps)).sum(axis=0), 1)
     return errors
+
+
+def naive_errors(store: SeriesStore, stops: Array, season_length: int) -> Array:
+    """Return the mean absolute error of the seasonal naive forecast in the first rows of each series, `[N, D]`.
+
+    A series that is shorter than two seasons has the error of the last value; one that does not change has NaN.
+
+    Args:
+        store: The series.
+        stops: Rows of each to look at, `[N]`.
+        season_length: Steps of a season.
+
+    Example:
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.array([[1.0], [2.0], [4.0], [1.0], [3.0], [99.0]])})
+        >>> naive_errors(store, np.array([5]), 3)
+        array([[0.5]])
+    """
+    errors = np.zeros((len(store.lengths), store.width))
+    for series, values in store.batches():
+        starts = starts_of(np.cumsum(store.lengths[series]))
+        bounds = starts, starts + stops[series]
+        season, step = (seasonal_naive_errors(values, *bounds, each) for each in (season_length, 1))
+        errors[series] = np.where(season > 0, season, step)
+    return np.where(errors > 0, errors, np.nan)
 
 
 def detect_season(frame: LongFrame) -> int:

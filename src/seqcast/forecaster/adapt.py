@@ -11,7 +11,7 @@ import numpy as np
 from seqcast.data.frames import AnyFrame, LongFrame
 from seqcast.data.windows import WindowReader
 from seqcast.errors import DataError
-from seqcast.forecaster.candidates import candidates
+from seqcast.forecaster.candidates import FittedCandidate, candidates
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import TrainingRun, fit_plan
@@ -52,7 +52,7 @@ def plan_refit(frame: AnyFrame, fitted: FittedForecaster, options: FitOptions, s
     series = fitted.series
     calendar, read = series.builder.calendar.names or "none", series.context_length
     options = replace(options, rows_read=read, season_length=fitted.season_length, calendar=calendar)
-    again = [each.for_refit(options) for each in fitted.candidates]
+    again = [each.for_refit(options) for each in _latest(fitted)]
     return make_plan(frame, options, starts=starts, candidates=again, choice=fitted.choice)
 
 
@@ -100,10 +100,15 @@ def plan_finetuning(
         frame, series.builder, scaler, context_length=series.context_length, observed=series.observed
     )
     planned = PlannedRows(frame, rows.options, rows.season_length, context, series=series, reader=reader, starts=starts)
-    candidates = tuple(each.for_finetuning(options, training, freeze) for each in fitted.candidates)
+    candidates = tuple(each.for_finetuning(options, training, freeze) for each in _latest(fitted))
     several = any(len(candidate.names) > 1 for candidate in candidates)
     plan = with_jobs(planned, candidates, fitted.choice, compare=several)
     return replace(plan, rows=replace(planned, series=series.add_series(frame, scaler, starts)))
+
+
+def _latest(fitted: FittedForecaster) -> Sequence[FittedCandidate]:
+    """Return the version of each candidate that learnt most."""
+    return tuple({each.key: each for each in fitted.candidates}.values())
 
 
 def _check_no_gaps(frame: LongFrame) -> None:

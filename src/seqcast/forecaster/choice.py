@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast.data import naive_errors
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
 from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
@@ -18,11 +18,11 @@ from seqcast.runtime import Array
 
 # Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
 MOST_NUMBERS = 2**24
-# Shares are tried in steps of a tenth.
+# Shares with a small loss are searched in steps of a tenth.
 TENTHS = 10
-# With this number of windows, the best shares on them and those that follow the losses alone weigh the same: windows of
-# one time are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/shares.py`).
-CAUTIOUS_WINDOWS = 1_000.0
+# With this number of cutoffs, the best shares on them and those that follow the losses alone weigh the same: windows of
+# one time are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/regrets.py`).
+CAUTIOUS_CUTOFFS = 20
 # In the latter, a candidate whose loss is a tenth above the least counts for a third.
 SHARPNESS = 10.0
 # A smaller share is not worth a forecast of its own.
@@ -37,8 +37,8 @@ class Choice:
 
     Args:
         shares: The share of each candidate that is used, by name; they sum to 1.
-        losses: The mean quantile loss of each candidate that was compared, in scaled units, and under `blend` that of
-            the blend; none where nothing was compared.
+        losses: The mean quantile loss of each candidate that was compared, in units of the naive error, and under
+            `blend` that of the blend; none where nothing was compared.
         windows: Number of hold-out windows; 0 where nothing was compared.
 
     Example:
@@ -70,8 +70,11 @@ class Choice:
             fitted: The candidates.
         """
         names = {name: each.name for each in fitted for name in CANDIDATES[each.key].words}
-        shares = {names[name]: share for name, share in self.shares.items() if name in names}
-        total = sum(shares.values()) if len(shares) < len(self.shares) else 1.0
+        names |= {each.name: each.name for each in fitted}
+        shares = dict[str, float]()
+        for name in (name for name in self.shares if name in names):
+            shares[names[name]] = shares.get(names[name], 0.0) + self.shares[name]
+        total = 1.0 if set(self.shares) <= set(names) else sum(shares.values())
         return replace(self, shares={name: share / total for name, share in shares.items()})
 
     def __str__(self) -> str:
@@ -119,22 +122,22 @@ def pinball(truth: Array, forecast: Array, probabilities: Sequence[float]) -> Ar
     return np.asarray(np.maximum(p * error, (p - 1.0) * error))
 
 
-def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence[float], *, windows: float) -> Choice:
-    r"""Choose shares of candidates by their quantile loss, the more cautiously the fewer windows there are.
+def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence[float], *, cutoffs: int) -> Choice:
+    r"""Choose shares of candidates by their quantile loss, the more cautiously the fewer cutoffs there are.
 
     .. math:: w = \frac{n\, \hat w + n_0\, \bar w}{n + n_0}, \quad
-        \hat w = \operatorname{argmin}_{w \in \Delta} L\Big(\sum_k w_k q_k\Big), \quad
         \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
 
-    `L` is the quantile loss of forecasts `q`; `b` is the candidate's prior weight, 1 for networks and a tenth for the
-    last season. So candidates of similar loss have similar shares until many windows show a difference, and a much
-    worse one has none. The least loss is searched on a grid of tenths.
+    `L` is the quantile loss of a candidate; `b` is its prior weight, 1 for networks and a tenth for the last season. So
+    candidates of similar loss have similar shares until many cutoffs show a difference, and a much worse one has none.
+    Windows of one time are alike, so cutoffs count, however many series there are. The shares with a small loss,
+    :math:`\hat w`, are tenths: the candidate that lowers the loss of their mean most is added to it, ten times.
 
     Args:
-        truth: The truth of hold-out windows in scaled units, `[B, H, D]`; NaN is missing.
+        truth: The truth of hold-out windows in units of the naive error, `[B, H, D]`; NaN is missing.
         forecasts: Quantiles of each candidate, `[B, H, D, Qs]`, by name.
         probabilities: The probability of each.
-        windows: Number of windows that do not overlap, `n`; `n_0` is 1,000.
+        cutoffs: Number of cutoffs, at least a horizon apart, `n`; `n_0` is 20.
 
     Returns:
         The choice; shares below a twentieth are dropped.
@@ -142,22 +145,20 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
     Example:
         >>> truth = np.zeros((50, 1, 1))
         >>> forecasts = {"pretrained": truth[..., None] + 1, "trained": truth[..., None] - 1}
-        >>> choose(truth, forecasts, (0.5,), windows=50).shares
+        >>> choose(truth, forecasts, (0.5,), cutoffs=50).shares
         {'pretrained': 0.5, 'trained': 0.5}
+
+    Source: of the tenths, Caruana et al. 2004, Ensemble selection from libraries of models, section 2.
     """
     names = list(forecasts)
     known = ~np.isnan(truth)
     y, quantiles = truth[known], np.stack([forecasts[name][known] for name in names])
-    losses = {name: float(pinball(y, quantiles[k], probabilities).mean()) for k, name in enumerate(names)}
-
-    def loss(shares: Array) -> float:
-        return float(pinball(y, np.tensordot(shares, quantiles, axes=1), probabilities).mean())
-
-    best = min(_grid(len(names)), key=loss)
-    shares = (windows * best + CAUTIOUS_WINDOWS * _cautious(losses)) / (windows + CAUTIOUS_WINDOWS)
+    losses = {name: float(pinball(y, each, probabilities).mean()) for name, each in zip(names, quantiles, strict=True)}
+    best = _selected(y, quantiles, probabilities)
+    shares = (cutoffs * best + CAUTIOUS_CUTOFFS * _cautious(losses)) / (cutoffs + CAUTIOUS_CUTOFFS)
     shares = np.where(shares < LEAST_SHARE, 0.0, shares)
     shares = shares / shares.sum()
-    losses["blend"] = loss(shares)
+    losses["blend"] = float(pinball(y, np.tensordot(shares, quantiles, axes=1), probabilities).mean())
     chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share}
     return Choice(chosen, losses, int(known.any(axis=(1, 2)).sum()))
 
@@ -170,11 +171,14 @@ def _cautious(losses: Mapping[str, float]) -> Array:
     return np.array(weights) / sum(weights)
 
 
-def _grid(count: int) -> Iterator[Array]:
-    """Yield all shares of `count` candidates in tenths."""
-    for bars in itertools.combinations(range(TENTHS + count - 1), count - 1):
-        places = np.array([-1, *bars, TENTHS + count - 1])
-        yield (np.diff(places) - 1) / TENTHS
+def _selected(y: Array, quantiles: Array, probabilities: Sequence[float]) -> Array:
+    """Return shares in tenths with a small loss, from forecasts `[candidates, values, Qs]`."""
+    total, tenths = np.zeros_like(quantiles[0]), np.zeros(len(quantiles))
+    for turn in range(1, TENTHS + 1):
+        losses = [pinball(y, (total + each) / turn, probabilities).mean() for each in quantiles]
+        chosen = int(np.argmin(losses))
+        total, tenths[chosen] = total + quantiles[chosen], tenths[chosen] + 1
+    return tenths / TENTHS
 
 
 @dataclass(frozen=True)
@@ -313,47 +317,54 @@ class HoldOut:
         reader: The window reader of the rows.
         origins: Where forecasts begin.
         request: Point and intervals that are compared.
+        season_length: Steps of a season.
     """
 
     reader: WindowReader
     origins: Origins
     request: ForecastRequest
+    season_length: int = 1
 
     def __len__(self) -> int:
         return int((~np.isnan(self.truth)).any(axis=(1, 2)).sum()) if len(self.origins) else 0
 
     @cached_property
+    def units(self) -> Array:
+        """The naive error of each window's series, `[B, 1, D]`; NaN where it does not change, 1 if none does."""
+        errors = naive_errors(self.reader.targets, self.reader.lengths, self.season_length)
+        return np.where(np.isnan(errors).all(), 1.0, errors)[self.origins.series][:, None]
+
+    @cached_property
     def truth(self) -> Array:
-        """The truth in scaled units, `[B, H, D]`; NaN is missing."""
-        return self.origins.truth(self.reader)
+        """The truth in units of the naive error, `[B, H, D]`; NaN is missing."""
+        scaler = self.origins.scalers(self.reader)
+        return scaler.inverse(self.origins.truth(self.reader)) / self.units
 
     def forecast(self, candidate: FittedCandidate) -> Array:
-        """Return the forecasts of a candidate in scaled units, `[B, H, D, 1 + 2 L]`.
+        """Return the forecasts of a candidate in units of the naive error, `[B, H, D, 1 + 2 L]`.
 
         Args:
             candidate: The candidate.
         """
-        return Blend.of(candidate).scaled(self.reader, self.origins, self.request)
+        forecast = Blend.of(candidate).forecast(self.reader, self.origins, self.request)
+        return forecast / self.units[..., None]
 
     def loss(self, forecast: Array) -> float:
         """Return the mean quantile loss of forecasts.
 
         Args:
-            forecast: The forecasts in scaled units, `[B, H, D, 1 + 2 L]`.
+            forecast: The forecasts in units of the naive error, `[B, H, D, 1 + 2 L]`.
         """
         known = ~np.isnan(self.truth)
         return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
 
-    def best(self, versions: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Array]:
-        """Return the best version of a candidate, the last of equal ones, and its forecasts.
+    def best(self, versions: Sequence[FittedCandidate]) -> FittedCandidate:
+        """Return the best version of a candidate, the last of equal ones.
 
         Args:
             versions: The versions.
         """
-        forecasts = [self.forecast(version) for version in versions]
-        losses = [self.loss(forecast) for forecast in forecasts]
-        place = max(range(len(versions)), key=lambda each: (-losses[each], each))
-        return versions[place], forecasts[place]
+        return min(reversed(versions), key=lambda version: self.loss(self.forecast(version)))
 
     def choice(self, forecasts: Mapping[str, Array]) -> Choice:
         """Return the shares of candidates.
@@ -361,8 +372,8 @@ class HoldOut:
         Args:
             forecasts: The forecasts of each, by its name.
         """
-        windows = count_disjoint(self.origins)
-        return choose(self.truth, forecasts, self.request.probabilities_with_point, windows=windows)
+        cutoffs = count_cutoffs(self.origins, self.reader.lengths)
+        return choose(self.truth, forecasts, self.request.probabilities_with_point, cutoffs=cutoffs)
 
     def judged(self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate) -> Choice:
         """Return the choice for networks that were picked as the best of many on these windows.
@@ -377,15 +388,11 @@ class HoldOut:
         return own if PICKED * own.losses[name] < theirs.losses[name] else theirs
 
 
-def count_disjoint(origins: Origins) -> int:
-    """Return the number of windows that do not overlap, over all series.
+def count_cutoffs(origins: Origins, lengths: Array) -> int:
+    """Return the number of cutoffs of all series that are at least a horizon apart, counted back from their ends.
 
     Args:
         origins: The origins of the windows.
+        lengths: Rows of each series.
     """
-    series, first = np.unique(origins.series, return_index=True)
-    if not len(series):
-        return 0
-    last = np.maximum.reduceat(origins.stops, first)
-    least = np.minimum.reduceat(origins.stops, first)
-    return int(((last - least) // origins.horizon + 1).sum())
+    return len(np.unique((lengths[origins.series] - origins.stops) // origins.horizon))

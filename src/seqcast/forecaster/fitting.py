@@ -19,7 +19,7 @@ from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
 from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points
-from seqcast.runtime import Array, Executor, say, warn_user
+from seqcast.runtime import Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
 # More networks are trained while those of the last round lowered the hold-out loss by this fraction.
@@ -377,19 +377,17 @@ class _Learnt:
 
     Args:
         candidate: The candidate.
-        fitted: Its best fitted version.
-        forecast: Its forecasts of the hold-out windows, where they are known.
+        fitted: One of its fitted versions.
         judge: Its judge, where its networks were picked by their losses on these windows.
     """
 
     candidate: Candidate
     fitted: FittedCandidate
-    forecast: Array | None = None
     judge: FittedCandidate | None = None
 
 
 def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut | None) -> list[_Learnt]:
-    """Return the result of each candidate, without those that cannot learn enough from the rows.
+    """Return the results of each candidate, without those that cannot learn enough from the rows.
 
     Raises:
         DataError: No candidate can.
@@ -402,16 +400,25 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
         except DataError as error:
             missing.append(error)
             continue
-        if not versions:
-            continue
-        # Without hold-out windows there is no evidence: a fine-tuning is taken where the user called for it.
-        fitted, forecast = versions[0 if plan.choice is None else -1], None
-        if len(versions) > 1 and hold_out is not None and len(hold_out):
-            fitted, forecast = hold_out.best(versions)
-        learnt.append(_Learnt(candidate, fitted, forecast, candidate.judge(plan.rows, outcomes)))
+        judge = candidate.judge(plan.rows, outcomes)
+        learnt += [_Learnt(candidate, fitted, judge) for fitted in _compared(plan, versions, hold_out)]
     if not learnt:
         raise missing[0]
     return learnt
+
+
+def _compared(plan: FitPlan, versions: Sequence[FittedCandidate], hold_out: HoldOut | None) -> list[FittedCandidate]:
+    """Return the versions of a candidate that share the forecast, or may.
+
+    After a fit they are those that had shares in it; a fine-tuning takes the best one. Without hold-out windows there
+    is no evidence: the last version is taken where the user called for it.
+    """
+    compared = hold_out if hold_out is not None and len(hold_out) else None
+    if plan.choice is None:
+        return list(versions[: 1 if compared is None else None])
+    if compared is not None and len(versions) > 1:
+        return [compared.best(versions)]
+    return [each for each in versions if each.name in plan.choice.shares] or list(versions[-1:])
 
 
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
@@ -421,9 +428,7 @@ def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
     if not len(hold_out):
         # A network that was trained on so few rows cannot be judged.
         return Choice.only([each for each in learnt if not each.candidate.learns_alone][-1].fitted.name)
-    forecasts = {
-        each.fitted.name: hold_out.forecast(each.fitted) if each.forecast is None else each.forecast for each in learnt
-    }
+    forecasts = {each.fitted.name: hold_out.forecast(each.fitted) for each in learnt}
     choice = hold_out.choice(forecasts)
     for each in learnt:
         if each.judge is not None:

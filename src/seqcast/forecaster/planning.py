@@ -74,7 +74,7 @@ class FitPlan:
             return None
         output = self.rows.options.output
         request = ForecastRequest(output.point, output.level)
-        return HoldOut(self.reader_at(self.comparison), self.comparison, request)
+        return HoldOut(self.reader_at(self.comparison), self.comparison, request, self.rows.season_length)
 
     def reader_at(self, origins: Origins) -> WindowReader:
         """Return the window reader of the rows, and refuse origins with short contexts that may not be padded.

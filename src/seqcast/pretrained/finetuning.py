@@ -21,7 +21,7 @@ BATCH_SIZE, EPOCHS = 64, 6
 MOST_STEPS_SHARED, EPOCHS_SHARED = 120, 3
 # Seasons of a training window, where series have them.
 SEASONS_READ = 3
-# Weights half-way between old and fine-tuned ones forecast better than either (`benchmarks/accuracy/shares.py`).
+# Weights half-way between old and fine-tuned ones forecast better than either (docs/history.md).
 ROBUST_SHARE = 0.5
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data import seasonal_naive_errors
+from seqcast.data import naive_errors
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, known_at_cutoffs
 from seqcast.engine import TrainingJob
@@ -157,7 +157,7 @@ class Objective:
         places = self.origins.rows(self.frame)
         inside = places < self.frame.source.ends[self.origins.series][:, None]
         truth = np.where(inside[..., None], self.frame.targets[np.where(inside, places, 0)], np.nan)
-        errors = naive_errors(self.frame, self.known[0], self.season_length)[self.origins.series]
+        errors = naive_errors(self.frame.target_store, self.known[0], self.season_length)[self.origins.series]
         losses = 2.0 * pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
         known = ~np.isnan(losses)
         counts = known.sum(axis=1)
@@ -184,29 +184,6 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
     """
     more = int((0.2 * rows - horizon) // (step_size or horizon))
     return max(1, min(3, 1 + more))
-
-
-def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
-    """Return the mean absolute error of the seasonal naive forecast in the first rows of each series, `[N, D]`.
-
-    A series that is shorter than two seasons has the error of the last value; one that does not change has NaN.
-
-    Args:
-        frame: The series.
-        stops: Rows of each to look at, `[N]`.
-        season_length: Steps of a season.
-
-    Example:
-        >>> import pandas as pd
-        >>> from seqcast.data.frames.frame_reader import read_frame
-        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(6), "y": [1.0, 2, 4, 1, 3, 99]}))
-        >>> naive_errors(frame, np.array([5]), 3)
-        array([[0.5]])
-    """
-    starts = frame.source.starts
-    season, step = (seasonal_naive_errors(frame.targets, starts, starts + stops, m) for m in (season_length, 1))
-    errors = np.where(season > 0, season, step)
-    return np.where(errors > 0, errors, np.nan)
 
 
 def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:

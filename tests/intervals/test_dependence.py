@@ -51,7 +51,7 @@ def test_what_was_drawn_is_found_also_with_gaps_and_a_few_wild_windows(shared, p
     scores[:150] = 3.0
     scores[np.random.default_rng(1).random(scores.shape) < 0.01] = np.nan
     found = likeliest(scores)
-    np.testing.assert_allclose([found.shared, found.persistence], [shared, persistence], atol=0.1)
+    np.testing.assert_allclose([found.shared, found.persistence], [shared, persistence], atol=0.2)
 
 
 def test_steps_that_cannot_be_compared_leave_the_prior():

@@ -232,15 +232,11 @@ class Blend:
         by_block = []
         for block in _blocks(reader, origins):
             forecast = self._in_units(reader, block, request)
-            if request.point == "mean" and (reader.scaler.unit is not None or not self._have_means):
+            has_mean = reader.scaler.unit is None and all(each.has_mean for each in self.candidates)
+            if request.point == "mean" and not has_mean:
                 forecast[..., 0] = self.whole(reader, block) @ OF_MEAN
             by_block.append(bounded(forecast, self.support, request.columns_rounded))
         return np.concatenate(by_block)
-
-    @property
-    def _have_means(self) -> bool:
-        """Whether the points of all candidates are means in scaled units, where a mean is requested."""
-        return all(each.has_mean for each in self.candidates)
 
     @property
     def prior(self) -> Dependence:
@@ -300,7 +296,8 @@ class Blend:
         shape, draw = (samples, origins.horizon, reader.targets.width), self.copula.steps.scores
         common = functools.lru_cache(CUTOFFS)(lambda cutoff: draw(np.random.default_rng(cutoff), shape))
         counts = np.array([each == "counts" for each in self.support or ("real",)])
-        seeds = zip(series_keys(reader, origins), cutoffs.tolist(), strict=True)
+        keys = [zlib.crc32(repr(reader.targets.ids[series]).encode()) for series in origins.series]
+        seeds = zip(keys, cutoffs.tolist(), strict=True)
         for block in _blocks(reader, origins):
             for quantiles, (key, cutoff) in zip(self.whole(reader, block), seeds, strict=False):
                 rng = np.random.default_rng([key, cutoff])
@@ -342,18 +339,6 @@ def _blocks(reader: WindowReader, origins: Origins) -> Iterator[Origins]:
     """Yield blocks of origins that memory allows."""
     numbers = reader.width * (reader.context_length + origins.horizon)
     return origins.blocks(max(128, MOST_NUMBERS // numbers))
-
-
-def series_keys(reader: WindowReader, origins: Origins) -> list[int]:
-    """Return a number for the series of each window, from which its sample paths are drawn, `[B]`.
-
-    Args:
-        reader: The window reader of the series.
-        origins: Where forecasts begin.
-    """
-    keys = np.array([zlib.crc32(repr(name).encode()) for name in reader.targets.ids], dtype=np.int64)
-    keys_of_windows: list[int] = keys[origins.series].tolist()
-    return keys_of_windows
 
 
 def _at_ranks(quantiles: Array, ranks: Array) -> Array:

@@ -523,8 +523,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             raise SpecError("total", expected="None with samples", received=repr(total), hint=hint)
         request = fitted.request(level)
         if total is not None:
-            how = {"request": request, "total": sums, "horizon": horizon, "future": future}
-            forecast = functools.partial(forecast_totals, fitted, **how)
+            sum_up = functools.partial(forecast_totals, fitted, total=sums)
+            forecast = functools.partial(sum_up, request=request, horizon=horizon, future=future)
         elif samples is None:
             forecast = functools.partial(fitted.forecast, request=request, horizon=horizon, future=future)
         else:

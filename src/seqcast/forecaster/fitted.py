@@ -415,6 +415,9 @@ class FittedForecaster:
         from seqcast.export import SeriesModel, write_series_model
 
         series = self.series
+        if self.output.point == "mean" and series.scaler.unit is not None:
+            expected, hint = "point='median' with a scale of logarithms", "Set point, or fit with another scale."
+            raise SpecError("export", expected=expected, received="point='mean'", hint=hint)
         names, calendar = self._exported_features()
         model = SeriesModel(
             [each.export() for each in self.candidates],

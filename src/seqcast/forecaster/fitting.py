@@ -446,7 +446,7 @@ def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
     if plan.calibration is not None:
         reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
         fitted = replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
-    return replace(fitted, copula=learn_copula(fitted, plan.rows, plan.dependence))
+    return replace(fitted, copula=learn_copula(fitted, plan))
 
 
 def calibrate(

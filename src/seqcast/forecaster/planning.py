@@ -19,19 +19,9 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.training_rows import (
-    FitRows,
-    PlannedRows,
-    calibration_origins,
-    comparison_origins,
-    dependence_origins,
-    learn_series,
-)
+from seqcast.forecaster.training_rows import FitRows, PlannedRows, calibration_origins, comparison_origins, learn_series
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
-
-# Horizons before the end of a series that show the dependence of sample paths, where nothing is trained.
-MOST_HORIZONS = 10
 
 # The place of a candidate, and that of one of its jobs.
 Place = tuple[int, int]
@@ -49,7 +39,7 @@ class FitPlan:
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
-        dependence: The windows on which the dependence of sample paths is learnt; `None` for none.
+        judged: Position of each series' first row on which nothing is trained or chosen, its length where it has none.
     """
 
     rows: PlannedRows
@@ -59,7 +49,7 @@ class FitPlan:
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
     comparison: Origins | None = None
-    dependence: Origins | None = None
+    judged: Array | None = None
 
     @property
     def by_place(self) -> dict[Place, TrainingJob]:
@@ -211,21 +201,17 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     """
     options, lengths, context = rows.options, rows.lengths, rows.context_length
     jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
-    judged = earlier = rows.starts
+    judged = rows.starts
     if not any(jobs):
         read = rows.series.context_length
         judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.rows.fill)
-        # Sums of whole horizons are few: more of them, of the later half of the rows.
-        many = np.maximum(lengths - MOST_HORIZONS * options.horizon, (lengths + 1) // 2)
-        earlier = np.where(judged < lengths, np.minimum(judged, many), lengths) if options.rows.fill else judged
     places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
     short = tuple(rows.frame.source.ids[place] for place in places)
     calibration = None
     if options.calibrate:
         calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
     comparison = comparison_origins(lengths, judged, options.horizon) if compare else None
-    dependence = dependence_origins(lengths, earlier, options.horizon)
-    return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, dependence)
+    return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, judged)
 
 
 def training_stops(rows: FitRows, starts: Array | None) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -65,108 +65,33 @@ class Total:
         if not hasattr(steps.stamps, "to_period") or not steps.exist.all():
             expected = "'all' or a number of steps, where stamps are whole numbers or irregular"
             raise SpecError("total", expected=expected, received=repr(self.of), hint="Sum up a number of steps.")
-        expected = "'all', a number of steps, or a period: 'D', 'W', 'M', 'Q', 'Y', or another alias of pandas"
         try:
             periods = steps.stamps.tz_localize(None).to_period(self.of)
         except (ValueError, AttributeError):
-            raise SpecError("total", expected=expected, received=repr(self.of)) from None
-        if periods.freq.n != 1:
-            raise SpecError("total", expected=expected, received=repr(self.of), hint="Give a number of steps.")
+            periods = None
+        if periods is None or periods.freq.n != 1:
+            expected = "'all', a number of steps, or a period: 'D', 'W', 'M', 'Q', 'Y', or another alias of pandas"
+            raise SpecError("total", expected=expected, received=repr(self.of))
         ordinals = periods.asi8.reshape(count, horizon)
         return np.cumsum(np.diff(ordinals, axis=1, prepend=ordinals[:, :1]) != 0, axis=1)
 
 
 @dataclass(frozen=True)
-class Periods:
-    """The periods over which a forecast is summed up.
-
-    Args:
-        steps: The steps ahead.
-        numbers: The number of the period of each step, from 0 without gaps in each series, `[N, H]`.
-        over_series: Whether there is one sum for all series.
-    """
-
-    steps: StepsAhead
-    numbers: Array
-    over_series: bool = False
-
-    @classmethod
-    def of(cls, total: Total, steps: StepsAhead) -> Self:
-        """Return the periods of some steps.
-
-        Args:
-            total: Which forecasts are summed up.
-            steps: The steps ahead.
-
-        Raises:
-            SpecError: There are no such periods, or they are not the same in all series.
-        """
-        periods = cls(steps, total.numbers(steps), total.over == "series")
-        counts, last = periods.counts, np.asarray(steps.stamps)[periods.last]
-        if periods.over_series and ((counts != counts[0]).any() or (last != last[0]).any()):
-            raise SpecError(
-                "total_over",
-                expected="series that end at the same time, for a sum over them",
-                received="series with steps of different times",
-                hint="Give rows up to one time with df, or leave series out.",
-            )
-        return periods
-
-    @functools.cached_property
-    def counts(self) -> Array:
-        """Number of steps of each period, `[N, K]`; 0 where a series has fewer periods than others."""
-        return self.summed(self.steps.exist[..., None].astype(np.int64))[..., 0]
-
-    @property
-    def last(self) -> Array:
-        """The place of the last step of each period among the stamps of all series, `[N, K]`."""
-        count, horizon = self.numbers.shape
-        return np.asarray(horizon * np.arange(count)[:, None] + np.maximum(self.counts.cumsum(axis=1), 1) - 1)
-
-    def summed(self, values: Array) -> Array:
-        """Return sums of numbers over the periods of each series, `[N, K, D]`.
-
-        Args:
-            values: The numbers, `[N, H, D]`.
-        """
-        count, _, targets = values.shape
-        sums = np.zeros((count, int(self.numbers.max()) + 1, targets), dtype=values.dtype)
-        np.add.at(sums, (np.arange(count)[:, None], self.numbers), values * self.steps.exist[..., None])
-        return sums
-
-    def of_paths(self, place: int, paths: Array) -> Array:
-        """Return the sums of the paths of a series, `[samples, K, D]`.
-
-        Args:
-            place: Number of the series.
-            paths: Its paths, `[samples, H, D]`.
-        """
-        first = np.flatnonzero(np.diff(self.numbers[place], prepend=-1))
-        sums = np.add.reduceat(paths * self.steps.exist[place][:, None], first, axis=1)
-        return np.pad(sums, ((0, 0), (0, self.counts.shape[1] - len(first)), (0, 0)))
-
-    def over(self, values: Array) -> Array:
-        """Return sums over the first axis where there is one sum for all series, or else the numbers as they are.
-
-        Args:
-            values: The numbers, `[N, ...]`.
-        """
-        return values.sum(axis=0, keepdims=True) if self.over_series else values
-
-
-@dataclass(frozen=True)
 class Outlook:
-    """Forecasts of one or several futures of the same rows, with the differences between them.
+    """Forecasts of one or several futures of the same rows, summed up over periods, and how they differ.
 
-    All futures have paths of the same ranks (common random numbers), so the noise that they share leaves no trace in a
-    difference.
+    The paths of all futures have the same ranks (common random numbers), so noise that they share leaves no trace in a
+    difference. Without a total, each step is a period.
 
     Args:
         fitted: The fitted forecaster.
         frame: The rows to forecast from.
-        ahead: The steps of each future.
+        ahead: The steps of each future, which have the same stamps.
         request: Point and intervals.
         total: Which forecasts are summed up.
+
+    Raises:
+        SpecError: There are no such periods, or they are not the same in all series that are summed up.
     """
 
     fitted: FittedForecaster
@@ -175,49 +100,69 @@ class Outlook:
     request: ForecastRequest
     total: Total
 
+    def __post_init__(self) -> None:
+        counts, last = self.counts, np.asarray(self.ahead[0].stamps)[self.last]
+        if self.total.over == "series" and ((counts != counts[0]).any() or (last != last[0]).any()):
+            expected = "series that end at the same time, for a sum over them"
+            hint = "Give rows up to one time with df, or leave series out."
+            raise SpecError("total_over", expected=expected, received="series with steps of other times", hint=hint)
+
     @functools.cached_property
-    def periods(self) -> Periods:
-        """The periods over which forecasts are summed up; without a total, each step is one."""
-        return Periods.of(self.total, self.ahead[0])
+    def member(self) -> Array:
+        """Which steps each period has, `[N, H, K]`; a series may have fewer periods than others."""
+        numbers = self.total.numbers(self.ahead[0])
+        return np.asarray((numbers[..., None] == np.arange(numbers.max() + 1)) & self.ahead[0].exist[..., None])
 
     @property
-    def has_means(self) -> bool:
-        """Whether points are means: those of small counts say more than medians, which are often zero."""
-        return self.request.point == "mean" or "counts" in self.fitted.series.support
+    def counts(self) -> Array:
+        """Number of steps of each period, `[N, K]`."""
+        return np.asarray(self.member.sum(axis=1))
 
+    @property
+    def last(self) -> Array:
+        """The place of the last step of each period among the stamps of all series, `[N, K]`."""
+        starts = self.member.shape[1] * np.arange(len(self.member))[:, None]
+        return np.asarray(starts + np.maximum(self.counts.cumsum(axis=1), 1) - 1)
+
+    @functools.cached_property
     def columns(self) -> Array:
-        """Return point and bounds of each future, `[futures, N, K, D, 1 + 2 L]`, with one series for a sum over all."""
+        """Point and bounds of each future, `[futures, N, K, D, 1 + 2 L]`, with one series for a sum over all.
+
+        The point of a total is its median, or the mean if means are requested, and of counts: the median of a small one
+        is often zero.
+        """
         if self.total.of is None:
-            forecasts = [self._forecast(steps, self.request) for steps in self.ahead]
-            return np.stack(forecasts)
-        if not self.has_means:
-            return self._bounded(self._drawn[0], 0.5)
+            return np.stack([self._forecast(steps, self.request) for steps in self.ahead])
+        supports, rounding = self.fitted.series.support, (None, *self.request.probabilities)
+        if self.request.point != "mean" and "counts" not in supports:
+            return np.asarray(bounded(self._drawn[0], supports, (0.5, *self.request.probabilities)))
         points = [self._forecast(steps, ForecastRequest("mean"))[..., 0] for steps in self.ahead]
-        means = np.stack([self.periods.over(self.periods.summed(each)) for each in points])[..., None]
-        bounds = self._drawn[0][..., 1:] if self.request.level else means[..., :0]
-        return self._bounded(np.concatenate([means, bounds], axis=-1), None)
+        means = np.stack([np.einsum("nhd,nhk->nkd", each, self.member) for each in points])[..., None]
+        if self.total.over == "series":
+            means = means.sum(axis=1, keepdims=True)
+        return np.asarray(bounded(self._with_bounds(means, 0), supports, rounding))
 
     def differences(self) -> Array:
         """Return how forecasts differ from that of the first future, shaped as `columns`."""
-        points = self.columns()[..., :1]
-        bounds = self._drawn[1][..., 1:] if self.request.level else points[..., :0]
-        return np.concatenate([points - points[:1], bounds], axis=-1)
+        points = self.columns[..., :1]
+        return self._with_bounds(points - points[:1], 1)
 
     def _forecast(self, steps: StepsAhead, request: ForecastRequest) -> Array:
         return self.fitted.blend.forecast(steps.reader, steps.origins, request)
 
-    def _bounded(self, columns: Array, of_point: float | None) -> Array:
-        within: Array = bounded(columns, self.fitted.series.support, (of_point, *self.request.probabilities))
-        return within
+    def _with_bounds(self, points: Array, place: int) -> Array:
+        """Return points, `[..., 1]`, with bounds that are drawn, where some are requested."""
+        return np.concatenate([points, self._drawn[place][..., 1:]], axis=-1) if self.request.level else points
 
     @functools.cached_property
     def _drawn(self) -> tuple[Array, Array]:
         """Quantiles of the sums of paths, and of their differences from those of the first future."""
         futures = zip(*(self.fitted.drawn(self.frame, each, PATHS, "total") for each in self.ahead), strict=True)
         by_series: Iterable[Array] = (
-            np.stack([self.periods.of_paths(place, paths) for paths in each]) for place, each in enumerate(futures)
+            np.einsum("fshd,hk->fskd", np.stack(paths), member)
+            for paths, member in zip(futures, self.member, strict=True)
         )
-        if self.periods.over_series:
+        if self.total.over == "series":
             by_series = [functools.reduce(np.add, by_series)]
         quantiles = [(self._quantiles(sums), self._quantiles(sums - sums[:1])) for sums in by_series]
         own, differences = (np.stack(each, axis=1) for each in zip(*quantiles, strict=True))
@@ -233,15 +178,14 @@ class Outlook:
         Args:
             values: The columns by name, `[N, K, D]` each.
         """
-        periods, schema, steps = self.periods, self.frame.schema, self.ahead[0]
-        series = slice(1 if periods.over_series else None)
-        counts = np.broadcast_to(periods.counts[series, :, None], next(iter(values.values())).shape)
-        times = {schema.columns.ds: steps.stamps[periods.last[series].ravel()]}
+        schema, shape = self.frame.schema, next(iter(values.values())).shape
+        counts = np.broadcast_to(self.counts[: shape[0], :, None], shape)
+        times = {schema.columns.ds: self.ahead[0].stamps[self.last[: shape[0]].ravel()]}
         number = {} if self.total.of is None else {"steps": counts}
-        table = schema.to_long(self.frame.source.ids[series], times, {**number, **values}, counts > 0)
-        if periods.over_series:
-            table = nw.to_native(nw.from_native(table).drop(schema.columns.unique_id, strict=False))
-        return table
+        table = schema.to_long(self.frame.source.ids[: shape[0]], times, {**number, **values}, counts > 0)
+        if self.total.over == "steps":
+            return table
+        return nw.to_native(nw.from_native(table).drop(schema.columns.unique_id, strict=False))
 
 
 def forecast_totals(
@@ -270,7 +214,7 @@ def forecast_totals(
         SpecError: There are no such periods, or only a point is forecast.
     """
     outlook = Outlook(fitted, frame, [fitted.steps_ahead(frame, future, horizon)], request, total)
-    return outlook.table(request.by_column(outlook.columns()[0], fitted.output.alias))
+    return outlook.table(request.by_column(outlook.columns[0], fitted.output.alias))
 
 
 def compare_scenarios(
@@ -309,7 +253,7 @@ def compare_scenarios(
             raise SpecError("futures", expected="futures of the same steps", received=f"others in {name!r}", hint=hint)
     outlook = Outlook(fitted, frame, list(ahead.values()), request, total)
     parts = []
-    for name, columns, differences in zip(ahead, outlook.columns(), outlook.differences(), strict=True):
+    for name, columns, differences in zip(ahead, outlook.columns, outlook.differences(), strict=True):
         forecast = request.by_column(columns, fitted.output.alias)
         named = {"scenario": np.full(columns.shape[:-1], name), **forecast}
         parts.append(nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")})))

@@ -28,9 +28,6 @@ MOST_COMPARED_WINDOWS = 2_000
 # Most windows on which intervals are calibrated, spread likewise.
 MOST_CALIBRATION_WINDOWS = 20_000
 
-# Most windows on which the dependence of sample paths is learnt, and most of one series.
-MOST_DEPENDENCE_WINDOWS, MOST_OF_A_SERIES = 256, 16
-
 
 @dataclass(frozen=True)
 class FitRows:
@@ -203,25 +200,6 @@ def comparison_origins(lengths: Array, starts: Array, horizon: int) -> Origins:
         horizon: Steps to forecast.
     """
     return _origins_within(lengths, starts, horizon, MOST_COMPARED_WINDOWS)
-
-
-def dependence_origins(lengths: Array, starts: Array, horizon: int) -> Origins:
-    """Return the origins at which the dependence of sample paths is learnt.
-
-    There are many cutoffs rather than many series, whose errors at one time are alike: a third of a horizon apart, of
-    all series or of every few.
-
-    Args:
-        lengths: Rows of each series.
-        starts: Position of each series' first validation target.
-        horizon: Steps to forecast.
-    """
-    rows = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
-    step = max(1, horizon // 3, int(rows.max()) // MOST_OF_A_SERIES)
-    counts = -(-rows // step)
-    every = max(1, -(-int(counts.sum()) // MOST_DEPENDENCE_WINDOWS))
-    counts[np.arange(len(rows)) % every > 0] = 0
-    return Origins.at_rows(*counted_back(lengths - horizon, counts, step), horizon)
 
 
 def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]) -> Origins:

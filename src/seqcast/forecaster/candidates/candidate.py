@@ -32,12 +32,14 @@ class FittedCandidate(ABC):
 
     Attributes:
         key: The key of its candidate in the table.
+        has_mean: Whether its point is the mean in scaled units, where a mean is requested.
         intervals: The calibration of each target, where intervals are laid around a point.
         histories: The training history of each of its networks.
         trainings: The training of each network that learnt from the rows of the fit alone; it reads all features.
     """
 
     key: ClassVar[str]
+    has_mean: ClassVar[bool] = False
     intervals: tuple[Calibration, ...] = ()
     histories: tuple[History, ...] = ()
     trainings: tuple[TrainingSpec, ...] = ()
@@ -107,11 +109,6 @@ class FittedCandidate(ABC):
     def is_probabilistic(self) -> bool:
         """Whether it forecasts a distribution."""
         return True
-
-    @property
-    def has_mean(self) -> bool:
-        """Whether its point is the mean in scaled units, where a mean is requested."""
-        return False
 
     @property
     def dependence(self) -> Dependence:

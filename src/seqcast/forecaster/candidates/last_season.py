@@ -39,6 +39,7 @@ class FittedLastSeason(FittedCandidate):
     """
 
     key: ClassVar[str] = "seasonal_naive"
+    has_mean: ClassVar[bool] = True
     season_length: int
     intervals: tuple[Calibration, ...] = ()
 
@@ -60,11 +61,6 @@ class FittedLastSeason(FittedCandidate):
     def is_probabilistic(self) -> bool:
         """False: it forecasts a point, and intervals around it."""
         return False
-
-    @property
-    def has_mean(self) -> bool:
-        """True: its errors are alike on both sides."""
-        return True
 
     def limits(self, *, alone: bool) -> Iterator[str]:
         """Yield the limits of a repeated season.
@@ -138,12 +134,12 @@ class LastSeason(Candidate):
         season, output = rows.season_length, rows.options.output
         steps = season if 1 < season <= rows.series.context_length else 1
         level = tuple(sorted({*WHOLE_LEVELS, *output.level}))
-        calibrations = naive_calibrations(rows.reader, steps, output.horizon, level)
-        if output.level and not calibrations:
-            expected = f"a value and another one {steps} steps before it, to measure errors of forecasts"
-            hint = "Give longer series, or level=() for a forecast without intervals."
-            raise DataError("df", expected=expected, received="none", hint=hint)
-        return [FittedLastSeason(season, calibrations)]
+        try:
+            return [FittedLastSeason(season, naive_calibrations(rows.reader, steps, output.horizon, level))]
+        except DataError:
+            if output.level:
+                raise
+            return [FittedLastSeason(season)]
 
 
 def naive_calibrations(
@@ -163,7 +159,10 @@ def naive_calibrations(
         level: Levels of the intervals, in per cent.
 
     Returns:
-        The calibration of each target; none where no value of one has another one a season before it.
+        The calibration of each target.
+
+    Raises:
+        DataError: No value has another one a season before it.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
@@ -183,7 +182,9 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        return ()
+        expected = f"a value and another one {season_length} steps before it, to measure errors of forecasts"
+        hint = "Give longer series, or level=() for a forecast without intervals."
+        raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
     by_target = zip(widths, counts, strict=True)

@@ -35,6 +35,7 @@ class FittedTrained(FittedCandidate):
     """
 
     key: ClassVar[str] = "trained"
+    has_mean: ClassVar[bool] = True
     engines: tuple[Engine, ...]
     trainings: tuple[TrainingSpec, ...] = ()
     histories: tuple[History, ...] = ()
@@ -116,11 +117,6 @@ class FittedTrained(FittedCandidate):
     def is_probabilistic(self) -> bool:
         """Whether the networks forecast a distribution."""
         return self.engines[0].network.is_probabilistic
-
-    @property
-    def has_mean(self) -> bool:
-        """True: a distribution has one, and networks without learn it by the squared error."""
-        return True
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
         """Refuse levels without quantiles; a distribution has all.

@@ -515,13 +515,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         fitted = self.fitted_
         horizon = None if horizon is None else check_int("horizon", horizon)
         samples = None if samples is None else check_int("samples", samples)
-        if samples is not None and level is not None:
-            raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
-        sums = Total(total, total_over)
-        if samples is not None and total is not None:
-            hint = "Ask for one of the two: sums of paths are easily taken."
-            raise SpecError("total", expected="None with samples", received=repr(total), hint=hint)
-        request = fitted.request(level)
+        for name, given in (("level", level), ("total", total)):
+            if samples is not None and given is not None:
+                hint = "Ask for one of the two."
+                raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
+        sums, request = Total(total, total_over), fitted.request(level)
         if total is not None:
             sum_up = functools.partial(forecast_totals, fitted, total=sums)
             forecast = functools.partial(sum_up, request=request, horizon=horizon, future=future)

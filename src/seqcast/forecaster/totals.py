@@ -164,13 +164,10 @@ class Outlook:
         )
         if self.total.over == "series":
             by_series = [functools.reduce(np.add, by_series)]
-        quantiles = [(self._quantiles(sums), self._quantiles(sums - sums[:1])) for sums in by_series]
-        own, differences = (np.stack(each, axis=1) for each in zip(*quantiles, strict=True))
+        quantile = functools.partial(np.quantile, q=self.request.probabilities_with_point, axis=1)
+        pairs = [(quantile(sums), quantile(sums - sums[:1])) for sums in by_series]
+        own, differences = (np.moveaxis(np.stack(each, axis=2), 0, -1) for each in zip(*pairs, strict=True))
         return own, differences
-
-    def _quantiles(self, sums: Array) -> Array:
-        """Return the quantiles of the request, `[futures, K, D, 1 + 2 L]`."""
-        return np.moveaxis(np.quantile(sums, self.request.probabilities_with_point, axis=1), 0, -1)
 
     def table(self, values: Mapping[str, Array]) -> Any:
         """Return a frame of the kind that came in, a row for each period.

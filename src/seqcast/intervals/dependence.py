@@ -69,16 +69,6 @@ class Dependence:
         common = rng.standard_normal((shape[0], 1, *shape[2:]))
         return np.asarray(math.sqrt(self.shared) * common + math.sqrt(1.0 - self.shared) * scores)
 
-    def mixed(self, other: Dependence, weight: float) -> Dependence:
-        """Return the weighted mean with another one.
-
-        Args:
-            other: The other one.
-            weight: The weight of this one, from 0 to 1.
-        """
-        pairs = ((self.shared, other.shared), (self.persistence, other.persistence))
-        return Dependence(*(weight * own + (1.0 - weight) * theirs for own, theirs in pairs))
-
 
 @dataclass(frozen=True)
 class Copula:
@@ -136,7 +126,9 @@ class Copula:
         alike = 1.0 + (len(scores) / count - 1.0) * correlation_across(levels, times)
         windows, cutoffs = len(scores) / overlap / alike, count / overlap
         across = correlation_across(scores, times) * cutoffs + USUAL_ACROSS * PRIOR_CUTOFFS
-        return cls(own.mixed(prior, windows / (windows + PRIOR_WINDOWS)), across / (cutoffs + PRIOR_CUTOFFS))
+        pairs = ((own.shared, prior.shared), (own.persistence, prior.persistence))
+        mixed = [(windows * mine + PRIOR_WINDOWS * before) / (windows + PRIOR_WINDOWS) for mine, before in pairs]
+        return cls(Dependence(*mixed), across / (cutoffs + PRIOR_CUTOFFS))
 
 
 def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.random.Generator) -> Array:

@@ -14,18 +14,16 @@ sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
 
 import numpy as np
 from held_back import SOURCES, all_windows, read_windows
-from scipy import optimize, special
+from scipy import special
 
 from harness import machine, options, parse, table
-from seqcast.forecaster.candidates.candidate import DRAWN_QUANTILES
-from seqcast.intervals import Dependence
+from seqcast.forecaster.choice import PROBABILITIES
+from seqcast.intervals import Dependence, likeliest, normal_scores
 from seqcast.pretrained import load_pretrained
 from synthetic_windows import SyntheticBatches
 
-SUMMED, BATCHES, SEED = (2, 4, 8, 16, 32, 64), 60, 2 * 10**6
+STEPS, BATCHES, SEED = 64, 60, 2 * 10**6
 PATHS = 200
-# Ranks further out are as far as these.
-LEAST_RANK = 0.001
 
 
 def learnt_dependence(network, context_lengths, batch_size):
@@ -36,63 +34,14 @@ def learnt_dependence(network, context_lengths, batch_size):
         context_lengths: Known steps of the windows, those of the training.
         batch_size: Windows of a batch.
     """
-    size = {"horizons": (max(SUMMED),), "batch_size": batch_size, "context_lengths": context_lengths}
+    size = {"horizons": (STEPS,), "batch_size": batch_size, "context_lengths": context_lengths}
     batches, rng, scores = SyntheticBatches(seed=SEED, **size), np.random.default_rng(SEED), []
     probabilities = np.array(network.engine.network.quantiles)
     for number in range(BATCHES):
         windows, future, _ = batches.windows(number)
-        quantiles = np.asarray(network.engine.quantiles(windows.inputs, max(SUMMED), list(probabilities)))[:, :, 0]
+        quantiles = np.asarray(network.engine.quantiles(windows.inputs, STEPS, list(probabilities)))[:, :, 0]
         scores.append(normal_scores(windows.scaled(future), quantiles, probabilities, rng))
     return likeliest(np.concatenate(scores))
-
-
-def normal_scores(truth, quantiles, probabilities, rng):
-    """Return what came as normal scores of its forecast, `[B, H]`; where quantiles are equal, one of theirs by chance.
-
-    Args:
-        truth: What came, `[B, H]`.
-        quantiles: The forecast, `[B, H, Q]`.
-        probabilities: The probability of each quantile, `Q`.
-        rng: The generator.
-    """
-    ranks, values = np.concatenate([[0.0], probabilities, [1.0]]), truth[..., None]
-    below, up_to = (quantiles < values).sum(axis=-1), (quantiles <= values).sum(axis=-1)
-    # Between two quantiles, or of those that are equal to it the first and the last.
-    low = np.where(below == up_to, ranks[below], ranks[below + 1])
-    high = np.where(below == up_to, ranks[below + 1], ranks[up_to])
-    around = [
-        np.take_along_axis(quantiles, np.clip(place, 0, len(probabilities) - 1)[..., None], axis=-1)[..., 0]
-        for place in (below - 1, below)
-    ]
-    width = np.where(around[1] > around[0], around[1] - around[0], np.inf)
-    is_between = (below == up_to) & (below > 0) & (below < len(probabilities))
-    share = np.where(is_between, (truth - around[0]) / width, rng.random(truth.shape))
-    return np.asarray(special.ndtri(np.clip(low + share * (high - low), LEAST_RANK, 1 - LEAST_RANK)))
-
-
-def variance_of_sum(dependence, steps):
-    """Return the variance of the sum of the normal scores of so many steps."""
-    apart = np.arange(1, steps)
-    of_rest = steps + 2 * float(np.sum((steps - apart) * dependence.persistence**apart))
-    return dependence.shared * steps**2 + (1 - dependence.shared) * of_rest
-
-
-def likeliest(scores):
-    """Return the dependence under which sums of normal scores, `[B, H]`, are likeliest; all lengths count alike."""
-    squares = {
-        steps: float(np.mean(scores.reshape(len(scores), -1, steps).sum(axis=2) ** 2))
-        for steps in SUMMED
-        if scores.shape[1] % steps == 0
-    }
-
-    def unlikeliness(numbers):
-        variances = {steps: variance_of_sum(Dependence(*numbers), steps) for steps in squares}
-        return sum(squares[steps] / variance + np.log(variance) for steps, variance in variances.items())
-
-    exact = {"xatol": 1e-4, "fatol": 1e-9}
-    found = optimize.minimize(unlikeliness, [0.5, 0.5], bounds=[(0.0, 0.99)] * 2, method="Nelder-Mead", options=exact)
-    shared, persistence = found.x.round(3).tolist()
-    return Dependence(shared, persistence)
 
 
 def coverages(network, tasks, dependences):
@@ -102,11 +51,11 @@ def coverages(network, tasks, dependences):
         future = np.stack([values[-task.horizon :] for values in task.series])
         is_known = ~np.isnan(future)
         truth = future.sum(axis=1, where=is_known)
-        quantiles = network.forecast(read_windows(task, network.context_lengths[-1]), task.horizon, DRAWN_QUANTILES)
+        quantiles = network.forecast(read_windows(task, network.context_lengths[-1]), task.horizon, PROBABILITIES)
         for name, dependence in dependences.items():
             rng = np.random.default_rng(0)
-            ranks = dependence.ranks(rng, (PATHS, task.horizon, len(truth)))
-            places = np.clip(np.searchsorted(DRAWN_QUANTILES, ranks), 0, len(DRAWN_QUANTILES) - 1).transpose(2, 1, 0)
+            ranks = special.ndtr(dependence.scores(rng, (PATHS, task.horizon, len(truth))))
+            places = np.clip(np.searchsorted(PROBABILITIES, ranks), 0, len(PROBABILITIES) - 1).transpose(2, 1, 0)
             totals = np.take_along_axis(quantiles, places, axis=2).sum(axis=1, where=is_known[:, :, None])
             low, high = np.quantile(totals, (0.1, 0.9), axis=1)
             hit[name].append((low <= truth) & (truth <= high))

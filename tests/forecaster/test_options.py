@@ -43,7 +43,8 @@ SCALES = [
     ({}, hourly(), "log"),
     ({}, hourly(growing=False), "standard"),
     ({}, hourly(below=25.0), "standard"),  # below zero
-    ({"point": "mean"}, hourly(), "standard"),
+    ({"point": "mean"}, hourly(), "log"),
+    ({"point": "mean", "level": ()}, hourly(), "standard"),
     ({"preset": NetworkSpec(head="log_normal")}, hourly(), "mean"),
     ({"preset": COUNTS}, hourly().round({"y": 0}), "none"),
     ({"scale": "robust"}, hourly(), "robust"),
@@ -153,7 +154,7 @@ REFUSED = [
     ({"preset": QUANTILES, "level": (80, 90)}, r"levels that it has: 80, 95, received 90"),
     ({"calibrate": True, "level": ()}, "level: expected a level to calibrate"),
     ({"point": "mode"}, "point: expected one of"),
-    ({"point": "mean", "scale": "log1p"}, r"point: expected 'median' with scale='log1p'"),
+    ({"point": "mean", "scale": "log1p", "level": ()}, r"point: expected 'median' with scale='log1p'"),
     ({"preset": QUANTILES, "training": {"loss": "mae"}}, r"loss: expected None with head='quantile'"),
     # Counts and positive data may be multiplied only.
     ({"preset": COUNTS, "scale": "standard"}, r"scale: expected 'auto' or 'none'.*normalise='scale'"),
@@ -162,7 +163,6 @@ REFUSED = [
     # Presets that leave no choice.
     ({"preset": "pretrained", "members": 2}, "members: expected 1 with preset='pretrained'"),
     ({"preset": "pretrained", "training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
-    ({"preset": "pretrained", "point": "mean"}, "point: expected 'median' with preset='pretrained'"),
     ({"preset": "pretrained", "level": (50, 99)}, "level: expected levels up to 98, the widest"),
     ({"preset": "pretrained", "future_covariates": ["price"]}, r"preset: expected a network that has been trained"),
     ({"preset": ENSEMBLE, "members": 2}, "members: expected 1 with an EnsembleSpec, whose members have their own"),
@@ -171,7 +171,6 @@ REFUSED = [
     ({"effort": "much"}, "effort: expected"),
     ({"effort": "quick", "preset": "classic"}, "effort: expected 'auto' with a preset that is named"),
     ({"effort": "quick", "members": 2}, "effort: expected 'balanced' or 'best' with training, members"),
-    ({"effort": "quick", "point": "mean"}, "effort: expected 'balanced' or 'best' with point='mean'"),
     ({"effort": "quick", "irregular": True}, "effort: .*with irregular stamps"),
     ({"effort": "quick", "level": (99,)}, "effort: .*received 'quick', which trains nothing"),
 ]

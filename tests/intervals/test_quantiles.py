@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import special, stats
 
 import seqcast
 from seqcast import Forecaster
 from seqcast.errors import SpecError
 from seqcast.evaluation.scores import evaluate
-from seqcast.intervals import Dependence
 from seqcast.intervals.conformal import calibrate_points
 from seqcast.intervals.quantiles import SUPPORTS, bounded, check_levels, outside_support_of
 from tests.refusals import refused
@@ -77,30 +75,3 @@ def test_nothing_is_changed_without_bounds(forecast):
     assert bounded(forecast, [], PROBABILITIES) is forecast
     positive = np.abs(forecast)
     np.testing.assert_array_equal(bounded(positive, ["non-negative", "real"], PROBABILITIES), positive)
-
-
-NUMBERS = [(0.0, 0.0), (0.4, 0.0), (0.0, 0.8), (0.4, 0.7)]
-
-
-def drawn(shared, persistence, shape=(20_000, 6)):
-    return Dependence(shared, persistence).ranks(np.random.default_rng(0), shape)
-
-
-@pytest.mark.parametrize(("shared", "persistence"), NUMBERS)
-def test_each_step_alone_is_uniform_and_normal_scores_have_the_correlations_of_the_formula(shared, persistence):
-    ranks = drawn(shared, persistence)
-    for step in range(ranks.shape[1]):
-        assert stats.kstest(ranks[:, step], "uniform").statistic < 0.015
-    apart = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
-    expected = np.where(apart == 0, 1.0, shared + (1 - shared) * persistence**apart)
-    np.testing.assert_allclose(np.corrcoef(special.ndtri(ranks).T), expected, atol=0.03)
-
-
-def test_targets_do_not_depend_on_each_other():
-    scores = special.ndtri(drawn(0.4, 0.7, shape=(20_000, 3, 2)))
-    assert abs(np.corrcoef(scores.sum(axis=1).T)[0, 1]) < 0.03
-
-
-@pytest.mark.parametrize("numbers", [(1.0, 0.0), (0.0, 1.0), (-0.1, 0.0)])
-def test_numbers_outside_are_refused(numbers):
-    refused(ValueError, "at least 0 and below 1", Dependence, *numbers)

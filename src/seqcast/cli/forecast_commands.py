@@ -71,6 +71,8 @@ def predict(
     future: Path | None = None,
     level: str = "",
     samples: int | None = None,
+    total: str | None = None,
+    total_over: str = "steps",
 ) -> None:
     """Forecast with a fitted model; columns are named as they were at fit. With --wide the forecast is wide too.
 
@@ -81,6 +83,8 @@ def predict(
         seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
 
         seqcast predict sales.seqcast --future prices.csv -o forecast.csv
+
+        seqcast predict sales.seqcast --total W -o weeks.csv
 
         seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
 
@@ -98,6 +102,8 @@ def predict(
         future: File of the steps ahead with their known values.
         level: Levels of the intervals in per cent, with commas; the fit's if absent.
         samples: Sample paths to draw, instead of a point and intervals.
+        total: Sums in place of steps: of all steps, of so many steps each, or of each period, such as W or M.
+        total_over: What is summed up: steps of each series, or series too.
     """
     folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future]
     if folder is None:
@@ -106,8 +112,9 @@ def predict(
     if folder is None:
         # A wide table does not say whether it holds forecasts.
         table.check(read, column="" if files.wide else fitted.alias)
-    if files.wide and samples is not None:
-        raise SpecError("samples", expected="none with --wide", received=str(samples), hint="Leave out one of the two.")
+    for name, given in (("samples", samples), ("total", total)):
+        if files.wide and given is not None:
+            raise SpecError(name, expected="none with --wide", received=str(given), hint="Leave out one of the two.")
     if data is not None and machines.reads_pieces(data):
         path, frame = files.read_rows(data, fitted.series_state_.schema.columns, machines)
     else:
@@ -120,6 +127,8 @@ def predict(
             known,
             level=parse_levels(level) or None,
             samples=samples,
+            total=int(total) if total is not None and total.isdecimal() else total,
+            total_over=total_over,
             output=folder,
             memory_limit=machines.memory_limit,
             on=machines.cluster(folder),

@@ -18,7 +18,7 @@ from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import ForecastOptions, RowOptions, check_options
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals import SUPPORTS, Calibration
+from seqcast.intervals import SUPPORTS, Calibration, Copula
 from seqcast.pretrained import MODELS, ZeroShotModel
 from seqcast.runtime import Array, from_payload, open_archive, to_payload, write_archive
 from seqcast.specs import (
@@ -40,7 +40,7 @@ GAPS = ("series/values", "series/static", "series/trained_until")
 MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 # Fields of a file that are those of the fitted forecaster.
-_OF_FITTED = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
+_OF_FITTED = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried", "copula")
 # Fields of a file that are those of the state of the series.
 _OF_STATE = ("scaler", "builder", "scale", "context_length", "observed", "fill", "support")
 # Kinds of NumPy's types that the arrays of the series may have.
@@ -182,6 +182,7 @@ class _File:
     short_series: tuple[str | int, ...]
     skipped: list[list[str | int]]
     tried: History
+    copula: Copula
 
 
 def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitted: FittedForecaster) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +15,7 @@ import numpy as np
 from seqcast.data import naive_errors
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
-from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
+from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
 from seqcast.runtime import Array
 
 # Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
@@ -27,6 +29,13 @@ CAUTIOUS_CUTOFFS = 20
 SHARPNESS = 10.0
 # A smaller share is not worth a forecast of its own.
 LEAST_SHARE = 0.05
+# The quantiles that stand for a whole distribution, and their probabilities, rising.
+WHOLE = ForecastRequest(level=WHOLE_LEVELS)
+ORDER, PROBABILITIES = np.argsort(WHOLE.probabilities_with_point), np.sort(WHOLE.probabilities_with_point)
+# The weights that they have in the mean, which is that of the sample paths.
+OF_MEAN = np.diff(np.concatenate([[0.0], (PROBABILITIES[1:] + PROBABILITIES[:-1]) / 2, [1.0]]))
+# Most cutoffs whose common scores are remembered: series that end at one time share them.
+CUTOFFS = 16
 # The loss of networks that were picked as the best of many may seem smaller than it is, by up to this factor.
 PICKED = 1.2
 
@@ -195,6 +204,7 @@ class Blend:
         shares: The share of each, `w`; they sum to 1.
         calibrations: The calibration of each target's intervals; empty for none.
         support: The support of each target; empty for no bounds.
+        copula: The dependence of sample paths.
 
     Source: Lichtendahl, Grushka-Cockayne and Winkler 2013, Is it better to average probabilities or quantiles?,
     Management Science 59(7).
@@ -204,6 +214,7 @@ class Blend:
     shares: Sequence[float]
     calibrations: Sequence[Calibration] = ()
     support: Sequence[str] = ()
+    copula: Copula = field(default_factory=Copula)
 
     @classmethod
     def of(cls, candidate: FittedCandidate) -> Self:
@@ -224,13 +235,26 @@ class Blend:
         """
         by_block = []
         for block in _blocks(reader, origins):
-            forecast = self._scaled(reader, block, request)
-            if self.calibrations:
-                forecast = calibrated(forecast, request, self.calibrations)
-            scaler = block.scalers(reader)
-            columns = [scaler.inverse(forecast[..., column]) for column in range(forecast.shape[-1])]
-            by_block.append(bounded(np.stack(columns, axis=-1), self.support, request.probabilities_with_point))
+            forecast = self._in_units(reader, block, request)
+            has_mean = reader.scaler.unit is None and all(each.has_mean for each in self.candidates)
+            if request.point == "mean" and not has_mean:
+                forecast[..., 0] = self.whole(reader, block) @ OF_MEAN
+            by_block.append(bounded(forecast, self.support, request.columns_rounded))
         return np.concatenate(by_block)
+
+    @property
+    def prior(self) -> Dependence:
+        """The dependence of steps before any is learnt: the mean of those of the candidates, by their shares."""
+        own = [(each.dependence.shared, each.dependence.persistence) for each in self.candidates]
+        return Dependence(*np.average(own, axis=0, weights=self.shares).tolist())
+
+    def _in_units(self, reader: WindowReader, block: Origins, request: ForecastRequest) -> Array:
+        """Return calibrated forecasts in the data's units, also outside the support, `[B, H, D, 1 + 2 L]`."""
+        forecast = self._scaled(reader, block, request)
+        if self.calibrations:
+            forecast = calibrated(forecast, request, self.calibrations)
+        scaler = block.scalers(reader)
+        return np.stack([scaler.inverse(forecast[..., column]) for column in range(forecast.shape[-1])], axis=-1)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return forecasts in scaled units, not calibrated, `[B, H, D, 1 + 2 L]`, or only their points.
@@ -248,30 +272,43 @@ class Blend:
             return next(forecasts)
         return np.asarray(sum(share * forecast for share, forecast in zip(self.shares, forecasts, strict=True)))
 
-    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        """Draw sample paths in the data's units, `[B, samples, H, D]`, from each candidate in proportion to its share.
+    def whole(self, reader: WindowReader, block: Origins) -> Array:
+        """Return the quantiles of `WHOLE` in the data's units, calibrated, `[B, H, D, Q]`; not below zero, not rounded.
 
-        Candidates that forecast a point alone give none, unless there are no others.
+        Args:
+            reader: The window reader.
+            block: Where forecasts begin; as many as memory allows.
+        """
+        forecast = self._in_units(reader, block, WHOLE)
+        quantiles = np.maximum.accumulate(np.broadcast_to(forecast, (*forecast.shape[:3], len(ORDER)))[..., ORDER], -1)
+        least = np.array([-np.inf if each == "real" else 0.0 for each in self.support or ("real",)])
+        return np.asarray(np.maximum(quantiles, least[:, None]))
+
+    def paths(self, reader: WindowReader, origins: Origins, cutoffs: Array, samples: int) -> Iterator[Array]:
+        """Yield the sample paths of each window in the data's units, `[samples, H, D]`.
+
+        Each step is drawn from the quantiles of the forecast, and within the support; `copula` joins steps and series.
+        A count is the whole number below or above a quantile, by chance, so that means stay. Paths of a series do not
+        depend on which others are forecast.
 
         Args:
             reader: The window reader.
             origins: Where forecasts begin.
+            cutoffs: The last known time of each, a whole number `>= 0`, `[B]`.
             samples: Number of paths.
         """
-        pairs = list(zip(self.candidates, self.shares, strict=True))
-        drawing = [(each, share) for each, share in pairs if each.is_probabilistic or each.networks] or pairs
-        stops = np.round(np.cumsum([share for _, share in drawing]) / sum(share for _, share in drawing) * samples)
-        counts = np.diff(stops.astype(int), prepend=0)
-        each_count = ((each, int(count)) for (each, _), count in zip(drawing, counts, strict=True) if count)
-        return np.concatenate([self._paths(each, reader, origins, count) for each, count in each_count], axis=1)
-
-    def _paths(self, candidate: FittedCandidate, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        by_block = []
-        for block in _blocks(reader, origins, copies=samples):
-            paths = np.moveaxis(candidate.paths(reader, block, samples), 1, 2)  # [B, H, samples, D]
-            paths = np.moveaxis(block.scalers(reader).inverse(paths), 2, 1)
-            by_block.append(bounded(paths[..., None], self.support, (0.5,))[..., 0])
-        return np.concatenate(by_block)
+        shape, draw = (samples, origins.horizon, reader.targets.width), self.copula.steps.scores
+        common = functools.lru_cache(CUTOFFS)(lambda cutoff: draw(np.random.default_rng(cutoff), shape))
+        counts = np.array([each == "counts" for each in self.support or ("real",)])
+        keys = [zlib.crc32(repr(reader.targets.ids[series]).encode()) for series in origins.series]
+        seeds = zip(keys, cutoffs.tolist(), strict=True)
+        for block in _blocks(reader, origins):
+            for quantiles, (key, cutoff) in zip(self.whole(reader, block), seeds, strict=False):
+                rng = np.random.default_rng([key, cutoff])
+                paths = _at_ranks(quantiles, self.copula.ranks(draw(rng, shape), common(cutoff)))
+                if counts.any():
+                    paths = np.where(counts, np.floor(paths + rng.random(shape)), paths)
+                yield bounded(paths[..., None], self.support, (0.5,))[..., 0]
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`.
@@ -302,11 +339,19 @@ class Blend:
         return np.concatenate([first.attention(reader, block) for block in _blocks(reader, origins)])
 
 
-def _blocks(reader: WindowReader, origins: Origins, *, copies: int = 1) -> Iterator[Origins]:
-    """Yield blocks of origins that memory allows when each has `copies` forecasts."""
-    targets = reader.scaler.loc.shape[1]
+def _blocks(reader: WindowReader, origins: Origins) -> Iterator[Origins]:
+    """Yield blocks of origins that memory allows."""
     numbers = reader.width * (reader.context_length + origins.horizon)
-    return origins.blocks(max(128, MOST_NUMBERS // max(numbers, copies * targets * origins.horizon)))
+    return origins.blocks(max(128, MOST_NUMBERS // numbers))
+
+
+def _at_ranks(quantiles: Array, ranks: Array) -> Array:
+    """Return quantiles `[H, D, Q]` at ranks, `[samples, H, D]`: straight lines between them, constant beyond."""
+    places = np.interp(ranks, PROBABILITIES, np.arange(len(PROBABILITIES)))
+    low = np.minimum(places.astype(int), len(PROBABILITIES) - 2)
+    steps, targets = np.ogrid[: quantiles.shape[0], : quantiles.shape[1]]
+    below, above = (quantiles[steps, targets, side] for side in (low, low + 1))
+    return np.asarray(below + (places - low) * (above - below))
 
 
 @dataclass(frozen=True)

@@ -200,8 +200,8 @@ def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: in
     """
     if head in MULTIPLICATIVE_HEADS:
         return "none" if head == "negative_binomial" else "mean"
-    # A mean of logarithms is no logarithm of a mean.
-    if point == "mean" or any((shard.targets < 0).any() for _, shard in frame.in_shards()):
+    # Without a distribution, logarithms have no mean.
+    if (point == "mean" and head == "point") or any((shard.targets < 0).any() for _, shard in frame.in_shards()):
         return "standard"
     return scale_rule(frame.target_store, starts, season)
 

@@ -30,6 +30,7 @@ from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
 from seqcast.forecaster.report import PlannedFit, planned, write_report
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.totals import Total, compare_scenarios, forecast_totals
 from seqcast.forecaster.training_rows import with_validation, without_masked
 from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
@@ -470,6 +471,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         level: Sequence[float] | float | None = None,
         samples: int | None = None,
         *,
+        total: str | int | None = None,
+        total_over: str = "steps",
         output: str | os.PathLike[str] | None = None,
         memory_limit: int | str | None = None,
         on: Cluster | None = None,
@@ -486,7 +489,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 stamps to forecast. Rows of other series and stamps are ignored.
             level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
                 some of those that it was trained or calibrated for. `None` is all of them.
-            samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
+            samples: Number of sample paths to draw instead of a point and intervals. Each step has the quantiles of the
+                forecast, calibrated and within the support; steps depend on each other as on the validation rows.
+            total: Sums in place of steps: of `all` steps, of each so many steps, or of each period, such as `W` or `M`
+                (a pandas alias). The point is the median of the sum, or with `point="mean"` and of counts the mean.
+            total_over: `steps` sums up each series; `series` sums up all series of the frame too, which end at the same
+                time. Series depend on each other as on the validation rows.
             output: A folder to which the forecasts are written, in numbered Parquet files, each whole or not at all.
                 After an interruption, a call with the same arguments writes the missing ones.
             memory_limit: As for `fit`; with `on` that of each worker.
@@ -496,7 +504,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             The path of `output`, if there is one. Else a frame of the kind that came in, sorted by `unique_id`:
             `unique_id`, `ds`, the forecast and the bounds of its intervals, such as `seqcast-lo-80` and
             `seqcast-hi-80`; with several targets, sorted by `target` too. Of sample paths: `unique_id`, `ds`, `sample`
-            (from 1) and the path's value, path after path. Forecasts from a source are in its order.
+            (from 1) and the path's value, path after path. Of totals: as of steps, with the last stamp of each sum and
+            its number of `steps`. Forecasts from a source are in its order.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -506,16 +515,57 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         fitted = self.fitted_
         horizon = None if horizon is None else check_int("horizon", horizon)
         samples = None if samples is None else check_int("samples", samples)
-        if samples is not None and level is not None:
-            raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
-        request = fitted.request(level)
-        if samples is None:
+        for name, given in (("level", level), ("total", total)):
+            if samples is not None and given is not None:
+                hint = "Ask for one of the two."
+                raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
+        sums, request = Total(total, total_over), fitted.request(level)
+        if total is not None:
+            sum_up = functools.partial(forecast_totals, fitted, total=sums)
+            forecast = functools.partial(sum_up, request=request, horizon=horizon, future=future)
+        elif samples is None:
             forecast = functools.partial(fitted.forecast, request=request, horizon=horizon, future=future)
         else:
             forecast = functools.partial(fitted.paths, samples=samples, horizon=horizon, future=future)
         arguments = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
+        arguments |= {"total": total, "total_over": total_over}
         on = check_cluster(on)
         return predicted(fitted, df, forecast, arguments, output=output, memory_limit=memory_limit, on=on)
+
+    def scenarios(
+        self,
+        futures: Mapping[str, Any],
+        horizon: int | None = None,
+        df: Any = None,
+        level: Sequence[float] | float | None = None,
+        *,
+        total: str | int | None = None,
+        total_over: str = "steps",
+    ) -> Any:
+        """Forecast several futures, such as plans of prices and promotions, and how they differ from the first one.
+
+        Args:
+            futures: The future steps of each scenario, as for `predict`, by its name.
+            horizon: As for `predict`.
+            df: As for `predict`, without sources.
+            level: As for `predict`.
+            total: As for `predict`.
+            total_over: As for `predict`.
+
+        Returns:
+            A frame like that of `predict`, scenario after scenario, with the columns `scenario` and `difference`: the
+            forecast less that of the first scenario, with the bounds of its intervals. Those compare paths that differ
+            in the known future alone. They say how the effect varies, not how well the network has learnt it.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in a frame is wrong, or a future does not cover the horizon.
+            SpecError: There are no scenarios, no intervals of a level, or no such periods.
+        """
+        fitted, sums = self.fitted_, Total(total, total_over)
+        horizon = None if horizon is None else check_int("horizon", horizon)
+        frame = fitted.rows_to_forecast(df)
+        return compare_scenarios(fitted, frame, futures, fitted.request(level), sums, horizon=horizon)
 
     @overload
     def backtest(

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
+from seqcast.data.frames import LongFrame, Stamps, as_ids, plain_stamps, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
-from seqcast.errors import DataError, NotFittedError, Option, Phrase
+from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
 from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
-from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_trained
+from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
 from seqcast.runtime import Array
 from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
@@ -69,6 +69,7 @@ class FittedForecaster:
         short_series: Names of the series whose contexts were padded in training.
         skipped: The error of each series that was left out, by name.
         tried: The training history of a network without a share, where no candidate with one was trained.
+        copula: The dependence of sample paths over steps and series.
         frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from files.
     """
 
@@ -83,6 +84,7 @@ class FittedForecaster:
     short_series: tuple[Any, ...] = ()
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
     tried: History = field(default_factory=History)
+    copula: Copula = field(default_factory=Copula)
     frame: LongFrame | None = None
 
     # Properties
@@ -125,6 +127,11 @@ class FittedForecaster:
         return bool(learnt) and all(learnt)
 
     @property
+    def can_draw(self) -> bool:
+        """Whether it has intervals, of a distribution or by calibration, so that sample paths can be drawn."""
+        return bool(self.calibrations) or all(each.is_probabilistic or each.intervals for each in self.candidates)
+
+    @property
     def context_length(self) -> int | None:
         """Steps of past that a candidate needs; `None` where they take any number."""
         lengths = [each.context_length for each in self.candidates if each.context_length is not None]
@@ -146,7 +153,7 @@ class FittedForecaster:
     def blend(self) -> Blend:
         """The forecast that the candidates share."""
         shares = [self.choice.shares[each.name] for each in self.candidates]
-        return Blend(self.candidates, shares, self.calibrations, self.series.support)
+        return Blend(self.candidates, shares, self.calibrations, self.series.support, self.copula)
 
     def facts(self) -> dict[str, Any]:
         """Return facts about the candidates, by name."""
@@ -360,8 +367,26 @@ class FittedForecaster:
             future: As for `Forecaster.predict`.
         """
         steps = self.steps_ahead(frame, future, horizon)
-        drawn = self.blend.paths(steps.reader, steps.origins, samples)
+        drawn = np.stack(list(self.drawn(frame, steps, samples)))
         return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
+
+    def drawn(self, frame: LongFrame, steps: StepsAhead, samples: int, argument: str = "samples") -> Iterator[Array]:
+        """Yield the sample paths of each series, `[samples, H, D]`.
+
+        Args:
+            frame: The rows, see `rows_to_forecast`.
+            steps: The steps after them.
+            samples: Number of paths.
+            argument: The argument that needs them.
+
+        Raises:
+            SpecError: Only a point is forecast.
+        """
+        if not self.can_draw:
+            expected, received = "a forecaster with intervals, from which paths are drawn", "one that forecasts a point"
+            hint = "Fit with a level, with calibrate=True, or with a NetworkSpec that has another head."
+            raise SpecError(argument, expected=expected, received=received, hint=hint)
+        return self.blend.paths(steps.reader, steps.origins, _cutoffs(frame), samples)
 
     def states(self, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series, as `Forecaster.encode` does.
@@ -390,6 +415,9 @@ class FittedForecaster:
         from seqcast.export import SeriesModel, write_series_model
 
         series = self.series
+        if self.output.point == "mean" and series.scaler.unit is not None:
+            expected, hint = "point='median' with a scale of logarithms", "Set point, or fit with another scale."
+            raise SpecError("export", expected=expected, received="point='mean'", hint=hint)
         names, calendar = self._exported_features()
         model = SeriesModel(
             [each.export() for each in self.candidates],
@@ -442,6 +470,13 @@ class FittedForecaster:
             df: As for `Forecaster.update`.
         """
         return replace(self, series=self.series.updated(self.read(df)))
+
+
+def _cutoffs(frame: LongFrame) -> Array:
+    """Return the last stamp of each series as a whole number `>= 0`, seconds of times."""
+    stamps = plain_stamps(frame.last_stamps)
+    whole = stamps.astype("datetime64[s]") if stamps.dtype.kind == "M" else stamps
+    return whole.astype(np.int64).astype(np.uint64)
 
 
 def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:

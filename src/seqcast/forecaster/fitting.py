@@ -16,6 +16,7 @@ from seqcast.engine import DivergedJobsError, Engine, InterruptedJobs, Outcome, 
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster.candidates import Candidate, FittedCandidate
 from seqcast.forecaster.choice import Choice, HoldOut
+from seqcast.forecaster.copula import learn_copula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
 from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points
@@ -437,17 +438,20 @@ def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
 
 
 def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
-    """Return it with intervals calibrated on validation rows; warn where no trained network has a share."""
+    """Return it with intervals calibrated, and the dependence of sample paths learnt, on validation rows.
+
+    It warns where no trained network has a share.
+    """
     if plan.comparison is not None and plan.by_place and len(fitted.candidates) == 1:
         reason = f"on the validation rows it erred least: {fitted.choice}"
         if not fitted.choice.losses:
             rows = f"give at least {3 * plan.rows.options.horizon} rows"
             reason = f"there are no validation rows to judge a network by: {rows}"
         fitted.candidates[0].warn_if_alone(reason, fitted.series.context_length)
-    if plan.calibration is None:
-        return fitted
-    reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
-    return replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
+    if plan.calibration is not None:
+        reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
+        fitted = replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
+    return replace(fitted, copula=learn_copula(fitted, plan))
 
 
 def calibrate(

@@ -40,7 +40,7 @@ NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12
 COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
 
 # Names of other columns in frames of forecasts.
-RESERVED = ("cutoff", "target", "step", "sample", SEASONAL_NAIVE, "last_value")
+RESERVED = ("cutoff", "target", "step", "steps", "sample", "scenario", "difference", SEASONAL_NAIVE, "last_value")
 
 CHOICES = {
     "scale": ("auto", *SERIES_SCALES),
@@ -276,7 +276,7 @@ def can_be_pretrained(options: Mapping[str, Any]) -> bool:
     Args:
         options: The arguments of a `Forecaster`, by name.
     """
-    if options["point"] != "median" or options["irregular"]:
+    if options["irregular"]:
         return False
     preset = options["preset"] if is_zero_shot(options["preset"]) else DEFAULT_MODEL
     return max(interval_levels(options["level"]), default=0.0) <= MODELS[preset].shipped().widest_level
@@ -374,8 +374,7 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     preset = options["preset"]
     usual: dict[str, object] = {"members": 1, "training": None}
     if is_zero_shot(preset):
-        usual |= {"point": "median"}
-        reason = f"preset={preset!r}, one network that is trained and has quantiles"
+        reason = f"preset={preset!r}, one network that is trained already"
         hint = "Leave it out, or name another preset."
     elif isinstance(preset, EnsembleSpec):
         usual |= {"context_length": None}
@@ -404,8 +403,8 @@ def _check_effort(options: Mapping[str, Any]) -> None:
     if effort == "quick" and not can_be_pretrained(options):
         raise SpecError(
             "effort",
-            expected="'balanced' or 'best' with point='mean', with irregular stamps and with levels above 98",
-            received="'quick', which trains nothing: the pretrained network forecasts medians, steps of one length and "
+            expected="'balanced' or 'best' with irregular stamps and with levels above 98",
+            received="'quick', which trains nothing: the pretrained network forecasts steps of one length and "
             "levels up to 98",
             hint="Name another effort, or leave these out.",
         )
@@ -429,9 +428,10 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
         check_loss(each.head, its_training.loss)
     check_head(preset, options["scale"])
     ForecastRequest(point, level)
-    if point == "mean" and options["scale"] in LOGARITHMS:
-        hint = "The mean of logarithms is not the logarithm of the mean; choose another scale for means."
-        raise _refusal(options, "point", f"'median' with scale={options['scale']!r}", hint)
+    has_intervals = network.head != "point" or options["calibrate"] or is_zero_shot(preset)
+    if point == "mean" and options["scale"] in LOGARITHMS and not has_intervals:
+        hint = "The mean of logarithms is not the logarithm of the mean; give a level, or choose another scale."
+        raise _refusal(options, "point", f"'median' with scale={options['scale']!r} and no distribution", hint)
     if options["calibrate"] and not level:
         raise _refusal(options, "level", "a level to calibrate", "Give level=(80, 95).")
     if is_zero_shot(preset):

@@ -231,6 +231,10 @@ def predicted(
     df, source = SourceRows.of(fitted.rows, df, memory_limit, fitted.series)
     if source is None and output is None and on is None:
         return forecast(fitted.rows_to_forecast(df))
+    if arguments["total_over"] == "series":
+        hint = "Forecast sums of each series, and read them all to add up their points."
+        expected = "'steps' where series are forecast piece by piece"
+        raise SpecError("total_over", expected=expected, received="'series'", hint=hint)
     table = None if source is None else source.source
     groups = None if on is None else file_groups(table, fitted.series.schema.columns.unique_id)
     folder = None

@@ -39,6 +39,7 @@ class FitPlan:
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
+        judged: Position of each series' first row on which nothing is trained or chosen, its length where it has none.
     """
 
     rows: PlannedRows
@@ -48,6 +49,7 @@ class FitPlan:
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
     comparison: Origins | None = None
+    judged: Array | None = None
 
     @property
     def by_place(self) -> dict[Place, TrainingJob]:
@@ -72,8 +74,7 @@ class FitPlan:
         """The windows on which candidates are compared."""
         if self.comparison is None:
             return None
-        output = self.rows.options.output
-        request = ForecastRequest(output.point, output.level)
+        request = ForecastRequest(level=self.rows.options.output.level)
         return HoldOut(self.reader_at(self.comparison), self.comparison, request, self.rows.season_length)
 
     def reader_at(self, origins: Origins) -> WindowReader:
@@ -210,7 +211,7 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     if options.calibrate:
         calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
     comparison = comparison_origins(lengths, judged, options.horizon) if compare else None
-    return FitPlan(rows, candidates, jobs, choice, short, calibration=calibration, comparison=comparison)
+    return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, judged)
 
 
 def training_stops(rows: FitRows, starts: Array | None) -> Array:

@@ -3,10 +3,14 @@ from .conformal import calibrate_intervals as calibrate_intervals
 from .conformal import calibrate_points as calibrate_points
 from .conformal import calibrated as calibrated
 from .conformal import windows_needed as windows_needed
+from .dependence import Copula as Copula
+from .dependence import Dependence as Dependence
+from .dependence import likeliest as likeliest
+from .dependence import normal_scores as normal_scores
 from .quantiles import LEAST_LEVEL as LEAST_LEVEL
 from .quantiles import SUPPORTS as SUPPORTS
 from .quantiles import VALUES_OF as VALUES_OF
-from .quantiles import Dependence as Dependence
+from .quantiles import WHOLE_LEVELS as WHOLE_LEVELS
 from .quantiles import ForecastRequest as ForecastRequest
 from .quantiles import bound_probability as bound_probability
 from .quantiles import bounded as bounded

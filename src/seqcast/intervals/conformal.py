@@ -98,12 +98,15 @@ class Calibration:
     def widths_at(self, steps: Any, level: Sequence[float]) -> Any:
         """Return the widths of some steps, as `widths_for` does.
 
+        Between the levels that were calibrated, and beyond them, widths are in proportion to those of a normal
+        distribution; at level 0 they are 0.
+
         Args:
             steps: Numbers of the steps, from 0; of NumPy or of another library.
-            level: Levels among those that were calibrated.
+            level: Levels, in per cent.
         """
         xp, calibrated = steps.__array_namespace__(), len(self.widths)
-        widths = xp.asarray(self.widths[:, [self._place(each) for each in level]])
+        widths = xp.asarray(self._widths_of(level))
         widths = xp.take(widths, xp.minimum(steps, calibrated - 1), axis=0)
         if self.kind == "point":
             widths = widths * xp.sqrt(xp.maximum((steps + 1) / calibrated, 1.0))[:, None]
@@ -169,13 +172,21 @@ class Calibration:
         return self.apply(bound, bound, level=levels, point=middle, scale=scale)
 
     def _levels(self, level: Sequence[float] | float | None) -> tuple[float, ...]:
-        return self.level if level is None else check_levels(level)
+        levels = self.level if level is None else check_levels(level)
+        for each in levels:
+            if each not in self.level:
+                expected = f"one of {', '.join(f'{known:g}' for known in self.level)}"
+                raise SpecError("level", expected=expected, received=f"{each:g}", hint="Calibrate that level too.")
+        return levels
 
-    def _place(self, level: float) -> int:
-        if level not in self.level:
-            expected = f"one of {', '.join(f'{known:g}' for known in self.level)}"
-            raise SpecError("level", expected=expected, received=f"{level:g}", hint="Calibrate that level too.")
-        return self.level.index(level)
+    def _widths_of(self, level: Sequence[float]) -> Array:
+        """Return the widths at any levels, `[H, levels]`, by their normal quantiles."""
+        from scipy import special
+
+        known, wanted = (special.ndtri(0.5 + np.asarray(each) / 200) for each in (self.level, level))
+        inside, beyond = np.minimum(wanted, known[-1]), np.maximum(wanted / known[-1], 1.0)
+        by_step = [np.interp(inside, [0.0, *known], [0.0, *widths]) for widths in self.widths]
+        return np.asarray(np.stack(by_step) * beyond)
 
 
 def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None) -> Any:

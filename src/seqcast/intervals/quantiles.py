@@ -1,4 +1,4 @@
-"""Quantiles of forecasts: the levels of intervals between them, their columns and possible values, and sample paths."""
+"""Quantiles of forecasts: the levels of intervals between them, their columns and possible values."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ SUPPORTS = ("auto", "real", "non-negative", "counts")
 
 # Values of each support, in words.
 VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}
+
+# Levels whose bounds show the whole of a distribution: sample paths and means are computed from them.
+WHOLE_LEVELS = (*map(float, range(5, 100, 5)), 98.0, 99.0, 99.8)
 
 # Doubles do not represent all whole numbers beyond this.
 MOST_COUNT = 2.0**53
@@ -182,6 +185,11 @@ class ForecastRequest:
         return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
 
     @property
+    def columns_rounded(self) -> tuple[float | None, ...]:
+        """Probability of each entry of the last axis of a forecast, by which `bounded` rounds; `None` of a mean."""
+        return (None if self.point == "mean" else 0.5, *self.probabilities)
+
+    @property
     def probabilities_with_point(self) -> tuple[float, ...]:
         """Probability of each entry of the last axis of a forecast; that of the point is 0.5."""
         return (0.5, *self.probabilities)
@@ -237,7 +245,7 @@ def outside_support_of(targets: Array, support: str) -> Array:
     return outside
 
 
-def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[float]) -> Any:
+def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[float | None]) -> Any:
     """Return a forecast within the support of its targets.
 
     Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval keeps its
@@ -246,10 +254,10 @@ def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[floa
     Args:
         forecast: Quantiles, `[..., D, Q]`; of NumPy or of another library.
         supports: Support of each target; none for no bounds.
-        probabilities: Probability of each quantile; 0.5 for a point, and for sample paths.
+        probabilities: Probability of each quantile; `None` for a mean, which is not rounded.
 
     Returns:
-        The forecast; that of NumPy as whole numbers where all targets are counts.
+        The forecast; that of NumPy as whole numbers where all targets are counts, unless there is a mean.
 
     Example:
         >>> forecast, probabilities = np.array([[[1.4, -0.2, 2.1]]]), [0.5, 0.1, 0.9]
@@ -268,52 +276,11 @@ def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[floa
         return within
     smaller, columns = xp.minimum(within, MOST_COUNT), []
     for place, probability in enumerate(probabilities):
-        whole = xp.floor if probability < 0.5 else xp.ceil if probability > 0.5 else xp.round
-        columns.append(whole(smaller[..., place : place + 1]))
+        column = smaller[..., place : place + 1]
+        if probability is not None:
+            column = (xp.floor if probability < 0.5 else xp.ceil if probability > 0.5 else xp.round)(column)
+        columns.append(column)
     rounded = columns[0] if len(columns) == 1 else xp.concat(columns, axis=-1)
     if not counts.all():
         return xp.where(xp.asarray(counts), rounded, within)
-    return rounded.astype(np.int64) if xp is np else rounded
-
-
-@dataclass(frozen=True)
-class Dependence:
-    r"""A Gaussian copula of the steps of a sample path: one score is common to all steps, another one persists.
-
-    .. math:: \operatorname{corr}(z_s, z_t) = c + (1 - c)\, φ^{|s - t|}
-
-    Args:
-        shared: Fraction `c` of the variance that all steps have in common, as where the level of a forecast is wrong.
-        persistence: Correlation `φ` of the rest with that of the step before, below 1.
-
-    Example:
-        >>> drawn = Dependence(shared=0.9).ranks(np.random.default_rng(0), (1000, 2))
-        >>> float(np.corrcoef(drawn.T)[0, 1].round(1)), float(drawn.mean().round(1))
-        (0.9, 0.5)
-
-    Raises:
-        ValueError: One of them is below 0 or not below 1.
-    """
-
-    shared: float = 0.0
-    persistence: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (0.0 <= self.shared < 1.0 and 0.0 <= self.persistence < 1.0):
-            raise ValueError(f"{self}, with numbers of at least 0 and below 1")
-
-    def ranks(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Draw ranks between 0 and 1; those of one step are distributed uniformly.
-
-        Args:
-            rng: The generator.
-            shape: Their shape, `[paths, H, ...]`.
-        """
-        from scipy import special
-
-        scores = rng.standard_normal(shape)
-        innovation = math.sqrt(1.0 - self.persistence**2)
-        for step in range(1, shape[1]):
-            scores[:, step] = self.persistence * scores[:, step - 1] + innovation * scores[:, step]
-        common = rng.standard_normal((shape[0], 1, *shape[2:]))
-        return np.asarray(special.ndtr(math.sqrt(self.shared) * common + math.sqrt(1.0 - self.shared) * scores))
+    return rounded.astype(np.int64) if xp is np and None not in probabilities else rounded

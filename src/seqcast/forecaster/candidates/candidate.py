@@ -6,12 +6,9 @@ windows of series in scaled units. Callers loop over all candidates; no other mo
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self
-
-import numpy as np
 
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
@@ -24,8 +21,8 @@ from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-# Probabilities of the quantiles of each step that sample paths are drawn from.
-DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
+# The dependence of the steps of sample paths before any is learnt, as in `benchmarks/totals.py` on held-back rows.
+USUAL_DEPENDENCE = Dependence(shared=0.1, persistence=0.3)
 
 
 class FittedCandidate(ABC):
@@ -35,12 +32,14 @@ class FittedCandidate(ABC):
 
     Attributes:
         key: The key of its candidate in the table.
+        has_mean: Whether its point is the mean in scaled units, where a mean is requested.
         intervals: The calibration of each target, where intervals are laid around a point.
         histories: The training history of each of its networks.
         trainings: The training of each network that learnt from the rows of the fit alone; it reads all features.
     """
 
     key: ClassVar[str]
+    has_mean: ClassVar[bool] = False
     intervals: tuple[Calibration, ...] = ()
     histories: tuple[History, ...] = ()
     trainings: tuple[TrainingSpec, ...] = ()
@@ -62,26 +61,6 @@ class FittedCandidate(ABC):
         """
         return self.quantiles(reader, origins, request.probabilities_with_point)
 
-    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        """Draw sample paths in scaled units, `[B, samples, H, D]`.
-
-        Each step is drawn from its quantiles; `dependence` joins the steps. Paths of a series do not depend on other
-        series.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-            samples: Number of paths.
-        """
-        quantiles = self.quantiles(reader, origins, DRAWN_QUANTILES)
-        keys, shape = series_keys(reader, origins), (samples, *quantiles.shape[1:3])
-        seeds = zip(keys, origins.stops, strict=True)
-        drawn = [self.dependence.ranks(np.random.default_rng([int(key), int(stop)]), shape) for key, stop in seeds]
-        places = np.stack(drawn) * (len(DRAWN_QUANTILES) - 1)
-        low = places.astype(int)
-        below, above = (_taken(quantiles, side) for side in (low, np.minimum(low + 1, len(DRAWN_QUANTILES) - 1)))
-        return np.asarray(below + (places - low) * (above - below))
-
     def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
         """Return quantiles in scaled units, `[B, H, D, Q]`.
 
@@ -90,7 +69,7 @@ class FittedCandidate(ABC):
             origins: Where forecasts begin.
             probabilities: The probability of each quantile, `Q`.
         """
-        refuse_without_network("samples")
+        raise NotImplementedError
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`.
@@ -128,13 +107,13 @@ class FittedCandidate(ABC):
 
     @property
     def is_probabilistic(self) -> bool:
-        """Whether it forecasts a distribution; its sample paths come from it."""
+        """Whether it forecasts a distribution."""
         return True
 
     @property
     def dependence(self) -> Dependence:
-        """The dependence between steps of sample paths that are drawn from quantiles: none."""
-        return Dependence()
+        """The dependence of the steps of sample paths before any is learnt from hold-out windows."""
+        return USUAL_DEPENDENCE
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
         """Refuse levels without intervals.
@@ -318,17 +297,6 @@ class Candidate(ABC):
         return None
 
 
-def series_keys(reader: WindowReader, origins: Origins) -> Array:
-    """Return a number for the series of each window, from which its sample paths are drawn, `[B]`.
-
-    Args:
-        reader: The window reader of the series.
-        origins: Where forecasts begin.
-    """
-    keys = np.array([zlib.crc32(repr(name).encode()) for name in reader.targets.ids], dtype=np.int64)
-    return keys[origins.series]
-
-
 def refuse_without_network(method: str) -> NoReturn:
     """Refuse a method that needs a network, in a forecaster that has none.
 
@@ -341,8 +309,3 @@ def refuse_without_network(method: str) -> NoReturn:
     received = "one that repeats the last season, because no network was better"
     hint = "Name a preset, such as preset='classic', to have its network in any case."
     raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)
-
-
-def _taken(quantiles: Array, places: Array) -> Array:
-    """Return quantiles `[B, H, D, Q]` at the places of each path, `[B, samples, H, D]`."""
-    return np.take_along_axis(quantiles[:, None], places[..., None], axis=4)[..., 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.training_rows import PlannedRows
-from seqcast.intervals import Calibration, ForecastRequest, calibrated, check_trained
+from seqcast.intervals import WHOLE_LEVELS, Calibration, ForecastRequest, calibrated
 from seqcast.runtime import Array, warn_user
 
 # With more rows than this, differences are taken evenly from all.
@@ -39,6 +39,7 @@ class FittedLastSeason(FittedCandidate):
     """
 
     key: ClassVar[str] = "seasonal_naive"
+    has_mean: ClassVar[bool] = True
     season_length: int
     intervals: tuple[Calibration, ...] = ()
 
@@ -58,17 +59,8 @@ class FittedLastSeason(FittedCandidate):
 
     @property
     def is_probabilistic(self) -> bool:
-        """False: it forecasts a point, and intervals of some levels around it."""
+        """False: it forecasts a point, and intervals around it."""
         return False
-
-    def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels that the fit did not name.
-
-        Args:
-            levels: The levels.
-            fitted: Those of the fit.
-        """
-        check_trained(levels, fitted, hint="Fit with such a level.")
 
     def limits(self, *, alone: bool) -> Iterator[str]:
         """Yield the limits of a repeated season.
@@ -130,7 +122,7 @@ class LastSeason(Candidate):
     fitted_type: ClassVar[type[FittedCandidate]] = FittedLastSeason
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return it with intervals of the levels of the fit.
+        """Return it with its intervals.
 
         Args:
             rows: The rows of the fit.
@@ -141,7 +133,13 @@ class LastSeason(Candidate):
         """
         season, output = rows.season_length, rows.options.output
         steps = season if 1 < season <= rows.series.context_length else 1
-        return [FittedLastSeason(season, naive_calibrations(rows.reader, steps, output.horizon, output.level))]
+        level = tuple(sorted({*WHOLE_LEVELS, *output.level}))
+        try:
+            return [FittedLastSeason(season, naive_calibrations(rows.reader, steps, output.horizon, level))]
+        except DataError:
+            if output.level:
+                raise
+            return [FittedLastSeason(season)]
 
 
 def naive_calibrations(
@@ -161,7 +159,7 @@ def naive_calibrations(
         level: Levels of the intervals, in per cent.
 
     Returns:
-        The calibration of each target; none without levels.
+        The calibration of each target.
 
     Raises:
         DataError: No value has another one a season before it.
@@ -178,8 +176,6 @@ def naive_calibrations(
     Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.5, with quantiles in place
     of a normal distribution's.
     """
-    if not level:
-        return ()
     every = -(-int(reader.lengths.sum()) // MOST_DIFFERENCES)
     by_batch = [_seasonal_differences(reader, *batch, season_length)[::every] for batch in reader.targets.batches()]
     differences = np.concatenate(by_batch)

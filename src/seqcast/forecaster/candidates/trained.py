@@ -11,7 +11,7 @@ import numpy as np
 from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate, series_keys
+from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
 from seqcast.forecaster.options import COMBINATIONS, FitOptions
 from seqcast.forecaster.series_state import SeriesState
@@ -35,6 +35,7 @@ class FittedTrained(FittedCandidate):
     """
 
     key: ClassVar[str] = "trained"
+    has_mean: ClassVar[bool] = True
     engines: tuple[Engine, ...]
     trainings: tuple[TrainingSpec, ...] = ()
     histories: tuple[History, ...] = ()
@@ -53,23 +54,6 @@ class FittedTrained(FittedCandidate):
             _forecast(engine, _member_inputs(engine, inputs), origins.horizon, request) for engine in self.engines
         ]
         return members[0] if len(members) == 1 else np.asarray(COMBINATIONS[self.combine](members, axis=0))
-
-    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        """Draw sample paths, the same number from each network; a series' paths do not depend on the other series.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-            samples: Number of paths.
-        """
-        inputs, seeds = origins.inputs(reader), series_keys(reader, origins)
-        by_member = []
-        for place, engine in enumerate(self.engines):
-            count = samples // len(self.engines) + (place < samples % len(self.engines))
-            if count:
-                own = _member_inputs(engine, inputs)
-                by_member.append(engine.paths(own, origins.horizon, paths=count, seed=seeds ^ engine.seed))
-        return np.concatenate(by_member, axis=1)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network.

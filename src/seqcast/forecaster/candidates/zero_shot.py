@@ -149,8 +149,8 @@ class FittedZeroShot(FittedCandidate):
 
     @property
     def dependence(self) -> Dependence:
-        """The dependence between steps that the model has learnt from synthetic series."""
-        return self.model.dependence
+        """The dependence between steps that the model has learnt from synthetic series, unless it has seen others."""
+        return super().dependence if self.is_finetuned else self.model.dependence
 
     @property
     def has_learnt(self) -> bool:

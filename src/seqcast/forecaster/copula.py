@@ -1,0 +1,68 @@
+"""The dependence of a forecaster's sample paths over steps and series, learnt on hold-out windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from seqcast.data.frames import plain_stamps
+from seqcast.data.series import SeriesScaler
+from seqcast.data.windows import Origins, counted_back
+from seqcast.forecaster.choice import PROBABILITIES, count_disjoint
+from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.planning import FitPlan
+from seqcast.intervals import Copula, normal_scores
+from seqcast.runtime import Array
+
+# Most windows that are learnt from, and most of one series.
+MOST_WINDOWS, MOST_OF_A_SERIES = 256, 16
+# Where nothing is trained, windows come from the last horizons of a series, up to its half.
+MOST_HORIZONS = 10
+
+
+def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> Copula:
+    """Return the dependence under which sums of forecasts have held the truth.
+
+    Args:
+        fitted: The fitted forecaster, calibrated if it is to be.
+        plan: The plan of its fit.
+    """
+    blend, reader, origins = fitted.blend, plan.rows.reader, _origins(plan)
+    if not len(origins) or not fitted.can_draw:
+        return Copula(blend.prior)
+    shape = (len(origins), reader.targets.width)
+    as_they_are = replace(origins, scaler=SeriesScaler(np.zeros(shape), np.ones(shape)))
+    truth, quantiles = as_they_are.truth(reader), blend.whole(reader, origins)
+    scores = np.moveaxis(normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
+    # Each target is a series of its own.
+    times = _times(plan, origins) + len(origins) * np.arange(shape[1])[:, None]
+    overlap = len(origins) / count_disjoint(origins)
+    return Copula.learnt(scores.reshape(-1, origins.horizon), times.ravel(), blend.prior, overlap)
+
+
+def _origins(plan: FitPlan) -> Origins:
+    """Return origins on whose horizons nothing was trained, a third of a horizon apart.
+
+    They have many cutoffs rather than many series, whose errors at one time are alike.
+    """
+    lengths, starts, horizon = plan.rows.lengths, plan.judged, plan.rows.options.horizon
+    if starts is None:
+        starts = lengths
+    elif not plan.by_place and plan.rows.options.rows.fill:
+        many = np.maximum(lengths - MOST_HORIZONS * horizon, (lengths + 1) // 2)
+        starts = np.where(starts < lengths, np.minimum(starts, many), lengths)
+    rows = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
+    step = max(1, horizon // 3, int(rows.max()) // MOST_OF_A_SERIES)
+    counts = -(-rows // step)
+    counts[np.arange(len(rows)) % max(1, -(-int(counts.sum()) // MOST_WINDOWS)) > 0] = 0
+    return Origins.at_rows(*counted_back(lengths - horizon, counts, step), horizon)
+
+
+def _times(plan: FitPlan, origins: Origins) -> Array:
+    """Return a number for the time of each origin's cutoff, `[B]`; irregular stamps have no time in common."""
+    if plan.rows.frame.frequency is None:
+        return np.arange(len(origins))
+    ends = plain_stamps(plan.rows.frame.last_stamps).astype(np.int64)[origins.series]
+    left = plan.rows.lengths[origins.series] - origins.stops
+    return np.unique(np.stack([ends, left]), axis=1, return_inverse=True)[1].ravel()

@@ -1,0 +1,236 @@
+"""Gaussian copulas of sample paths: how the steps of a path depend on each other, and series on each other.
+
+A copula says nothing about single steps: each has the quantiles of its forecast. It is learnt from normal scores of
+past truths, the normal quantiles of the probabilities at which forecasts saw them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy import special
+
+from seqcast.runtime import Array
+
+# Ranks nearer to 0 or 1 count as this near.
+LEAST_RANK = 0.001
+# A quantile and a truth within this fraction of each other are equal: networks compute in single precision.
+ROUNDING = 1e-6
+# Intervals of this level are made to hold sums of past truths.
+LEARNT_LEVEL = 0.8
+# The numbers that are tried.
+CORRELATIONS = np.round(np.linspace(0.0, 0.99, 100), 2)
+# A prior weighs as much as this number of windows, and as this number of cutoffs.
+PRIOR_WINDOWS, PRIOR_CUTOFFS = 3.0, 3.0
+# The correlation over series without any.
+USUAL_ACROSS = 0.05
+
+
+@dataclass(frozen=True)
+class Dependence:
+    r"""The dependence of the steps of a path: one normal score is common to all steps, another one persists.
+
+    .. math:: \operatorname{corr}(z_s, z_t) = c + (1 - c)\, φ^{|s - t|}
+
+    Args:
+        shared: Fraction `c` of the variance that all steps have in common, as where the level of a forecast is wrong.
+        persistence: Correlation `φ` of the rest with that of the step before, below 1.
+
+    Example:
+        >>> drawn = Dependence(shared=0.9).scores(np.random.default_rng(0), (1000, 2))
+        >>> float(np.corrcoef(drawn.T)[0, 1].round(1)), float(drawn.std().round(1))
+        (0.9, 1.0)
+
+    Raises:
+        ValueError: One of them is below 0 or not below 1.
+    """
+
+    shared: float = 0.0
+    persistence: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.shared < 1.0 and 0.0 <= self.persistence < 1.0):
+            raise ValueError(f"{self}, with numbers of at least 0 and below 1")
+
+    def scores(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Draw normal scores; those of one step have mean 0 and variance 1.
+
+        Args:
+            rng: The generator.
+            shape: Their shape, `[paths, H, ...]`.
+        """
+        scores = rng.standard_normal(shape)
+        innovation = math.sqrt(1.0 - self.persistence**2)
+        for step in range(1, shape[1]):
+            scores[:, step] = self.persistence * scores[:, step - 1] + innovation * scores[:, step]
+        common = rng.standard_normal((shape[0], 1, *shape[2:]))
+        return np.asarray(math.sqrt(self.shared) * common + math.sqrt(1.0 - self.shared) * scores)
+
+
+@dataclass(frozen=True)
+class Copula:
+    r"""The dependence of sample paths over steps, and over series that begin at the same cutoff.
+
+    .. math:: \operatorname{corr}(z_{i,s}, z_{j,t}) = a\, \operatorname{corr}(z_{i,s}, z_{i,t}), \quad i ≠ j
+
+    Args:
+        steps: The dependence of the steps of a path.
+        across: Correlation `a` of two series at the same step, at least 0 and below 1.
+
+    Raises:
+        ValueError: The correlation is another number.
+    """
+
+    steps: Dependence = Dependence()
+    across: float = USUAL_ACROSS
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.across < 1.0:
+            raise ValueError(f"a correlation of {self.across} over series, which is at least 0 and below 1")
+
+    def ranks(self, own: Array, common: Array) -> Array:
+        """Return the ranks of the paths of a series, between 0 and 1; those of one step are distributed uniformly.
+
+        Args:
+            own: Scores of the series alone, drawn by `steps`.
+            common: Scores that all series of the cutoff have in common, drawn likewise.
+        """
+        return np.asarray(special.ndtr(math.sqrt(self.across) * common + math.sqrt(1.0 - self.across) * own))
+
+    @classmethod
+    def learnt(cls, scores: Array, times: Array, prior: Dependence, overlap: float = 1.0) -> Self:
+        """Learn from normal scores of past truths; the fewer windows there are, the more the prior counts.
+
+        Windows of one time resemble each other. So `n` of them, `k` a time, count as `n / (1 + (k - 1) ρ)`, where `ρ`
+        is the correlation of their mean scores.
+
+        Args:
+            scores: The scores of each window, `[B, H]`; NaN is missing.
+            times: The number of the time of each window's cutoff, `[B]`.
+            prior: The dependence of steps without any window.
+            overlap: Number of windows that share a step of a series, on average.
+
+        Example:
+            >>> drawn = Dependence(0.4, 0.5).scores(np.random.default_rng(0), (4_000, 16))
+            >>> learnt = Copula.learnt(drawn, np.arange(4_000), Dependence())
+            >>> round(learnt.steps.shared, 1), round(learnt.steps.persistence, 1), round(learnt.across, 1)
+            (0.4, 0.5, 0.0)
+        """
+        own, count = likeliest(scores), len(np.unique(times))
+        if own is None:
+            return cls(prior)
+        levels = np.nan_to_num(scores).mean(axis=1, keepdims=True)
+        alike = 1.0 + (len(scores) / count - 1.0) * correlation_across(levels, times)
+        windows, cutoffs = len(scores) / overlap / alike, count / overlap
+        across = correlation_across(scores, times) * cutoffs + USUAL_ACROSS * PRIOR_CUTOFFS
+        pairs = ((own.shared, prior.shared), (own.persistence, prior.persistence))
+        mixed = [(windows * mine + PRIOR_WINDOWS * before) / (windows + PRIOR_WINDOWS) for mine, before in pairs]
+        return cls(Dependence(*mixed), across / (cutoffs + PRIOR_CUTOFFS))
+
+
+def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.random.Generator) -> Array:
+    """Return truths as normal scores of their forecasts, `[...]`; of equal quantiles, one of theirs by chance.
+
+    Args:
+        truth: The truth, `[...]`; NaN is missing.
+        quantiles: The forecast, `[..., Q]`, rising.
+        probabilities: The probability of each quantile, `[Q]`.
+        rng: The generator.
+
+    Example:
+        >>> normal_scores(np.array([1.0, 2.0]), np.array([[0.0, 1.0, 2.0]] * 2), np.array([0.1, 0.5, 0.9]),
+        ...     np.random.default_rng(0)).round(2)
+        array([0.  , 1.28])
+
+    Source: Smith 1985, Diagnostic checks of non-standard time series models, Journal of Forecasting 4(3), for the
+    scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters 77(14), for ties.
+    """
+    last, near = len(probabilities) - 1, ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0)
+    below = (quantiles < (truth - near)[..., None]).sum(axis=-1)
+    up_to = (quantiles <= (truth + near)[..., None]).sum(axis=-1)
+    ranks, is_tied = np.concatenate([[0.0], probabilities, [1.0]]), below < up_to
+    # Between two quantiles, or of those that are equal to it the first and the last.
+    low, high = ranks[below + is_tied], np.where(is_tied, ranks[up_to], ranks[below + 1])
+    left, right = (
+        np.take_along_axis(quantiles, np.clip(place, 0, last)[..., None], axis=-1)[..., 0]
+        for place in (below - 1, below)
+    )
+    is_between = ~is_tied & (below > 0) & (below <= last)
+    width = np.where(is_between, right - left, 1.0)
+    share = np.where(is_between, (truth - left) / width, rng.random(truth.shape))
+    scores = special.ndtri(np.clip(low + share * (high - low), LEAST_RANK, 1.0 - LEAST_RANK))
+    return np.where(np.isnan(truth), np.nan, scores)
+
+
+def likeliest(scores: Array) -> Dependence | None:
+    r"""Return the dependence under which sums of scores of 2, 4, 8, … consecutive steps are likeliest.
+
+    .. math:: \min_{c, φ} \sum_n \frac{v_n}{V_n(c, φ)} + \log V_n(c, φ)
+
+    `V` is the variance of a sum of `n` steps; `v` is that of normal sums of which 80 % lie as near to zero as of these.
+    So intervals of 80 % hold the sums of these windows, also where those of single steps are too narrow, and a few wild
+    windows count little. All lengths count alike.
+
+    Args:
+        scores: Normal scores, `[B, H]`; NaN is missing, and so are sums over it.
+
+    Returns:
+        The dependence; `None` where no two steps are known.
+    """
+    fit, known = np.zeros((len(CORRELATIONS), len(CORRELATIONS))), False
+    for steps in sorted({*(2**k for k in range(1, scores.shape[1].bit_length())), scores.shape[1]} - {1}):
+        blocks = scores.shape[1] // steps
+        sums = scores[:, : blocks * steps].reshape(len(scores), blocks, steps).sum(axis=2)
+        if not np.isnan(sums).all():
+            known, variance = True, variance_of_sum(CORRELATIONS[:, None], CORRELATIONS, steps)
+            fit += _usual_variance(sums[~np.isnan(sums)]) / variance + np.log(variance)
+    shared, persistence = CORRELATIONS[list(np.unravel_index(np.argmin(fit), fit.shape))].tolist()
+    return Dependence(shared, persistence) if known else None
+
+
+def variance_of_sum(shared: Array, persistence: Array, steps: int) -> Array:
+    """Return the variance of the sum of the scores of some consecutive steps, for numbers as of `Dependence`.
+
+    Args:
+        shared: Fractions of the variance that all steps have in common.
+        persistence: Correlations of the rest with that of the step before.
+        steps: Number of steps.
+
+    Example:
+        >>> variance_of_sum(np.array([0.0, 0.5]), np.array([0.0, 0.0]), 2)
+        array([2., 3.])
+    """
+    lags = np.arange(1, steps)
+    rest = steps + 2.0 * ((steps - lags) * np.asarray(persistence)[..., None] ** lags).sum(axis=-1)
+    return np.asarray(shared * steps**2 + (1.0 - shared) * rest)
+
+
+def _usual_variance(sums: Array) -> float:
+    """Return the square of the deviation of normal sums of which 80 % lie as near to zero as of these."""
+    return float((np.quantile(np.abs(sums), LEARNT_LEVEL) / special.ndtri(0.5 + LEARNT_LEVEL / 2)) ** 2)
+
+
+def correlation_across(scores: Array, times: Array) -> float:
+    """Return the mean correlation of the scores of two windows of the same time at the same step, at least 0.
+
+    Args:
+        scores: Normal scores, `[B, H]`; NaN is missing.
+        times: The number of the time of each window's cutoff, `[B]`.
+
+    Example:
+        >>> common = np.random.default_rng(0).normal(size=(500, 1, 2)).repeat(3, axis=1).reshape(-1, 2)
+        >>> correlation_across(common, np.arange(500).repeat(3))
+        0.99
+    """
+    groups, owner = np.unique(times, return_inverse=True)
+    known, filled = ~np.isnan(scores), np.nan_to_num(scores)
+    sums, squares, counts = (np.zeros((len(groups), scores.shape[1])) for _ in range(3))
+    for total, values in ((sums, filled), (squares, filled**2), (counts, known)):
+        np.add.at(total, owner, values)
+    pairs, variance = float((counts * (counts - 1)).sum()), float(squares.sum()) / max(1.0, float(counts.sum()))
+    if not pairs or not variance:
+        return 0.0
+    return float(np.clip((sums**2 - squares).sum() / pairs / variance, 0.0, 0.99).round(3))

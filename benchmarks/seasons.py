@@ -114,7 +114,7 @@ def detections(folder, draws):
     return rows
 
 
-def synthetic(seed, weeks=17):
+def synthetic(seed, weeks=24):
     """Return half-hours with a day, a weekend and noise that lasts."""
     rng = np.random.default_rng(seed)
     day = 2 + np.sin(2 * np.pi * np.arange(DAY) / DAY) + 0.5 * np.cos(4 * np.pi * np.arange(DAY) / DAY)

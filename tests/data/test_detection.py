@@ -60,7 +60,14 @@ def test_series_that_show_nothing_are_left_out():
     nothing = [np.zeros(0), np.full(50, np.nan), np.full(300, 2.0), np.arange(5.0)]
     assert seasons_of(nothing) == []
     assert seasons_of([*nothing, planted(9, 120)]) == [9]
-    assert np.isfinite(whitened(np.resize([1.0, 2.0, 4.0], 60))).all()  # without noise the spectrum is lines alone
+    # Without noise the spectrum is lines alone, or zero.
+    for values in (np.resize([1.0, 2.0, 4.0], 60), np.resize([1.0, -1.0], 60), np.arange(60.0), np.eye(1, 60)[0]):
+        assert np.isfinite(whitened(values)).all()
+    assert [seasons_of([np.resize(each, 60)]) for each in ([1.0, 2.0, 4.0], [1.0, -1.0], np.arange(60.0))] == [
+        [3],
+        [2],
+        [],
+    ]
 
 
 def test_the_main_season_is_the_shortest_that_the_strongest_contains():

@@ -36,7 +36,7 @@ MOST_SEASONS = 3
 LEAST_SHARE, NEARLY = 0.25, 0.8
 # Lengths of a season that are tried before it is removed, from half a step less to half a step more.
 FRACTIONS = 11
-# Order of the autoregression, and the largest modulus of its complex roots: a season would be a root of modulus 1.
+# Order of the autoregression, and the largest modulus of roots that swing: a season would be a root of modulus 1.
 ORDER, LARGEST_ROOT = 2, 0.95
 # Frequencies on each side over which the median of the spectrum is taken: at the lowest ones, and the most.
 LEAST_NEIGHBOURS, MOST_NEIGHBOURS = 6, 16
@@ -135,7 +135,7 @@ def whitened(values: Array) -> Array:
     centred = values - values.mean()
     before = np.stack([centred[ORDER - lag : -lag] for lag in range(1, ORDER + 1)], axis=1)
     roots = np.roots([1.0, *-np.linalg.lstsq(before, centred[ORDER:], rcond=None)[0]])
-    most = np.where(np.iscomplex(roots), LARGEST_ROOT, 1.0)
+    most = np.where(np.iscomplex(roots) | (roots.real < 0), LARGEST_ROOT, 1.0)
     roots = roots * np.minimum(1.0, most / np.maximum(np.abs(roots), 1e-9))
     spectrum = np.fft.rfft(np.convolve(centred, np.real(np.poly(roots)), mode="valid"))
     spectrum[0] = 0.0
@@ -145,7 +145,7 @@ def whitened(values: Array) -> Array:
     for place in range(min(MOST_NEIGHBOURS, len(power))):
         width = max(place, LEAST_NEIGHBOURS)
         around[place] = np.median(np.pad(power[: place + width + 1], (max(0, width - place), 0), mode="symmetric"))
-    around += LEAST_POWER * power.mean()
+    around += LEAST_POWER * power.mean() + np.finfo(float).tiny
     around = np.exp(gaussian_filter1d(np.log(around), SMOOTH))
     return _of_variance_1(np.fft.irfft(spectrum / np.sqrt(around), len(values) - ORDER))
 

@@ -52,7 +52,7 @@ GAINS = (
 # Those of the longer season, where two of them are known.
 LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
 # How changes since the last longer season fade, where fewer than two of them are known, which is then repeated.
-DAMPINGS = (0.7, 0.99)
+DAMPINGS = (0.9, 0.99)
 
 WAYS = ("values", "logarithms")
 BASE_FORECASTS = (

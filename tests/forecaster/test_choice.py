@@ -123,7 +123,7 @@ def test_a_choice_in_words_and_in_files():
         "together 0.9, the pretrained network 1, a network trained on this data 2)"
     )
     assert from_payload(Choice, *to_payload(choice)) == choice
-    assert set(words()) == {"seasonal_naive", "pretrained", "finetuned", "trained"}
+    assert set(words()) == {"seasonal_naive", "longer_seasonal_naive", "pretrained", "finetuned", "trained"}
 
 
 def test_shares_follow_candidates_that_have_learnt_since():

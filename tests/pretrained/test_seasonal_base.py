@@ -42,15 +42,16 @@ def test_the_base_is_a_mean_by_errors(seed):
     assert np.isnan(base.check_errors[:, len(checks_of(LENGTH)) :]).all()
 
 
-def test_a_longer_season_is_continued_where_two_of_it_are_known():
+def test_a_longer_season_is_continued_where_more_than_one_of_it_is_known():
     """Each day has an hour of its own in a week, which the last day does not show."""
     week = np.where(np.arange(28) % 4 == np.repeat(np.arange(7) % 4, 4), 5.0, 0.0) + np.repeat(np.arange(7.0), 4)
     past = np.tile(week, 4)[None]
-    given, missing, short = (
+    given, once, missing, short = (
         SeasonalBase.of(values, np.array([4]), np.array([longer]), 28)
-        for values, longer in ((past, 28), (past, 0), (past[:, -50:], 28))
+        for values, longer in ((past, 28), (past[:, -50:], 28), (past, 0), (past[:, -32:], 28))
     )
-    np.testing.assert_allclose(given.in_units, week[None], atol=0.2)
+    for base in (given, once):
+        np.testing.assert_allclose(base.in_units, week[None], atol=0.2)
     assert np.abs(missing.in_units - week).mean() > 1
     of_longer = [place for place, name in enumerate(BASE_FORECASTS) if "longer" in name]
     others = 2 * (len(GAINS) + len(AUTOREGRESSIONS)) + 1

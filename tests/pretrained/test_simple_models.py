@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.simple_models import CHECKS, FIRST, OPTIMISM, RECENT, checks_of, smoothed
+from seqcast.pretrained.simple_models import CHECKS, FIRST, OPTIMISM, RECENT, checks_of, repeated, smoothed
 
 ROWS, LENGTH, HORIZON = 6, 40, 9
 # The last one knows of no season.
@@ -125,3 +125,30 @@ def test_forecasts_one_step_ahead_are_those_of_the_last_steps():
     np.testing.assert_allclose(found.errors(values), own * found.optimism)
     # A level that forgets fast stands where the step before it was.
     np.testing.assert_allclose(found.ahead[0, 1:, 2], values[0, -RECENT:-1], atol=1.5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_a_repeated_season_is_that_of_a_plain_loop(seed):
+    values, season = drawn(seed)
+    found = repeated(values, season, HORIZON, (0.5, 0.9))
+    for row, m in enumerate(season):
+        begun = np.flatnonzero(~np.isnan(values[row]))
+        filled = [0.0] * LENGTH
+        for t in range(LENGTH):
+            filled[t] = values[row, t] if t in begun else filled[t - 1] if t else 0.0
+
+        def on(end, steps, phi, y=filled, m=m):
+            change = y[end - 1] - y[end - 1 - m]
+            return [y[end - m + step % m] + phi ** (step + 1) * change for step in range(steps)]
+
+        for place, phi in enumerate((0.5, 0.9)):
+            np.testing.assert_allclose(found.forecasts[row, :, place], on(LENGTH, HORIZON, phi), atol=1e-9)
+            for t in range(1, LENGTH):
+                is_known = t > m and len(begun) and begun[0] <= t - m - 1
+                expected = on(t, 1, phi)[0] if is_known else filled[t - 1]
+                assert found.ahead[row, t, place] == pytest.approx(expected, abs=1e-9)
+            for steps in checks_of(LENGTH):
+                end = LENGTH - steps
+                expected = on(end, steps, phi) if end > m and len(begun) and begun[0] <= end - m - 1 else np.nan
+                np.testing.assert_allclose(found.checks[steps][row, :, place], expected, atol=1e-9)

@@ -1,6 +1,8 @@
 from .description import Description as Description
 from .description import describe as describe
 from .description import is_outlier as is_outlier
+from .detection import detect_seasons as detect_seasons
+from .detection import main_season as main_season
 from .frames import from_wide as from_wide
 from .frames import to_wide as to_wide
 from .seasons import SEASONAL_NAIVE as SEASONAL_NAIVE

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.frames import LongFrame, read_frame, stamp_text
-from seqcast.data.seasons import detect_season, strengths
+from seqcast.data.detection import detect_seasons, main_season
+from seqcast.data.frames import LongFrame, read_frame, stamp_text, usual_season
+from seqcast.data.seasons import strengths
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
@@ -39,6 +40,7 @@ class SeriesFacts:
         most: Their largest.
         trend: Strength of the trend, 0 to 1; see `strengths`.
         season: Strength of the season, 0 to 1; NaN without two whole seasons.
+        longer_season: That of the longest season that was detected beyond it; NaN where there is none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class SeriesFacts:
     most: float
     trend: float
     season: float
+    longer_season: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as JSON types; unknown ones are `None`."""
@@ -72,6 +75,7 @@ class Description:
         frequency: Step between the stamps; `None` for irregular ones.
         inferred: Whether it was inferred.
         season_length: Steps of a season; 1 for none.
+        detected: Steps of the seasons that values show and stamps do not tell, the strongest first.
         problems: The errors of series that could not be read, by name.
         frame: The checked series.
     """
@@ -80,6 +84,7 @@ class Description:
     frequency: str | int | None
     inferred: bool
     season_length: int
+    detected: tuple[int, ...]
     problems: dict[Any, str]
     frame: LongFrame
 
@@ -93,12 +98,14 @@ class Description:
         """
         frequency = frame.frequency
         name = None if frequency is None else frequency.name
-        if season_length is None and isinstance(name, int):
-            season_length = detect_season(frame)
-        season_length = season_length or (1 if frequency is None else frequency.season_length)
-        facts, inferred = tuple(_facts(frame, season_length)), frequency is not None and frequency.inferred
+        season = season_length or usual_season(frequency)
+        detected = tuple(detect_seasons(frame, frame.source.lengths, season))
+        if season_length is None and season == 1:
+            season = main_season(detected)
+        longer = max((steps for steps in detected if steps > season), default=None)
+        facts, inferred = tuple(_facts(frame, season, longer)), frequency is not None and frequency.inferred
         problems = {series: str(error) for series, error in frame.skipped.items()}
-        return cls(facts, name, inferred, season_length, problems=problems, frame=frame)
+        return cls(facts, name, inferred, season, detected, problems=problems, frame=frame)
 
     @property
     def span(self) -> tuple[str, str]:
@@ -113,6 +120,7 @@ class Description:
             "frequency": self.frequency,
             "inferred": self.inferred,
             "season_length": self.season_length,
+            "detected": list(self.detected),
             "missing_steps": self._total("missing_steps"),
             "missing_values": self._total("missing_values"),
             "outliers": self._total("outliers"),
@@ -140,11 +148,8 @@ class Description:
         yield f"time      {' to '.join(self.span)}"
         step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
         yield f"step      {step}{' (inferred)' if self.inferred else ''}"
-        season = "none" if self.season_length == 1 else f"{self.season_length} steps"
-        known = [facts.season for facts in self.series if facts.season == facts.season]
+        yield f"season    {'; '.join(self._seasons())}"
         trend = float(np.median([facts.trend for facts in self.series]))
-        strong = f", strength {np.median(known):.2f}" if known and self.season_length > 1 else ""
-        yield f"season    {season}{strong}"
         yield f"trend     strength {trend:.2f}"
         missing = self._total("missing_steps"), self._total("missing_values")
         yield f"gaps      {_count(missing[0], 'missing step')}, {_count(missing[1], 'missing value')}"
@@ -157,6 +162,20 @@ class Description:
         if self.problems:
             yield f"wrong     {_count(len(self.problems), 'series', 'series')} could not be read:"
             yield from (f"          {text}" for text in list(self.problems.values())[:LISTED])
+
+    def _seasons(self) -> Iterator[str]:
+        longer = max((steps for steps in self.detected if steps > self.season_length), default=1)
+        by_series = {
+            self.season_length: [facts.season for facts in self.series],
+            longer: [facts.longer_season for facts in self.series],
+        }
+        for steps, strong in by_series.items():
+            known = [strength for strength in strong if strength == strength]
+            strength = f", strength {np.median(known):.2f}" if known else ""
+            if steps > 1:
+                yield f"{steps} steps{' (detected)' * (steps in self.detected)}{strength}"
+        if max(by_series) == 1:
+            yield "none"
 
 
 def _count(number: int, noun: str, several: str = "") -> str:
@@ -174,8 +193,8 @@ def describe(
         df: A frame as for `Forecaster.fit`.
         columns: Names of its columns.
         freq: Step between the stamps; `None` infers it.
-        season_length: Steps of a season; `None` takes the usual one of the frequency, and for whole numbers as stamps
-            the lag at which values correlate most.
+        season_length: Steps of a season; `None` takes the usual one of the frequency, and where that has none the one
+            that is detected.
 
     Returns:
         The facts.
@@ -197,7 +216,7 @@ def describe(
     return Description.of(frame, season_length)
 
 
-def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
+def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator[SeriesFacts]:
     starts, ends = frame.source.starts, frame.source.ends
     counts = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
@@ -207,7 +226,8 @@ def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
         for place, name in enumerate(frame.source.ids):
             values = column[starts[place] : ends[place]]
             observed = values[~np.isnan(values)]
-            trend, season = strengths(values, season_length)
+            # A longer season is no trend.
+            (trend, longest), season = strengths(values, longer or season_length), strengths(values, season_length)[1]
             some = observed if len(observed) else np.array([np.nan])
             missing_steps = len(values) - int(counts[place])
             yield SeriesFacts(
@@ -226,6 +246,7 @@ def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
                 most=float(np.max(some)),
                 trend=trend,
                 season=season,
+                longer_season=longest if longer else float("nan"),
             )
 
 

@@ -1,20 +1,14 @@
-"""Seasons of series: their strength, the errors of forecasts that repeat them, and their length."""
+"""Seasons of series: their strength, and the errors of forecasts that repeat them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from seqcast.data.frames import LongFrame
 from seqcast.data.series import SeriesStore, starts_of
 from seqcast.runtime import Array
 
 # Column of the forecast that repeats the last season, in frames of backtests.
 SEASONAL_NAIVE = "seasonal_naive"
-
-# Whole-number stamps have a season where values correlate this much with those a season before.
-LEAST_CORRELATION = 0.3
-# Longest season to detect, and number of series, the longest, from which it is detected.
-LONGEST_SEASON, SERIES_TRIED = 400, 20
 
 
 def strengths(values: Array, season_length: int) -> tuple[float, float]:
@@ -125,38 +119,3 @@ def naive_errors(store: SeriesStore, stops: Array, season_length: int) -> Array:
         season, step = (seasonal_naive_errors(values, *bounds, each) for each in (season_length, 1))
         errors[series] = np.where(season > 0, season, step)
     return np.where(errors > 0, errors, np.nan)
-
-
-def detect_season(frame: LongFrame) -> int:
-    """Return the lag at which the changes of the longest series correlate most; 1 where they hardly correlate.
-
-    Args:
-        frame: The series.
-    """
-    source = frame.source
-    longest = np.argsort(-source.lengths, kind="stable")[:SERIES_TRIED]
-    correlations = []
-    for place in longest.tolist():
-        values = source.series(place)[:, 0]
-        known = np.flatnonzero(~np.isnan(values))
-        lags = min(LONGEST_SEASON, len(values) // 3)
-        if len(known) < 8 or lags < 2:
-            continue
-        changes = np.diff(np.interp(np.arange(len(values)), known, values[known]))
-        changes = changes - changes.mean()
-        power = np.abs(np.fft.rfft(changes, 2 * len(changes))) ** 2
-        correlation = np.fft.irfft(power)[: lags + 1]
-        if correlation[0] > 0:
-            correlations.append(
-                np.pad(correlation / correlation[0], (0, LONGEST_SEASON - lags), constant_values=np.nan)
-            )
-    if not correlations:
-        return 1
-    table = np.array(correlations)
-    mean = np.nansum(table, axis=0) / np.maximum((~np.isnan(table)).sum(axis=0), 1)
-    peaks = np.flatnonzero((mean[2:-1] > mean[1:-2]) & (mean[2:-1] >= mean[3:])) + 2
-    if not len(peaks):
-        return 1
-    best = float(mean[peaks].max())
-    # Multiples of a season correlate as well, so the season is the shortest of the nearly best lags.
-    return int(peaks[mean[peaks] >= 0.9 * best][0]) if best >= LEAST_CORRELATION else 1

@@ -12,6 +12,7 @@ import numpy as np
 
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.frames import AnyFrame
+from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.errors import SpecError
 from seqcast.forecaster.candidates import Candidate
@@ -115,8 +116,8 @@ class Backtest:
             own = fitted.series.scaled_at_cutoffs(checked, known, own)
             by_fit.append(fitted.blend.forecast(fitted.series.reader(checked, own), own, request))
         forecasts = request.by_column(np.concatenate(by_fit), fits[0].output.alias)
-        for name, season in ((SEASONAL_NAIVE, fits[0].season_length), ("last_value", 1)):
-            forecasts[name] = origins.naive(frame, season)
+        forecasts[SEASONAL_NAIVE] = origins.naive(frame, Season.of(fits[0].season_length).lengths)
+        forecasts["last_value"] = origins.naive(frame, (1,))
         return origins.table(frame, forecasts)
 
 

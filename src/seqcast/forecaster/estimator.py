@@ -74,7 +74,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         columns: Names of the columns, if not `unique_id`, `ds`, `y`. Several targets are forecast together.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number. `None` infers it,
             checks every row against it and prints it.
-        season_length: Steps of a season, also of the last season in `backtest`; `None` takes the frequency's usual one.
+        season_length: Steps of a season, also of the last season in `backtest`; `None` takes the frequency's usual one,
+            or where that has none the one that training rows show.
         static_covariates: Columns that are constant within a series: numbers, booleans or text. Numbers are scaled over
             all series. Each text that fit saw has an input of its own, and all others share one.
         past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
@@ -621,7 +622,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Returns:
             The path of `output`, if there is one. Else a frame of the kind that came in: `unique_id`, `ds`, `cutoff`
-            (the last stamp that was known), `y`, the forecast and its intervals, and the forecasts `seasonal_naive` and
+            (the last stamp that was known), `y`, the forecast and its intervals, and the forecasts `seasonal_naive`
+            (the last season, or the last longer season where that erred less in the rows before the cutoff) and
             `last_value`; a row for each step whose truth is known.
 
         Raises:

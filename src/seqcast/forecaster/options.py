@@ -130,7 +130,7 @@ class FitOptions:
         preset: Name of a network, a network, or an ensemble.
         training: A spec, or the fields that differ from the default.
         combine: How forecasts of several networks become one.
-        season_length: Steps of a season, or `None` for the frequency's.
+        season_length: Steps of a season, or `None` for the frequency's, or the one that is detected.
         calendar: Features of the time stamps.
         scale: How each series is scaled, `auto` for the rule.
         support: The support of the targets, `auto` for the rule.

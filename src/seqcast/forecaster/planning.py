@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames import AnyFrame
+from seqcast.data import detect_seasons, main_season
+from seqcast.data.frames import AnyFrame, usual_season
 from seqcast.data.windows import Origins, WindowReader, validation_starts
 from seqcast.engine import TrainingJob
 from seqcast.errors import DataError
@@ -95,9 +96,10 @@ class FitPlan:
         frequency, count = series.frequency, len(rows.frame.source)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
+        season = f"{rows.season_length}{' (detected)' * rows.season_is_detected}"
         calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
         lines = [
-            f"seqcast: {count} series, {step}, season_length {rows.season_length}, "
+            f"seqcast: {count} series, {step}, season_length {season}, "
             f"context_length {series.context_length}, horizon {rows.options.horizon}{calendar}"
         ]
         if not self.by_place:
@@ -148,7 +150,7 @@ def make_plan(
     chosen = tuple(candidates) or usual_candidates(options)
     while True:
         try:
-            rows = _planned(_rows(frame, options, chosen, check=choice is None), chosen, starts)
+            rows = _planned(_rows(frame, options, chosen, starts, check=choice is None), chosen, starts)
             return with_jobs(rows, chosen, choice, compare=choice is None and len(chosen) > 1)
         except DataError as error:
             bad = error.by_series
@@ -158,19 +160,23 @@ def make_plan(
             starts = None if starts is None else starts[left]
 
 
-def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate], *, check: bool) -> FitRows:
+def _rows(
+    frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate], starts: Array | None, *, check: bool
+) -> FitRows:
     """Return the rows, with the season and the context length of training windows.
 
     Args:
         frame: The rows.
         options: The resolved options of the forecaster.
         candidates: The candidates.
+        starts: Position of each series' first validation target; `None` takes the training's fraction.
         check: Whether candidates check the rows, which those of an earlier fit have done.
     """
     frame.check_observed()
     frame.check_frequency()
-    season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
-    rows = FitRows(frame, options, season)
+    rows = FitRows(frame, options, options.season_length or usual_season(frame.frequency))
+    if options.season_length is None and rows.season_length == 1:
+        rows = replace(rows, season_length=main_season(detect_seasons(frame, training_stops(rows, starts))))
     for candidate in candidates if check else ():
         candidate.check(rows)
     lengths = [length for each in candidates if (length := each.context_length(rows)) is not None]

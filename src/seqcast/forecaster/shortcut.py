@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
+from seqcast.data.frames import usual_season
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.fitted import check_future_given
@@ -96,9 +97,10 @@ def what_was_chosen(forecaster: Forecaster) -> str:
     Args:
         forecaster: The fitted forecaster.
     """
-    series = len(forecaster.series_state_.ids)
+    state, length = forecaster.series_state_, forecaster.season_length_
+    series, is_given = len(state.ids), forecaster.season_length is not None or length == usual_season(state.frequency)
     step = "irregular steps" if forecaster.freq_ is None else f"a step of {forecaster.freq_!r}"
-    season = f"a season of {forecaster.season_length_}" if forecaster.season_length_ > 1 else "no season"
+    season = f"a season of {length}{'' if is_given else ' (detected)'}" if length > 1 else "no season"
     return f"{series} series with {step} and {season}, forecast with {forecaster.choice_}"
 
 

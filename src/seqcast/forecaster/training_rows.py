@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcast.data.arrays import outside_support
 from seqcast.data.features import FeatureBuilder
-from seqcast.data.frames import AnyFrame, LongFrame, Stamps, masked
+from seqcast.data.frames import AnyFrame, LongFrame, Stamps, masked, usual_season
 from seqcast.data.series import LOGARITHMS, SeriesScaler
 from seqcast.data.windows import Origins, WindowReader, counted_back
 from seqcast.errors import DataError, Option, Phrase, SpecError
@@ -49,6 +49,11 @@ class FitRows:
     def lengths(self) -> Array:
         """Rows of each series."""
         return self.frame.source.lengths
+
+    @property
+    def season_is_detected(self) -> bool:
+        """Whether neither the user nor the frequency gives the season."""
+        return self.options.season_length is None and self.season_length != usual_season(self.frame.frequency)
 
 
 @dataclass(frozen=True, kw_only=True)

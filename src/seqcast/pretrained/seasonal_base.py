@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -20,6 +20,7 @@ from seqcast.pretrained.simple_models import (
     SimpleForecasts,
     lowest_again,
     mean_of_known,
+    repeated,
     smoothed,
     zero_if_unknown,
 )
@@ -50,6 +51,8 @@ GAINS = (
 )
 # Those of the longer season, where two of them are known.
 LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
+# How changes since the last longer season fade, where fewer than two of them are known, which is then repeated.
+DAMPINGS = (0.9, 0.99)
 
 WAYS = ("values", "logarithms")
 BASE_FORECASTS = (
@@ -116,12 +119,17 @@ class SeasonalBase:
             past, season, lambda values, rows: autoregressed(values, season[rows], longer[rows], horizon)
         )
         of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
-        rows = np.flatnonzero((longer > 0) & (2 * longer <= (~np.isnan(past)).sum(axis=1)))
-        if len(rows):
-            own = both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS)
+
+        def put(rows: Integers, own: SimpleForecasts) -> None:
             own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
             to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
             of_longer.put(rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale))
+
+        known = np.where(longer > 0, (~np.isnan(past)).sum(axis=1), -1)
+        if len(rows := np.flatnonzero(2 * longer <= known)):
+            put(rows, both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS))
+        if len(rows := np.flatnonzero((longer + season < known) & (known < 2 * longer))):
+            put(rows, both_ways_repeated(past[rows], longer[rows], horizon, DAMPINGS))
         values = _in_reach((past - loc) / scale)
         groups = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
         return cls(loc, scale, values, SimpleForecasts.concat(groups))
@@ -252,6 +260,11 @@ def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains
         return smoothed(values, season[rows], horizon, gains, most)
 
     return both_ways(past, season, model)
+
+
+def both_ways_repeated(past: Array, season: Integers, horizon: int, dampings: Sequence[float]) -> SimpleForecasts:
+    """Repeat seasons of windows in their own units, values and logarithms; arguments as for `repeated`."""
+    return both_ways(past, season, lambda values, rows: repeated(values, season[rows], horizon, dampings))
 
 
 def weights_by_errors(errors: Array, checks: Array, sharpness: Sharpness = NEAR, before: Array | float = 1.0) -> Array:

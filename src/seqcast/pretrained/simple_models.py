@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows import forward_fill
+
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 # Gains of level, trend and season, and damping; the gain of the season is `None` without one.
@@ -127,6 +129,57 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
         enough = often & (known >= 2 * steps)
         forecast[enough] = lowest[enough, -steps - 1, None, None]
     return repeated
+
+
+def repeated(values: Array, season: Integers, horizon: int, dampings: Sequence[float]) -> SimpleForecasts:
+    r"""Repeat the last season of windows, moved by the newest change from it, which fades.
+
+    .. math:: \hat y_{t+h} = y_{t+h-m\lceil h/m \rceil} + φ^h (y_t - y_{t-m})
+
+    Args:
+        values: The known values, `[B, T]`; NaN is missing, and is filled by the one before.
+        season: Steps of the season of each, `[B]`; fewer than are known.
+        horizon: Number of future steps, `H`.
+        dampings: `φ` of each of `K` models.
+
+    Returns:
+        Forecasts; one step ahead that of the last value, where no value is known a season before.
+
+    Example:
+        >>> values = np.array([[1.0, 5.0, 3.0, 2.0]])
+        >>> repeated(values, np.array([3]), 3, [0.5]).forecasts[0, :, 0].tolist()
+        [5.5, 3.25, 2.125]
+    """
+    whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, len(dampings))
+    for steps in np.unique(season):
+        rows = np.flatnonzero(season == steps)
+        whole.put(rows, _repeated(values[rows], int(steps), horizon, np.array(dampings)))
+    return whole
+
+
+def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> SimpleForecasts:
+    """Repeat the last season of windows with one season length."""
+    (rows, length), filled = values.shape, forward_fill(values[:, :, None])[:, :, 0]
+    begun = np.logical_or.accumulate(~np.isnan(values), axis=1)
+    again = SimpleForecasts.unknown(rows, length, horizon, len(dampings))
+
+    def continued(end: int, steps: int) -> Array:
+        ahead, change = np.arange(steps), filled[:, end - 1] - filled[:, end - 1 - season]
+        last = filled[:, end - season + ahead % season]
+        return last[:, :, None] + change[:, None, None] * dampings ** (ahead[:, None] + 1)
+
+    again.forecasts[:] = continued(length, horizon)
+    before = np.pad(filled, ((0, 0), (season + 1, 0)))
+    change = before[:, season:-1] - before[:, : -season - 1]
+    moved = before[:, 1:-season, None] + change[:, :, None] * dampings
+    is_known = np.pad(begun, ((0, 0), (season + 1, 0)))[:, : -season - 1, None]
+    again.ahead[:] = np.where(is_known, moved, before[:, season:-1, None])[:, -RECENT:]
+    for steps, forecast in again.checks.items():
+        if steps + season < length:
+            forecast[:] = np.where(
+                begun[:, length - steps - season - 1, None, None], continued(length - steps, steps), np.nan
+            )
+    return again
 
 
 def checks_of(length: int) -> tuple[int, ...]:

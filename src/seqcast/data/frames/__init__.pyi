@@ -18,6 +18,7 @@ from .frame_reader import read_frame as read_frame
 from .frequency import Frequency as Frequency
 from .frequency import infer as infer
 from .frequency import resolve as resolve
+from .frequency import usual_season as usual_season
 from .guess import ColumnGuess as ColumnGuess
 from .guess import guess_columns as guess_columns
 from .io import ONE_SERIES as ONE_SERIES

@@ -159,6 +159,19 @@ class Frequency:
         return np.array([not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)], dtype=bool)
 
 
+def usual_season(frequency: Frequency | None) -> int:
+    """Return the steps of the usual season of a frequency; 1 for irregular stamps.
+
+    Args:
+        frequency: The frequency, if there is one.
+
+    Example:
+        >>> usual_season(Frequency("W")), usual_season(None)
+        (52, 1)
+    """
+    return 1 if frequency is None else frequency.season_length
+
+
 def resolve(freq: Any, stamps: Stamps) -> Frequency:
     """Check a frequency that the user gave against the kind of stamps.
 

@@ -53,6 +53,11 @@ class Season:
         """
         return cls(length, LONGER.get(length))
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Its steps, and those of the longer one, where there is one."""
+        return (self.length,) if self.longer is None else (self.length, self.longer)
+
 
 def chance(rng: Generator, n: int, share: float) -> npt.NDArray[np.bool_]:
     """Return a mask of `n` series, each of which is true with probability `share`.

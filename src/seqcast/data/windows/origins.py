@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
-from seqcast.data.series import SeriesScaler
+from seqcast.data.series import SeriesScaler, positions_of
 from seqcast.data.windows.batches import Windows
 from seqcast.data.windows.gaps import filled_by_season, repeat_season
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
@@ -21,6 +21,8 @@ from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
 
 ALIGNMENTS = ("time", "series")
+# Most distances, in seasons, over which errors of seasonal naive forecasts are measured.
+MOST_DISTANCES = 8
 
 
 def known_at_cutoffs(
@@ -321,17 +323,41 @@ class Origins:
                 hint="Choose fewer windows, give newer rows, or take refit=False.",
             )
 
-    def naive(self, frame: LongFrame, season_length: int) -> Array:
-        """Return the seasonal naive forecast, `[B, H, D]`; season length 1 repeats the last value.
+    def naive(self, frame: LongFrame, seasons: Sequence[int]) -> Array:
+        """Return the seasonal naive forecast, `[B, H, D]`, of the season that erred least in the rows before each one.
 
         A step that is missing in the last season is taken from the newest season that has it.
 
         Args:
             frame: The series.
-            season_length: Steps of a season.
+            seasons: Steps of each season that is tried; 1 repeats the last value.
         """
-        last, season = (self._repeated(frame, steps) for steps in (1, season_length))
-        return np.asarray(np.where(np.isnan(season), last, season))
+        forecast = self._repeated(frame, seasons[0])
+        least = self._errors_before(frame, seasons[0]) if len(seasons) > 1 else np.empty(0)
+        for season_length in seasons[1:]:
+            errors = self._errors_before(frame, season_length)
+            better = errors < least
+            forecast = np.where(better[:, None], self._repeated(frame, season_length), forecast)
+            least = np.where(better, errors, least)
+        return np.asarray(np.where(np.isnan(forecast), self._repeated(frame, 1), forecast))
+
+    def _errors_before(self, frame: LongFrame, season_length: int) -> Array:
+        """Return the mean error of seasonal naive forecasts of a horizon, in the rows before each origin, `[B, D]`.
+
+        It is infinite where such a forecast would have no known truth.
+        """
+        targets, places = frame.targets, positions_of(frame.source.ends)[:, None]
+        first = frame.source.starts[self.series]
+        stretches, total = np.stack([first, first + self.stops]), np.zeros((len(self), targets.shape[1]))
+        distances = np.unique(np.linspace(1, -(-self.horizon // season_length), MOST_DISTANCES).astype(int))
+        for back in (distances * season_length).tolist():
+            errors = np.where(places >= back, np.abs(targets - np.roll(targets, back, axis=0)), np.nan)
+            sums = (
+                np.pad(np.cumsum(each, axis=0), ((1, 0), (0, 0))) for each in (np.nan_to_num(errors), errors == errors)
+            )
+            error, count = (each[stretches[1]] - each[stretches[0]] for each in sums)
+            total += np.where(count, error / np.maximum(count, 1), np.inf) / len(distances)
+        return total
 
     def _repeated(self, frame: LongFrame, season_length: int) -> Array:
         values, starts = filled_by_season(frame, season_length), frame.source.starts[self.series]

@@ -9,16 +9,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqcast.data.series import positions_of
+from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
 from seqcast.engine import Outcome
 from seqcast.errors import DataError, SeqcastWarning
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.training_rows import PlannedRows
+from seqcast.forecaster.training_rows import FitRows, PlannedRows
 from seqcast.intervals import WHOLE_LEVELS, Calibration, ForecastRequest, calibrated
 from seqcast.runtime import Array, warn_user
 
+# The name in `Choice.shares` of the last longer season.
+LONGER = "longer_seasonal_naive"
 # With more rows than this, differences are taken evenly from all.
 MOST_DIFFERENCES = 5_000_000
 
@@ -34,14 +37,21 @@ class FittedLastSeason(FittedCandidate):
     A step that is missing in the last season is taken from the newest season that has it.
 
     Args:
-        season_length: Steps of a season, `m`; 1 repeats the last value.
+        season_length: Steps of the season that is repeated, `m`; 1 repeats the last value.
         intervals: The intervals around the forecast of each target; empty for none.
+        is_longer: Whether it is the longer season of the series.
     """
 
     key: ClassVar[str] = "seasonal_naive"
     has_mean: ClassVar[bool] = True
     season_length: int
     intervals: tuple[Calibration, ...] = ()
+    is_longer: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in `Choice.shares`."""
+        return LONGER if self.is_longer else self.key
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return the point, and the intervals if there are any.
@@ -87,23 +97,24 @@ class FittedLastSeason(FittedCandidate):
         )
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse another season, and intervals of other targets than the series have.
+        """Refuse another season than those of the series, and intervals of other targets than they have.
 
         Args:
             series: The state of the series.
             season_length: Steps of a season.
         """
         targets = len(series.schema.columns.targets)
-        if len(self.intervals) not in (0, targets) or self.season_length != season_length:
-            raise ValueError(f"{len(self.intervals)} intervals of {targets} targets")
+        own = Season.of(season_length).longer if self.is_longer else season_length
+        if len(self.intervals) not in (0, targets) or self.season_length != own:
+            raise ValueError(f"{len(self.intervals)} intervals of {targets} targets, a season of {self.season_length}")
 
     def for_refit(self, options: FitOptions) -> LastSeason:
-        """Return the candidate.
+        """Return the candidate that repeats the same season.
 
         Args:
             options: The resolved options of the forecaster.
         """
-        return LastSeason()
+        return LastSeason((self.is_longer,))
 
     def export(self) -> Any:
         """Return its graph for a file in ONNX."""
@@ -112,17 +123,34 @@ class FittedLastSeason(FittedCandidate):
         return LastSeasonGraph(self.season_length, self.intervals)
 
 
+@dataclass(frozen=True)
 class LastSeason(Candidate):
-    """The last season, which learns the size of its errors."""
+    """The last season or the last longer season, which learns the size of its errors.
+
+    Args:
+        longer: For each version whether it repeats the longer season; the better one on the hold-out windows is taken.
+    """
 
     key: ClassVar[str] = "seasonal_naive"
-    words: ClassVar[Mapping[str, str]] = {"seasonal_naive": "the last season"}
+    words: ClassVar[Mapping[str, str]] = {"seasonal_naive": "the last season", LONGER: "the last longer season"}
     # It cannot learn what windows do not show, so a network that is as good counts for more.
     prior: ClassVar[float] = 0.1
     fitted_type: ClassVar[type[FittedCandidate]] = FittedLastSeason
 
+    longer: tuple[bool, ...] = (False, True)
+
+    def rows_read(self, rows: FitRows) -> int:
+        """Return the rows of the longer season, where forecasts may read that many and a series has more; otherwise 1.
+
+        Args:
+            rows: The rows of the fit.
+        """
+        longer, options = Season.of(rows.season_length).longer or 1, rows.options
+        fits = longer < min(rows.lengths.max(), options.most_rows_read or np.inf)
+        return longer if True in self.longer and options.rows.fill and fits else 1
+
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return it with its intervals.
+        """Return its versions, with their intervals.
 
         Args:
             rows: The rows of the fit.
@@ -131,15 +159,20 @@ class LastSeason(Candidate):
         Raises:
             DataError: No value has another one a season before it.
         """
-        season, output = rows.season_length, rows.options.output
-        steps = season if 1 < season <= rows.series.context_length else 1
+        season, read, output = Season.of(rows.season_length), rows.series.context_length, rows.options.output
+        is_known, versions = (season.longer or np.inf) < min(read + 1, rows.lengths.max()), list[FittedCandidate]()
         level = tuple(sorted({*WHOLE_LEVELS, *output.level}))
-        try:
-            return [FittedLastSeason(season, naive_calibrations(rows.reader, steps, output.horizon, level))]
-        except DataError:
-            if output.level:
-                raise
-            return [FittedLastSeason(season)]
+        for is_longer in self.longer if is_known else self.longer[:1]:
+            length = season.lengths[is_longer]
+            steps = length if 1 < length <= read else 1
+            calibrations: tuple[Calibration, ...] = ()
+            try:
+                calibrations = naive_calibrations(rows.reader, steps, output.horizon, level)
+            except DataError:
+                if output.level:
+                    raise
+            versions.append(FittedLastSeason(length, calibrations, is_longer))
+        return versions
 
 
 def naive_calibrations(

@@ -191,7 +191,7 @@ def write_series_model(
     forecast = windows.calibrated(forecast, model.request, model.calibrations)
     # The last axis of a forecast is its columns.
     forecast = windows.scaling.take((..., None)).inverse(forecast)
-    forecast = bounded(forecast, model.support, model.request.probabilities_with_point)
+    forecast = bounded(forecast, model.support)
     outputs = Outputs.of(model.alias, model.request)
     flat = model.targets == 1
     file.write_forecast(forecast, outputs, ("batch", free) if flat else ("batch", free, model.targets))

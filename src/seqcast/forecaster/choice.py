@@ -225,7 +225,7 @@ class Blend:
                 forecast = calibrated(forecast, request, self.calibrations)
             scaler = block.scalers(reader)
             columns = [scaler.inverse(forecast[..., column]) for column in range(forecast.shape[-1])]
-            by_block.append(bounded(np.stack(columns, axis=-1), self.support, request.probabilities_with_point))
+            by_block.append(bounded(np.stack(columns, axis=-1), self.support))
         return np.concatenate(by_block)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
@@ -266,7 +266,7 @@ class Blend:
         for block in _blocks(reader, origins, copies=samples):
             paths = np.moveaxis(candidate.paths(reader, block, samples), 1, 2)  # [B, H, samples, D]
             paths = np.moveaxis(block.scalers(reader).inverse(paths), 2, 1)
-            by_block.append(bounded(paths[..., None], self.support, (0.5,))[..., 0])
+            by_block.append(bounded(paths[..., None], self.support)[..., 0])
         return np.concatenate(by_block)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:

@@ -143,7 +143,7 @@ importance: .venv/.installed  ## Planted covariates are ranked rightly, with twe
 	SEQCAST_IMPORTANCE_SEEDS=20 KERAS_BACKEND=jax $(BIN)/pytest -n 2 tests/inspect/test_importance.py
 
 anomalies: .venv/.installed  ## Planted anomalies are the most unusual rows, with twenty seeds (five minutes)
-	SEQCAST_ANOMALY_SEEDS=20 XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -rP tests/forecaster/test_anomalies.py -k planted_among_noise
+	SEQCAST_ANOMALY_SEEDS=20 XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -rP tests/forecaster/test_anomalies.py -k "planted_among_noise or spikes_come_first"
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch

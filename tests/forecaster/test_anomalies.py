@@ -17,6 +17,7 @@ from .panels import tiny
 # `make anomalies` tries twenty, with the network and the training of the presets.
 SEEDS = int(os.environ.get("SEQCAST_ANOMALY_SEEDS", "0"))
 HORIZON, ROWS = 6, 240
+BOUND = 2.5758293035489  # Normal deviations of level 99.
 PLACES = [60, 61, 100, ROWS + 90, ROWS + 200]
 TRAINING = {"epochs": 8, "batch_size": 64, "learning_rate": 0.02, "validation_fraction": 0.2}
 OPTIONS = {"context_length": 12, "calendar": "none", "season_length": 6, "level": 80}
@@ -64,11 +65,15 @@ def test_planted_rows_are_the_most_unusual_and_each_row_is_judged_once(judged):
 def test_score_interval_and_mark_say_the_same(judged):
     outside = (judged["y"] < judged["seqcast-lo-99"]) | (judged["y"] > judged["seqcast-hi-99"])
     np.testing.assert_array_equal(judged["anomaly"], outside)
-    np.testing.assert_array_equal(judged["anomaly"], judged["score"] > 1)
+    np.testing.assert_array_equal(judged["anomaly"], judged["score"] > BOUND)
     above = judged["y"] > judged["seqcast"]
     bound = np.where(above, judged["seqcast-hi-99"], judged["seqcast-lo-99"])
     distance = np.abs(judged["y"] - judged["seqcast"]) / np.abs(bound - judged["seqcast"])
-    np.testing.assert_allclose(judged["score"], distance, rtol=1e-6)
+    # It rises with the distance in units of the interval.
+    order = np.argsort(distance.to_numpy(), kind="stable")
+    assert (np.diff(judged["score"].to_numpy()[order]) >= -1e-6).all()
+    at_bound = judged["score"][(distance > 0.97) & (distance < 1.03)]
+    np.testing.assert_allclose(at_bound, BOUND, atol=0.15)
 
 
 def test_an_anomaly_does_not_disturb_the_rows_after_it(fitted):
@@ -133,8 +138,8 @@ def test_bounds_keep_to_the_support(fitted):
     judged = forecaster().fit(positive).anomalies(planted(positive, [100], size=-5.0))
     assert judged["seqcast-lo-99"].min() == 0.0
     below = judged[judged["y"] < 0]
-    assert below["anomaly"].tolist() == (below["score"] > 1).tolist() == [True]
-    assert (judged["score"] > 1).sum() == judged["anomaly"].sum()
+    assert below["anomaly"].tolist() == (below["score"] > BOUND).tolist() == [True]
+    assert (judged["score"] > BOUND).sum() == judged["anomaly"].sum()
 
 
 def test_polars_and_several_targets():
@@ -167,6 +172,43 @@ def test_impossible_questions_are_refused(fitted):
     refused(DataError, "at least 50 rows to judge", fitted.anomalies, waves(rows=24))
     with pytest.raises(NotFittedError):
         forecaster().anomalies(waves())
+
+
+def shop(seed, series=18, rows=200):
+    """Return articles of which none to two, a few or thousands are sold, and spikes in half of them.
+
+    A spike is at least six naive errors of its series, and three pieces.
+    """
+    rng, tables = np.random.default_rng(seed), []
+    week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(rows) / 7)
+    for number in range(series):
+        rare = (rng.random(rows) < rng.uniform(0.03, 0.3)) * (1 + (rng.random(rows) < 0.15))
+        few = rng.poisson(rng.uniform(2, 8) * week)
+        many = np.round(10 ** rng.uniform(2, 4) * week * np.exp(0.12 * rng.normal(size=rows)))
+        sold, size = (rare, few, many)[number % 3].astype(float), np.zeros(rows)
+        if number % 2:
+            naive = np.abs(sold[7:] - sold[:-7]).mean()
+            size[rng.integers(40, rows)] = np.ceil(max(6 * naive, 3) * rng.uniform(1, 1.5))
+        columns = {"unique_id": f"s{number:02d}", "ds": pd.date_range("2024-01-01", periods=rows)}
+        tables.append(pd.DataFrame({**columns, "y": sold + size, "size": size}))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.mark.parametrize("support", ["auto", "counts"])
+def test_spikes_come_first_in_large_and_small_series(support):
+    """Of k spikes the k most unusual rows hold nine tenths; two sold where none or one is usual come after them."""
+    found = []
+    for seed in range(SEEDS or 1):
+        df = shop(seed)
+        model = Forecaster(7, preset="pretrained", support=support, random_state=0, verbose=0).fit(
+            df[["unique_id", "ds", "y"]]
+        )
+        judged = model.anomalies().merge(df, on=["unique_id", "ds", "y"])
+        spikes = judged["size"] > 0
+        found.append((judged.nlargest(spikes.sum(), "score")["size"] > 0).mean())
+        assert judged["score"].max() < 40
+    print(f"Shares of spikes among as many first rows, support {support}: {np.round(found, 2)}")
+    assert np.mean(found) >= 0.9
 
 
 def sines(seed, series=4, rows=1200):

@@ -39,8 +39,9 @@ def test_widths_are_the_definitions(count):
     for step in range(3):
         y = truth[:, step]
         for place, level in enumerate(LEVEL):
-            scores = np.maximum(lo[:, step, place] - y, y - hi[:, step, place])
-            assert intervals.widths[step, place] == plain_width(scores, level)
+            middle, half = (lo + hi)[:, step, place] / 2, (hi - lo)[:, step, place] / 2
+            units = np.maximum(half, half.mean() / 100)
+            np.testing.assert_allclose(intervals.widths[step, place], plain_width(np.abs(y - middle) / units, level))
             assert points.widths[step, place] == plain_width(np.abs(y - point[:, step]), level)
     assert intervals.windows.tolist() == [count] * 3
     assert (intervals.kind, points.kind) == ("intervals", "point")
@@ -79,14 +80,6 @@ def test_missing_truth_is_left_out():
     np.testing.assert_array_equal(calibration.widths[0], calibrate_intervals(truth, lo, hi, level=LEVEL).widths[0])
 
 
-def test_scale_measures_scores_in_units_of_the_window():
-    truth, point, _, _ = simulate(np.random.default_rng(2), 60)
-    scale = np.exp(np.random.default_rng(0).normal(size=60) * 5)
-    expected = calibrate_points(truth, point, level=LEVEL)
-    made = calibrate_points(truth * scale[:, None], point * scale[:, None], level=LEVEL, scale=scale)
-    np.testing.assert_allclose(made.widths, expected.widths, rtol=1e-9)
-
-
 @pytest.mark.parametrize("level", [10, 50, 80, 90, 95, 99, 99.5])
 def test_as_many_windows_as_a_level_needs(level):
     needed = windows_needed(level)
@@ -100,9 +93,9 @@ def test_as_many_windows_as_a_level_needs(level):
             calibrate_points(errors[1:], 0 * errors[1:], level=level)
 
 
-WIDTHS = np.array([[0.5, 1.0], [-2.0, 3.0]])
+WIDTHS = np.array([[0.5, 1.0], [2.0, 3.0]])
 INTERVALS = Calibration((80, 95), WIDTHS, np.array([30, 29]))
-POINT = Calibration((80, 95), np.abs(WIDTHS), np.array([30, 29]), "point")
+POINT = Calibration((80, 95), WIDTHS, np.array([30, 29]), "point")
 
 
 def random_bounds(seed, count=50, horizon=2, levels=2):
@@ -112,44 +105,44 @@ def random_bounds(seed, count=50, horizon=2, levels=2):
     return point, point[:, :, None] - half, point[:, :, None] + half
 
 
-def test_bounds_are_moved_by_the_widths():
-    lo, hi = np.full((1, 2, 2), [-5.0, -9.0]), np.full((1, 2, 2), [5.0, 9.0])
-    lower, upper = INTERVALS.apply(lo, hi)
-    np.testing.assert_array_equal(upper[0], [[5.5, 10.0], [3.0, 12.0]])
-    np.testing.assert_array_equal(lower, -upper)
+def test_the_reach_of_each_side_is_multiplied_by_the_widths():
+    lo, hi = np.full((1, 2, 2), [-5.0, -9.0]), np.full((1, 2, 2), [10.0, 18.0])
+    lower, upper = INTERVALS.apply(lo, hi, point=np.zeros((1, 2)))
+    np.testing.assert_array_equal(lower[0], [[-2.5, -9.0], [-10.0, -27.0]])
+    np.testing.assert_array_equal(upper, -2 * lower)
+    # Without a point the middle stays where it is.
+    lower, upper = INTERVALS.apply(lo, hi, level=(80, 95))
+    np.testing.assert_allclose((lower + upper)[0, 1], (lo + hi)[0, 1])
+
+
+def test_narrow_intervals_are_widened_more_by_a_power_of_the_own_width():
+    usual = np.full((1, 1), 4.0)
+    calibration = Calibration((80,), [[1.5]], [30], usual=usual, power=[-0.5])
+    for half, expected in ((4.0, 6.0), (1.0, 3.0), (16.0, 12.0), (0.0, 1.5 * 0.04 * 8**0.5)):
+        lower, upper = calibration.apply([[[-half]]], [[[half]]])
+        np.testing.assert_allclose([upper.item(), -lower.item()], expected)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_levels_nest_and_hold_the_point(seed):
     random = np.random.default_rng(seed)
     level = (50, 80, 90, 95)
-    calibration = Calibration(level, random.normal(size=(6, 4)) * 2, np.full(6, 50))
+    calibration = Calibration(level, random.exponential(size=(6, 4)) * 2, np.full(6, 50))
     point, lo, hi = random_bounds(seed, horizon=9, levels=4)
     lower, upper = calibration.apply(lo, hi, point=point)
     assert (np.diff(lower, axis=2) <= 0).all()
     assert (np.diff(upper, axis=2) >= 0).all()
     assert ((lower <= point[:, :, None]) & (point[:, :, None] <= upper)).all()
     # None is narrower than its own widths say, so none covers less than it was calibrated for.
-    widths = calibration.widths_for(9)
-    proper = lo - widths <= hi + widths
-    assert (lower[proper] <= (lo - widths)[proper]).all()
-    assert (upper[proper] >= (hi + widths)[proper]).all()
-
-
-def test_intervals_that_cross_shrink_to_their_middle():
-    calibration = Calibration((80,), [[-4.0]], [30])
-    lower, upper = calibration.apply([[[-1.0]]], [[[3.0]]])
-    assert (lower.item(), upper.item()) == (1.0, 1.0)
-    lower, upper = calibration.apply([[[-1.0]]], [[[3.0]]], point=[[2.0]])
-    assert (lower.item(), upper.item()) == (1.0, 2.0)
+    reach = calibration.widths_at(np.arange(9), level) * np.maximum(hi - point[:, :, None], 0.01)
+    assert (upper - point[:, :, None] >= reach - 1e-9).all()
 
 
 def test_around_a_point():
     point = np.array([[1.0, 2.0], [3.0, 4.0]])
     lower, upper = POINT.around(point)
-    widths = np.maximum.accumulate(np.abs(WIDTHS), 1)
-    np.testing.assert_array_equal(lower, point[:, :, None] - widths)
-    np.testing.assert_array_equal(upper, point[:, :, None] + widths)
+    np.testing.assert_array_equal(lower, point[:, :, None] - WIDTHS)
+    np.testing.assert_array_equal(upper, point[:, :, None] + WIDTHS)
     lower, upper = POINT.around(point, level=95)
     np.testing.assert_array_equal(upper[:, :, 0] - point, [[1.0, 3.0]] * 2)
 
@@ -176,7 +169,6 @@ WRONG = {
     "inf": (points(TRUTH + np.inf), DataError, "truth: expected finite numbers"),
     "empty": (points(TRUTH[:0], ONE[:0]), DataError, r"truth: .*shape \(0, 3\)"),
     "nan": (points(point=HOLE), DataError, "point, window 2, step 2: expected a finite forecast, received nan"),
-    "scale": (points(scale=-np.ones(30)), DataError, "scale: expected a positive"),
     "level": (points(level=(95, 80)), SpecError, "level: .*ascending"),
     "few windows": (points(FEW, level=LEVEL), DataError, r"level 95: .* least 19 .*received 10 at step 3.*=\[50.*80"),
     "no window": (points(NONE, level=LEVEL), DataError, "level 50: .* least 1 .*received 0 at step 3.*choose lower"),
@@ -190,11 +182,10 @@ WRONG = {
     "of apply, hi": (applied(hi=ABOVE[:3]), DataError, "hi: expected shape"),
     "of apply, axes": (applied(BELOW[0], ABOVE[0]), DataError, "lo: expected 3 axes"),
     "of apply, point": (applied(point=np.zeros((50, 3))), DataError, "point: expected shape"),
-    "of apply, scale": (applied(scale=np.zeros(50)), DataError, "scale: expected a positive number"),
-    "of apply, scales": (applied(scale=np.ones(3)), DataError, "scale: .*each window, 50"),
-    "horizon": (lambda: INTERVALS.widths_for(0), SpecError, "horizon"),
     "kind": (lambda: Calibration((80,), [[1.0]], [9], "points"), SpecError, "kind: .*Did you mean 'point'"),
     "widths": (lambda: Calibration((80,), [[1.0, 2.0]], [9]), DataError, "widths: expected shape"),
+    "negative widths": (lambda: Calibration((80,), [[-1.0]], [9]), DataError, "widths: expected finite numbers >= 0"),
+    "no usual width": (lambda: Calibration((80,), [[1.0]], [9], usual=[[0.0]]), DataError, "usual: expected finite"),
     "nan widths": (lambda: Calibration((80,), [[np.nan]], [9]), DataError, "widths: expected finite numbers"),
     "no step": (lambda: Calibration((80,), np.zeros((0, 1)), []), DataError, "widths: .*received no step"),
 }

@@ -46,7 +46,6 @@ def test_levels_are_above_one():
         refused(SpecError, "level: expected levels above 1", check_levels, level)
 
 
-PROBABILITIES = (0.5, 0.1, 0.9, 0.025, 0.975)
 FORECASTS = arrays(np.float64, (2, 3, 2, 5), elements=st.floats(-1e6, 1e6)).map(
     lambda values: np.sort(values, axis=-1)[..., [2, 1, 3, 0, 4]]
 )
@@ -54,7 +53,7 @@ FORECASTS = arrays(np.float64, (2, 3, 2, 5), elements=st.floats(-1e6, 1e6)).map(
 
 @given(FORECASTS, st.lists(st.sampled_from(SUPPORTS[1:]), min_size=2, max_size=2))
 def test_parts_stay_inside_and_in_order(forecast, supports):
-    within = bounded(forecast, supports, PROBABILITIES)
+    within = bounded(forecast, supports)
     for target, support in enumerate(supports):
         assert not outside_support_of(within[..., target, :], support).any()
     assert (np.diff(within[..., [3, 1, 0, 2, 4]], axis=-1) >= 0).all()
@@ -63,7 +62,7 @@ def test_parts_stay_inside_and_in_order(forecast, supports):
 
 @given(FORECASTS)
 def test_intervals_of_counts_hold_every_count_that_they_held(forecast):
-    whole = bounded(forecast, ["counts", "counts"], PROBABILITIES)
+    whole = bounded(forecast, ["counts", "counts"])
     counts = np.maximum(np.rint(forecast[..., :1]), 0)
     held = (forecast[..., 1::2] <= counts) & (counts <= forecast[..., 2::2])
     assert ((whole[..., 1::2] <= counts) & (counts <= whole[..., 2::2]))[held].all()
@@ -71,7 +70,7 @@ def test_intervals_of_counts_hold_every_count_that_they_held(forecast):
 
 @given(FORECASTS)
 def test_nothing_is_changed_without_bounds(forecast):
-    assert bounded(forecast, ["real", "real"], PROBABILITIES) is forecast
-    assert bounded(forecast, [], PROBABILITIES) is forecast
+    assert bounded(forecast, ["real", "real"]) is forecast
+    assert bounded(forecast, []) is forecast
     positive = np.abs(forecast)
-    np.testing.assert_array_equal(bounded(positive, ["non-negative", "real"], PROBABILITIES), positive)
+    np.testing.assert_array_equal(bounded(positive, ["non-negative", "real"]), positive)

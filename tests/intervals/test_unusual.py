@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seqcast.errors import DataError
-from seqcast.intervals.unusual import LEAST_ROWS, usual_widths
+from seqcast.intervals import UsualErrors
+from seqcast.intervals.unusual import LEAST_ROWS
 
 ROWS = 6000
 DRAWS = {
@@ -12,6 +13,10 @@ DRAWS = {
     "laplace": lambda rng: rng.laplace(size=ROWS),
     "student": lambda rng: rng.standard_t(4, size=ROWS),
 }
+
+
+def reach_of(errors, *, level, groups, **options):
+    return UsualErrors.learn(errors, groups, **options).reach(level)
 
 
 def groups_of(rng, series=12, steps=24):
@@ -29,14 +34,14 @@ def test_as_many_are_outside_as_the_level_says(draw, level, least, most, seed):
     rng = np.random.default_rng(seed)
     groups = groups_of(rng)
     errors = rng.uniform(0.2, 5.0, 12)[groups[0]] * np.sqrt(1 + groups[1]) * DRAWS[draw](rng)
-    assert least <= np.mean(outside(errors, usual_widths(errors, level=level, groups=groups))) <= most
+    assert least <= np.mean(outside(errors, reach_of(errors, level=level, groups=groups))) <= most
 
 
 def test_units_of_groups_are_found():
     rng = np.random.default_rng(1)
     groups = groups_of(rng)
     units = np.linspace(0.5, 4.0, 12)[groups[0]] * np.linspace(1.0, 3.0, 24)[groups[1]]  # 8 and 3 times
-    widths = usual_widths(units * rng.normal(size=ROWS), level=99, groups=groups)
+    widths = reach_of(units * rng.normal(size=ROWS), level=99, groups=groups)
     ratio = widths[:, 0] / units
     # A step has 250 rows, so that its unit is known to a tenth.
     assert ratio.max() / ratio.min() < 1.8
@@ -46,10 +51,10 @@ def test_units_of_groups_are_found():
 def test_anomalies_do_not_widen_the_intervals():
     rng = np.random.default_rng(2)
     groups, errors = groups_of(rng), rng.normal(size=ROWS)
-    clean = usual_widths(errors, level=99, groups=groups)
+    clean = reach_of(errors, level=99, groups=groups)
     unusual = rng.choice(ROWS, ROWS // 25, replace=False)
     errors[unusual] += 1000.0
-    widths = usual_widths(errors, level=99, groups=groups)
+    widths = reach_of(errors, level=99, groups=groups)
     assert np.median(widths / clean) == pytest.approx(1.0, abs=0.1)
     assert outside(errors, widths)[unusual].all()
 
@@ -58,8 +63,8 @@ def test_a_unit_of_errors_is_a_unit_of_widths():
     rng = np.random.default_rng(3)
     groups, errors = groups_of(rng), rng.normal(size=ROWS)
     spread = rng.uniform(0.5, 2.0, (ROWS, 2))
-    widths = usual_widths(errors, level=97.5, groups=groups, spread=spread)
-    larger = usual_widths(8.0 * errors, level=97.5, groups=groups, spread=8.0 * spread)
+    widths = reach_of(errors, level=97.5, groups=groups, shapes=[np.ones_like(spread), spread])
+    larger = reach_of(8.0 * errors, level=97.5, groups=groups, shapes=[np.full_like(spread, 8.0), 8.0 * spread])
     np.testing.assert_allclose(larger, 8.0 * widths, rtol=1e-9)
 
 
@@ -69,18 +74,20 @@ def test_the_shape_of_the_networks_intervals_is_taken_where_it_is_sharper():
     errors = rng.normal(size=ROWS)
     told = np.where(errors > 0, spread[:, 1], spread[:, 0]) * errors
     groups = groups_of(rng)
-    ratio = usual_widths(told, level=99, groups=groups, spread=spread) / spread
+    ratio = reach_of(told, level=99, groups=groups, shapes=[np.ones_like(spread), spread]) / spread
     np.testing.assert_allclose(ratio[:, 0], ratio[:, 1])
     assert np.median(ratio) == pytest.approx(2.6, abs=0.25)
     # Of errors that know nothing of it, it is left.
-    plain, spread = (usual_widths(errors, level=99, groups=groups, spread=each) for each in (None, spread))
-    np.testing.assert_array_equal(spread, plain)
+    plain, left = (
+        reach_of(errors, level=99, groups=groups, shapes=each) for each in ((), [np.ones_like(spread), spread])
+    )
+    np.testing.assert_array_equal(left, plain)
 
 
 def test_forecasts_without_an_error_have_intervals():
     errors = np.zeros(200)
     errors[7] = 0.5
-    widths = usual_widths(errors, level=99, groups=[np.zeros(200, dtype=int)])
+    widths = reach_of(errors, level=99, groups=[np.zeros(200, dtype=int)])
     assert np.flatnonzero(outside(errors, widths)).tolist() == [7]
     assert (widths > 0).all()
 
@@ -92,7 +99,7 @@ def test_of_forecasts_that_are_often_right_the_others_are_judged(exact, kind):
     errors = rng.laplace(size=ROWS)
     errors = np.sign(errors) * np.ceil(np.abs(errors)) if kind == "counts" else errors
     errors[rng.random(ROWS) < exact] = 0.0
-    share = np.mean(outside(errors, usual_widths(errors, level=99, groups=groups_of(rng))))
+    share = np.mean(outside(errors, reach_of(errors, level=99, groups=groups_of(rng))))
     assert share <= 0.02
     if kind == "numbers":
         assert share >= 0.003
@@ -101,4 +108,30 @@ def test_of_forecasts_that_are_often_right_the_others_are_judged(exact, kind):
 def test_few_rows_are_refused():
     zeros = np.zeros(LEAST_ROWS - 1)
     with pytest.raises(DataError, match=r"df: expected at least 50 rows to judge: .*, received 49"):
-        usual_widths(zeros, level=99, groups=[zeros.astype(int)])
+        reach_of(zeros, level=99, groups=[zeros.astype(int)])
+
+
+@pytest.mark.parametrize("draw", ["normal", "laplace"])
+def test_deviations_are_as_rare_as_those_of_normal_errors(draw):
+    rng = np.random.default_rng(6)
+    groups = groups_of(rng)
+    errors = rng.uniform(0.2, 5.0, 12)[groups[0]] * DRAWS[draw](rng)
+    usual = UsualErrors.learn(errors, groups)
+    deviations = usual.deviations(errors)
+    for size, share in ((1.96, 0.05), (2.58, 0.01)):
+        assert np.mean(deviations > size) == pytest.approx(share, rel=0.35)
+    at_bounds = usual.deviations(usual.reach(99)[:, 1])
+    np.testing.assert_allclose(at_bounds, 2.576, atol=0.01)
+
+
+def test_the_noise_of_a_series_that_is_mostly_zero_is_that_of_the_rest():
+    """Two sold where none or one is usual is no wonder; eight times the largest is."""
+    rng = np.random.default_rng(7)
+    series = np.repeat([0, 1], 3000)
+    errors = np.where(series == 0, rng.random(6000) < 0.02, 100.0 * rng.normal(size=6000))
+    errors[5], errors[4000], errors[10] = 2.0, 700.0, 6.0
+    deviations = UsualErrors.learn(errors, [series], piece=np.ones(6000)).deviations(errors)
+    assert deviations[4000] > 1.5 * deviations[5] > 1.5 * 2.58
+    assert deviations[10] > 2 * deviations[5]
+    assert (deviations[errors == 1.0] < 2.6).all()
+    assert np.isfinite(deviations).all()

@@ -55,6 +55,19 @@ def test_all_parts(make_backtest, written, kind):
     assert not [each for tag, each in page.tags if tag in ("script", "link", "iframe")]
 
 
+def test_coverage_is_shown_by_step_and_by_series(written):
+    stamps, ids = np.tile(np.arange(6), 40), np.repeat([f"s{place:02d}" for place in range(40)], 6)
+    # The last two steps are outside in every series, and one series in five is outside at each step.
+    outside = (stamps >= 4) | (np.repeat(np.arange(40), 6) % 5 == 0)
+    backtest = pd.DataFrame({"unique_id": ids, "ds": stamps, "cutoff": -1, "y": 5.0 * outside, "model": 0.0})
+    backtest = backtest.assign(**{"model-lo-80": -1.0, "model-hi-80": 1.0})
+    history = backtest[["unique_id", "ds", "y"]].assign(ds=stamps - 10)
+    words = written(history=history, backtest=backtest, metrics=["mae"]).words
+    for row in ("all 53.3 %", "first third of the steps 80 %", "last third of the steps 0 %"):
+        assert row in words
+    assert "a tenth of the series: at most 0 % half of the series: at most 66.7 %" in words
+
+
 def test_names_from_the_data_come_out_as_text(make_backtest, written):
     history, backtest = make_backtest(series=2, cutoffs=4)
     history, backtest = (df.replace({"s00": EVIL}) for df in (history, backtest))

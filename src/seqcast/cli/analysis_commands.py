@@ -83,7 +83,7 @@ def _print_unusual(judged: Any, unusual: Any, fitted: Forecaster, level: float) 
         ]
         for row in unusual.to_dict("records")
     ]
-    title = "The most unusual rows; score: distance from the forecast, 1 at the bound of the interval"
+    title = "The most unusual rows; score: as rare as so many standard deviations"
     print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
 
 

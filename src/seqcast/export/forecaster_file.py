@@ -191,7 +191,7 @@ def write_series_model(
     forecast = windows.calibrated(forecast, model.request, model.calibrations)
     # The last axis of a forecast is its columns.
     forecast = windows.scaling.take((..., None)).inverse(forecast)
-    forecast = bounded(forecast, model.support, model.request.columns_rounded)
+    forecast = bounded(forecast, model.support, is_mean=model.request.point == "mean")
     outputs = Outputs.of(model.alias, model.request)
     flat = model.targets == 1
     file.write_forecast(forecast, outputs, ("batch", free) if flat else ("batch", free, model.targets))

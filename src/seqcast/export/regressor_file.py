@@ -67,7 +67,7 @@ def write_array_model(
     forecast = add_network(model.network, inputs, file.read_horizon(steps), ForecastColumns("median", checked))
     scaler = preparation.scalers["y"]
     forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]
-    forecast = bounded(forecast, model.support, (0.5, *checked))
+    forecast = bounded(forecast, model.support)
     names = [f"quantile {probability:g}" for probability in checked]
     outputs = Outputs("forecast", names, checked, list(range(1, 1 + len(checked))))
     flat = preparation.y_axes < CUBE

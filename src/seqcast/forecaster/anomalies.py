@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
+from seqcast.intervals import ForecastRequest, UsualErrors, bounded, check_levels
 from seqcast.runtime import Array
+
+# The least difference between values that are no whole numbers, in scaled units.
+SMALLEST = 1e-6
 
 # An anomaly disturbs the forecasts that read it. So forecasts replace rows beyond this level, at any requested level.
 REPLACED_LEVEL = 99.0
@@ -45,31 +49,25 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     frame = series.checked(fitted.rows_of_fit(df))
     origins = Origins.every(frame, horizon, fitted.rows_before, horizon)
     reader, rows = series.reader(frame, origins), origins.rows(frame)
-    scaler, values, trained = origins.scalers(reader), frame.targets[rows], fitted.trained_rows(frame)[rows]
-    truth, groups = scaler.transform(values), _groups(origins, trained, values)
-    forecast = _undisturbed(fitted, reader, frame, origins, truth=truth, groups=groups)
-    reach, middle = _reach(forecast, truth, groups, levels[0]), forecast[..., 0]
-    scaled = (middle, middle - reach[..., 0], middle + reach[..., 1])
+    values, trained = frame.targets[rows], fitted.trained_rows(frame)[rows]
+    groups = _groups(origins, trained, values)
+    columns = _undisturbed(fitted, reader, frame, origins, groups=groups)
+    usual, middle, known = _usual(columns, values, groups), columns[..., 0], ~np.isnan(values)
+    reach, score = np.ones((*values.shape, 2)), np.zeros(values.shape)
+    reach[known], score[known] = usual.reach(levels[0]), usual.deviations((values - middle)[known])
     request = ForecastRequest(level=levels)
-    in_units = np.stack([scaler.inverse(column) for column in scaled], axis=-1)
-    columns: Array = bounded(in_units, series.support, request.probabilities_with_point)
-    score = np.abs(truth - middle) / _own(reach, truth > middle)
+    bounds = np.stack([middle, middle - reach[..., 0], middle + reach[..., 1]], axis=-1)
+    shown: Array = bounded(bounds, series.support)
     # Bounds that were moved into the support are no longer a reach away from the forecast.
-    outside = (values < columns[..., 1]) | (values > columns[..., 2])
-    score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
+    outside, limit = (values < shown[..., 1]) | (values > shown[..., 2]), float(special.ndtri(0.5 + levels[0] / 200.0))
+    score = np.where(outside, np.maximum(score, np.nextafter(limit, np.inf)), np.minimum(score, limit))
     trained = np.broadcast_to(trained[:, :, None], score.shape)
-    marks = {"score": score, "anomaly": score > 1, "trained_on": trained}
-    return origins.table(frame, {**request.by_column(columns, fitted.output.alias), **marks})
+    marks = {"score": score, "anomaly": outside, "trained_on": trained}
+    return origins.table(frame, {**request.by_column(shown, fitted.output.alias), **marks})
 
 
 def _undisturbed(
-    fitted: FittedForecaster,
-    reader: WindowReader,
-    frame: LongFrame,
-    origins: Origins,
-    *,
-    truth: Array,
-    groups: list[Array],
+    fitted: FittedForecaster, reader: WindowReader, frame: LongFrame, origins: Origins, *, groups: list[Array]
 ) -> Array:
     """Return forecasts from rows in which earlier forecasts replace anomalies, in the order of time in each series.
 
@@ -78,16 +76,15 @@ def _undisturbed(
         reader: The window reader of the series.
         frame: The series.
         origins: Where the forecasts begin, those of a series in the order of time.
-        truth: The values, scaled, `[B, H, D]`.
         groups: Labels of each value.
 
     Returns:
-        The forecasts, scaled, `[B, H, D, 1 + 2 L]`.
+        The columns of `_columns`, `[B, H, D, columns]`.
     """
-    request = fitted.request() if fitted.is_probabilistic else ForecastRequest(fitted.output.point)
-    forecast = fitted.blend.scaled(reader, origins, request)
-    reach = _reach(forecast, truth, groups, REPLACED_LEVEL)
-    forecast, targets, rows = forecast.copy(), frame.targets.copy(), origins.rows(frame)
+    columns, rows = _columns(fitted, reader, origins), origins.rows(frame)
+    values, targets = frame.targets[rows], frame.targets.copy()
+    known, reach = ~np.isnan(values), np.ones((*values.shape, 2))
+    reach[known] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
     place = np.arange(len(origins)) - np.searchsorted(origins.series, origins.series)  # among those of the series
     order = np.argsort(place, kind="stable")
     last_replaced = np.full(len(frame.source), -1)
@@ -98,19 +95,31 @@ def _undisturbed(
         disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
         if len(disturbed):
             cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
-            forecast[disturbed] = fitted.blend.scaled(cleaned, origins.take(disturbed), request)
-        middle = forecast[chosen, ..., 0]
-        unusual = np.abs(truth[chosen] - middle) > _own(reach[chosen], truth[chosen] > middle)
+            columns[disturbed] = _columns(fitted, cleaned, origins.take(disturbed))
+        middle, own = columns[chosen, ..., 0], reach[chosen]
+        above = values[chosen] > middle
+        unusual = np.abs(values[chosen] - middle) > np.where(above, own[..., 1], own[..., 0])
         newest = np.maximum(rows[chosen, :1] - 1 - np.arange(before), frame.source.starts[series][:, None])
         count = unusual.sum(axis=1) + replaced[newest].sum(axis=1)
         unusual &= (count <= max(1.0, MOST_REPLACED * (before + origins.horizon)))[:, None]
         if unusual.any():
             replaced[rows[chosen]] = unusual
-            expected = reader.scaler_of(series, None).inverse(middle)
-            targets[rows[chosen]] = np.where(unusual, expected, targets[rows[chosen]])
+            targets[rows[chosen]] = np.where(unusual, middle, targets[rows[chosen]])
             steps = np.where(unusual.any(axis=2), np.arange(1, origins.horizon + 1), 0).max(axis=1)
             last_replaced[series] = np.where(steps > 0, stops + steps - 1, last_replaced[series])
-    return forecast
+    return columns
+
+
+def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -> Array:
+    """Return the forecast in the data's units, then pairs of lower and upper values that show how far errors may reach.
+
+    One pair is a scaled unit away from the forecast; the other one is the network's own interval, where it has one.
+    """
+    request = fitted.request() if fitted.is_probabilistic else ForecastRequest(fitted.output.point)
+    forecast, scaler = fitted.blend.scaled(reader, origins, request), origins.scalers(reader)
+    point = forecast[..., :1]
+    scaled = np.concatenate([point, point - 1.0, point + 1.0, forecast[..., 1:][..., -2:]], axis=-1)
+    return np.stack([scaler.inverse(scaled[..., column]) for column in range(scaled.shape[-1])], axis=-1)
 
 
 def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
@@ -120,17 +129,12 @@ def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
     return [np.broadcast_to(label, values.shape) for label in (series, step, trained.astype(np.int64)[:, :, None])]
 
 
-def _reach(forecast: Array, truth: Array, groups: Sequence[Array], level: float) -> Array:
-    """Return the reach of intervals below and above forecasts, `[B, H, D, 2]`."""
-    known = ~np.isnan(truth)
-    middle, bounds = forecast[..., 0], forecast[..., -2:]
-    labels, reach, spread = [group[known] for group in groups], np.ones((*truth.shape, 2)), None
-    if forecast.shape[-1] > 1:
-        spread = np.stack([middle - bounds[..., 0], bounds[..., 1] - middle], axis=-1)[known]
-    reach[known] = usual_widths((truth - middle)[known], level=level, groups=labels, spread=spread)
-    return reach
-
-
-def _own(reach: Array, above: Array) -> Array:
-    """Return the reach on the side of the forecast where the value is, `[B, H, D]`."""
-    return np.where(above, reach[..., 1], reach[..., 0])
+def _usual(columns: Array, values: Array, groups: Sequence[Array]) -> UsualErrors:
+    """Return the distribution of the errors of known values."""
+    known = ~np.isnan(values)
+    middle, given = columns[..., 0], values[known]
+    pairs = range(1, columns.shape[-1], 2)
+    sides = [np.stack([middle - columns[..., low], columns[..., low + 1] - middle], axis=-1)[known] for low in pairs]
+    piece = np.ones(len(given)) if (given == np.floor(given)).all() else SMALLEST * sides[0][:, 1]
+    labels = [group[known] for group in groups]
+    return UsualErrors.learn((values - middle)[known], labels, shapes=sides, piece=piece)

@@ -239,7 +239,7 @@ class Blend:
             has_mean = reader.scaler.unit is None and all(each.has_mean for each in self.candidates)
             if request.point == "mean" and not has_mean:
                 forecast[..., 0] = self.whole(reader, block) @ OF_MEAN
-            by_block.append(bounded(forecast, self.support, request.columns_rounded))
+            by_block.append(bounded(forecast, self.support, is_mean=request.point == "mean"))
         return np.concatenate(by_block)
 
     @property
@@ -308,7 +308,7 @@ class Blend:
                 paths = _at_ranks(quantiles, self.copula.ranks(draw(rng, shape), common(cutoff)))
                 if counts.any():
                     paths = np.where(counts, np.floor(paths + rng.random(shape)), paths)
-                yield bounded(paths[..., None], self.support, (0.5,))[..., 0]
+                yield bounded(paths[..., None], self.support)[..., 0]
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`.

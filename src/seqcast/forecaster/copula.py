@@ -9,7 +9,7 @@ import numpy as np
 from seqcast.data.frames import plain_stamps
 from seqcast.data.series import SeriesScaler
 from seqcast.data.windows import Origins, counted_back
-from seqcast.forecaster.choice import PROBABILITIES, count_disjoint
+from seqcast.forecaster.choice import PROBABILITIES
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan
 from seqcast.intervals import Copula, normal_scores
@@ -37,7 +37,7 @@ def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> Copula:
     scores = np.moveaxis(normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
     # Each target is a series of its own.
     times = _times(plan, origins) + len(origins) * np.arange(shape[1])[:, None]
-    overlap = len(origins) / count_disjoint(origins)
+    overlap = len(origins) / _count_disjoint(origins)
     return Copula.learnt(scores.reshape(-1, origins.horizon), times.ravel(), blend.prior, overlap)
 
 
@@ -66,3 +66,10 @@ def _times(plan: FitPlan, origins: Origins) -> Array:
     ends = plain_stamps(plan.rows.frame.last_stamps).astype(np.int64)[origins.series]
     left = plan.rows.lengths[origins.series] - origins.stops
     return np.unique(np.stack([ends, left]), axis=1, return_inverse=True)[1].ravel()
+
+
+def _count_disjoint(origins: Origins) -> int:
+    """Return the number of windows that do not overlap, over all series."""
+    first = np.unique(origins.series, return_index=True)[1]
+    last, least = (end.reduceat(origins.stops, first) for end in (np.maximum, np.minimum))
+    return int(((last - least) // origins.horizon + 1).sum())

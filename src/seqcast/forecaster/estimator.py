@@ -95,11 +95,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             values are >= 0 and series vary more at higher levels, else `standard`. See
             `seqcast.forecaster.defaults.scale_rule`.
         support: Possible values of forecasts, bounds and sample paths: `real`, `non-negative`, or `counts` (whole
-            numbers; bounds are rounded outwards). `auto` is `non-negative` for targets that were never negative in
-            the frame of fit, else `real`.
+            numbers). `auto` is `non-negative` for targets that were never negative in the frame of fit, else `real`.
+            For medians it is `counts` where all values are whole numbers and at least half are zero.
         weighting: `windows` gives each training window the same weight, `series` each series.
-        calibrate: Whether intervals are widened (or narrowed) at each step so that they would have reached their
-            levels on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
+        calibrate: Whether intervals are widened (or narrowed) by the errors on the validation rows so that they reach
+            their levels, by split-conformal calibration; see `seqcast.intervals.conformal` and `common_errors`.
         point: The point forecast: the `median` or the `mean` of the forecast distribution.
         members: Number of networks, trained in parallel from seeds of their own.
         combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
@@ -707,9 +707,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Returns:
             A frame of the kind that came in, a row for each known value that was judged: `unique_id`, `ds`, `cutoff`,
-            `y`, the forecast and the bounds of its interval, `score` (distance of the value from the forecast; the
-            bound of the interval is at 1), `anomaly` (whether it lies outside) and `trained_on` (whether the networks
-            were trained on it; such errors are smaller).
+            `y`, the forecast and the bounds of its interval, `score` (the number of standard deviations at which
+            normal values are as rare; the bound of level 99 is at 2.58), `anomaly` (whether it lies outside) and
+            `trained_on` (whether the networks were trained on it; such errors are smaller).
 
         Raises:
             NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.

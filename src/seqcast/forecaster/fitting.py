@@ -19,7 +19,14 @@ from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.copula import learn_copula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
-from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points
+from seqcast.intervals import (
+    Calibration,
+    ForecastRequest,
+    WindowLabels,
+    calibrate_intervals,
+    calibrate_points,
+    towards_point,
+)
 from seqcast.runtime import Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
@@ -459,8 +466,8 @@ def calibrate(
 ) -> tuple[Calibration, ...]:
     """Calibrate intervals on forecasts of validation rows.
 
-    Widths are learnt in the units of the scaled series, in which all series are alike. Where the forecaster has
-    intervals these are widened; otherwise intervals are laid around its point.
+    Where the forecaster has intervals these are widened or narrowed, in units of their own reach; otherwise intervals
+    are laid around its point, in units of the scaled series.
 
     Args:
         fitted: The fitted forecaster.
@@ -476,10 +483,19 @@ def calibrate(
     """
     request = ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
     forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
+    point, scaler = forecast[..., 0], origins.scalers(reader)
+    counts = [support == "counts" for support in fitted.series.support]
+    if any(counts):  # bounds are rounded
+        nearer = scaler.transform(towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0)))
+        truth = np.where(counts, nearer, truth)
+    newest = reader.lengths[origins.series] - origins.horizon
+    labels = WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
     calibrations = []
-    for values, columns in zip(np.moveaxis(truth, 2, 0), np.moveaxis(forecast, 2, 0), strict=True):
+    for place in range(truth.shape[2]):
+        values, middle, columns = truth[..., place], point[..., place], forecast[:, :, place]
         if fitted.is_probabilistic:
-            calibrations.append(calibrate_intervals(values, columns[..., 1::2], columns[..., 2::2], level=level))
+            lo, hi = columns[..., 1::2], columns[..., 2::2]
+            calibrations.append(calibrate_intervals(values, lo, hi, level=level, point=middle, labels=labels))
         else:
-            calibrations.append(calibrate_points(values, columns[..., 0], level=level))
+            calibrations.append(calibrate_points(values, middle, level=level))
     return tuple(calibrations)

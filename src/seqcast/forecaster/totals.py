@@ -133,14 +133,14 @@ class Outlook:
         """
         if self.total.of is None:
             return np.stack([self._forecast(steps, self.request) for steps in self.ahead])
-        supports, rounding = self.fitted.series.support, (None, *self.request.probabilities)
+        supports = self.fitted.series.support
         if self.request.point != "mean" and "counts" not in supports:
-            return np.asarray(bounded(self._drawn[0], supports, (0.5, *self.request.probabilities)))
+            return np.asarray(bounded(self._drawn[0], supports))
         points = [self._forecast(steps, ForecastRequest("mean"))[..., 0] for steps in self.ahead]
         means = np.stack([np.einsum("nhd,nhk->nkd", each, self.member) for each in points])[..., None]
         if self.total.over == "series":
             means = means.sum(axis=1, keepdims=True)
-        return np.asarray(bounded(self._with_bounds(means, 0), supports, rounding))
+        return np.asarray(bounded(self._with_bounds(means, 0), supports, is_mean=True))
 
     def differences(self) -> Array:
         """Return how forecasts differ from that of the first future, shaped as `columns`."""

@@ -18,7 +18,7 @@ from seqcast.forecaster.defaults import auto_scale
 from seqcast.forecaster.options import FitOptions, RowOptions
 from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
-from seqcast.intervals import VALUES_OF, observed_support, outside_support_of, windows_needed
+from seqcast.intervals import SUPPORTS, VALUES_OF, observed_support, outside_support_of, windows_needed
 from seqcast.runtime import Array
 from seqcast.specs import check_int
 
@@ -108,7 +108,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
         fill=options.rows.fill,
         last_seen=aligned.latest_stamp,
         trained_until=_stamps_before(aligned, starts)[order],
-        support=learn_support(frame, options.support),
+        support=learn_support(frame, options.support, options.output.point),
     )
     return series, aligned
 
@@ -119,19 +119,20 @@ def _stamps_before(frame: AnyFrame, starts: Array) -> Stamps:
     return first.append(others) if others else first
 
 
-def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
+def learn_support(frame: AnyFrame, support: str, point: str) -> tuple[str, ...]:
     """Return the support of each target.
 
     Args:
         frame: The series.
-        support: One of `seqcast.intervals.quantiles.SUPPORTS`.
+        support: One of `seqcast.intervals.quantiles.SUPPORTS`; of files, `auto` is that of the widest shard.
+        point: The point forecast, `median` or `mean`.
 
     Raises:
         DataError: A value lies outside.
     """
     if support == "auto":
-        by_shard = zip(*(observed_support(shard.targets) for _, shard in frame.in_shards()), strict=True)
-        return tuple("real" if "real" in supports else supports[0] for supports in by_shard)
+        by_shard = zip(*(observed_support(shard.targets, point) for _, shard in frame.in_shards()), strict=True)
+        return tuple(min(supports, key=SUPPORTS.index) for supports in by_shard)
     frame.check(
         lambda shard: shard.refuse_targets(
             outside_support_of(shard.targets, support),

@@ -1,3 +1,4 @@
+from .common_errors import WindowLabels as WindowLabels
 from .conformal import Calibration as Calibration
 from .conformal import calibrate_intervals as calibrate_intervals
 from .conformal import calibrate_points as calibrate_points
@@ -22,4 +23,5 @@ from .quantiles import level_text as level_text
 from .quantiles import observed_support as observed_support
 from .quantiles import outside_support_of as outside_support_of
 from .quantiles import quantile_levels as quantile_levels
-from .unusual import usual_widths as usual_widths
+from .quantiles import towards_point as towards_point
+from .unusual import UsualErrors as UsualErrors

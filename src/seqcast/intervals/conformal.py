@@ -1,13 +1,13 @@
-"""Calibrating intervals on windows that training has not seen: conformalised quantile regression, step by step.
+"""Calibrating intervals on windows that training has not seen: split-conformal prediction, step by step.
 
-Later intervals are widened by distances of the truth outside the intervals of those windows. If old and new windows are
-exchangeable (all orders are equally likely), an interval of any network covers the truth at least as often as its level
-says. Series that drift or trend are not quite exchangeable: calibrate on recent windows, and look at the
-coverage of a backtest.
+The error of a window is measured in units of the reach that its own interval has on that side, so later intervals are
+wide where the network says so. If old and new windows are exchangeable (all orders are equally likely), an interval of
+any network covers the truth at least as often as its level says. Series that drift or trend are not quite
+exchangeable: `common_errors` has what is learnt from windows that share their times and series.
 
-Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019, algorithm 1; for point forecasts
-Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression, JASA 113 (2018),
-algorithm 2.
+Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally weighted scores, and
+point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression,
+JASA 113 (2018), section 5.2 and algorithm 2.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import numpy as np
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
+from seqcast.intervals.common_errors import WindowLabels, common_widths, width_power
 from seqcast.intervals.quantiles import ForecastRequest, check_levels
 from seqcast.runtime import Array
-from seqcast.specs import check_choice, check_int
+from seqcast.specs import check_choice
 
 __all__ = ["Calibration", "calibrate_intervals", "calibrate_points", "windows_needed"]
 
@@ -32,17 +33,26 @@ _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding
 
 KINDS = ("intervals", "point")
 
+# Least reach of an interval as a unit of errors, over the usual one, and most of its width over the usual one.
+LEAST_REACH, MOST_RELATIVE, SMALLEST = 0.01, 8.0, 1e-12
+
+
+# Lower and upper bounds, `[N, H, L]` each.
+Bounds = tuple[Array, Array]
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Widths by which intervals are widened at each step, learnt from windows with their truth.
+    """Widths of intervals at each step, learnt from windows with their truth.
 
     Args:
         level: Levels of the intervals, in per cent, ascending, `L` of them.
-        widths: Subtracted from lower and added to upper bounds at each step, `[H, L]`; below zero where
-            intervals were too wide.
+        widths: Distance of the bounds from the point at each step, `[H, L]`: over that of the forecast's own bounds, or
+            around a point in the units of the truth.
         windows: Windows with a known truth at each step, `[H]`.
         kind: `intervals` when intervals are widened, `point` when they are laid around a point forecast.
+        usual: Half the usual width of the own intervals, `[H, L]`; a hundredth of it is their least reach.
+        power: Power of the own over the usual width, by which widths are multiplied, `[L]`.
 
     Raises:
         SpecError: A level or the kind is impossible.
@@ -52,80 +62,97 @@ class Calibration:
         >>> calibration = Calibration((80,), [[4.0]], [9], "point")
         >>> calibration.around([[10.0]])
         (array([[[6.]]]), array([[[14.]]]))
+        >>> Calibration((80,), [[1.5]], [9]).apply([[[-2.0]]], [[[2.0]]])
+        (array([[[-3.]]]), array([[[3.]]]))
     """
 
     level: tuple[float, ...]
     widths: Array
     windows: Array
     kind: str = "intervals"
+    usual: Array | None = None
+    power: Array | None = None
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)
         levels = check_levels(self.level)
         windows = as_array("windows", self.windows, (1,)).astype(np.int64)
-        widths = _check_shape("widths", self.widths, (len(windows), len(levels)))
-        if not (len(windows) and np.isfinite(widths).all()):
-            received = "others" if len(windows) else "no step"
-            raise DataError("widths", expected="finite numbers", received=received, hint="Calibrate on more windows.")
-        for name, value in (("level", levels), ("widths", widths), ("windows", windows)):
+        shape = (len(windows), len(levels))
+        widths = _check_numbers("widths", self.widths, shape, least=0.0)
+        usual = np.ones(shape) if self.usual is None else _check_numbers("usual", self.usual, shape, least=SMALLEST)
+        power = np.zeros(shape[1]) if self.power is None else _check_numbers("power", self.power, shape[1:])
+        fields = {"level": levels, "widths": widths, "windows": windows, "usual": usual, "power": power}
+        for name, value in fields.items():
             object.__setattr__(self, name, value)
 
-    def widths_for(self, horizon: int, level: Sequence[float] | float | None = None) -> Array:
-        """Return the widths of a forecast of any horizon.
+    def widths_at(self, steps: Any, level: Sequence[float]) -> Any:
+        """Return the widths of some steps, `[H, L]`.
 
         Beyond the calibrated steps there is no guarantee. Intervals, which grow by themselves, keep the last
-        step's width; around a point it grows as a random walk's error does, `width_H · √(h / H)`.
+        step's factor; around a point the width grows as a random walk's error does, `width_H · √(h / H)`.
 
         Args:
-            horizon: Number of steps.
-            level: Levels among those that were calibrated; `None` takes all.
-
-        Returns:
-            The widths, `[horizon, levels]`, levels ascending.
-
-        Raises:
-            SpecError: A level was not calibrated.
+            steps: Numbers of the steps, from 0, `[H]`; of NumPy or of another library.
+            level: Levels, in per cent, ascending.
 
         Example:
-            >>> Calibration((80,), [[2.0]], [9], "point").widths_for(4).ravel()
+            >>> Calibration((80,), [[2.0]], [9], "point").widths_at(np.arange(4), [80]).ravel()
             array([2.        , 2.82842712, 3.46410162, 4.        ])
-            >>> Calibration((80,), [[2.0]], [9], "intervals").widths_for(4).ravel()
+            >>> Calibration((80,), [[2.0]], [9], "intervals").widths_at(np.arange(4), [80]).ravel()
             array([2., 2., 2., 2.])
         """
-        widths: Array = self.widths_at(np.arange(check_int("horizon", horizon)), self._levels(level))
+        xp, widths = steps.__array_namespace__(), self._at(steps, self.widths, level, reaches=self.kind == "point")
+        if self.kind == "point":
+            widths = widths * xp.sqrt(xp.maximum((steps + 1) / len(self.widths), 1.0))[:, None]
         return widths
 
-    def widths_at(self, steps: Any, level: Sequence[float]) -> Any:
-        """Return the widths of some steps, as `widths_for` does.
-
-        Between the levels that were calibrated, and beyond them, widths are in proportion to those of a normal
-        distribution; at level 0 they are 0.
+    def reach(self, below: Any, above: Any, steps: Any, level: Sequence[float]) -> tuple[Any, Any]:
+        """Return how far calibrated bounds lie below and above the point, `[N, H, L]`.
 
         Args:
-            steps: Numbers of the steps, from 0; of NumPy or of another library.
-            level: Levels, in per cent.
+            below: The same of the forecast's own lower bounds, `[N, H, L]`; of NumPy or of another library.
+            above: Of the upper bounds.
+            steps: Numbers of the steps, from 0, `[H]`.
+            level: Levels, in per cent, ascending.
         """
-        xp, calibrated = steps.__array_namespace__(), len(self.widths)
-        widths = xp.asarray(self._widths_of(level))
-        widths = xp.take(widths, xp.minimum(steps, calibrated - 1), axis=0)
+        widths = self.widths_at(steps, level)
         if self.kind == "point":
-            widths = widths * xp.sqrt(xp.maximum((steps + 1) / calibrated, 1.0))[:, None]
-        return widths
+            return widths, widths
+        xp, usual = below.__array_namespace__(), self._at(steps, self.usual, level, reaches=True)
+        least = xp.asarray(usual * LEAST_REACH)
+        if np.any(self.power):
+            power = self._at(steps, np.asarray(self.power)[None], level, reaches=False)
+            widths = _relative((below + above) / 2, usual) ** power * widths
+        return xp.maximum(below, least) * widths, xp.maximum(above, least) * widths
 
-    def apply(
-        self, lo: Any, hi: Any, *, level: Sequence[float] | float | None = None, point: Any = None, scale: Any = None
-    ) -> tuple[Array, Array]:
-        """Return widened intervals.
+    def _at(self, steps: Any, values: Any, level: Sequence[float], *, reaches: bool) -> Any:
+        """Return numbers of some steps and of any levels, beyond the last step those of the last.
 
-        A wider level then contains the narrower ones, no lower bound is above its upper one, and the point is inside.
-        For that bounds are only moved outwards, so no interval loses coverage.
+        A reach grows with the normal quantile of the level, from 0 at level 0; a factor stays beyond calibrated levels.
+        """
+        from scipy import special
+
+        known, wanted = (special.ndtri(0.5 + np.asarray(each) / 200) for each in (self.level, level))
+        rows = np.asarray(values)
+        if reaches:
+            chosen = [np.interp(wanted, [0.0, *known], [0.0, *row]) for row in rows] * np.fmax(wanted / known[-1], 1.0)
+        else:
+            chosen = np.stack([np.interp(wanted, known, row) for row in rows])
+        xp = steps.__array_namespace__()
+        return xp.take(xp.asarray(np.asarray(chosen)), xp.minimum(steps, len(rows) - 1), axis=0)
+
+    def apply(self, lo: Any, hi: Any, *, level: Sequence[float] | float | None = None, point: Any = None) -> Bounds:
+        """Return calibrated intervals.
+
+        A wider level then contains the narrower ones, and the point is inside. For that bounds are only moved outwards,
+        so no interval loses coverage.
 
         Args:
             lo: Lower bounds, `[N, H, L]` of any horizon.
             hi: Upper bounds, `[N, H, L]`.
             level: Levels of the last axis, ascending; `None` is those of the calibration.
-            point: The point forecast, `[N, H]`, which each interval then contains.
-            scale: A positive unit for each window, `[N]`, if it was learnt with one.
+            point: The point forecast, `[N, H]`, from which each bound is as far as its width says; without it that is
+                the middle of each interval.
 
         Returns:
             Lower and upper bounds, `[N, H, L]` each.
@@ -135,29 +162,22 @@ class Calibration:
             SpecError: A level was not calibrated.
 
         Example:
-            >>> calibration = Calibration((50, 80), [[0.5, 0.0]], [9])
+            >>> calibration = Calibration((50, 80), [[1.5, 1.0]], [9])
             >>> lower, upper = calibration.apply([[[-1.0, -1.25]]], [[[1.0, 1.25]]])
             >>> upper  # the wider level follows the narrower one
             array([[[1.5, 1.5]]])
         """
         levels = self._levels(level)
-        lower = as_array("lo", lo, (3,)).astype(np.float64)
-        shape = (*lower.shape[:2], len(levels))
-        lower, upper = _check_shape("lo", lower, shape), _check_shape("hi", hi, shape)
-        widths = self.widths_for(shape[1], levels) * _window_units(scale, shape[0])
-        inside = None if point is None else _check_shape("point", point, shape[:2])[:, :, None]
-        bounds = _widened(lower, upper, widths, inside)
-        return np.concatenate(bounds[::2], axis=2), np.concatenate(bounds[1::2], axis=2)
+        lower, upper, middle = _own_intervals(lo, hi, point, len(levels))
+        reach = self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)
+        return _split(_nested(middle, *reach))
 
-    def around(
-        self, point: Any, *, level: Sequence[float] | float | None = None, scale: Any = None
-    ) -> tuple[Array, Array]:
+    def around(self, point: Any, *, level: Sequence[float] | float | None = None) -> Bounds:
         """Return intervals around a point forecast.
 
         Args:
             point: The forecast, `[N, H]` of any horizon.
             level: Levels among those that were calibrated; `None` takes all.
-            scale: A positive unit for each window, `[N]`, if it was learnt with one.
 
         Returns:
             Lower and upper bounds, `[N, H, L]` each, levels ascending.
@@ -168,8 +188,8 @@ class Calibration:
         """
         levels = self._levels(level)
         middle = as_array("point", point, (2,))
-        bound = np.repeat(middle[:, :, None], len(levels), axis=2)
-        return self.apply(bound, bound, level=levels, point=middle, scale=scale)
+        widths = self.widths_at(np.arange(middle.shape[1]), levels)
+        return _split(_nested(middle[:, :, None], widths, widths))
 
     def _levels(self, level: Sequence[float] | float | None) -> tuple[float, ...]:
         levels = self.level if level is None else check_levels(level)
@@ -178,15 +198,6 @@ class Calibration:
                 expected = f"one of {', '.join(f'{known:g}' for known in self.level)}"
                 raise SpecError("level", expected=expected, received=f"{each:g}", hint="Calibrate that level too.")
         return levels
-
-    def _widths_of(self, level: Sequence[float]) -> Array:
-        """Return the widths at any levels, `[H, levels]`, by their normal quantiles."""
-        from scipy import special
-
-        known, wanted = (special.ndtri(0.5 + np.asarray(each) / 200) for each in (self.level, level))
-        inside, beyond = np.minimum(wanted, known[-1]), np.maximum(wanted / known[-1], 1.0)
-        by_step = [np.interp(inside, [0.0, *known], [0.0, *widths]) for widths in self.widths]
-        return np.asarray(np.stack(by_step) * beyond)
 
 
 def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None) -> Any:
@@ -201,29 +212,44 @@ def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[C
     Returns:
         The forecast, `[N, H, D, 1 + 2 L]`.
     """
-    point, level = forecast[..., :1], request.level
+    level = request.level
     if not level:
-        return point
+        return forecast[..., :1]
     xp, steps = forecast.__array_namespace__(), np.arange(forecast.shape[1]) if steps is None else steps
-    widths = [each.widths_at(steps, level)[:, None, ...] for each in calibrations]
-    around = calibrations[0].kind == "point"
-    lower, upper = (point, point) if around else (forecast[..., 1::2], forecast[..., 2::2])
-    bounds = _widened(lower, upper, steps.__array_namespace__().concat(widths, axis=1), point)
-    return xp.asarray(xp.concat([point, *bounds], axis=3), dtype=forecast.dtype)
+    targets = []
+    for place, each in enumerate(calibrations):
+        own = forecast[:, :, place, :]
+        point = own[..., :1]
+        reach = each.reach(point - own[..., 1::2], own[..., 2::2] - point, steps, level)
+        targets.append(xp.concat([point, *_nested(point, *reach)], axis=-1)[:, :, None, :])
+    return xp.asarray(targets[0] if len(targets) == 1 else xp.concat(targets, axis=2), dtype=forecast.dtype)
 
 
-def _widened(lower: Any, upper: Any, widths: Any, point: Any) -> list[Any]:
-    """Return the lower and the upper bound of each level, `[..., 1]`, one level after the other."""
-    xp = lower.__array_namespace__()
-    lower, upper = lower - widths, upper + widths
-    # Intervals that were much too wide may be narrowed past their middle.
-    middle, crossed = lower / 2 + upper / 2, lower > upper
-    lower, upper = xp.where(crossed, middle, lower), xp.where(crossed, middle, upper)
-    bounds = [lower[..., :1], upper[..., :1]] if point is None else [point, point]
-    for place in range(widths.shape[-1]):
+def _nested(point: Any, below: Any, above: Any) -> list[Any]:
+    """Return the lower and the upper bound of each level, `[..., 1]`, one level after the other.
+
+    Args:
+        point: The point, `[..., 1]`, or that of each level.
+        below: How far lower bounds lie below it, `[..., L]`.
+        above: How far upper bounds lie above it.
+    """
+    xp = point.__array_namespace__()
+    lower, upper = point - below, point + above
+    bounds = [lower[..., :1], upper[..., :1]]
+    for place in range(1, lower.shape[-1]):
         level = slice(place, place + 1)
         bounds += [xp.minimum(lower[..., level], bounds[-2]), xp.maximum(upper[..., level], bounds[-1])]
-    return bounds[2:]
+    return bounds
+
+
+def _split(bounds: Sequence[Array]) -> Bounds:
+    return np.concatenate(bounds[::2], axis=2), np.concatenate(bounds[1::2], axis=2)
+
+
+def _relative(own: Any, usual: Any) -> Any:
+    """Return an own width over the usual one, within an eightfold."""
+    xp = own.__array_namespace__()
+    return xp.minimum(xp.maximum(own / usual, 1.0 / MOST_RELATIVE), MOST_RELATIVE)
 
 
 def windows_needed(level: float) -> int:
@@ -240,20 +266,27 @@ def windows_needed(level: float) -> int:
 
 
 def calibrate_intervals(
-    truth: Any, lo: Any, hi: Any, *, level: Sequence[float] | float, scale: Any = None
+    truth: Any,
+    lo: Any,
+    hi: Any,
+    *,
+    level: Sequence[float] | float,
+    point: Any = None,
+    labels: WindowLabels | None = None,
 ) -> Calibration:
-    """Learn the widths by which intervals are widened, step by step.
+    """Learn the widths of intervals, step by step.
 
-    The score of a window is `E = max(lo − y, y − hi)`, the distance of the truth outside; the width is the
-    `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
+    The score of a window is its error in units of the own reach, `(m − y) / (m − lo)` or `(y − m) / (hi − m)`; the
+    width is the `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
 
     Args:
         truth: True values, `[N, H]`; NaN where it is missing.
         lo: Lower bounds, `[N, H, L]`.
         hi: Upper bounds, `[N, H, L]`.
         level: Their levels, in per cent, ascending.
-        scale: A positive unit for each window, `[N]`, such as the deviation of its series, in which its scores are
-            measured; without it all windows share one unit.
+        point: The point forecast `m`, `[N, H]`; without it that is the middle of each interval.
+        labels: Series and age of the windows: then widths are those of `common_errors`, for windows whose errors are
+            alike.
 
     Returns:
         The calibration.
@@ -265,23 +298,32 @@ def calibrate_intervals(
     Example:
         >>> truth = np.array([[0.0], [1.5], [-3.0], [0.5]])
         >>> calibrate_intervals(truth, np.full((4, 1, 1), -1.0), np.full((4, 1, 1), 1.0), level=80).widths
-        array([[2.]])
+        array([[3.]])
     """
     levels = check_levels(level)
     values = _truth(truth)
-    shape = (*values.shape, len(levels))
-    lower, upper = (_finite(name, _check_shape(name, each, shape)) for name, each in (("lo", lo), ("hi", hi)))
-    return _learn(values, lower, upper, levels, scale, kind="intervals")
+    lower, upper, middle = _own_intervals(lo, hi, point, len(levels), values.shape)
+    usual = np.maximum(np.mean(upper - lower, axis=0) / 2, SMALLEST)
+    side = np.where(values[:, :, None] < middle, middle - lower, upper - middle)
+    scores = np.abs(values[:, :, None] - middle) / np.maximum(side, LEAST_REACH * usual)
+    windows = _windows(values, levels)
+    if labels is None:
+        return Calibration(levels, _ranked(scores, windows, levels), windows, usual=usual)
+    relative, power, widths = _relative((upper - lower) / 2, usual), np.zeros(len(levels)), np.empty(usual.shape)
+    for place, each in enumerate(levels):
+        power[place] = width_power(scores[..., place], relative[..., place], labels.series)
+        alike = scores[..., place] / relative[..., place] ** power[place]
+        widths[:, place] = common_widths(alike, each, labels.age)
+    return Calibration(levels, widths, windows, usual=usual, power=power)
 
 
-def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, scale: Any = None) -> Calibration:
+def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float) -> Calibration:
     """Learn the widths of intervals around a point forecast from its absolute errors.
 
     Args:
         truth: True values, `[N, H]`; NaN where it is missing.
         point: The forecast, `[N, H]`.
         level: Levels, in per cent, ascending.
-        scale: A positive unit for each window, `[N]`.
 
     Returns:
         The calibration.
@@ -299,31 +341,41 @@ def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, 
     levels = check_levels(level)
     values = _truth(truth)
     middle = _finite("point", _check_shape("point", point, values.shape))
-    bound = np.repeat(middle[:, :, None], len(levels), axis=2)
-    return _learn(values, bound, bound, levels, scale, kind="point")
+    scores, windows = np.repeat(np.abs(values - middle)[:, :, None], len(levels), axis=2), _windows(values, levels)
+    return Calibration(levels, _ranked(scores, windows, levels), windows, "point")
 
 
-def _learn(truth: Array, lo: Array, hi: Array, levels: tuple[float, ...], scale: Any, *, kind: str) -> Calibration:
-    windows = (~np.isnan(truth)).sum(axis=0)
-    _check_enough(windows, levels)
-    scores = np.maximum(lo - truth[:, :, None], truth[:, :, None] - hi) / _window_units(scale, len(truth))
+def _ranked(scores: Array, windows: Array, levels: tuple[float, ...]) -> Array:
+    """Return the score of each step and level that covers as often as the level says, `[H, L]`."""
     ranked = np.sort(scores, axis=0)  # NaN comes last
     ranks = np.ceil((windows[:, None] + 1) * np.array(levels) / 100 - _ROUNDING).astype(np.int64)
-    widths = np.take_along_axis(ranked, ranks[None] - 1, axis=0)[0]
-    return Calibration(levels, widths, windows, kind)
+    return np.asarray(np.take_along_axis(ranked, ranks[None] - 1, axis=0)[0])
 
 
-def _check_enough(windows: Array, levels: tuple[float, ...]) -> None:
+def _windows(truth: Array, levels: tuple[float, ...]) -> Array:
+    """Return the number of windows with a known truth at each step, and refuse levels that need more."""
+    windows = np.asarray((~np.isnan(truth)).sum(axis=0))
     step = int(np.argmin(windows))
     count = int(windows[step])
     supported = [level for level in levels if windows_needed(level) <= count]
     if len(supported) == len(levels):
-        return
+        return windows
     level = levels[len(supported)]  # ascending: the others follow
     remedy = f"choose level={supported}" if supported else "choose lower levels"
     expected = f"at least {windows_needed(level)} calibration windows with a known truth at each step"
     hint = f"Calibrate on more windows, or {remedy}."
     raise DataError(f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint)
+
+
+def _own_intervals(lo: Any, hi: Any, point: Any, levels: int, windows: tuple[int, ...] = ()) -> tuple[Array, ...]:
+    """Return lower and upper bounds, `[N, H, L]`, and the point, `[N, H, 1]`, or their middles."""
+    lower = as_array("lo", lo, (3,)).astype(np.float64)
+    shape = (*(windows or lower.shape[:2]), levels)
+    lower, upper = (_finite(name, _check_shape(name, each, shape)) for name, each in (("lo", lower), ("hi", hi)))
+    middle = (
+        (lower + upper) / 2 if point is None else _finite("point", _check_shape("point", point, shape[:2]))[..., None]
+    )
+    return lower, upper, middle
 
 
 def _truth(truth: Any) -> Array:
@@ -347,6 +399,16 @@ def _finite(where: str, array: Array) -> Array:
     return array
 
 
+def _check_numbers(where: str, values: Any, shape: tuple[int, ...], *, least: float = -math.inf) -> Array:
+    """Return an array of finite numbers that are not below the least, for one step at least."""
+    array = _check_shape(where, values, shape)
+    if not (array.size and np.isfinite(array).all() and (array >= least).all()):
+        expected = "finite numbers" + (f" >= {least:g}" if math.isfinite(least) else "")
+        received = "others" if array.size else "no step"
+        raise DataError(where, expected=expected, received=received, hint="Calibrate on more windows.")
+    return array
+
+
 def _check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
     """Return an array in double precision, and refuse other shapes."""
     array = as_array(where, values, (len(shape),)).astype(np.float64)
@@ -354,15 +416,3 @@ def _check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
         expected = f"shape {shape}, from windows, steps and levels"
         raise DataError(where, expected=expected, received=f"shape {array.shape}", hint="Give one entry for each.")
     return array
-
-
-def _window_units(scale: Any, count: int) -> Array:
-    """Return the unit of each window, `[N, 1, 1]`; without any it is 1 for all."""
-    if scale is None:
-        return np.ones((1, 1, 1))
-    units = as_array("scale", scale, (1,)).astype(np.float64)
-    if units.shape != (count,) or not (np.isfinite(units) & (units > 0)).all():
-        expected = f"a positive number for each window, {count}"
-        received = f"shape {units.shape}, smallest {units.min(initial=math.inf):g}"
-        raise DataError("scale", expected=expected, received=received, hint="Use 1 where a series does not change.")
-    return units[:, None, None]

@@ -27,6 +27,8 @@ VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "who
 
 # Levels whose bounds show the whole of a distribution: sample paths and means are computed from them.
 WHOLE_LEVELS = (*map(float, range(5, 100, 5)), 98.0, 99.0, 99.8)
+# With this share of zeros, whole numbers are intermittent demand.
+MOSTLY_ZERO = 0.5
 
 # Doubles do not represent all whole numbers beyond this.
 MOST_COUNT = 2.0**53
@@ -185,11 +187,6 @@ class ForecastRequest:
         return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
 
     @property
-    def columns_rounded(self) -> tuple[float | None, ...]:
-        """Probability of each entry of the last axis of a forecast, by which `bounded` rounds; `None` of a mean."""
-        return (None if self.point == "mean" else 0.5, *self.probabilities)
-
-    @property
     def probabilities_with_point(self) -> tuple[float, ...]:
         """Probability of each entry of the last axis of a forecast; that of the point is 0.5."""
         return (0.5, *self.probabilities)
@@ -212,18 +209,30 @@ class ForecastRequest:
         return {name: forecast[..., place] for place, name in enumerate(self.columns(alias))}
 
 
-def observed_support(targets: Array) -> tuple[str, ...]:
-    """Return the support that the rule `auto` gives each target: `non-negative` if no value is below zero, else `real`.
+def observed_support(targets: Array, point: str = "mean") -> tuple[str, ...]:
+    """Return the support that the rule `auto` gives each target.
+
+    It is `real` if a value is below zero, else `non-negative`. For medians it is `counts` where all values are whole
+    numbers and at least half are zero: quantiles of intermittent demand are whole numbers, its mean is none.
 
     Args:
         targets: Values, `[rows, D]`; NaN is missing.
+        point: The point forecast, `median` or `mean`.
 
     Example:
         >>> observed_support(np.array([[0.0, -1.0], [2.5, np.nan]]))
         ('non-negative', 'real')
+        >>> observed_support(np.array([[0.0], [0.0], [3.0]]), "median")
+        ('counts',)
     """
-    below = np.atleast_1d(np.any(targets < 0, axis=0))
-    return tuple("real" if any_below else "non-negative" for any_below in below)
+    by_target = []
+    for values in targets.T:
+        given = values[~np.isnan(values)]
+        support = "real" if (given < 0).any() else "non-negative"
+        if support != "real" and point == "median" and len(given) and (given == np.floor(given)).all():
+            support = "counts" if (given == 0).mean() >= MOSTLY_ZERO else support
+        by_target.append(support)
+    return tuple(by_target)
 
 
 def outside_support_of(targets: Array, support: str) -> Array:
@@ -245,25 +254,25 @@ def outside_support_of(targets: Array, support: str) -> Array:
     return outside
 
 
-def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[float | None]) -> Any:
+def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) -> Any:
     """Return a forecast within the support of its targets.
 
-    Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval keeps its
-    coverage, other values to the nearest whole number.
+    Values below zero become zero. Counts are rounded to the nearest whole number, bounds too: an interval loses no
+    count that it held.
 
     Args:
-        forecast: Quantiles, `[..., D, Q]`; of NumPy or of another library.
+        forecast: Points, quantiles or sample paths, `[..., D, Q]`; of NumPy or of another library.
         supports: Support of each target; none for no bounds.
-        probabilities: Probability of each quantile; `None` for a mean, which is not rounded.
+        is_mean: Whether the first entry of the last axis is a mean, which is not rounded.
 
     Returns:
         The forecast; that of NumPy as whole numbers where all targets are counts, unless there is a mean.
 
     Example:
-        >>> forecast, probabilities = np.array([[[1.4, -0.2, 2.1]]]), [0.5, 0.1, 0.9]
-        >>> bounded(forecast, ["counts"], probabilities).tolist()
-        [[[1, 0, 3]]]
-        >>> bounded(forecast, ["real"], probabilities).tolist()
+        >>> forecast = np.array([[[1.4, -0.2, 2.1]]])
+        >>> bounded(forecast, ["counts"]).tolist()
+        [[[1, 0, 2]]]
+        >>> bounded(forecast, ["real"]).tolist()
         [[[1.4, -0.2, 2.1]]]
     """
     if all(support == "real" for support in supports):
@@ -274,13 +283,25 @@ def bounded(forecast: Any, supports: Sequence[str], probabilities: Sequence[floa
     within = xp.maximum(forecast, xp.asarray(least, dtype=forecast.dtype))
     if not counts.any():
         return within
-    smaller, columns = xp.minimum(within, MOST_COUNT), []
-    for place, probability in enumerate(probabilities):
-        column = smaller[..., place : place + 1]
-        if probability is not None:
-            column = (xp.floor if probability < 0.5 else xp.ceil if probability > 0.5 else xp.round)(column)
-        columns.append(column)
-    rounded = columns[0] if len(columns) == 1 else xp.concat(columns, axis=-1)
+    smaller = xp.minimum(within, MOST_COUNT)
+    rounded = xp.round(smaller)
+    if is_mean:
+        rounded = xp.concat([smaller[..., :1], rounded[..., 1:]], axis=-1)
     if not counts.all():
         return xp.where(xp.asarray(counts), rounded, within)
-    return rounded.astype(np.int64) if xp is np and None not in probabilities else rounded
+    return rounded.astype(np.int64) if xp is np and not is_mean else rounded
+
+
+def towards_point(truth: Array, point: Array) -> Array:
+    """Return counts half a piece nearer to the point, where the bounds that are rounded to them begin.
+
+    Args:
+        truth: The counts; NaN is missing.
+        point: The points of their forecasts.
+
+    Example:
+        >>> towards_point(np.array([0.0, 2.0, 5.0]), np.array([1.2, 2.3, 1.2])).tolist()
+        [0.5, 2.3, 4.5]
+    """
+    nearer = truth - 0.5 * np.sign(truth - point)
+    return np.where((nearer - point) * (truth - point) <= 0, point, nearer)

@@ -89,7 +89,7 @@ class FittedRegressor:
         """
         steps = self._steps(horizon)
         columns = self.engine.quantiles(self._inputs(X, steps, static, future), steps, probabilities)
-        return self._in_units(columns, probabilities)
+        return self._in_units(columns)
 
     def states(self, X: Any, *, static: Any = None) -> States:
         """Encode the past into states; see `Seq2SeqRegressor.encode`.
@@ -219,10 +219,10 @@ class FittedRegressor:
         """Return a point forecast, `[N, H, D]`, in the units and with the axes of y."""
         return np.asarray(self._in_units(scaled[..., None])[..., 0])
 
-    def _in_units(self, columns: Array, probabilities: Sequence[float] = (0.5,)) -> Array:
+    def _in_units(self, columns: Array) -> Array:
         """Return columns of a forecast, `[N, H, D, P]`, with the axes of y, in its units and within its support."""
         by_column = [self.preparation.in_units(columns[..., place]) for place in range(columns.shape[-1])]
         values = np.stack(by_column, axis=-1)
         if self.preparation.y_axes == 3:
-            return np.asarray(bounded(values, self.support, probabilities))
-        return np.asarray(bounded(values[..., None, :], self.support, probabilities)[..., 0, :])
+            return np.asarray(bounded(values, self.support))
+        return np.asarray(bounded(values[..., None, :], self.support)[..., 0, :])

@@ -59,9 +59,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
-        support: Possible values of forecasts: `real`, `non-negative`, `counts` (whole numbers, quantiles rounded
-            outwards), or `auto`: `non-negative` for targets that are never negative in the y of `fit`, else `real`. It
-            is `real` for batches and `partial_fit` too, which do not show all of y at once.
+        support: Possible values of forecasts: `real`, `non-negative`, `counts` (whole numbers), or `auto`:
+            `non-negative` for targets that are never negative in the y of `fit`, else `real`. It is `real` for batches
+            and `partial_fit` too, which do not show all of y at once.
         season_length: Steps of a season, for `residual` `seasonal` or `gated`.
         loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
         horizon_decay: Decay of a step's weight in the loss with its distance, `h^-horizon_decay`; 0 is none.

@@ -14,7 +14,17 @@ import numpy as np
 from seqcast import plots
 from seqcast.data.frames import open_frame
 from seqcast.errors import DataError, SpecError
-from seqcast.evaluation import BASELINE, CUTOFF, Backtest, FrameRows, diebold_mariano, leaderboard, spoken_metric
+from seqcast.evaluation import (
+    BASELINE,
+    CUTOFF,
+    STEP,
+    Backtest,
+    FrameRows,
+    diebold_mariano,
+    evaluate,
+    leaderboard,
+    spoken_metric,
+)
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
 from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
@@ -180,7 +190,7 @@ class _Scored:
         rows.models(None if self.model is None else [self.model])  # refuses a model that is not there
         main = self.model or checked.models[0]
         self.models = [main, *(name for name in checked.models if name != main)]
-        self.levels = checked.levels()
+        self.levels, self.own_levels = checked.levels(), tuple(sorted(rows.bounds(main)))
         self.series, self.windows = len(rows.groups(*rows.series)), len(rows.groups(*rows.window))
         self.cutoffs = len(rows.groups(CUTOFF)) if rows.has(CUTOFF) else 1
 
@@ -231,7 +241,32 @@ class _Scored:
                 "be chance."
             )
             pictures.append(Picture.of(plots.calibration_curve(self.backtest, columns=self.columns), alt, caption))
+        if self.own_levels:
+            pictures.append(self.coverage())
         return pictures
+
+    def coverage(self) -> Table:
+        """Return the coverage of the main model's intervals over all rows, by step and by series."""
+        model, levels, columns = self.models[0], self.own_levels, self.columns or Columns()
+
+        def shares(*by: str) -> Any:
+            found = evaluate(self.backtest, ["coverage"], models=[model], level=levels, by=by, columns=columns)
+            return 100 * nw.from_native(found)[model].to_numpy().reshape(len(levels), -1)
+
+        by_step, by_series = shares(STEP), shares(columns.unique_id)
+        third = -(-by_step.shape[1] // 3)
+        rows = {
+            "all": shares()[:, 0],
+            "first third of the steps": np.nanmean(by_step[:, :third], axis=1),
+            "last third of the steps": np.nanmean(by_step[:, -third:], axis=1),
+            "a tenth of the series: at most": np.nanquantile(by_series, 0.1, axis=1),
+            "half of the series: at most": np.nanquantile(by_series, 0.5, axis=1),
+        }
+        cells = [[name, *(f"{value:.3g} %" for value in values)] for name, values in rows.items()]
+        caption = (
+            "Share of the truth inside the intervals. Good ones reach their level at each step and in each series."
+        )
+        return Table(["coverage", *(f"{level_text(level)} %" for level in levels)], cells, caption)
 
     def errors(self, trained_horizon: int | None) -> list[Block]:
         """Return pictures of the errors by step and by series, and of their distribution."""

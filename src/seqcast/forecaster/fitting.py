@@ -405,7 +405,7 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
         if not versions:
             continue
         # Without hold-out windows there is no evidence: a fine-tuning is taken where the user called for it.
-        fitted, forecast = versions[0 if plan.choice is None else -1], None
+        fitted, forecast = versions[-1 if outcomes and plan.choice is not None else 0], None
         if len(versions) > 1 and hold_out is not None and len(hold_out):
             fitted, forecast = hold_out.best(versions)
         learnt.append(_Learnt(candidate, fitted, forecast, candidate.judge(plan.rows, outcomes)))

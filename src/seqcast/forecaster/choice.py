@@ -351,7 +351,7 @@ class HoldOut:
             versions: The versions.
         """
         forecasts = [self.forecast(version) for version in versions]
-        losses = [self.loss(forecast) for forecast in forecasts]
+        losses = [self.loss(forecast) * each.caution for each, forecast in zip(versions, forecasts, strict=True)]
         place = max(range(len(versions)), key=lambda each: (-losses[each], each))
         return versions[place], forecasts[place]
 

@@ -46,6 +46,11 @@ class FittedCandidate(ABC):
     trainings: tuple[TrainingSpec, ...] = ()
 
     @property
+    def caution(self) -> float:
+        """Factor of its hold-out loss where it is compared with other versions of its candidate."""
+        return 1.0
+
+    @property
     def name(self) -> str:
         """Its name in `Choice.shares`."""
         return self.key

@@ -54,6 +54,11 @@ class FittedZeroShot(FittedCandidate):
     effects: CovariateEffects | None = None
 
     @property
+    def caution(self) -> float:
+        """With effects of covariates 1.02, as on few windows noise may seem to help."""
+        return 1.0 if self.effects is None else 1.02
+
+    @property
     def name(self) -> str:
         """Its name in `Choice.shares`."""
         return "finetuned" if self.is_finetuned else self.key

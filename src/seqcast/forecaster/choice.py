@@ -403,13 +403,16 @@ class HoldOut:
         known = ~np.isnan(self.truth)
         return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
 
-    def best(self, versions: Sequence[FittedCandidate]) -> FittedCandidate:
-        """Return the best version of a candidate, the last of equal ones.
+    def best(self, versions: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Array]:
+        """Return the best version of a candidate, the last of equal ones, and its forecasts.
 
         Args:
             versions: The versions.
         """
-        return min(reversed(versions), key=lambda version: self.loss(self.forecast(version)))
+        forecasts = [self.forecast(version) for version in versions]
+        losses = [self.loss(forecast) * each.caution for each, forecast in zip(versions, forecasts, strict=True)]
+        place = max(range(len(versions)), key=lambda each: (-losses[each], each))
+        return versions[place], forecasts[place]
 
     def choice(self, forecasts: Mapping[str, Array]) -> Choice:
         """Return the shares of candidates.

@@ -782,6 +782,50 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return explain.covariate_importance(self.fitted_, df, metric=metric, repeats=repeats, seed=seed)
 
     @overload
+    def explain(self, df: None = None, future: Any = None, horizon: int | None = None) -> Any: ...
+
+    @overload
+    def explain(self, df: IntoDataFrameT, future: Any = None, horizon: int | None = None) -> IntoDataFrameT: ...
+
+    def explain(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
+        r"""Return what each future covariate adds to the forecast, and the rest, which the series' own past tells.
+
+        .. math:: \hat y = f^{-1}(z), \quad
+            a_j = e_j\, \frac{f^{-1}(z) - f^{-1}(z - \sum_k e_k)}{\sum_k e_k}
+
+        with the effects `e` of the covariates on the point `z` in scaled units, and the scaling `f`. Rest and additions
+        sum to the point; only bounds of the support are not divided.
+
+        Args:
+            df: As for `predict`.
+            future: As for `predict`.
+            horizon: As for `predict`.
+
+        Returns:
+            A frame of the kind that came in: `unique_id`, `ds`, the point (`seqcast`), the rest (`seqcast-rest`), and a
+            column for each future covariate. A covariate that did not help on the hold-out windows adds 0.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SpecError: A network that was trained on the covariates has a share of the forecast.
+            DataError: Something in a frame is wrong.
+
+        Source: Aumann and Shapley 1974, Values of non-atomic games, for the division of what is not linear.
+
+        Example:
+            >>> import numpy as np
+            >>> import pandas as pd
+            >>> promotion = np.arange(94) % 5 == 0
+            >>> days = pd.date_range("2025-01-01", periods=94)
+            >>> sales = pd.DataFrame({"ds": days, "promotion": promotion, "y": 50.0 + 30 * promotion})
+            >>> forecaster = Forecaster(4, preset="pretrained", future_covariates=["promotion"], verbose=0)
+            >>> explained = forecaster.fit(sales[:90]).explain(future=sales[90:])
+            >>> explained[["seqcast-rest", "promotion"]].round().values.tolist()
+            [[50.0, 30.0], [50.0, 0.0], [50.0, 0.0], [50.0, 0.0]]
+        """
+        return explain.contributions(self.fitted_, df, future, horizon)
+
+    @overload
     def encode(self, df: None = None) -> Any: ...
 
     @overload

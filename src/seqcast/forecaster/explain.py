@@ -13,6 +13,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
 from seqcast.specs import check_int
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Most windows that covariates are judged by, spread evenly over all: more would take longer and hardly say more.
 MOST_WINDOWS = 1000
+# Smaller effects of covariates in scaled units are rounding.
+LEAST_EFFECT = 1e-6
 
 
 def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
@@ -116,6 +119,33 @@ def attention(fitted: FittedForecaster, df: Any, future: Any, horizon: int | Non
     series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
     times = {frame.schema.columns.ds: steps.stamps[ahead[inside]], "past_ds": frame.stamps[places[inside]]}
     return frame.schema.build(as_ids(frame.source.ids)[series[inside]], times, {"weight": weights[inside]})
+
+
+def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int | None) -> Any:
+    """Return what covariates add to a forecast, as a frame; see `Forecaster.explain`.
+
+    Args:
+        fitted: The fitted forecaster.
+        df: As for `Forecaster.explain`.
+        future: As for `Forecaster.explain`.
+        horizon: As for `Forecaster.explain`.
+    """
+    frame = fitted.rows_to_forecast(df)
+    steps = fitted.steps_ahead(frame, future, horizon)
+    alias, scaler, encoder = fitted.output.alias, steps.origins.scalers(steps.reader), fitted.series.builder.future
+    pairs = zip(fitted.blend.shares, fitted.candidates, strict=True)
+    effects = np.asarray(sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs))
+    point = fitted.blend.forecast(steps.reader, steps.origins, ForecastRequest(fitted.output.point))[..., 0]
+    rest = scaler.inverse(scaler.transform(point) - effects.sum(axis=-1))
+    total = np.where(np.abs(effects.sum(axis=-1)) < LEAST_EFFECT, LEAST_EFFECT, effects.sum(axis=-1))
+    # The mean slope of the scaling on the way from the rest to the forecast.
+    slope = (point - scaler.inverse(scaler.transform(point) - total)) / total
+    values = {alias: point, f"{alias}-rest": rest}
+    features = np.broadcast_to(effects, (*point.shape, max(1, encoder.width)))
+    for name, stop, width in zip(encoder.names, np.cumsum(encoder.widths), encoder.widths, strict=True):
+        values[name] = slope * features[..., stop - width : stop].sum(axis=-1)
+    times = {frame.schema.columns.ds: steps.stamps}
+    return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
 
 
 def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int) -> pd.DataFrame:

@@ -8,18 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import narwhals as nw
 import numpy as np
 
-from seqcast.data.frames import LongFrame, Stamps, as_ids, plain_stamps, read_future
+from seqcast.data.frames import LongFrame, Stamps, as_ids, open_frame, plain_stamps, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
 from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
 from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
+from seqcast.forecaster.cold_start import ColdStart, Panel
 from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
-from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
+from seqcast.intervals import Calibration, Copula, ForecastRequest, bounded, check_levels, check_trained
 from seqcast.runtime import Array
 from seqcast.specs import Columns, TrainingSpec
 from seqcast.training import History
@@ -184,9 +186,29 @@ class FittedForecaster:
         """Return the rows to forecast from: the remembered ones, followed by newer ones.
 
         Args:
-            df: The newer rows, if any.
+            df: The newer rows, if any; without stamps and values it names new series.
         """
-        return self.series.frame if df is None else self.series.with_history(self.read(df))
+        if df is None:
+            return self.series.frame
+        empty = self.panel.lends
+        return self.series.with_history(self.read(self._with_stamps(df) if empty else df), empty=empty)
+
+    @functools.cached_property
+    def panel(self) -> Panel:
+        """The series that those with few rows borrow from."""
+        return Panel(self.series, self.rows_before)
+
+    def _with_stamps(self, df: Any) -> Any:
+        """Return a frame of ids and static covariates with a row without values at the latest stamp."""
+        schema, present = self.series.schema, set(getattr(df, "columns", ()))
+        columns, names = schema.columns, [*schema.columns.targets, *self.series.frame.covariates.varying]
+        if columns.unique_id not in present or {columns.ds, *columns.targets} & present:
+            return df
+        frame = open_frame(df)
+        times = {columns.ds: self.series.frame.latest_stamp.repeat(len(frame))}
+        blank = dict.fromkeys(names, np.full(len(frame), np.nan))
+        rows = nw.from_native(schema.build(frame[columns.unique_id].to_numpy(), times, blank), eager_only=True)
+        return frame.with_columns(*(rows[name] for name in (columns.ds, *names))).to_native()
 
     def rows_of_fit(self, df: Any = None) -> LongFrame:
         """Return some rows, or else those of the fit.
@@ -265,7 +287,13 @@ class FittedForecaster:
         return ForecastRequest(self.output.point, levels)
 
     def forecast(
-        self, frame: LongFrame, request: ForecastRequest, *, horizon: int | None = None, future: Any = None
+        self,
+        frame: LongFrame,
+        request: ForecastRequest,
+        *,
+        horizon: int | None = None,
+        future: Any = None,
+        panel: Panel | None = None,
     ) -> Any:
         """Forecast the steps after the last rows of a frame.
 
@@ -274,12 +302,19 @@ class FittedForecaster:
             request: Point and intervals.
             horizon: As for `Forecaster.predict`.
             future: As for `Forecaster.predict`.
+            panel: The series that those with few rows borrow from; `None` takes the remembered ones.
 
         Returns:
             A frame of the kind that came in.
         """
-        steps = self.steps_ahead(frame, future, horizon)
-        values = request.by_column(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
+        cold, fitted = ColdStart.of(self.panel if panel is None else panel, self.series, frame), self
+        if cold is not None:
+            frame, fitted = cold.frame, replace(self, series=cold.state)
+        steps = fitted.steps_ahead(frame, future, horizon)
+        forecast = self.blend.forecast(steps.reader, steps.origins, request)
+        if cold is not None:
+            forecast = bounded(cold.widened(forecast, request), self.series.support, is_mean=request.point == "mean")
+        values = request.by_column(forecast, self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
 
@@ -351,11 +386,11 @@ class FittedForecaster:
         if remembered:
             frame = series.frame.of_series(np.arange(len(series.ids)) < known)
         else:
-            frame = each.rows_to_forecast(owned.renamed(df))
+            frame = series.with_history(each.read(owned.renamed(df)), empty=self.panel.lends)
         if future is not None and future_owners is not None:
             future = owned.renamed_future(future, future_owners)
         frame = replace(frame, schema=owned.schema(frame.schema))
-        return owned.restored(each.forecast(frame, request, horizon=horizon, future=future))
+        return owned.restored(each.forecast(frame, request, horizon=horizon, future=future, panel=self.panel))
 
     def paths(self, frame: LongFrame, samples: int, *, horizon: int | None = None, future: Any = None) -> Any:
         """Draw sample paths of the steps after the last rows of a frame.

@@ -27,7 +27,7 @@ from seqcast.intervals import (
     calibrate_points,
     towards_point,
 )
-from seqcast.runtime import Executor, say, warn_user
+from seqcast.runtime import Array, Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
 # More networks are trained while those of the last round lowered the hold-out loss by this fraction.
@@ -386,11 +386,13 @@ class _Learnt:
     Args:
         candidate: The candidate.
         fitted: One of its fitted versions.
+        forecast: Its forecasts of the hold-out windows, where they are known.
         judge: Its judge, where its networks were picked by their losses on these windows.
     """
 
     candidate: Candidate
     fitted: FittedCandidate
+    forecast: Array | None = None
     judge: FittedCandidate | None = None
 
 
@@ -409,24 +411,28 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
             missing.append(error)
             continue
         judge = candidate.judge(plan.rows, outcomes)
-        learnt += [_Learnt(candidate, fitted, judge) for fitted in _compared(plan, versions, hold_out)]
+        learnt += [_Learnt(candidate, *version, judge) for version in _compared(plan, versions, hold_out)]
     if not learnt:
         raise missing[0]
     return learnt
 
 
-def _compared(plan: FitPlan, versions: Sequence[FittedCandidate], hold_out: HoldOut | None) -> list[FittedCandidate]:
-    """Return the versions of a candidate that share the forecast, or may.
+def _compared(
+    plan: FitPlan, versions: Sequence[FittedCandidate], hold_out: HoldOut | None
+) -> list[tuple[FittedCandidate, Array | None]]:
+    """Return the versions of a candidate that share the forecast, or may, with their forecasts where they are known.
 
-    After a fit they are those that had shares in it; a fine-tuning takes the best one. Without hold-out windows there
-    is no evidence: the last version is taken where the user called for it.
+    Of versions of one name the best is taken. After a fit they are those that had shares in it; a fine-tuning takes the
+    best one. Without hold-out windows there is no evidence: the last version is taken where the user called for it.
     """
-    compared = hold_out if hold_out is not None and len(hold_out) else None
-    if plan.choice is None:
-        return list(versions[: 1 if compared is None else None])
-    if compared is not None and len(versions) > 1:
-        return [compared.best(versions)]
-    return [each for each in versions if each.name in plan.choice.shares] or list(versions[-1:])
+    if hold_out is None or not len(hold_out):
+        shares = {} if plan.choice is None else plan.choice.shares
+        shared = [each for each in versions if each.name in shares]
+        return [(each, None) for each in shared or versions[: 1 if plan.choice is None else None][-1:]]
+    by_name = dict[str, list[FittedCandidate]]()
+    for each in versions:
+        by_name.setdefault(each.name if plan.choice is None else "", []).append(each)
+    return [hold_out.best(alike) for alike in by_name.values()]
 
 
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
@@ -436,7 +442,9 @@ def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
     if not len(hold_out):
         # A network that was trained on so few rows cannot be judged.
         return Choice.only([each for each in learnt if not each.candidate.learns_alone][-1].fitted.name)
-    forecasts = {each.fitted.name: hold_out.forecast(each.fitted) for each in learnt}
+    forecasts = {
+        each.fitted.name: hold_out.forecast(each.fitted) if each.forecast is None else each.forecast for each in learnt
+    }
     choice = hold_out.choice(forecasts)
     for each in learnt:
         if each.judge is not None:

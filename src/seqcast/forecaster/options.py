@@ -267,7 +267,7 @@ def wants_training(options: Mapping[str, Any]) -> bool:
     Args:
         options: The arguments of a `Forecaster`, by name.
     """
-    return any(_covariates(options)) or options["training"] is not None or int(options["members"]) > 1
+    return bool(len(options["past_covariates"])) or options["training"] is not None or int(options["members"]) > 1
 
 
 def can_be_pretrained(options: Mapping[str, Any]) -> bool:
@@ -395,7 +395,7 @@ def _check_effort(options: Mapping[str, Any]) -> None:
     if effort == "quick" and wants_training(options):
         raise SpecError(
             "effort",
-            expected="'balanced' or 'best' with training, members or covariates, which are for networks that are "
+            expected="'balanced' or 'best' with training, members or past covariates, which are for networks that are "
             "trained on this data",
             received="'quick', which trains none",
             hint="Name another effort, or leave these out.",

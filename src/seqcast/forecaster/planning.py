@@ -151,7 +151,8 @@ def make_plan(
     while True:
         try:
             rows = _planned(_rows(frame, options, chosen, starts, check=choice is None), chosen, starts)
-            return with_jobs(rows, chosen, choice, compare=choice is None and len(chosen) > 1)
+            several = len(chosen) > 1 or any(candidate.compares(rows) for candidate in chosen)
+            return with_jobs(rows, chosen, choice, compare=choice is None and several)
         except DataError as error:
             bad = error.by_series
             if not options.rows.skips or not bad or len(bad) == len(frame.source):

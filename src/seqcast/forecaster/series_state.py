@@ -71,17 +71,18 @@ class SeriesState:
         """
         return self.frame.source.places(ids)
 
-    def with_history(self, new: LongFrame) -> LongFrame:
+    def with_history(self, new: LongFrame, *, empty: bool = False) -> LongFrame:
         """Return new rows with the remembered rows of the same series before them.
 
         Args:
             new: Rows of known or new series.
+            empty: Whether new series may have no values.
 
         Raises:
             DataError: Ids, stamps or categories are of another kind than at fit, or a new series has no values or
                 no static covariates.
         """
-        new = self.checked(new)
+        new = self.checked(new, empty=empty)
         return self.concat(new, new.source.ids)
 
     def copies(self, places: Array, ids: tuple[Any, ...]) -> Self:
@@ -255,11 +256,12 @@ class SeriesState:
                 hint="Give new rows only.",
             )
 
-    def checked(self, new: LongFrame) -> LongFrame:
+    def checked(self, new: LongFrame, *, empty: bool = False) -> LongFrame:
         """Return a frame with its categories numbered as at fit.
 
         Args:
             new: Rows of known or new series.
+            empty: Whether new series may have no values.
 
         Raises:
             DataError: As for `with_history`.
@@ -275,7 +277,7 @@ class SeriesState:
             new.check_positive(self.scale)
         places = self.places(new.source.ids)
         if (places < 0).any():
-            self._check_new_series(new, places < 0)
+            self._check_new_series(new, places < 0, empty)
         aligned = self.builder.align(new)
         remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
@@ -292,13 +294,14 @@ class SeriesState:
             return new.without(error.by_series)[1]
         return new
 
-    def _check_new_series(self, new: LongFrame, unknown: Array) -> None:
-        """Refuse series that are `unknown`, a mask `[N]`, without static covariates or without values."""
+    def _check_new_series(self, new: LongFrame, unknown: Array, empty: bool) -> None:
+        """Refuse series that are `unknown`, a mask `[N]`, without static covariates or, unless `empty`, values."""
         if not new.static_given:
             expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
             received = f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see"
             raise DataError("df", expected=expected, received=received, hint="Add the static covariates.")
-        new.of_series(unknown).check_observed()
+        if not empty:
+            new.of_series(unknown).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:
         """Return remembered and new rows of some series, laid end to end.

@@ -2,7 +2,7 @@
 
 In reading order: `zero_shot` (the form of such a model); `pretrained_network` (the one that ships, its file, and the
 table of such models); `seasonal_inputs`; `seasonal_base`, `simple_models`, `autoregression` (the forecast that the
-network corrects); `finetuning`. `benchmarks/pretrain.py` trains the network on synthetic series.
+network corrects); `covariate_effects`; `finetuning`. `benchmarks/pretrain.py` trains the network on synthetic series.
 
 Stability: experimental.
 """
@@ -13,6 +13,7 @@ __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "SHA256",
+    "CovariateEffects",
     "CovariateSizes",
     "FinetuneOptions",
     "PretrainedNetwork",

@@ -54,7 +54,7 @@ class ForecastPanel(JobPanel):
                 season = frame.facts.season_length
                 shortest = min(facts.rows for facts in frame.facts.series)
                 horizon = max(1, min(2 * season if season > 1 else 12, 60, shortest // 4))
-                self.session.ask(horizon=horizon, effort="balanced" if frame.covariates else "quick")
+                self.session.ask(horizon=horizon, effort="balanced" if "past" in frame.covariates else "quick")
         super().refresh()
 
     @refreshable
@@ -91,8 +91,8 @@ class ForecastPanel(JobPanel):
 
         asked, pace = self.session.asked, self.context.sessions.pace.factor
         efforts = list(EFFORTS)
-        if frame.covariates:
-            note("The pretrained network reads no other columns: a network has to be trained.")
+        if "past" in frame.covariates:
+            note("The pretrained network reads no columns that end with the past: a network has to be trained.")
             efforts.remove("quick")
         times = {effort: in_words(pace * estimate_seconds(frame, asked.horizon, effort)) for effort in efforts}
         choices = {effort: f"{EFFORTS[effort]} ({times[effort]})" for effort in efforts}

@@ -45,6 +45,11 @@ class FittedCandidate(ABC):
     trainings: tuple[TrainingSpec, ...] = ()
 
     @property
+    def caution(self) -> float:
+        """Factor of its hold-out loss where it is compared with other versions of its candidate."""
+        return 1.0
+
+    @property
     def name(self) -> str:
         """Its name in `Choice.shares`."""
         return self.key
@@ -79,6 +84,20 @@ class FittedCandidate(ABC):
             origins: Where forecasts begin.
         """
         refuse_without_network("encode")
+
+    def contributions(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return what each feature of the future covariates adds to the forecast, in scaled units, `[B, H, D, f]`.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+
+        Raises:
+            SpecError: It reads them in another way.
+        """
+        expected = "forecasts to which each covariate adds a part"
+        hint = "See covariate_importance, or take preset='pretrained'."
+        raise SpecError("explain", expected=expected, received=f"a share of {self.name!r}, a network", hint=hint)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, `[B, H, T]`.
@@ -228,6 +247,14 @@ class Candidate(ABC):
         Args:
             rows: The rows of the fit.
         """
+
+    def compares(self, rows: FitRows) -> bool:
+        """Return whether its fitted versions differ without a training, so that they are compared even if it is alone.
+
+        Args:
+            rows: The rows of the fit.
+        """
+        return False
 
     def context_length(self, rows: FitRows) -> int | None:
         """Return the context length of its training windows; `None` where it has none or they may have any length.

@@ -67,6 +67,15 @@ class FittedLastSeason(FittedCandidate):
         point = repeat_newest_season(past, season_length=self.season_length, horizon=origins.horizon)[..., None]
         return calibrated(point, request, self.intervals) if self.intervals and request.level else point
 
+    def contributions(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return zeros: it reads no covariates.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
+        return np.zeros((len(origins), origins.horizon, reader.targets.width, 1))
+
     @property
     def is_probabilistic(self) -> bool:
         """False: it forecasts a point, and intervals around it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,12 +20,14 @@ from seqcast.intervals import Dependence, check_within
 from seqcast.pretrained import (
     DEFAULT_MODEL,
     MODELS,
+    CovariateEffects,
     CovariateSizes,
     FinetuneOptions,
     ZeroShotModel,
     ZeroShotWindows,
     is_zero_shot,
     seasonal_reader,
+    window_columns,
 )
 from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
@@ -41,6 +43,7 @@ class FittedZeroShot(FittedCandidate):
         season_length: Steps of a season; 1 is none.
         is_finetuned: Whether it was fine-tuned on rows of the fit.
         histories: The history of its fine-tuning; an empty one where there was none.
+        effects: Effects of covariates, without which the model reads the series; `None` for none.
     """
 
     key: ClassVar[str] = "pretrained"
@@ -48,6 +51,12 @@ class FittedZeroShot(FittedCandidate):
     season_length: int
     is_finetuned: bool = False
     histories: tuple[History, ...] = (History(),)
+    effects: CovariateEffects | None = None
+
+    @property
+    def caution(self) -> float:
+        """With effects of covariates 1.02, as on few windows noise may seem to help."""
+        return 1.0 if self.effects is None else 1.02
 
     @property
     def name(self) -> str:
@@ -64,11 +73,28 @@ class FittedZeroShot(FittedCandidate):
             origins: Where forecasts begin.
             probabilities: The probability of each quantile, `Q`.
         """
-        windows, scaler = self._windows(reader, origins), origins.scalers(reader)
-        quantiles = self.model.forecast(windows, origins.horizon, probabilities)
+        scaler, effects = origins.scalers(reader), self._effects(reader, origins)
+        quantiles = self.model.forecast(self._windows(reader, origins, effects), origins.horizon, probabilities)
         by_target = (len(origins), reader.targets.width, *quantiles.shape[1:])
         quantiles = quantiles.reshape(by_target).swapaxes(1, 2)
-        return np.stack([scaler.transform(quantiles[..., place]) for place in range(len(probabilities))], axis=-1)
+        scaled = [scaler.transform(quantiles[..., place]) for place in range(len(probabilities))]
+        return np.stack(scaled, axis=-1) + effects[:, -origins.horizon :, :, None]
+
+    def contributions(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the effect of each feature; zeros where it reads no covariates.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+
+        Raises:
+            SpecError: The network itself has learnt to read them.
+        """
+        if self.model.covariates:
+            return super().contributions(reader, origins)
+        if self.effects is None:
+            return np.zeros((len(origins), origins.horizon, reader.targets.width, 1))
+        return self.effects.by_feature(*window_columns(reader, origins, len(self.effects.names)))
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoder after each window's past, target after target.
@@ -77,7 +103,7 @@ class FittedZeroShot(FittedCandidate):
             reader: The window reader of the series.
             origins: Where forecasts begin.
         """
-        windows, targets = self._windows(reader, origins), reader.targets.width
+        windows, targets = self._windows(reader, origins, self._effects(reader, origins)), reader.targets.width
         by_target = [self.model.states(windows.take(slice(target, None, targets))) for target in range(targets)]
         return np.concatenate(by_target, axis=1)
 
@@ -112,17 +138,25 @@ class FittedZeroShot(FittedCandidate):
             expected = "one target, of which the pretrained network reads one at a time"
             hint = "Fit a forecaster with one of them."
             raise SpecError("model_inputs", expected=expected, received=str(targets), hint=hint)
+        effects = self._effects(reader, origins)
         if truth is not None:
-            truth = origins.scalers(reader).inverse(truth)[:, :, 0]
-        return self.model.model_inputs(self._windows(reader, origins), origins.horizon, labels, truth=truth)
+            truth = origins.scalers(reader).inverse(truth - effects[:, -origins.horizon :])[:, :, 0]
+        windows = self._windows(reader, origins, effects)
+        return self.model.model_inputs(windows, origins.horizon, labels, truth=truth)
 
-    def _windows(self, reader: WindowReader, origins: Origins) -> ZeroShotWindows:
-        """Return the windows that the model reads, those of all targets of an origin after one another."""
+    def _effects(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the effects of covariates in windows in scaled units, `[B, T + H, D]`; zeros for none."""
+        if self.effects is None:
+            return np.zeros((len(origins), reader.context_length + origins.horizon, reader.targets.width))
+        return self.effects.of(*window_columns(reader, origins, len(self.effects.names)))
+
+    def _windows(self, reader: WindowReader, origins: Origins, effects: Array) -> ZeroShotWindows:
+        """Return the windows that the model reads, less effects, target by target of each origin."""
         reads, targets, season = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
         # Without features the reader ignores the known future.
         seasonal = seasonal_reader(reader, covariates=reads)
         inputs = origins.inputs(seasonal)
-        past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets])
+        past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets] - effects[:, : -origins.horizon])
         past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
         covariates = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
         return ZeroShotWindows(
@@ -171,7 +205,7 @@ class FittedZeroShot(FittedCandidate):
             yield "The pretrained network has seen synthetic series only."
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse another season, several histories, and a model that reads other covariates than the series have.
+        """Refuse another season, several histories, and a model or effects of other covariates than the series have.
 
         Args:
             series: The state of the series.
@@ -183,6 +217,8 @@ class FittedZeroShot(FittedCandidate):
         sizes = CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width)
         if self.model.covariates and self.model.covariates != sizes:
             raise ValueError(f"a network that reads {self.model.covariates}, which the series have not")
+        if self.effects is not None:
+            self.effects.check(builder.targets, builder.future.features)
 
     def for_refit(self, options: FitOptions) -> ZeroShot:
         """Return the candidate that begins with the weights that come with the package.
@@ -190,7 +226,7 @@ class FittedZeroShot(FittedCandidate):
         Args:
             options: The resolved options of the forecaster.
         """
-        return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned)
+        return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned, has_effects=self.effects is not None)
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights.
@@ -221,6 +257,7 @@ class ZeroShot(Candidate):
         training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its options.
         freeze: Submodules of the network that stay as they are.
         is_finetuned: Whether it has been fine-tuned before.
+        has_effects: Whether it has effects of covariates; `None` takes the better version on the hold-out windows.
     """
 
     key: ClassVar[str] = "pretrained"
@@ -236,6 +273,7 @@ class ZeroShot(Candidate):
     training: TrainingSpec | Mapping[str, Any] | None = None
     freeze: tuple[str, ...] = ()
     is_finetuned: bool = False
+    has_effects: bool | None = None
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
@@ -265,21 +303,28 @@ class ZeroShot(Candidate):
         return f"the pretrained network, version {self.model.version}"
 
     def check(self, rows: FitRows) -> None:
-        """Refuse covariates, which the model has not learnt to read.
+        """Refuse past covariates, which nobody knows for the steps ahead.
 
         Args:
             rows: The rows of the fit.
         """
-        known = rows.frame.covariates
-        covariates = [*known.static, *known.past, *known.future]
-        if is_zero_shot(rows.options.preset) and covariates:
+        past = rows.frame.covariates.past
+        if is_zero_shot(rows.options.preset) and past:
             raise SpecError(
                 "preset",
-                expected="a network that has been trained on this data, with covariates",
-                received=f"{rows.options.preset!r}, and the covariates {', '.join(map(repr, covariates))}",
-                hint="It has seen series alone, so it cannot know what a covariate means: call finetune(df) in place "
-                "of fit(df), which trains it on them, leave them out, or name another preset.",
+                expected="a network that has been trained on this data, with past covariates",
+                received=f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}",
+                hint="Without training it reads static and future covariates alone: call finetune(df) in place of "
+                "fit(df), which trains it on them, leave them out, or name another preset.",
             )
+
+    def compares(self, rows: FitRows) -> bool:
+        """Return whether effects of covariates are tried.
+
+        Args:
+            rows: The rows of the fit.
+        """
+        return self.has_effects is None and bool(rows.frame.covariates.future)
 
     def rows_read(self, rows: FitRows) -> int:
         """Return the number of rows that help the model, as memory and complete contexts allow.
@@ -323,14 +368,21 @@ class ZeroShot(Candidate):
         return [job] if count else []
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
-        """Return the model as it was, and fine-tuned.
+        """Return the model as it was, with the effects of covariates, and fine-tuned.
 
         Args:
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        ready = FittedZeroShot(self.model, rows.season_length, self.is_finetuned)
-        if not outcomes:
-            return [ready]
-        tuned, history = self.model.finetuned(outcomes[0]), outcomes[0].history
-        return [ready, FittedZeroShot(tuned, rows.season_length, True, (history,))]
+        ready, names = (
+            FittedZeroShot(self.model, rows.season_length, self.is_finetuned),
+            rows.series.builder.future.features,
+        )
+        versions: list[FittedCandidate] = [ready]
+        if names and self.has_effects is not False and not self.model.covariates:
+            effects = CovariateEffects.learn(rows.reader, rows.starts, names, rows.season_length)
+            versions = [*versions[: self.has_effects is None], replace(ready, effects=effects)]
+        if outcomes:
+            tuned, history = self.model.finetuned(outcomes[0]), outcomes[0].history
+            versions.append(FittedZeroShot(tuned, rows.season_length, True, (history,)))
+        return versions

@@ -1,0 +1,297 @@
+"""Series that begin: rows that they borrow from series like them, so that few own rows or none give a sane forecast.
+
+The borrowed rows are means of those of the series nearest by static covariates, at the same time stamps. Their level is
+what static covariates and own rows suggest. Candidates read them as past: they have season, trend and covariates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import NormalDist
+from typing import Any, Self
+
+import numpy as np
+
+from seqcast.data.frames import LongFrame
+from seqcast.data.series import SeriesScaler
+from seqcast.errors import DataError
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals import ForecastRequest
+from seqcast.runtime import Array
+
+# Fewest series to borrow from, and most: the nearest by static covariates.
+FEWEST, NEAREST = 3, 20
+# Weight of the squares of the coefficients of static covariates.
+PENALTY = 1.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The remembered series that others borrow from.
+
+    Args:
+        state: The state of the series.
+        least: Rows below which a series borrows, and with which others lend.
+    """
+
+    state: SeriesState
+    least: int
+
+    @cached_property
+    def lenders(self) -> Array:
+        """Numbers of the series that lend."""
+        known = self.state.frame.count_observed(self.state.frame.source.lengths).min(axis=1)
+        return np.flatnonzero(known >= self.least)
+
+    @property
+    def lends(self) -> bool:
+        """Whether there are enough series to borrow from."""
+        return self.state.frequency is not None and len(self.lenders) >= FEWEST
+
+    @cached_property
+    def is_positive(self) -> bool:
+        """Whether levels differ by factors: no value is negative, and each series has one above zero."""
+        return bool(np.nanmin(self.state.frame.targets) >= 0 and (self.levels > 0).all())
+
+    @cached_property
+    def levels(self) -> Array:
+        """Mean of the last values of each lender, `[K, D]`."""
+        return self._statistic(np.nanmean)
+
+    @cached_property
+    def scales(self) -> Array:
+        """What deviations of each lender are measured in, `[K, D]`: its level, or its deviation."""
+        return self.levels if self.is_positive else np.maximum(self._statistic(np.nanstd), 1e-12)
+
+    def _statistic(self, of: Any) -> Array:
+        frame = self.state.frame.tail(4 * self.least)
+        starts, ends = frame.source.starts[self.lenders], frame.source.ends[self.lenders]
+        return np.stack([of(frame.targets[start:end], axis=0) for start, end in zip(starts, ends, strict=True)])
+
+    @cached_property
+    def static(self) -> Array:
+        """Static features of all remembered series, `[N, S]`."""
+        return self.static_of(self.state.frame)
+
+    def static_of(self, frame: LongFrame) -> Array:
+        """Return the static features of series, `[N, S]`.
+
+        Args:
+            frame: The series, checked.
+        """
+        features = self.state.builder.static_features(frame)
+        return np.zeros((len(frame.source), 0)) if features is None else features.astype(float)
+
+    def rows_around(self, first: Any, count: int, static: Array) -> tuple[Array, Array, Any]:
+        """Return the rows of the nearest lenders that have one right before a stamp.
+
+        Args:
+            first: The stamp, an index of one.
+            count: Rows that follow from this stamp on.
+            static: Static features of the series that borrows, `[S]`.
+
+        Returns:
+            The places of `K` lenders, their rows `[K, R + count, columns]`, NaN where there are none, and the `R`
+            stamps before.
+        """
+        frame, frequency, spans = self.state.frame, self.state.frequency, list[tuple[int, int, int]]()
+        distances = np.square(self.static[self.lenders] - static).sum(axis=1)
+        for place in np.argsort(distances, kind="stable"):
+            start, end = frame.source.starts[self.lenders[place]], frame.source.ends[self.lenders[place]]
+            own = frame.stamps[start:end]
+            before = int(own.searchsorted(first[0]))
+            if before and frequency is not None and frequency.after(own[before - 1 : before], 1)[0] == first[0]:
+                spans.append((int(place), int(start + before), int(start)))
+            if len(spans) == NEAREST:
+                break
+        longest = max((stop - start for _, stop, start in spans), default=0)
+        rows = np.full((len(spans), longest + count, frame.source.width), np.nan)
+        stamps = frame.stamps[:0]
+        for row, (place, stop, start) in zip(rows, spans, strict=True):
+            end = min(stop + count, int(frame.source.ends[self.lenders[place]]))
+            row[longest - (stop - start) : longest + end - stop] = frame.source.values[start:end]
+            stamps = frame.stamps[start:stop] if stop - start == longest else stamps
+        return np.array([place for place, _, _ in spans], dtype=int), rows, stamps
+
+    def mean_covariates(self, rows: Array) -> Array:
+        """Return covariates of the mean of lenders, `[T, c]`: means, and categories of the nearest.
+
+        Args:
+            rows: Their rows, the nearest first, `[K, T, columns]`.
+        """
+        covariates = rows[:, :, self.levels.shape[1] :]
+        is_category = [kind.name == "category" for kind in self.state.frame.kinds]
+        return np.where(is_category, covariates[0], _mean_of_known(covariates, np.nan))
+
+    def expected(self, static: Array) -> tuple[Array, Array, Array]:
+        r"""Return level and scale of a series before it begins, and the variance around that level, `[D]` each.
+
+        A ridge regression of the lenders' levels, or of their logarithms, on static covariates; the variance is that
+        of errors without the lender itself.
+
+        Args:
+            static: Its static features, `[S]`.
+        """
+        features = self.static[self.lenders]
+        centre = features.mean(axis=0)
+        centred, values = features - centre, np.log(self.levels) if self.is_positive else self.levels
+        solved = np.linalg.solve(centred.T @ centred + PENALTY * np.eye(centred.shape[1]), centred.T)
+        leverage = np.einsum("ks,sk->k", centred, solved) + 1 / len(centred)
+        mean = values.mean(axis=0)
+        errors = (values - mean - centred @ (solved @ (values - mean))) / np.maximum(1 - leverage, 0.1)[:, None]
+        level = mean + (static - centre) @ (solved @ (values - mean))
+        if self.is_positive:
+            level = np.exp(level)
+        scale = level if self.is_positive else np.median(self.scales, axis=0)
+        return level, scale, np.mean(errors**2, axis=0) + 1e-12
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What a series that begins borrows.
+
+    Args:
+        values: Values of the borrowed rows, `[R, columns]`.
+        stamps: Their stamps.
+        own: Targets of its own rows, expected ones where it has none, `[n, D]`.
+        variance: Variance of its noise and its level, `[D]`; of logarithms where levels differ by factors.
+    """
+
+    values: Array
+    stamps: Any
+    own: Array
+    variance: Array
+
+    @classmethod
+    def of(cls, panel: Panel, static: Array, first: Any, own: Array) -> Self | None:
+        r"""Return the loan of a series; `None` where no other series has the row before its first.
+
+        .. math:: y_t = \ell b_t + o_t + \epsilon_t, \quad
+            \hat\ell = \frac{k \ell_0 + \sum_t (y_t - o_t)}{k + \sum_t b_t}, \quad k = \frac{\sigma^2}{\tau^2}
+
+        The profile of the lenders is `b` where levels differ by factors, else `o`. The level that static covariates
+        suggest, with variance `τ²`, counts as `k` rows with noise of variance `σ²`.
+
+        Args:
+            panel: The series that lend.
+            static: Its static features, `[S]`.
+            first: The stamp of its first row, an index of one.
+            own: Its targets, `[n, D]`; NaN is missing.
+
+        Source: Efron and Morris 1975, Data analysis using Stein's estimator and its generalizations, JASA 70(350).
+        """
+        lenders, rows, stamps = panel.rows_around(first, len(own), static)
+        before, targets = len(stamps), own.shape[1]
+        if not before:
+            return None
+        loc = 0.0 if panel.is_positive else panel.levels[lenders, None]
+        relative = (rows[:, :, :targets] - loc) / panel.scales[lenders, None]
+        level, scale, spread = panel.expected(static)
+        profile = _mean_of_known(relative, 1.0 if panel.is_positive else 0.0)
+        base, offset = (profile, 0.0) if panel.is_positive else (np.ones_like(profile), scale * profile)
+        noise = np.nanmean(np.square(relative - profile), axis=(0, 1)) + 1e-12
+        noise = np.log1p(noise) if panel.is_positive else noise * scale**2
+        known, worth = ~np.isnan(own), noise / spread
+        rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(axis=0)
+        level = (worth * level + rest) / (worth + np.where(known, base[before:], 0.0).sum(axis=0))
+        filled = level * base + offset
+        values = np.concatenate([filled, panel.mean_covariates(rows)], axis=1)[:before]
+        variance = noise + noise / (worth + known.sum(axis=0))
+        return cls(values, stamps, np.where(known.any(axis=0), own, filled[before:]), variance)
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """Series to forecast, of which some have borrowed rows.
+
+    Args:
+        frame: The series with their borrowed rows.
+        state: The state of the series, in which those with borrowed rows are scaled by these.
+        variance: The variance of noise and level of each, `[N, D]`; 0 for series that borrow nothing.
+        is_positive: Whether levels differ by factors.
+    """
+
+    frame: LongFrame
+    state: SeriesState
+    variance: Array
+    is_positive: bool
+
+    @classmethod
+    def of(cls, panel: Panel, state: SeriesState, frame: LongFrame) -> Self | None:
+        """Return series with borrowed rows; `None` where none borrows.
+
+        Args:
+            panel: The series that lend.
+            state: The state of the series to forecast.
+            frame: Their rows.
+
+        Raises:
+            DataError: A series has no value, and no other series has rows before its own.
+        """
+        observed, source = frame.count_observed(frame.source.lengths), frame.source
+        few = np.flatnonzero(observed.min(axis=1) < panel.least) if panel.lends else np.array([], dtype=int)
+        if not len(few):
+            return None
+        static, loans = panel.static_of(frame), dict[int, Loan]()
+        for place in few:
+            own = frame.targets[source.starts[place] : source.ends[place]]
+            loan = Loan.of(panel, static[place], frame.first_stamps[place : place + 1], own)
+            if loan is not None:
+                loans[int(place)] = loan
+            elif not observed[place].all():
+                expected = "a value, or other series with rows up to its first one"
+                hint = "Give a value, or a later first row."
+                raise DataError(option="df", series=source.ids[place], expected=expected, received="none", hint=hint)
+        return cls._joined(state, frame, loans, panel.is_positive) if loans else None
+
+    @classmethod
+    def _joined(cls, state: SeriesState, frame: LongFrame, loans: dict[int, Loan], is_positive: bool) -> Self:
+        """Return the series with their loans, and the scaling of these."""
+        source, values, lent = frame.source, frame.source.values.copy(), list(loans.values())
+        for place, loan in loans.items():
+            values[source.starts[place] : source.ends[place], : loan.own.shape[1]] = loan.own
+        owners = np.concatenate(
+            [*(np.full(len(loan.stamps), place) for place, loan in loans.items()), frame.owners(np.arange(len(values)))]
+        )
+        order = np.argsort(owners, kind="stable")
+        values = np.concatenate([*(loan.values for loan in lent), values])[order]
+        stamps = lent[0].stamps.append([*(loan.stamps for loan in lent[1:]), frame.stamps])[order]
+        rows = np.concatenate([np.full(len(values) - len(frame.rows), -1), frame.rows])[order]
+        joined = replace(
+            frame, source=replace(source, values=values, ends=np.cumsum(np.bincount(owners))), stamps=stamps, rows=rows
+        )
+        borrows = np.isin(np.arange(len(source)), list(loans))
+        places = state.places(source.ids)
+        own = SeriesScaler.learn(joined.target_store, joined.source.lengths, state.scale)
+        known = np.flatnonzero(borrows & (places >= 0))
+        scaler, rescaled = state.scaler, np.zeros(len(state.ids), dtype=int)
+        rescaled[places[known]] = known
+        scaler = scaler.where(~np.isin(np.arange(len(state.ids)), places[known]), own.take(rescaled))
+        variance = np.zeros((len(source), frame.targets.shape[1]))
+        variance[borrows] = [loan.variance for loan in lent]
+        return cls(joined, replace(state, scaler=scaler), variance, is_positive)
+
+    def widened(self, forecast: Array, request: ForecastRequest) -> Array:
+        """Return forecasts whose intervals hold noise and level of series that borrow, `[N, H, D, 1 + 2 L]`.
+
+        Args:
+            forecast: The forecasts in the data's units.
+            request: Point and intervals.
+        """
+        normal = np.array([NormalDist().inv_cdf(each) for each in request.probabilities_with_point])
+        spread = normal * np.sqrt(self.variance)[:, None, :, None]
+        point = forecast[..., :1]
+        if not self.is_positive:
+            return np.asarray(point + np.sign(normal) * np.hypot(forecast - point, spread))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            far = np.sign(normal) * np.hypot(np.log(forecast / point), spread)
+        widened = np.where(np.isfinite(far) & (spread != 0), point * np.exp(far), forecast)
+        return np.asarray(widened)
+
+
+def _mean_of_known(values: Array, otherwise: float) -> Array:
+    """Return means over the first axis, of what is known; `otherwise` where nothing is."""
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), otherwise)

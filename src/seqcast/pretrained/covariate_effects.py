@@ -1,0 +1,328 @@
+"""Effects of covariates on series: a ridge regression in the past of each window, which trains nothing.
+
+A zero-shot model forecasts what the effects leave of a series; those of the known future are added to its forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from seqcast.data.synthetic import Season
+from seqcast.data.windows import Origins, WindowReader, forward_fill
+from seqcast.runtime import Array
+
+# Rows of a window that the regression reads, and the rows after which one counts a half.
+ROWS, HALF_LIFE = 1024, 512
+# The pooled coefficients count as much as this number of rows; those of terms that are not pooled are zero.
+POOLED_ROWS = 10.0
+# Series, evenly spread, from which coefficients are pooled.
+MOST_SERIES = 500
+# Waves of a season, and of the longer one, that are no effects of covariates; and the weight of their squares.
+WAVES, LONGER_WAVES, PENALTY = 12, 6, 0.1
+# Waves of a season with which covariates are multiplied.
+PHASES = 2
+# Covariates are clipped to this number of deviations, so that powers of rare values stay small.
+LARGEST = 4.0
+# Numbers in the terms of windows that are solved at once.
+NUMBERS_AT_ONCE = 2**22
+
+
+def _waves(steps: Array, season_length: int, most: int) -> Array:
+    """Return cosines and sines of the first waves of a season, `[T, 2 waves]`."""
+    numbers = np.arange(1, min(most, season_length // 2) + 1)
+    angles = 2 * np.pi * np.outer(steps, numbers) / season_length
+    return np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _season_means(values: Array, season_length: int) -> Array:
+    """Return the mean over the season around each step, `[B, S, f]`; at both ends over the steps that exist."""
+    sums = np.cumsum(np.pad(values, ((0, 0), (1, 0), (0, 0))), axis=1)
+    steps, half = np.arange(values.shape[1]), season_length // 2
+    low, high = np.maximum(steps - half, 0), np.minimum(steps + half + 1, len(steps))
+    return np.asarray((sums[:, high] - sums[:, low]) / (high - low)[:, None])
+
+
+def _season_deviations(values: Array, season_length: int) -> Array:
+    """Return the deviation within the season around each step, `[B, S, f]`."""
+    squares = _season_means(values**2, season_length) - _season_means(values, season_length) ** 2
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
+
+
+def _times_phases(values: Array, season_length: int) -> Array:
+    """Return the products with waves of the season, wave after wave, `[B, S, waves f]`."""
+    waves = _waves(np.arange(values.shape[1]), season_length, PHASES)
+    return np.asarray((values[:, :, None] * waves[:, :, None]).reshape(*values.shape[:2], -1))
+
+
+@dataclass(frozen=True)
+class Term:
+    """A function of covariates that has coefficients.
+
+    Args:
+        of: Returns it from covariates, `[B, S, f]`, and where it is seasonal from the steps of a season.
+        of_flags: Whether flags have it too, not numbers alone.
+        seasonal: Whether it depends on the season.
+        pooled: Whether its coefficients of other series say something about those of a window.
+    """
+
+    of: Callable[..., Array]
+    of_flags: bool = False
+    seasonal: bool = False
+    pooled: bool = True
+
+    def __call__(self, values: Array, season_length: int) -> Array:
+        """Return it, `[B, S, columns]`.
+
+        Args:
+            values: The covariates, `[B, S, f]`.
+            season_length: Steps of a season; 1 is none.
+        """
+        return self.of(values, season_length) if self.seasonal else self.of(values)
+
+
+VALUE, SQUARE, CUBE = Term(np.asarray, of_flags=True), Term(np.square), Term(lambda values: values**3)
+SEASON_MEAN, SEASON_DEVIATION = Term(_season_means, seasonal=True), Term(_season_deviations, seasonal=True)
+# Windows begin anywhere in a season, so coefficients of phases belong to one window.
+PHASE = Term(_times_phases, of_flags=True, seasonal=True, pooled=False)
+
+FORMS: Mapping[str, tuple[Term, ...]] = {
+    "curved": (VALUE, SQUARE, CUBE, PHASE),
+    "seasonal": (VALUE, SEASON_MEAN, SEASON_DEVIATION),
+}
+"""The terms of each regression; the mean of both was better than each, and than one with all terms."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    r"""A regression of the targets of a window on terms of covariates, in scaled units.
+
+    .. math:: \hat\beta = \operatorname{argmin}_\beta \min_\gamma \sum_t w_t (y_t - n_t' \gamma - g_t' \beta)^2
+        + \tfrac{1}{10} |\gamma|^2 + 10 \sum_j v_j (\beta_j - \bar\beta_j)^2
+
+    Terms `g` of the covariates have coefficients; level, trend and seasons `n` have nuisance ones. Weights `w` fall to
+    a half in 512 rows. The pooled coefficients count as ten rows, where `v` are the mean squares of the terms.
+
+    Args:
+        form: Key of its terms in `FORMS`.
+        numbers: Which features of the covariates are numbers, not flags, `f`.
+        season_length: Steps of a season; 1 is none.
+        pooled: Pooled coefficients of each target, `[D, g]`.
+        squares: Mean squares of the terms, `[g]`.
+
+    Source: Frisch and Waugh 1933, Partial time regressions as compared with individual trends, Econometrica 1(4), for
+    the nuisance; Lindley and Smith 1972, Bayes estimates for the linear model, for the pooling.
+    """
+
+    form: str
+    numbers: tuple[bool, ...]
+    season_length: int
+    pooled: Array
+    squares: Array
+
+    @property
+    def owners(self) -> Array:
+        """Number of the feature that each term belongs to, `[g]`."""
+        return np.concatenate([np.tile(self._read(term), self._waves(term)) for term in FORMS[self.form]])
+
+    def _read(self, term: Term) -> Array:
+        """Return the numbers of the features that a term is computed from."""
+        return np.arange(len(self.numbers)) if term.of_flags else np.flatnonzero(self.numbers)
+
+    def _waves(self, term: Term) -> int:
+        """Return the number of columns that a term has for each feature."""
+        return 1 if term.pooled else 2 * min(PHASES, self.season_length // 2)
+
+    def pool(self, values: Array, covariates: Array) -> Self:
+        """Return the effects with coefficients that are pooled over windows.
+
+        Args:
+            values: As for `of`, `[B, T, D]`.
+            covariates: Their covariates, `[B, T, f]`.
+        """
+        moments, products, squares, rows = (np.zeros(()) for _ in range(4))
+        for piece, terms in self._pieces(covariates):
+            known = ~np.isnan(values[piece]).all(axis=2)
+            squares, rows = squares + np.einsum("bt,btg->g", known, terms**2), rows + known.sum()
+            own = _normal_equations(terms, values[piece], self.season_length)
+            moments, products = moments + own[0].sum(axis=0), products + own[1].sum(axis=0)
+        squares = squares / np.maximum(rows, 1) + 1e-9
+        pooled = np.linalg.solve(moments + POOLED_ROWS * np.diag(squares), products[..., None])[..., 0]
+        of_window = np.repeat([not each.pooled for each in FORMS[self.form]], self._widths)
+        return replace(self, pooled=np.where(of_window, 0.0, pooled), squares=squares)
+
+    @property
+    def _widths(self) -> list[int]:
+        return [len(self._read(term)) * self._waves(term) for term in FORMS[self.form]]
+
+    def of(self, values: Array, covariates: Array) -> Array:
+        """Return the effects in windows, `[B, T + H, D]`, in scaled units.
+
+        Args:
+            values: Their known values in scaled units, `[B, T, D]`; NaN is missing.
+            covariates: Their covariates, encoded, `[B, T + H, f]`; NaN is missing.
+        """
+        solved = self._solved(values, covariates)
+        return np.concatenate([terms @ coefficients.swapaxes(1, 2) for terms, coefficients in solved])
+
+    def by_feature(self, values: Array, covariates: Array) -> Array:
+        """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
+        steps, owners = values.shape[1], np.eye(len(self.numbers))[self.owners]
+        solved = self._solved(values, covariates)
+        return np.concatenate(
+            [terms[:, steps:, None] * coefficients[:, None] @ owners for terms, coefficients in solved]
+        )
+
+    def _solved(self, values: Array, covariates: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece."""
+        steps, prior = values.shape[1], POOLED_ROWS * self.squares
+        first = max(0, steps - ROWS)
+        for piece, terms in self._pieces(covariates):
+            moments, products = _normal_equations(terms[:, first:steps], values[piece, first:], self.season_length)
+            right = products + prior * self.pooled
+            yield terms, np.linalg.solve(moments + np.diag(prior), right[..., None])[..., 0]
+
+    def _pieces(self, covariates: Array) -> Iterator[tuple[slice, Array]]:
+        """Yield windows, as many as memory allows, with their terms, `[b, S, g]`."""
+        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, len(self.owners))))
+        for first in range(0, len(covariates), count):
+            piece = slice(first, first + count)
+            values = np.clip(np.nan_to_num(forward_fill(covariates[piece].astype(float))), -LARGEST, LARGEST)
+            terms = [term(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]]
+            yield piece, np.concatenate(terms, axis=2)
+
+    def check(self, targets: int) -> None:
+        """Refuse a regression of a file whose fields do not fit together.
+
+        Args:
+            targets: Number of targets.
+
+        Raises:
+            ValueError: They do not.
+        """
+        if self.form not in FORMS or self.season_length < 1:
+            raise ValueError(f"a regression on {self.form!r} terms in seasons of {self.season_length}")
+        width = len(self.owners)
+        sound = np.isfinite(self.pooled).all() and np.isfinite(self.squares).all() and (self.squares > 0).all()
+        if self.pooled.shape != (targets, width) or self.squares.shape != (width,) or not sound:
+            raise ValueError(f"coefficients of shape {self.pooled.shape} of {width} terms")
+
+
+def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[Array, Array]:
+    """Return moments `[B, D, g, g]` and products with the values `[B, D, g]`, without what the nuisance explains."""
+    nuisance = np.repeat(_nuisance(terms.shape[1], season_length)[None], len(terms), axis=0)
+    count, moments, products = nuisance.shape[2], [], []
+    for column in np.moveaxis(values.astype(float), 2, 0):
+        known = ~np.isnan(column)
+        weights = np.where(known, 0.5 ** (np.arange(terms.shape[1])[::-1] / HALF_LIFE), 0.0)
+        level = (weights * np.nan_to_num(column)).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+        rest = np.where(known, column - level[:, None], 0.0)
+        all_columns = np.concatenate([nuisance, terms, rest[:, :, None]], axis=2) * np.sqrt(weights)[:, :, None]
+        cross = all_columns.swapaxes(1, 2) @ all_columns
+        explained = np.linalg.solve(cross[:, :count, :count] + PENALTY * np.eye(count), cross[:, :count, count:])
+        left = cross[:, count:, count:] - cross[:, count:, :count] @ explained
+        moments.append(left[:, :-1, :-1])
+        products.append(left[:, :-1, -1])
+    return np.stack(moments, axis=1), np.stack(products, axis=1)
+
+
+def _nuisance(steps: int, season_length: int) -> Array:
+    """Return level, trend and seasons of a window, `[T, n]`."""
+    season, back = Season.of(season_length), np.arange(steps) - steps
+    columns = [np.ones((steps, 1)), back[:, None] / steps]
+    if season.length > 1:
+        columns.append(_waves(back, season.length, WAVES))
+    if season.longer is not None and steps >= 2 * season.longer:
+        columns.append(_waves(back, season.longer, LONGER_WAVES))
+    return np.concatenate(columns, axis=1)
+
+
+def window_columns(reader: WindowReader, origins: Origins, count: int) -> tuple[Array, Array]:
+    """Return the known targets of windows, `[B, T, D]`, and their first known-future features, `[B, T + H, count]`.
+
+    Args:
+        reader: The window reader of the series.
+        origins: Where the windows end.
+        count: Number of the features.
+    """
+    inputs = origins.inputs(replace(reader, observed=True))
+    targets, first = reader.targets.width, inputs["past"].shape[2] - reader.future
+    covariates = [inputs["past"][:, :, first : first + count], inputs["future"][:, :, :count]]
+    return inputs["past"][:, :, :targets], np.concatenate(covariates, axis=1)
+
+
+@dataclass(frozen=True)
+class CovariateEffects:
+    """Effects of covariates on the targets of a window, in scaled units: the mean of several regressions.
+
+    Args:
+        names: Name of each feature of the covariates, the first ones of the known future.
+        regressions: The regressions.
+
+    Example:
+        >>> promotion = (np.arange(60) % 5 == 0).astype(float)
+        >>> sales = 2 * promotion + np.sin(np.arange(60))
+        >>> plain = Regression("seasonal", (False,), 1, np.zeros((1, 0)), np.zeros(0))
+        >>> windows = sales[None, :50, None], promotion[None, :, None]
+        >>> effects = CovariateEffects(("promotion",), (plain.pool(windows[0], windows[1][:, :50]),))
+        >>> effects.of(*windows)[0, 50:, 0].round(1).tolist()
+        [2.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    names: tuple[str, ...]
+    regressions: tuple[Regression, ...]
+
+    @classmethod
+    def learn(cls, reader: WindowReader, stops: Array, names: tuple[str, ...], season_length: int) -> Self:
+        """Pool coefficients over the last training rows of series.
+
+        Args:
+            reader: The window reader of the series.
+            stops: Number of training rows of each.
+            names: As for the class.
+            season_length: Steps of a season; 1 is none.
+        """
+        series = np.unique(np.linspace(0, len(stops) - 1, min(len(stops), MOST_SERIES)).astype(int))
+        near = reader.with_context(min(reader.context_length, ROWS))
+        values, covariates = window_columns(near, Origins.at_rows(series, stops[series], 1), len(names))
+        covariates = covariates[:, :-1]
+        numbers = tuple(len(np.unique(column[~np.isnan(column)])) > 2 for column in np.moveaxis(covariates, 2, 0))
+        unknown = np.zeros((values.shape[2], 0)), np.zeros(0)
+        blank = [Regression(form, numbers, season_length, *unknown) for form in FORMS]
+        return cls(names, tuple(each.pool(values, covariates) for each in blank))
+
+    def of(self, values: Array, covariates: Array) -> Array:
+        """Return the effects in windows, `[B, T + H, D]`; arguments as for `Regression.of`.
+
+        Args:
+            values: Their known values in scaled units, `[B, T, D]`; NaN is missing.
+            covariates: Their covariates, encoded, `[B, T + H, f]`; NaN is missing.
+        """
+        return np.asarray(np.mean([each.of(values, covariates) for each in self.regressions], axis=0))
+
+    def by_feature(self, values: Array, covariates: Array) -> Array:
+        """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`.
+
+        Args:
+            values: As for `of`.
+            covariates: As for `of`.
+        """
+        return np.asarray(np.mean([each.by_feature(values, covariates) for each in self.regressions], axis=0))
+
+    def check(self, targets: int, names: tuple[str, ...]) -> None:
+        """Refuse effects of a file that do not fit the rest of it.
+
+        Args:
+            targets: Number of targets.
+            names: Name of each feature of the covariates.
+
+        Raises:
+            ValueError: They do not fit.
+        """
+        if self.names != names or not self.regressions or any(len(names) != len(r.numbers) for r in self.regressions):
+            raise ValueError(f"effects of {self.names}, where there are {names}")
+        for each in self.regressions:
+            each.check(targets)

@@ -172,13 +172,19 @@ def test_the_whole_distribution_and_its_mean():
     assert pytest.approx(0.5) == OF_MEAN @ PROBABILITIES
 
 
-@pytest.mark.parametrize("kind", ["intervals", "point"])
-def test_widths_between_levels_are_in_proportion_to_normal_ones(kind):
-    calibration = Calibration((80, 95), [[1.0, 2.0]], [40], kind)
+def test_widths_between_levels_are_in_proportion_to_normal_ones():
+    calibration = Calibration((80, 95), [[1.0, 2.0]], [40], "point")
     widths = calibration.widths_at(np.arange(1), (1.5, 50.0, 80.0, 90.0, 95.0, 99.0))[0]
     assert widths[[2, 4]].tolist() == [1.0, 2.0]
     assert (np.diff(widths) > 0).all()
     np.testing.assert_allclose(widths[[1, 5]], [0.6745 / 1.2816, 2 * 2.5758 / 1.96], rtol=1e-3)
+
+
+def test_factors_of_own_intervals_stay_beyond_calibrated_levels():
+    calibration = Calibration((80, 95), [[1.0, 2.0]], [40])
+    widths = calibration.widths_at(np.arange(1), (1.5, 80.0, 90.0, 95.0, 99.0))[0]
+    assert widths[[0, 1, 3, 4]].tolist() == [1.0, 1.0, 2.0, 2.0]
+    assert 1.0 < widths[2] < 2.0
 
 
 def sales(seed=0):

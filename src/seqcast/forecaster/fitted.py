@@ -189,7 +189,7 @@ class FittedForecaster:
     @functools.cached_property
     def panel(self) -> Panel:
         """The series that those with few rows borrow from."""
-        return Panel(self.series, self.rows_before)
+        return Panel(self.series, max(self.season_length, LEAST_ROWS_BEFORE))
 
     def _with_stamps(self, df: Any) -> Any:
         """Return a frame of ids and static covariates with a row without values at the latest stamp."""

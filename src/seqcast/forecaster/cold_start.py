@@ -42,9 +42,15 @@ class Panel:
 
     @cached_property
     def lenders(self) -> Array:
-        """Numbers of the series that lend."""
-        known = self.state.frame.count_observed(self.state.frame.source.lengths).min(axis=1)
-        return np.flatnonzero(known >= self.least)
+        """Numbers of the series that lend: those with enough late values that are not all zero."""
+        frame = self._late
+        sizes = np.add.reduceat(np.abs(np.nan_to_num(frame.targets)), frame.source.starts)
+        known = frame.count_observed(frame.source.lengths).min(axis=1)
+        return np.flatnonzero((known >= self.least) & (sizes > 0).all(axis=1))
+
+    @cached_property
+    def _late(self) -> LongFrame:
+        return self.state.frame.tail(4 * self.least)
 
     @property
     def lends(self) -> bool:
@@ -53,8 +59,8 @@ class Panel:
 
     @cached_property
     def is_positive(self) -> bool:
-        """Whether levels differ by factors: no value is negative, and each series has one above zero."""
-        return bool(np.nanmin(self.state.frame.targets) >= 0 and (self.levels > 0).all())
+        """Whether levels differ by factors, since no value is negative."""
+        return bool(np.nanmin(self.state.frame.targets) >= 0)
 
     @cached_property
     def levels(self) -> Array:
@@ -67,9 +73,9 @@ class Panel:
         return self.levels if self.is_positive else np.maximum(self._statistic(np.nanstd), 1e-12)
 
     def _statistic(self, of: Any) -> Array:
-        frame = self.state.frame.tail(4 * self.least)
-        starts, ends = frame.source.starts[self.lenders], frame.source.ends[self.lenders]
-        return np.stack([of(frame.targets[start:end], axis=0) for start, end in zip(starts, ends, strict=True)])
+        source = self._late.source
+        starts, ends = source.starts[self.lenders], source.ends[self.lenders]
+        return np.stack([of(self._late.targets[start:end], axis=0) for start, end in zip(starts, ends, strict=True)])
 
     @cached_property
     def static(self) -> Array:
@@ -192,7 +198,7 @@ class Loan:
         level, scale, spread = panel.expected(static)
         profile = _mean_of_known(relative, 1.0 if panel.is_positive else 0.0)
         base, offset = (profile, 0.0) if panel.is_positive else (np.ones_like(profile), scale * profile)
-        noise = np.nanmean(np.square(relative - profile), axis=(0, 1)) + 1e-12
+        noise = _mean_of_known(np.square(relative - profile).reshape(-1, targets), 0.0) + 1e-12
         noise = np.log1p(noise) if panel.is_positive else noise * scale**2
         known, worth = ~np.isnan(own), noise / spread
         rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(axis=0)
@@ -256,7 +262,7 @@ class ColdStart:
             scale: How a new series is scaled.
         """
         own = SeriesScaler.learn(reader.targets, reader.lengths, scale)
-        return replace(reader, scaler=own.where((self.variance > 0).any(axis=1), reader.scaler))
+        return replace(reader, scaler=own.where(np.any(self.variance > 0, axis=1), reader.scaler))
 
     def widened(self, forecast: Array, request: ForecastRequest) -> Array:
         """Return forecasts whose intervals hold noise and level of series that borrow, `[N, H, D, 1 + 2 L]`.

@@ -9,6 +9,7 @@ Victoria that with temperature and holidays, as public data. The network is fitt
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ TASKS = {"uci_air_quality_1H": air_covariates, "vic_elec": demand_covariates}
 
 
 def with_covariates(window, covariates):
-    """Return the known rows of a window, and the steps to forecast, as frames with covariates, which all series share."""
+    """Return the known rows of a window and the steps to forecast, as frames with covariates that all series share."""
     known, series = window.frame(), len(window.series)
     steps = len(known) // series
     last = known["ds"].iloc[-1]
@@ -98,42 +99,42 @@ def task_scores(folder, name, held_back, names, **how):
     return {**mean_scores(windows, deciles), "choice": str(model.choice_)}
 
 
+def sales_rows(arguments):
+    """Return the rows of the table of sales, after its headings."""
+    seeds = [seed + 1_000 * arguments.held_back for seed in range(arguments.seeds)]
+    table_rows, described = [], {"code": code(*CODE)}
+    for rows in ROWS:
+        measures = [partial(sales_errors, rows, seed) for seed in seeds]
+        pairs = zip(seeds, measures, strict=True)
+        found = [kept(arguments.results, f"sales {rows}", seed, described, measure) for seed, measure in pairs]
+        names = [name for name in found[0] if name not in ("setting", "seed", *described)]
+        table_rows.append([rows, *(f"{np.mean([each[name] for each in found]):.2f}" for name in names)])
+    return [["days", *names], *table_rows]
+
+
+def task_rows(arguments, task):
+    """Return the rows of a task in the table of public data."""
+    columns, table_rows = tuple(TASKS[task](arguments.data)), []
+    for preset in PRESETS if arguments.auto else ("pretrained",):
+        for names in ((), columns):
+            described = {"held_back": arguments.held_back, "names": names, "code": code(*CODE)}
+            measure = partial(task_scores, arguments.data, task, arguments.held_back, names, **PRESETS[preset])
+            found = kept(arguments.results, f"{task} {preset} {len(names)}", 0, described, measure)
+            scores = (f"{found[score]:.3f}" for score in ("mase", "sql"))
+            table_rows.append([task, preset, ", ".join(names) or "none", *scores])
+    return table_rows
+
+
 def main():
     """Print the tables."""
     parser = options(__doc__, "covariates", data=True, seeds=20)
-    parser.add_argument("--held-back", action="store_true", help="windows before the test parts")
+    parser.add_argument("--held-back", action="store_true", help="windows before the test parts, and other seeds")
     parser.add_argument("--auto", action="store_true", help="the default too, which trains networks")
     arguments = parse(parser, ("sales", *TASKS))
-    described = {"code": code(*CODE)}
-    rows = []
-    for count in ROWS if "sales" in arguments.chosen else ():
-        seeds = range(1_000, 1_000 + arguments.seeds) if arguments.held_back else range(arguments.seeds)
-        each = [
-            kept(arguments.results, f"sales {count}", seed, described, lambda c=count, s=seed: sales_errors(c, s))
-            for seed in seeds
-        ]
-        names = [name for name in each[0] if name not in ("setting", "seed", *described)]
-        rows.append([count, *(f"{np.mean([one[name] for one in each]):.2f}" for name in names)])
-    if rows:
-        print(table(["days", *names], rows) + "\n")
-    rows = []
-    for task in (task for task in TASKS if task in arguments.chosen):
-        columns = tuple(TASKS[task](arguments.data))
-        for preset in PRESETS if arguments.auto else ("pretrained",):
-            for names in ((), columns):
-                setting = {
-                    "task": task,
-                    "held_back": arguments.held_back,
-                    "names": names,
-                    "preset": preset,
-                    **described,
-                }
-                measure = lambda t=task, n=names, p=preset: task_scores(
-                    arguments.data, t, arguments.held_back, n, **PRESETS[p]
-                )
-                found = kept(arguments.results, f"{task} {preset} {len(names)}", 0, setting, measure)
-                scores = (f"{found[score]:.3f}" for score in ("mase", "sql"))
-                rows.append([task, preset, ", ".join(names) or "none", *scores])
+    if "sales" in arguments.chosen:
+        headings, *rows = sales_rows(arguments)
+        print(table(headings, rows) + "\n")
+    rows = [row for task in TASKS if task in arguments.chosen for row in task_rows(arguments, task)]
     print(table(["task", "preset", "covariates", "MASE", "SQL"], rows))
     print(f"\n{machine()}")
 

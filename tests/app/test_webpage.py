@@ -190,7 +190,7 @@ def test_covariates_what_if_backtest_and_why(open_page):
     take(page, "shops.csv", long_file())
     go(page, "Forecast")
     page.get_by_role("radio").nth(1).wait_for()
-    assert page.get_by_role("radio").count() == 2  # quick reads no covariates
+    assert page.get_by_role("radio").count() == 3
     forecast(page, "10")
 
     go(page, "What if")

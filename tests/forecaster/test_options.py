@@ -164,13 +164,17 @@ REFUSED = [
     ({"preset": "pretrained", "members": 2}, "members: expected 1 with preset='pretrained'"),
     ({"preset": "pretrained", "training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
     ({"preset": "pretrained", "level": (50, 99)}, "level: expected levels up to 98, the widest"),
-    ({"preset": "pretrained", "future_covariates": ["price"]}, r"preset: expected a network that has been trained"),
+    (
+        {"preset": "pretrained", "past_covariates": ["price"]},
+        "preset: expected a network that has been trained .*, with past",
+    ),
     ({"preset": ENSEMBLE, "members": 2}, "members: expected 1 with an EnsembleSpec, whose members have their own"),
     ({"preset": ENSEMBLE, "context_length": 8}, "context_length: expected None with an EnsembleSpec"),
     ({"preset": ENSEMBLE, "effort": "best"}, "effort: expected 'auto' with a preset that is named"),
     ({"effort": "much"}, "effort: expected"),
     ({"effort": "quick", "preset": "classic"}, "effort: expected 'auto' with a preset that is named"),
     ({"effort": "quick", "members": 2}, "effort: expected 'balanced' or 'best' with training, members"),
+    ({"effort": "quick", "past_covariates": ("price",)}, "effort: .* with training, members or past covariates"),
     ({"effort": "quick", "irregular": True}, "effort: .*with irregular stamps"),
     ({"effort": "quick", "level": (99,)}, "effort: .*received 'quick', which trains nothing"),
 ]

@@ -6,6 +6,7 @@ what static covariates and own rows suggest. Candidates read them as past: they 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
@@ -14,9 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.data.frames import LongFrame
-from seqcast.data.series import SeriesScaler
+from seqcast.data.series import InMemoryStore, SeriesScaler
+from seqcast.data.windows import WindowReader
 from seqcast.errors import DataError
-from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
 
@@ -40,9 +42,15 @@ class Panel:
 
     @cached_property
     def lenders(self) -> Array:
-        """Numbers of the series that lend."""
-        known = self.state.frame.count_observed(self.state.frame.source.lengths).min(axis=1)
-        return np.flatnonzero(known >= self.least)
+        """Numbers of the series that lend: those with enough late values that are not all zero."""
+        frame = self._late
+        sizes = np.add.reduceat(np.abs(np.nan_to_num(frame.targets)), frame.source.starts)
+        known = frame.count_observed(frame.source.lengths).min(axis=1)
+        return np.flatnonzero((known >= self.least) & (sizes > 0).all(axis=1))
+
+    @cached_property
+    def _late(self) -> LongFrame:
+        return self.state.frame.tail(4 * self.least)
 
     @property
     def lends(self) -> bool:
@@ -51,8 +59,8 @@ class Panel:
 
     @cached_property
     def is_positive(self) -> bool:
-        """Whether levels differ by factors: no value is negative, and each series has one above zero."""
-        return bool(np.nanmin(self.state.frame.targets) >= 0 and (self.levels > 0).all())
+        """Whether levels differ by factors, since no value is negative."""
+        return bool(np.nanmin(self.state.frame.targets) >= 0)
 
     @cached_property
     def levels(self) -> Array:
@@ -65,9 +73,9 @@ class Panel:
         return self.levels if self.is_positive else np.maximum(self._statistic(np.nanstd), 1e-12)
 
     def _statistic(self, of: Any) -> Array:
-        frame = self.state.frame.tail(4 * self.least)
-        starts, ends = frame.source.starts[self.lenders], frame.source.ends[self.lenders]
-        return np.stack([of(frame.targets[start:end], axis=0) for start, end in zip(starts, ends, strict=True)])
+        source = self._late.source
+        starts, ends = source.starts[self.lenders], source.ends[self.lenders]
+        return np.stack([of(self._late.targets[start:end], axis=0) for start, end in zip(starts, ends, strict=True)])
 
     @cached_property
     def static(self) -> Array:
@@ -190,7 +198,7 @@ class Loan:
         level, scale, spread = panel.expected(static)
         profile = _mean_of_known(relative, 1.0 if panel.is_positive else 0.0)
         base, offset = (profile, 0.0) if panel.is_positive else (np.ones_like(profile), scale * profile)
-        noise = np.nanmean(np.square(relative - profile), axis=(0, 1)) + 1e-12
+        noise = _mean_of_known(np.square(relative - profile).reshape(-1, targets), 0.0) + 1e-12
         noise = np.log1p(noise) if panel.is_positive else noise * scale**2
         known, worth = ~np.isnan(own), noise / spread
         rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(axis=0)
@@ -207,70 +215,54 @@ class ColdStart:
 
     Args:
         frame: The series with their borrowed rows.
-        state: The state of the series, in which those with borrowed rows are scaled by these.
         variance: The variance of noise and level of each, `[N, D]`; 0 for series that borrow nothing.
         is_positive: Whether levels differ by factors.
     """
 
     frame: LongFrame
-    state: SeriesState
     variance: Array
     is_positive: bool
 
     @classmethod
-    def of(cls, panel: Panel, state: SeriesState, frame: LongFrame) -> Self | None:
+    def of(cls, panel: Panel, frame: LongFrame) -> Self | None:
         """Return series with borrowed rows; `None` where none borrows.
 
         Args:
             panel: The series that lend.
-            state: The state of the series to forecast.
-            frame: Their rows.
+            frame: The series to forecast.
 
         Raises:
             DataError: A series has no value, and no other series has rows before its own.
         """
-        observed, source = frame.count_observed(frame.source.lengths), frame.source
-        few = np.flatnonzero(observed.min(axis=1) < panel.least) if panel.lends else np.array([], dtype=int)
-        if not len(few):
-            return None
-        static, loans = panel.static_of(frame), dict[int, Loan]()
-        for place in few:
-            own = frame.targets[source.starts[place] : source.ends[place]]
-            loan = Loan.of(panel, static[place], frame.first_stamps[place : place + 1], own)
+        observed, source = frame.count_observed(frame.source.lengths).min(axis=1), frame.source
+        static, loans, targets = panel.static_of(frame), dict[int, Loan](), frame.targets.copy()
+        for place in np.flatnonzero(observed < panel.least).tolist() if panel.lends else ():
+            rows = slice(source.starts[place], source.ends[place])
+            loan = Loan.of(panel, static[place], frame.first_stamps[place : place + 1], frame.targets[rows])
             if loan is not None:
-                loans[int(place)] = loan
-            elif not observed[place].all():
+                loans[place], targets[rows] = loan, loan.own
+            elif not observed[place]:
                 expected = "a value, or other series with rows up to its first one"
                 hint = "Give a value, or a later first row."
                 raise DataError(option="df", series=source.ids[place], expected=expected, received="none", hint=hint)
-        return cls._joined(state, frame, loans, panel.is_positive) if loans else None
+        if not loans:
+            return None
+        variance = np.zeros((len(source), targets.shape[1]))
+        variance[list(loans)] = [loan.variance for loan in loans.values()]
+        values = np.concatenate([targets, source.values[:, targets.shape[1] :]], axis=1)
+        own = replace(frame, source=replace(source, values=values))
+        borrowed = replace(panel.state, frame=_borrowed(frame, loans), context_length=FARTHEST)
+        return cls(borrowed.concat(own, source.ids), variance, panel.is_positive)
 
-    @classmethod
-    def _joined(cls, state: SeriesState, frame: LongFrame, loans: dict[int, Loan], is_positive: bool) -> Self:
-        """Return the series with their loans, and the scaling of these."""
-        source, values, lent = frame.source, frame.source.values.copy(), list(loans.values())
-        for place, loan in loans.items():
-            values[source.starts[place] : source.ends[place], : loan.own.shape[1]] = loan.own
-        owners = np.concatenate(
-            [*(np.full(len(loan.stamps), place) for place, loan in loans.items()), frame.owners(np.arange(len(values)))]
-        )
-        order = np.argsort(owners, kind="stable")
-        values = np.concatenate([*(loan.values for loan in lent), values])[order]
-        stamps = lent[0].stamps.append([*(loan.stamps for loan in lent[1:]), frame.stamps])[order]
-        rows = np.concatenate([np.full(len(values) - len(frame.rows), -1), frame.rows])[order]
-        joined = replace(
-            frame, source=replace(source, values=values, ends=np.cumsum(np.bincount(owners))), stamps=stamps, rows=rows
-        )
-        borrows = np.isin(np.arange(len(source)), list(loans))
-        places = state.places(source.ids)
-        own = SeriesScaler.learn(joined.target_store, joined.source.lengths, state.scale)
-        known = np.flatnonzero(borrows & (places >= 0))
-        scaler, rescaled = state.scaler, np.zeros(len(state.ids), dtype=int)
-        rescaled[places[known]] = known
-        scaler = scaler.where(~np.isin(np.arange(len(state.ids)), places[known]), own.take(rescaled))
-        variance = np.zeros((len(source), frame.targets.shape[1]))
-        variance[borrows] = [loan.variance for loan in lent]
-        return cls(joined, replace(state, scaler=scaler), variance, is_positive)
+    def rescaled(self, reader: WindowReader, scale: str) -> WindowReader:
+        """Return the reader of the frame, in which series with borrowed rows are scaled by these.
+
+        Args:
+            reader: The reader.
+            scale: How a new series is scaled.
+        """
+        own = SeriesScaler.learn(reader.targets, reader.lengths, scale)
+        return replace(reader, scaler=own.where(np.any(self.variance > 0, axis=1), reader.scaler))
 
     def widened(self, forecast: Array, request: ForecastRequest) -> Array:
         """Return forecasts whose intervals hold noise and level of series that borrow, `[N, H, D, 1 + 2 L]`.
@@ -288,6 +280,16 @@ class ColdStart:
             far = np.sign(normal) * np.hypot(np.log(forecast / point), spread)
         widened = np.where(np.isfinite(far) & (spread != 0), point * np.exp(far), forecast)
         return np.asarray(widened)
+
+
+def _borrowed(frame: LongFrame, loans: Mapping[int, Loan]) -> LongFrame:
+    """Return the borrowed rows alone, as series of their own."""
+    places, lent = list(loans), list(loans.values())
+    values = np.concatenate([loan.values for loan in lent])
+    stamps = lent[0].stamps.append([loan.stamps for loan in lent[1:]])
+    ends = np.cumsum([len(loan.stamps) for loan in lent])
+    source = InMemoryStore(tuple(frame.source.ids[place] for place in places), values, ends)
+    return replace(frame, source=source, stamps=stamps, rows=np.full(len(values), -1), static=frame.static[places])
 
 
 def _mean_of_known(values: Array, otherwise: float) -> Array:

@@ -781,12 +781,6 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         return explain.covariate_importance(self.fitted_, df, metric=metric, repeats=repeats, seed=seed)
 
-    @overload
-    def explain(self, df: None = None, future: Any = None, horizon: int | None = None) -> Any: ...
-
-    @overload
-    def explain(self, df: IntoDataFrameT, future: Any = None, horizon: int | None = None) -> IntoDataFrameT: ...
-
     def explain(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
         r"""Return what each future covariate adds to the forecast, and the rest, which the series' own past tells.
 

@@ -196,7 +196,7 @@ class FittedForecaster:
     @functools.cached_property
     def panel(self) -> Panel:
         """The series that those with few rows borrow from."""
-        return Panel(self.series, self.rows_before)
+        return Panel(self.series, max(self.season_length, LEAST_ROWS_BEFORE))
 
     def _with_stamps(self, df: Any) -> Any:
         """Return a frame of ids and static covariates with a row without values at the latest stamp."""
@@ -226,13 +226,16 @@ class FittedForecaster:
             raise NotFittedError("df", expected=expected, received=received, hint="Files hold no rows; give them.")
         return self.frame
 
-    def steps_ahead(self, frame: LongFrame, future: Any = None, horizon: int | None = None) -> StepsAhead:
+    def steps_ahead(
+        self, frame: LongFrame, future: Any = None, horizon: int | None = None, cold: ColdStart | None = None
+    ) -> StepsAhead:
         """Return the steps after the last row of each series, with the features of the known future.
 
         Args:
             frame: The series to forecast, categories numbered as at fit.
             future: The user's frame of future steps, or `None`.
             horizon: Number of steps; `None` is the trained one, with irregular stamps all that the frame has.
+            cold: The same series with borrowed rows, if any borrows.
 
         Raises:
             DataError: The frame is missing, not needed or wrong, or does not cover the horizon; or a context is too
@@ -255,8 +258,11 @@ class FittedForecaster:
                 rows = read()
                 values = known.align(rows.at(stamps), rows.kinds, "future")
         features = series.builder.future_features(values, stamps, last)
-        origins = Origins.at_ends(frame, exist.shape[1], features)
-        reader = series.reader(frame, origins)
+        read_from = frame if cold is None else cold.frame
+        origins = Origins.at_ends(read_from, exist.shape[1], features)
+        reader = series.reader(read_from, origins)
+        if cold is not None:
+            reader = cold.rescaled(reader, series.scale)
         filled = None
         if reader.future:
             # Gaps are filled forward, from the past where needed.
@@ -307,10 +313,8 @@ class FittedForecaster:
         Returns:
             A frame of the kind that came in.
         """
-        cold, fitted = ColdStart.of(self.panel if panel is None else panel, self.series, frame), self
-        if cold is not None:
-            frame, fitted = cold.frame, replace(self, series=cold.state)
-        steps = fitted.steps_ahead(frame, future, horizon)
+        cold = ColdStart.of(self.panel if panel is None else panel, frame)
+        steps = self.steps_ahead(frame, future, horizon, cold)
         forecast = self.blend.forecast(steps.reader, steps.origins, request)
         if cold is not None:
             forecast = bounded(cold.widened(forecast, request), self.series.support, is_mean=request.point == "mean")
@@ -401,7 +405,7 @@ class FittedForecaster:
             horizon: As for `Forecaster.predict`.
             future: As for `Forecaster.predict`.
         """
-        steps = self.steps_ahead(frame, future, horizon)
+        steps = self.steps_ahead(frame, future, horizon, ColdStart.of(self.panel, frame))
         drawn = np.stack(list(self.drawn(frame, steps, samples)))
         return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
 

@@ -57,7 +57,8 @@ def retail(_, seed, series=200, rows=560):
     steps = rng.normal(0, 0.02, (series, rows)) + rng.normal(0, 0.01, rows)
     mean = np.exp(rng.normal(1.5, 1.2, (series, 1)) + steps.cumsum(axis=1) + 0.1 * rng.standard_t(5, rows)) * week
     size = rng.uniform(1, 8, (series, 1))
-    wide = pd.DataFrame(rng.poisson(rng.gamma(size, mean / size)).T, pd.date_range("2024-01-01", periods=rows))
+    days, names = pd.date_range("2024-01-01", periods=rows), [f"article {place}" for place in range(series)]
+    wide = pd.DataFrame(rng.poisson(rng.gamma(size, mean / size)).T, days, names)
     return wide.rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
 
 

@@ -322,7 +322,8 @@ def main():
     print(table(["yardstick", "fits", "windows", *SHOWN], rows_of(found)))
     for name in ("finetuned", "trained"):
         each = [one["optimism"][name] for fits in found.values() for one in fits if name in one["optimism"]]
-        print(f"median optimism, {name}: {percent(np.exp(np.median(each)) - 1)} per cent in {len(each)} fits")
+        quartiles = " / ".join(map(percent, np.exp(np.quantile(each, (0.25, 0.5, 0.75))) - 1))
+        print(f"optimism of {name} in per cent, quartiles over {len(each)} fits: {quartiles}")
     print(machine())
 
 

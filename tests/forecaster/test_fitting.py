@@ -132,3 +132,20 @@ def test_no_candidate_reads_more_than_the_context_that_is_given(effort):
     assert forecaster.context_length_ == CONTEXT
     one, other = (forecaster.predict(df=waves(early=early)) for early in (0.0, 50.0))
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_both_versions_of_the_pretrained_network_share_and_later_trainings_keep_what_they_have(tmp_path):
+    few = {"epochs": 1, "steps_per_epoch": 2}
+    how = {"context_length": CONTEXT, "training": few, "scale": "none", "level": (80,), "random_state": 0, "verbose": 0}
+    forecaster = Forecaster(H, effort="balanced", **how).fit(waves())
+    shares = forecaster.choice_.shares
+    assert {"pretrained", "finetuned"} <= set(shares)  # two steps change little, so their losses are alike
+    forecaster.save(tmp_path / "model.seqcast")
+    loaded = Forecaster.load(tmp_path / "model.seqcast")
+    pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict())
+    assert forecaster.refit(waves()).choice_.shares == shares
+    pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict())
+    after = forecaster.finetune(waves(), training=few).choice_.shares
+    together = shares["pretrained"] + shares["finetuned"]
+    assert after.get("pretrained", 0) + after.get("finetuned", 0) == pytest.approx(together)
+    assert not {"pretrained", "finetuned"} <= set(after)

@@ -22,8 +22,8 @@ from seqcast.runtime import Array
 MOST_NUMBERS = 2**24
 # Shares with a small loss are searched in steps of a tenth.
 TENTHS = 10
-# With this number of cutoffs, the best shares on them and those that follow the losses alone weigh the same: windows of
-# one time are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/regrets.py`).
+# With this number of cutoffs, the best shares on them and those that follow the losses alone weigh the same. Windows of
+# one time are alike: what is a tenth better at one cutoff is often no better at the next (docs/history.md).
 CAUTIOUS_CUTOFFS = 20
 # In the latter, a candidate whose loss is a tenth above the least counts for a third.
 SHARPNESS = 10.0

@@ -61,8 +61,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             level, and one with quantiles those between them. One with a point needs `calibrate`.
         preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`. `auto` compares candidates on validation
             windows: the last season, the pretrained network, also fine-tuned, and a trained network (`segment` if the
-            season divides into segments of at least 4 steps, else `classic`). Each gets the share with the least loss
-            there; `choice_` shows them. `auto` warns if the last season alone is better. `pretrained` has seen
+            season divides into segments of at least 4 steps, else `classic`). Their shares follow their losses there;
+            `choice_` shows them. `auto` warns if the last season alone is better. `pretrained` has seen
             synthetic series only, reads up to 2,048 steps and is not trained.
         effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a

@@ -422,8 +422,8 @@ def _compared(
 ) -> list[tuple[FittedCandidate, Array | None]]:
     """Return the versions of a candidate that share the forecast, or may, with their forecasts where they are known.
 
-    Of versions of one name the best is taken. After a fit they are those that had shares in it; a fine-tuning takes the
-    best one. Without hold-out windows there is no evidence: the last version is taken where the user called for it.
+    Of versions of one name the best is taken, and of a single candidate. Without hold-out windows there is no evidence:
+    after a fit they are those that had shares in it, and the last version is taken where the user called for it.
     """
     if hold_out is None or not len(hold_out):
         shares = {} if plan.choice is None else plan.choice.shares
@@ -431,7 +431,7 @@ def _compared(
         return [(each, None) for each in shared or versions[: 1 if plan.choice is None else None][-1:]]
     by_name = dict[str, list[FittedCandidate]]()
     for each in versions:
-        by_name.setdefault(each.name if plan.choice is None else "", []).append(each)
+        by_name.setdefault(each.name if len(plan.candidates) > 1 else "", []).append(each)
     return [hold_out.best(alike) for alike in by_name.values()]
 
 

@@ -304,7 +304,7 @@ class Candidate(ABC):
 
     @abstractmethod
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> Sequence[FittedCandidate]:
-        """Return its fitted versions, of which the best on the hold-out windows is taken.
+        """Return its fitted versions, which are compared on the hold-out windows, the simplest first.
 
         Args:
             rows: The rows.

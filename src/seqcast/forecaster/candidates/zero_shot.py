@@ -252,7 +252,7 @@ class ZeroShot(Candidate):
 
     Args:
         model: The model.
-        finetunes: Whether it is fine-tuned; the better version on the hold-out windows is taken.
+        finetunes: Whether it is fine-tuned; both versions are compared.
         is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
         training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its options.
         freeze: Submodules of the network that stay as they are.

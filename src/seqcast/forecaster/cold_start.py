@@ -12,9 +12,10 @@ from functools import cached_property
 from statistics import NormalDist
 from typing import Any, Self
 
+import narwhals as nw
 import numpy as np
 
-from seqcast.data.frames import LongFrame
+from seqcast.data.frames import LongFrame, open_frame
 from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import WindowReader
 from seqcast.errors import DataError
@@ -163,13 +164,13 @@ class Loan:
         values: Values of the borrowed rows, `[R, columns]`.
         stamps: Their stamps.
         own: Targets of its own rows, expected ones where it has none, `[n, D]`.
-        variance: Variance of its noise and its level, `[D]`; of logarithms where levels differ by factors.
+        variances: Those of its noise and of its level, `[2, D]`; of logarithms where levels differ by factors.
     """
 
     values: Array
     stamps: Any
     own: Array
-    variance: Array
+    variances: Array
 
     @classmethod
     def of(cls, panel: Panel, static: Array, first: Any, own: Array) -> Self | None:
@@ -205,8 +206,8 @@ class Loan:
         level = (worth * level + rest) / (worth + np.where(known, base[before:], 0.0).sum(axis=0))
         filled = level * base + offset
         values = np.concatenate([filled, panel.mean_covariates(rows)], axis=1)[:before]
-        variance = noise + noise / (worth + known.sum(axis=0))
-        return cls(values, stamps, np.where(known.any(axis=0), own, filled[before:]), variance)
+        variances = np.stack([noise, noise / (worth + known.sum(axis=0))])
+        return cls(values, stamps, np.where(known.any(axis=0), own, filled[before:]), variances)
 
 
 @dataclass(frozen=True)
@@ -215,12 +216,12 @@ class ColdStart:
 
     Args:
         frame: The series with their borrowed rows.
-        variance: The variance of noise and level of each, `[N, D]`; 0 for series that borrow nothing.
+        variances: Those of noise and level of each, `[2, N, D]`; 0 for series that borrow nothing.
         is_positive: Whether levels differ by factors.
     """
 
     frame: LongFrame
-    variance: Array
+    variances: Array
     is_positive: bool
 
     @classmethod
@@ -247,12 +248,12 @@ class ColdStart:
                 raise DataError(option="df", series=source.ids[place], expected=expected, received="none", hint=hint)
         if not loans:
             return None
-        variance = np.zeros((len(source), targets.shape[1]))
-        variance[list(loans)] = [loan.variance for loan in loans.values()]
+        variances = np.zeros((2, len(source), targets.shape[1]))
+        variances[:, list(loans)] = np.stack([loan.variances for loan in loans.values()], axis=1)
         values = np.concatenate([targets, source.values[:, targets.shape[1] :]], axis=1)
         own = replace(frame, source=replace(source, values=values))
         borrowed = replace(panel.state, frame=_borrowed(frame, loans), context_length=FARTHEST)
-        return cls(borrowed.concat(own, source.ids), variance, panel.is_positive)
+        return cls(borrowed.concat(own, source.ids), variances, panel.is_positive)
 
     def rescaled(self, reader: WindowReader, scale: str) -> WindowReader:
         """Return the reader of the frame, in which series with borrowed rows are scaled by these.
@@ -262,24 +263,41 @@ class ColdStart:
             scale: How a new series is scaled.
         """
         own = SeriesScaler.learn(reader.targets, reader.lengths, scale)
-        return replace(reader, scaler=own.where(np.any(self.variance > 0, axis=1), reader.scaler))
+        return replace(reader, scaler=own.where(np.any(self.variances > 0, axis=(0, 2)), reader.scaler))
 
     def widened(self, forecast: Array, request: ForecastRequest) -> Array:
-        """Return forecasts whose intervals hold noise and level of series that borrow, `[N, H, D, 1 + 2 L]`.
+        """Return forecasts whose intervals hold noise, if it is more than theirs, and level, `[N, H, D, 1 + 2 L]`.
 
         Args:
             forecast: The forecasts in the data's units.
             request: Point and intervals.
         """
         normal = np.array([NormalDist().inv_cdf(each) for each in request.probabilities_with_point])
-        spread = normal * np.sqrt(self.variance)[:, None, :, None]
+        noise, level = np.square(normal) * self.variances[:, :, None, :, None]
         point = forecast[..., :1]
-        if not self.is_positive:
-            return np.asarray(point + np.sign(normal) * np.hypot(forecast - point, spread))
         with np.errstate(divide="ignore", invalid="ignore"):
-            far = np.sign(normal) * np.hypot(np.log(forecast / point), spread)
-        widened = np.where(np.isfinite(far) & (spread != 0), point * np.exp(far), forecast)
-        return np.asarray(widened)
+            far = np.log(forecast / point) if self.is_positive else forecast - point
+        far = np.sign(normal) * np.sqrt(np.maximum(np.square(far), noise) + level)
+        widened = point * np.exp(far) if self.is_positive else point + far
+        return np.asarray(np.where(np.isfinite(far) & (level > 0), widened, forecast))
+
+
+def with_blank_rows(series: SeriesState, df: Any) -> Any:
+    """Return a frame of ids and static covariates with a row without values, at the latest stamp, for each id.
+
+    Args:
+        series: The state of the series.
+        df: The frame; one with stamps or targets is returned as it is.
+    """
+    schema, present = series.schema, set(getattr(df, "columns", ()))
+    columns, names = schema.columns, [*schema.columns.targets, *series.frame.covariates.varying]
+    if columns.unique_id not in present or {columns.ds, *columns.targets} & present:
+        return df
+    frame = open_frame(df)
+    times = {columns.ds: series.frame.latest_stamp.repeat(len(frame))}
+    blank = dict.fromkeys(names, np.full(len(frame), np.nan))
+    rows = nw.from_native(schema.build(frame[columns.unique_id].to_numpy(), times, blank), eager_only=True)
+    return frame.with_columns(*(rows[name] for name in (columns.ds, *names))).to_native()
 
 
 def _borrowed(frame: LongFrame, loans: Mapping[int, Loan]) -> LongFrame:

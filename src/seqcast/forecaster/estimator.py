@@ -815,7 +815,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             >>> forecaster = Forecaster(4, preset="pretrained", future_covariates=["promotion"], verbose=0)
             >>> explained = forecaster.fit(sales[:90]).explain(future=sales[90:])
             >>> explained[["seqcast-rest", "promotion"]].round().values.tolist()
-            [[50.0, 30.0], [50.0, 0.0], [50.0, 0.0], [50.0, 0.0]]
+            [[50.0, 29.0], [50.0, 0.0], [50.0, 0.0], [50.0, 0.0]]
         """
         return explain.contributions(self.fitted_, df, future, horizon)
 

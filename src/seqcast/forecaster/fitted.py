@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import narwhals as nw
 import numpy as np
 
-from seqcast.data.frames import LongFrame, Stamps, as_ids, open_frame, plain_stamps, read_future
+from seqcast.data.frames import LongFrame, Stamps, as_ids, plain_stamps, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
 from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
 from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
-from seqcast.forecaster.cold_start import ColdStart, Panel
+from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
 from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
@@ -191,24 +190,12 @@ class FittedForecaster:
         if df is None:
             return self.series.frame
         empty = self.panel.lends
-        return self.series.with_history(self.read(self._with_stamps(df) if empty else df), empty=empty)
+        return self.series.with_history(self.read(with_blank_rows(self.series, df) if empty else df), empty=empty)
 
     @functools.cached_property
     def panel(self) -> Panel:
         """The series that those with few rows borrow from."""
-        return Panel(self.series, max(self.season_length, LEAST_ROWS_BEFORE))
-
-    def _with_stamps(self, df: Any) -> Any:
-        """Return a frame of ids and static covariates with a row without values at the latest stamp."""
-        schema, present = self.series.schema, set(getattr(df, "columns", ()))
-        columns, names = schema.columns, [*schema.columns.targets, *self.series.frame.covariates.varying]
-        if columns.unique_id not in present or {columns.ds, *columns.targets} & present:
-            return df
-        frame = open_frame(df)
-        times = {columns.ds: self.series.frame.latest_stamp.repeat(len(frame))}
-        blank = dict.fromkeys(names, np.full(len(frame), np.nan))
-        rows = nw.from_native(schema.build(frame[columns.unique_id].to_numpy(), times, blank), eager_only=True)
-        return frame.with_columns(*(rows[name] for name in (columns.ds, *names))).to_native()
+        return Panel(self.series, max(2 * self.season_length, LEAST_ROWS_BEFORE))
 
     def rows_of_fit(self, df: Any = None) -> LongFrame:
         """Return some rows, or else those of the fit.

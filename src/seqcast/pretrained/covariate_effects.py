@@ -269,7 +269,7 @@ class CovariateEffects:
         >>> windows = sales[None, :50, None], promotion[None, :, None]
         >>> effects = CovariateEffects(("promotion",), (plain.pool(windows[0], windows[1][:, :50]),))
         >>> effects.of(*windows)[0, 50:, 0].round(1).tolist()
-        [2.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0]
+        [1.9, 0.0, 0.0, 0.0, 0.0, 1.9, 0.0, 0.0, 0.0, 0.0]
     """
 
     names: tuple[str, ...]

@@ -286,21 +286,6 @@ def bounded(forecast: Any, supports: Sequence[str]) -> Any:
     return rounded.astype(np.int64) if xp is np else rounded
 
 
-def towards_point(truth: Array, point: Array) -> Array:
-    """Return counts half a piece nearer to the point, where the bounds that are rounded to them begin.
-
-    Args:
-        truth: The counts; NaN is missing.
-        point: The points of their forecasts.
-
-    Example:
-        >>> towards_point(np.array([0.0, 2.0, 5.0]), np.array([1.2, 2.3, 1.2])).tolist()
-        [0.5, 2.3, 4.5]
-    """
-    nearer = truth - 0.5 * np.sign(truth - point)
-    return np.where((nearer - point) * (truth - point) <= 0, point, nearer)
-
-
 @dataclass(frozen=True)
 class Dependence:
     r"""A Gaussian copula of the steps of a sample path: one score is common to all steps, another one persists.

@@ -48,7 +48,7 @@ class Yardstick:
 
 
 YARDSTICKS = {
-    "NN5, days": Yardstick("nn5", 4, 56),
+    "NN5, days": Yardstick("nn5", 3, 56),
     "NN5, weeks": Yardstick("nn5", 4, WEEKS_AHEAD, WEEKS_AHEAD),
     "M4 Hourly": Yardstick("M4 Hourly", 2, 48),
     "ETT, hours": Yardstick("ETTh", 20, 17_420 - 24 * 165, 24),

@@ -19,14 +19,7 @@ from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.copula import learn_copula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
-from seqcast.intervals import (
-    Calibration,
-    ForecastRequest,
-    WindowLabels,
-    calibrate_intervals,
-    calibrate_points,
-    towards_point,
-)
+from seqcast.intervals import Calibration, ForecastRequest, WindowLabels, calibrate_intervals, calibrate_points
 from seqcast.runtime import Array, Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
@@ -493,9 +486,9 @@ def calibrate(
     forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
     point, scaler = forecast[..., 0], origins.scalers(reader)
     counts = [support == "counts" for support in fitted.series.support]
-    if any(counts):  # bounds are rounded
-        nearer = scaler.transform(towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0)))
-        truth = np.where(counts, nearer, truth)
+    if any(counts):
+        nearer = _towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0))
+        truth = np.where(counts, scaler.transform(nearer), truth)
     newest = reader.lengths[origins.series] - origins.horizon
     labels = WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
     calibrations = []
@@ -507,3 +500,9 @@ def calibrate(
         else:
             calibrations.append(calibrate_points(values, middle, level=level))
     return tuple(calibrations)
+
+
+def _towards_point(truth: Array, point: Array) -> Array:
+    """Return counts half a piece nearer to the points of their forecasts: bounds from there on are rounded to them."""
+    nearer = truth - 0.5 * np.sign(truth - point)
+    return np.where((nearer - point) * (truth - point) <= 0, point, nearer)

@@ -23,5 +23,4 @@ from .quantiles import level_text as level_text
 from .quantiles import observed_support as observed_support
 from .quantiles import outside_support_of as outside_support_of
 from .quantiles import quantile_levels as quantile_levels
-from .quantiles import towards_point as towards_point
 from .unusual import UsualErrors as UsualErrors

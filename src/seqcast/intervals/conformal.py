@@ -37,6 +37,7 @@ KINDS = ("intervals", "point")
 LEAST_REACH, MOST_RELATIVE, SMALLEST = 0.01, 8.0, 1e-12
 
 
+Levels = Sequence[float] | float
 # Lower and upper bounds, `[N, H, L]` each.
 Bounds = tuple[Array, Array]
 
@@ -141,7 +142,7 @@ class Calibration:
         xp = steps.__array_namespace__()
         return xp.take(xp.asarray(np.asarray(chosen)), xp.minimum(steps, len(rows) - 1), axis=0)
 
-    def apply(self, lo: Any, hi: Any, *, level: Sequence[float] | float | None = None, point: Any = None) -> Bounds:
+    def apply(self, lo: Any, hi: Any, *, level: Levels | None = None, point: Any = None) -> Bounds:
         """Return calibrated intervals.
 
         A wider level then contains the narrower ones, and the point is inside. For that bounds are only moved outwards,
@@ -172,7 +173,7 @@ class Calibration:
         reach = self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)
         return _split(_nested(middle, *reach))
 
-    def around(self, point: Any, *, level: Sequence[float] | float | None = None) -> Bounds:
+    def around(self, point: Any, *, level: Levels | None = None) -> Bounds:
         """Return intervals around a point forecast.
 
         Args:
@@ -191,7 +192,7 @@ class Calibration:
         widths = self.widths_at(np.arange(middle.shape[1]), levels)
         return _split(_nested(middle[:, :, None], widths, widths))
 
-    def _levels(self, level: Sequence[float] | float | None) -> tuple[float, ...]:
+    def _levels(self, level: Levels | None) -> tuple[float, ...]:
         levels = self.level if level is None else check_levels(level)
         for each in levels:
             if each not in self.level:
@@ -266,13 +267,7 @@ def windows_needed(level: float) -> int:
 
 
 def calibrate_intervals(
-    truth: Any,
-    lo: Any,
-    hi: Any,
-    *,
-    level: Sequence[float] | float,
-    point: Any = None,
-    labels: WindowLabels | None = None,
+    truth: Any, lo: Any, hi: Any, *, level: Levels, point: Any = None, labels: WindowLabels | None = None
 ) -> Calibration:
     """Learn the widths of intervals, step by step.
 
@@ -317,7 +312,7 @@ def calibrate_intervals(
     return Calibration(levels, widths, windows, usual=usual, power=power)
 
 
-def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float) -> Calibration:
+def calibrate_points(truth: Any, point: Any, *, level: Levels) -> Calibration:
     """Learn the widths of intervals around a point forecast from its absolute errors.
 
     Args:

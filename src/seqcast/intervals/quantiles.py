@@ -290,18 +290,3 @@ def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) ->
     if not counts.all():
         return xp.where(xp.asarray(counts), rounded, within)
     return rounded.astype(np.int64) if xp is np and not is_mean else rounded
-
-
-def towards_point(truth: Array, point: Array) -> Array:
-    """Return counts half a piece nearer to the point, where the bounds that are rounded to them begin.
-
-    Args:
-        truth: The counts; NaN is missing.
-        point: The points of their forecasts.
-
-    Example:
-        >>> towards_point(np.array([0.0, 2.0, 5.0]), np.array([1.2, 2.3, 1.2])).tolist()
-        [0.5, 2.3, 4.5]
-    """
-    nearer = truth - 0.5 * np.sign(truth - point)
-    return np.where((nearer - point) * (truth - point) <= 0, point, nearer)

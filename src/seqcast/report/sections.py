@@ -20,8 +20,8 @@ from seqcast.evaluation import (
     STEP,
     Backtest,
     FrameRows,
+    Scorer,
     diebold_mariano,
-    evaluate,
     leaderboard,
     spoken_metric,
 )
@@ -247,16 +247,14 @@ class _Scored:
 
     def coverage(self) -> Table:
         """Return the coverage of the main model's intervals over all rows, by step and by series."""
-        model, levels, columns = self.models[0], self.own_levels, self.columns or Columns()
-
-        def shares(*by: str) -> Any:
-            found = evaluate(self.backtest, ["coverage"], models=[model], level=levels, by=by, columns=columns)
-            return 100 * nw.from_native(found)[model].to_numpy().reshape(len(levels), -1)
-
-        by_step, by_series = shares(STEP), shares(columns.unique_id)
+        levels, ids = self.own_levels, (self.columns or Columns()).unique_id
+        scorer = Scorer(self.backtest, ["coverage"], level=levels, models=self.models[:1], columns=self.columns)
+        overall, by_step, by_series = (
+            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), STEP, ids)
+        )
         third = -(-by_step.shape[1] // 3)
         rows = {
-            "all": shares()[:, 0],
+            "all": overall[:, 0],
             "first third of the steps": np.nanmean(by_step[:, :third], axis=1),
             "last third of the steps": np.nanmean(by_step[:, -third:], axis=1),
             "a tenth of the series: at most": np.nanquantile(by_series, 0.1, axis=1),

@@ -126,14 +126,14 @@ class Regression:
     @property
     def owners(self) -> Array:
         """Number of the feature that each term belongs to, `[g]`."""
-        return np.concatenate([np.tile(self._read(term), self._waves(term)) for term in FORMS[self.form]])
+        return np.concatenate([np.tile(self._read(term), self._repeats(term)) for term in FORMS[self.form]])
 
     def _read(self, term: Term) -> Array:
         """Return the numbers of the features that a term is computed from."""
         return np.arange(len(self.numbers)) if term.of_flags else np.flatnonzero(self.numbers)
 
-    def _waves(self, term: Term) -> int:
-        """Return the number of columns that a term has for each feature."""
+    def _repeats(self, term: Term) -> int:
+        """Return the number of columns of a term for each feature."""
         return 1 if term.pooled else 2 * min(PHASES, self.season_length // 2)
 
     def pool(self, values: Array, covariates: Array) -> Self:
@@ -156,7 +156,7 @@ class Regression:
 
     @property
     def _widths(self) -> list[int]:
-        return [len(self._read(term)) * self._waves(term) for term in FORMS[self.form]]
+        return [len(self._read(term)) * self._repeats(term) for term in FORMS[self.form]]
 
     def of(self, values: Array, covariates: Array) -> Array:
         """Return the effects in windows, `[B, T + H, D]`, in scaled units.

@@ -121,9 +121,9 @@ class FittedZeroShot(FittedCandidate):
         reads, targets, season = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
         # Without features the reader ignores the known future.
         seasonal = seasonal_reader(reader, covariates=reads)
-        inputs = origins.inputs(seasonal)
-        past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets])
-        past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
+        past = seasonal.values(origins.series, origins.stops).swapaxes(1, 2)
+        past = past.reshape(-1, past.shape[2])
+        inputs = origins.inputs(seasonal) if reads else {}
         covariates = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
         return ZeroShotWindows(
             past,

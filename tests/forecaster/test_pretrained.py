@@ -10,10 +10,11 @@ import pytest
 
 from seqcast import Columns, Forecaster
 from seqcast.data.series import InMemoryStore, SeriesScaler
+from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Outcome
 from seqcast.errors import FileFormatError, SpecError
-from seqcast.pretrained import CovariateSizes, FinetuneOptions, load_pretrained
+from seqcast.pretrained import CovariateSizes, FinetuneOptions, ZeroShotWindows, load_pretrained
 from seqcast.training import History
 from tests.refusals import refused
 
@@ -291,3 +292,16 @@ def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_
     model = with_price.with_fitted(replace(fitted, candidates=(replace(zero_shot, model=other),)))
     model.save(tmp_path / "m.seqcast")
     refused(FileFormatError, "a network that reads", Forecaster.load, tmp_path / "m.seqcast")
+
+
+def test_the_network_reads_zeros_as_zeros():
+    """Scaling in single precision and back would move them, and the share of zeros is one of its inputs."""
+    rng = np.random.default_rng(0)
+    sold = (rng.random((4, 60)) < 0.3) * rng.integers(1, 4, (4, 60)) + 0.0
+    days = pd.date_range("2024-01-01", periods=60)
+    df = pd.concat([pd.DataFrame({"unique_id": str(k), "ds": days, "y": row}) for k, row in enumerate(sold)])
+    model = Forecaster(7, preset="pretrained", scale="standard", support="real", level=80, verbose=0).fit(df)
+    windows = ZeroShotWindows(sold, np.full(4, 7), np.full(4, Season.of(7).longer or 0))
+    expected = load_pretrained().forecast(windows, 7, (0.5, 0.1, 0.9)).reshape(28, 3)
+    found = model.predict()[["seqcast", "seqcast-lo-80", "seqcast-hi-80"]]
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -12,7 +12,7 @@ where 99 % should be inside, it covers 99.2 % of normal errors, and 98.4 % of th
 freedom.
 
 A series has noise of its own, which exact forecasts may hide: where most values are zero, so are most errors. There the
-reach of level 99 is at least 1.25 times the 0.9 quantile of the other errors, and of one piece.
+reach of level 99 is at least 1.25 times the 0.95 quantile of the other errors, and of one piece.
 
 Source: extrapolation of a tail of errors for a rare level, Siffer, Fouque, Termier and Largouet, Anomaly detection in
 streams with extreme value theory, KDD 2017; sharpness subject to calibration, Gneiting, Balabdaoui and Raftery 2007;
@@ -45,7 +45,7 @@ FIRST_TAIL, TAIL = (0.5, 0.8), (0.8, 0.97)
 
 # Where most forecasts of a series are exact, the reach of level 99 is at least this multiple of this quantile of the
 # other errors, if there are enough of them.
-FLOOR_LEVEL, FLOOR, NOISE, LEAST_ERRORS = 0.99, 1.25, 0.9, 5
+FLOOR_LEVEL, FLOOR, NOISE, LEAST_ERRORS = 0.99, 1.25, 0.95, 5
 
 ROUNDS = 20
 SMALLEST = 1e-6

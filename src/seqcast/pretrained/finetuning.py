@@ -126,16 +126,16 @@ class SeasonalWindows(SeriesWindows):
         """Return the windows with these numbers as one batch."""
         series, stops = self.locate(windows)
         rows, target = np.arange(len(windows)), windows % self.each
-        inputs, y = self.reader.windows(series, stops, self.horizon)
-        scaler = self.reader.scaler.take(series)
-        past = scaler.inverse(inputs["past"][:, :, : self.each])[rows, :, target]
+        values = self.reader.values(series, stops, self.horizon)[rows, :, target]
+        past, y = np.split(values, [self.reader.context_length], axis=1)
         season, longer = (np.full(len(windows), steps or 0) for steps in (self.season.length, self.season.longer))
         read = seasonal_inputs(past, season, longer, self.steps_forecast)
         own: dict[str, Array] = dict(read.inputs)
         if self.covariates:
+            inputs = self.reader.inputs(series, stops, self.horizon)
             own = add_covariates(own, {**inputs, "past": inputs["past"][:, :, self.each :]})
         scaled = np.full((len(windows), self.steps_forecast), np.nan)
-        scaled[:, : self.horizon] = read.scaled(scaler.inverse(y)[rows, :, target])
+        scaled[:, : self.horizon] = read.scaled(y)
         return own, scaled[:, :, None].astype(np.float32), self.weights(series)
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:

@@ -194,6 +194,18 @@ class WindowReader:
         """
         return self.scaler_of(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
 
+    def values(self, series: Array, stops: Array, steps: int = 0) -> Array:
+        """Return the targets of contexts and of steps after them as they are, `[B, T + steps, D]`; NaN is missing.
+
+        Scaling in single precision and back moves zeros off zero, and whole numbers off whole numbers.
+
+        Args:
+            series: The series of each window, `[B]`.
+            stops: Number of its known rows, `[B]`.
+            steps: Number of steps after the context.
+        """
+        return self._cut(self.targets, series, stops - self.context_length, stops + steps)
+
     def last_future(self, series: Array, stops: Array) -> Array:
         """Return the last observed future features of each window, `[B, F']`; zero where there are none.
 

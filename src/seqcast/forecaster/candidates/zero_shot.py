@@ -155,9 +155,12 @@ class FittedZeroShot(FittedCandidate):
         reads, targets, season = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
         # Without features the reader ignores the known future.
         seasonal = seasonal_reader(reader, covariates=reads)
-        inputs = origins.inputs(seasonal)
-        past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets] - effects[:, : -origins.horizon])
-        past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
+        past, scaler = seasonal.values(origins.series, origins.stops), origins.scalers(reader)
+        if self.effects is not None:
+            past = scaler.inverse(scaler.transform(past) - effects[:, : -origins.horizon])
+        past = past.swapaxes(1, 2)
+        past = past.reshape(-1, past.shape[2])
+        inputs = origins.inputs(seasonal) if reads else {}
         covariates = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
         return ZeroShotWindows(
             past,

@@ -59,6 +59,7 @@ WHOLE = {
     "how-to/many-series": CHOSEN,
     "how-to/new-series": NAMED,
     "how-to/reproducibility": {"Forecaster(12, ": f"Forecaster(12, {TINY}, ", "n_windows=4": "n_windows=1"},
+    "how-to/seasons": {},
     "how-to/small-data": {},
     "how-to/totals": {'{"epochs": 15}': '{"epochs": 1, "steps_per_epoch": 2}'},
 }

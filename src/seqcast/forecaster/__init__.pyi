@@ -8,7 +8,6 @@ from .defaults import middle_length as middle_length
 from .defaults import named_network as named_network
 from .estimator import Forecaster as Forecaster
 from .fitted import FittedForecaster as FittedForecaster
-from .fitted import check_future_given as check_future_given
 from .fitting import Cluster as Cluster
 from .fitting import TrainingRun as TrainingRun
 from .fitting import check_cluster as check_cluster
@@ -22,6 +21,7 @@ from .options import is_compared as is_compared
 from .output import OutputFolder as OutputFolder
 from .planning import FitPlan as FitPlan
 from .planning import make_plan as make_plan
+from .reading import check_future_given as check_future_given
 from .reading import read_rows as read_rows
 from .report import facts as facts
 from .report import network_facts as network_facts

@@ -15,6 +15,7 @@ import numpy as np
 from seqcast.data import naive_errors
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
+from seqcast.forecaster.cold_start import ColdStart
 from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
 from seqcast.runtime import Array
 
@@ -205,6 +206,7 @@ class Blend:
         calibrations: The calibration of each target's intervals; empty for none.
         support: The support of each target; empty for no bounds.
         copula: The dependence of sample paths.
+        cold: The series with borrowed rows, whose intervals are wider; `None` where none borrows.
 
     Source: Lichtendahl, Grushka-Cockayne and Winkler 2013, Is it better to average probabilities or quantiles?,
     Management Science 59(7).
@@ -215,6 +217,7 @@ class Blend:
     calibrations: Sequence[Calibration] = ()
     support: Sequence[str] = ()
     copula: Copula = field(default_factory=Copula)
+    cold: ColdStart | None = None
 
     @classmethod
     def of(cls, candidate: FittedCandidate) -> Self:
@@ -254,7 +257,9 @@ class Blend:
         if self.calibrations:
             forecast = calibrated(forecast, request, self.calibrations)
         scaler = block.scalers(reader)
-        return np.stack([scaler.inverse(forecast[..., column]) for column in range(forecast.shape[-1])], axis=-1)
+        columns = [scaler.inverse(forecast[..., column]) for column in range(forecast.shape[-1])]
+        forecast = np.stack(columns, axis=-1)
+        return forecast if self.cold is None else self.cold.widened(forecast, block.series, request)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return forecasts in scaled units, not calibrated, `[B, H, D, 1 + 2 L]`, or only their points.

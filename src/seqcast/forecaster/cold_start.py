@@ -265,15 +265,16 @@ class ColdStart:
         own = SeriesScaler.learn(reader.targets, reader.lengths, scale)
         return replace(reader, scaler=own.where(np.any(self.variances > 0, axis=(0, 2)), reader.scaler))
 
-    def widened(self, forecast: Array, request: ForecastRequest) -> Array:
+    def widened(self, forecast: Array, series: Array, request: ForecastRequest) -> Array:
         """Return forecasts whose intervals hold noise, if it is more than theirs, and level, `[N, H, D, 1 + 2 L]`.
 
         Args:
             forecast: The forecasts in the data's units.
+            series: Number of the series of each, `[N]`.
             request: Point and intervals.
         """
         normal = np.array([NormalDist().inv_cdf(each) for each in request.probabilities_with_point])
-        noise, level = np.square(normal) * self.variances[:, :, None, :, None]
+        noise, level = np.square(normal) * self.variances[:, series, None, :, None]
         point = forecast[..., :1]
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.log(forecast / point) if self.is_positive else forecast - point

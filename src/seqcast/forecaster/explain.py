@@ -11,7 +11,6 @@ from seqcast.data.windows import Origins
 from seqcast.engine import ModelInputs, SeriesLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
-from seqcast.forecaster.cold_start import ColdStart
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import ForecastRequest
@@ -132,7 +131,7 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
         horizon: As for `Forecaster.explain`.
     """
     frame = fitted.rows_to_forecast(df)
-    steps = fitted.steps_ahead(frame, future, horizon, ColdStart.of(fitted.panel, frame))
+    steps = fitted.steps_ahead(frame, future, horizon)
     alias, scaler, encoder = fitted.output.alias, steps.origins.scalers(steps.reader), fitted.series.builder.future
     pairs = zip(fitted.blend.shares, fitted.candidates, strict=True)
     effects = np.asarray(sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs))

@@ -10,19 +10,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.frames import LongFrame, Stamps, as_ids, plain_stamps, read_future
+from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
-from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
+from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
 from seqcast.forecaster.options import ForecastOptions, RowOptions
-from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.reading import check_future_given, read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
-from seqcast.intervals import Calibration, Copula, ForecastRequest, bounded, check_levels, check_trained
+from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
 from seqcast.runtime import Array
-from seqcast.specs import Columns, TrainingSpec
+from seqcast.specs import TrainingSpec
 from seqcast.training import History
 
 # Fewest rows before a forecast of the past, also without a season.
@@ -38,12 +38,14 @@ class StepsAhead:
         reader: The window reader of the series.
         origins: Where the forecasts begin, with the features of the known future.
         exist: Which of them are steps, `[N, H]`; irregular series may have fewer than others.
+        cold: The series with borrowed rows, if any borrows.
     """
 
     stamps: Stamps
     reader: WindowReader
     origins: Origins
     exist: Array
+    cold: ColdStart | None = None
 
     @property
     def of_targets(self) -> Array:
@@ -214,7 +216,7 @@ class FittedForecaster:
         return self.frame
 
     def steps_ahead(
-        self, frame: LongFrame, future: Any = None, horizon: int | None = None, cold: ColdStart | None = None
+        self, frame: LongFrame, future: Any = None, horizon: int | None = None, panel: Panel | None = None
     ) -> StepsAhead:
         """Return the steps after the last row of each series, with the features of the known future.
 
@@ -222,7 +224,7 @@ class FittedForecaster:
             frame: The series to forecast, categories numbered as at fit.
             future: The user's frame of future steps, or `None`.
             horizon: Number of steps; `None` is the trained one, with irregular stamps all that the frame has.
-            cold: The same series with borrowed rows, if any borrows.
+            panel: The series that those with few rows borrow from; `None` takes the remembered ones.
 
         Raises:
             DataError: The frame is missing, not needed or wrong, or does not cover the horizon; or a context is too
@@ -245,6 +247,7 @@ class FittedForecaster:
                 rows = read()
                 values = known.align(rows.at(stamps), rows.kinds, "future")
         features = series.builder.future_features(values, stamps, last)
+        cold = ColdStart.of(self.panel if panel is None else panel, frame)
         read_from = frame if cold is None else cold.frame
         origins = Origins.at_ends(read_from, exist.shape[1], features)
         reader = series.reader(read_from, origins)
@@ -255,7 +258,7 @@ class FittedForecaster:
             # Gaps are filled forward, from the past where needed.
             before = reader.last_future(origins.series, origins.stops)[:, None]
             filled = forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
-        return StepsAhead(stamps, reader, replace(origins, future=filled), exist)
+        return StepsAhead(stamps, reader, replace(origins, future=filled), exist, cold)
 
     # Forecasts
 
@@ -300,11 +303,8 @@ class FittedForecaster:
         Returns:
             A frame of the kind that came in.
         """
-        cold = ColdStart.of(self.panel if panel is None else panel, frame)
-        steps = self.steps_ahead(frame, future, horizon, cold)
-        forecast = self.blend.forecast(steps.reader, steps.origins, request)
-        if cold is not None:
-            forecast = bounded(cold.widened(forecast, request), self.series.support, is_mean=request.point == "mean")
+        steps = self.steps_ahead(frame, future, horizon, panel)
+        forecast = replace(self.blend, cold=steps.cold).forecast(steps.reader, steps.origins, request)
         values = request.by_column(forecast, self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
@@ -392,7 +392,7 @@ class FittedForecaster:
             horizon: As for `Forecaster.predict`.
             future: As for `Forecaster.predict`.
         """
-        steps = self.steps_ahead(frame, future, horizon, ColdStart.of(self.panel, frame))
+        steps = self.steps_ahead(frame, future, horizon)
         drawn = np.stack(list(self.drawn(frame, steps, samples)))
         return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
 
@@ -412,7 +412,7 @@ class FittedForecaster:
             expected, received = "a forecaster with intervals, from which paths are drawn", "one that forecasts a point"
             hint = "Fit with a level, with calibrate=True, or with a NetworkSpec that has another head."
             raise SpecError(argument, expected=expected, received=received, hint=hint)
-        return self.blend.paths(steps.reader, steps.origins, _cutoffs(frame), samples)
+        return replace(self.blend, cold=steps.cold).paths(steps.reader, steps.origins, frame.cutoffs, samples)
 
     def states(self, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series, as `Forecaster.encode` does.
@@ -496,37 +496,3 @@ class FittedForecaster:
             df: As for `Forecaster.update`.
         """
         return replace(self, series=self.series.updated(self.read(df)))
-
-
-def _cutoffs(frame: LongFrame) -> Array:
-    """Return the last stamp of each series as a whole number `>= 0`, seconds of times."""
-    stamps = plain_stamps(frame.last_stamps)
-    whole = stamps.astype("datetime64[s]") if stamps.dtype.kind == "M" else stamps
-    return whole.astype(np.int64).astype(np.uint64)
-
-
-def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:
-    """Refuse a frame of the future that is missing or not needed.
-
-    Args:
-        future: The frame, or `None`.
-        columns: Names of the columns of the series.
-        names: The future covariates.
-        needed: Whether it is needed, for these or for irregular stamps.
-
-    Raises:
-        DataError: It is missing, or not needed.
-    """
-    if (future is not None) == needed:
-        return
-    if not needed:
-        raise DataError(
-            "future",
-            expected="None: there are no future covariates",
-            received="a frame",
-            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
-        )
-    required_columns = ", ".join(map(repr, (columns.ds, *names)))
-    expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
-    hint = "Give what is known of each step of the horizon, or the stamps to forecast."
-    raise DataError("future", expected=expected, received="None", hint=hint)

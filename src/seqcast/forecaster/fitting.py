@@ -8,18 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from seqcast.data.frames import LongFrame
-from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import DivergedJobsError, Engine, InterruptedJobs, Outcome, TrainingJob, run_jobs
 from seqcast.errors import DataError, SpecError, TrainingError
+from seqcast.forecaster.calibration import calibrate, learn_copula
 from seqcast.forecaster.candidates import Candidate, FittedCandidate
 from seqcast.forecaster.choice import Choice, HoldOut
-from seqcast.forecaster.copula import learn_copula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
-from seqcast.intervals import Calibration, ForecastRequest, WindowLabels, calibrate_intervals, calibrate_points
 from seqcast.runtime import Array, Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
@@ -418,14 +414,15 @@ def _compared(
     Of versions of one name the best is taken, and of a single candidate. Without hold-out windows there is no evidence:
     after a fit they are those that had shares in it, and the last version is taken where the user called for it.
     """
-    if hold_out is None or not len(hold_out):
-        shares = {} if plan.choice is None else plan.choice.shares
-        shared = [each for each in versions if each.name in shares]
-        return [(each, None) for each in shared or versions[: 1 if plan.choice is None else None][-1:]]
-    by_name = dict[str, list[FittedCandidate]]()
-    for each in versions:
-        by_name.setdefault(each.name if len(plan.candidates) > 1 else "", []).append(each)
-    return [hold_out.best(alike) for alike in by_name.values()]
+    if hold_out is not None and len(hold_out):
+        by_name = dict[str, list[FittedCandidate]]()
+        for each in versions:
+            by_name.setdefault(each.name if len(plan.candidates) > 1 else "", []).append(each)
+        return [hold_out.best(alike) for alike in by_name.values()]
+    if plan.choice is None or hold_out is not None:
+        return [(each, None) for each in (versions[:1] if plan.choice is None else versions[-1:])]
+    shared = {each.name: each for each in reversed(versions) if each.name in plan.choice.shares}
+    return [(each, None) for each in shared.values() or versions[-1:]]
 
 
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
@@ -460,49 +457,3 @@ def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
         reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
         fitted = replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
     return replace(fitted, copula=learn_copula(fitted, plan))
-
-
-def calibrate(
-    fitted: FittedForecaster, reader: WindowReader, origins: Origins, level: Sequence[float]
-) -> tuple[Calibration, ...]:
-    """Calibrate intervals on forecasts of validation rows.
-
-    Where the forecaster has intervals these are widened or narrowed, in units of their own reach; otherwise intervals
-    are laid around its point, in units of the scaled series.
-
-    Args:
-        fitted: The fitted forecaster.
-        reader: The window reader.
-        origins: Where forecasts begin; their steps are among the rows.
-        level: Levels of the intervals.
-
-    Returns:
-        The calibration of each target.
-
-    Raises:
-        DataError: A step has too few known values for a level.
-    """
-    request = ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
-    forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
-    point, scaler = forecast[..., 0], origins.scalers(reader)
-    counts = [support == "counts" for support in fitted.series.support]
-    if any(counts):
-        nearer = _towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0))
-        truth = np.where(counts, scaler.transform(nearer), truth)
-    newest = reader.lengths[origins.series] - origins.horizon
-    labels = WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
-    calibrations = []
-    for place in range(truth.shape[2]):
-        values, middle, columns = truth[..., place], point[..., place], forecast[:, :, place]
-        if fitted.is_probabilistic:
-            lo, hi = columns[..., 1::2], columns[..., 2::2]
-            calibrations.append(calibrate_intervals(values, lo, hi, level=level, point=middle, labels=labels))
-        else:
-            calibrations.append(calibrate_points(values, middle, level=level))
-    return tuple(calibrations)
-
-
-def _towards_point(truth: Array, point: Array) -> Array:
-    """Return counts half a piece nearer to the points of their forecasts: bounds from there on are rounded to them."""
-    nearer = truth - 0.5 * np.sign(truth - point)
-    return np.where((nearer - point) * (truth - point) <= 0, point, nearer)

@@ -28,7 +28,7 @@ from seqcast.data.frames import (
     read_table,
 )
 from seqcast.data.series import ArrayCache
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import make_folder, parse_size, warn_user
@@ -297,3 +297,30 @@ class SourceRows:
 def _columns(options: RowOptions, before: SeriesState | None) -> Columns:
     """Return the names of the columns, those of the rows before where there are any."""
     return options.columns or Columns() if before is None else before.schema.columns
+
+
+def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:
+    """Refuse a frame of the future that is missing or not needed.
+
+    Args:
+        future: The frame, or `None`.
+        columns: Names of the columns of the series.
+        names: The future covariates.
+        needed: Whether it is needed, for these or for irregular stamps.
+
+    Raises:
+        DataError: It is missing, or not needed.
+    """
+    if (future is not None) == needed:
+        return
+    if not needed:
+        raise DataError(
+            "future",
+            expected="None: there are no future covariates",
+            received="a frame",
+            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
+        )
+    required_columns = ", ".join(map(repr, (columns.ds, *names)))
+    expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
+    hint = "Give what is known of each step of the horizon, or the stamps to forecast."
+    raise DataError("future", expected=expected, received="None", hint=hint)

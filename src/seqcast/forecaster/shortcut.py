@@ -14,7 +14,7 @@ from narwhals.typing import IntoDataFrameT
 from seqcast.data.frames import usual_season
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.fitted import check_future_given
+from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import say
 from seqcast.specs import Columns
 

@@ -15,7 +15,7 @@ import numpy as np
 from seqcast.data.frames.frame_columns import ColumnType
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.schema import FrameSchema, as_ids
-from seqcast.data.frames.stamps import Stamps
+from seqcast.data.frames.stamps import Stamps, plain_stamps
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError
 from seqcast.runtime import Array, warn_user
@@ -132,6 +132,13 @@ class LongFrame:
     def last_stamps(self) -> Stamps:
         """Last time stamp of each series."""
         return self.stamps[self.source.ends - 1]
+
+    @property
+    def cutoffs(self) -> Array:
+        """Last time stamp of each series as a whole number `>= 0`, in seconds where it is a time, `[N]`."""
+        stamps = plain_stamps(self.last_stamps)
+        whole = stamps.astype("datetime64[s]") if stamps.dtype.kind == "M" else stamps
+        return whole.astype(np.int64).astype(np.uint64)
 
     @property
     def latest_stamp(self) -> Stamps:

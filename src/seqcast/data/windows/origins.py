@@ -332,29 +332,24 @@ class Origins:
             frame: The series.
             seasons: Steps of each season that is tried; 1 repeats the last value.
         """
-        forecast = self._repeated(frame, seasons[0])
-        least = self._errors_before(frame, seasons[0]) if len(seasons) > 1 else np.empty(0)
-        for season_length in seasons[1:]:
+        forecast, least = self._repeated(frame, seasons[0]), np.array(np.inf)
+        for season_length in seasons if len(seasons) > 1 else ():
             errors = self._errors_before(frame, season_length)
             better = errors < least
             forecast = np.where(better[:, None], self._repeated(frame, season_length), forecast)
-            least = np.where(better, errors, least)
+            least = np.minimum(errors, least)
         return np.asarray(np.where(np.isnan(forecast), self._repeated(frame, 1), forecast))
 
     def _errors_before(self, frame: LongFrame, season_length: int) -> Array:
-        """Return the mean error of seasonal naive forecasts of a horizon, in the rows before each origin, `[B, D]`.
-
-        It is infinite where such a forecast would have no known truth.
-        """
+        """Return the mean error of seasonal naive forecasts before each origin, `[B, D]`; infinite if unknown."""
         targets, places = frame.targets, positions_of(frame.source.ends)[:, None]
         first = frame.source.starts[self.series]
         stretches, total = np.stack([first, first + self.stops]), np.zeros((len(self), targets.shape[1]))
         distances = np.unique(np.linspace(1, -(-self.horizon // season_length), MOST_DISTANCES).astype(int))
         for back in (distances * season_length).tolist():
             errors = np.where(places >= back, np.abs(targets - np.roll(targets, back, axis=0)), np.nan)
-            sums = (
-                np.pad(np.cumsum(each, axis=0), ((1, 0), (0, 0))) for each in (np.nan_to_num(errors), errors == errors)
-            )
+            known = np.nan_to_num(errors), ~np.isnan(errors)
+            sums = (np.pad(np.cumsum(each, axis=0), ((1, 0), (0, 0))) for each in known)
             error, count = (each[stretches[1]] - each[stretches[0]] for each in sums)
             total += np.where(count, error / np.maximum(count, 1), np.inf) / len(distances)
         return total

@@ -1,24 +1,79 @@
-"""The dependence of a forecaster's sample paths over steps and series, learnt on hold-out windows."""
+"""What a chosen forecaster learns from hold-out windows: calibrated intervals, and the dependence of sample paths."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from seqcast.data.frames import plain_stamps
 from seqcast.data.series import SeriesScaler
-from seqcast.data.windows import Origins, counted_back
+from seqcast.data.windows import Origins, WindowReader, counted_back
 from seqcast.forecaster.choice import PROBABILITIES
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan
-from seqcast.intervals import Copula, normal_scores
+from seqcast.intervals import (
+    Calibration,
+    Copula,
+    ForecastRequest,
+    WindowLabels,
+    calibrate_intervals,
+    calibrate_points,
+    normal_scores,
+)
 from seqcast.runtime import Array
 
 # Most windows that are learnt from, and most of one series.
 MOST_WINDOWS, MOST_OF_A_SERIES = 256, 16
 # Where nothing is trained, windows come from the last horizons of a series, up to its half.
 MOST_HORIZONS = 10
+
+
+def calibrate(
+    fitted: FittedForecaster, reader: WindowReader, origins: Origins, level: Sequence[float]
+) -> tuple[Calibration, ...]:
+    """Calibrate intervals on forecasts of validation rows.
+
+    Where the forecaster has intervals these are widened or narrowed, in units of their own reach; otherwise intervals
+    are laid around its point, in units of the scaled series.
+
+    Args:
+        fitted: The fitted forecaster.
+        reader: The window reader.
+        origins: Where forecasts begin; their steps are among the rows.
+        level: Levels of the intervals.
+
+    Returns:
+        The calibration of each target.
+
+    Raises:
+        DataError: A step has too few known values for a level.
+    """
+    request = ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
+    forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
+    point, scaler = forecast[..., 0], origins.scalers(reader)
+    counts = [support == "counts" for support in fitted.series.support]
+    if any(counts):
+        nearer = _towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0))
+        truth = np.where(counts, scaler.transform(nearer), truth)
+    newest = reader.lengths[origins.series] - origins.horizon
+    labels = WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
+    calibrations = []
+    for place in range(truth.shape[2]):
+        values, middle, columns = truth[..., place], point[..., place], forecast[:, :, place]
+        if fitted.is_probabilistic:
+            lo, hi = columns[..., 1::2], columns[..., 2::2]
+            calibrations.append(calibrate_intervals(values, lo, hi, level=level, point=middle, labels=labels))
+        else:
+            calibrations.append(calibrate_points(values, middle, level=level))
+    return tuple(calibrations)
+
+
+def _towards_point(truth: Array, point: Array) -> Array:
+    """Return counts half a piece nearer to the points of their forecasts: bounds from there on are rounded to them."""
+    nearer = truth - 0.5 * np.sign(truth - point)
+    return np.where((nearer - point) * (truth - point) <= 0, point, nearer)
 
 
 def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> Copula:

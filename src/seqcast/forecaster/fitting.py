@@ -417,7 +417,7 @@ def _compared(
     if hold_out is not None and len(hold_out):
         by_name = dict[str, list[FittedCandidate]]()
         for each in versions:
-            by_name.setdefault(each.name if len(plan.candidates) > 1 else "", []).append(each)
+            by_name.setdefault(each.name if plan.choice is None and len(plan.candidates) > 1 else "", []).append(each)
         return [hold_out.best(alike) for alike in by_name.values()]
     if plan.choice is None or hold_out is not None:
         return [(each, None) for each in (versions[:1] if plan.choice is None else versions[-1:])]

@@ -163,7 +163,7 @@ def arrays(name):
     draw, options, longer = ARRAYS[name]
     X, y = draw()
     model = regressor(**options).fit(X, y)
-    read, states = model.model_inputs(X, horizon=longer), model.encode(X)
+    states = model.encode(X)
     found = {
         **fitted(model),
         "predict": model.predict(X),
@@ -177,7 +177,6 @@ def arrays(name):
         found["update"] = model.update(states, X[:, : 2 * options.get("segment", 3)]).to_dict()
     if "head" in options:
         found["quantiles"] = model.predict_quantiles(X, (0.1, 0.3, 0.5, 0.8), longer)
-        found["paths"] = model.engine_.paths(read.inputs, read.horizon, paths=5, seed=1)
     if "attention" in options:
         found["attention"] = model.attention_weights(X, longer)
     return found

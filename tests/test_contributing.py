@@ -163,8 +163,6 @@ def test_a_heads_loss_and_distribution_are_scipys(follow):
     uniform = rng.random((4, 5, 2, 1))
     drawn = head.draw(tensor(moved), tensor(head.noise(uniform)))
     np.testing.assert_allclose(numpy(drawn), stats.laplace.ppf(uniform[..., 0], *places), rtol=1e-3, atol=1e-3)
-    sample = distribution.sample(np.array([3.0, 2.0]), 20_000, np.random.default_rng(0))
-    np.testing.assert_allclose([sample.mean(), np.abs(sample - 3.0).mean()], [3.0, 2.0], atol=0.1)
 
 
 # ---------------------------------------------------------------- a normaliser

@@ -173,6 +173,10 @@ def probabilistic(head, decoder_input="zeros", window=PLAIN):
     return fitted(window, network, counts())
 
 
+def paths_of(engine, inputs, horizon, paths=100):
+    return engine.distribution(inputs, horizon, paths=paths).paths
+
+
 @each_head
 @each_kind
 def test_whatever_the_head_and_decoder_the_same_is_asked(head, decoder_input):
@@ -184,25 +188,12 @@ def test_whatever_the_head_and_decoder_the_same_is_asked(head, decoder_input):
     assert np.isfinite(quantiles).all()
     assert (np.diff(quantiles, axis=-1) >= 0).all()
     np.testing.assert_allclose(engine.predict(inputs, 5), quantiles[..., 1], rtol=1e-6)
-    paths = engine.paths(inputs, 5, paths=30)
-    assert paths.shape == (40, 30, 5, 1)
     if head == "negative_binomial":
-        np.testing.assert_array_equal(paths, np.floor(paths))
+        np.testing.assert_array_equal(quantiles, np.floor(quantiles))
     states, medians = engine.encode(inputs), engine.predict(inputs, 5)
     np.testing.assert_allclose(engine.decode(states, 5), medians, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(engine.decode(states[10:15], 5), medians[10:15], rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(through_json(engine).quantiles(inputs, 5, PROBABILITIES), quantiles)
-
-
-@each_head
-def test_paths_of_independent_steps_have_each_steps_distribution(head):
-    engine = probabilistic(head)
-    inputs = {"past": counts()[0][:3]}
-    paths = engine.paths(inputs, 3, paths=4000)
-    forecast = engine.distribution(inputs, 3)
-    for probability in (0.1, 0.5, 0.9):
-        y = forecast.quantile((probability,))[..., 0]
-        np.testing.assert_allclose((paths <= y[:, None]).mean(1), forecast.cdf(y), atol=0.03)
 
 
 @pytest.mark.parametrize("in_blocks", [False, True])
@@ -210,36 +201,21 @@ def test_paths_are_the_rows_own(in_blocks):
     """Each goes on from its own draws, beyond the trained horizon too, whatever the other rows are."""
     engine = unsure() if in_blocks else probabilistic("student_t", "autoregressive")
     past = np.tile((series() if in_blocks else counts())[0], (3, 1, 1))
-    whole, close = engine.paths({"past": past}, 8), {"rtol": 1e-4, "atol": 1e-4}
+    whole, close = paths_of(engine, {"past": past}, 8), {"rtol": 1e-4, "atol": 1e-4}
     order = np.random.default_rng(0).permutation(len(past))
-    np.testing.assert_allclose(engine.paths({"past": past[order]}, 8), whole[order], **close)
+    np.testing.assert_allclose(paths_of(engine, {"past": past[order]}, 8), whole[order], **close)
     for rows in (1, 7, 70):
-        np.testing.assert_allclose(engine.paths({"past": past[:rows]}, 8), whole[:rows], **close)
-    np.testing.assert_allclose(engine.paths({"past": past[:7]}, 5), whole[:7, :, :5], **close)
-    assert engine.paths({"past": past[:0]}, 8).shape == (0, 100, 8, 1)
-    own = engine.paths({"past": past[:90]}, 8, seed=np.arange(90))  # more rows than go at once
-    np.testing.assert_allclose(engine.paths({"past": past[85:86]}, 8, seed=85), own[85:86], **close)
-
-
-@pytest.mark.parametrize("head", ["normal", "negative_binomial"])
-def test_seeds_of_rows_make_rows_independent(head):
-    engine = probabilistic(head, "autoregressive")
-    past = np.tile(counts()[0][:1], (70, 1, 1))
-    same = engine.paths({"past": past}, 2, seed=5)
-    np.testing.assert_allclose(same - same[:1], 0.0, atol=1e-4)
-    own = engine.paths({"past": past}, 2, seed=np.arange(70))
-    np.testing.assert_allclose(own[5], same[0], atol=1e-4)
-    correlation = np.corrcoef(own[:, :, 0, 0]) - np.eye(70)
-    assert np.abs(correlation).max() < 0.6
-    assert abs(correlation.mean()) < 0.02
-    np.testing.assert_allclose(engine.paths({"past": past[:9]}, 2, seed=np.arange(9)), own[:9], atol=1e-4)
+        np.testing.assert_allclose(paths_of(engine, {"past": past[:rows]}, 8), whole[:rows], **close)
+    np.testing.assert_allclose(paths_of(engine, {"past": past[:7]}, 5), whole[:7, :, :5], **close)
+    assert paths_of(engine, {"past": past[:0]}, 8).shape == (0, 100, 8, 1)
+    assert np.abs(whole[0, 0, 0] - whole[0, 1, 0]) > 1e-3
 
 
 def test_many_paths_go_in_small_blocks(programs):
     engine = through_json(probabilistic("normal", "autoregressive"))
     past = np.tile(counts()[0], (8, 1, 1))
     for number in (100, 1000, 9000):
-        assert engine.paths({"past": past[:300] if number == 100 else past[:9]}, 2, paths=number).shape[1] == number
+        assert paths_of(engine, {"past": past[:300] if number == 100 else past[:9]}, 2, paths=number).shape[1] == number
     seen = {rows * sizes["paths"] for _, sizes, rows in programs}
     assert seen == {6400, 8000, 9000}  # one row is the least
 
@@ -256,7 +232,7 @@ def test_spread_of_paths_grows_as_that_of_the_process(segment):
     window = dataclasses.replace(PLAIN, horizon=4)
     windows = ArrayWindows({"past": walks[:, :10]}, walks[:, 10:], batch_size=100, seed=1, teacher_forcing=True)
     engine.fit(windows, window=window, verbose=0)
-    paths = engine.paths({"past": walks[:50, :10]}, 8, paths=200)
+    paths = paths_of(engine, {"past": walks[:50, :10]}, 8, paths=200)
     deviation = (paths - walks[:50, None, 9:10]).std(axis=(0, 1))[:, 0]
     np.testing.assert_allclose(deviation[[0, 3, 7]], np.sqrt([1, 4, 8]), rtol=0.3)
     assert (deviation[4:] > deviation[:4]).all()
@@ -283,21 +259,18 @@ def test_paths_with_everything_around_them(attention):
     past = rng.normal(size=(9, 6, 2)) * 0.05 + 3
     past[0, :2] = np.nan
     inputs = {"past": past, "static": rng.normal(size=(9, 1)), "future": rng.normal(size=(9, 5, 1))}
-    paths = engine.paths(inputs, 5, paths=20)
+    paths = paths_of(engine, inputs, 5)
     filled, observed = fill_gaps(past)
     states = engine.model.encode({"past": filled, "observed": observed, "static": inputs["static"]})
     alone = to_numpy(engine.model.decode(states, 5, inputs["future"]))[..., 0]
-    assert paths.shape == (9, 20, 5, 2)
+    assert paths.shape == (9, 100, 5, 2)
     np.testing.assert_allclose(paths, np.broadcast_to(alone[:, None], paths.shape), atol=2e-3)
 
 
-SEEDS = "seed: expected a whole number >= 0, or one for each of the"
 WRONG = [
     (lambda engine, x: engine.quantiles(x, 3, (0.1, 1.0)), "probabilities: expected numbers between 0 and 1"),
     (lambda engine, x: engine.quantiles(x, 3, ()), "probabilities: expected numbers between 0 and 1"),
-    (lambda engine, x: engine.quantiles(x, 3, (0.5,), paths=99), "paths: expected a whole number >= 100, received 99"),
-    (lambda engine, x: engine.paths(x, 3, paths=0), "paths: expected a whole number >= 1, received 0"),
-    *[(lambda engine, x, seed=seed: engine.paths(x, 3, seed=seed), SEEDS) for seed in (-1, [1, 2], 1.5)],
+    (lambda engine, x: engine.distribution(x, 3, paths=99), "paths: expected a whole number >= 100, received 99"),
 ]
 
 
@@ -308,7 +281,7 @@ def test_wrong_questions_are_refused(call, message):
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize(("call", "more"), [("quantiles", ((0.5,),)), ("distribution", ()), ("paths", ())])
+@pytest.mark.parametrize(("call", "more"), [("quantiles", ((0.5,),)), ("distribution", ())])
 def test_a_point_is_no_distribution(call, more):
     engine, inputs = trained(), {"past": series()[0]}
     with pytest.raises(SpecError, match="head: expected a head that forecasts a distribution, received 'point'"):
@@ -384,7 +357,7 @@ def test_a_distribution_beyond_the_trained_horizon_is_that_of_paths(head):
 def test_a_later_block_has_read_the_draws_of_its_path():
     engine = unsure()
     past = series()[0][:1]
-    paths = engine.paths({"past": past}, 4)[0]
+    paths = paths_of(engine, {"past": past}, 4)[0]
     # The second block begins after a segment of two steps; the first forecast of step 3 stands.
     states = engine.update(engine.encode({"past": np.repeat(past, 100, axis=0)}), {"past": paths[:, :2]})
     location, scale = np.moveaxis(engine.distribution({"states": states}, 3).parameters[:, 1, 0], -1, 0)

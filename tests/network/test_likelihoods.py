@@ -19,27 +19,28 @@ def tensor(x):
 
 
 def test_numbers_are_spread_evenly_over_the_paths():
-    numbers = uniforms([3, 4], **SIZES)
-    assert numbers.shape == (5, 2, 60, 2, 3)
+    numbers = uniforms(3, **SIZES)
+    assert numbers.shape == (5, 60, 2, 3)
     assert 0 < numbers.min() < numbers.max() < 1
     assert 0 < numbers.astype("float32").min() < numbers.astype("float32").max() < 1
-    places = np.sort(np.floor(numbers * 60), axis=2)
+    places = np.sort(np.floor(numbers * 60), axis=1)
     np.testing.assert_array_equal(places, np.broadcast_to(np.arange(60)[:, None, None], places.shape))
 
 
 def test_numbers_of_a_path_are_independent():
-    numbers = uniforms([0], horizon=30, paths=2000, targets=1, count=2)[:, 0, :, 0]
+    numbers = uniforms(0, horizon=30, paths=2000, targets=1, count=2)[:, :, 0]
     flat = np.moveaxis(numbers, 1, 0).reshape(2000, -1)
     correlation = np.corrcoef(flat.T) - np.eye(60)
     assert np.abs(correlation).max() < 0.12
     assert largest_distance(flat[7], stats.uniform()) < 0.25  # along the steps of one path
 
 
-def test_a_seed_is_a_rows_own_and_longer_horizons_go_on():
-    numbers = uniforms([3, 4], **SIZES)
-    np.testing.assert_array_equal(uniforms([4], **SIZES)[:, 0], numbers[:, 1])
-    np.testing.assert_array_equal(uniforms([3, 4], **{**SIZES, "horizon": 2}), numbers[:2])
-    assert np.abs(numbers[:, 0] - numbers[:, 1]).max() > 0.1
+def test_a_seed_has_its_own_numbers_which_stay_and_longer_horizons_go_on():
+    numbers = uniforms(3, **SIZES)
+    np.testing.assert_array_equal(uniforms(3, **{**SIZES, "horizon": 2}), numbers[:2])
+    assert np.abs(numbers - uniforms(4, **SIZES)).max() > 0.1
+    with pytest.raises(ValueError, match="read-only"):
+        numbers[:] = 0.5
 
 
 @pytest.mark.parametrize("name", LOG_LIKELIHOODS)
@@ -54,8 +55,8 @@ def test_likelihoods_are_those_of_scipy(name):
 @pytest.mark.parametrize("name", LOG_LIKELIHOODS)
 def test_draws_are_exact(name):
     head, (parameters, frozen) = HEADS[name](3, 1), references(name)
-    numbers = uniforms([0], horizon=1, paths=20_000, targets=1, count=head.uniforms)
-    noise = tensor(head.noise(numbers)[0])  # [1, paths, 1, k]
+    numbers = uniforms(0, horizon=1, paths=20_000, targets=1, count=head.uniforms)
+    noise = tensor(head.noise(numbers))  # [1, paths, 1, k]
     for row, one in zip(parameters, frozen, strict=True):
         drawn = numpy(head.draw(tensor(row)[None, None, None], noise)).ravel().astype(float)
         assert largest_distance(drawn, one) < 0.012
@@ -65,12 +66,12 @@ def test_draws_are_exact(name):
 
 def test_draws_of_quantiles_are_those_of_their_lines():
     head = HEADS["quantile"](3, 1, quantiles=(0.1, 0.5, 0.9))
-    numbers = uniforms([0], horizon=1, paths=1000, targets=1, count=1)
-    drawn = numpy(head.draw(tensor([1.0, 2.0, 5.0])[None, None, None], tensor(head.noise(numbers)[0])))
+    numbers = uniforms(0, horizon=1, paths=1000, targets=1, count=1)
+    drawn = numpy(head.draw(tensor([1.0, 2.0, 5.0])[None, None, None], tensor(head.noise(numbers))))
     np.testing.assert_allclose(np.quantile(drawn, (0.1, 0.5, 0.9), method="hazen"), [1.0, 2.0, 5.0], atol=0.02)
 
 
 def test_nothing_is_expected_and_nothing_comes():
-    noise = count_noise(uniforms([0], horizon=1, paths=50, targets=1, count=COUNT_UNIFORMS))[0]
+    noise = count_noise(uniforms(0, horizon=1, paths=50, targets=1, count=COUNT_UNIFORMS))
     counts = draw_count(tensor(np.zeros((1, 50, 1))), tensor(np.ones((1, 50, 1))), tensor(noise))
     np.testing.assert_array_equal(numpy(counts), 0.0)

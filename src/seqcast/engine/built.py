@@ -9,9 +9,8 @@ from __future__ import annotations
 import gc
 import itertools
 import math
-import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -81,8 +80,6 @@ class BuiltNetwork:
     compiled: CompiledNetwork
     seed: int
     micro_batches: int | None = None
-    # The last noise of all rows, by seed, steps and paths, for the next forecasts with the same.
-    _last_noise: dict[tuple[int, int, int], Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def build(
@@ -170,22 +167,27 @@ class BuiltNetwork:
             horizon: Number of steps.
         """
         if self.model.network.is_probabilistic:
-            return self.distribution(inputs, horizon, PATHS, None).median().astype(np.float32)
+            return self.distribution(inputs, horizon, PATHS).median().astype(np.float32)
         return self._parameters(inputs, horizon)
 
-    def distribution(self, inputs: Inputs, horizon: int, paths: int, seed: Any) -> Parametric | Sampled:
+    def distribution(self, inputs: Inputs, horizon: int, paths: int) -> Parametric | Sampled:
         """Return a distribution.
 
         Args:
             inputs: The inputs, see the class.
             horizon: Number of steps.
             paths: Number of paths, if paths are drawn.
-            seed: As for `paths`.
+
+        Raises:
+            SpecError: The head is a point head.
         """
-        self._check_probabilistic()
+        if not self.model.network.is_probabilistic:
+            expected = "a head that forecasts a distribution"
+            hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
+            raise SpecError("head", expected=expected, received=repr(self.model.network.head), hint=hint)
         distribution = distribution_of(self.model.network)
         if self.model.network.feeds_back or self._is_long(inputs, horizon):
-            return Sampled(self.paths(inputs, horizon, paths, seed), whole=distribution.whole)
+            return Sampled(self._paths(inputs, horizon, paths), whole=distribution.whole)
         return Parametric(distribution, self._parameters(inputs, horizon))
 
     def attention(self, inputs: Inputs, horizon: int) -> Array:
@@ -199,43 +201,6 @@ class BuiltNetwork:
             return np.asarray(self._block_by_block(inputs, horizon)[1])
         return self.compiled("block", inputs, horizon=horizon)["weights"]  # type: ignore[no-any-return]
 
-    def paths(self, inputs: Inputs, horizon: int, paths: int, seed: Any) -> Array:
-        """Draw sample paths, `[N, paths, H, D]`.
-
-        Args:
-            inputs: The inputs, see the class.
-            horizon: Number of steps.
-            paths: Number of paths.
-            seed: One seed for all rows, one a row, or `None`.
-
-        Raises:
-            SpecError: The head is a point head, or a seed is not a whole number.
-        """
-        self._check_probabilistic()
-        rows = row_count(inputs)
-        one = seed is None or isinstance(seed, numbers.Integral)
-        seeds = _seeds(child_seeds(self.seed, 2)[1] if seed is None else seed, 1 if one else rows)
-        long = self._is_long(inputs, horizon)
-        if not rows:
-            return np.zeros((0, paths, horizon, self.model.window.targets), np.float32)
-        if long:
-            return self._paths_in_blocks(inputs, horizon, paths, seeds)
-        steps = token_count(horizon, self.model.network.segment) * self.model.network.segment
-        same = self._same_noise(int(seeds[0]), steps, paths) if one else None
-
-        def with_noise(block: Inputs) -> Inputs:
-            noise = self._noise(block["seeds"], steps, paths) if same is None else same
-            return {**{name: values for name, values in block.items() if name != "seeds"}, "noise": noise}
-
-        return self.compiled(  # type: ignore[no-any-return]
-            "paths",
-            inputs if one else {**inputs, "seeds": seeds},
-            largest=MOST_PATHS // paths,
-            ready=with_noise,
-            horizon=horizon,
-            paths=paths,
-        )
-
     def _parameters(self, inputs: Inputs, horizon: int) -> Array:
         if self._is_long(inputs, horizon):
             return self._block_by_block(inputs, horizon)[0]
@@ -244,93 +209,62 @@ class BuiltNetwork:
     def _is_long(self, inputs: Inputs, horizon: int) -> bool:
         return self.model.writes_in_blocks(horizon, inputs.get("future"))
 
-    def _block_by_block(self, inputs: Inputs, horizon: int) -> tuple[Array, Any]:
-        """Return the forecast, block after block, each reading the points before, and the attention's weights."""
+    def _block_by_block(self, inputs: Inputs, horizon: int, noise: Array | None = None) -> tuple[Array, Any]:
+        """Return the forecast, block after block, each reading the points before, and the attention's weights.
+
+        With noise, `[B, steps, D, k]`, the forecast is a draw, which later blocks read.
+        """
+        future = inputs.get("future")
 
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
-            block, length = self._block(states, inputs.get("future"), start, steps)
-            written = self.compiled("block", block, horizon=length)
+            # Without a known future the last block has the length of the others, so that all use the same program.
+            length = self.window.horizon if future is None else steps
+            along = {name: each for name, each in (("future", future), ("noise", noise)) if each is not None}
+            block = {name: each[:, start : start + length] for name, each in along.items()}
+            written = self.compiled("block", {"states": states, **block}, horizon=length)
             weights = written.get("weights")
             return written["forecast"][:, :steps], None if weights is None else weights[:, :steps]
 
         def append(states: Any, forecast: Any) -> Any:
-            values = to_numpy(self.model.decoder.head.point(forecast))
+            values = to_numpy(self.model.decoder.head.point(forecast)) if noise is None else forecast
             return self.compiled("append", {"states": states, "values": values})
 
-        return self._written(decode, append, self.states(inputs), horizon)
+        sizes = {"horizon": horizon, "trained": self.window.horizon, "segment": self.model.network.segment}
+        return write_in_blocks(decode, append, self.states(inputs), **sizes)
 
-    def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int, seeds: Array) -> Array:
+    def _paths(self, inputs: Inputs, horizon: int, paths: int) -> Array:
+        """Draw sample paths, `[N, paths, H, D]`, from the same noise in all rows."""
+        if self._is_long(inputs, horizon):
+            return self._paths_in_blocks(inputs, horizon, paths)
+        segment = self.model.network.segment
+        noise = self._noise(token_count(horizon, segment) * segment, paths)
+        return self.compiled(  # type: ignore[no-any-return]
+            "paths",
+            inputs,
+            largest=MOST_PATHS // paths,
+            ready=lambda block: {**block, "noise": noise},
+            horizon=horizon,
+            paths=paths,
+        )
+
+    def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int) -> Array:
         """Draw paths, each from its own states, a few rows at a time."""
-        states, future, rows = self.states(inputs), inputs.get("future"), row_count(inputs)
-        at_once = max(1, MOST_PATHS // paths)
-        steps = horizon + self.model.window.horizon
-        same = self._same_noise(int(seeds[0]), steps, paths) if len(seeds) == 1 else None
-        drawn = []
+        own = {name: values for name, values in inputs.items() if name == "future"} | {"states": self.states(inputs)}
+        rows, at_once = row_count(own), max(1, MOST_PATHS // paths)
+        noise = np.moveaxis(self._noise(horizon + self.window.horizon, paths), 0, 1)
+        drawn = [np.zeros((0, horizon, self.window.targets), np.float32)]
         for first in range(0, rows, at_once):
-            block = slice(first, first + at_once)
+            some = slice(first, first + at_once)
+            each_path = keras.tree.map_structure(lambda values, some=some: np.repeat(values[some], paths, axis=0), own)
+            tiled = np.tile(noise, (row_count(each_path) // paths, 1, 1, 1))
+            drawn.append(self._block_by_block(each_path, horizon, tiled)[0])
+        return np.concatenate(drawn).reshape(rows, paths, horizon, self.window.targets)
 
-            def each_path(values: Array, block: slice = block) -> Array:
-                return np.repeat(values[block], paths, axis=0)
-
-            noise = self._noise(seeds[block], steps, paths) if same is None else same
-            known = None if future is None else each_path(future)
-            drawn.append(self._continued(keras.tree.map_structure(each_path, states), known, horizon, noise))
-        return np.concatenate(drawn).reshape(rows, paths, horizon, self.model.window.targets)
-
-    def _continued(self, states: Any, future: Any, horizon: int, noise: Array) -> Array:
-        """Draw one path a row of states, `[B, H, D]`, from noise `[steps, R, paths, D, k]`; `R` is 1 or `B / paths`."""
-        rows = row_count(states) // noise.shape[2]
-
-        def of_rows(noise: Array) -> Array:
-            spread = np.broadcast_to(noise, (len(noise), rows, *noise.shape[2:]))
-            return np.moveaxis(spread.reshape(len(noise), -1, *noise.shape[3:]), 0, 1)
-
-        def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
-            block, length = self._block(states, future, start, steps)
-            block["noise"] = of_rows(noise[start : start + length])
-            return self.compiled("draws", block, horizon=length)[:, :steps], None
-
-        def append(states: Any, values: Any) -> Any:
-            return self.compiled("append", {"states": states, "values": values})
-
-        return self._written(decode, append, states, horizon)[0]
-
-    def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Inputs, int]:
-        """Return the inputs of a block, and its length.
-
-        Without a known future the last block has the length of the others, so that all horizons use the same programs.
-        """
-        if future is None:
-            return {"states": states}, self.model.window.horizon
-        return {"states": states, "future": future[:, start : start + steps]}, steps
-
-    def _written(self, decode: Any, append: Any, states: Any, horizon: int) -> tuple[Array, Any]:
-        sizes = {"horizon": horizon, "trained": self.model.window.horizon, "segment": self.model.network.segment}
-        return write_in_blocks(decode, append, states, **sizes)
-
-    def _noise(self, seeds: Array, steps: int, paths: int) -> Array:
-        """Return the noise of draws, `[steps, len(seeds), paths, D, k]`."""
-        head = self.model.decoder.head
-        # A row that pads a block, and another window of the same series, have the seed of an earlier row.
-        each, places = np.unique(seeds, return_inverse=True)
-        drawn = uniforms(each, horizon=steps, paths=paths, targets=self.model.window.targets, count=head.uniforms)
-        return np.asarray(head.noise(drawn), dtype=np.float32)[:, places]
-
-    def _same_noise(self, seed: int, steps: int, paths: int) -> Array:
-        """Return the noise of all rows."""
-        key = (seed, steps, paths)
-        noise = self._last_noise.get(key)
-        if noise is None:
-            noise = self._noise(np.array([seed]), steps, paths)
-            self._last_noise.clear()
-            self._last_noise[key] = noise
-        return noise
-
-    def _check_probabilistic(self) -> None:
-        if not self.model.network.is_probabilistic:
-            expected = "a head that forecasts a distribution"
-            hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
-            raise SpecError("head", expected=expected, received=repr(self.model.network.head), hint=hint)
+    def _noise(self, steps: int, paths: int) -> Array:
+        """Return the noise of draws, `[steps, paths, D, k]`."""
+        head, seed = self.model.decoder.head, child_seeds(self.seed, 2)[1]
+        numbers = uniforms(seed, horizon=steps, paths=paths, targets=self.window.targets, count=head.uniforms)
+        return np.asarray(head.noise(numbers), dtype=np.float32)
 
 
 def check_precision() -> None:
@@ -368,12 +302,3 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
             given = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
             raise ValueError(f"weight {place} of {given}, but the network has {'none' if shape is None else shape}")
-
-
-def _seeds(seeds: Any, rows: int) -> Array:
-    """Return seeds as an array, `[rows]`, or refuse them."""
-    array = np.atleast_1d(np.asarray(seeds))
-    if array.shape != (rows,) or (rows and (array.dtype.kind not in "iu" or array.min() < 0)):
-        expected = f"a whole number >= 0, or one for each of the {rows} rows"
-        raise SpecError("seed", expected=expected, received=repr(seeds), hint="Give one seed for all rows.")
-    return array

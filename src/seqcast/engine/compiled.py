@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.network import Seq2Seq, trace_decoder, trace_encoder
+from seqcast.network import Seq2Seq, decode_paths, trace_decoder, trace_encoder
 from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax_stateless, keras, platform, to_numpy
 
 Inputs = dict[str, Any]
@@ -132,20 +132,20 @@ def _predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
 
 
 def _block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return the forecast and, with attention, its weights, `[B, H, tokens]`, by name."""
+    """Return the forecast and, with attention, its weights, `[B, H, tokens]`, by name.
+
+    From `noise`, `[B, H, D, k]`, the forecast is a draw of each step, without weights.
+    """
     forecast, weights = _unrolled(model, inputs, horizon)
+    if "noise" in inputs:
+        return {"forecast": model.decoder.head.draw(forecast, inputs["noise"])}
     return {"forecast": forecast, **({} if weights is None else {"weights": weights})}
 
 
-def _draws(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return a draw of each step, `[B, H, D]`, from `noise`, `[B, H, D, k]`."""
-    return model.decoder.head.draw(_unrolled(model, inputs, horizon)[0], inputs["noise"])
-
-
 def _paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:
-    """Return sample paths, `[B, paths, H, D]`, from `noise`, `[tokens · s, B or 1, paths, D, k]`."""
-    states, future = _states(model, inputs), inputs.get("future")
-    return model.decoder.paths(states, horizon=horizon, paths=paths, noise=inputs["noise"], future=future)
+    """Return sample paths, `[B, paths, H, D]`, from `noise`, `[tokens · s, paths, D, k]`."""
+    decode_inputs = model.decoder.decode_inputs(_states(model, inputs), horizon, inputs.get("future"))
+    return decode_paths(model.decoder, decode_inputs, paths=paths, noise=inputs["noise"])[:, :, :horizon]
 
 
 def _trace_decoder(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
@@ -184,7 +184,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "append": _append,
     "predict": _predict,
     "block": _block,
-    "draws": _draws,
     "paths": _paths,
     "trace_encoder": trace_encoder,
     "trace_decoder": _trace_decoder,

@@ -313,19 +313,17 @@ class Engine:
         built, prepared = self._ready(inputs)
         return built.point(prepared, horizon)
 
-    def distribution(
-        self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None
-    ) -> Parametric | Sampled:
+    def distribution(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS) -> Parametric | Sampled:
         """Forecast a distribution, with its mean, median, quantiles and probabilities.
 
         A network that reads none of its own outputs forecasts the parameters of each step. For another network the
-        distribution is that of sample paths, each of which reads its own draws.
+        distribution is that of sample paths, each of which reads its own draws. All rows have the same random numbers,
+        from the seed of the engine, so a row's paths do not depend on other rows.
 
         Args:
             inputs: As for `predict`.
             horizon: Number of steps.
             paths: Number of paths, if paths are drawn; 100 or more.
-            seed: As for `paths`.
 
         Returns:
             The forecast.
@@ -335,17 +333,9 @@ class Engine:
         """
         check_int("paths", paths, at_least=PATHS)
         built, prepared = self._ready(inputs)
-        return built.distribution(prepared, horizon, paths, seed)
+        return built.distribution(prepared, horizon, paths)
 
-    def quantiles(
-        self,
-        inputs: dict[str, Any],
-        horizon: int,
-        probabilities: Sequence[float],
-        *,
-        paths: int = PATHS,
-        seed: Any = None,
-    ) -> Array:
+    def quantiles(self, inputs: dict[str, Any], horizon: int, probabilities: Sequence[float]) -> Array:
         """Forecast quantiles, `[N, H, D, Qs]`, which do not cross.
 
         Quantiles beyond those that a quantile head was trained with lie on exponential tails.
@@ -354,50 +344,23 @@ class Engine:
             inputs: As for `predict`.
             horizon: Number of steps.
             probabilities: Strictly between 0 and 1, `[Qs]`.
-            paths: Number of paths, if paths are drawn; 100 or more.
-            seed: As for `paths`.
 
         Raises:
             SpecError: The head is a point head, or a probability is not between 0 and 1.
         """
         probabilities = check_probabilities("probabilities", probabilities)
-        return self.distribution(inputs, horizon, paths=paths, seed=seed).quantile(probabilities)
+        return self.distribution(inputs, horizon).quantile(probabilities)
 
-    def mean(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
+    def mean(self, inputs: dict[str, Any], horizon: int) -> Array:
         """Forecast the mean, `[N, H, D]`, or the point of a point head.
 
         Args:
             inputs: As for `predict`.
             horizon: Number of steps.
-            paths: Number of paths, if paths are drawn; 100 or more.
-            seed: As for `paths`.
         """
         if not self.network.is_probabilistic:
             return self.predict(inputs, horizon)
-        return self.distribution(inputs, horizon, paths=paths, seed=seed).mean()
-
-    def paths(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
-        """Draw sample paths of the future.
-
-        A decoder that feeds back reads the draws of each path. Steps that read no draw are drawn independently: all
-        steps with `decoder_input` `zeros`, those of a segment, and with `position` those of each block.
-
-        Args:
-            inputs: As for `predict`.
-            horizon: Number of steps.
-            paths: Number of paths.
-            seed: Seed of the random numbers. One seed gives all rows the same numbers, so a row's paths do not depend
-                on other rows. One seed a row, `[N]`, makes rows independent, as sums over rows need. `None` is one
-                seed from that of the engine.
-
-        Returns:
-            The paths, `[N, paths, H, D]`.
-
-        Raises:
-            SpecError: The head is a point head, or a seed is not a whole number.
-        """
-        built, prepared = self._ready(inputs)
-        return built.paths(prepared, horizon, check_int("paths", paths), seed)
+        return self.distribution(inputs, horizon).mean()
 
     def encode(self, inputs: dict[str, Array]) -> States:
         """Read the past into states.

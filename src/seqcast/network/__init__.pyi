@@ -11,6 +11,7 @@ from .cells import GRUCell as GRUCell
 from .cells import LSTMCell as LSTMCell
 from .cells import SimpleRNNCell as SimpleRNNCell
 from .decoder import Decoder as Decoder
+from .decoder import decode_paths as decode_paths
 from .dense import Bridge as Bridge
 from .dense import SegmentEmbedding as SegmentEmbedding
 from .distributions import DISTRIBUTIONS as DISTRIBUTIONS

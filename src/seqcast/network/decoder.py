@@ -197,7 +197,7 @@ class Decoder(SpecLayer):
         Returns:
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights over the tokens of
             the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here,
-            and draws in `paths`.
+            and draws in `decode_paths`.
         """
         decode_inputs = self.decode_inputs(states, horizon, future, target, training)
         if self.network.decoding == "parallel":
@@ -211,34 +211,6 @@ class Decoder(SpecLayer):
         if weights is not None:
             weights = ops.repeat(weights, segment, axis=1)[:, :horizon]
         return self.in_units(forecast, decode_inputs.carry), weights
-
-    def paths(
-        self, states: dict[str, Any], *, horizon: int, paths: int, noise: Tensor, future: Tensor | None = None
-    ) -> Tensor:
-        """Draw sample paths.
-
-        A decoder that reads its own outputs reads the draws of each path, token by token. The steps of a token, and all
-        steps of another decoder, are drawn independently: each step has the right distribution, but their dependence is
-        lost.
-
-        Args:
-            states: The arrays of `States`.
-            horizon: Number of steps, `H`.
-            paths: Number of paths.
-            noise: The result of the head's `noise`, for whole tokens, `[tokens · s, B or 1, paths, D, k]`.
-            future: Known-future inputs, `[B, H, F']`.
-
-        Returns:
-            The paths, `[B, paths, H, D]`, in the data's units.
-        """
-        if self.network.feeds_back:
-            drawn = decode_paths(self, self.decode_inputs(states, horizon, future), paths=paths, noise=noise)
-            return drawn[:, :, :horizon]
-        parameters, _ = self.unroll(states, horizon=horizon, future=future, training=False)
-        at_steps = {"noise": noise[:horizon], "parameters": ops.expand_dims(ops.swapaxes(parameters, 0, 1), 2)}
-        # Step by step, so that the proposals of all steps are never in memory at once.
-        _, drawn = scan(lambda none, at: (none, self.head.draw(at["parameters"], at["noise"])), ops.zeros(()), at_steps)
-        return ops.transpose(drawn, (1, 2, 0, 3))
 
     def decode_inputs(
         self,
@@ -446,11 +418,13 @@ def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
 def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, noise: Tensor) -> Tensor:
     """Write token after token; each path reads its own draw of the token before.
 
+    The steps of a token are drawn independently: each has the right distribution, but their dependence is lost.
+
     Args:
         decoder: A decoder with a probabilistic head that feeds back.
         decode_inputs: Its inputs.
         paths: Number of paths.
-        noise: The result of the head's `noise`, `[tokens · s, B or 1, paths, D, k]`.
+        noise: The result of the head's `noise`, `[tokens · s, paths, D, k]`.
 
     Returns:
         The draws, in the data's units, `[B, paths, tokens · s, D]`.
@@ -482,10 +456,7 @@ def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, n
 
 
 def _noise_of_tokens(noise: Tensor, segment: int) -> Tensor:
-    """Fold noise of steps, `[tokens · s, R, paths, D, k]`, into that of tokens, `[tokens, R, paths, s · D, k]`."""
-    if segment == 1:
-        return noise
-    steps, rows, paths, targets, numbers = noise.shape
-    folded = ops.reshape(noise, (steps // segment, segment, rows, paths, targets, numbers))
-    folded = ops.transpose(folded, (0, 2, 3, 1, 4, 5))
-    return ops.reshape(folded, (steps // segment, rows, paths, segment * targets, numbers))
+    """Fold noise of steps, `[tokens · s, paths, D, k]`, into that of tokens, `[tokens, paths, s · D, k]`."""
+    steps, paths, targets, numbers = noise.shape
+    folded = ops.swapaxes(ops.reshape(noise, (steps // segment, segment, paths, targets, numbers)), 1, 2)
+    return ops.reshape(folded, (steps // segment, paths, segment * targets, numbers))

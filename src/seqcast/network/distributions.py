@@ -1,4 +1,4 @@
-"""Distributions of a forecast: mean, quantiles, probabilities and draws, with NumPy and SciPy only.
+"""Distributions of a forecast: mean, quantiles and probabilities, with NumPy and SciPy only.
 
 Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them. A forecast has
 one of two forms with the same methods: `Parametric` has the parameters of each step, `Sampled` has sample paths.
@@ -68,22 +68,8 @@ class Distribution:
         """
         raise NotImplementedError
 
-    def sample(self, parameters: Array, count: int, generator: np.random.Generator) -> Array:
-        """Draw independent values, `[count, ...]`.
-
-        Args:
-            parameters: `[..., P]`.
-            count: Number of draws.
-            generator: The random generator.
-        """
-        parameters = np.asarray(parameters, dtype=np.float64)
-        return self._draw(parameters, (count, *parameters.shape[:-1]), generator)
-
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
         """Return the inverse of the CDF; probabilities broadcast against the parameters without their last axis."""
-        raise NotImplementedError
-
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         raise NotImplementedError
 
 
@@ -129,10 +115,6 @@ class Normal(Distribution):
         location, scale = columns(parameters)
         return np.asarray(location + scale * special.ndtri(probabilities))
 
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        location, scale = columns(parameters)
-        return np.asarray(generator.normal(location, scale, size=shape))
-
 
 @dataclass(frozen=True)
 class StudentT(Distribution):
@@ -166,10 +148,6 @@ class StudentT(Distribution):
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
         freedom, location, scale = columns(parameters)
         return np.asarray(location + scale * special.stdtrit(freedom, probabilities))
-
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        freedom, location, scale = columns(parameters)
-        return np.asarray(location + scale * generator.standard_t(freedom, size=shape))
 
 
 @dataclass(frozen=True)
@@ -207,10 +185,6 @@ class NegativeBinomial(Distribution):
         from scipy import stats  # takes half a second to import
 
         return np.asarray(stats.nbinom.ppf(probabilities, *self._usual(parameters)))
-
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        n, p = self._usual(parameters)
-        return np.asarray(generator.poisson(generator.gamma(n, (1.0 - p) / p, size=shape)), dtype=np.float64)
 
     def _usual(self, parameters: Array) -> tuple[Array, Array]:
         """Return the number of successes and their probability."""
@@ -250,10 +224,6 @@ class LogNormal(Normal):
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
         return np.asarray(np.exp(super()._inverse(parameters, probabilities)))
-
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        location, scale = columns(parameters)
-        return np.asarray(generator.lognormal(location, scale, size=shape))
 
 
 @dataclass(frozen=True)
@@ -320,9 +290,6 @@ class Quantiles(Distribution):
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
         return np.asarray(np.sum(parameters * quantile_weights(self.probabilities, probabilities), axis=-1))
-
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        return self._inverse(parameters, np.clip(generator.random(shape), 2.0**-53, 1.0 - 2.0**-53))
 
 
 def _tail(distance: Array, scale: Array) -> Array:

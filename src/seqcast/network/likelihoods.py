@@ -12,8 +12,9 @@ is below single precision.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from scipy import special
@@ -135,42 +136,43 @@ POISSON_PROPOSALS = 14
 # Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS` counts are summed.
 MANY = 10.0
 COUNTS = 40
+# Most numbers that are remembered, for the next forecasts with the same sizes.
+LAST_NUMBERS = 2
 # A normal and a uniform number a gamma proposal, one for small shapes, one to invert, two a Poisson proposal.
 COUNT_UNIFORMS = 2 * GAMMA_PROPOSALS + 2 + 2 * POISSON_PROPOSALS
 
 
-def uniforms(seeds: Iterable[int], *, horizon: int, paths: int, targets: int, count: int) -> Array:
-    """Draw uniform numbers for paths, independently for each seed.
+@functools.lru_cache(LAST_NUMBERS)
+def uniforms(seed: int, *, horizon: int, paths: int, targets: int, count: int) -> Array:
+    """Draw uniform numbers for paths.
 
     In every step the paths' numbers are spread evenly: the k-th smallest of n lies in `((k - 1) / n, k / n)`. The
     numbers of one path are independent; but quantiles over these paths are nearer to the truth than those over
     independent paths. A longer horizon begins with the numbers of a shorter one.
 
     Args:
-        seeds: One seed for all rows, or one a row, `R`.
+        seed: The seed.
         horizon: Number of steps, `H`.
         paths: Number of paths.
         targets: Target dimensions, `D`.
         count: Numbers a draw, `k`.
 
     Returns:
-        Numbers strictly between 0 and 1, `[H, R, paths, D, k]`.
+        Numbers strictly between 0 and 1, `[H, paths, D, k]`, which cannot be written to.
 
     Example:
-        >>> numbers = uniforms([1], horizon=2, paths=4, targets=1, count=1)
-        >>> sorted((numbers[0, 0, :, 0, 0] * 4).astype(int).tolist())
+        >>> numbers = uniforms(1, horizon=2, paths=4, targets=1, count=1)
+        >>> sorted((numbers[0, :, 0, 0] * 4).astype(int).tolist())
         [0, 1, 2, 3]
 
     Source: McKay, Beckman and Conover 1979 (Latin hypercube sampling).
     """
     shape = (horizon, targets, count, paths)
-    rows = []
-    for seed in seeds:
-        ranks = np.argsort(np.random.default_rng([int(seed), 0]).random(shape), axis=-1)
-        within = np.random.default_rng([int(seed), 1]).random(shape)
-        rows.append((ranks + within) / paths)
-    drawn = np.transpose(np.stack(rows, axis=1), (0, 1, 4, 2, 3))
-    return np.clip(drawn, 2.0**-24, 1.0 - 2.0**-24)
+    ranks = np.argsort(np.random.default_rng([seed, 0]).random(shape), axis=-1)
+    within = np.random.default_rng([seed, 1]).random(shape)
+    drawn = np.clip(np.moveaxis((ranks + within) / paths, 3, 1), 2.0**-24, 1.0 - 2.0**-24)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def count_noise(numbers: Array) -> Array:
@@ -196,7 +198,7 @@ def draw_count(mean: Tensor, dispersion: Tensor, noise: Tensor) -> Tensor:
         Whole numbers, as floats.
 
     Example:
-        >>> noise = count_noise(uniforms([0], horizon=1, paths=1000, targets=1, count=COUNT_UNIFORMS))
+        >>> noise = count_noise(uniforms(0, horizon=1, paths=1000, targets=1, count=COUNT_UNIFORMS))
         >>> mean = ops.full((1, 1, 1000, 1), 20.0)
         >>> counts = draw_count(mean, mean / 80.0, ops.convert_to_tensor(noise, dtype="float32"))
         >>> 18 < float(ops.mean(counts)) < 22

@@ -138,8 +138,7 @@ class Panel:
         mean = values.mean(axis=0)
         errors = (values - mean - centred @ (solved @ (values - mean))) / np.maximum(1 - leverage, 0.1)[:, None]
         level = mean + (static - centre) @ (solved @ (values - mean))
-        if self.is_positive:
-            level = np.exp(level)
+        level = np.exp(level) if self.is_positive else level
         scale = level if self.is_positive else np.median(self.scales, axis=0)
         return level, scale, np.mean(errors**2, axis=0) + 1e-12
 

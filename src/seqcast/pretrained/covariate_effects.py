@@ -154,9 +154,7 @@ class Regression:
         """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
         steps, owners = values.shape[1], np.eye(len(self.numbers))[np.concatenate(self._owners)]
         solved = self._solved(values, covariates)
-        return np.concatenate(
-            [terms[:, steps:, None] * coefficients[:, None] @ owners for terms, coefficients in solved]
-        )
+        return np.concatenate([terms[:, steps:, None] * weights[:, None] @ owners for terms, weights in solved])
 
     def _solved(self, values: Array, covariates: Array) -> Iterator[tuple[Array, Array]]:
         """Yield terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece."""
@@ -215,9 +213,7 @@ def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[
 def _nuisance(steps: int, season_length: int) -> Array:
     """Return level, trend and seasons of a window, `[T, n]`."""
     season, back = Season.of(season_length), np.arange(steps) - steps
-    columns = [np.ones((steps, 1)), back[:, None] / steps]
-    if season.length > 1:
-        columns.append(_waves(back, season.length, WAVES))
+    columns = [np.ones((steps, 1)), back[:, None] / steps, _waves(back, season.length, WAVES)]
     if season.longer is not None and steps >= 2 * season.longer:
         columns.append(_waves(back, season.longer, LONGER_WAVES))
     return np.concatenate(columns, axis=1)

@@ -107,9 +107,7 @@ class SeasonalBase:
         """
         loc, scale = units_of(past, season)
         of_season = both_ways_smoothed(past, season, horizon, GAINS)
-        of_lags = both_ways(
-            past, season, lambda values, rows: autoregressed(values, season[rows], longer[rows], horizon)
-        )
+        of_lags = both_ways(past, season, lambda part, of: autoregressed(part, season[of], longer[of], horizon))
         of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
 
         def put(rows: Integers, own: SimpleForecasts) -> None:
@@ -166,9 +164,8 @@ class SeasonalBase:
     def check_errors(self) -> Array:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
         checks = {steps: self._next_steps(forecast)[:, :, None] for steps, forecast in self.models.checks.items()}
-        own = SimpleForecasts(
-            self.forecast[:, :, None], self.values[:, -RECENT:, None], checks, np.ones((len(self.loc), 1))
-        )
+        values, alike = self.values[:, -RECENT:, None], np.ones_like(self.loc)
+        own = SimpleForecasts(self.forecast[:, :, None], values, checks, alike)
         return own.errors(self.values)[1:, :, 0].T
 
     @cached_property

@@ -50,12 +50,10 @@ class SimpleForecasts:
     @classmethod
     def unknown(cls, rows: int, length: int, horizon: int, models: int) -> Self:
         """Return the forecasts of windows that no model has seen: NaN."""
-
-        def unknown(steps: int) -> Array:
-            return np.full((rows, steps, models), np.nan)
-
-        checks = {steps: unknown(steps) for steps in checks_of(length)}
-        return cls(unknown(horizon), unknown(min(length, RECENT)), checks, np.ones((rows, models)))
+        checked = checks_of(length)
+        sizes = (horizon, min(length, RECENT), *checked)
+        forecasts, ahead, *checks = (np.full((rows, steps, models), np.nan) for steps in sizes)
+        return cls(forecasts, ahead, dict(zip(checked, checks, strict=True)), np.ones((rows, models)))
 
     @classmethod
     def concat(cls, groups: Sequence[Self]) -> Self:
@@ -171,9 +169,8 @@ def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> Simp
     again.ahead[:] = np.where(is_known, moved, before[:, season:-1, None])[:, -RECENT:]
     for steps, forecast in again.checks.items():
         if steps + season < length:
-            forecast[:] = np.where(
-                begun[:, length - steps - season - 1, None, None], continued(length - steps, steps), np.nan
-            )
+            is_begun = begun[:, length - steps - season - 1, None, None]
+            forecast[:] = np.where(is_begun, continued(length - steps, steps), np.nan)
     return again
 
 

@@ -158,8 +158,7 @@ class FittedZeroShot(FittedCandidate):
         past, scaler = seasonal.values(origins.series, origins.stops), origins.scalers(reader)
         if self.effects is not None:
             past = scaler.inverse(scaler.transform(past) - effects[:, : -origins.horizon])
-        past = past.swapaxes(1, 2)
-        past = past.reshape(-1, past.shape[2])
+        past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
         inputs = origins.inputs(seasonal) if reads else {}
         if reads:
             inputs = {**inputs, "past": inputs["past"][:, :, targets:]}
@@ -322,8 +321,7 @@ class ZeroShot(Candidate):
             rows: The rows of the fit.
         """
         longest, options = self.model.context_lengths[-1], rows.options
-        if options.most_rows_read is not None:
-            longest = min(longest, options.most_rows_read)
+        longest = min(longest, options.most_rows_read or longest)
         if options.rows.fill:
             return longest
         # Each forecast needs these rows before it, also on the hold-out windows.

@@ -68,7 +68,8 @@ def model_inputs(
     if step_size is None:
         frame = fitted.rows_to_forecast(df)
         ahead = fitted.steps_ahead(frame, future, steps)
-        return candidate.model_inputs(place, ahead.reader, ahead.origins, _labels(frame, ahead.origins), truth=None)
+        labels = _labels(frame if ahead.cold is None else ahead.cold.frame, ahead.origins)
+        return candidate.model_inputs(place, ahead.reader, ahead.origins, labels, truth=None)
     if future is not None:
         raise SpecError("future", expected="None with step_size", received="a frame", hint="The rows contain it.")
     frame = fitted.rows_of_fit(df)

@@ -129,7 +129,7 @@ def test_a_choice_in_words_and_in_files():
 def test_shares_follow_candidates_that_have_learnt_since():
     choice, model = Choice({"pretrained": 0.6, "trained": 0.4}), load_pretrained()
     trained = FittedTrained(())
-    finetuned = FittedZeroShot(model, 7, is_finetuned=True)
+    finetuned = FittedZeroShot(model, 7, has_learnt=True)
     assert choice.among([finetuned, trained]).shares == {"finetuned": 0.6, "trained": 0.4}
     assert choice.among([FittedZeroShot(model, 7), trained]) == choice
     assert choice.among([FittedLastSeason(7), trained]).shares == {"trained": 1.0}

@@ -70,6 +70,12 @@ def test_own_rows_narrow_the_intervals_and_draw_the_level(fitted):
     assert 1.5 * levels[2] < levels[3] < 3 * levels[2]
 
 
+def test_inputs_of_networks_are_labelled_by_own_rows(fitted):
+    labels = fitted.model_inputs(df=first_rows(3), future=ahead(NEW)).labels
+    assert labels.ids.tolist() == NAMES["unique_id"].tolist()
+    assert (labels.cutoffs == known(NEW)["ds"].max()).all()
+
+
 def test_zeros_are_below_the_others_and_still_follow_promotions(fitted):
     zeros = first_rows(3).assign(y=0.0)
     none, every = (fitted.predict(df=zeros, future=ahead(NEW).assign(promotion=each)) for each in (False, True))

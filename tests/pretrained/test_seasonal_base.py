@@ -81,12 +81,13 @@ def test_weights_are_those_of_errors_that_are_known():
     errors = np.array([[1.0, 2.0, np.nan], [np.nan] * 3, [0.0, 1.0, 0.0]])
     checks = np.full((len(CHECKS), 3, 3), np.nan)
     checks[0, 0] = checks[4, 0] = [1.0, 4.0, np.nan]
-    weights = module.weights_by_errors(errors, checks, module.NEAR, np.ones(3))
+    errors = np.concatenate([errors[None], checks])
+    weights = module.weights_by_errors(errors, module.NEAR, np.ones(3))
     np.testing.assert_allclose(weights[0], np.array([256, 1, 0]) / 257)
     np.testing.assert_allclose(weights[1], 1 / 3)
     np.testing.assert_allclose(weights[2], [0.5, 0, 0.5], atol=1e-9)
     # Far ahead the check of 64 steps decides, and neither that of 4 steps nor so much the errors one step ahead.
-    far = module.weights_by_errors(errors, checks, module.FAR, np.array([1.0, 3.0, 1.0]))
+    far = module.weights_by_errors(errors, module.FAR, np.array([1.0, 3.0, 1.0]))
     np.testing.assert_allclose(far[0], np.array([32, 3, 0]) / 35)
 
 

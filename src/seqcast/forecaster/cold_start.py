@@ -74,9 +74,8 @@ class Panel:
         return self.levels if self.is_positive else np.maximum(self._statistic(np.nanstd), 1e-12)
 
     def _statistic(self, of: Any) -> Array:
-        source = self._late.source
-        starts, ends = source.starts[self.lenders], source.ends[self.lenders]
-        return np.stack([of(self._late.targets[start:end], axis=0) for start, end in zip(starts, ends, strict=True)])
+        late = self._late.target_store
+        return np.stack([of(late.series(place), axis=0) for place in self.lenders.tolist()])
 
     @cached_property
     def static(self) -> Array:
@@ -92,7 +91,7 @@ class Panel:
         features = self.state.builder.static_features(frame)
         return np.zeros((len(frame.source), 0)) if features is None else features.astype(float)
 
-    def rows_around(self, first: Any, count: int, static: Array) -> tuple[Array, Array, Any]:
+    def rows_around(self, first: Any, count: int, static: Array) -> tuple[Array, Array, Any] | None:
         """Return the rows of the nearest lenders that have one right before a stamp.
 
         Args:
@@ -102,36 +101,25 @@ class Panel:
 
         Returns:
             The places of `K` lenders, their rows `[K, R + count, columns]`, NaN where there are none, and the `R`
-            stamps before.
+            stamps before; `None` where no lender has that row.
         """
-        frame, frequency, spans = self.state.frame, self.state.frequency, list[tuple[int, int, int]]()
+        frame, frequency, near = self.state.frame, self.state.frequency, list[tuple[int, int]]()
         distances = np.square(self.static[self.lenders] - static).sum(axis=1)
         for place in np.argsort(distances, kind="stable"):
             start, end = frame.source.starts[self.lenders[place]], frame.source.ends[self.lenders[place]]
             own = frame.stamps[start:end]
             before = int(own.searchsorted(first[0]))
             if before and frequency is not None and frequency.after(own[before - 1 : before], 1)[0] == first[0]:
-                spans.append((int(place), int(start + before), int(start)))
-            if len(spans) == NEAREST:
+                near.append((int(place), before))
+            if len(near) == NEAREST:
                 break
-        longest = max((stop - start for _, stop, start in spans), default=0)
-        rows = np.full((len(spans), longest + count, frame.source.width), np.nan)
-        stamps = frame.stamps[:0]
-        for row, (place, stop, start) in zip(rows, spans, strict=True):
-            end = min(stop + count, int(frame.source.ends[self.lenders[place]]))
-            row[longest - (stop - start) : longest + end - stop] = frame.source.values[start:end]
-            stamps = frame.stamps[start:stop] if stop - start == longest else stamps
-        return np.array([place for place, _, _ in spans], dtype=int), rows, stamps
-
-    def mean_covariates(self, rows: Array) -> Array:
-        """Return covariates of the mean of lenders, `[T, c]`: means, and categories of the nearest.
-
-        Args:
-            rows: Their rows, the nearest first, `[K, T, columns]`.
-        """
-        covariates = rows[:, :, self.levels.shape[1] :]
-        is_category = [kind.name == "category" for kind in self.state.frame.kinds]
-        return np.where(is_category, covariates[0], _mean_of_known(covariates, np.nan))
+        if not near:
+            return None
+        places, stops = np.array(near).T
+        series, longest = self.lenders[places], int(stops.max())
+        rows = WindowReader(frame.source, None, self.state.scaler, longest).values(series, stops, count)
+        start = frame.source.starts[series[stops.argmax()]]
+        return places, rows, frame.stamps[start : start + longest]
 
     def expected(self, static: Array) -> tuple[Array, Array, Array]:
         r"""Return level and scale of a series before it begins, and the variance around that level, `[D]` each.
@@ -150,8 +138,7 @@ class Panel:
         mean = values.mean(axis=0)
         errors = (values - mean - centred @ (solved @ (values - mean))) / np.maximum(1 - leverage, 0.1)[:, None]
         level = mean + (static - centre) @ (solved @ (values - mean))
-        if self.is_positive:
-            level = np.exp(level)
+        level = np.exp(level) if self.is_positive else level
         scale = level if self.is_positive else np.median(self.scales, axis=0)
         return level, scale, np.mean(errors**2, axis=0) + 1e-12
 
@@ -190,10 +177,11 @@ class Loan:
 
         Source: Efron and Morris 1975, Data analysis using Stein's estimator and its generalizations, JASA 70(350).
         """
-        lenders, rows, stamps = panel.rows_around(first, len(own), static)
-        before, targets = len(stamps), own.shape[1]
-        if not before:
+        around = panel.rows_around(first, len(own), static)
+        if around is None:
             return None
+        (lenders, rows, stamps), targets = around, own.shape[1]
+        before = len(stamps)
         loc = 0.0 if panel.is_positive else panel.levels[lenders, None]
         relative = (rows[:, :, :targets] - loc) / panel.scales[lenders, None]
         level, scale, spread = panel.expected(static)
@@ -205,7 +193,10 @@ class Loan:
         rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(axis=0)
         level = (worth * level + rest) / (worth + np.where(known, base[before:], 0.0).sum(axis=0))
         filled = level * base + offset
-        values = np.concatenate([filled, panel.mean_covariates(rows)], axis=1)[:before]
+        # Covariates are means too, categories those of the nearest lender.
+        is_category = [kind.name == "category" for kind in panel.state.frame.kinds]
+        covariates = np.where(is_category, rows[0, :, targets:], _mean_of_known(rows[:, :, targets:], np.nan))
+        values = np.concatenate([filled, covariates], axis=1)[:before]
         variances = np.stack([noise, noise / (worth + known.sum(axis=0))])
         return cls(values, stamps, np.where(known.any(axis=0), own, filled[before:]), variances)
 
@@ -303,16 +294,12 @@ def with_blank_rows(series: SeriesState, df: Any) -> Any:
 
 def _borrowed(frame: LongFrame, loans: Mapping[int, Loan]) -> LongFrame:
     """Return the borrowed rows alone, as series of their own."""
-    places, lent = list(loans), list(loans.values())
-    values = np.concatenate([loan.values for loan in lent])
-    stamps = lent[0].stamps.append([loan.stamps for loan in lent[1:]])
-    ends = np.cumsum([len(loan.stamps) for loan in lent])
-    source = InMemoryStore(tuple(frame.source.ids[place] for place in places), values, ends)
-    return replace(frame, source=source, stamps=stamps, rows=np.full(len(values), -1), static=frame.static[places])
+    source = InMemoryStore.of({frame.source.ids[place]: loan.values for place, loan in loans.items()})
+    first, *others = (loan.stamps for loan in loans.values())
+    stamps, static = first.append(others), frame.static[list(loans)]
+    return replace(frame, source=source, stamps=stamps, rows=np.full(len(stamps), -1), static=static)
 
 
 def _mean_of_known(values: Array, otherwise: float) -> Array:
     """Return means over the first axis, of what is known; `otherwise` where nothing is."""
-    known = ~np.isnan(values)
-    sums, counts = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), otherwise)
+    return np.asarray(np.ma.masked_invalid(values).mean(axis=0).filled(otherwise))

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcast.data.frames import as_ids, in_zone_of
+from seqcast.data.frames import LongFrame, as_ids
 from seqcast.data.windows import Origins
 from seqcast.engine import ModelInputs, SeriesLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import ForecastRequest
-from seqcast.runtime import Array
 from seqcast.specs import check_int
 
 if TYPE_CHECKING:
@@ -62,39 +60,34 @@ def model_inputs(
         future: As for `Forecaster.model_inputs`.
         member: As for `Forecaster.model_inputs`.
     """
-    candidate, place = _network(fitted, member)
+    owners = _networks(fitted, "model_inputs")
+    if check_int("member", member) > len(owners):
+        raise SpecError("member", expected=f"1 to {len(owners)}", received=repr(member))
+    candidate, place = owners[member - 1]
     steps = fitted.output.horizon if horizon is None else check_int("horizon", horizon)
-    truth = None
     if step_size is None:
         frame = fitted.rows_to_forecast(df)
         ahead = fitted.steps_ahead(frame, future, steps)
-        reader, origins = ahead.reader, ahead.origins
-    elif future is not None:
+        labels = _labels(frame if ahead.cold is None else ahead.cold.frame, ahead.origins)
+        return candidate.model_inputs(place, ahead.reader, ahead.origins, labels, truth=None)
+    if future is not None:
         raise SpecError("future", expected="None with step_size", received="a frame", hint="The rows contain it.")
-    else:
-        frame = fitted.rows_of_fit(df)
-        origins = Origins.every(frame, steps, fitted.rows_before, check_int("step_size", step_size))
-        reader = fitted.series.reader(fitted.series.checked(frame), origins)
-        truth = origins.truth(reader)
-    source = frame.source
-    cutoffs = frame.stamps[source.starts[origins.series] + origins.stops - 1]
-    labels = SeriesLabels(frame.schema, as_ids(source.ids)[origins.series], cutoffs)
-    return candidate.model_inputs(place, reader, origins, labels, truth=truth)
+    frame = fitted.rows_of_fit(df)
+    origins = Origins.every(frame, steps, fitted.rows_before, check_int("step_size", step_size))
+    reader = fitted.series.reader(fitted.series.checked(frame), origins)
+    return candidate.model_inputs(place, reader, origins, _labels(frame, origins), truth=origins.truth(reader))
 
 
-def _network(fitted: FittedForecaster, member: int) -> tuple[FittedCandidate, int]:
-    """Return the candidate that a network belongs to, and its place there.
-
-    Args:
-        fitted: The fitted forecaster.
-        member: Number of the network, from 1.
-    """
+def _networks(fitted: FittedForecaster, method: str) -> list[tuple[FittedCandidate, int]]:
+    """Return the candidate that each network belongs to, and its place there; refuse a `method` where there is none."""
     owners = [(each, place) for each in fitted.by_learning for place in range(len(each.networks))]
-    if not owners:
-        refuse_without_network("model_inputs")
-    if check_int("member", member) > len(owners):
-        raise SpecError("member", expected=f"1 to {len(owners)}", received=repr(member))
-    return owners[member - 1]
+    return owners or refuse_without_network(method)
+
+
+def _labels(frame: LongFrame, origins: Origins) -> SeriesLabels:
+    """Return the series and the cutoff of each origin."""
+    cutoffs = frame.stamps[origins.rows(frame)[:, 0] - 1]
+    return SeriesLabels(frame.schema, as_ids(frame.source.ids)[origins.series], cutoffs)
 
 
 def attention(fitted: FittedForecaster, df: Any, future: Any, horizon: int | None) -> Any:
@@ -109,16 +102,13 @@ def attention(fitted: FittedForecaster, df: Any, future: Any, horizon: int | Non
     frame = fitted.rows_to_forecast(df)
     steps = fitted.steps_ahead(frame, future, horizon)
     weights = fitted.blend.attention(steps.reader, steps.origins)
-    read = np.flatnonzero((weights != 0).any(axis=(0, 1)))
-    weights, back = weights[:, :, read], weights.shape[2] - 1 - read
-    # Steps before a series' first row are left out.
-    count, horizon, _ = weights.shape
-    places = np.broadcast_to((frame.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
-    inside = places >= frame.source.starts[:, None, None]
-    ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
-    series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
-    times = {frame.schema.columns.ds: steps.stamps[ahead[inside]], "past_ds": frame.stamps[places[inside]]}
-    return frame.schema.build(as_ids(frame.source.ids)[series[inside]], times, {"weight": weights[inside]})
+    # Steps that no forecast reads and those before a series' first row are left out.
+    read, back = (weights != 0).any(axis=(0, 1)), np.arange(weights.shape[2])[::-1]
+    inside = np.broadcast_to(read & (back < frame.source.lengths[:, None, None]), weights.shape)
+    series, step, place = np.nonzero(inside)
+    ahead, past = series * weights.shape[1] + step, frame.source.ends[series] - 1 - back[place]
+    times = {frame.schema.columns.ds: steps.stamps[ahead], "past_ds": frame.stamps[past]}
+    return frame.schema.build(as_ids(frame.source.ids)[series], times, {"weight": weights[inside]})
 
 
 def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int | None) -> Any:
@@ -162,33 +152,25 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
 
     from seqcast.inspect import covariate_importance
 
-    members = len(fitted.trained_networks)
-    if not fitted.networks:
-        refuse_without_network("covariate_importance")
-    if not members:
+    owners = [each for each in _networks(fitted, "covariate_importance") if each[0].trainings]
+    if not owners:
         expected = "a network that was trained on this data alone"
         hint = "Name a preset, such as preset='segment', to have its network in any case."
         raise SpecError("covariate_importance", expected=expected, received="the pretrained network", hint=hint)
     frame = fitted.series.checked(fitted.rows_of_fit(df))
     # With this step about twice the windows that are judged come after the training rows.
-    step = max(1, int(np.count_nonzero(~fitted.series.trained_rows(frame))) // (2 * MOST_WINDOWS))
-    tables = []
-    for member in range(1, members + 1):
-        windows = model_inputs(fitted, df, step_size=step, member=member)
-        untrained = _after_training(fitted.series, windows)
-        if len(untrained) < 2:
-            expected = "two windows or more that were not trained on"
-            hint = "Give newer rows, or fit with a larger validation_fraction."
-            raise DataError(option="df", expected=expected, received=str(len(untrained)), hint=hint)
-        chosen = untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))]
-        tables.append(covariate_importance(windows[chosen], metric=metric, repeats=repeats, seed=seed))
+    is_new = ~fitted.series.trained_rows(frame)
+    step = max(1, int(np.count_nonzero(is_new)) // (2 * MOST_WINDOWS))
+    origins = Origins.every(frame, fitted.output.horizon, fitted.rows_before, step)
+    untrained = np.flatnonzero(is_new[origins.rows(frame)[:, 0]])
+    if len(untrained) < 2:
+        expected = "two windows or more that were not trained on"
+        hint = "Give newer rows, or fit with a larger validation_fraction."
+        raise DataError(option="df", expected=expected, received=str(len(untrained)), hint=hint)
+    origins = origins.take(untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))])
+    reader, labels = fitted.series.reader(frame, origins), _labels(frame, origins)
+    truth = origins.truth(reader)
+    windows = (candidate.model_inputs(place, reader, origins, labels, truth=truth) for candidate, place in owners)
+    tables = [covariate_importance(each, metric=metric, repeats=repeats, seed=seed) for each in windows]
     mean: pd.DataFrame = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
     return mean.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
-
-
-def _after_training(series: SeriesState, windows: ModelInputs) -> Array:
-    """Return the numbers of the windows whose targets come after the rows that were trained on."""
-    labels = windows.labels
-    assert isinstance(labels, SeriesLabels)
-    until = in_zone_of(series.trained_until_of(tuple(labels.ids.tolist())), labels.cutoffs)
-    return np.flatnonzero(~np.asarray(labels.cutoffs < until))

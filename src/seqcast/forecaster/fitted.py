@@ -253,12 +253,12 @@ class FittedForecaster:
         reader = series.reader(read_from, origins)
         if cold is not None:
             reader = cold.rescaled(reader, series.scale)
-        filled = None
         if reader.future:
             # Gaps are filled forward, from the past where needed.
             before = reader.last_future(origins.series, origins.stops)[:, None]
             filled = forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
-        return StepsAhead(stamps, reader, replace(origins, future=filled), exist, cold)
+            origins = replace(origins, future=filled)
+        return StepsAhead(stamps, reader, origins, exist, cold)
 
     # Forecasts
 
@@ -309,24 +309,6 @@ class FittedForecaster:
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
 
-    def predict(
-        self,
-        df: Any = None,
-        *,
-        horizon: int | None = None,
-        future: Any = None,
-        level: Sequence[float] | float | None = None,
-    ) -> Any:
-        """Forecast, as `Forecaster.predict` does.
-
-        Args:
-            df: As for `Forecaster.predict`.
-            horizon: As for `Forecaster.predict`.
-            future: As for `Forecaster.predict`.
-            level: As for `Forecaster.predict`.
-        """
-        return self.forecast(self.rows_to_forecast(df), self.request(level), horizon=horizon, future=future)
-
     def for_owners(
         self,
         df: Any,
@@ -340,7 +322,7 @@ class FittedForecaster:
     ) -> tuple[Any, Array]:
         """Forecast series for several owners, who may own the same series with different rows.
 
-        Each owner gets the forecasts of `predict` for its rows alone, but for rounding in single precision. An error
+        Each owner gets the forecasts of `forecast` for its rows alone, but for rounding in single precision. An error
         does not name the owner: call again for each alone.
 
         Args:

@@ -177,7 +177,7 @@ def write_report(
 
     forecast, importance = None, None
     if future is not None or not (fitted.series.frame.covariates.future or fitted.rows.irregular):
-        forecast = fitted.predict(df, future=future)
+        forecast = fitted.forecast(fitted.rows_to_forecast(df), fitted.request(), future=future)
     if fitted.trainings:
         with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)

@@ -63,35 +63,24 @@ class Term:
     """A function of covariates that has coefficients.
 
     Args:
-        of: Returns it from covariates, `[B, S, f]`, and where it is seasonal from the steps of a season.
+        of: Returns it, `[B, S, columns]`, from covariates, `[B, S, f]`, and the steps of a season.
         of_flags: Whether flags have it too, not numbers alone.
-        seasonal: Whether it depends on the season.
         pooled: Whether its coefficients of other series say something about those of a window.
     """
 
-    of: Callable[..., Array]
+    of: Callable[[Array, int], Array]
     of_flags: bool = False
-    seasonal: bool = False
     pooled: bool = True
 
-    def __call__(self, values: Array, season_length: int) -> Array:
-        """Return it, `[B, S, columns]`.
 
-        Args:
-            values: The covariates, `[B, S, f]`.
-            season_length: Steps of a season; 1 is none.
-        """
-        return self.of(values, season_length) if self.seasonal else self.of(values)
-
-
-VALUE, SQUARE, CUBE = Term(np.asarray, of_flags=True), Term(np.square), Term(lambda values: values**3)
-SEASON_MEAN, SEASON_DEVIATION = Term(_season_means, seasonal=True), Term(_season_deviations, seasonal=True)
+VALUE = Term(lambda values, _: values, of_flags=True)
+SQUARE, CUBE = Term(lambda values, _: values**2), Term(lambda values, _: values**3)
 # Windows begin anywhere in a season, so coefficients of phases belong to one window.
-PHASE = Term(_times_phases, of_flags=True, seasonal=True, pooled=False)
+PHASE = Term(_times_phases, of_flags=True, pooled=False)
 
 FORMS: Mapping[str, tuple[Term, ...]] = {
     "curved": (VALUE, SQUARE, CUBE, PHASE),
-    "seasonal": (VALUE, SEASON_MEAN, SEASON_DEVIATION),
+    "seasonal": (VALUE, Term(_season_means), Term(_season_deviations)),
 }
 """The terms of each regression; the mean of both was better than each, and than one with all terms."""
 
@@ -124,17 +113,14 @@ class Regression:
     squares: Array
 
     @property
-    def owners(self) -> Array:
-        """Number of the feature that each term belongs to, `[g]`."""
-        return np.concatenate([np.tile(self._read(term), self._repeats(term)) for term in FORMS[self.form]])
+    def _owners(self) -> list[Array]:
+        """Number of the feature that each column of each term belongs to."""
+        waves = 2 * min(PHASES, self.season_length // 2)
+        return [np.tile(self._read(term), 1 if term.pooled else waves) for term in FORMS[self.form]]
 
     def _read(self, term: Term) -> Array:
         """Return the numbers of the features that a term is computed from."""
         return np.arange(len(self.numbers)) if term.of_flags else np.flatnonzero(self.numbers)
-
-    def _repeats(self, term: Term) -> int:
-        """Return the number of columns of a term for each feature."""
-        return 1 if term.pooled else 2 * min(PHASES, self.season_length // 2)
 
     def pool(self, values: Array, covariates: Array) -> Self:
         """Return the effects with coefficients that are pooled over windows.
@@ -151,12 +137,8 @@ class Regression:
             moments, products = moments + own[0].sum(axis=0), products + own[1].sum(axis=0)
         squares = squares / np.maximum(rows, 1) + 1e-9
         pooled = np.linalg.solve(moments + POOLED_ROWS * np.diag(squares), products[..., None])[..., 0]
-        of_window = np.repeat([not each.pooled for each in FORMS[self.form]], self._widths)
+        of_window = np.repeat([not each.pooled for each in FORMS[self.form]], [len(each) for each in self._owners])
         return replace(self, pooled=np.where(of_window, 0.0, pooled), squares=squares)
-
-    @property
-    def _widths(self) -> list[int]:
-        return [len(self._read(term)) * self._repeats(term) for term in FORMS[self.form]]
 
     def of(self, values: Array, covariates: Array) -> Array:
         """Return the effects in windows, `[B, T + H, D]`, in scaled units.
@@ -170,11 +152,9 @@ class Regression:
 
     def by_feature(self, values: Array, covariates: Array) -> Array:
         """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
-        steps, owners = values.shape[1], np.eye(len(self.numbers))[self.owners]
+        steps, owners = values.shape[1], np.eye(len(self.numbers))[np.concatenate(self._owners)]
         solved = self._solved(values, covariates)
-        return np.concatenate(
-            [terms[:, steps:, None] * coefficients[:, None] @ owners for terms, coefficients in solved]
-        )
+        return np.concatenate([terms[:, steps:, None] * weights[:, None] @ owners for terms, weights in solved])
 
     def _solved(self, values: Array, covariates: Array) -> Iterator[tuple[Array, Array]]:
         """Yield terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece."""
@@ -187,11 +167,12 @@ class Regression:
 
     def _pieces(self, covariates: Array) -> Iterator[tuple[slice, Array]]:
         """Yield windows, as many as memory allows, with their terms, `[b, S, g]`."""
-        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, len(self.owners))))
+        width = sum(map(len, self._owners))
+        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width)))
         for first in range(0, len(covariates), count):
             piece = slice(first, first + count)
             values = np.clip(np.nan_to_num(forward_fill(covariates[piece].astype(float))), -LARGEST, LARGEST)
-            terms = [term(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]]
+            terms = [term.of(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]]
             yield piece, np.concatenate(terms, axis=2)
 
     def check(self, targets: int) -> None:
@@ -205,7 +186,7 @@ class Regression:
         """
         if self.form not in FORMS or self.season_length < 1:
             raise ValueError(f"a regression on {self.form!r} terms in seasons of {self.season_length}")
-        width = len(self.owners)
+        width = sum(map(len, self._owners))
         sound = np.isfinite(self.pooled).all() and np.isfinite(self.squares).all() and (self.squares > 0).all()
         if self.pooled.shape != (targets, width) or self.squares.shape != (width,) or not sound:
             raise ValueError(f"coefficients of shape {self.pooled.shape} of {width} terms")
@@ -232,9 +213,7 @@ def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[
 def _nuisance(steps: int, season_length: int) -> Array:
     """Return level, trend and seasons of a window, `[T, n]`."""
     season, back = Season.of(season_length), np.arange(steps) - steps
-    columns = [np.ones((steps, 1)), back[:, None] / steps]
-    if season.length > 1:
-        columns.append(_waves(back, season.length, WAVES))
+    columns = [np.ones((steps, 1)), back[:, None] / steps, _waves(back, season.length, WAVES)]
     if season.longer is not None and steps >= 2 * season.longer:
         columns.append(_waves(back, season.longer, LONGER_WAVES))
     return np.concatenate(columns, axis=1)

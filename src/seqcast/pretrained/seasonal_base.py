@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
@@ -24,14 +24,6 @@ from seqcast.pretrained.simple_models import (
     smoothed,
     zero_if_unknown,
 )
-
-
-class Sharpness(NamedTuple):
-    """Powers of errors in the weights of models: of errors one step ahead, and of those in each check."""
-
-    ahead: float
-    checks: tuple[float, ...]
-
 
 # Gains of level, trend and season, and damping: for levels that stay or walk, seasons that stay or change, and trends
 # that last or end. Nine of 100 that are good on training rows of public data (docs/history.md), and two without a
@@ -67,10 +59,10 @@ BASE_FORECASTS = (
 DAMPING_OF_LOGARITHMS = 0.99
 # Weights before errors are known: the lowest value counts as much as all others, many of which are alike.
 BEFORE_ERRORS = np.array([1.0] * (len(BASE_FORECASTS) - 1) + [len(BASE_FORECASTS) - 1.0])
-# Doublings of the weight of a model for half the error one step ahead, and for half the error in each check. The first
+# Doublings of the weight of a model for half the error one step ahead, then for half the error in each check. The first
 # steps of a forecast have weights of their own, and so have far ones, which need the check of 64 steps. Between 16 and
 # 96 steps the weights change by the logarithm of the step.
-NEAR, FAR = Sharpness(4, (1, 1, 1, 1, 1, 1, 1)), Sharpness(1, (0, 0, 0, 1, 2, 2, 2))
+NEAR, FAR = (4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0)
 NEAR_STEPS, FAR_STEPS, CHECK_OF_FAR = 16, 96, CHECKS.index(64)
 # Smaller errors count as this one.
 LEAST_ERROR = 1e-6
@@ -115,9 +107,7 @@ class SeasonalBase:
         """
         loc, scale = units_of(past, season)
         of_season = both_ways_smoothed(past, season, horizon, GAINS)
-        of_lags = both_ways(
-            past, season, lambda values, rows: autoregressed(values, season[rows], longer[rows], horizon)
-        )
+        of_lags = both_ways(past, season, lambda part, of: autoregressed(part, season[of], longer[of], horizon))
         of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
 
         def put(rows: Integers, own: SimpleForecasts) -> None:
@@ -129,15 +119,16 @@ class SeasonalBase:
         if len(rows := np.flatnonzero(2 * longer <= known)):
             put(rows, both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS))
         if len(rows := np.flatnonzero((longer + season < known) & (known < 2 * longer))):
-            put(rows, both_ways_repeated(past[rows], longer[rows], horizon, DAMPINGS))
-        values = _in_reach((past - loc) / scale)
+            lengths = longer[rows]
+            put(rows, both_ways(past[rows], lengths, lambda part, of: repeated(part, lengths[of], horizon, DAMPINGS)))
+        values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
         groups = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
         return cls(loc, scale, values, SimpleForecasts.concat(groups))
 
     @cached_property
     def errors(self) -> Array:
         """Mean absolute error one step ahead of each model, `[B, K]`; NaN where there is none."""
-        return self.models.errors(self.values)
+        return np.asarray(self._errors[0])
 
     @cached_property
     def weights(self) -> Array:
@@ -151,7 +142,7 @@ class SeasonalBase:
     @cached_property
     def far_weights(self) -> Array:
         """Weight of each model in far steps, `[B, K]`: that of the first ones if fewer than 128 values are known."""
-        checked = ~np.isnan(self._checks[CHECK_OF_FAR]).all(axis=1, keepdims=True)
+        checked = ~np.isnan(self._errors[1 + CHECK_OF_FAR]).all(axis=1, keepdims=True)
         return np.where(checked, self._weights(FAR), self.weights)
 
     @cached_property
@@ -173,17 +164,16 @@ class SeasonalBase:
     def check_errors(self) -> Array:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
         checks = {steps: self._next_steps(forecast)[:, :, None] for steps, forecast in self.models.checks.items()}
-        own = SimpleForecasts(
-            self.forecast[:, :, None], self.values[:, -RECENT:, None], checks, np.ones((len(self.loc), 1))
-        )
-        return own.check_errors(self.values)[:, :, 0].T
+        values, alike = self.values[:, -RECENT:, None], np.ones_like(self.loc)
+        own = SimpleForecasts(self.forecast[:, :, None], values, checks, alike)
+        return own.errors(self.values)[1:, :, 0].T
 
     @cached_property
-    def _checks(self) -> Array:
-        return self.models.check_errors(self.values)
+    def _errors(self) -> Array:
+        return self.models.errors(self.values)
 
-    def _weights(self, sharpness: Sharpness) -> Array:
-        weights = weights_by_errors(self.errors, self._checks, sharpness, BEFORE_ERRORS)
+    def _weights(self, powers: tuple[float, ...]) -> Array:
+        weights = weights_by_errors(self._errors, powers, BEFORE_ERRORS)
         few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
         return np.where(few, 0.0, weights)
 
@@ -233,7 +223,7 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     logarithms = np.log(past[rows])
     centre, spread = units_of(logarithms, season[rows])
     # Both at once, since a model goes through the steps of all windows one by one.
-    both = [_in_reach((past - loc) / scale), (logarithms - centre) / spread]
+    both = [np.clip((past - loc) / scale, -FARTHEST, FARTHEST), (logarithms - centre) / spread]
     forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = forecasts.take(slice(0, len(past)))
     # Values out of reach are clipped before their exponential overflows.
@@ -243,13 +233,11 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
         values = np.exp(np.minimum(each * spread[:, :, None] + centre[:, :, None], most))
         return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
 
-    of_logarithms = forecasts.take(slice(len(past), None)).mapped(grown)
-    if len(rows) < len(past):
-        everywhere = of_values.mapped(np.copy)
-        everywhere.put(rows, of_logarithms)
-        of_logarithms = everywhere
+    of_logarithms = of_values.mapped(np.copy)
+    of_logarithms.put(rows, forecasts.take(slice(len(past), None)).mapped(grown))
     # The joined arrays are new, so they may be clipped in place.
-    return SimpleForecasts.concat([of_values, of_logarithms]).mapped(lambda each: _in_reach(each, out=each))
+    joined = SimpleForecasts.concat([of_values, of_logarithms])
+    return joined.mapped(lambda each: np.clip(each, -FARTHEST, FARTHEST, out=each))
 
 
 def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
@@ -262,31 +250,26 @@ def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains
     return both_ways(past, season, model)
 
 
-def both_ways_repeated(past: Array, season: Integers, horizon: int, dampings: Sequence[float]) -> SimpleForecasts:
-    """Repeat seasons of windows in their own units, values and logarithms; arguments as for `repeated`."""
-    return both_ways(past, season, lambda values, rows: repeated(values, season[rows], horizon, dampings))
-
-
-def weights_by_errors(errors: Array, checks: Array, sharpness: Sharpness = NEAR, before: Array | float = 1.0) -> Array:
+def weights_by_errors(errors: Array, powers: Sequence[float] = NEAR, before: Array | float = 1.0) -> Array:
     r"""Return the weight of each model in their mean, `[B, K]`: the smaller its errors, the larger.
 
-    .. math:: w_k \propto p_k e_k^{-a} \prod_n e_{k,n}^{-c_n}
+    .. math:: w_k \propto p_k \prod_n e_{n,k}^{-c_n}
 
     Args:
-        errors: Mean absolute errors one step ahead, `[B, K]`; NaN is a model that does not count.
-        checks: Mean absolute errors of forecasts of the last steps, `[checks, B, K]`; NaN where there is none.
-        sharpness: The powers, `a` and `c`.
+        errors: Mean absolute errors one step ahead, where NaN is a model that does not count, then those of forecasts
+            of the last steps, NaN where there is none, `[1 + checks, B, K]`.
+        powers: The powers, `c`, one for each of them.
         before: Weights before errors are known, `[K]`, or 1 for equal ones.
 
     Example:
-        >>> nothing = np.full((7, 1, 3), np.nan)
-        >>> weights_by_errors(np.array([[1.0, 2.0, np.nan]]), nothing).round(3).tolist()
+        >>> errors = np.full((8, 1, 3), np.nan)
+        >>> errors[0] = [1.0, 2.0, np.nan]
+        >>> weights_by_errors(errors).round(3).tolist()
         [[0.941, 0.059, 0.0]]
     """
-    of_checks = np.einsum("n,nbk->bk", np.array(sharpness.checks, dtype=float), _above_least(checks))
     # In windows without a known value all models count alike.
-    counts = ~np.isnan(errors) | np.isnan(errors).all(axis=1, keepdims=True)
-    weights = np.exp(-sharpness.ahead * _above_least(errors) - of_checks) * counts * before
+    counts = ~np.isnan(errors[0]) | np.isnan(errors[0]).all(axis=1, keepdims=True)
+    weights = np.exp(-np.einsum("n,nbk->bk", powers, _above_least(errors))) * counts * before
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
@@ -301,7 +284,3 @@ def _above_least(errors: Array) -> Array:
     logarithms = np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), LEAST_ERROR))
     above = logarithms - logarithms.min(axis=-1, keepdims=True, initial=np.finfo(float).max)
     return np.where(np.isinf(logarithms), 0.0, above)
-
-
-def _in_reach(values: Array, out: Array | None = None) -> Array:
-    return np.clip(values, -FARTHEST, FARTHEST, out=out)

@@ -50,12 +50,10 @@ class SimpleForecasts:
     @classmethod
     def unknown(cls, rows: int, length: int, horizon: int, models: int) -> Self:
         """Return the forecasts of windows that no model has seen: NaN."""
-
-        def unknown(steps: int) -> Array:
-            return np.full((rows, steps, models), np.nan)
-
-        checks = {steps: unknown(steps) for steps in checks_of(length)}
-        return cls(unknown(horizon), unknown(min(length, RECENT)), checks, np.ones((rows, models)))
+        checked = checks_of(length)
+        sizes = (horizon, min(length, RECENT), *checked)
+        forecasts, ahead, *checks = (np.full((rows, steps, models), np.nan) for steps in sizes)
+        return cls(forecasts, ahead, dict(zip(checked, checks, strict=True)), np.ones((rows, models)))
 
     @classmethod
     def concat(cls, groups: Sequence[Self]) -> Self:
@@ -84,22 +82,17 @@ class SimpleForecasts:
         return type(self)(change(self.forecasts), change(self.ahead), checks, self.optimism.copy())
 
     def errors(self, values: Array) -> Array:
-        """Return the mean absolute error one step ahead of each model, `[B, K]`; NaN where no value is known.
+        """Return the mean absolute errors, first one step ahead, then of each check, `[1 + checks, B, K]`.
+
+        They are NaN where no value is known, and where there is no check.
 
         Args:
             values: The known values, `[B, T]`; NaN is missing.
         """
-        return _mean_error(self.ahead, values[:, -RECENT:]) * self.optimism
-
-    def check_errors(self, values: Array) -> Array:
-        """Return the mean absolute error of each check, `[checks, B, K]`; NaN where there is none.
-
-        Args:
-            values: The known values, `[B, T]`; NaN is missing.
-        """
-        errors = np.full((len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
-        for place, (steps, forecast) in enumerate(self.checks.items()):
-            errors[place] = _mean_error(forecast, values[:, -steps:])
+        errors = np.full((1 + len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
+        for place, (steps, forecast) in enumerate([(RECENT, self.ahead), *self.checks.items()]):
+            apart = forecast - values[:, -steps:, None]
+            errors[place] = mean_of_known(np.abs(apart, out=apart))[:, 0]
         return errors * self.optimism
 
 
@@ -176,9 +169,8 @@ def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> Simp
     again.ahead[:] = np.where(is_known, moved, before[:, season:-1, None])[:, -RECENT:]
     for steps, forecast in again.checks.items():
         if steps + season < length:
-            forecast[:] = np.where(
-                begun[:, length - steps - season - 1, None, None], continued(length - steps, steps), np.nan
-            )
+            is_begun = begun[:, length - steps - season - 1, None, None]
+            forecast[:] = np.where(is_begun, continued(length - steps, steps), np.nan)
     return again
 
 
@@ -203,12 +195,6 @@ def mean_of_known(values: Array, axis: int = 1) -> Array:
 def zero_if_unknown(values: Array) -> Array:
     """Return values with 0 in place of NaN."""
     return np.where(np.isnan(values), 0.0, values)
-
-
-def _mean_error(forecasts: Array, values: Array) -> Array:
-    """Return the mean absolute error of forecasts `[B, ., K]`, `[B, K]`; NaN where no value is known."""
-    errors = forecasts - values[:, :, None]
-    return mean_of_known(np.abs(errors, out=errors))[:, 0]
 
 
 def smoothed(

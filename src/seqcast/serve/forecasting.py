@@ -144,7 +144,8 @@ def _alone(query: Query) -> Answer:
         fitted = query.model.fitted
         if query.series is not None:
             fitted = fitted.of_series(query.series.columns[query.model.needed.unique_id].tolist())
-        table = fitted.predict(frame, horizon=query.horizon, future=future, level=query.level)
+        rows, request = fitted.rows_to_forecast(frame), fitted.request(query.level)
+        table = fitted.forecast(rows, request, horizon=query.horizon, future=future)
         forecast = Forecast(table, query.model.version)
     return Answer(forecast, 0, len(table))
 

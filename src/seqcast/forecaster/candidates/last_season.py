@@ -44,6 +44,8 @@ class FittedLastSeason(FittedCandidate):
 
     key: ClassVar[str] = "seasonal_naive"
     has_mean: ClassVar[bool] = True
+    # It forecasts a point, and intervals around it.
+    is_probabilistic: ClassVar[bool] = False
     season_length: int
     intervals: tuple[Calibration, ...] = ()
     is_longer: bool = False
@@ -75,11 +77,6 @@ class FittedLastSeason(FittedCandidate):
             origins: Where forecasts begin.
         """
         return np.zeros((len(origins), origins.horizon, reader.targets.width, 1))
-
-    @property
-    def is_probabilistic(self) -> bool:
-        """False: it forecasts a point, and intervals around it."""
-        return False
 
     def limits(self, *, alone: bool) -> Iterator[str]:
         """Yield the limits of a repeated season.

@@ -41,7 +41,7 @@ class FittedZeroShot(FittedCandidate):
     Args:
         model: The model.
         season_length: Steps of a season; 1 is none.
-        is_finetuned: Whether it was fine-tuned on rows of the fit.
+        has_learnt: Whether it was fine-tuned on rows of the fit.
         histories: The history of its fine-tuning; an empty one where there was none.
         effects: Effects of covariates, without which the model reads the series; `None` for none.
     """
@@ -49,7 +49,7 @@ class FittedZeroShot(FittedCandidate):
     key: ClassVar[str] = "pretrained"
     model: ZeroShotModel
     season_length: int
-    is_finetuned: bool = False
+    has_learnt: bool = False
     histories: tuple[History, ...] = (History(),)
     effects: CovariateEffects | None = None
 
@@ -61,7 +61,7 @@ class FittedZeroShot(FittedCandidate):
     @property
     def name(self) -> str:
         """Its name in `Choice.shares`."""
-        return "finetuned" if self.is_finetuned else self.key
+        return "finetuned" if self.has_learnt else self.key
 
     def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
         """Return quantiles in scaled units, `[B, H, D, Q]`.
@@ -152,23 +152,19 @@ class FittedZeroShot(FittedCandidate):
 
     def _windows(self, reader: WindowReader, origins: Origins, effects: Array) -> ZeroShotWindows:
         """Return the windows that the model reads, less effects, target by target of each origin."""
-        reads, targets, season = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
+        reads, targets, own = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
         # Without features the reader ignores the known future.
         seasonal = seasonal_reader(reader, covariates=reads)
         past, scaler = seasonal.values(origins.series, origins.stops), origins.scalers(reader)
         if self.effects is not None:
             past = scaler.inverse(scaler.transform(past) - effects[:, : -origins.horizon])
-        past = past.swapaxes(1, 2)
-        past = past.reshape(-1, past.shape[2])
+        past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
         inputs = origins.inputs(seasonal) if reads else {}
-        covariates = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
-        return ZeroShotWindows(
-            past,
-            np.full(len(past), season.length),
-            np.full(len(past), season.longer or 0),
-            {name: np.repeat(values, targets, axis=0) for name, values in covariates.items()},
-            seasonal.names,
-        )
+        if reads:
+            inputs = {**inputs, "past": inputs["past"][:, :, targets:]}
+        covariates = {name: np.repeat(values, targets, axis=0) for name, values in inputs.items()}
+        season, longer = (np.full(len(past), steps) for steps in (own.length, own.longer or 0))
+        return ZeroShotWindows(past, season, longer, covariates, seasonal.names)
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
         """Refuse levels beyond the widest that the model knows.
@@ -187,12 +183,7 @@ class FittedZeroShot(FittedCandidate):
     @property
     def dependence(self) -> Dependence:
         """The dependence between steps that the model has learnt from synthetic series, unless it has seen others."""
-        return super().dependence if self.is_finetuned else self.model.dependence
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether it was fine-tuned on rows of the fit."""
-        return self.is_finetuned
+        return super().dependence if self.has_learnt else self.model.dependence
 
     def facts(self) -> dict[str, Any]:
         """Return the version of the weights."""
@@ -204,7 +195,7 @@ class FittedZeroShot(FittedCandidate):
         Args:
             alone: Whether nothing else has a share of the forecast.
         """
-        if not self.is_finetuned:
+        if not self.has_learnt:
             yield "The pretrained network has seen synthetic series only."
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
@@ -229,7 +220,7 @@ class FittedZeroShot(FittedCandidate):
         Args:
             options: The resolved options of the forecaster.
         """
-        return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned, has_effects=self.effects is not None)
+        return ZeroShot(self.model.shipped(), finetunes=self.has_learnt, has_effects=self.effects is not None)
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights.
@@ -239,14 +230,8 @@ class FittedZeroShot(FittedCandidate):
             training: A spec, or the fields that differ; `None` for the usual.
             freeze: Submodules of the networks that stay as they are.
         """
-        return ZeroShot(
-            self.model,
-            finetunes=True,
-            is_required=True,
-            training=training,
-            freeze=tuple(freeze),
-            is_finetuned=self.is_finetuned,
-        )
+        again = ZeroShot(self.model, finetunes=True, is_required=True, training=training, freeze=tuple(freeze))
+        return replace(again, has_learnt=self.has_learnt)
 
 
 @dataclass(frozen=True)
@@ -259,7 +244,7 @@ class ZeroShot(Candidate):
         is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
         training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its options.
         freeze: Submodules of the network that stay as they are.
-        is_finetuned: Whether it has been fine-tuned before.
+        has_learnt: Whether it has been fine-tuned before.
         has_effects: Whether it has effects of covariates; `None` takes the better version on the hold-out windows.
     """
 
@@ -275,7 +260,7 @@ class ZeroShot(Candidate):
     is_required: bool = False
     training: TrainingSpec | Mapping[str, Any] | None = None
     freeze: tuple[str, ...] = ()
-    is_finetuned: bool = False
+    has_learnt: bool = False
     has_effects: bool | None = None
 
     @classmethod
@@ -336,8 +321,7 @@ class ZeroShot(Candidate):
             rows: The rows of the fit.
         """
         longest, options = self.model.context_lengths[-1], rows.options
-        if options.most_rows_read is not None:
-            longest = min(longest, options.most_rows_read)
+        longest = min(longest, options.most_rows_read or longest)
         if options.rows.fill:
             return longest
         # Each forecast needs these rows before it, also on the hold-out windows.
@@ -377,11 +361,8 @@ class ZeroShot(Candidate):
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        ready, names = (
-            FittedZeroShot(self.model, rows.season_length, self.is_finetuned),
-            rows.series.builder.future.features,
-        )
-        versions: list[FittedCandidate] = [ready]
+        ready = FittedZeroShot(self.model, rows.season_length, self.has_learnt)
+        names, versions = rows.series.builder.future.features, list[FittedCandidate]([ready])
         if names and self.has_effects is not False and not self.model.covariates:
             effects = CovariateEffects.learn(rows.reader, rows.starts, names, rows.season_length)
             versions = [*versions[: self.has_effects is None], replace(ready, effects=effects)]

@@ -1,6 +1,6 @@
 """Thirty new articles of a panel, known from 0, 1, 3 and 10 rows.
 
-    python benchmarks/cold_starts.py    # the table of docs/how-to/new-series.md, about a minute
+    python benchmarks/cold_starts.py    # the table of docs/how-to/new-series.md, some minutes
 
 Sixty articles of three kinds and of any size sell for 200 days, by the day of the week and with promotions whose gain
 depends on the kind. Thirty others begin before the last fourteen days. Errors are mean absolute errors over the true
@@ -106,7 +106,7 @@ def errors(seed):
 
 def main():
     """Print the table."""
-    arguments = parse(options(__doc__, "cold_starts", seeds=10))
+    arguments = parse(options(__doc__, "cold_starts", seeds=5))
     described = {"code": code("cold_starts.py")}
     seeds = range(arguments.seeds)
     found = [kept(arguments.results, "articles", seed, described, lambda s=seed: errors(s)) for seed in seeds]

@@ -15,8 +15,8 @@ from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.runtime import Array
 
-# Rows of a window that the regression reads, and the rows after which one counts a half.
-ROWS, HALF_LIFE = 1024, 512
+# Rows of a window that the regression reads, at most, and the rows after which one counts a half.
+ROWS, HALF_LIFE = 2048, 512
 # The pooled coefficients count as much as this number of rows; those of terms that are not pooled are zero.
 POOLED_ROWS = 10.0
 # Series, evenly spread, from which coefficients are pooled.

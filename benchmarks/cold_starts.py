@@ -55,8 +55,8 @@ def inputs(frame, mean, count):
     return np.column_stack([kinds, frame["size"], frame["ds"].dt.dayofweek, frame["promotion"], mean, count])
 
 
-def boosting(old, ahead, rows, seed):
-    """Return the forecast of gradient boosting."""
+def boosting(old, seed):
+    """Return gradient boosting that has learnt from the panel."""
     rng, sold, examples, targets = np.random.default_rng(seed), by_series(old), [], []
     for _ in range(8):
         count = rng.integers(0, 11, len(sold))
@@ -67,7 +67,11 @@ def boosting(old, ahead, rows, seed):
         examples.append(inputs(chosen, np.repeat(means, HORIZON), np.repeat(count, HORIZON)))
         targets.append(chosen["y"].to_numpy())
     model = HistGradientBoostingRegressor(loss="poisson", categorical_features=[0, 2], random_state=seed)
-    model.fit(np.concatenate(examples), np.concatenate(targets))
+    return model.fit(np.concatenate(examples), np.concatenate(targets))
+
+
+def boosted(model, ahead, rows):
+    """Return the forecast of gradient boosting."""
     mean = rows.mean(axis=1) if rows.shape[1] else np.full(NEW, np.nan)
     known = inputs(ahead, np.repeat(mean, HORIZON), np.full(len(ahead), rows.shape[1]))
     return model.predict(known).reshape(NEW, HORIZON)
@@ -83,7 +87,7 @@ def errors(seed):
     covariates = {"static_covariates": ["kind", "size"], "future_covariates": ["promotion"]}
     model = Forecaster(HORIZON, preset="pretrained", random_state=0, verbose=0, **covariates)
     model.fit(old.drop(columns="level"))
-    found = {}
+    found, booster = {}, boosting(old, seed)
     for count in COUNTS:
         rows = frame[~is_old & known].groupby("unique_id").tail(count)
         df = (
@@ -95,7 +99,7 @@ def errors(seed):
         own = by_series(rows) if count else np.zeros((NEW, 0))
         points = {
             "mean profile": profile(old, own),
-            "gradient boosting": boosting(old, ahead, own, seed),
+            "gradient boosting": boosted(booster, ahead, own),
             "pretrained": by_series(forecast, "seqcast"),
         }
         held = (by_series(forecast, "seqcast-lo-80") <= truth) & (truth <= by_series(forecast, "seqcast-hi-80"))

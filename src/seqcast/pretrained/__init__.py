@@ -13,7 +13,6 @@ __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "SHA256",
-    "CovariateEffects",
     "CovariateSizes",
     "FinetuneOptions",
     "PretrainedNetwork",

@@ -46,6 +46,17 @@ def first_rows(count):
     return known(NEW).groupby("unique_id").tail(count) if count else NAMES
 
 
+def test_scenarios_and_paths_have_the_intervals_of_predict(fitted):
+    rows, future = first_rows(1), ahead(NEW)
+    forecast = fitted.predict(df=rows, future=future)
+    columns = [name for name in forecast if name.startswith("seqcast")]
+    scenario = fitted.scenarios({"as planned": future}, df=rows)
+    np.testing.assert_allclose(scenario[columns], forecast[columns])
+    paths = fitted.predict(df=rows, future=future, samples=2_000).groupby(["unique_id", "ds"])["seqcast"]
+    upper = forecast.set_index(["unique_id", "ds"])["seqcast-hi-80"]
+    np.testing.assert_allclose(paths.quantile(0.9), upper, rtol=0.15)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_new_articles_have_level_season_promotions_and_intervals(fitted, count):
     forecast = fitted.predict(df=first_rows(count), future=ahead(NEW))

@@ -185,7 +185,7 @@ def _strongest(white: Sequence[Array], known: Sequence[int]) -> int | None:
     best = int(np.argmax(scores))
     if len(BELLS) * len(seasons) * 0.5 * math.erfc(scores[best] / math.sqrt(2)) > LEVEL:
         return None
-    return _part_of(int(seasons[best]), set(seasons.tolist()), products, pairs)
+    return _fraction_of(int(seasons[best]), set(seasons.tolist()), products, pairs)
 
 
 def _scores(products: Array, pairs: Array, seasons: Array, independent: float) -> Array:
@@ -212,16 +212,16 @@ def _scores(products: Array, pairs: Array, seasons: Array, independent: float) -
     return np.asarray(scores.max(axis=0))
 
 
-def _part_of(season: int, allowed: set[int], products: Array, pairs: Array) -> int:
+def _fraction_of(season: int, allowed: set[int], products: Array, pairs: Array) -> int:
     """Return the fraction of a season that explains most of it, more than by chance; itself where there is none.
 
     The fraction of a random pattern explains of it as much as it has steps.
     """
     best, most = season, 0.0
-    for parts in range(season // 2, 1, -1):
-        lengths = np.array([round(season / parts), season])
-        part, whole = _summed(products, lengths) / _summed(pairs, lengths)
-        share, by_chance = part / whole, (lengths[0] - 1) / (season - 1)
+    for count in range(season // 2, 1, -1):
+        lengths = np.array([round(season / count), season])
+        explained, whole = _summed(products, lengths) / _summed(pairs, lengths)
+        share, by_chance = explained / whole, (lengths[0] - 1) / (season - 1)
         if lengths[0] in allowed and share >= max(LEAST_SHARE, min(NEARLY, 2 * by_chance)) and share - by_chance > most:
             best, most = int(lengths[0]), share - by_chance
     return best

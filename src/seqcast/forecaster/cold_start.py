@@ -12,7 +12,7 @@ from functools import cached_property
 from statistics import NormalDist
 from typing import Any, Self
 
-import narwhals as nw
+import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast.data.frames import LongFrame, open_frame

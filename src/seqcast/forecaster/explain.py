@@ -125,7 +125,8 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
     alias, scaler, encoder = fitted.output.alias, steps.origins.scalers(steps.reader), fitted.series.builder.future
     pairs = zip(fitted.blend.shares, fitted.candidates, strict=True)
     effects = np.asarray(sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs))
-    point = fitted.blend.forecast(steps.reader, steps.origins, ForecastRequest(fitted.output.point))[..., 0]
+    request = ForecastRequest(fitted.output.point)
+    point = fitted.blend_of(steps).forecast(steps.reader, steps.origins, request)[..., 0]
     rest = scaler.inverse(scaler.transform(point) - effects.sum(axis=-1))
     total = np.where(np.abs(effects.sum(axis=-1)) < LEAST_EFFECT, LEAST_EFFECT, effects.sum(axis=-1))
     # The mean slope of the scaling on the way from the rest to the forecast.

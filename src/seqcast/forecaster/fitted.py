@@ -158,6 +158,14 @@ class FittedForecaster:
         shares = [self.choice.shares[each.name] for each in self.candidates]
         return Blend(self.candidates, shares, self.calibrations, self.series.support, self.copula)
 
+    def blend_of(self, steps: StepsAhead) -> Blend:
+        """Return this forecast for steps ahead, where series with borrowed rows have wider intervals.
+
+        Args:
+            steps: The steps.
+        """
+        return replace(self.blend, cold=steps.cold)
+
     def facts(self) -> dict[str, Any]:
         """Return facts about the candidates, by name."""
         return {name: value for each in self.by_learning for name, value in each.facts().items()}
@@ -304,7 +312,7 @@ class FittedForecaster:
             A frame of the kind that came in.
         """
         steps = self.steps_ahead(frame, future, horizon, panel)
-        forecast = replace(self.blend, cold=steps.cold).forecast(steps.reader, steps.origins, request)
+        forecast = self.blend_of(steps).forecast(steps.reader, steps.origins, request)
         values = request.by_column(forecast, self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
@@ -394,7 +402,7 @@ class FittedForecaster:
             expected, received = "a forecaster with intervals, from which paths are drawn", "one that forecasts a point"
             hint = "Fit with a level, with calibrate=True, or with a NetworkSpec that has another head."
             raise SpecError(argument, expected=expected, received=received, hint=hint)
-        return replace(self.blend, cold=steps.cold).paths(steps.reader, steps.origins, frame.cutoffs, samples)
+        return self.blend_of(steps).paths(steps.reader, steps.origins, frame.cutoffs, samples)
 
     def states(self, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series, as `Forecaster.encode` does.

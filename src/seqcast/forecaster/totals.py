@@ -148,7 +148,7 @@ class Outlook:
         return self._with_bounds(points - points[:1], 1)
 
     def _forecast(self, steps: StepsAhead, request: ForecastRequest) -> Array:
-        return self.fitted.blend.forecast(steps.reader, steps.origins, request)
+        return self.fitted.blend_of(steps).forecast(steps.reader, steps.origins, request)
 
     def _with_bounds(self, points: Array, place: int) -> Array:
         """Return points, `[..., 1]`, with bounds that are drawn, where some are requested."""
@@ -249,9 +249,9 @@ def compare_scenarios(
             hint = "Give all scenarios the same stamps."
             raise SpecError("futures", expected="futures of the same steps", received=f"others in {name!r}", hint=hint)
     outlook = Outlook(fitted, frame, list(ahead.values()), request, total)
-    parts = []
+    tables = []
     for name, columns, differences in zip(ahead, outlook.columns, outlook.differences(), strict=True):
         forecast = request.by_column(columns, fitted.output.alias)
         named = {"scenario": np.full(columns.shape[:-1], name), **forecast}
-        parts.append(nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")})))
-    return nw.to_native(nw.maybe_reset_index(nw.concat(parts)))
+        tables.append(nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")})))
+    return nw.to_native(nw.maybe_reset_index(nw.concat(tables)))

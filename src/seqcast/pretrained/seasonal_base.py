@@ -107,7 +107,7 @@ class SeasonalBase:
         """
         loc, scale = units_of(past, season)
         of_season = both_ways_smoothed(past, season, horizon, GAINS)
-        of_lags = both_ways(past, season, lambda part, of: autoregressed(part, season[of], longer[of], horizon))
+        of_lags = both_ways(past, season, lambda own, of: autoregressed(own, season[of], longer[of], horizon))
         of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
 
         def put(rows: Integers, own: SimpleForecasts) -> None:
@@ -120,7 +120,7 @@ class SeasonalBase:
             put(rows, both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS))
         if len(rows := np.flatnonzero((longer + season < known) & (known < 2 * longer))):
             lengths = longer[rows]
-            put(rows, both_ways(past[rows], lengths, lambda part, of: repeated(part, lengths[of], horizon, DAMPINGS)))
+            put(rows, both_ways(past[rows], lengths, lambda own, of: repeated(own, lengths[of], horizon, DAMPINGS)))
         values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
         groups = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
         return cls(loc, scale, values, SimpleForecasts.concat(groups))

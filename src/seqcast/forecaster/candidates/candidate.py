@@ -95,7 +95,7 @@ class FittedCandidate(ABC):
         Raises:
             SpecError: It reads them in another way.
         """
-        expected = "forecasts to which each covariate adds a part"
+        expected = "forecasts to which each covariate adds an effect"
         hint = "See covariate_importance, or take preset='pretrained'."
         raise SpecError("explain", expected=expected, received=f"a share of {self.name!r}, a network", hint=hint)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -177,6 +177,8 @@ def fits_at(
         # Fine-tuned or not, as the forecaster is.
         choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
     plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
+    # No sample paths are drawn.
+    plans = [replace(plan, judged=None) for plan in plans]
     if run.verbose:
         say(plans[0].describe(), is_result=True)
     return fit_plans(plans, run)

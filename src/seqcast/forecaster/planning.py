@@ -40,7 +40,8 @@ class FitPlan:
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
-        judged: Position of each series' first row on which nothing is trained or chosen, its length where it has none.
+        judged: Position of each series' first row on which nothing is trained or chosen, its length where it has none;
+            `None` learns no dependence of sample paths from such rows.
     """
 
     rows: PlannedRows

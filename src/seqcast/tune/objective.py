@@ -130,7 +130,8 @@ class Objective:
             own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
             options = {**self.options, **own, "preset": EnsembleSpec((setting,), alone=True)}
             plan = make_plan(frame, FitOptions.resolve(options, self.seed))
-        return fit_plan(plan, TrainingRun(callbacks=callbacks))
+        # No sample paths are drawn.
+        return fit_plan(replace(plan, judged=None), TrainingRun(callbacks=callbacks))
 
     def forecast(self, fitted: FittedForecaster) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.

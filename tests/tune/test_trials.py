@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,6 +175,26 @@ def test_a_storage_is_opened_by_its_address_and_closed(tmp_path):
     # The study is still there, as a user's variable may keep it.
     files = {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
     assert not [path for path in files if path.startswith(str(tmp_path))]
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_two_workers_that_ask_at_once_get_different_trials(tmp_path):
+    url, together, asked = url_of(tmp_path / "a.db"), threading.Barrier(2), []
+
+    def ask():
+        with open_study(url) as study:
+            together.wait()
+            asked.extend(study.ask().number for _ in range(15))
+
+    with quiet(), open_study(url) as study:
+        for place in range(30):
+            study.enqueue_trial({"x": float(place)})
+        workers = [threading.Thread(target=ask) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert sorted(asked) == list(range(30))
 
 
 def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path):

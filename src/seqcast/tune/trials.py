@@ -123,11 +123,18 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
         if isinstance(error, ImportError):
             hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
         raise SpecError("storage", expected="a storage that can be opened", received=received, hint=hint) from error
+    if url.startswith("sqlite:"):
+        # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a waiting trial.
+        require("sqlalchemy", extra="tune").event.listen(storage.engine, "begin", _begin_immediately)
     try:
         yield optuna().create_study(storage=storage, study_name=STUDY_NAME, load_if_exists=True, pruner=pruner)
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _begin_immediately(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _without_password(url: str) -> str:

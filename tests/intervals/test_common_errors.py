@@ -38,6 +38,10 @@ def test_few_times_narrow_less_than_many_and_widen_in_full():
     assert wide == pytest.approx(2.0, abs=0.1)
 
 
+def test_what_chance_explains_does_not_narrow():
+    assert widths_of([0.86 / NORMAL] * 3).mean() == pytest.approx(1.02, abs=0.03)
+
+
 def test_times_that_may_differ_widen_high_levels_most():
     scores, age = scores_of(np.ones(30))
     wide, narrow = (common_widths(scores, level, age).mean() for level in (95, 80))
@@ -82,4 +86,4 @@ def test_calibration_by_labels_evens_out_what_series_lack():
     by_series = inside.reshape(30, 40).mean(axis=1)
     raw = (np.abs(truth) <= half[:, :, 0]).mean(axis=1).reshape(30, 40).mean(axis=1)
     assert by_series.std() < raw.std() / 2
-    assert by_series.mean() == pytest.approx(0.8, abs=0.04)
+    assert 0.8 <= by_series.mean() <= 0.85  # five ages narrow with caution

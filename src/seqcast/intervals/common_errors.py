@@ -5,12 +5,13 @@ next horizon differs by more than their number says. For scores `r` (errors in u
 quantiles `Q_b` of those of age `b` (in horizons, the newest is 0) and of each step `Q_h`, and
 :math:`w_b \propto 2^{-b/3}`, the width is
 
-.. math:: \log f_h = s\, m + \frac{\sigma^2}{2} (1 + 1/n) (z^2 - 1) + \frac{1}{2}(\log Q_h - \overline{\log Q}), \quad
+.. math:: \log f_h = m' + \frac{\sigma^2}{2} (1 + 1/n) (z^2 - 1) + \frac{1}{2}(\log Q_h - \overline{\log Q}), \quad
     m = \sum_b w_b \log Q_b, \quad n = 1 / \sum_b w_b^2
 
 `σ²` is the variance between ages. Its middle term lets normal errors whose deviation varies so from time to time reach
-the level on average; `z` is the normal quantile of the bound. Intervals are widened in full, `s = 1`, and narrowed as
-far as the number of ages shows, `s = 0.35² / (0.35² + σ²/n)`: too wide costs less than too narrow.
+the level on average; `z` is the normal quantile of the bound. Intervals are widened in full, `m' = m ≥ 0`, and narrowed
+as far as the ages show beyond their standard error, `m' = min(0, m + σ/√n)`. Calibration windows may be of an easier
+time, such as one without a Christmas, and too wide costs less than too narrow.
 
 Series whose intervals are narrower than usual tend to need more, and those with wide ones less. So widths are
 multiplied by a power of the own over the usual width, from -0.5 to 0. It is fitted over series and shrunk by its
@@ -24,6 +25,7 @@ exchangeability, Annals of Statistics 51 (2023). The constants were chosen on he
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +35,8 @@ Array = npt.NDArray[np.floating]
 
 # An age counts half of one that is three horizons newer.
 HALF_LIFE = 3.0
-# Least deviation of the logarithm between times, and that of the widths that intervals may need.
-LEAST_SPREAD, PRIOR_SPREAD = 0.25, 0.35
+# Least deviation of the logarithm between times.
+LEAST_SPREAD = 0.25
 # How far the widths of steps follow their own scores.
 OWN_STEP = 0.5
 # Narrowest width, largest score in the mean of a series, and most of the power of the own width.
@@ -110,7 +112,7 @@ def common_widths(scores: Array, level: float, age: npt.NDArray[np.integer]) -> 
     between = float(weights @ np.square(by_age - mean)) * count / (count - 1.0) if len(ages) > 1 else 0.0
     variance, normal = max(LEAST_SPREAD**2, between), float(special.ndtri(0.5 + level / 200.0))
     if mean < 0:
-        mean *= PRIOR_SPREAD**2 / (PRIOR_SPREAD**2 + variance / count)
+        mean = min(0.0, mean + math.sqrt(variance / count))
     mean += variance / 2.0 * (1.0 + 1.0 / count) * (normal**2 - 1.0)
     steps = np.log([_quantile(step, level) for step in scores.T])
     return np.asarray(np.exp(mean + OWN_STEP * (steps - steps.mean())))

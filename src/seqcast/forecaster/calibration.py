@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import special
 
 from seqcast.data.frames import plain_stamps
 from seqcast.data.series import SeriesScaler
 from seqcast.data.windows import Origins, WindowReader, counted_back
-from seqcast.forecaster.choice import PROBABILITIES
+from seqcast.forecaster.choice import PROBABILITIES, at_ranks
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan
 from seqcast.intervals import (
     Calibration,
     Copula,
+    Dependence,
     ForecastRequest,
     WindowLabels,
     calibrate_intervals,
@@ -26,6 +28,8 @@ from seqcast.runtime import Array
 
 # Most windows that are learnt from, and most of one series.
 MOST_WINDOWS, MOST_OF_A_SERIES = 256, 16
+# Paths that are drawn for each of them, and the probabilities of intervals of 80 %.
+PATHS, TAILS = 200, (0.1, 0.9)
 # Where nothing is trained, windows come from the last horizons of a series, up to its half.
 MOST_HORIZONS = 10
 
@@ -93,7 +97,23 @@ def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> Copula:
     # Each target is a series of its own.
     times = _times(plan, origins) + len(origins) * np.arange(shape[1])[:, None]
     overlap = len(origins) / _count_disjoint(origins)
-    return Copula.learnt(scores.reshape(-1, origins.horizon), times.ravel(), blend.prior, overlap)
+    scores, times = scores.reshape(-1, origins.horizon), times.ravel()
+    return Copula.learnt(scores, times, blend.prior, overlap, lambda each: share_held(truth, quantiles, each))
+
+
+def share_held(truth: Array, quantiles: Array, dependence: Dependence) -> float:
+    """Return the share of sums of the first known steps, two or more, that intervals of 80 % hold.
+
+    Args:
+        truth: The truth of each window, `[B, H, D]`; NaN is missing.
+        quantiles: Its forecast at `PROBABILITIES`, `[B, H, D, Q]`.
+        dependence: The dependence of the steps of the paths that are summed up.
+    """
+    ranks = special.ndtr(dependence.scores(np.random.default_rng(0), (PATHS, *truth.shape[1:])))
+    sums, known = np.nan_to_num(truth).cumsum(axis=1), ~np.isnan(truth)
+    paths = ((at_ranks(own, ranks) * mask).cumsum(axis=1) for own, mask in zip(quantiles, known, strict=True))
+    low, high = np.stack([np.quantile(each, TAILS, axis=0) for each in paths], axis=1)
+    return float(((low <= sums) & (sums <= high))[known.cumsum(axis=1) > 1].mean())
 
 
 def _origins(plan: FitPlan) -> Origins:

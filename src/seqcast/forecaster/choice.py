@@ -310,7 +310,7 @@ class Blend:
         for block in _blocks(reader, origins):
             for quantiles, (key, cutoff) in zip(self.whole(reader, block), seeds, strict=False):
                 rng = np.random.default_rng([key, cutoff])
-                paths = _at_ranks(quantiles, self.copula.ranks(draw(rng, shape), common(cutoff)))
+                paths = at_ranks(quantiles, self.copula.ranks(draw(rng, shape), common(cutoff)))
                 if counts.any():
                     paths = np.where(counts, np.floor(paths + rng.random(shape)), paths)
                 yield bounded(paths[..., None], self.support)[..., 0]
@@ -350,8 +350,13 @@ def _blocks(reader: WindowReader, origins: Origins) -> Iterator[Origins]:
     return origins.blocks(max(128, MOST_NUMBERS // numbers))
 
 
-def _at_ranks(quantiles: Array, ranks: Array) -> Array:
-    """Return quantiles `[H, D, Q]` at ranks, `[samples, H, D]`: straight lines between them, constant beyond."""
+def at_ranks(quantiles: Array, ranks: Array) -> Array:
+    """Return the values of a forecast at ranks, `[samples, H, D]`: straight lines between quantiles, constant beyond.
+
+    Args:
+        quantiles: The quantiles of `PROBABILITIES`, `[H, D, Q]`.
+        ranks: Ranks between 0 and 1, `[samples, H, D]`.
+    """
     places = np.interp(ranks, PROBABILITIES, np.arange(len(PROBABILITIES)))
     low = np.minimum(places.astype(int), len(PROBABILITIES) - 2)
     steps, targets = np.ogrid[: quantiles.shape[0], : quantiles.shape[1]]

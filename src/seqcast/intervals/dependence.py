@@ -7,6 +7,7 @@ past truths, the normal quantiles of the probabilities at which forecasts saw th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,14 +16,14 @@ from scipy import special
 
 from seqcast.runtime import Array
 
-# Ranks nearer to 0 or 1 count as this near.
-LEAST_RANK = 0.001
 # A quantile and a truth within this fraction of each other are equal: networks compute in single precision.
 ROUNDING = 1e-6
 # Intervals of this level are made to hold sums of past truths.
 LEARNT_LEVEL = 0.8
 # The numbers that are tried.
 CORRELATIONS = np.round(np.linspace(0.0, 0.99, 100), 2)
+# The multiples of both, among which sums choose.
+MULTIPLES = np.linspace(0.0, 1.5, 4)
 # A prior weighs as much as this number of windows, and as this number of cutoffs.
 PRIOR_WINDOWS, PRIOR_CUTOFFS = 3.0, 3.0
 # The correlation over series without any.
@@ -55,6 +56,14 @@ class Dependence:
         if not (0.0 <= self.shared < 1.0 and 0.0 <= self.persistence < 1.0):
             raise ValueError(f"{self}, with numbers of at least 0 and below 1")
 
+    def multiplied(self, by: float) -> Dependence:
+        """Return the dependence with both numbers multiplied, below 1.
+
+        Args:
+            by: The factor, at least 0.
+        """
+        return Dependence(*(min(by * each, float(CORRELATIONS[-1])) for each in (self.shared, self.persistence)))
+
     def scores(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Draw normal scores; those of one step have mean 0 and variance 1.
 
@@ -68,6 +77,10 @@ class Dependence:
             scores[:, step] = self.persistence * scores[:, step - 1] + innovation * scores[:, step]
         common = rng.standard_normal((shape[0], 1, *shape[2:]))
         return np.asarray(math.sqrt(self.shared) * common + math.sqrt(1.0 - self.shared) * scores)
+
+
+# Returns the share of past sums that intervals of 80 % hold whose paths have a dependence.
+Held = Callable[[Dependence], float] | None
 
 
 @dataclass(frozen=True)
@@ -101,17 +114,21 @@ class Copula:
         return np.asarray(special.ndtr(math.sqrt(self.across) * common + math.sqrt(1.0 - self.across) * own))
 
     @classmethod
-    def learnt(cls, scores: Array, times: Array, prior: Dependence, overlap: float = 1.0) -> Self:
+    def learnt(cls, scores: Array, times: Array, prior: Dependence, overlap: float = 1.0, held: Held = None) -> Self:
         """Learn from normal scores of past truths; the fewer windows there are, the more the prior counts.
 
         Windows of one time resemble each other. So `n` of them, `k` a time, count as `n / (1 + (k - 1) ρ)`, where `ρ`
-        is the correlation of their mean scores.
+        is the correlation of their mean scores. Scores of a sum know neither how far the quantiles of its steps lie
+        apart nor that they are skewed. So both numbers are multiplied, as far as windows show it, until intervals hold
+        as many past sums as they should.
 
         Args:
             scores: The scores of each window, `[B, H]`; NaN is missing.
             times: The number of the time of each window's cutoff, `[B]`.
             prior: The dependence of steps without any window.
             overlap: Number of windows that share a step of a series, on average.
+            held: Returns the share of past sums that intervals of 80 % hold whose paths have a dependence; without it
+                scores alone count.
 
         Example:
             >>> drawn = Dependence(0.4, 0.5).scores(np.random.default_rng(0), (4_000, 16))
@@ -127,12 +144,19 @@ class Copula:
         windows, cutoffs = len(scores) / overlap / alike, count / overlap
         across = correlation_across(scores, times) * cutoffs + USUAL_ACROSS * PRIOR_CUTOFFS
         pairs = ((own.shared, prior.shared), (own.persistence, prior.persistence))
-        mixed = [(windows * mine + PRIOR_WINDOWS * before) / (windows + PRIOR_WINDOWS) for mine, before in pairs]
-        return cls(Dependence(*mixed), across / (cutoffs + PRIOR_CUTOFFS))
+        weight = windows / (windows + PRIOR_WINDOWS)
+        steps = Dependence(*(weight * mine + (1.0 - weight) * before for mine, before in pairs))
+        if held is not None:
+            shares = np.maximum.accumulate([held(steps.multiplied(each)) for each in MULTIPLES])
+            multiple = float(np.interp(LEARNT_LEVEL, shares, MULTIPLES))
+            steps = steps.multiplied(weight * multiple + 1.0 - weight)
+        return cls(steps, across / (cutoffs + PRIOR_CUTOFFS))
 
 
 def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.random.Generator) -> Array:
     """Return truths as normal scores of their forecasts, `[...]`; of equal quantiles, one of theirs by chance.
+
+    Those beyond the outermost quantiles have the scores of these.
 
     Args:
         truth: The truth, `[...]`; NaN is missing.
@@ -148,21 +172,12 @@ def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.
     Source: Smith 1985, Diagnostic checks of non-standard time series models, Journal of Forecasting 4(3), for the
     scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters 77(14), for ties.
     """
-    last, near = len(probabilities) - 1, ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0)
-    below = (quantiles < (truth - near)[..., None]).sum(axis=-1)
-    up_to = (quantiles <= (truth + near)[..., None]).sum(axis=-1)
-    ranks, is_tied = np.concatenate([[0.0], probabilities, [1.0]]), below < up_to
-    # Between two quantiles, or of those that are equal to it the first and the last.
-    low, high = ranks[below + is_tied], np.where(is_tied, ranks[up_to], ranks[below + 1])
-    left, right = (
-        np.take_along_axis(quantiles, np.clip(place, 0, last)[..., None], axis=-1)[..., 0]
-        for place in (below - 1, below)
+    near, rows = ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0), quantiles.reshape(-1, len(probabilities))
+    low, high = (
+        np.reshape([np.interp(*each, probabilities) for each in zip(values.ravel(), rows, strict=True)], truth.shape)
+        for values in (truth - near, truth + near)
     )
-    is_between = ~is_tied & (below > 0) & (below <= last)
-    width = np.where(is_between, right - left, 1.0)
-    share = np.where(is_between, (truth - left) / width, rng.random(truth.shape))
-    scores = special.ndtri(np.clip(low + share * (high - low), LEAST_RANK, 1.0 - LEAST_RANK))
-    return np.where(np.isnan(truth), np.nan, scores)
+    return np.asarray(special.ndtri(low + rng.random(truth.shape) * (high - low)))
 
 
 def likeliest(scores: Array) -> Dependence | None:

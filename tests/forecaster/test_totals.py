@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import special
 
 from seqcast import Forecaster
 from seqcast.errors import SpecError
-from seqcast.forecaster.choice import OF_MEAN, PROBABILITIES
+from seqcast.forecaster.calibration import share_held
+from seqcast.forecaster.choice import OF_MEAN, PROBABILITIES, at_ranks
 from seqcast.intervals import Calibration, Copula, Dependence
 from tests.refusals import refused
 
@@ -260,3 +262,16 @@ def test_what_stamps_or_forecasts_do_not_allow_is_refused(fitted, planned, tmp_p
     assert len(point.set_params(point="mean").predict(total="all")) == 3
     refused(SpecError, "total_over: expected 'steps'", fitted("quick").predict, **over, output=tmp_path / "out")
     refused(SpecError, "futures: expected a frame of future steps by name", planned[0].scenarios, {})
+
+
+def test_sums_of_skewed_truths_are_held_as_their_dependence_says():
+    steps, shape = Dependence(0.3, 0.5), (1_000, 8, 1)
+    quantiles = np.broadcast_to(np.exp(special.ndtri(PROBABILITIES)), (8, 1, len(PROBABILITIES)))
+    truth = at_ranks(quantiles, special.ndtr(steps.scores(np.random.default_rng(1), shape)))
+    truth[:50, 3:6] = truth[50:200] = np.nan
+    forecasts = np.broadcast_to(quantiles, (1_000, *quantiles.shape))
+    alone, as_drawn, more = (share_held(truth, forecasts, each) for each in (Dependence(), steps, Dependence(0.7, 0.5)))
+    assert as_drawn == pytest.approx(0.8, abs=0.05)
+    assert alone < as_drawn - 0.1
+    assert more > as_drawn + 0.05
+    assert share_held(np.delete(truth, np.s_[50:200], 0), forecasts[150:], steps) == as_drawn

@@ -22,7 +22,7 @@ ROUNDING = 1e-6
 LEARNT_LEVEL = 0.8
 # The numbers that are tried.
 CORRELATIONS = np.round(np.linspace(0.0, 0.99, 100), 2)
-# The multiples of both, among which sums choose.
+# The multiples among which sums choose.
 MULTIPLES = np.linspace(0.0, 1.5, 4)
 # A prior weighs as much as this number of windows, and as this number of cutoffs.
 PRIOR_WINDOWS, PRIOR_CUTOFFS = 3.0, 3.0
@@ -57,12 +57,17 @@ class Dependence:
             raise ValueError(f"{self}, with numbers of at least 0 and below 1")
 
     def multiplied(self, by: float) -> Dependence:
-        """Return the dependence with both numbers multiplied, below 1.
+        """Return the dependence with the common fraction and the length of the memory, `-1 / log φ`, multiplied.
 
         Args:
             by: The factor, at least 0.
+
+        Example:
+            >>> Dependence(0.2, 0.5).multiplied(0.5)
+            Dependence(shared=0.1, persistence=0.25)
         """
-        return Dependence(*(min(by * each, float(CORRELATIONS[-1])) for each in (self.shared, self.persistence)))
+        persistence = self.persistence ** (1.0 / by) if by else 0.0
+        return Dependence(min(by * self.shared, float(CORRELATIONS[-1])), persistence)
 
     def scores(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Draw normal scores; those of one step have mean 0 and variance 1.
@@ -119,7 +124,7 @@ class Copula:
 
         Windows of one time resemble each other. So `n` of them, `k` a time, count as `n / (1 + (k - 1) ρ)`, where `ρ`
         is the correlation of their mean scores. Scores of a sum know neither how far the quantiles of its steps lie
-        apart nor that they are skewed. So both numbers are multiplied, as far as windows show it, until intervals hold
+        apart nor that they are skewed. So the dependence is multiplied, as far as windows show it, until intervals hold
         as many past sums as they should.
 
         Args:

@@ -55,7 +55,7 @@ def season_before(flag, number):
     ("effect", "most"),
     [
         (lambda flag, number: 2.0 * flag - 0.5 * number, 0.1),
-        (lambda flag, number: np.clip(number, -4, 4) ** 2, 0.35),
+        (lambda flag, number: np.clip(number, -4, 4) ** 2, 0.6),
         (flag_by_phase, 0.35),
         (season_before, 0.6),
     ],

@@ -82,7 +82,6 @@ SQUARE, CUBE = Term(lambda values, _: values**2), Term(lambda values, _: values*
 # The change over an eighth of a season: three hours of a day.
 CHANGE = Term(lambda values, season: values - _earlier(values, max(1, season // 8)))
 MEAN, DEVIATION = Term(_season_means), Term(_season_deviations)
-MEAN_SQUARE = Term(lambda values, season: _season_means(values, season) ** 2)
 MEAN_BEFORE = Term(lambda values, season: _earlier(_season_means(values, season), season))
 # Windows begin anywhere in a season, so coefficients of phases belong to one window.
 PHASE = Term(_times_phases, of_flags=True, pooled=False)
@@ -91,8 +90,8 @@ DEVIATION_PHASE = Term(lambda values, season: _times_phases(_season_deviations(v
 
 FORMS: Mapping[str, tuple[Term, ...]] = {
     "curved": (VALUE, SQUARE, CUBE, PHASE, CHANGE),
-    "seasonal": (VALUE, MEAN, DEVIATION, MEAN_BEFORE, MEAN_SQUARE),
-    "phased": (VALUE, SQUARE, PHASE, MEAN, DEVIATION_PHASE, MEAN_PHASE),
+    "seasonal": (VALUE, MEAN, DEVIATION, MEAN_BEFORE),
+    "phased": (VALUE, PHASE, MEAN, DEVIATION, MEAN_PHASE, DEVIATION_PHASE),
 }
 """The terms of each regression; the mean of all was better than each, and than one with all terms."""
 
@@ -172,8 +171,7 @@ class Regression:
         known, prior = slice(max(0, values.shape[1] - ROWS), values.shape[1]), POOLED_ROWS * self.squares
         for piece, terms in self._pieces(covariates, values.shape[2]):
             moments, products = _normal_equations(terms[:, known], values[piece, known], self.season_length)
-            right = products + prior * self.pooled
-            yield terms, np.linalg.solve(moments + np.diag(prior), right[..., None])[..., 0]
+            yield terms, np.linalg.solve(moments + np.diag(prior), (products + prior * self.pooled)[..., None])[..., 0]
 
     def _pieces(self, covariates: Array, targets: int) -> Iterator[tuple[slice, Array]]:
         """Yield windows, as many as memory allows, with their terms, `[b, S, g]`."""

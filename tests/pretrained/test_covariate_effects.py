@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter1d
 
 from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import WindowReader
@@ -40,20 +41,31 @@ def relative(found, truth):
     return float(np.mean((found - truth - np.mean(found - truth)) ** 2) / np.var(truth))
 
 
+def flag_by_phase(flag, number):
+    """Return an effect of the flag that changes within the season."""
+    return flag * (1 + np.sin(2 * np.pi * np.arange(ROWS + AHEAD) / SEASON))
+
+
+def season_before(flag, number):
+    """Return an effect of the mean of the number over the season before."""
+    return 3 * np.roll(uniform_filter1d(number, SEASON, axis=1), SEASON, axis=1)
+
+
 @pytest.mark.parametrize(
-    "effect",
+    ("effect", "most"),
     [
-        lambda flag, number: 2.0 * flag - 0.5 * number,
-        lambda flag, number: np.clip(number, -4, 4) ** 2,
-        lambda flag, number: flag * (1 + np.sin(2 * np.pi * np.arange(ROWS + AHEAD) / SEASON)),
+        (lambda flag, number: 2.0 * flag - 0.5 * number, 0.1),
+        (lambda flag, number: np.clip(number, -4, 4) ** 2, 0.6),
+        (flag_by_phase, 0.35),
+        (season_before, 0.6),
     ],
 )
-def test_planted_effects_are_found_and_continued(effect):
+def test_planted_effects_are_found_and_continued(effect, most):
     values, covariates, truth = windows(effect=effect)
     found = learnt(values, covariates).of(values, covariates)
     assert found.shape == truth.shape
-    # Each of the two regressions holds half of an effect that the other has no term for.
-    assert relative(found[:, ROWS:], truth[:, ROWS:]) < 0.35
+    # Each of the three regressions holds a third of an effect that the others have no term for.
+    assert relative(found[:, ROWS:], truth[:, ROWS:]) < most
     assert relative(0 * found[:, ROWS:], truth[:, ROWS:]) > 0.9
 
 
@@ -100,7 +112,7 @@ def test_gaps_in_values_and_covariates_are_left_out():
 def test_effects_that_do_not_fit_are_refused():
     effects = learnt(*windows()[:2])
     effects.check(1, ("flag", "number"))
-    curved, seasonal = effects.regressions
+    curved, seasonal, _ = effects.regressions
     for wrong, message in (
         (replace(effects, regressions=()), "effects of"),
         (replace(effects, names=("flag",)), "effects of"),

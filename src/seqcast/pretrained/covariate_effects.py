@@ -46,10 +46,14 @@ def _season_means(values: Array, season_length: int) -> Array:
     return np.asarray((sums[:, high] - sums[:, low]) / (high - low)[:, None])
 
 
-def _season_deviations(values: Array, season_length: int) -> Array:
+def _season_deviations(values: Array, season: int) -> Array:
     """Return the deviation within the season around each step, `[B, S, f]`."""
-    squares = _season_means(values**2, season_length) - _season_means(values, season_length) ** 2
-    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
+    return np.asarray(np.sqrt(np.maximum(_season_means(values**2, season) - _season_means(values, season) ** 2, 0.0)))
+
+
+def _earlier(values: Array, steps: int) -> Array:
+    """Return the values a number of steps before; the first ones are repeated."""
+    return values[:, np.maximum(np.arange(values.shape[1]) - steps, 0)]
 
 
 def _times_phases(values: Array, season_length: int) -> Array:
@@ -75,14 +79,21 @@ class Term:
 
 VALUE = Term(lambda values, _: values, of_flags=True)
 SQUARE, CUBE = Term(lambda values, _: values**2), Term(lambda values, _: values**3)
+# The change over an eighth of a season: three hours of a day.
+CHANGE = Term(lambda values, season: values - _earlier(values, max(1, season // 8)))
+MEAN, DEVIATION = Term(_season_means), Term(_season_deviations)
+MEAN_BEFORE = Term(lambda values, season: _earlier(_season_means(values, season), season))
 # Windows begin anywhere in a season, so coefficients of phases belong to one window.
 PHASE = Term(_times_phases, of_flags=True, pooled=False)
+MEAN_PHASE = Term(lambda values, season: _times_phases(_season_means(values, season), season), pooled=False)
+DEVIATION_PHASE = Term(lambda values, season: _times_phases(_season_deviations(values, season), season), pooled=False)
 
 FORMS: Mapping[str, tuple[Term, ...]] = {
-    "curved": (VALUE, SQUARE, CUBE, PHASE),
-    "seasonal": (VALUE, Term(_season_means), Term(_season_deviations)),
+    "curved": (VALUE, SQUARE, CUBE, PHASE, CHANGE),
+    "seasonal": (VALUE, MEAN, DEVIATION, MEAN_BEFORE),
+    "phased": (VALUE, PHASE, MEAN, DEVIATION, MEAN_PHASE, DEVIATION_PHASE),
 }
-"""The terms of each regression; the mean of both was better than each, and than one with all terms."""
+"""The terms of each regression; the mean of all was better than each, and than one with all terms."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ class Regression:
             covariates: Their covariates, `[B, T, f]`.
         """
         moments, products, squares, rows = (np.zeros(()) for _ in range(4))
-        for piece, terms in self._pieces(covariates):
+        for piece, terms in self._pieces(covariates, values.shape[2]):
             known = ~np.isnan(values[piece]).all(axis=2)
             squares, rows = squares + np.einsum("bt,btg->g", known, terms**2), rows + known.sum()
             own = _normal_equations(terms, values[piece], self.season_length)
@@ -147,8 +158,7 @@ class Regression:
             values: Their known values in scaled units, `[B, T, D]`; NaN is missing.
             covariates: Their covariates, encoded, `[B, T + H, f]`; NaN is missing.
         """
-        solved = self._solved(values, covariates)
-        return np.concatenate([terms @ coefficients.swapaxes(1, 2) for terms, coefficients in solved])
+        return np.concatenate([terms @ weights.swapaxes(1, 2) for terms, weights in self._solved(values, covariates)])
 
     def by_feature(self, values: Array, covariates: Array) -> Array:
         """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
@@ -158,17 +168,15 @@ class Regression:
 
     def _solved(self, values: Array, covariates: Array) -> Iterator[tuple[Array, Array]]:
         """Yield terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece."""
-        steps, prior = values.shape[1], POOLED_ROWS * self.squares
-        first = max(0, steps - ROWS)
-        for piece, terms in self._pieces(covariates):
-            moments, products = _normal_equations(terms[:, first:steps], values[piece, first:], self.season_length)
-            right = products + prior * self.pooled
-            yield terms, np.linalg.solve(moments + np.diag(prior), right[..., None])[..., 0]
+        known, prior = slice(max(0, values.shape[1] - ROWS), values.shape[1]), POOLED_ROWS * self.squares
+        for piece, terms in self._pieces(covariates, values.shape[2]):
+            moments, products = _normal_equations(terms[:, known], values[piece, known], self.season_length)
+            yield terms, np.linalg.solve(moments + np.diag(prior), (products + prior * self.pooled)[..., None])[..., 0]
 
-    def _pieces(self, covariates: Array) -> Iterator[tuple[slice, Array]]:
+    def _pieces(self, covariates: Array, targets: int) -> Iterator[tuple[slice, Array]]:
         """Yield windows, as many as memory allows, with their terms, `[b, S, g]`."""
         width = sum(map(len, self._owners))
-        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width)))
+        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width) * targets))
         for first in range(0, len(covariates), count):
             piece = slice(first, first + count)
             values = np.clip(np.nan_to_num(forward_fill(covariates[piece].astype(float))), -LARGEST, LARGEST)
@@ -194,29 +202,26 @@ class Regression:
 
 def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[Array, Array]:
     """Return moments `[B, D, g, g]` and products with the values `[B, D, g]`, without what the nuisance explains."""
-    nuisance = np.repeat(_nuisance(terms.shape[1], season_length)[None], len(terms), axis=0)
-    count, moments, products = nuisance.shape[2], [], []
-    for column in np.moveaxis(values.astype(float), 2, 0):
-        known = ~np.isnan(column)
-        weights = np.where(known, 0.5 ** (np.arange(terms.shape[1])[::-1] / HALF_LIFE), 0.0)
-        level = (weights * np.nan_to_num(column)).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
-        rest = np.where(known, column - level[:, None], 0.0)
-        all_columns = np.concatenate([nuisance, terms, rest[:, :, None]], axis=2) * np.sqrt(weights)[:, :, None]
-        cross = all_columns.swapaxes(1, 2) @ all_columns
-        explained = np.linalg.solve(cross[:, :count, :count] + PENALTY * np.eye(count), cross[:, :count, count:])
-        left = cross[:, count:, count:] - cross[:, count:, :count] @ explained
-        moments.append(left[:, :-1, :-1])
-        products.append(left[:, :-1, -1])
-    return np.stack(moments, axis=1), np.stack(products, axis=1)
+    by_target, nuisance = values.astype(float).swapaxes(1, 2), _nuisance(terms.shape[1], season_length)
+    known, (steps, count) = ~np.isnan(by_target), nuisance.shape
+    weights = np.where(known, 0.5 ** (np.arange(steps)[::-1] / HALF_LIFE), 0.0)
+    sums = (weights * np.nan_to_num(by_target)).sum(axis=2, keepdims=True)
+    level = sums / np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
+    parts = nuisance, terms[:, None], np.where(known, by_target - level, 0.0)[..., None]
+    columns = [np.broadcast_to(part, (*known.shape, part.shape[-1])) for part in parts]
+    all_columns = np.concatenate(columns, axis=3) * np.sqrt(weights)[..., None]
+    cross = all_columns.swapaxes(2, 3) @ all_columns
+    explained = np.linalg.solve(cross[..., :count, :count] + PENALTY * np.eye(count), cross[..., :count, count:])
+    left = cross[..., count:, count:] - cross[..., count:, :count] @ explained
+    return left[..., :-1, :-1], left[..., :-1, -1]
 
 
 def _nuisance(steps: int, season_length: int) -> Array:
     """Return level, trend and seasons of a window, `[T, n]`."""
     season, back = Season.of(season_length), np.arange(steps) - steps
-    columns = [np.ones((steps, 1)), back[:, None] / steps, _waves(back, season.length, WAVES)]
-    if season.longer is not None and steps >= 2 * season.longer:
-        columns.append(_waves(back, season.longer, LONGER_WAVES))
-    return np.concatenate(columns, axis=1)
+    longer = season.longer if season.longer and steps >= 2 * season.longer else 1
+    waves = _waves(back, season.length, WAVES), _waves(back, longer, LONGER_WAVES)
+    return np.concatenate([np.ones((steps, 1)), back[:, None] / steps, *waves], axis=1)
 
 
 def window_columns(reader: WindowReader, origins: Origins, count: int) -> tuple[Array, Array]:

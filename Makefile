@@ -98,6 +98,8 @@ PYTHON_NEWEST ?= /usr/bin/python3
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct --constraint constraints.in --editable '.[dev]'
+	# hierarchicalforecast, which an example alone needs, asks for a newer one.
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --no-deps utilsforecast==0.2.11
 	@touch $@
 
 .venv-newest/.installed: pyproject.toml requirements.lock

@@ -90,3 +90,31 @@ def test_without_ps_the_memory_of_a_process_is_unknown(monkeypatch, failure):
 
     monkeypatch.setattr(subprocess, "run", run)
     assert reader_process._resident_bytes(1) == (2048 * 1024 if failure is None else 0)
+
+
+WITHOUT = """
+import os, signal, sys
+from pathlib import Path
+
+for name in ("fork", "register_at_fork", "sched_getaffinity", "getuid", "O_NONBLOCK", "O_NOFOLLOW", "mkfifo"):
+    delattr(os, name)
+for name in ("pthread_kill", "pthread_sigmask", "SIGKILL", "SIGXCPU"):
+    delattr(signal, name)
+sys.modules |= {"fcntl": None, "resource": None}
+
+from seqcast import Forecaster
+from seqcast.data.datasets import load
+from seqcast.runtime import hear_interrupts
+
+with hear_interrupts():
+    Forecaster(12, preset="pretrained", verbose=0).fit(load("elnino")).save("model.seqcast")
+    print(len(Forecaster.load("model.seqcast").predict()), [path.name for path in Path().iterdir()])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="names of POSIX are taken away")
+def test_without_all_of_these_names_a_model_is_fitted_written_and_read(run_python, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    # filelock, which JAX imports, warns that its locks are soft.
+    printed = run_python(WITHOUT, PYTHONWARNINGS="default")
+    assert printed == "12 ['model.seqcast']"

@@ -55,7 +55,7 @@ WRONG = {
         ),
         (rows(y=[1]), "y, row 0: expected a number, text"),
         (rows(y=10**400), "y: expected numbers of 64 bits"),
-        (rows(unique_id=3), "unique_id: expected ids of type (str|object)"),
+        (rows(unique_id=3), "unique_id: expected ids of type str"),
         (rows(ds=None), "ds, row 0 (series 'a'): expected a time stamp, received none"),
         (rows(ds="2024-13-01"), "ds, row 0: expected a time as ISO 8601 writes it"),
         (rows(ds="now"), "all or none with a zone, received 'now'"),

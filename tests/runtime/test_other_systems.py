@@ -27,6 +27,8 @@ def test_without_affinity_all_processors_count(monkeypatch):
 def test_the_main_thread_is_interrupted_and_the_process_not_ended(monkeypatch, has_threads_signals):
     """On Windows `os.kill` with the number of Ctrl-C would end the process."""
     monkeypatch.delattr(os, "kill")
+    for name in ("_seen", "_heard"):  # later trainings of this process would stop
+        monkeypatch.setattr(interrupts, name, getattr(interrupts, name))
     if not has_threads_signals:
         monkeypatch.delattr(signal, "pthread_kill", raising=False)
 

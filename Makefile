@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
+.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest test-peers lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
 	bench-coverage docs-peers bench-frames bench-speed bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -98,6 +98,8 @@ PYTHON_NEWEST ?= /usr/bin/python3
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct --constraint constraints.in --editable '.[dev]'
+	# hierarchicalforecast, which an example alone needs, asks for a newer one.
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --no-deps utilsforecast==0.2.11
 	@touch $@
 
 .venv-newest/.installed: pyproject.toml requirements.lock
@@ -110,6 +112,16 @@ test-oldest: .venv-oldest/.installed  ## The tests with the lowest versions that
 
 test-newest: .venv-newest/.installed  ## The tests on the newest Python, with the lock's versions for it
 	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/newest KERAS_BACKEND=jax .venv-newest/bin/pytest -n 2 --dist worksteal -m 'not browser'
+
+# Each library in an environment with seqcast.
+BESIDE := gluonts autogluon.timeseries statsforecast mlforecast skforecast
+$(BESIDE:%=.venv-beside-%/.installed): .venv-beside-%/.installed: pyproject.toml benchmarks/peers/requirements-beside.txt
+	$(PYTHON) -m venv .venv-beside-$*
+	.venv-beside-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable . "$$(grep '^$*' benchmarks/peers/requirements-beside.txt)"
+	@touch $@
+
+test-peers: $(BESIDE:%=.venv-beside-%/.installed)  ## seqcast beside the newest release of each of five libraries: both fit and predict (a large download; not part of CI)
+	for name in $(BESIDE); do KERAS_BACKEND=jax .venv-beside-$$name/bin/python benchmarks/peers/beside.py $$name || exit 1; done
 
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/sktime/test_sktime_checks.py
@@ -246,4 +258,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-docs .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site
+	rm -rf .venv .venv-audit .venv-beside-* .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-docs .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site

@@ -3,7 +3,9 @@
 Nothing is fetched: the packages that the wheel asks for are those of this environment.
 """
 
+import hashlib
 import importlib.metadata
+import json
 import os
 import re
 import subprocess
@@ -26,8 +28,10 @@ MOST_BYTES = 12 << 20
 DATA = {
     *("seqcast/py.typed", "seqcast/data/samples/SOURCES.md", "seqcast/data/samples/catalogue.json"),
     *(f"seqcast/data/samples/{name}.csv" for name in ("co2", "elnino", "lynx", "sunspots")),
-    *("seqcast/interop/card.md.j2", "seqcast/pretrained/weights.seqcast", "seqcast/report/page.html.j2"),
+    *("seqcast/interop/card.md.j2", "seqcast/pretrained/WEIGHTS.md", "seqcast/pretrained/weights.seqcast"),
+    "seqcast/report/page.html.j2",
 }
+METADATA = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
 FORECAST = """
 import sys
 import seqcast
@@ -112,7 +116,19 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     assert {name for name in names if ".dist-info/" not in name} == source
     assert {name for name in source if not name.endswith((".py", ".pyi"))} == DATA
     described = {name.partition(".dist-info/")[2] for name in names} - {""}
-    assert described == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+    assert described == {*METADATA, "licenses/LICENSE", "sboms/seqcast.cdx.json"}
+
+
+def test_the_bill_of_materials_lists_what_is_bundled_with_its_digest_and_licence(built):
+    with zipfile.ZipFile(built[1]) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith("/sboms/seqcast.cdx.json"))
+        bill = json.loads(wheel.read(name))
+        parts = {part["name"]: part for part in bill["components"]}
+        assert set(parts) == {name for name in DATA if name.endswith((".csv", ".seqcast"))}
+        for name, part in parts.items():
+            assert part["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(wheel.read(name)).hexdigest()}]
+            assert part["licenses"]
+    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == ("CycloneDX", seqcast.__version__)
 
 
 def test_the_source_archive_holds_all_that_is_tracked(built):

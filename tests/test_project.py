@@ -4,11 +4,14 @@ import ast
 import pkgutil
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import seqcast
@@ -44,14 +47,46 @@ def test_each_target_of_make_that_a_workflow_names_is_there(name):
     # It can do no more than it needs.
     assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
     for job in WORKFLOWS[name]["jobs"].values():
-        assert job.get("permissions", {}) in ({}, {"id-token": "write"})
+        assert job.get("permissions", {}) in ({}, {"id-token": "write", "attestations": "write"})
         assert job["steps"]
+    # A tag may be moved, a digest may not.
+    used = re.findall(r"uses: (.*)", (ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
 
 
 def test_what_has_to_pass_on_a_clean_clone_is_in_the_workflows():
-    assert set(WORKFLOWS) == {"docs", "release", "test"}
+    assert set(WORKFLOWS) == {"docs", "release", "systems", "test"}
     needed = re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)
     assert set(needed) <= {target for workflow in WORKFLOWS.values() for target in made(workflow)}
+
+
+def test_only_one_digest_is_used_of_each_action():
+    used = re.findall(r"uses: ([\w/-]+)@(\w+)", "".join(map(Path.read_text, (ROOT / ".github").rglob("*.yml"))))
+    assert len(set(used)) == len({name for name, _ in used}) > 5
+
+
+def test_other_files_name_the_addresses_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    source = project["urls"]["Source"]
+    assert {"Source", "Documentation", "Changelog", "Issues", "Security"} <= set(project["urls"])
+    assert all(url.startswith(source) for url in project["urls"].values())
+    links = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml").read_text())["contact_links"]
+    assert [link["url"] for link in links] == [f"{source}/security/advisories/new"]
+    # PEP 639: the licence is an expression, and no classifier says it again.
+    assert project["license"] == "MIT"
+    assert not [each for each in project["classifiers"] if each.startswith("License")]
+
+
+def test_the_page_of_lower_bounds_says_what_the_package_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bounds = {Requirement(each).name: Requirement(each).specifier for each in project["dependencies"]}
+    bounds["Python"] = SpecifierSet(project["requires-python"])
+    page = (ROOT / "CONTRIBUTING.md").read_text().partition("## Which versions are supported")[2]
+    rows = re.findall(r"^\| (\S+) \| ([\d.]+) \| \w+ \d{4} \|", page, flags=re.MULTILINE)
+    assert {"Python", "numpy", "pandas", "scikit-learn", "jax"} <= {name for name, _ in rows}
+    for name, version in rows:
+        assert f">={version}" in str(bounds[name])
 
 
 def test_the_citation_has_what_its_schema_needs():

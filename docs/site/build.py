@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from llms import llms_text
 from pages import ROOT, copy_assets, gather
 
 from seqcast import __version__
@@ -38,6 +39,7 @@ def build(site: Path, docs: Path = ROOT / "docs") -> None:
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings})
     if done.returncode:
         sys.exit(done.returncode)
+    (site / "llms.txt").write_text(llms_text(CACHE / "pages"), "utf-8")
     print(f"{site / 'index.html'}: {len(list(site.rglob('*.html')))} pages")
 
 

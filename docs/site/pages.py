@@ -21,6 +21,9 @@ DOCUMENTS = {
     "README.md": "index.md",  # the home page says the same in other words
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
+    "SECURITY.md": "project/reporting.md",
+    "RELEASING.md": "project/releasing.md",
+    "CODE_OF_CONDUCT.md": "project/conduct.md",
     "examples/README.md": "project/examples.md",
 }
 """Documents of the repository outside `docs/`, and their pages."""

@@ -159,6 +159,18 @@ def test_the_command_line_shows_each_command_with_its_first_paragraph(gathered):
     assert [sentence for _, sentence in listed if sentence.endswith("...")] == []
 
 
+def test_programs_find_each_page_of_the_navigation_with_a_sentence(site_modules, gathered):
+    text = site_modules("llms").llms_text(gathered)
+    assert text.startswith("# seqcast\n\n> Sequence-to-sequence forecasting")
+    links = re.findall(r"^- \[(.+?)\]\((\S+)\.html\)(?:: (.+))?$", text, flags=re.MULTILINE)
+    assert sorted(f"{path}.md" for _, path, _ in links) == sorted(navigation())
+    assert len(re.findall(r"^- ", text, flags=re.MULTILINE)) == len(links)
+    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["First", "How-to", "Coming from", "Reference", "Why"]
+    sentences = [sentence for _, _, sentence in links if sentence]
+    assert len(sentences) > 0.8 * len(links)
+    assert [each for each in sentences if "](" in each or each[0] in "|*#!"] == []
+
+
 # ---------------------------------------------------------------- docstrings
 
 

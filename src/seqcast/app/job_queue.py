@@ -7,7 +7,6 @@ Ctrl-C does, so that a training keeps the best weights so far.
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import contextlib
 import itertools
@@ -23,7 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
 from seqcast.errors import SeqcastError, WorkerDiedError
-from seqcast.runtime import ALL_MEMORY, kill_workers
+from seqcast.runtime import ALL_MEMORY, interrupt_main_thread, kill_workers
 
 # Called with an event that a job sends about its progress.
 OnEvent = Callable[[Any], None]
@@ -196,21 +195,9 @@ def _listen() -> None:
         while (number := _Process.pipe.recv()) is not None:
             _Process.stopped.add(number)
             if _Process.running == number:
-                _interrupt()
+                interrupt_main_thread()
     kill_workers()
     os._exit(0)
-
-
-def _interrupt() -> None:
-    """Raise `KeyboardInterrupt` in the main thread.
-
-    While that waits for other processes, only a signal to the thread itself wakes it.
-    """
-    main = threading.main_thread().ident
-    if hasattr(signal, "pthread_kill") and main is not None:
-        signal.pthread_kill(main, signal.SIGINT)
-    else:  # Windows
-        _thread.interrupt_main()
 
 
 def _run(number: int, has_events: bool, function: Callable[..., Any], *arguments: Any) -> Any:

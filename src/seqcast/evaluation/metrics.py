@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.errors import unknown_name
+from seqcast.errors import SpecError, unknown_name
 from seqcast.intervals import bound_probability, level_text
 
 Loss = Callable[..., Any]
@@ -89,10 +89,16 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
         By the ending of the score's name, the levels that a model needs for it, and a function of a table and
         models. The table has the columns `group` and `y`, and for each model its own and those of its bounds: `m`,
         `m-lo-80`, `m-hi-80`.
+
+    Raises:
+        SpecError: The installed utilsforecast is so old that it lacks the loss.
     """
     from utilsforecast import losses
 
-    loss: Loss = getattr(losses, metric.loss) if isinstance(metric.loss, str) else metric.loss
+    loss: Loss | None = getattr(losses, metric.loss, None) if isinstance(metric.loss, str) else metric.loss
+    if loss is None:  # autogluon.timeseries wants a utilsforecast without two of them
+        expected, hint = "a loss of the installed utilsforecast", "pip install 'utilsforecast>=0.2.17' adds it."
+        raise SpecError("metrics", expected=expected, received=str(metric.loss), hint=hint)
     call = partial(loss, id_col="group", target_col="y")
     if metric.of == "point":
         return {"": ((), call)}

@@ -11,6 +11,7 @@ In these places it is sent once more.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import enum
 import os
@@ -48,7 +49,7 @@ def raises_interrupts() -> bool:
     return signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _raise)
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
+def _raise(_: int, frame: FrameType | None) -> None:
     """Raise `KeyboardInterrupt` where it is not dropped."""
     global _seen
     _seen = True
@@ -58,13 +59,22 @@ def _raise(number: int, frame: FrameType | None) -> None:
         dropped, inner = inner.f_code.co_name in _DROPS_EXCEPTIONS, inner.f_back
     if not dropped:
         raise KeyboardInterrupt
-    threading.Timer(_AGAIN_SECONDS, _send_again, [number]).start()
+    threading.Timer(_AGAIN_SECONDS, _send_again).start()
 
 
-def _send_again(number: int) -> None:
+def _send_again() -> None:
     global _sent_again
     _sent_again += 1
-    os.kill(os.getpid(), number)
+    interrupt_main_thread()
+
+
+def interrupt_main_thread() -> None:
+    """Send Ctrl-C to the main thread; while that waits for other processes, only a signal to the thread wakes it."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:  # Windows, where os.kill would end the process
+        _thread.interrupt_main()
 
 
 @contextlib.contextmanager

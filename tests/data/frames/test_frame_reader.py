@@ -61,7 +61,7 @@ WRONG = {
     "text ds": (long().astype({"ds": str}), r'df\["ds"\] = pd.to_datetime\(df\["ds"\]\)'),
     "float ds": (long().assign(ds=0.5), "ds: expected time stamps, dates or whole numbers"),
     "period ds": (long().assign(ds=pd.period_range("2024", periods=41, freq="M")), "dt.to_timestamp"),
-    "text y": (long().astype({"y": str}), "y: expected numbers, received type str"),
+    "text y": (long().astype({"y": str}), "y: expected numbers, received type (str|object)"),
     "a word in y": (WORD, r"y, row 2 \(series 'b'\): expected a number, received 'two'. Correct it.*\.astype\(float\)"),
     "objects in y": (long().astype({"y": object}), r"y: expected numbers, received type object.*\.astype\(float\)"),
     "text and gaps in y": (TEXT, r"y: expected numbers, received type object, such as '1.5'. Convert it"),

@@ -86,6 +86,22 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     return parsed, _day_stands_first(style)
 
 
+def is_text(column: Any) -> bool:
+    """Return whether a column holds text alone; with missing values its type is `object` in pandas 2.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> import pandas as pd
+        >>> [is_text(pd.Series(values)) for values in (["a", None], [1, None])]
+        [True, False]
+    """
+    import pandas as pd
+
+    return pd.api.types.infer_dtype(column) in ("string", "empty")
+
+
 def without_long(column: Any) -> Any:
     """Return a column of text without values too long for a time, which pandas would parse for minutes.
 
@@ -110,7 +126,7 @@ def _periods(column: Any) -> Any:
     if weeks[0].notna().all():
         return pd.to_datetime(weeks[0] + weeks[1] + "1", format="%G%V%u", errors="coerce")
     quarters = column.str.extract(f"^(?:{_QUARTER})$")
-    year, quarter = quarters[0].fillna(quarters[3]), quarters[1].fillna(quarters[2])
+    year, quarter = quarters[0].combine_first(quarters[3]), quarters[1].combine_first(quarters[2])
     if year.notna().all():
         return pd.to_datetime(year + "-" + ((quarter.astype(int) - 1) * 3 + 1).astype(str), format="%Y-%m")
     return None
@@ -149,10 +165,12 @@ def _clock(rest: str) -> str:
 def _parsed(column: Any, style: str) -> Any:
     import pandas as pd
 
-    try:
-        return pd.to_datetime(column, errors="coerce", format=style)
-    except ValueError:  # the offset from UTC changes, as with summer time
-        return pd.to_datetime(column, errors="coerce", format=style, utc=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        try:
+            return pd.to_datetime(column, errors="coerce", format=style)
+        except (ValueError, FutureWarning):  # the offset from UTC changes, as with summer time; pandas 2 warns
+            return pd.to_datetime(column, errors="coerce", format=style, utc=True)
 
 
 def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
@@ -163,7 +181,7 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
     """
     import pandas as pd
 
-    if parsed.dt.tz is None or not pd.api.types.is_string_dtype(column):
+    if parsed.dt.tz is None or not is_text(column):
         return
     offsets = column.str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
     if offsets.nunique(dropna=False) < 2:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seqcast.data.frames.dates import is_text
 from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
 from seqcast.runtime import require
 
@@ -222,9 +223,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     Raises:
         DataError: The numbers can be read in two ways, or in none.
     """
-    import pandas as pd
-
-    written = {name: frame[name] for name in names if pd.api.types.is_string_dtype(frame[name])}
+    written = {name: frame[name] for name in names if is_text(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
     dialect = find_marks(texts, dialect, path) if texts else dialect

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.dates import parse_dates, without_long
+from seqcast.data.frames.dates import is_text, parse_dates, without_long
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
@@ -112,7 +112,7 @@ def _as_times(column: Any) -> Any:
     """Return a column of text as times, `NaT` where a value is no time; other columns unchanged."""
     import pandas as pd
 
-    if not pd.api.types.is_string_dtype(column):
+    if not is_text(column):
         return column
     try:
         return parse_dates(column, Columns(), None)[0]

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.dates import parse_dates
+from seqcast.data.frames.dates import is_text, parse_dates
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, refuse_text
 from seqcast.data.frames.forms import from_wide
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
@@ -87,7 +87,7 @@ def read_table(
         raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
     with _naming(path, frame):
         for name in (columns.ds, "cutoff"):
-            if name in frame.columns and pd.api.types.is_string_dtype(frame[name]):
+            if name in frame.columns and is_text(frame[name]):
                 frame[name], day_first = parse_dates(frame[name], columns, dialect.day_first)
                 dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
         for name in columns.targets if value else ():
@@ -316,11 +316,9 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
 
 def _parse_columns(frame: Any, columns: Columns, dialect: Dialect, path: Path) -> Dialect:
     """Turn text columns of a frame whose values are numerals into numbers; return the dialect with their marks."""
-    import pandas as pd
-
     keys, ds = {columns.unique_id, columns.ds, "cutoff", "unique_id"}, columns.ds
     dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
-    if columns.ds_format is None and ds in frame.columns and pd.api.types.is_string_dtype(frame[ds]):
+    if columns.ds_format is None and ds in frame.columns and is_text(frame[ds]):
         frame[ds] = _as_whole(frame[ds])
     return dialect
 

@@ -33,14 +33,20 @@ from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, Training
 from seqcast.training import check_same, digest
 from seqcast.tune.space import Setting, Space
 
+# A trial learns from about this number of windows and series at most. What ranks high then ranks high after a whole
+# training (docs/tuning.md), which takes several times longer.
+MOST_WINDOWS, MOST_SERIES = 2**17, 2_000
+# Of a shortened training, first the epochs become shorter, down to this number of steps, then fewer.
+LEAST_STEPS = 25
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin. It forecasts from
-    each origin with the rows before it. The loss is the quantile loss of each window over the seasonal naive error
-    before the first origin. So neither the unit of a series nor its size matters:
+    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin, for a shorter time
+    where windows are many. It forecasts from each origin with the rows before it. The loss is the quantile loss of each
+    window over the seasonal naive error before the first origin. So neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
         2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
@@ -51,7 +57,7 @@ class Objective:
     error. Missing values are left out, and so are series that do not change.
 
     Args:
-        frame: All rows that the user gave.
+        frame: All rows of the series by which trials are judged: 2,000 at most, evenly chosen.
         options: Options of the forecaster, by name, as they are without tuning.
         known: Number of rows of each series that are known at each origin, `[n_windows, N]`.
         origins: The origins.
@@ -59,6 +65,7 @@ class Objective:
         untuned: The untuned setting.
         season_length: Steps of a season.
         step_size: Steps from one origin to the next, if given.
+        share: The length of a trial's training, as a fraction of the whole one.
     """
 
     frame: LongFrame
@@ -69,6 +76,7 @@ class Objective:
     untuned: Setting
     season_length: int
     step_size: int | None = None
+    share: float = 1.0
 
     @classmethod
     def of(
@@ -92,9 +100,13 @@ class Objective:
         if n_windows is None:
             n_windows = windows_rule(middle_length(frame.source.lengths), horizon, step_size)
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
+        untuned, season_length, windows = untuned_setting(frame.until(known[0]), options, seed)
+        if len(frame.source) > MOST_SERIES:
+            chosen = np.arange(len(frame.source)) % -(-len(frame.source) // MOST_SERIES) == 0
+            frame, known = frame.of_series(chosen), known[:, chosen]
         origins = Origins.at_cutoffs(frame, known, horizon)
-        untuned, season_length = untuned_setting(frame.until(known[0]), options, seed)
-        return cls(frame, options, known, origins, seed, untuned, season_length, step_size)
+        share = min(1.0, MOST_WINDOWS / windows)
+        return cls(frame, options, known, origins, seed, untuned, season_length, step_size, share)
 
     @property
     def sizes(self) -> Sizes:
@@ -127,11 +139,19 @@ class Objective:
         if isinstance(setting, FinetuneSpec):
             plan = _finetuning_plan(frame, self.options, self.seed, setting.training, setting.freeze)
         else:
-            own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
-            options = {**self.options, **own, "preset": EnsembleSpec((setting,), alone=True)}
+            own: dict[str, Any] = {
+                "training": None,
+                "context_length": None,
+                "members": 1,
+                "effort": "auto",
+                "calibrate": False,
+            }
+            own |= {"preset": EnsembleSpec((setting,), alone=True), "season_length": self.season_length}
+            options = {**self.options, **own}
             plan = make_plan(frame, FitOptions.resolve(options, self.seed))
+        jobs = tuple(tuple(_shortened(job, self.share) for job in jobs) for jobs in plan.jobs)
         # No sample paths are drawn.
-        return fit_plan(replace(plan, judged=None), TrainingRun(callbacks=callbacks))
+        return fit_plan(replace(plan, jobs=jobs, judged=None), TrainingRun(callbacks=callbacks))
 
     def forecast(self, fitted: FittedForecaster) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
@@ -187,8 +207,8 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
     return max(1, min(3, 1 + more))
 
 
-def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:
-    """Return the setting of a forecaster without tuning, and the steps of a season.
+def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int, int]:
+    """Return the setting of a forecaster without tuning, the steps of a season, and the windows that it trains on.
 
     Args:
         frame: The rows to learn from.
@@ -198,13 +218,30 @@ def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> 
     Raises:
         DataError: The rows give nothing to train on.
     """
-    if is_zero_shot(options["preset"]):
+    finetunes = is_zero_shot(options["preset"])
+    if finetunes:
         plan = _finetuning_plan(frame, options, seed, options["training"])
-        return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
-    resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
-    plan = make_plan(frame, resolved)
+    else:
+        plan = make_plan(frame, FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained())
     job = _first_job(plan)
-    return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
+    training, windows = job.training, job.training.epochs * _steps(job) * job.training.batch_size
+    setting = FinetuneSpec(training) if finetunes else MemberSpec(job.network, training, job.window.context_length)
+    return setting, plan.rows.season_length, windows
+
+
+def _steps(job: TrainingJob) -> int:
+    """Return the steps of an epoch."""
+    return job.training.steps_per_epoch or -(-job.count_windows() // job.training.batch_size)
+
+
+def _shortened(job: TrainingJob, share: float) -> TrainingJob:
+    """Return a training of a fraction of its length: of fewer steps an epoch, and of fewer epochs if these are few."""
+    if share == 1.0:
+        return job
+    steps = _steps(job)
+    left = max(min(steps, LEAST_STEPS), round(share * steps))
+    epochs = max(1, round(share * steps * job.training.epochs / left))
+    return replace(job, training=replace(job.training, epochs=epochs, steps_per_epoch=left))
 
 
 def _finetuning_plan(

@@ -82,7 +82,7 @@ def test_own_rows_narrow_the_intervals_and_draw_the_level(fitted):
 
 
 def test_states_of_new_articles_are_those_of_the_rows_that_they_borrow(fitted):
-    others = Forecaster(H, **fitted.get_params()).fit(known(articles(seed=1)))
+    others = Forecaster(**fitted.get_params()).fit(known(articles(seed=1)))
     states = [each.encode(NAMES).set_index("unique_id").drop(columns="ds") for each in (fitted, others)]
     assert states[0].index.tolist() == NAMES["unique_id"].tolist()
     assert np.isfinite(states).all()

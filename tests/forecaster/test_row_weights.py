@@ -59,7 +59,7 @@ def test_a_window_weighs_as_much_as_its_rows():
         observed=True,
         weight=stores[1],
     )
-    assert SeriesWindows(reader, 2, batch_size=4)[0][2].tolist() == [0.375, 0.75, 1.0, 0.25]
+    assert SeriesWindows(reader, 2, batch_size=4)[0][2].tolist() == [1.5, 3.0, 4.0, 1.0]
     assert reader.take(np.array([0])).weight.lengths.tolist() == [6]
 
 
@@ -78,12 +78,12 @@ def test_rows_that_follow_a_fit_may_have_weights_and_a_file_remembers_them(tmp_p
     frame = panel("abcde")
     frame["w"] = 1.0 + np.arange(len(frame)) % 3
     future = frame.groupby("unique_id").head(4).assign(ds=pd.date_range("2024-02-20", periods=4).to_list() * 5)
-    model = fitted(frame, **COVARIATES)
+    model = fitted(frame, **{**COVARIATES, "context_length": 20})
     model.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
     pd.testing.assert_frame_equal(loaded.predict(future=future), model.predict(future=future))
     remembered = loaded.series_state_.frame
-    assert remembered.weights.ravel()[-3:].tolist() == [2.0, 3.0, 1.0]
+    assert remembered.source.values[-3:, -1].tolist() == [2.0, 3.0, 1.0]
     later = future.assign(ds=future["ds"] + pd.Timedelta(days=4))
     updates = [loaded.update(future.drop(columns="w")).predict(future=later)]
     updates.append(model.update(future).predict(future=later))

@@ -25,11 +25,11 @@ from seqcast.tune.trials import (
     Task,
     TrialWatch,
     has_run,
+    none_complete,
     open_study,
     quiet,
     run_trials,
     sampler_of,
-    too_short,
 )
 from seqcast.tune.trials import storage_url as url_of
 
@@ -113,11 +113,12 @@ def test_a_late_trial_says_how_long_one_takes():
     with pytest.raises(LateTrialError):
         watch.on_train_batch_begin(3)
     late = Clock(Deadline(time.time() - 100.0, time.time() - 0.1), 2, 5, compared=False)
-    error = too_short(late, [trial, SimpleNamespace(user_attrs={})])
+    error = none_complete(late, [trial, SimpleNamespace(user_attrs={})])
     assert str(error).startswith("time_limit: expected about 163 s: one trial takes 80 s, received 99.9 s, in which no")
-    assert "expected more time" in str(too_short(late, []))
-    assert too_short(Clock(None, 2, 5, compared=False), [trial]) is None
-    assert too_short(Clock(Deadline.of(100.0), 2, 5, compared=False), [trial]) is None
+    assert "expected more time" in str(none_complete(late, []))
+    for deadline in (None, Deadline.of(100.0)):
+        error = none_complete(Clock(deadline, 2, 5, compared=False), [trial])
+        assert str(error).startswith("trials: expected a trial that can be trained")
 
 
 # ---------------------------------------------------------------- processes that die

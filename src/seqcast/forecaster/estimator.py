@@ -24,7 +24,7 @@ from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
-from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options, check_weights
+from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
 from seqcast.forecaster.output import gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
@@ -288,7 +288,6 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
         on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
         rows = self._checked_rows()
-        check_weights(self._options)
         with contextlib.ExitStack() as opened:
             df, source = SourceRows.of(rows, df, memory_limit)
             storage = None if on is None else on.storage

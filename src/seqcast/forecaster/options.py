@@ -14,7 +14,7 @@ from seqcast.data.frames import MISSING, ON_BAD_SERIES
 from seqcast.data.series import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
-from seqcast.errors import Option, Phrase, SpecError
+from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import EFFORTS, Sizes, auto_effort, specs
 from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
@@ -373,7 +373,9 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     """Refuse changes of options that a preset fixes."""
     preset = options["preset"]
     usual: dict[str, object] = {"members": 1, "training": None}
+    options = {**options, "columns.weight": getattr(options["columns"], "weight", None)}
     if is_zero_shot(preset):
+        usual |= {"columns.weight": None}
         reason = f"preset={preset!r}, one network that is trained already"
         hint = "Leave it out, or name another preset."
     elif isinstance(preset, EnsembleSpec):
@@ -384,21 +386,6 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     for name, value in usual.items():
         if options[name] != value:
             raise _refusal(options, name, f"{value!r} with {reason}", hint)
-
-
-def check_weights(options: Mapping[str, Any]) -> None:
-    """Refuse weights of rows where nothing is trained and nothing chosen.
-
-    Args:
-        options: The arguments of a `Forecaster`, by name.
-
-    Raises:
-        SpecError: A zero-shot model is named.
-    """
-    if options["columns"] is not None and options["columns"].weight is not None and is_zero_shot(options["preset"]):
-        expected = f"None with preset={options['preset']!r}, one network that is trained already"
-        hint = Phrase("Name another preset; ", Option("mask"), " leaves rows out.")
-        raise SpecError("columns.weight", expected=expected, received=repr(options["columns"].weight), hint=hint)
 
 
 def _check_effort(options: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ from seqcast.tune.space import (
     neighbours,
     widened,
 )
-from seqcast.tune.trials import Clock, Task, has_run, optuna, quiet, run_trials, seconds_of, storage_url, too_short
+from seqcast.tune.trials import Clock, Task, has_run, none_complete, optuna, quiet, run_trials, seconds_of, storage_url
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
@@ -276,10 +276,7 @@ def chosen_settings(trials: Sequence[Any], task: Task) -> tuple[tuple[Setting, .
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     complete.sort(key=lambda trial: (trial.value, trial.number))
     if not complete:
-        untrained = SpecError(
-            "trials", expected="a trial that can be trained", received="none", hint="Widen the space."
-        )
-        raise too_short(clock, trials) or untrained
+        raise none_complete(clock, trials)
     good = [trial for trial in complete if trial.value <= (1 + GOOD_ENOUGH) * complete[0].value][: clock.members]
     count = clock.affordable(float(np.median(seconds_of(good))))
     settings = tuple(task.setting(good[place % len(good)].params) for place in range(max(1, count)))

@@ -400,15 +400,15 @@ def seconds_of(trials: Sequence[Any]) -> list[float]:
     return [trial.duration.total_seconds() for trial in trials if trial.state.name == "COMPLETE"]
 
 
-def too_short(clock: Clock, trials: Sequence[Any]) -> SpecError | None:
-    """Return the error of a time limit in which no trial was complete; `None` where the time was not over.
+def none_complete(clock: Clock, trials: Sequence[Any]) -> SpecError:
+    """Return the error of a search without a complete trial; it says how long one takes where the time was over.
 
     Args:
         clock: The time limit.
         trials: Optuna's trials, none of them complete.
     """
     if clock.deadline is None or clock.fits_another([]):
-        return None
+        return SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
     limit, needed = clock.deadline.ends - clock.deadline.began, "more time"
     late = [trial for trial in trials if trial.user_attrs.get(DONE)]
     if late:

@@ -355,23 +355,6 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
     return values
 
 
-def read_weight(column: FrameColumn, *, gaps: bool) -> Array:
-    """Return each row's weight, `[rows]`, NaN for a weight of 0: such a row counts as missing.
-
-    Args:
-        column: The column.
-        gaps: Whether rows may be missing.
-
-    Raises:
-        DataError: A weight is missing, negative or infinite, or 0 without `gaps`.
-    """
-    weight = as_numbers(column)
-    invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
-    expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
-    column.refuse(invalid, lambda row: (expected, f"{weight[row]:g}"), "Write 1 where rows are as good as others.")
-    return np.where(weight > 0, weight, np.nan)
-
-
 def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnType]:
     """Return a covariate as numbers, `[rows]`, and its type.
 

@@ -19,11 +19,11 @@ from seqcast.data.frames.frame_columns import (
     FrameColumn,
     IdColumn,
     StampColumn,
+    as_numbers,
     read_covariate,
     read_ids,
     read_numbers,
     read_stamps,
-    read_weight,
 )
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
@@ -32,7 +32,7 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
 from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
-from seqcast.runtime import Array
+from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, Covariates, check_choice
 
 ON_BAD_SERIES = ("raise", "skip")
@@ -298,10 +298,15 @@ def _sorted_frame(
 
 
 def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
-    """Return the weights of rows, 1 where their column is missing; none where it has no name."""
-    if name is None:
-        return []
-    return [read_weight(table.column(name), gaps=gaps) if name in table.frame.columns else np.ones(len(table.rows))]
+    """Return the weights of rows, NaN for 0, which makes a row missing, and 1 without a column; none without a name."""
+    if name is None or name not in table.frame.columns:
+        return [] if name is None else [np.ones(len(table.rows))]
+    column = table.column(name)
+    weight = as_numbers(column)
+    invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
+    expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
+    column.refuse(invalid, lambda row: (expected, f"{weight[row]:g}"), "Write 1 where rows are as good as others.")
+    return [np.where(weight > 0, weight, np.nan)]
 
 
 def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> Array:

@@ -159,11 +159,6 @@ class LongFrame:
         return self.source.values[:, first : first + len(self.covariates.varying)]
 
     @property
-    def weights(self) -> Array:
-        """Weight of each row, `[rows, 1]`, where the columns name one."""
-        return self.source.values[:, -1:]
-
-    @property
     def target_store(self) -> InMemoryStore:
         """The targets of each series, contiguous in memory, since each reading of some columns would make a copy."""
         return replace(self.source, values=np.ascontiguousarray(self.targets))

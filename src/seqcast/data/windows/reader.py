@@ -84,7 +84,7 @@ class WindowReader:
             static=static,
             observed=observed,
             names=builder.input_names(frame.schema.columns.targets),
-            weight=None if frame.schema.columns.weight is None else frame.mapped(lambda shard: shard.weights),
+            weight=None if frame.schema.columns.weight is None else _scaled_weights(frame),
         )
 
     def with_context(self, context_length: int | None) -> Self:
@@ -211,7 +211,7 @@ class WindowReader:
         return self._cut(self.targets, series, stops - self.context_length, stops + steps)
 
     def weights(self, series: Array, stops: Array, horizon: int) -> Array | None:
-        """Return the weights of the rows of the horizon, `[B, H, 1]`, the largest of all 1; NaN where rows are missing.
+        """Return the weights of the rows of the horizon, `[B, H, 1]`, NaN where rows are missing.
 
         Args:
             series: The series of each window, `[B]`.
@@ -221,9 +221,7 @@ class WindowReader:
         Returns:
             The weights; `None` where all weigh the same.
         """
-        if self.weight is None:
-            return None
-        return self._cut(self.weight, series, stops, stops + horizon) / self._largest_weight
+        return None if self.weight is None else self._cut(self.weight, series, stops, stops + horizon)
 
     def last_future(self, series: Array, stops: Array) -> Array:
         """Return the last observed future features of each window, `[B, F']`; zero where there are none.
@@ -267,10 +265,6 @@ class WindowReader:
         return inputs, targets[:, steps:]
 
     @cached_property
-    def _largest_weight(self) -> float:
-        return max(float(np.nanmax(rows)) for _, rows in (self.weight or self.targets).batches())
-
-    @cached_property
     def _first_rows(self) -> Array:
         return starts_of(np.cumsum(self.lengths))
 
@@ -284,6 +278,12 @@ class WindowReader:
         stretches = store.read(low + np.clip(within, 0, last))
         stretches[outside] = np.nan
         return stretches
+
+
+def _scaled_weights(frame: AnyFrame) -> SeriesStore:
+    """Return the weights of rows, of which the largest is 1."""
+    largest = max(float(np.nan_to_num(shard.source.values[:, -1]).max()) for _, shard in frame.in_shards()) or 1.0
+    return frame.mapped(lambda shard: shard.source.values[:, -1:] / largest)
 
 
 class SeriesWindows(Windows):

@@ -19,7 +19,6 @@ PICTURES = {
     "page_views": {"backtest", "calibration", "error_by_step", "forecast"},
     "prices": {"backtest", "calibration", "error_by_step", "forecast"},
     "several_signals": {"backtest", "error_by_step", "forecast"},
-    "store_hierarchy": {"error_by_series", "forecast"},
     "store_panel": {"calibration", "error_by_step", "error_by_store", "forecast"},
 }
 
@@ -85,8 +84,6 @@ DATA = {
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")  # hardly trained
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs(name, tmp_path, capsys):
-    if name == "store_hierarchy":
-        pytest.importorskip("hierarchicalforecast")
     module, folder, data = load(name), tmp_path / "deep" / "pictures", []
     if name in DATA:
         path = tmp_path / getattr(module, "FILE", "macro.csv")
@@ -103,32 +100,14 @@ def test_it_runs(name, tmp_path, capsys):
 
 
 def test_what_is_missing_is_said(monkeypatch, tmp_path, capsys):
-    for module in ("statsmodels.datasets", "hierarchicalforecast.utils"):
-        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "statsmodels.datasets", None)
     refused(SystemExit, "pip install statsmodels", load("several_signals").read, None)
     out = ["--out", str(tmp_path / "pictures")]
-    refused(SystemExit, "pip install hierarchicalforecast", load("store_hierarchy").main, out)
     for name in set(DATA) - {"several_signals"}:
         with pytest.raises(SystemExit):
             load(name).main(["--data", str(tmp_path), *out])
         assert f"there is no {tmp_path}" in capsys.readouterr().err
     assert not (tmp_path / "pictures").exists()
-
-
-def test_reconciled_forecasts_add_up():
-    utils, example = pytest.importorskip("hierarchicalforecast.utils"), load("store_hierarchy")
-    frame, sums, tags = utils.aggregate(example.make_stores(60), example.LEVELS)
-    errors = frame.assign(seqcast=frame["y"].shift(1, fill_value=0.0))
-    noise = np.random.default_rng(0).normal(size=len(frame))
-    backtest = frame.assign(seqcast=frame["y"] + noise, cutoff=frame["ds"].where(frame["ds"].dt.day < 15))
-    backtest = backtest.dropna(subset=["cutoff"]).assign(cutoff=pd.Timestamp("2022-12-31"))
-    found = example.reconcile(backtest, errors, sums, tags)
-    assert len(found) == len(backtest)
-    ids = sums["unique_id"].tolist()
-    for model, adds_up in (("seqcast", False), ("bottom_up", True), ("min_trace", True)):
-        values = found.pivot(index="unique_id", columns="ds", values=model).loc[ids]
-        of_stores = values.loc[list(sums.columns[1:])].to_numpy()
-        assert np.allclose(sums.iloc[:, 1:].to_numpy() @ of_stores, values) == adds_up
 
 
 def test_each_script_is_short_says_how_to_run_it_and_is_listed():

@@ -26,6 +26,7 @@ CHANGES = {
     "static": ("region", {"static_covariates": ("region",)}),
     "past": ("a,b", {"past_covariates": ("a", "b")}),
     "future": ("price", {"future_covariates": ("price",)}),
+    "weight": ("w", {"columns": Columns(weight="w")}),
     "missing": ("raise", {"missing": "raise"}),
     "scale": ("robust", {"scale": "robust"}),
     "on_bad_series": ("skip", {"on_bad_series": "skip"}),

@@ -57,6 +57,7 @@ REFUSED = [
     (("--script", "fit_best.txt"), "expected one of 'py'"),
     (("--script", "other.py"), "expected no file yet, or a script of seqcast tune"),
     (("--time-limit", "soon"), "--time-limit: expected seconds"),
+    (("--time-limit", "0.01"), "--time-limit: expected more time, received 0.01 s, in which no trial was complete"),
 ]
 
 

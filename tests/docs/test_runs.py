@@ -57,6 +57,7 @@ WHOLE = {
     "how-to/large-data": CHOSEN | COMMAND,
     "how-to/long-horizons": named('preset="classic", ') | CHOSEN,
     "how-to/many-series": CHOSEN,
+    "how-to/hierarchies": {},
     "how-to/new-series": NAMED,
     "how-to/reproducibility": {"Forecaster(12, ": f"Forecaster(12, {TINY}, ", "n_windows=4": "n_windows=1"},
     "how-to/seasons": {},
@@ -132,6 +133,8 @@ def test_readme_runs(folder):
 def test_a_page_runs_and_prints_what_it_shows(name, folder):
     # What installs is run by the newcomer's walk alone.
     installs = ("python3 -m venv .venv", ". .venv/bin/activate", "pip install ./seqcast") if name == "start" else ()
+    if name == "how-to/hierarchies":
+        pytest.importorskip("hierarchicalforecast")
     programs = page(DOCS / f"{name}.md", WHOLE[name])
     names = run(programs, f"{name}.md", shell=lambda program: page_programs.run_in_process(program, installs))
     if name == "start":

@@ -81,6 +81,14 @@ def test_own_rows_narrow_the_intervals_and_draw_the_level(fitted):
     assert 1.5 * levels[2] < levels[3] < 3 * levels[2]
 
 
+def test_states_of_new_articles_are_those_of_the_rows_that_they_borrow(fitted):
+    others = Forecaster(**fitted.get_params()).fit(known(articles(seed=1)))
+    states = [each.encode(NAMES).set_index("unique_id").drop(columns="ds") for each in (fitted, others)]
+    assert states[0].index.tolist() == NAMES["unique_id"].tolist()
+    assert np.isfinite(states).all()
+    assert np.abs(states[0] - states[1]).max(axis=None) > 0.01
+
+
 def test_inputs_of_networks_are_labelled_by_own_rows(fitted):
     labels = fitted.model_inputs(df=first_rows(3), future=ahead(NEW)).labels
     assert labels.ids.tolist() == NAMES["unique_id"].tolist()

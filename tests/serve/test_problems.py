@@ -67,6 +67,7 @@ WRONG = {
         ({**rows(), "freq": "h"}, "freq: expected none: a model has its own"),
         ({"model": "pretrained", "rows": [ROW]}, "horizon: expected a number of steps"),
         ({"model": "pretrained", "horizon": 3}, "rows: expected rows to forecast from"),
+        ({**NEW, "future": [{"unique_id": "a", "ds": "2024-04-01"}]}, "future: expected none"),
         *[
             ({**NEW, "freq": freq}, "freq: expected a pandas offset alias")
             for freq in ("often", "99999999999999999h", "999999999999YE")

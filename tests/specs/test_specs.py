@@ -255,6 +255,8 @@ WRONG = {
         *each("ds", ("y",), "three different names", "columns"),
         *column("ds_format", ("", "date", 3, ["%Y"]), "a format such as '%Y%m%d'"),
         *column("tz", ("", "+01:00", "Berlin", 3, ["UTC"]), "the name of a time zone"),
+        *column("weight", ("", 3, [3]), NAME),
+        *each("weight", ("y", "ds"), "4 different names", "columns"),
     ],
     "window": [
         *whole("horizon", "features", "targets"),

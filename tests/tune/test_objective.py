@@ -8,6 +8,7 @@ from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
+from seqcast.tune import objective as module
 from seqcast.tune.objective import Objective
 from tests.refusals import refused
 
@@ -69,3 +70,17 @@ def test_series_that_do_not_change_or_begin_late_are_left_out():
     assert np.isfinite(judge.score(judge.untuned))
     only = objective(flat)
     refused(DataError, "of series that change before it", only.score, only.untuned)
+
+
+def test_of_many_windows_and_series_a_trial_learns_from_some(monkeypatch):
+    """The untuned training reads 2 epochs of 2 steps of 16 windows; its setting stays whole."""
+    monkeypatch.setattr(module, "MOST_SERIES", 2)
+    monkeypatch.setattr(module, "MOST_WINDOWS", 32)
+    judge = objective(waves(series=5))
+    assert (judge.frame.source.ids, judge.share) == (("s0", "s3"), 0.5)
+    assert [len(history) for history in judge.fit(judge.untuned).histories] == [1]
+    assert judge.untuned.training.epochs == 2
+    assert np.isfinite(judge.score(judge.untuned))
+    monkeypatch.setattr(module, "LEAST_STEPS", 1)
+    (training,) = judge.fit(judge.untuned).trainings
+    assert (training.epochs, training.steps_per_epoch) == (2, 1)

@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import pytest
+from optuna import TrialPruned
 from optuna.trial import TrialState
 
 from seqcast.errors import SpecError
+from seqcast.forecaster.estimator import Forecaster
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
@@ -143,6 +145,19 @@ def test_a_worse_validation_loss_ends_a_trial(search, frame):
     assert {trial.parameters["learning_rate"] for trial in pruned} == {"1e-06"}
     assert all(trial.epochs < 6 and trial.reason == "others had a smaller validation loss" for trial in pruned)
     assert len(found.trials) == 9
+
+
+def test_a_search_without_a_complete_trial_fits_nothing(search, frame, monkeypatch):
+    monkeypatch.setattr(Forecaster, "fit", None)
+    with pytest.raises(SpecError, match=r"time_limit: expected more time, received 0\.01 s, in which no trial"):
+        search(frame, trials=None, time_limit=0.01)
+
+    def prune(*_):
+        raise TrialPruned("others had a smaller validation loss")
+
+    monkeypatch.setattr(Objective, "score", prune)
+    with pytest.raises(SpecError, match="trials: expected a trial that can be trained, received none"):
+        search(frame, trials=1)
 
 
 @pytest.mark.processes

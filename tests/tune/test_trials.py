@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,19 @@ from seqcast.errors import SpecError
 from seqcast.specs import MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training.deadline import Deadline
 from seqcast.tune import Range
-from seqcast.tune.trials import FIRST_TRIALS, Clock, Task, has_run, open_study, quiet, run_trials, sampler_of
+from seqcast.tune.trials import (
+    FIRST_TRIALS,
+    Clock,
+    LateTrialError,
+    Task,
+    TrialWatch,
+    has_run,
+    none_complete,
+    open_study,
+    quiet,
+    run_trials,
+    sampler_of,
+)
 from seqcast.tune.trials import storage_url as url_of
 
 NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
@@ -85,6 +98,27 @@ def test_the_search_gets_half_at_least_and_leaves_what_the_fit_needs():
     assert (counts[0], counts[-1], endless.affordable(1e9)) == (0, 5, 5)
     assert counts == sorted(set(counts))
     assert clock(100.0, compared=True).final_seconds(10.0, 3) > watch.final_seconds(10.0, 3)
+    # Where trials are shortened, a network of the fit takes longer.
+    assert clock(100.0, share=0.25).final_seconds(10.0, 3) > 3 * watch.final_seconds(10.0, 3)
+
+
+def test_a_late_trial_says_how_long_one_takes():
+    trial = SimpleNamespace(user_attrs={}, duration=timedelta(seconds=30))
+    trial.set_user_attr = trial.user_attrs.__setitem__
+    watch = TrialWatch(trial, ends=time.time() + 1000.0)
+    watch.set_params({"epochs": 2, "steps": 4})
+    for batch in range(3):
+        watch.on_train_batch_begin(batch)
+    watch.ends = time.time()
+    with pytest.raises(LateTrialError):
+        watch.on_train_batch_begin(3)
+    late = Clock(Deadline(time.time() - 100.0, time.time() - 0.1), 2, 5, compared=False)
+    error = none_complete(late, [trial, SimpleNamespace(user_attrs={})])
+    assert str(error).startswith("time_limit: expected about 163 s: one trial takes 80 s, received 99.9 s, in which no")
+    assert "expected more time" in str(none_complete(late, []))
+    for deadline in (None, Deadline.of(100.0)):
+        error = none_complete(Clock(deadline, 2, 5, compared=False), [trial])
+        assert str(error).startswith("trials: expected a trial that can be trained")
 
 
 # ---------------------------------------------------------------- processes that die

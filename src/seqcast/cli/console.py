@@ -52,6 +52,7 @@ RENAMED = {
     "columns.y": "--value",
     "columns.ds_format": "--time-format",
     "columns.tz": "--tz",
+    "columns.weight": "--weight",
     "day_first": "--day-first, --month-first",
     "static_covariates": "--static",
     "past_covariates": "--past",

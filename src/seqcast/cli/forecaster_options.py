@@ -56,6 +56,7 @@ class ForecasterOptions(ColumnOptions):
         static: Columns that are constant within a series, with commas.
         past: Columns that are known up to the cutoff, with commas.
         future: Columns that are known ahead, with commas.
+        weight: Column with the weight of each row in the losses of trainings; 0 leaves the row out.
         missing: Treatment of missing values and steps: fill or raise.
         on_bad_series: Treatment of series with an error: raise or skip.
         scale: Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none.
@@ -81,6 +82,7 @@ class ForecasterOptions(ColumnOptions):
     static: str = ""
     past: str = ""
     future: str = ""
+    weight: str | None = None
     missing: str = "fill"
     on_bad_series: str = "raise"
     scale: str = "auto"
@@ -118,7 +120,7 @@ class ForecasterOptions(ColumnOptions):
         same |= {f"{role}_covariates": _split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
-            columns=self.columns,
+            columns=replace(self.columns, weight=self.weight),
             freq=self.step,
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),

@@ -86,7 +86,7 @@ class TrainingJob:
     def _fingerprint(self) -> dict[str, Any]:
         """Return the fingerprint of the training, by name."""
         reader = self.reader
-        stores = [store for store in (reader.targets, reader.features) if store is not None]
+        stores = [store for store in (reader.targets, reader.features, reader.weight) if store is not None]
         rows = (values for store in stores for _, values in store.batches())
         scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
         return fingerprint(

@@ -137,13 +137,14 @@ class StoredSeries:
 
     def _check_arrays(self) -> None:
         """Refuse arrays whose shapes, types or numbers do not fit together."""
-        builder, targets = self.builder, len(self.schema.columns.targets)
+        builder, columns = self.builder, self.schema.columns
+        targets, weights = len(columns.targets), int(columns.weight is not None)
         series, rows = len(self.ends), len(self.stamps)
         scaling = {name: values for name, values in vars(self.scaler).items() if values is not None}
         shapes = {
             "ids": (series,),
             "ends": (series,),
-            "values": (rows, targets + len(builder.past.kinds) + len(builder.future.kinds)),
+            "values": (rows, targets + len(builder.past.kinds) + len(builder.future.kinds) + weights),
             "stamps": (rows,),
             "static": (series, len(builder.static.kinds)),
             "last_seen": (1,),

@@ -385,9 +385,14 @@ class HoldOut:
 
     @cached_property
     def units(self) -> Array:
-        """The naive error of each window's series, `[B, 1, D]`; NaN where it does not change, 1 if none does."""
+        """The naive error of each window's series, `[B, 1, D]`; NaN where it does not change, 1 if none does.
+
+        Where rows have weights, it is divided by them, `[B, H, D]`: so losses in these units are weighted.
+        """
         errors = naive_errors(self.reader.targets, self.reader.lengths, self.season_length)
-        return np.where(np.isnan(errors).all(), 1.0, errors)[self.origins.series][:, None]
+        errors = np.where(np.isnan(errors).all(), 1.0, errors)[self.origins.series][:, None]
+        weights = self.reader.weights(self.origins.series, self.origins.stops, self.origins.horizon)
+        return errors if weights is None else errors * np.nanmean(weights) / weights
 
     @cached_property
     def truth(self) -> Array:

@@ -194,7 +194,8 @@ class Loan:
         level = (worth * level + rest) / (worth + np.where(known, base[before:], 0.0).sum(axis=0))
         filled = level * base + offset
         # Covariates are means too, categories those of the nearest lender.
-        is_category = [kind.name == "category" for kind in panel.state.frame.kinds]
+        is_category = np.zeros(rows.shape[2] - targets, dtype=bool)
+        is_category[: len(panel.state.frame.kinds)] = [kind.name == "category" for kind in panel.state.frame.kinds]
         covariates = np.where(is_category, rows[0, :, targets:], _mean_of_known(rows[:, :, targets:], np.nan))
         values = np.concatenate([filled, covariates], axis=1)[:before]
         variances = np.stack([noise, noise / (worth + known.sum(axis=0))])

@@ -256,17 +256,20 @@ class FittedForecaster:
                 values = known.align(rows.at(stamps), rows.kinds, "future")
         features = series.builder.future_features(values, stamps, last)
         cold = ColdStart.of(self.panel if panel is None else panel, frame)
-        read_from = frame if cold is None else cold.frame
-        origins = Origins.at_ends(read_from, exist.shape[1], features)
-        reader = series.reader(read_from, origins)
-        if cold is not None:
-            reader = cold.rescaled(reader, series.scale)
+        origins = Origins.at_ends(frame if cold is None else cold.frame, exist.shape[1], features)
+        reader = self._reader(frame, origins, cold)
         if reader.future:
             # Gaps are filled forward, from the past where needed.
             before = reader.last_future(origins.series, origins.stops)[:, None]
             filled = forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
             origins = replace(origins, future=filled)
         return StepsAhead(stamps, reader, origins, exist, cold)
+
+    def _reader(self, frame: LongFrame, origins: Origins, cold: ColdStart | None) -> WindowReader:
+        """Return the window reader of series, of which some may have borrowed rows."""
+        if cold is None:
+            return self.series.reader(frame, origins)
+        return cold.rescaled(self.series.reader(cold.frame, origins), self.series.scale)
 
     # Forecasts
 
@@ -411,8 +414,9 @@ class FittedForecaster:
             df: As for `Forecaster.encode`.
         """
         frame = self.rows_to_forecast(df)
-        origins = Origins.at_ends(frame, 1)
-        states = self.blend.states(self.series.reader(frame, origins), origins)
+        cold = ColdStart.of(self.panel, frame)
+        origins = Origins.at_ends(frame if cold is None else cold.frame, 1)
+        states = self.blend.states(self._reader(frame, origins, cold), origins)
         values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
         return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
 

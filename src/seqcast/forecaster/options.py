@@ -373,7 +373,9 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     """Refuse changes of options that a preset fixes."""
     preset = options["preset"]
     usual: dict[str, object] = {"members": 1, "training": None}
+    options = {**options, "columns.weight": getattr(options["columns"], "weight", None)}
     if is_zero_shot(preset):
+        usual |= {"columns.weight": None}
         reason = f"preset={preset!r}, one network that is trained already"
         hint = "Leave it out, or name another preset."
     elif isinstance(preset, EnsembleSpec):

@@ -290,6 +290,8 @@ class SourceRows:
             if role == "static" and self.before is not None:
                 names = [name for name in names if name in present]
             needed += [(f"{role}_covariates", name) for name in names]
+        if columns.weight is not None and (self.before is None or columns.weight in present):
+            needed.append(("weight", columns.weight))
         check_columns(self.source, needed)
         return list(dict.fromkeys(name for _, name in needed))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from seqcast.data.frames import Frequency
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import Forecaster, interval_levels
 from seqcast.interop.sktime_frames import ALIAS, HorizonSteps, Translation, last_stamps
 from seqcast.intervals import LEAST_LEVEL, ForecastRequest
@@ -239,7 +239,8 @@ class SeqcastForecaster(BaseForecaster):
         import pandas as pd
 
         ends = self._frames.ends if self._earlier is None else last_stamps(self._earlier)
-        assert forecaster.freq_ is not None
+        if forecaster.freq_ is None:
+            raise SpecError("freq", expected="a step", received="irregular stamps", hint="Give the series' own.")
         ids, frequency = sorted(ends), Frequency(forecaster.freq_)
         last = pd.Index([ends[name] for name in ids])
         if _is_counted(fh):

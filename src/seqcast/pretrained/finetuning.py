@@ -136,7 +136,7 @@ class SeasonalWindows(SeriesWindows):
             own = add_covariates(own, {**inputs, "past": inputs["past"][:, :, self.each :]})
         scaled = np.full((len(windows), self.steps_forecast), np.nan)
         scaled[:, : self.horizon] = read.scaled(y)
-        return own, scaled[:, :, None].astype(np.float32), self.weights(series)
+        return own, scaled[:, :, None].astype(np.float32), self.weights(series, stops)
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""

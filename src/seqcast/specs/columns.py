@@ -25,6 +25,9 @@ class Columns(Spec):
             dates. `None` recognises dates and counts among whole numbers, and refuses text.
         tz: Time zone of time stamps without a zone, such as `Europe/Berlin`. The order of the rows resolves an hour
             that occurs twice. Time stamps with a zone are converted to this one.
+        weight: The column with the weight of each row, `>= 0`, in the losses of trainings and on hold-out windows. A
+            window weighs as much as the rows that it forecasts do in the mean; a row of weight 0 counts as missing.
+            Rows that follow a fit may leave the column out.
 
     Example:
         >>> Columns(unique_id="shop", ds="day", y="sales").ds
@@ -38,6 +41,7 @@ class Columns(Spec):
     y: str | tuple[str, ...] = "y"
     ds_format: str | None = None
     tz: str | None = None
+    weight: str | None = None
 
     def __post_init__(self) -> None:
         if self.ds_format is not None:
@@ -76,7 +80,8 @@ class Columns(Spec):
 
     def named(self) -> list[tuple[str, str]]:
         """Return pairs of field and column name, one for each target."""
-        return [("unique_id", self.unique_id), ("ds", self.ds), *(("y", name) for name in self.targets)]
+        weight = [] if self.weight is None else [("weight", self.weight)]
+        return [("unique_id", self.unique_id), ("ds", self.ds), *(("y", name) for name in self.targets), *weight]
 
     @property
     def names(self) -> tuple[str, ...]:

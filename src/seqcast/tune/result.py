@@ -88,9 +88,9 @@ class TuningResult:
         return sorted(done, key=lambda trial: (trial.loss, trial.number))
 
     @property
-    def best(self) -> Trial | None:
-        """The trial with the least loss; `None` where none is complete."""
-        return next(iter(self.complete), None)
+    def best(self) -> Trial:
+        """The trial with the least loss."""
+        return self.complete[0]
 
     @property
     def untuned_loss(self) -> float | None:
@@ -109,7 +109,7 @@ class TuningResult:
         """Return the result as JSON types, without the trials."""
         best = self.best
         return {
-            "best": None if best is None else {"number": best.number, "loss": best.loss, **dict(best.parameters)},
+            "best": {"number": best.number, "loss": best.loss, **dict(best.parameters)},
             "untuned_loss": self.untuned_loss,
             "networks": len(self.settings),
             "choice": self.forecaster.choice_.to_dict(),

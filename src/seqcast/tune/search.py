@@ -35,7 +35,7 @@ from seqcast.tune.space import (
     neighbours,
     widened,
 )
-from seqcast.tune.trials import Clock, Task, has_run, optuna, quiet, run_trials, seconds_of, storage_url
+from seqcast.tune.trials import Clock, Task, has_run, none_complete, optuna, quiet, run_trials, seconds_of, storage_url
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
@@ -109,7 +109,7 @@ def tune(
 
     Raises:
         DataError: Something in the frame is wrong, or there are too few rows.
-        SpecError: An option is wrong, or the study in `storage` is another one.
+        SpecError: An option is wrong, the study in `storage` is another one, or no trial was complete in the time.
         MissingPackageError: Optuna is not installed.
         TrainingError: The untuned network, or the final one, diverged.
         KeyboardInterrupt: The user interrupted; a study in `storage` goes on with `resume`.
@@ -140,7 +140,7 @@ def tune(
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     searched = _with_untuned(space, objective)
     count = worker_count(workers) if on is None else (workers or on.workers)
-    clock = Clock(deadline, min(count, trials or sys.maxsize), ensemble, is_compared(preset))
+    clock = Clock(deadline, min(count, trials or sys.maxsize), ensemble, is_compared(preset), objective.share)
     most = USUAL_TRIALS if trials is None and deadline is None else trials
     with quiet(), _lasting(url, on) as url:
         task = Task(url, objective, searched, most, clock, pruner=pruner, verbose=verbose)
@@ -270,20 +270,17 @@ def chosen_settings(trials: Sequence[Any], task: Task) -> tuple[tuple[Setting, .
         task: The task of the workers.
 
     Raises:
-        SpecError: No trial is complete, and there is no time limit.
+        SpecError: No trial is complete.
     """
     clock = task.clock
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     complete.sort(key=lambda trial: (trial.value, trial.number))
-    limit = None if clock.deadline is None else max(clock.deadline.left() - clock.reserve, 1.0)
     if not complete:
-        if limit is None:
-            raise SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
-        return (task.objective.untuned,), limit
+        raise none_complete(clock, trials)
     good = [trial for trial in complete if trial.value <= (1 + GOOD_ENOUGH) * complete[0].value][: clock.members]
     count = clock.affordable(float(np.median(seconds_of(good))))
     settings = tuple(task.setting(good[place % len(good)].params) for place in range(max(1, count)))
-    return settings, None if count else limit
+    return settings, None if count or clock.deadline is None else max(clock.deadline.left() - clock.reserve, 1.0)
 
 
 def final_options(

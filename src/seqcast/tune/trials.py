@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 import warnings
@@ -46,6 +47,8 @@ FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
 
+# Attribute of a late trial: the fraction of its training that was done.
+DONE = "fraction done"
 # Optuna's states of trials that count as finished; failed ones are tried again.
 FINISHED = ("COMPLETE", "PRUNED")
 
@@ -205,6 +208,7 @@ class Clock:
         workers: Processes that train side by side.
         members: Networks of the final fit.
         compared: Whether the pretrained network is fine-tuned too.
+        share: The length of a trial's training, as a fraction of the whole one.
 
     Example:
         >>> clock = Clock(Deadline.of(600), workers=2, members=5, compared=True)
@@ -216,6 +220,7 @@ class Clock:
     workers: int
     members: int
     compared: bool
+    share: float = 1.0
 
     @property
     def reserve(self) -> float:
@@ -230,7 +235,8 @@ class Clock:
             members: Networks of the fit.
         """
         # Besides the members, the network that judges their share and the fine-tuning are trained.
-        jobs = [GROWTH * trial] * (members + self.compared) + [FINETUNING * GROWTH * trial] * self.compared
+        network = GROWTH * trial / self.share
+        jobs = [network] * (members + self.compared) + [FINETUNING * GROWTH * trial] * self.compared
         return max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
 
     def search_ends(self, seconds: Sequence[float]) -> float:
@@ -290,12 +296,14 @@ class TrialWatch(keras.callbacks.Callback):
 
     def __init__(self, trial: Any, ends: float) -> None:
         super().__init__()
-        self.trial, self.ends = trial, ends
+        self.trial, self.ends, self.steps = trial, ends, 0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """End the trial when the time is over."""
+        """End the trial when the time is over; it remembers the fraction of its training that is done."""
         if time.time() >= self.ends:
+            self.trial.set_user_attr(DONE, self.steps / (self.params["epochs"] * self.params["steps"]))
             raise LateTrialError("the time was over")
+        self.steps += 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the epoch; end the trial when the pruner says so."""
@@ -390,6 +398,24 @@ def seconds_of(trials: Sequence[Any]) -> list[float]:
         trials: Optuna's trials.
     """
     return [trial.duration.total_seconds() for trial in trials if trial.state.name == "COMPLETE"]
+
+
+def none_complete(clock: Clock, trials: Sequence[Any]) -> SpecError:
+    """Return the error of a search without a complete trial; it says how long one takes where the time was over.
+
+    Args:
+        clock: The time limit.
+        trials: Optuna's trials, none of them complete.
+    """
+    if clock.deadline is None or clock.fits_another([]):
+        return SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
+    limit, needed = clock.deadline.ends - clock.deadline.began, "more time"
+    late = [trial for trial in trials if trial.user_attrs.get(DONE)]
+    if late:
+        seconds = float(np.median([trial.duration.total_seconds() / trial.user_attrs[DONE] for trial in late]))
+        needed = f"about {math.ceil(seconds / LEAST_SEARCH + clock.reserve)} s: one trial takes {math.ceil(seconds)} s"
+    received, hint = f"{round(limit, 2):g} s, in which no trial was complete", "Give more time, or train fewer epochs."
+    return SpecError("time_limit", expected=needed, received=received, hint=hint)
 
 
 def run_trials(task: Task, worker: int) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
 from tests.refusals import refused
 
 pytest.importorskip("sktime")
@@ -80,6 +80,11 @@ def test_any_horizon(fitted, fh):
     days = pd.date_range("2024-05-01", periods=9)[[step - 1 for step in fh]]
     at_days = ForecastingHorizon(days, is_relative=False, freq="D")
     pd.testing.assert_frame_equal(theirs.predict(fh=at_days), made)
+
+
+def test_stamps_without_a_step_are_refused(fitted, monkeypatch):
+    monkeypatch.setattr(Forecaster, "freq_", None)
+    refused(SpecError, "freq: expected a step, received irregular stamps", fitted[0].predict, [1])
 
 
 def test_intervals_are_the_columns(fitted):

@@ -49,15 +49,14 @@ class FeatureStatistics:
             frame: The series.
             stops: Number of first rows of each.
         """
-        source, columns, covariates = frame.source, frame.schema.columns, frame.covariates
-        first, middle, split = len(columns.targets), len(columns.targets) + len(covariates.past), len(covariates.past)
+        source, covariates, split = frame.source, frame.covariates, len(frame.covariates.past)
         inside = positions_of(source.ends) < np.repeat(stops, source.lengths)
-        values = source.values[inside] if source.values.shape[1] > first else source.values[:0]
+        values = frame.varying[inside] if covariates.varying else frame.varying[:0]
         longest = int(np.argmax(source.lengths))
         return cls(
-            columns=columns,
-            past=ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, first:middle]),
-            future=ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, middle:]),
+            columns=frame.schema.columns,
+            past=ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, :split]),
+            future=ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, split:]),
             static=ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
             longest=frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
             gaps=None if frame.frequency is not None else _gap_counts(frame, inside),
@@ -212,12 +211,12 @@ class FeatureBuilder:
         Args:
             frame: The other frame.
         """
-        split, start = len(self.past.names), self.targets
-        values = frame.source.values
+        split, values = len(self.past.names), frame.source.values
         if frame.kinds:
-            past = self.past.align(values[:, start : start + split], frame.kinds[:split])
-            future = self.future.align(values[:, start + split :], frame.kinds[split:])
-            values = np.concatenate([values[:, :start], past, future], axis=1)
+            past = self.past.align(frame.varying[:, :split], frame.kinds[:split])
+            future = self.future.align(frame.varying[:, split:], frame.kinds[split:])
+            weights = values[:, self.targets + len(frame.kinds) :]
+            values = np.concatenate([frame.targets, past, future, weights], axis=1)
         return replace(
             frame,
             source=replace(frame.source, values=values),
@@ -232,11 +231,10 @@ class FeatureBuilder:
         Args:
             frame: The series.
         """
-        split, start = len(self.past.names), self.targets
-        values = frame.source.values
+        split = len(self.past.names)
         blocks = [
-            self.past.encode(values[:, start : start + split]),
-            self.future.encode(values[:, start + split :]),
+            self.past.encode(frame.varying[:, :split]),
+            self.future.encode(frame.varying[:, split:]),
             self.calendar.features(frame.stamps),
         ]
         if self.median_gap is not None:

@@ -19,6 +19,7 @@ from seqcast.data.frames.frame_columns import (
     FrameColumn,
     IdColumn,
     StampColumn,
+    as_numbers,
     read_covariate,
     read_ids,
     read_numbers,
@@ -31,7 +32,7 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
 from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
-from seqcast.runtime import Array
+from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, Covariates, check_choice
 
 ON_BAD_SERIES = ("raise", "skip")
@@ -88,7 +89,7 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
         suggestion = suggest_name(name, names)
         rename: tuple[str | Option, ...] = ("Add it",)
         if option is not None:
-            field = f"columns.{option}" if option in ("unique_id", "ds", "y") else option
+            field = f"columns.{option}" if option in ("unique_id", "ds", "y", "weight") else option
             rename = ("Name yours with ", Option(field, ...), ", or add it")
         received = f"the columns {', '.join(map(repr, names))}"
         hint = Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column).")
@@ -183,7 +184,7 @@ def read_frame(
         covariates: Names of the columns of covariates.
         missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a row for every step.
         irregular: Whether stamps need not keep to a step.
-        static_optional: Whether static covariates may be left out; they are NaN then.
+        static_optional: Whether static covariates may be left out, which are NaN then, and weights, which are 1.
         zone: Time zone on whose clock zoned stamps are counted, if not their own; frames of forecasts have their own.
         argument: The argument that holds the frame.
         series_name: Name of the only series of a frame without ids.
@@ -215,6 +216,8 @@ def read_frame(
         static = ()
     needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
     needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+    if columns.weight is not None and not static_optional:
+        needed.append(("weight", columns.weight))
     rows, skipped = np.arange(len(opened)), dict[Any, DataError]()
     while True:
         try:
@@ -261,12 +264,14 @@ def _sorted_frame(
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
     varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
     fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
+    weights = _weights(table, columns.weight, gaps=gaps)
     codes, names = pd.factorize(table.ids, sort=True)
     order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
     stamps = table.stamps
     if zone is not None and getattr(stamps, "tz", None) is not None:
         stamps = stamps.tz_convert(zone)
-    values = np.column_stack([*targets, *(values for values, _ in varying)])[order]
+    targets = [np.where(np.isnan(weight), np.nan, values) for weight in weights for values in targets] or targets
+    values = np.column_stack([*targets, *(values for values, _ in varying), *weights])[order]
     # Frames of forecasts have the same format.
     columns = replace(columns, ds_format=table.stamp_column.ds_format)
     kind = "polars" if table.frame.implementation.is_polars() else "pandas"
@@ -290,6 +295,18 @@ def _sorted_frame(
         _constants(frame, values[order], kind, name) for (values, kind), name in zip(fixed, static, strict=True)
     ]
     return replace(frame, static=np.column_stack(constants), static_kinds=tuple(kind for _, kind in fixed))
+
+
+def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
+    """Return the weights of rows, NaN for 0, which makes a row missing, and 1 without a column; none without a name."""
+    if name is None or name not in table.frame.columns:
+        return [] if name is None else [np.ones(len(table.rows))]
+    column = table.column(name)
+    weight = as_numbers(column)
+    invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
+    expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
+    column.refuse(invalid, lambda row: (expected, f"{weight[row]:g}"), "Write 1 where rows are as good as others.")
+    return [np.where(weight > 0, weight, np.nan)]
 
 
 def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> Array:

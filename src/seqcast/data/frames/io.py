@@ -81,7 +81,7 @@ def read_table(
         frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
         frame.attrs.update(attributes)
     for field, name in columns.named():
-        if name not in frame.columns and (value or field != "y"):
+        if name not in frame.columns and field != "weight" and (value or field != "y"):
             raise unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
     if not len(frame):
         raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")

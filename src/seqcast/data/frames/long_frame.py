@@ -35,7 +35,8 @@ class LongFrame:
     """A checked frame: series at one frequency, sorted by id, with a row for every step; NaN is missing.
 
     Args:
-        source: Targets, past covariates and future covariates, in double precision, `[rows, columns]`.
+        source: Targets, past covariates and future covariates, in double precision, `[rows, columns]`; at the end the
+            weights of rows, where the columns name them, NaN for missing rows.
         stamps: Time stamp of each row: a pandas Index.
         frequency: The step between them; `None` for irregular ones.
         schema: Names and types of the user's frame.
@@ -150,6 +151,12 @@ class LongFrame:
     def targets(self) -> Array:
         """Values of the targets, `[rows, D]`."""
         return self.source.values[:, : len(self.schema.columns.targets)]
+
+    @property
+    def varying(self) -> Array:
+        """Values of the past covariates, then of the future ones, `[rows, columns]`."""
+        first = len(self.schema.columns.targets)
+        return self.source.values[:, first : first + len(self.covariates.varying)]
 
     @property
     def target_store(self) -> InMemoryStore:

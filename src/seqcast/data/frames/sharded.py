@@ -260,7 +260,7 @@ class ShardedFrame:
     @cached_property
     def target_store(self) -> ShardedStore:
         """The targets of each series."""
-        if not self.covariates.varying:
+        if not self.covariates.varying and self.schema.columns.weight is None:
             complete = all(shard.complete for shard in self.shards)
             paths = tuple(shard.values for shard in self.shards)
             return self._store(paths, len(self.schema.columns.targets), complete=complete)

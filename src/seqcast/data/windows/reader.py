@@ -37,6 +37,7 @@ class WindowReader:
         static: Static features of each series, `[N, S]`.
         observed: Whether the network has an observed channel, so that gaps stay NaN in its inputs.
         names: Names of the columns of each array of inputs and, under `y`, of the targets; empty where they have none.
+        weight: Weight of each row, one column, NaN for missing rows; `None` where all weigh the same.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -56,6 +57,7 @@ class WindowReader:
     static: Array | None = None
     observed: bool = False
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    weight: SeriesStore | None = None
 
     @classmethod
     def of_frame(
@@ -82,6 +84,7 @@ class WindowReader:
             static=static,
             observed=observed,
             names=builder.input_names(frame.schema.columns.targets),
+            weight=None if frame.schema.columns.weight is None else _scaled_weights(frame),
         )
 
     def with_context(self, context_length: int | None) -> Self:
@@ -102,8 +105,9 @@ class WindowReader:
         """
         features = None if self.features is None else self.features.take(series)
         static = None if self.static is None else self.static[series]
-        scaler = self.scaler.take(series)
-        return replace(self, targets=self.targets.take(series), features=features, scaler=scaler, static=static)
+        scaler, weight = self.scaler.take(series), None if self.weight is None else self.weight.take(series)
+        targets = self.targets.take(series)
+        return replace(self, targets=targets, features=features, scaler=scaler, static=static, weight=weight)
 
     @property
     def width(self) -> int:
@@ -206,6 +210,19 @@ class WindowReader:
         """
         return self._cut(self.targets, series, stops - self.context_length, stops + steps)
 
+    def weights(self, series: Array, stops: Array, horizon: int) -> Array | None:
+        """Return the weights of the rows of the horizon, `[B, H, 1]`, NaN where rows are missing.
+
+        Args:
+            series: The series of each window, `[B]`.
+            stops: Number of known rows of each window, `[B]`.
+            horizon: Number of steps, `H`.
+
+        Returns:
+            The weights; `None` where all weigh the same.
+        """
+        return None if self.weight is None else self._cut(self.weight, series, stops, stops + horizon)
+
     def last_future(self, series: Array, stops: Array) -> Array:
         """Return the last observed future features of each window, `[B, F']`; zero where there are none.
 
@@ -263,6 +280,12 @@ class WindowReader:
         return stretches
 
 
+def _scaled_weights(frame: AnyFrame) -> SeriesStore:
+    """Return the weights of rows, of which the largest is 1."""
+    largest = max(float(np.nan_to_num(shard.source.values[:, -1]).max()) for _, shard in frame.in_shards()) or 1.0
+    return frame.mapped(lambda shard: shard.source.values[:, -1:] / largest)
+
+
 class SeriesWindows(Windows):
     """Windows that slide along many series, read on demand.
 
@@ -313,13 +336,16 @@ class SeriesWindows(Windows):
         """
         return self.index.locate(windows // self.each)
 
-    def weights(self, series: Array) -> Array:
-        """Return the weight of windows of these series, `[B]`.
+    def weights(self, series: Array, stops: Array) -> Array:
+        """Return the weights of windows, `[B]`.
 
         Args:
             series: The series of each window, `[B]`.
+            stops: Number of its known rows, `[B]`.
         """
-        return np.ones(len(series)) if self._weight is None else self._weight[series]
+        of_series = np.ones(len(series)) if self._weight is None else self._weight[series]
+        rows = self.reader.weights(series, stops, self.horizon)
+        return of_series if rows is None else of_series * np.nanmean(rows, axis=(1, 2))
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch.
@@ -331,7 +357,7 @@ class SeriesWindows(Windows):
         inputs, y = self.reader.windows(series, stops, self.horizon)
         if self.reader.observed:
             inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
-        return inputs, y.astype(np.float32), self.weights(series)
+        return inputs, y.astype(np.float32), self.weights(series, stops)
 
     def describe(self, window: int) -> str:
         """Return the name of a window.

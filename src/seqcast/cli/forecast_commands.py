@@ -9,7 +9,7 @@ from seqcast.cli.console import in_files, note, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
-from seqcast.errors import SpecError
+from seqcast.errors import SpecError, counted
 
 
 def forecast(
@@ -197,7 +197,7 @@ def backtest(
         table.write(result)
     _draw(result, frame, options, figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
-    cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
+    cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
@@ -231,7 +231,3 @@ def _print_scores(title: str, scores: Any) -> None:
         numbers = (f"{number:.4g}" if number == number else "" for number in row.values())
         rows.append([f"{name} {target}".rstrip(), *numbers])
     print_table(title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows)
-
-
-def _count_text(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note
+from seqcast.cli.forecaster_options import split_names
 from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class FileOptions:
         encoding: Encoding of a text file: utf-8, cp1252, utf-16, ...
         day_first: Whether 01/02/2024 is in February or in January.
         sheet: Sheet of an Excel file; the first if absent.
+        missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
         wide: The file has a column for each series, and one of the times.
         sort: Sort rows by series and time first.
@@ -41,6 +43,7 @@ class FileOptions:
     encoding: str | None = None
     day_first: bool | None = None
     sheet: str | None = None
+    missing_values: str = ""
     max_size: str | None = None
     wide: bool = False
     sort: bool = False
@@ -56,7 +59,8 @@ class FileOptions:
         from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
+        marks, missing = (sep, self.decimal, self.thousands), split_names(self.missing_values)
+        dialect = Dialect(*marks, self.encoding, self.day_first, sheet=self.sheet, missing_values=missing)
         options = {"wide": self.wide, "max_size": self.max_size, **options}
         frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
         if frame.attrs[UNDERSTOOD]:

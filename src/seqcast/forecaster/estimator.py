@@ -87,6 +87,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
         on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or `skip` them and train
             on the others. `skipped_series_` shows their errors.
+        on_duplicates: Treatment of rows of a series with one stamp: `raise` an error, take the `first` or `last`, or
+            the `mean` or `sum` of their targets with the covariates of the first.
         irregular: Whether steps between stamps may differ. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
         scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
@@ -146,6 +148,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     calendar: str | Sequence[str] = "auto"
     missing: str = "fill"
     on_bad_series: str = "raise"
+    on_duplicates: str = "raise"
     irregular: bool = False
     scale: str = "auto"
     support: str = "auto"
@@ -426,7 +429,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return self
 
     def describe(self, df: Any) -> PlannedFit:
-        """Describe a frame and the settings of its fit; nothing is trained.
+        """Describe a frame and the settings of its fit; nothing is trained, and no error in a row ends it.
 
         Args:
             df: As for `fit`.
@@ -438,9 +441,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong.
             SpecError: An option is wrong.
         """
-        rows, seed = self._checked_rows(), 0 if self.random_state is None else int(self.random_state)
-        plan = make_plan(read_rows(rows, df), self._resolved(seed))
-        described = Description.of(in_memory(plan.rows.frame, "df"), self.season_length)
+        rows = replace(self._checked_rows(), on_bad_rows="skip", on_bad_series="skip")
+        described = Description.of(read_rows(rows, df), self.season_length)
+        plan = make_plan(described.frame, self._resolved(0 if self.random_state is None else int(self.random_state)))
         return PlannedFit(described, planned(plan, self._options))
 
     # Forecasts

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.features import check_calendar
-from seqcast.data.frames import MISSING, ON_BAD_SERIES
+from seqcast.data.frames import MISSING, ON_BAD_SERIES, ON_DUPLICATES
 from seqcast.data.series import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
@@ -49,6 +49,7 @@ CHOICES = {
     "combine": tuple(COMBINATIONS),
     "support": SUPPORTS,
     "on_bad_series": ON_BAD_SERIES,
+    "on_duplicates": ON_DUPLICATES,
     "effort": EFFORTS,
 }
 
@@ -64,6 +65,8 @@ class RowOptions:
         missing: `fill` or `raise`.
         irregular: Whether steps between stamps may differ.
         on_bad_series: `raise` or `skip`.
+        on_bad_rows: `raise`, or `skip` for a description.
+        on_duplicates: `raise`, `first`, `last`, `mean` or `sum`.
     """
 
     columns: Columns | None = None
@@ -72,6 +75,8 @@ class RowOptions:
     missing: str = "fill"
     irregular: bool = False
     on_bad_series: str = "raise"
+    on_bad_rows: str = "raise"
+    on_duplicates: str = "raise"
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:

@@ -6,14 +6,14 @@ is raised before a training begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast.data.frames.forms import form_of, to_long
+from seqcast.data.frames.forms import added_columns, form_of, to_long
 from seqcast.data.frames.frame_columns import (
     ColumnType,
     FrameColumn,
@@ -26,11 +26,11 @@ from seqcast.data.frames.frame_columns import (
 )
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
-from seqcast.data.frames.regular import check_increasing, complete, infer_frequency
+from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complete, infer_frequency, merge_duplicates
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
-from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
+from seqcast.errors import DataError, Option, Phrase, Row, nearest_name
 from seqcast.runtime import Array
 from seqcast.specs import Columns, Covariates, check_choice
 
@@ -69,7 +69,9 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     return frame
 
 
-def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df") -> None:
+def check_columns(
+    frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df", added: Collection[str] = ()
+) -> None:
     """Refuse a frame that lacks a column.
 
     Args:
@@ -77,21 +79,25 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
         needed: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
             if the column always has this name.
         argument: The argument that holds the frame.
+        added: Columns that the user's own frame does not have.
 
     Raises:
         DataError: There is no such column.
     """
-    names = [str(name) for name in frame.columns]
+    needed = list(needed)
+    own = [str(name) for name in frame.columns if name not in added]
     for option, name in needed:
-        if name in names:
+        if name in frame.columns:
             continue
-        suggestion = suggest_name(name, names)
+        is_only, nearest = [each for each, _ in needed].count(option) == 1, nearest_name(name, own)
         rename: tuple[str | Option, ...] = ("Add it",)
         if option is not None:
             field = f"columns.{option}" if option in ("unique_id", "ds", "y") else option
-            rename = ("Name yours with ", Option(field, ...), ", or add it")
-        received = f"the columns {', '.join(map(repr, names))}"
-        hint = Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column).")
+            rename = ("Name yours with ", Option(field, nearest if nearest and is_only else ...), ", or add it")
+        index = getattr(nw.to_native(frame, pass_through=True), "index", None)
+        note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
+        hint = Phrase(f"Did you mean {nearest!r}? " if nearest else "", *rename, note)
+        received = f"the columns {', '.join(map(repr, own))}"
         raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
 
 
@@ -123,6 +129,14 @@ class KeyedFrame:
         """Stamp of each row, a pandas Index."""
         return self.stamp_column.stamps
 
+    @property
+    def places_by_time(self) -> Array:
+        """Positions of the rows by series and time."""
+        import pandas as pd
+
+        keys = pd.DataFrame({"id": self.ids, "ds": self.stamps})
+        return keys.sort_values(["id", "ds"], kind="stable").index.to_numpy()
+
     def column(self, name: str) -> FrameColumn:
         """Return an unread column.
 
@@ -133,7 +147,13 @@ class KeyedFrame:
 
 
 def read_keys(
-    frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], argument: str = "df", rows: Array | None = None
+    frame: Any,
+    columns: Columns,
+    needed: Iterable[tuple[str, str]],
+    argument: str = "df",
+    rows: Array | None = None,
+    *,
+    added: Collection[str] = (),
 ) -> KeyedFrame:
     """Check the columns of an open frame, and read its ids and stamps.
 
@@ -143,11 +163,12 @@ def read_keys(
         needed: Names of the other columns that it needs, each after the option that names it.
         argument: The argument that holds the frame.
         rows: Number of each row in the user's frame, if some have been left out.
+        added: As for `check_columns`.
 
     Raises:
         DataError: A column is missing, or an id or stamp is missing or of the wrong type.
     """
-    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument)
+    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument, added)
     option = None if argument == "df" else argument
     rows = np.arange(len(frame)) if rows is None else rows
     ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))
@@ -167,6 +188,8 @@ def read_frame(
     zone: str | None = None,
     argument: str = "df",
     on_bad_series: str = "raise",
+    on_bad_rows: str = "raise",
+    on_duplicates: str = "raise",
     series_name: Any = None,
 ) -> LongFrame:
     """Check a long frame and return its series.
@@ -188,6 +211,10 @@ def read_frame(
         argument: The argument that holds the frame.
         series_name: Name of the only series of a frame without ids.
         on_bad_series: `raise` the first error of a series, or `skip` the series with errors, which the result lists.
+        on_bad_rows: `raise` the first error of a row, or `skip` the rows with errors, which the result lists; rows of a
+            series are sorted then.
+        on_duplicates: `raise` an error where a series has a stamp twice, or take the `first` or `last` of such rows, or
+            the `mean` or `sum` of their targets with the covariates of the first.
 
     Returns:
         The series.
@@ -205,6 +232,8 @@ def read_frame(
     """
     check_choice("missing", missing, MISSING)
     check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
+    check_choice("on_bad_rows", on_bad_rows, ON_BAD_SERIES)
+    check_choice("on_duplicates", on_duplicates, ON_DUPLICATES)
     columns, covariates = columns or Columns(), covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
         columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
@@ -215,31 +244,40 @@ def read_frame(
         static = ()
     needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
     needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
-    rows, skipped = np.arange(len(opened)), dict[Any, DataError]()
+    rows, skipped, faults = np.arange(len(opened)), dict[Any, DataError](), list[DataError]()
+    added = added_columns(df, columns, form)
     while True:
         try:
-            table = read_keys(opened, columns, needed, argument, rows)
+            table = read_keys(opened, columns, needed, argument, rows, added=added)
             frame = _sorted_frame(table, columns, covariates, static, form, gaps=gaps, zone=zone)
+            frame = frame if on_duplicates == "raise" else merge_duplicates(frame, on_duplicates)
+            check_increasing(frame)
             if not irregular:
                 frequency = infer_frequency(frame, gaps=gaps) if freq is None else resolve(freq, frame.stamps)
                 frame = complete(replace(frame, frequency=frequency), fill=gaps)
-            return replace(frame, skipped=skipped)
+            return replace(frame, skipped=skipped, faults=tuple(faults))
         except DataError as error:
-            bad = error.by_series
-            if form == "single" and isinstance(error.hint, Phrase) and error.hint.remedy in ("deduplicate", "sort"):
-                raise _about_ids(error, error.hint) from error
-            if on_bad_series == "raise" or not bad:
-                raise
-            ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
-            good = np.array([name not in bad for name in ids.tolist()])
-            if not good.any():
-                raise
-            skipped |= bad
-            opened, rows = opened.filter(good.tolist()), rows[good]
+            fault = _about_ids(error) if columns.unique_id in added else error
+            if on_bad_rows == "skip" and len(error.rows):
+                unsorted = isinstance(error.hint, Phrase) and error.hint.remedy == "sort"
+                kept = table.places_by_time if unsorted else np.flatnonzero(~np.isin(rows, error.rows))
+                faults.append(fault)
+            elif on_bad_series == "skip" and error.by_series:
+                ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
+                kept = np.flatnonzero([name not in error.by_series for name in ids.tolist()])
+                skipped |= error.by_series
+            else:
+                kept = rows[:0]
+            if not len(kept):
+                raise fault from error.__cause__
+            opened, rows = opened[kept.tolist(), :], rows[kept]
 
 
-def _about_ids(error: DataError, hint: Phrase) -> DataError:
-    """Return the error for rows out of order in a series that may be several, without a column of ids."""
+def _about_ids(error: DataError) -> DataError:
+    """Return an error about one series without ids; one about the order of its rows asks whether it is several."""
+    hint = error.hint
+    if not isinstance(hint, Phrase) or hint.remedy not in ("deduplicate", "sort"):
+        return error
     question = " Or does it hold several series? Name the column that distinguishes them: "
     asking = Phrase(*hint.fragments, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
     return error.changed(hint=asking, series=None)
@@ -255,7 +293,7 @@ def _sorted_frame(
     gaps: bool,
     zone: str | None,
 ) -> LongFrame:
-    """Return the rows of a frame by series, within each in the given order, in which stamps have to increase."""
+    """Return the rows of a frame by series, within each in the given order."""
     import pandas as pd
 
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
@@ -283,7 +321,6 @@ def _sorted_frame(
         static_given=static == covariates.static,
         option=table.option,
     )
-    check_increasing(frame)
     if not static:
         return frame
     constants = [

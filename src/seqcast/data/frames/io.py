@@ -9,26 +9,27 @@ import contextlib
 import io
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames.dates import parse_dates
-from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, refuse_text
-from seqcast.data.frames.forms import from_wide
+from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, to_numbers, without_missing
+from seqcast.data.frames.forms import ONE_SERIES, from_wide
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import place_in_file, unknown_column
-from seqcast.errors import DataError, SeqcastError, unknown_name
+from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import Columns
 
-__all__ = ["ONE_SERIES", "UNDERSTOOD", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
+__all__ = ["UNDERSTOOD", "in_file", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
 
-# Attributes of a frame: whether it is one series without ids; the dialect of its file, in words; and the number of its
-# first row.
-ONE_SERIES, UNDERSTOOD, FIRST_ROW = "one series", "understood", "first row"
+# Attributes of a frame: the dialect of its file, in words, and the number of its first row.
+UNDERSTOOD, FIRST_ROW = "understood", "first row"
+# Fields of a dialect that decide how a file is read that can be read in two ways.
+_MARKS = ("day_first", "decimal", "thousands")
 
 
 def read_table(
@@ -42,6 +43,8 @@ def read_table(
     dialect: Dialect | None = None,
     wide: bool = False,
     max_size: Any = None,
+    faults: list[DataError] | None = None,
+    left_out: Collection[int] = (),
 ) -> Any:
     """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
 
@@ -57,6 +60,9 @@ def read_table(
         wide: Whether the file has a column of times, and one for each series.
         max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
             most a hundred times the file's size or 64 MiB; see `docs/security.md`.
+        faults: A list that takes errors about single rows, which are then left out, and about marks and dates that can
+            be read in two ways, which are then read in one. `None` raises them.
+        left_out: Rows to leave out, as the file counts.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
@@ -69,7 +75,14 @@ def read_table(
     """
     import pandas as pd
 
-    frame, dialect = _read(path, columns, dialect or Dialect(), FileLimits.of(max_size))
+    dialect = dialect or Dialect()
+    if faults is not None:
+        options = {"sort": sort, "value": value, "series": series, "whole_ids": whole_ids, "wide": wide}
+        return _read_leniently(faults, dialect, partial(read_table, path, columns, max_size=max_size, **options))
+    frame, dialect = _read(path, columns, dialect, FileLimits.of(max_size))
+    if left_out:
+        frame = frame[~(frame.index + frame.attrs[FIRST_ROW]).isin(list(left_out))]
+        dialect = _parse_columns(frame, columns, dialect, path)
     names = [str(name) for name in frame.columns]
     if wide:
         frame = _from_wide(frame, path, columns)
@@ -92,9 +105,29 @@ def read_table(
                 dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
         for name in columns.targets if value else ():
             if not pd.api.types.is_numeric_dtype(frame[name]):
-                refuse_text(frame[name])
+                frame[name] = to_numbers(frame[name])
     frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
+
+
+def _read_leniently(faults: list[DataError], dialect: Dialect, read: Callable[..., Any]) -> Any:
+    """Read a table whatever is wrong with single rows; arguments and result as for `read_table`."""
+    left_out = list[int]()
+    while True:
+        try:
+            return read(dialect=dialect, left_out=left_out)
+        except DataError as error:
+            fragments = error.hint.fragments if isinstance(error.hint, Phrase) else ()
+            options = {each.name: each.value for each in fragments if isinstance(each, Option)}
+            mark = next((name for name in _MARKS if f"dialect.{name}" in options), None)
+            if len(error.rows):
+                left_out += error.rows
+            elif mark is not None and getattr(dialect, mark) is None:
+                given = options[f"dialect.{mark}"]
+                dialect = replace(dialect, **{mark: "." if given is None else given})
+            else:
+                raise
+            faults.append(error)
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
@@ -152,7 +185,9 @@ def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
         if twice.any():
             row, hint = int(twice.argmax()), "Drop one of the rows."
             received = f"{frame[ds].iloc[row]} again"
-            raise DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
+            error = DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
+            error.rows = twice.nonzero()[0].tolist()
+            raise error
         long = from_wide(frame, ds, columns=replace(columns, y=columns.value))
     long.index = frame.reset_index().set_index(ds)["index"].reindex(long[ds]).to_numpy()
     long.attrs.update(attributes)
@@ -220,6 +255,7 @@ def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) ->
         raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
     if frame.columns.empty:
         raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
+    frame = without_missing(frame, dialect.missing_values, (columns.unique_id, columns.ds, "cutoff"))
     frame.attrs |= {FIRST_ROW: kind.first_row + dialect.skip, UNDERSTOOD: dialect.describe()}
     return frame, dialect
 
@@ -230,9 +266,31 @@ def _naming(path: Path, frame: Any) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        row = None if error.row is None else row_in_file(path, frame, error.row)
-        place = place_in_file(path, column=error.column, row=row)
-        raise error.changed(place, path=str(path), option=None, series=None) from error
+        raise in_file(error, path, frame) from error
+
+
+def in_file(error: DataError, path: Path, frame: Any) -> DataError:
+    """Return an error about a frame, with its rows counted as in the file that it was read from.
+
+    Args:
+        error: The error.
+        path: The file.
+        frame: The frame that `read_table` returned; `None` where its rows are not those of the file.
+    """
+
+    def number(row: int | None) -> int | None:
+        return None if row is None or frame is None or row >= len(frame) else row_in_file(path, frame, row)
+
+    def name(row: Row) -> Row:
+        counted = number(row.number)
+        return row if counted is None else Row(counted)
+
+    texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
+    named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
+    place = place_in_file(path, column=error.column, row=number(error.row), series=error.series)
+    located = error.changed(place, path=str(path), option=None, **named)
+    located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
+    return located
 
 
 def row_in_file(path: Path, frame: Any, row: int) -> int:
@@ -306,6 +364,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
             sep=dialect.sep or ",",
             quotechar=dialect.quote,
             skiprows=dialect.skip,
+            na_values=list(dialect.missing_values),
         )
     frame = frame.rename(columns=str.strip)
     if columns.unique_id in frame.columns:

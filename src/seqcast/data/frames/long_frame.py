@@ -47,6 +47,7 @@ class LongFrame:
         static_given: Whether the static covariates were in the frame.
         skipped: Error of each series that was left out, by its name.
         option: The argument that holds the user's frame, if errors about its columns name it.
+        faults: Errors about rows that were left out, or sorted.
     """
 
     source: InMemoryStore
@@ -61,6 +62,7 @@ class LongFrame:
     static_given: bool = True
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
     option: str | None = None
+    faults: tuple[DataError, ...] = ()
 
     @classmethod
     def concat(cls, frames: Sequence[Self]) -> Self:

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
+from seqcast.data import frames
 from seqcast.errors import (
     DataError,
     Option,
@@ -155,9 +156,7 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         path, frame = tables.get(argument, (None, None))
         if path is None:
             raise
-        from seqcast.data.frames import in_file
-
-        raise in_file(error, path, frame) from error
+        raise frames.in_file(error, path, frame) from error
 
 
 def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
@@ -168,11 +167,9 @@ def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
         path: The file; `None` where errors name it themselves.
         frame: The frame that was read from it.
     """
-    from seqcast.data.frames import in_file
-
     skipped = list(model.skipped_series_.values())
     for error in skipped[:MOST_SKIPPED]:
-        note(f"Skipped: {word_error(error if path is None else in_file(error, path, frame))}")
+        note(f"Skipped: {word_error(error if path is None else frames.in_file(error, path, frame))}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 
@@ -228,6 +225,6 @@ def _word_option(option: Option, options: Collection[str]) -> str:
         return f"Forecaster({option}) in Python"
     if isinstance(option.value, bool):
         return flag.split(", ")[0 if option.value else -1]
-    value = ",".join(option.value) if isinstance(option.value, tuple) else option.value
+    value = ",".join(map(str, option.value)) if isinstance(option.value, tuple) else option.value
     typed = flag if value is None or value is ... else f"{flag} {shlex.quote(str(value))}"
     return typed if not options or flag in options else f"{typed} (an option of fit)"

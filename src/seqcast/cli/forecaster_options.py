@@ -15,17 +15,8 @@ if TYPE_CHECKING:
     from seqcast.specs import Columns
 
 # Options that are arguments of a forecaster as they are.
-_AS_TYPED = (
-    "context_length",
-    "season_length",
-    "missing",
-    "on_bad_series",
-    "on_duplicates",
-    "scale",
-    "support",
-    "effort",
-    "calibrate",
-)
+_AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale", "support")
+_AS_TYPED += ("effort", "calibrate")
 
 
 @dataclass(frozen=True)

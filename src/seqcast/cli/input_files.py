@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note
 from seqcast.cli.forecaster_options import split_names
-from seqcast.errors import SpecError
+from seqcast.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from seqcast.cli.forecaster_options import MachineOptions
@@ -48,21 +49,23 @@ class FileOptions:
     wide: bool = False
     sort: bool = False
 
-    def read(self, path: Path, columns: Columns, **options: Any) -> Any:
+    def read(self, path: Path, columns: Columns, faults: list[DataError] | None = None, **options: Any) -> Any:
         """Read a file as a frame, and print a note about an unusual format.
 
         Args:
             path: The file.
             columns: Names of its columns.
+            faults: Takes errors, as for `seqcast.data.frames.io.read_leniently`; `None` raises the first one.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
+        from seqcast.data.frames import UNDERSTOOD, Dialect, read_leniently, read_table
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         marks, missing = (sep, self.decimal, self.thousands), split_names(self.missing_values)
         dialect = Dialect(*marks, self.encoding, self.day_first, sheet=self.sheet, missing_values=missing)
-        options = {"wide": self.wide, "max_size": self.max_size, **options}
-        frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
+        options = {"wide": self.wide, "max_size": self.max_size, "dialect": dialect, **options}
+        read = read_table if faults is None else partial(read_leniently, faults)
+        frame = read(path, columns, sort=self.sort, **options)
         if frame.attrs[UNDERSTOOD]:
             note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
         return frame

@@ -16,8 +16,8 @@ from seqcast.errors import DataError, counted
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-# Series with errors that are listed.
-LISTED = 10
+# Series with errors that are listed, and rows of one error.
+LISTED, ROWS_LISTED = 10, 5
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,9 @@ class Description:
         if self.faults:
             yield "\nWrong, or perhaps not meant (the lines above are about the rows without):"
         listed = len(self.faults) - max(0, len(self.frame.skipped) - LISTED)
-        yield from (f"- {word(error)} {error.rows_listed}".rstrip() for error in self.faults[:listed])
+        for error in self.faults[:listed]:
+            rows = f"{', '.join(map(str, error.rows[:ROWS_LISTED]))}{', ...' * (len(error.rows) > ROWS_LISTED)}"
+            yield f"- {word(error)}" + f" ({len(error.rows):,} rows: {rows})" * (len(error.rows) > 1)
         if listed < len(self.faults):
             yield f"- {len(self.faults) - listed:,} more series cannot be read"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +12,9 @@ from seqcast.data.frames import LongFrame
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import Array
 
-# Numbers that programs write where a value is missing: nines, powers of ten, and the ends of whole numbers.
-SENTINEL = re.compile(r"-99|-?9{3,}(\.9+)?|-?10{20,}|-32768|32767|65535|-?2147483648|2147483647|4294967295")
+# Numbers that programs write where a value is missing: nines, large powers of ten, and the ends of whole numbers.
+SENTINELS = (-99.0, -999.9, *(sign * (10.0**digits - 1) for digits in range(3, 11) for sign in (1, -1)))
+SENTINELS += (1e20, -1e20, 1e30, -1e30, 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31), 2.0**32 - 1)
 # Values beyond the quartiles by more than this multiple of their distance are far from the rest, "far out" with Tukey.
 FAR_OUT = 3.0
 # Fewest values of a series that is constant, or equal to another one.
@@ -56,32 +56,22 @@ def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
     values, faults = frame.source.values.copy(), list[DataError]()
     for target, name in enumerate(frame.schema.columns.targets):
         column = values[:, target]
-        for value in np.unique(column[~np.isnan(column)]).tolist():
-            number = np.format_float_positional(value, trim="-")
-            if SENTINEL.fullmatch(number) and _is_far(frame, column, value):
-                faults.append(_sentinel(frame, name, np.flatnonzero(column == value), number))
-                column[column == value] = np.nan
-    return replace(frame, source=replace(frame.source, values=values)) if faults else frame, faults
+        for value in np.unique(column[np.isin(column, SENTINELS)]):
+            places = np.flatnonzero(column == value)
+            own = [frame.source.series(int(each))[:, target] for each in np.unique(frame.owners(places))]
+            if all(beyond_quartiles(value, each[each != value]) for each in own):
+                column[places] = np.nan
+                faults.append(_sentinel(frame, name, places, value, column))
+    return replace(frame, source=replace(frame.source, values=values)), faults
 
 
-def _is_far(frame: LongFrame, column: Array, value: float) -> bool:
-    """Return whether a value is far from the others of each series that has it."""
-    source = frame.source
-    for series in np.unique(frame.owners(np.flatnonzero(column == value))):
-        own = column[source.starts[series] : source.ends[series]]
-        if not beyond_quartiles(np.array(value), own[own != value]):
-            return False
-    return True
-
-
-def _sentinel(frame: LongFrame, name: str, places: Array, number: str) -> DataError:
-    others = np.delete(frame.source.values[:, frame.schema.columns.targets.index(name)], places)
+def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: Array) -> DataError:
+    number = np.format_float_positional(value, trim="-")
     code = f'df["{name}"] = df["{name}"].mask(df["{name}"] == {number})'
     if frame.schema.kind == "polars":
         code = f'df = df.with_columns(pl.col("{name}").replace({number}, None))'
-    missing = Option("dialect.missing_values", (number,), code)
-    expected = f"values from {np.nanmin(others):g} to {np.nanmax(others):g}, as the others"
-    hint = Phrase("It seems to mean that a value is missing. If so: ", missing, ".")
+    hint = Phrase("If it means a missing value: ", Option("dialect.missing_values", (number,), code), ".")
+    expected = f"values such as the others, from {np.nanmin(others):g} to {np.nanmax(others):g}"
     error = frame.error(name, int(places[0]), expected=expected, received=number, hint=hint)
     error.rows = frame.rows[places].tolist()
     return error

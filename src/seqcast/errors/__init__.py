@@ -61,21 +61,7 @@ __all__ = [
 _LONGEST_NAME = 100
 
 # What people write for names of options that do not look alike.
-_MEANT = {
-    "quick": "fast none zero-shot",
-    "best": "slow full high thorough",
-    "balanced": "medium normal default",
-    "skip": "ignore drop remove",
-    "fill": "ignore drop interpolate",
-    "raise": "error strict",
-    "standard": "zscore z-score standardise standardize",
-    "mean": "average avg",
-    "normal": "gaussian",
-    "negative_binomial": "poisson",
-}
-
-# Most rows that an error lists.
-_ROWS_LISTED = 5
+_MEANT = {"quick": "fast none", "best": "slow full high", "skip": "ignore drop", "raise": "error", "normal": "gaussian"}
 
 
 class SeqcastError(Exception):
@@ -159,14 +145,6 @@ class DataError(SeqcastError, ValueError):
         self.path = path
         self.by_series: dict[Any, DataError] = {}
         self.rows: Sequence[int] = ()
-
-    @property
-    def rows_listed(self) -> str:
-        """Return the number of rows at fault and the first of them, in words; nothing for a single one."""
-        if len(self.rows) < 2:
-            return ""
-        more = ", ..." if len(self.rows) > _ROWS_LISTED else ""
-        return f"({len(self.rows):,} rows: {', '.join(map(str, self.rows[:_ROWS_LISTED]))}{more})"
 
     def changed(self, where: str = "", **fields: Any) -> Self:
         """Return the error with some fields changed.

@@ -25,6 +25,7 @@ from .guess import guess_columns as guess_columns
 from .io import UNDERSTOOD as UNDERSTOOD
 from .io import in_file as in_file
 from .io import is_read_at_once as is_read_at_once
+from .io import read_leniently as read_leniently
 from .io import read_raw as read_raw
 from .io import read_table as read_table
 from .io import row_in_file as row_in_file

@@ -20,7 +20,6 @@ import numpy as np
 
 from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError, counted
 from seqcast.runtime import Array, require
-from seqcast.specs import set_fields
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
@@ -53,7 +52,7 @@ class Dialect:
     Example:
         >>> Dialect(sep=";", decimal=",", encoding="cp1252").describe()
         'semicolons between columns, decimal comma, encoding cp1252'
-        >>> Dialect(missing_values=(-9999, "n/a")).describe()
+        >>> Dialect(missing_values=("-9999", "n/a")).describe()
         "'-9999', 'n/a' for missing values"
     """
 
@@ -65,12 +64,9 @@ class Dialect:
     sheet: str | None = None
     quote: str = '"'
     skip: int = 0
-    missing_values: Sequence[Any] = ()
+    missing_values: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        several = isinstance(self.missing_values, Sequence) and not isinstance(self.missing_values, str)
-        values = self.missing_values if several else (self.missing_values,)
-        set_fields(self, missing_values=tuple(map(str, values)))
         if self.sep is not None and len(self.sep) != 1:
             raise SpecError("sep", expected="one character, such as ;", received=repr(self.sep), hint="A tab is '\\t'.")
         if self.decimal not in (None, ".", ","):
@@ -281,7 +277,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     if len(decimals) > 1:
         (first, example), (second, other) = decimals.values()
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
-        hint = Phrase("Correct one of them, or give ", Option("dialect.decimal"), ".")
+        hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
         raise DataError(path=str(path), expected="one decimal mark in all numbers", received=received, hint=hint)
     if not decimals and undecided is not None:
         if dialect.thousands is not None:
@@ -355,12 +351,9 @@ def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[s
     """
     import pandas as pd
 
-    numbers = pd.to_numeric(pd.Series(missing_values), errors="coerce").dropna().tolist()
-    for name in frame.columns:
-        if missing_values and name not in keys:
-            values = numbers if pd.api.types.is_numeric_dtype(frame[name]) else missing_values
-            frame[name] = frame[name].mask(frame[name].isin(values))
-    return frame
+    numbers = pd.to_numeric(pd.Series(missing_values, dtype=object), errors="coerce").dropna()
+    names = [name for name in frame.columns if name not in keys]
+    return frame.assign(**{name: frame[name].mask(frame[name].isin([*missing_values, *numbers])) for name in names})
 
 
 def to_numbers(column: Any) -> Any:
@@ -374,45 +367,40 @@ def to_numbers(column: Any) -> Any:
     """
     import pandas as pd
 
-    words = find_words(column)
+    words, received, hint = find_words(column)
     if words.any():
         row = int(words.argmax())
-        texts = about_words(column[words], alone=bool(words[column.notna()].all()))
-        error = DataError(column=column.name, row=row, **texts)
+        error = DataError(column=column.name, row=row, expected="numbers", received=received, hint=hint)
         error.rows = words.nonzero()[0].tolist()
         raise error
     return pd.to_numeric(column)
 
 
-def find_words(column: Any) -> Array:
-    """Return which values of a column are no numbers, `[rows]`: words, or else numbers with other marks.
+def find_words(column: Any, code: str = "") -> tuple[Array, str, str]:
+    """Return which values of a column are no numbers, `[rows]`, what an error says of them, and its hint.
+
+    Numbers with other marks count only where there are no words.
 
     Args:
         column: A pandas Series of text, numbers or objects.
+        code: A line of Python that makes `{words}` missing, where no file is read.
     """
     import pandas as pd
 
-    wrong = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
-    words = wrong.copy()
-    words[wrong] = [not is_numeral(str(value)) for value in column[wrong]]
-    return words if words.any() else wrong
-
-
-def about_words(words: Any, *, alone: bool, code: str = "") -> dict[str, str]:
-    """Return what an error says of words in place of numbers: what was expected and received, and the hint.
-
-    Args:
-        words: A pandas Series of them.
-        alone: Whether the column has no numbers.
-        code: A line of Python that makes `{words}` missing, where no file is read.
-    """
-    counts = words.astype(str).str[:_LONGEST].value_counts(sort=False)
+    words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
+    numerals = words.copy()
+    numerals[words] = [is_numeral(str(value)) for value in column[words]]
+    words = words if (words == numerals).all() else words & ~numerals
+    counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
     names = tuple(counts.index[:_MOST_WORDS])
-    other = "Name another column with ", Option("columns.y", ...), "."
-    if alone:
-        return {"expected": "numbers", "received": f"text, such as {names[0]!r}", "hint": Phrase(*other)}
+    if words.sum() == column.notna().sum():
+        return (
+            words,
+            f"text, such as {', '.join(map(repr, names[:1]))}",
+            Phrase("Name another column with ", Option("columns.y", ...), "."),
+        )
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
-    more = f" and {len(counts) - _MOST_WORDS:,} other words" if len(counts) > _MOST_WORDS else ""
+    more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
     missing = Option("dialect.missing_values", names, code.format(words=list(names)))
     hint = Phrase("Correct them, or read them as missing: ", missing, ".", remedy="correct")
-    return {"expected": "numbers", "received": f"{', '.join(listed)}{more}", "hint": hint}
+    return words, f"{', '.join(listed)}{more}", hint

@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast.data.frames.dates import formats_of
-from seqcast.data.frames.dialect import about_words, find_words
+from seqcast.data.frames.dialect import find_words
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
@@ -122,12 +122,10 @@ class FrameColumn:
         column = f'df["{self.name}"]'
         if self.values.dtype in (nw.Object, nw.String):
             values = pd.Series(self.values.to_list(), dtype=object)
-            words = find_words(values)
-            if words.any():
-                pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
-                code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
-                texts = about_words(values[words], alone=bool(words[values.notna()].all()), code=code)
-                self.refuse(words, lambda _: (texts["expected"], texts["received"]), texts["hint"])
+            pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
+            code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
+            words, received, hint = find_words(values, code)
+            self.refuse(words, lambda _: ("numbers", received), hint)
         return self.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)")
 
     def refuse_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:

@@ -6,7 +6,7 @@ is raised before a training begins.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,9 +69,7 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     return frame
 
 
-def check_columns(
-    frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df", added: Collection[str] = ()
-) -> None:
+def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df") -> None:
     """Refuse a frame that lacks a column.
 
     Args:
@@ -79,17 +77,15 @@ def check_columns(
         needed: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
             if the column always has this name.
         argument: The argument that holds the frame.
-        added: Columns that the user's own frame does not have.
 
     Raises:
         DataError: There is no such column.
     """
-    needed = list(needed)
-    own = [str(name) for name in frame.columns if name not in added]
+    needed, names = list(needed), [str(name) for name in frame.columns]
     for option, name in needed:
-        if name in frame.columns:
+        if name in names:
             continue
-        is_only, nearest = [each for each, _ in needed].count(option) == 1, nearest_name(name, own)
+        is_only, nearest = [each for each, _ in needed].count(option) == 1, nearest_name(name, names)
         rename: tuple[str | Option, ...] = ("Add it",)
         if option is not None:
             field = f"columns.{option}" if option in ("unique_id", "ds", "y") else option
@@ -97,7 +93,7 @@ def check_columns(
         index = getattr(nw.to_native(frame, pass_through=True), "index", None)
         note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
         hint = Phrase(f"Did you mean {nearest!r}? " if nearest else "", *rename, note)
-        received = f"the columns {', '.join(map(repr, own))}"
+        received = f"the columns {', '.join(map(repr, names))}"
         raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
 
 
@@ -147,13 +143,7 @@ class KeyedFrame:
 
 
 def read_keys(
-    frame: Any,
-    columns: Columns,
-    needed: Iterable[tuple[str, str]],
-    argument: str = "df",
-    rows: Array | None = None,
-    *,
-    added: Collection[str] = (),
+    frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], argument: str = "df", rows: Array | None = None
 ) -> KeyedFrame:
     """Check the columns of an open frame, and read its ids and stamps.
 
@@ -163,12 +153,11 @@ def read_keys(
         needed: Names of the other columns that it needs, each after the option that names it.
         argument: The argument that holds the frame.
         rows: Number of each row in the user's frame, if some have been left out.
-        added: As for `check_columns`.
 
     Raises:
         DataError: A column is missing, or an id or stamp is missing or of the wrong type.
     """
-    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument, added)
+    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument)
     option = None if argument == "df" else argument
     rows = np.arange(len(frame)) if rows is None else rows
     ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))
@@ -246,9 +235,10 @@ def read_frame(
     needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
     rows, skipped, faults = np.arange(len(opened)), dict[Any, DataError](), list[DataError]()
     added = added_columns(df, columns, form)
+    check_columns(opened.drop(added), [each for each in needed if each[1] not in added], argument)
     while True:
         try:
-            table = read_keys(opened, columns, needed, argument, rows, added=added)
+            table = read_keys(opened, columns, needed, argument, rows)
             frame = _sorted_frame(table, columns, covariates, static, form, gaps=gaps, zone=zone)
             frame = frame if on_duplicates == "raise" else merge_duplicates(frame, on_duplicates)
             check_increasing(frame)

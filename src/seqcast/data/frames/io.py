@@ -43,7 +43,6 @@ def read_table(
     dialect: Dialect | None = None,
     wide: bool = False,
     max_size: Any = None,
-    faults: list[DataError] | None = None,
     left_out: Collection[int] = (),
 ) -> Any:
     """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
@@ -60,8 +59,6 @@ def read_table(
         wide: Whether the file has a column of times, and one for each series.
         max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
             most a hundred times the file's size or 64 MiB; see `docs/security.md`.
-        faults: A list that takes errors about single rows, which are then left out, and about marks and dates that can
-            be read in two ways, which are then read in one. `None` raises them.
         left_out: Rows to leave out, as the file counts.
 
     Returns:
@@ -75,13 +72,9 @@ def read_table(
     """
     import pandas as pd
 
-    dialect = dialect or Dialect()
-    if faults is not None:
-        options = {"sort": sort, "value": value, "series": series, "whole_ids": whole_ids, "wide": wide}
-        return _read_leniently(faults, dialect, partial(read_table, path, columns, max_size=max_size, **options))
-    frame, dialect = _read(path, columns, dialect, FileLimits.of(max_size))
+    frame, dialect = _read(path, columns, dialect or Dialect(), FileLimits.of(max_size))
     if left_out:
-        frame = frame[~(frame.index + frame.attrs[FIRST_ROW]).isin(list(left_out))]
+        frame = frame[~(frame.index + frame.attrs[FIRST_ROW]).isin(left_out)]
         dialect = _parse_columns(frame, columns, dialect, path)
     names = [str(name) for name in frame.columns]
     if wide:
@@ -110,23 +103,29 @@ def read_table(
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
 
 
-def _read_leniently(faults: list[DataError], dialect: Dialect, read: Callable[..., Any]) -> Any:
-    """Read a table whatever is wrong with single rows; arguments and result as for `read_table`."""
-    left_out = list[int]()
+def read_leniently(faults: list[DataError], path: Path, columns: Columns, *, dialect: Dialect, **options: Any) -> Any:
+    """Read a long frame whatever is wrong with it.
+
+    Single rows that are wrong are left out. Marks and dates that can be read in two ways are read in one.
+
+    Args:
+        faults: Takes the errors.
+        path: As for `read_table`.
+        columns: As for `read_table`.
+        dialect: As for `read_table`.
+        options: Other arguments of `read_table`.
+    """
+    left_out: tuple[int, ...] = ()
     while True:
         try:
-            return read(dialect=dialect, left_out=left_out)
+            return read_table(path, columns, dialect=dialect, left_out=left_out, **options)
         except DataError as error:
-            fragments = error.hint.fragments if isinstance(error.hint, Phrase) else ()
-            options = {each.name: each.value for each in fragments if isinstance(each, Option)}
-            mark = next((name for name in _MARKS if f"dialect.{name}" in options), None)
-            if len(error.rows):
-                left_out += error.rows
-            elif mark is not None and getattr(dialect, mark) is None:
-                given = options[f"dialect.{mark}"]
-                dialect = replace(dialect, **{mark: "." if given is None else given})
-            else:
+            mentions = [each for each in getattr(error.hint, "fragments", ()) if isinstance(each, Option)]
+            marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
+            settled = replace(dialect, **dict(marks[:1]))
+            if settled == dialect and not len(error.rows):
                 raise
+            left_out, dialect = (*left_out, *error.rows), settled
             faults.append(error)
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from seqcast import Columns, Forecaster
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
 from tests.refusals import refused
 
 from . import panels
@@ -87,12 +87,26 @@ def test_wrong_frames_of_the_steps_ahead(rich, future, message):
     refused(DataError, message, rich.predict, future=future)
 
 
+def said_once(message, *, model, **rows):
+    """Return a forecast that warns once, with this message."""
+    with pytest.warns(SeqcastWarning) as caught:
+        forecast = model.predict(**rows)
+    assert [str(each.message)[: len(message)] for each in caught] == [message]
+    return forecast
+
+
 def test_categories_that_fit_did_not_see(rich):
-    """They share a slot of their own, ahead and in the past."""
-    huge, small = (rich.predict(future=FUTURE.assign(promo=name)) for name in ("huge", "small"))
+    """They share a slot of their own, ahead and in the past, and are said once."""
+    told = "promo: fit saw no '{}' (series 'a'); new categories are read as one, 'other'"
+    huge, small = (
+        said_once(told.format(name), future=FUTURE.assign(promo=name), model=rich) for name in ("huge", "small")
+    )
     pd.testing.assert_frame_equal(huge, small)
     assert np.abs(huge["seqcast"] - rich.predict(future=FUTURE.assign(promo="big"))["seqcast"]).min() > 0
-    past = rich.predict(df=KNOWN.assign(promo="huge"), future=FUTURE)
+    past = said_once(told.format("huge"), df=KNOWN.assign(promo="huge"), future=FUTURE, model=rich)
+    new = KNOWN[KNOWN["unique_id"] == "a"].assign(unique_id="n", region="moon")
+    moon = said_once("region: fit saw no 'moon' (series 'n')", df=new, future=FUTURE.assign(unique_id="n"), model=rich)
+    assert moon["unique_id"].tolist() == ["n"] * 3
     assert np.abs(past["seqcast"] - rich.predict(future=FUTURE)["seqcast"]).min() > 0
     assert np.isfinite(past["seqcast"]).all()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note, print_json, print_line, word_error
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
@@ -13,7 +13,6 @@ from seqcast.cli.output_files import check_figures
 from seqcast.errors import DataError, counted
 
 if TYPE_CHECKING:
-    from seqcast.data import Description
     from seqcast.forecaster import PlannedFit
 
 
@@ -47,7 +46,6 @@ def describe(
         figure: PNG, SVG or PDF file for a picture.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.data import describe as describe_frame
     from seqcast.data.frames import in_file
     from seqcast.plots import history_frame, save_figure
 
@@ -55,29 +53,26 @@ def describe(
     faults = list[DataError]()
     frame = files.read(data, options.columns, faults=faults)
     with in_files(df=(data, frame)):
-        if horizon is None:
-            facts = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
-            described = _with_outlook(facts, options)
-        else:
-            described = options.forecaster(horizon).describe(frame)
-            facts = described.data
+        found = _with_outlook(frame, options) if horizon is None else options.forecaster(horizon).describe(frame)
+    facts = found.data
     facts = replace(facts, faults=(*faults, *(in_file(error, data, frame) for error in facts.faults)))
     if as_json:
-        print_json(described.to_dict() | {"faults": list(map(word_error, facts.faults))})
+        print_json(found.to_dict() | {"faults": list(map(word_error, facts.faults))})
     else:
-        print_line("\n".join([*described.lines(), *facts.fault_lines(word_error)]))
+        print_line("\n".join([*found.lines(), *facts.fault_lines(word_error)]))
     if figure is not None:
         save_figure(history_frame(facts), figure)
         note(f"Wrote {figure}")
 
 
-def _with_outlook(facts: Description, options: ForecasterOptions) -> PlannedFit:
-    """Return facts about series with what would forecast a season of them, or twelve steps."""
-    from seqcast.forecaster import PlannedFit, outlook
+def _with_outlook(frame: Any, options: ForecasterOptions) -> PlannedFit:
+    """Return facts about a frame with what would forecast a season, or twelve steps."""
+    from seqcast.forecaster import PlannedFit, described, outlook
 
-    horizon = facts.season_length if facts.season_length > 1 else 12
-    given = options.forecaster(horizon).get_params(deep=False)
-    return PlannedFit(facts, {"horizon": horizon, **outlook(given, facts.frame.source.lengths)})
+    given = options.forecaster(12).get_params(deep=False)
+    facts = described(given, frame)
+    given |= {"horizon": facts.season_length if facts.season_length > 1 else 12}
+    return PlannedFit(facts, {"horizon": given["horizon"], **outlook(given, facts.frame.source.lengths)})
 
 
 def plot(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Options that are arguments of a forecaster as they are.
 _AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale", "support")
-_AS_TYPED += ("effort", "calibrate")
+_OF_CHOICE = ("effort", "calibrate")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ForecasterOptions(ColumnOptions):
 
         level = interval_levels(parse_levels(self.level))
         training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
+        same: dict[str, Any] = {name: getattr(self, name) for name in (*_AS_TYPED, *_OF_CHOICE)}
         same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,

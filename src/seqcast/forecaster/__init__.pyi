@@ -26,6 +26,7 @@ from .planning import make_plan as make_plan
 from .reading import check_future_given as check_future_given
 from .reading import read_rows as read_rows
 from .report import PlannedFit as PlannedFit
+from .report import described as described
 from .report import facts as facts
 from .report import network_facts as network_facts
 from .report import outlook as outlook

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data import Description
 from seqcast.data.frames import AnyFrame
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import DataError, SpecError, TrainingError
@@ -28,7 +27,7 @@ from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, 
 from seqcast.forecaster.output import gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
-from seqcast.forecaster.report import PlannedFit, planned, write_report
+from seqcast.forecaster.report import PlannedFit, described, planned, write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.totals import Total, compare_scenarios, forecast_totals
 from seqcast.forecaster.training_rows import with_validation, without_masked
@@ -441,10 +440,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong.
             SpecError: An option is wrong.
         """
-        rows = replace(self._checked_rows(), on_bad_rows="skip", on_bad_series="skip")
-        described = Description.of(read_rows(rows, df), self.season_length)
-        plan = make_plan(described.frame, self._resolved(0 if self.random_state is None else int(self.random_state)))
-        return PlannedFit(described, planned(plan, self._options))
+        check_options(self._options)
+        facts = described(self._options, df)
+        plan = make_plan(facts.frame, self._resolved(0 if self.random_state is None else int(self.random_state)))
+        return PlannedFit(facts, planned(plan, self._options))
 
     # Forecasts
 

@@ -379,19 +379,16 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     preset = options["preset"]
     usual: dict[str, object] = {"members": 1, "training": None}
     if is_zero_shot(preset):
-        reason = (Option("preset", preset), ", one network that is trained already")
-        hint = "Leave it out, or name another preset."
+        reason, hint = "one network that is trained already", "Leave it out, or name another preset."
     elif isinstance(preset, EnsembleSpec):
         usual |= {"context_length": None}
-        reason, hint = (
-            ("an EnsembleSpec, whose members have their own",),
-            "Give it to each MemberSpec, or leave it out.",
-        )
+        reason, hint = "whose members have their own", "Give it to each MemberSpec, or leave it out."
     else:
         return
     for name, value in usual.items():
         if options[name] != value:
-            raise _refusal(options, name, Phrase(f"{value!r} with ", *reason), hint)
+            named = Option("preset", preset) if is_zero_shot(preset) else "an EnsembleSpec"
+            raise _refusal(options, name, Phrase(f"{value!r} with ", named, f", {reason}"), hint)
 
 
 def _check_effort(options: Mapping[str, Any]) -> None:

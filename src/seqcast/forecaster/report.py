@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from seqcast.forecaster.candidates import candidates, words
 from seqcast.forecaster.defaults import estimate_seconds, in_words
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import FitOptions, is_compared
+from seqcast.forecaster.options import FitOptions, RowOptions, is_compared
 from seqcast.forecaster.planning import FitPlan
+from seqcast.forecaster.reading import read_rows
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array
 from seqcast.specs import Columns, NetworkSpec
@@ -49,6 +50,20 @@ class PlannedFit:
         width = max(map(len, self.settings)) + 2
         yield from (*self.data.lines(), "", "A fit would take")
         yield from (f"{name:<{width}}{value}" for name, value in self.settings.items())
+
+
+def described(given: Mapping[str, Any], df: Any) -> Description:
+    """Return facts about a frame, whatever is wrong with it.
+
+    Args:
+        given: The arguments of the forecaster, by name.
+        df: As for `Forecaster.fit`.
+
+    Raises:
+        DataError: A column is missing, or no row is left.
+    """
+    rows = replace(RowOptions.of(given), on_bad_rows="skip", on_bad_series="skip")
+    return Description.of(read_rows(rows, df), given["season_length"])
 
 
 def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:

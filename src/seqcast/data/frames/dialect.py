@@ -397,7 +397,7 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, str]:
         return (
             words,
             f"text, such as {', '.join(map(repr, names[:1]))}",
-            Phrase("Name another column with ", Option("columns.y", ...), "."),
+            Phrase("Leave it out, or name another with ", Option("columns.y", ...), "."),
         )
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
     more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""

@@ -248,6 +248,11 @@ def read_frame(
             return replace(frame, skipped=skipped, faults=tuple(faults))
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
+            column = error.column if on_bad_rows == "skip" and error.column in columns.targets else None
+            if column is not None and not opened[column].dtype.is_numeric():
+                opened = opened.with_columns(_only_numbers(opened[column]))
+                faults.append(fault)
+                continue
             if on_bad_rows == "skip" and len(error.rows):
                 unsorted = isinstance(error.hint, Phrase) and error.hint.remedy == "sort"
                 kept = table.places_by_time if unsorted else np.flatnonzero(~np.isin(rows, error.rows))
@@ -261,6 +266,14 @@ def read_frame(
             if not len(kept):
                 raise fault from error.__cause__
             opened, rows = opened[kept.tolist(), :], rows[kept]
+
+
+def _only_numbers(column: Any) -> Any:
+    """Return a column as numbers, and other values as missing."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(pd.Series(column.to_list(), dtype=object), errors="coerce").to_numpy()
+    return nw.new_series(column.name, numbers, backend=column.implementation)
 
 
 def _about_ids(error: DataError) -> DataError:

@@ -122,7 +122,7 @@ def read_leniently(faults: list[DataError], path: Path, columns: Columns, *, dia
         except DataError as error:
             mentions = [each for each in getattr(error.hint, "fragments", ()) if isinstance(each, Option)]
             marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
-            settled = replace(dialect, **dict(marks[:1]))
+            settled = replace(dialect, **dict[str, Any](marks[:1]))
             if settled == dialect and not len(error.rows):
                 raise
             left_out, dialect = (*left_out, *error.rows), settled
@@ -349,6 +349,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     check_cells(path, file.limits, len(text), rows, len(dialect.header(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
+    missing, keys = list(dialect.missing_values), (columns.unique_id, columns.ds, "cutoff")
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -363,7 +364,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
             sep=dialect.sep or ",",
             quotechar=dialect.quote,
             skiprows=dialect.skip,
-            na_values=list(dialect.missing_values),
+            na_values={name: missing for name in dialect.header(text) if name.strip() not in keys},
         )
     frame = frame.rename(columns=str.strip)
     if columns.unique_id in frame.columns:

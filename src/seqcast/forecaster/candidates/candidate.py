@@ -212,7 +212,7 @@ class FittedCandidate(ABC):
             SpecError: There are no operators for it.
         """
         received = f"a share of {self.name!r}, which has no operators in ONNX"
-        hint = Phrase("Fit with a preset that trains a network, such as ", Option("preset", "classic"), ".")
+        hint = "Fit with a preset that trains a network, such as preset='classic', and export that."
         raise SpecError("export", expected="networks that were trained on the data alone", received=received, hint=hint)
 
 
@@ -334,7 +334,5 @@ def refuse_without_network(method: str) -> NoReturn:
         SpecError: Always.
     """
     received = "one that repeats the last season, because no network was better"
-    hint = Phrase(
-        "Fit with ", Option("preset", "classic"), ", or another one by name, to have its network in any case."
-    )
+    hint = Phrase("Fit with a preset by name, such as ", Option("preset", "classic"), ", to have its network.")
     raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcast.app.theme import explain_problem, hint_of
+from seqcast.app.theme import explain_problem, in_page_words
 from seqcast.app.visitor_table import ROLES, Roles, Table
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess
@@ -117,7 +117,7 @@ def test_an_error_counts_all_rows_as_the_file_does(tmp_path):
     assert said.startswith(
         f"{path.name[0].upper()}{path.name[1:]}, column 'ds', row 7: expected a stamp after 2024-01-07"
     )
-    assert hint_of(caught.value) == ""  # the page has no field for duplicates
+    assert in_page_words(caught.value.hint) == ""  # the page has no field for duplicates
 
 
 def test_hints_name_the_fields_of_the_page(tmp_path):
@@ -125,7 +125,7 @@ def test_hints_name_the_fields_of_the_page(tmp_path):
     path.write_text("ds,y\n" + "".join(f"{day:02d}/03/2024,{day}\n" for day in range(1, 13)))
     with pytest.raises(DataError) as caught:
         Table.read(path).frame()
-    assert hint_of(caught.value) == "Give “Dates: day first” or “Dates: month first”."
+    assert in_page_words(caught.value.hint) == "Give “Dates: day first” or “Dates: month first”."
 
 
 def test_what_is_missing_and_what_is_too_long_is_refused(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from nicegui import ui
 
 from seqcast.data.frames import stamp_text
-from seqcast.errors import Option, Phrase, Row, SeqcastError
+from seqcast.errors import Option, Phrase, SeqcastError
 from seqcast.plots import GUIDE, TRUTH
 
 Named = TypeVar("Named", bound=ui.element)
@@ -43,9 +43,6 @@ LABELS: dict[Any, str] = {
     "dialect.decimal": "“Decimal mark”",
     ("dialect.day_first", True): "“Dates: day first”",
     ("dialect.day_first", False): "“Dates: month first”",
-    "horizon": "“Steps to forecast”",
-    "level": "“Intervals”",
-    "effort": "“Effort”",
 }
 STYLE = """
 .seqcast-page { max-width: 1200px; margin: 0 auto; width: 100%; }
@@ -225,38 +222,29 @@ def explain_problem(error: BaseException) -> str:
     text = str(error)
     if error.expected:
         where = f"{error.where}: " if error.where else ""
-        text = f"{where}expected {_worded(error.expected)}, received {_worded(error.received)}."
+        text = f"{where}expected {error.expected}, received {error.received}."
     path = getattr(error, "path", None)
     text = text if path is None else text.replace(path, Path(path).name)  # a visitor does not know the folder
     return text[:1].upper() + text[1:]
 
 
-def hint_of(error: BaseException) -> str:
-    """Return the hint of an error with the labels of the page; nothing if it is about what the page has no field for.
+def in_page_words(text: str) -> str:
+    """Return a hint with the labels of the page; nothing if it mentions an option that the page has no field for.
 
     Args:
-        error: The error.
+        text: The hint.
 
     Example:
-        >>> from seqcast.errors import DataError
         >>> hints = [Phrase("Give ", Option(name, True), ".") for name in ("dialect.day_first", "irregular")]
-        >>> [hint_of(DataError("ds", hint=hint)) for hint in hints]
+        >>> [in_page_words(hint) for hint in hints]
         ['Give “Dates: day first”.', '']
     """
-    hint = getattr(error, "hint", "")
-    missing = any(isinstance(each, Option) and not _word(each) for each in getattr(hint, "fragments", ()))
-    return "" if missing else _worded(hint)
-
-
-def _worded(text: str) -> str:
-    return text.worded(lambda each: _word(each) or str(each)) if isinstance(text, Phrase) else text
-
-
-def _word(mention: Option | Row) -> str:
-    """Return the words of the page for an option, or nothing; a row is as it is."""
-    if isinstance(mention, Row):
-        return str(mention)
-    return LABELS.get((mention.name, mention.value), LABELS.get(mention.name, ""))
+    fragments = text.fragments if isinstance(text, Phrase) else (text,)
+    words = [
+        LABELS.get((each.name, each.value), LABELS.get(each.name, "")) if isinstance(each, Option) else str(each)
+        for each in fragments
+    ]
+    return "".join(words) if all(words) else ""
 
 
 def problem_card(error: BaseException, more: Callable[[], Any] | None = None) -> None:
@@ -270,7 +258,7 @@ def problem_card(error: BaseException, more: Callable[[], Any] | None = None) ->
         with ui.row().classes("items-center no-wrap"):
             ui.icon("error", color="negative", size="md").props("aria-hidden=true")
             ui.label(explain_problem(error)).classes("font-medium")
-        if hint := hint_of(error):
+        if hint := in_page_words(getattr(error, "hint", "")):
             note(hint)
         if more is not None:
             more()

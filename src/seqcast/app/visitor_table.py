@@ -10,17 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data import Description, is_outlier
-from seqcast.data.frames import (
-    UNDERSTOOD,
-    ColumnGuess,
-    Dialect,
-    guess_columns,
-    in_file,
-    read_frame,
-    read_raw,
-    read_table,
-)
+from seqcast.data import Description, frames, is_outlier
+from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns, read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
@@ -164,10 +155,10 @@ class Table:
         elif roles.names("future"):
             frame, ahead = _split_ahead(frame, columns, roles.names("future"))
         try:
-            facts = Description.of(read_frame(frame, columns, missing="fill", on_bad_series="skip"))
+            facts = Description.of(frames.read_frame(frame, columns, missing="fill", on_bad_series="skip"))
         except DataError as error:
             # Rows were sorted; the index has their places in the file.
-            located = in_file(error, self.path, frame)
+            located = frames.in_file(error, self.path, frame)
             located.row = None if error.row is None else int(frame.index[error.row])
             raise located from error
         problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
@@ -175,7 +166,7 @@ class Table:
 
     def _problem(self, series: Any, error: DataError, frame: Any) -> str:
         """Return a problem of a series in words, with its place in the file."""
-        located = in_file(error, self.path, frame)
+        located = frames.in_file(error, self.path, frame)
         place = located.where.removeprefix(str(self.path)).removesuffix(f" (series {error.series!r})")
         return f"{series}{place}: expected {located.expected}, received {located.received}."
 

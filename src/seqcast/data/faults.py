@@ -84,7 +84,7 @@ def odd_series(frame: LongFrame) -> Iterator[DataError]:
         frame: The series.
     """
     source, stamps = frame.source, frame.first_stamps
-    constant, equal, seen = list[Any](), list[tuple[Any, Any]](), dict[Any, Any]()
+    constant, equal, seen = list[Any](), dict[Any, Any](), dict[Any, Any]()
     for place, name in enumerate(source.ids):
         values = frame.targets[source.starts[place] : source.ends[place]]
         if np.count_nonzero(~np.isnan(values).any(axis=1)) < LEAST_VALUES:
@@ -92,16 +92,16 @@ def odd_series(frame: LongFrame) -> Iterator[DataError]:
         if (np.nanmin(values, axis=0) == np.nanmax(values, axis=0)).all():
             constant.append(name)
         elif (first := seen.setdefault((stamps[place], values.tobytes()), name)) != name:
-            equal.append((name, first))
+            equal[name] = first
     if constant:
         hint = "Forecasts repeat the value. Leave such series out if they are not in use."
         yield _about(frame, constant, "values that change", "one value in all rows", hint)
-    if equal:
-        names, received = [name for name, _ in equal], f"those of {equal[0][1]!r} at the same times"
-        yield _about(frame, names, "values of its own", received, "Leave one out if it is there by mistake.")
+    for first in list(equal.values())[:1]:
+        received, hint = f"those of {first!r} at the same times", "Leave one out if it is there by mistake."
+        yield _about(frame, list(equal), "values of its own", received, hint)
 
 
 def _about(frame: LongFrame, names: Sequence[Any], expected: str, received: str, hint: str) -> DataError:
     others = f"; so in {len(names) - 1:,} other series, such as {names[1]!r}" if len(names) > 1 else ""
-    column, received = frame.schema.columns.targets[0], f"{received}{others}"
-    return DataError(column=column, series=names[0], expected=expected, received=received, hint=hint)
+    where = {"column": frame.schema.columns.targets[0], "series": names[0]}
+    return DataError(**where, expected=expected, received=received + others, hint=hint)

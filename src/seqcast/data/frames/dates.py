@@ -102,12 +102,9 @@ def formats_of(column: Any) -> list[str]:
         [['%d.%m.%Y'], ['%m.%d.%Y', '%d.%m.%Y'], ['ISO8601'], []]
     """
     column = without_long(column.str.strip())
-    fitting = [style for style in ("ISO8601", *_styles(str(column.iloc[0]), None)) if _fits(column, style)]
-    return fitting[:1] if fitting[:1] == ["ISO8601"] else fitting
-
-
-def _fits(column: Any, style: str) -> bool:
-    return not _parsed(column, style).isna().any()
+    styles = ("ISO8601", *_styles(str(column.iloc[0]), None))
+    fitting = [style for style in styles if not _parsed(column, style).isna().any()]
+    return fitting[:1] if "ISO8601" in fitting else fitting
 
 
 def without_long(column: Any) -> Any:

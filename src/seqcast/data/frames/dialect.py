@@ -393,12 +393,9 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, str]:
     words = words if (words == numerals).all() else words & ~numerals
     counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
     names = tuple(counts.index[:_MOST_WORDS])
-    if words.sum() == column.notna().sum():
-        return (
-            words,
-            f"text, such as {', '.join(map(repr, names[:1]))}",
-            Phrase("Leave it out, or name another with ", Option("columns.y", ...), "."),
-        )
+    if names and words.sum() == column.notna().sum():
+        hint = Phrase("Leave it out, or name another with ", Option("columns.y", ...), ".")
+        return words, f"text, such as {names[0]!r}", hint
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
     more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
     missing = Option("dialect.missing_values", names, code.format(words=list(names)))

@@ -221,7 +221,6 @@ def read_frame(
     """
     check_choice("missing", missing, MISSING)
     check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
-    check_choice("on_bad_rows", on_bad_rows, ON_BAD_SERIES)
     check_choice("on_duplicates", on_duplicates, ON_DUPLICATES)
     columns, covariates = columns or Columns(), covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
@@ -248,14 +247,12 @@ def read_frame(
             return replace(frame, skipped=skipped, faults=tuple(faults))
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
-            column = error.column if on_bad_rows == "skip" and error.column in columns.targets else None
-            if column is not None and not opened[column].dtype.is_numeric():
-                opened = opened.with_columns(_only_numbers(opened[column]))
+            remedy, kept = getattr(error.hint, "remedy", ""), np.flatnonzero(~np.isin(rows, error.rows))
+            if on_bad_rows == "skip" and remedy in ("convert", "correct") and error.column in columns.targets:
+                kept, opened = np.arange(len(rows)), opened.with_columns(_only_numbers(opened[error.column]))
                 faults.append(fault)
-                continue
-            if on_bad_rows == "skip" and len(error.rows):
-                unsorted = isinstance(error.hint, Phrase) and error.hint.remedy == "sort"
-                kept = table.places_by_time if unsorted else np.flatnonzero(~np.isin(rows, error.rows))
+            elif on_bad_rows == "skip" and len(error.rows):
+                kept = table.places_by_time if remedy == "sort" else kept
                 faults.append(fault)
             elif on_bad_series == "skip" and error.by_series:
                 ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids

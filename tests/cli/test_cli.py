@@ -328,7 +328,7 @@ WRONG = [
     (FIT.format("semicolons.csv") + " --sep ,", "semicolons.csv: expected a column 'ds', received the columns 'ds;y'."),
     (FIT.format("backwards.csv"), "(row 2), received 2020-01-02 00:00:00. Sort them with --sort."),
     ("fit short.csv -H 3 --preset classic -o m.seqcast", "(series 'short'): expected at least 1 + 3 rows, one to read"),
-    (FIT.format("good.csv --time dds"), "Did you mean 'ds'? Name yours with --time"),
+    (FIT.format("good.csv --time dds"), "Did you mean 'ds'? Name yours with --time ds"),
     (FIT.format("good.csv --cell grru"), "--cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did"),
     (FIT.format("good.csv --units 3,x"), "--units: expected whole numbers with commas, as 35,35, received '3,x'."),
     (FIT.format("good.csv --future price"), "good.csv: expected a column 'price', received the columns"),

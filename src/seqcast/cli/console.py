@@ -7,7 +7,6 @@ An error is worded for a person at a terminal, who has files and types options. 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -67,6 +66,9 @@ RENAMED = {
     "on": "--ray",
     "address": "--ray",
 }
+
+# Options of fit, which hints of other commands mention.
+_OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
 
 # Remedies for people with a file, in place of those about code.
 _REMEDIES = {
@@ -159,17 +161,18 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         raise frames.in_file(error, path, frame) from error
 
 
-def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
+def note_skipped(model: Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
     """Print the problems of the first series that a fit skipped.
 
     Args:
         model: The fitted model.
         path: The file; `None` where errors name it themselves.
         frame: The frame that was read from it.
+        options: The options of the running command.
     """
     skipped = list(model.skipped_series_.values())
     for error in skipped[:MOST_SKIPPED]:
-        note(f"Skipped: {word_error(error if path is None else frames.in_file(error, path, frame))}")
+        note(f"Skipped: {word_error(error if path is None else frames.in_file(error, path, frame), options)}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 
@@ -208,15 +211,7 @@ def _flag(name: str, options: Collection[str]) -> str | None:
         return "--future-file"  # where --future names columns
     name = name.removeprefix("dialect.")
     flags = RENAMED.get(name) or f"--{name.replace('_', '-')}"
-    return flags if flags.split(", ")[0] in {*options, *flags_of_fit()} else None
-
-
-@functools.cache
-def flags_of_fit() -> frozenset[str]:
-    """Return the options of fit, which hints of other commands mention."""
-    from seqcast.cli.input_files import FileOptions
-
-    return flags_of(ForecasterOptions) | flags_of(FileOptions) | {"--horizon"}
+    return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
 
 
 def _word_option(option: Option, options: Collection[str]) -> str:

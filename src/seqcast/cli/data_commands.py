@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note, print_json, print_line, word_error
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
 from seqcast.errors import DataError, counted
 
@@ -56,10 +57,11 @@ def describe(
         found = _with_outlook(frame, options) if horizon is None else options.forecaster(horizon).describe(frame)
     facts = found.data
     facts = replace(facts, faults=(*faults, *(in_file(error, data, frame) for error in facts.faults)))
+    word = partial(word_error, options=OF_READING)
     if as_json:
-        print_json(found.to_dict() | {"faults": list(map(word_error, facts.faults))})
+        print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
-        print_line("\n".join([*found.lines(), *facts.fault_lines(word_error)]))
+        print_line("\n".join([*found.lines(), *facts.fault_lines(word)]))
     if figure is not None:
         save_figure(history_frame(facts), figure)
         note(f"Wrote {figure}")

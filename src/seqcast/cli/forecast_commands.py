@@ -7,7 +7,7 @@ from typing import Any
 
 from seqcast.cli.console import in_files, note, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
 
@@ -55,7 +55,7 @@ def forecast(
     known = None if future_file is None else files.read(future_file, options.columns, value=False, wide=False)
     with in_files(df=(data, frame), future=(future_file, known)):
         result = fit_and_forecast(model, frame, known, time_limit=time_limit)
-    note_skipped(model, data, frame)
+    note_skipped(model, data, frame, OF_READING)
     if not options.quiet:
         note(what_was_chosen(model))
     table.give(result, model, files, choice=model.choice_.to_dict(), season_length=model.season_length_)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note
-from seqcast.cli.forecaster_options import split_names
+from seqcast.cli.declaration import flags_of
+from seqcast.cli.forecaster_options import ForecasterOptions, split_names
 from seqcast.errors import DataError, SpecError
 
 if TYPE_CHECKING:
@@ -142,3 +143,7 @@ class FileOptions:
         frame = self.read_for(fitted, data)
         with in_files(df=(data, frame)):
             yield fitted, frame
+
+
+# Options of commands that read a file and fit.
+OF_READING = flags_of(FileOptions) | flags_of(ForecasterOptions)

@@ -217,7 +217,7 @@ def _flag(name: str, options: Collection[str]) -> str | None:
 def _word_option(option: Option, options: Collection[str]) -> str:
     flag = _flag(option.name, options)
     if flag is None:
-        return f"Forecaster({option}) in Python"
+        return option.code or f"Forecaster({option}) in Python"
     if isinstance(option.value, bool):
         return flag.split(", ")[0 if option.value else -1]
     value = ",".join(map(str, option.value)) if isinstance(option.value, tuple) else option.value

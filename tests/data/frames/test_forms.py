@@ -84,7 +84,7 @@ def test_names_are_those_of_the_columns():
 NO_TABLES = [
     (lambda: from_wide(WIDE, ds="dz"), "expected a column 'dz' and one for each series"),
     (lambda: from_wide(WIDE[["ds"]]), "expected a column 'ds' and one for each series"),
-    (lambda: from_wide(WIDE.assign(note="x")), "note, row 0: expected numbers, received text"),
+    (lambda: from_wide(WIDE.assign(note="x")), "note: expected numbers, received text"),
     (lambda: from_wide(WIDE[["ds", "empty"]]), "expected at least one number"),
     (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
     (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),
@@ -103,7 +103,7 @@ def test_files_may_be_wide(tmp_path):
     assert frame.index.tolist() == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
     for text, message in (
         ("2024-01-01,1,2\n2024-01-02,3,4\n2024-01-01,5,6", "wide.csv, column 'ds', row 4: expected each time once, re"),
-        ("2024-01-01,1,x", "wide.csv, column 'b', row 2: expected numbers"),
+        ("2024-01-01,1,x", "wide.csv, column 'b': expected numbers"),
     ):
         path.write_text(f"ds,a,b\n{text}\n")
         refused(DataError, message, read_table, path, Columns(), wide=True)

@@ -371,12 +371,12 @@ def to_numbers(column: Any) -> Any:
     if words.any():
         row = int(words.argmax())
         error = DataError(column=column.name, row=row, expected="numbers", received=received, hint=hint)
-        error.rows = words.nonzero()[0].tolist()
+        error.rows = words.nonzero()[0].tolist() if hint.remedy else ()
         raise error
     return pd.to_numeric(column)
 
 
-def find_words(column: Any, code: str = "") -> tuple[Array, str, str]:
+def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
     """Return which values of a column are no numbers, `[rows]`, what an error says of them, and its hint.
 
     Numbers with other marks count only where there are no words.
@@ -398,6 +398,6 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, str]:
         return words, f"text, such as {names[0]!r}", hint
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
     more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
-    missing = Option("dialect.missing_values", names, code.format(words=list(names)))
+    missing = Option("dialect.missing_values", names, code.replace("{words}", repr(list(names))))
     hint = Phrase("Correct them, or read them as missing: ", missing, ".", remedy="correct")
     return words, f"{', '.join(listed)}{more}", hint

@@ -125,6 +125,8 @@ class FrameColumn:
             pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
             code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
             words, received, hint = find_words(values, code)
+            if words.any() and not hint.remedy:
+                return self.error(expected="numbers", received=received, hint=hint)
             self.refuse(words, lambda _: ("numbers", received), hint)
         return self.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)")
 

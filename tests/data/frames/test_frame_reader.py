@@ -219,6 +219,8 @@ def test_columns_of_the_user_are_listed_and_one_in_another_case_is_named():
     message = r"received the columns 'ds', 'Y'\. Did you mean 'Y'\? Name yours with columns=Columns\(y='Y'\)"
     refused(DataError, message, read_frame, df)
     refused(DataError, r"the columns 'Y'\. Did", read_frame, df.set_index("ds"))
+    message = r"'DS', received the columns 'ds', 'Y'\. Did you mean 'ds'\? Name yours with columns=Columns\(ds='ds'\)"
+    refused(DataError, message, read_frame, df, Columns(ds="DS", y="Y"))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

@@ -157,7 +157,7 @@ def read_keys(
     Raises:
         DataError: A column is missing, or an id or stamp is missing or of the wrong type.
     """
-    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument)
+    check_columns(frame, [("ds", columns.ds), ("unique_id", columns.unique_id), *needed], argument)
     option = None if argument == "df" else argument
     rows = np.arange(len(frame)) if rows is None else rows
     ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))

@@ -392,8 +392,7 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
     """
     if not any((each.cutoff == 0).any() for each in origins):
         expected, received = "a known value before the first cutoff and rows after it", "none in any series"
-        hint = Phrase("Choose fewer windows or a smaller ", Option("step_size"), ".")
-        raise DataError("df", expected=expected, received=received, hint=hint)
+        raise DataError("df", expected=expected, received=received, hint="Choose fewer windows or a smaller step.")
 
 
 # ---------------------------------------------------------------- training and validation

@@ -197,11 +197,6 @@ class VisitorFrame:
         return [str(each) for each in self.facts.frame.source.ids]
 
     @property
-    def lengths(self) -> list[int]:
-        """Rows of each series that can be forecast."""
-        return [each.rows for each in self.facts.series]
-
-    @property
     def covariates(self) -> dict[str, tuple[str, ...]]:
         """The names of the covariates by role."""
         return {role: self.roles.names(role) for role in COVARIATES if self.roles.names(role)}

@@ -210,7 +210,7 @@ def describe(
         The facts.
 
     Raises:
-        DataError: A column is missing, or no row is left.
+        DataError: A column is missing or has another type, or no row is left.
 
     Example:
         >>> from seqcast.data.datasets import load

@@ -60,7 +60,7 @@ def described(given: Mapping[str, Any], df: Any) -> Description:
         df: As for `Forecaster.fit`.
 
     Raises:
-        DataError: A column is missing, or no row is left.
+        DataError: A column is missing or has another type, or no row is left.
     """
     rows = replace(RowOptions.of(given), on_bad_rows="skip", on_bad_series="skip")
     return Description.of(read_rows(rows, df), given["season_length"])

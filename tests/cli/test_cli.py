@@ -326,7 +326,7 @@ WRONG = [
     (FIT.format("notes.doc"), "notes.doc, suffix: expected one of 'csv', 'tsv', 'txt', 'jsonl',"),
     (FIT.format("binary.parquet"), "binary.parquet: expected a table in Parquet, received something else"),
     (FIT.format("semicolons.csv") + " --sep ,", "semicolons.csv: expected a column 'ds', received the columns 'ds;y'."),
-    (FIT.format("backwards.csv"), "(row 2), received 2020-01-02 00:00:00. Sort them with --sort."),
+    (FIT.format("backwards.csv"), "(row 2), received 2020-01-02 00:00:00. Sort the rows: --sort."),
     ("fit short.csv -H 3 --preset classic -o m.seqcast", "(series 'short'): expected at least 1 + 3 rows, one to read"),
     (FIT.format("good.csv --time dds"), "Did you mean 'ds'? Name yours with --time ds"),
     (FIT.format("good.csv --cell grru"), "--cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did"),

@@ -1,10 +1,14 @@
 """A visitor's table: roles, wide tables, rows ahead, problems at their place, and what is refused."""
 
+import re
+
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqcast.app.theme import explain_problem, in_page_words
 from seqcast.app.visitor_table import ROLES, Roles, Table
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess
@@ -100,6 +104,28 @@ def test_a_series_with_a_problem_is_left_out_with_its_row_as_the_file_counts(tmp
     row = int(problem.partition("row ")[2].partition(":")[0])
     assert row - 2 in (list(mixed.index).index(40), list(mixed.index).index(39))
     assert frame.options()["on_bad_series"] == "skip"
+
+
+def test_an_error_counts_all_rows_as_the_file_does(tmp_path):
+    days = pd.date_range("2024-01-01", periods=9).strftime("%Y-%m-%d").tolist()
+    path = write(tmp_path, pd.DataFrame({"ds": [*days[4:], days[6], *days[:4]], "y": range(10)}))
+    with pytest.raises(DataError) as caught:
+        Table.read(path).frame()
+    assert caught.value.row == 5  # of the rows as they were read
+    said = explain_problem(caught.value)
+    assert re.findall(r"row \d+", said) == ["row 7", "row 4"]
+    assert said.startswith(
+        f"{path.name[0].upper()}{path.name[1:]}, column 'ds', row 7: expected a stamp after 2024-01-07"
+    )
+    assert in_page_words(caught.value.hint) == ""  # the page has no field for duplicates
+
+
+def test_hints_name_the_fields_of_the_page(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("ds,y\n" + "".join(f"{day:02d}/03/2024,{day}\n" for day in range(1, 13)))
+    with pytest.raises(DataError) as caught:
+        Table.read(path).frame()
+    assert in_page_words(caught.value.hint) == "Give “Dates: day first” or “Dates: month first”."
 
 
 def test_what_is_missing_and_what_is_too_long_is_refused(tmp_path, monkeypatch):

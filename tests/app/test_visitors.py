@@ -14,9 +14,10 @@ from seqcast.app.panels.download_panel import picture_of
 from seqcast.app.panels.scores_panel import coverage, error_by_step, scores_by_series
 from seqcast.app.panels.why_panel import nearest_rows, state_points
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
-from seqcast.app.visitors import AppSettings, Pace, SessionLimitError, Sessions, estimate_seconds
+from seqcast.app.visitors import AppSettings, Pace, SessionLimitError, Sessions
 from seqcast.data.frames.writing import table_bytes
 from seqcast.errors import SpecError
+from seqcast.forecaster import estimate_seconds
 from seqcast.specs.columns import Columns
 from tests.refusals import refused
 
@@ -93,9 +94,12 @@ def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
 def test_estimates_grow_with_what_is_done(session):
     small = take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)})).frame
     large = take(session, with_price()).frame
-    seconds = {effort: estimate_seconds(small, 7, effort) for effort in ("quick", "balanced", "best")}
+    seconds = {
+        effort: estimate_seconds(small.facts.frame.source.lengths, 7, effort)
+        for effort in ("quick", "balanced", "best")
+    }
     assert list(seconds.values()) == sorted(set(seconds.values()))
-    assert seconds["balanced"] < estimate_seconds(large, 7, "balanced")
+    assert seconds["balanced"] < estimate_seconds(large.facts.frame.source.lengths, 7, "balanced")
     pace = Pace()
     for _ in range(20):
         pace.learn(estimated=10.0, measured=10.0 * 3)

@@ -44,9 +44,9 @@ def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
     assert frame["y"].tolist() == [2, 4, 3, 1]
     message = refused(lambda: read_frame(frame, COLUMNS), df=(path, frame))
     assert message == (
-        f"{path}, column 'ds', row 5 (series 'a'): expected a stamp after 2024-01-01 00:00:00 (row 3), received the "
-        "duplicate 2024-01-01 00:00:00. Keep one of the two rows, or add them up. "
-        "Or does the file hold several series? Is there an id column? Name it with --id."
+        f"{path}, column 'ds', row 5: expected a stamp after 2024-01-01 00:00:00 (row 3), received the duplicate "
+        "2024-01-01 00:00:00. Take one of the rows, or their sum: --on-duplicates first, last, mean or sum. "
+        "Or does it hold several series? Name the column that distinguishes them: --id."
     )
 
 
@@ -64,7 +64,7 @@ def test_a_column_may_have_any_name(tmp_path, name, role):
     both = {"df": (path, frame), "future": (tmp_path / "b.csv", frame)}
     message = refused(lambda: read_frame(frame, columns, missing=missing), **both)
     assert message.startswith(f"{path}, column {name!r}, row 4 (series 'a'): expected ")
-    expected = "a stamp after 2 (row 3), received the duplicate 2. Keep" if role == "ds" else "--missing fill."
+    expected = "a stamp after 2 (row 3), received the duplicate 2. Take" if role == "ds" else "--missing fill."
     assert expected in message
 
 

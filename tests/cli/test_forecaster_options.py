@@ -30,6 +30,7 @@ CHANGES = {
     "missing": ("raise", {"missing": "raise"}),
     "scale": ("robust", {"scale": "robust"}),
     "on_bad_series": ("skip", {"on_bad_series": "skip"}),
+    "on_duplicates": ("sum", {"on_duplicates": "sum"}),
     "support": ("counts", {"support": "counts"}),
     "calendar": ("day_of_week,holidays:DE", {"calendar": ("day_of_week", "holidays:DE")}),
     "preset": ("segment", {"preset": "segment"}),

@@ -24,26 +24,65 @@ def table():
 
 def test_what_was_planted_is_found():
     found = describe(table())
-    a, b = found.series
+    a, b, c = found.series
+    assert (c.name, c.rows, c.end) == ("c", 2, "2024-01-02")
     assert (found.frequency, found.inferred, found.season_length) == ("D", True, 7)
     assert (a.name, a.rows, a.missing_steps, a.missing_values, a.outliers, a.constant) == ("a", 68, 2, 1, 1, 4)
     assert (a.start, a.end, a.most, a.least, a.zeros) == ("2024-01-01", "2024-03-10", 90.0, 3.25, 0.0)
     assert (b.rows, b.missing_steps, b.outliers, b.constant, b.zeros) == (70, 0, 0, 10, 10 / 70)
     assert b.trend > 0.95 > 0.5 > b.season
     assert is_outlier(found.frame.source.series(0)[:, 0]).nonzero()[0].tolist() == [30]
-    assert list(found.problems) == ["c"]
-    assert "the duplicate 2024-01-01" in found.problems["c"]
+    (fault,) = found.faults
+    assert fault.rows == [139]
+    assert "the duplicate 2024-01-01" in str(fault)
 
 
 def test_it_reads_as_a_text_a_table_and_json():
     found = describe(table())
     text = str(found).splitlines()
-    assert text[0] == "2 series, 68 to 70 rows each, 138 in all"
+    assert text[0] == "3 series, 2 to 70 rows each, 140 in all"
     assert "gaps      2 missing steps, 1 missing value" in text
-    assert "outliers  1 value far from the rest in 1 of 2 series" in text
-    assert any(line.startswith("wrong     1 series could not be read:") for line in text)
+    assert "outliers  1 value far from the rest in 1 of 3 series" in text
+    assert text[-2] == "Wrong, or perhaps not meant (the lines above are about the rows without):"
+    assert text[-1] == f"- {found.faults[0]}"
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["series"][1]["rows"] == 70
-    assert found.to_frame()["rows"].tolist() == [68, 70]
+    assert found.to_frame()["rows"].tolist() == [68, 70, 2]
+    assert found.to_dict()["faults"] == [str(found.faults[0])]
+
+
+def remedy(fault):
+    return getattr(fault.hint, "remedy", "")
+
+
+def test_it_does_not_stop_at_a_fault_and_says_what_it_would_without():
+    good = table()[:138].reset_index(drop=True).astype({"y": object})
+    bad = good.copy()
+    bad.loc[5, "y"], bad.loc[[90, 95], "y"], bad.loc[40, "y"] = "closed", "?", -9999
+    bad.loc[17, "ds"] = None
+    late = pd.DataFrame({"unique_id": "b", "ds": good["ds"][70:72], "y": 1e6})
+    found = describe(pd.concat([bad, late]))
+    rows = {fault.received: (fault.column, list(fault.rows)) for fault in found.faults}
+    assert rows["none"] == ("ds", [17])
+    assert rows["'closed' in 1 row, '?' in 2 rows"] == ("y", [5, 90, 95])
+    assert rows["-9999"] == ("y", [40])
+    assert [remedy(fault) for fault in found.faults if fault.rows == [138]] == ["sort"]
+    assert [fault.rows for fault in found.faults if remedy(fault) == "deduplicate"] == [[138, 139]]
+    assert len(found.faults) == 5
+    left = good.drop(index=[5, 17, 40, 90, 95]).astype({"y": float})
+    without = describe(left)
+    assert [vars(each)["mean"] for each in found.series] == [vars(each)["mean"] for each in without.series]
+    assert [each.most for each in found.series] == [90.0, 69.0]
+
+
+def test_series_off_their_step_are_left_out_and_listed_up_to_ten():
+    rng, pieces = np.random.default_rng(0), [table()[:138]]
+    for number in range(12):
+        hours = pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(1, 9, 20).cumsum(), unit="h")
+        pieces.append(pd.DataFrame({"unique_id": f"c{number:02}", "ds": hours, "y": 1.0}))
+    found = describe(pd.concat(pieces))
+    assert [facts.name for facts in found.series] == ["a", "b"]
+    assert [fault.series for fault in found.faults] == [f"c{number:02}" for number in range(12)]
+    assert str(found).endswith("\n- 2 more series cannot be read")
 
 
 @pytest.mark.parametrize("name", names())

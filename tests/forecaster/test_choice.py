@@ -122,6 +122,11 @@ def test_a_choice_in_words_and_in_files():
         "60% the pretrained network + 40% a network trained on this data (quantile loss on 1 validation window: "
         "together 0.9, the pretrained network 1, a network trained on this data 2)"
     )
+    ahead = replace(choice, losses={**choice.losses, "blend": 1.5})
+    assert str(ahead).endswith(
+        "(quantile loss on 1 validation window: the pretrained network 1, together 1.5, a network trained on this "
+        "data 2; that the pretrained network alone is ahead may be chance)"
+    )
     assert from_payload(Choice, *to_payload(choice)) == choice
     assert set(words()) == {"seasonal_naive", "longer_seasonal_naive", "pretrained", "finetuned", "trained"}
 

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import seqcast
+from seqcast.data.frames import Dialect
 from seqcast.errors import DataError, SpecError
 from tests.refusals import refused
 
@@ -242,6 +243,18 @@ def test_a_file_and_an_array_give_the_same_numbers(ahead, tmp_path):
     from_array = seqcast.forecast(sales()["y"].to_numpy(), AHEAD, season_length=WEEK, verbose=0)
     np.testing.assert_allclose(from_array["seqcast"], ahead["seqcast"], rtol=1e-5)
     assert from_array["ds"].tolist() == list(range(90, 90 + AHEAD))
+
+
+def test_a_file_is_read_in_the_dialect_that_its_error_names(ahead, tmp_path):
+    path = tmp_path / "sales.csv"
+    marked = sales().astype({"y": object})
+    marked.loc[5, "y"] = "?"
+    marked.to_csv(path, index=False)
+    names = r"read them as missing: dialect=Dialect\(missing_values=\('\?',\)\)"
+    refused(DataError, names, seqcast.forecast, path, AHEAD)
+    known = seqcast.forecast(path, AHEAD, dialect=Dialect(missing_values=("?",)), verbose=0)
+    np.testing.assert_allclose(known["seqcast"], ahead["seqcast"], rtol=0.05)
+    refused(SpecError, "dialect: expected None", seqcast.forecast, sales(), AHEAD, dialect=Dialect())
 
 
 def test_rows_of_an_array_are_series():

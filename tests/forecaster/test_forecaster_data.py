@@ -8,7 +8,7 @@ import pytest
 
 from seqcast import Forecaster, NetworkSpec
 from seqcast.data.windows import repeat_newest_season
-from seqcast.errors import DataError, SeqcastWarning
+from seqcast.errors import DataError, SeqcastWarning, SpecError
 from seqcast.evaluation import evaluate
 from tests.refusals import refused
 
@@ -132,7 +132,20 @@ def test_a_gap_in_the_last_season_is_filled_from_the_season_before():
             assert forecast[row, step, target] == expected
 
 
-# ---------------------------------------------------------------- bad series
+# ---------------------------------------------------------------- bad series, and rows with one stamp
+
+
+def test_rows_with_one_stamp_are_settled_at_fit_and_after_it(tmp_path):
+    df, model = waves(), {"preset": "pretrained", "training": None}
+    halves = pd.concat([df.assign(y=df["y"] - 7.0), df.assign(y=7.0)]).sort_values(["unique_id", "ds"], kind="stable")
+    expected = tiny(**model).fit(df)
+    forecaster = tiny(**model, on_duplicates="sum").fit(halves)
+    np.testing.assert_allclose(forecaster.predict()["seqcast"], expected.predict()["seqcast"], rtol=1e-9)
+    forecaster.save(tmp_path / "m")
+    again = Forecaster.load(tmp_path / "m").predict(df=halves)
+    np.testing.assert_allclose(again["seqcast"], expected.predict()["seqcast"], rtol=1e-9)
+    refused(DataError, r"the duplicate .* on_duplicates='first', last, mean or sum", tiny(**model).fit, halves)
+    refused(SpecError, "on_duplicates: expected one of 'raise', 'first'", tiny(**model, on_duplicates="x").fit, df)
 
 
 def test_one_bad_series_does_not_stop_the_others(tmp_path, capsys):

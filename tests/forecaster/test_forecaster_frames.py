@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from seqcast import Columns, Forecaster
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
 from tests.refusals import refused
 
 from . import panels
@@ -87,12 +87,23 @@ def test_wrong_frames_of_the_steps_ahead(rich, future, message):
     refused(DataError, message, rich.predict, future=future)
 
 
+def said_once(message, *, model, **rows):
+    """Return a forecast that warns once, with this message."""
+    with pytest.warns(SeqcastWarning) as caught:
+        forecast = model.predict(**rows)
+    assert [str(each.message)[: len(message)] for each in caught] == [message]
+    return forecast
+
+
 def test_categories_that_fit_did_not_see(rich):
-    """They share a slot of their own, ahead and in the past."""
-    huge, small = (rich.predict(future=FUTURE.assign(promo=name)) for name in ("huge", "small"))
+    """They share a slot of their own, ahead and in the past, and are said once."""
+    told = "promo: fit saw no '{}' (series 'a'); new categories are read as one, 'other'"
+    huge, small = (
+        said_once(told.format(name), future=FUTURE.assign(promo=name), model=rich) for name in ("huge", "small")
+    )
     pd.testing.assert_frame_equal(huge, small)
     assert np.abs(huge["seqcast"] - rich.predict(future=FUTURE.assign(promo="big"))["seqcast"]).min() > 0
-    past = rich.predict(df=KNOWN.assign(promo="huge"), future=FUTURE)
+    past = said_once(told.format("huge"), df=KNOWN.assign(promo="huge"), future=FUTURE, model=rich)
     assert np.abs(past["seqcast"] - rich.predict(future=FUTURE)["seqcast"]).min() > 0
     assert np.isfinite(past["seqcast"]).all()
 
@@ -104,7 +115,8 @@ def test_new_rows_and_new_series_with_covariates(rich):
     some = rich.predict(df=own.drop(columns="region")[-2:], future=FUTURE)
     np.testing.assert_allclose(some["seqcast"], made["seqcast"][:3], atol=1e-5)
     stranger = own.assign(unique_id="x", region="east")
-    new = rich.predict(df=stranger, future=FUTURE.replace({"unique_id": {"a": "x"}}))
+    ahead = FUTURE[FUTURE["unique_id"] == "a"].assign(unique_id="x")
+    new = said_once("region: fit saw no 'east' (series 'x')", df=stranger, future=ahead, model=rich)
     assert np.isfinite(new["seqcast"]).all()
     with pytest.raises(DataError, match=r"expected the columns 'region', received none for series 'x'"):
         rich.predict(df=stranger.drop(columns="region"), future=FUTURE)

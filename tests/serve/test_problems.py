@@ -51,7 +51,7 @@ WRONG = {
         (rows() | {"rows": [{"unique_id": "a", "ds": "x", "z": 1}]}, "expected a column 'y'"),
         (
             {"model": "sales", "rows": [ROW, {**ROW, "ds": "2024-03-02", "y": "much"}]},
-            "y, row 1 (series 'a'): expected a number, received 'much'. Send a number, or null where there is none.",
+            "y, row 1 (series 'a'): expected numbers, received 'much' in 1 row. Send a number, or null",
         ),
         (rows(y=[1]), "y, row 0: expected a number, text"),
         (rows(y=10**400), "y: expected numbers of 64 bits"),

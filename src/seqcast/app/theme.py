@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from nicegui import ui
 
 from seqcast.data.frames import stamp_text
-from seqcast.errors import SeqcastError
+from seqcast.errors import Option, Phrase, SeqcastError
 from seqcast.plots import GUIDE, TRUTH
 
 Named = TypeVar("Named", bound=ui.element)
@@ -32,6 +32,17 @@ STEPS = {
     "M": "month",
     "Q": "quarter",
     "Y": "year",
+}
+# The page's labels of options that errors mention.
+LABELS: dict[Any, str] = {
+    "columns.unique_id": "“name of the series”",
+    "columns.ds": "“time”",
+    "columns.y": "“value to forecast”",
+    "wide": "“Each column of values is a series”",
+    "dialect.sep": "“Between columns”",
+    "dialect.decimal": "“Decimal mark”",
+    ("dialect.day_first", True): "“Dates: day first”",
+    ("dialect.day_first", False): "“Dates: month first”",
 }
 STYLE = """
 .seqcast-page { max-width: 1200px; margin: 0 auto; width: 100%; }
@@ -217,19 +228,37 @@ def explain_problem(error: BaseException) -> str:
     return text[:1].upper() + text[1:]
 
 
+def in_page_words(text: str) -> str:
+    """Return a hint with the labels of the page; nothing if it mentions an option that the page has no field for.
+
+    Args:
+        text: The hint.
+
+    Example:
+        >>> hints = [Phrase("Give ", Option(name, True), ".") for name in ("dialect.day_first", "irregular")]
+        >>> [in_page_words(hint) for hint in hints]
+        ['Give “Dates: day first”.', '']
+    """
+    fragments = text.fragments if isinstance(text, Phrase) else (text,)
+    words = [
+        LABELS.get((each.name, each.value), LABELS.get(each.name, "")) if isinstance(each, Option) else str(each)
+        for each in fragments
+    ]
+    return "".join(words) if all(words) else ""
+
+
 def problem_card(error: BaseException, more: Callable[[], Any] | None = None) -> None:
     """Show a problem.
 
     Args:
         error: The error.
-        more: Writes the text below it; `None` writes the error's hint.
+        more: Writes more below it and its hint.
     """
     with panel_card().props("role=alert").classes("border-2").style("border-color: var(--q-negative)"):
         with ui.row().classes("items-center no-wrap"):
             ui.icon("error", color="negative", size="md").props("aria-hidden=true")
             ui.label(explain_problem(error)).classes("font-medium")
-        hint = getattr(error, "hint", "")
+        if hint := in_page_words(getattr(error, "hint", "")):
+            note(hint)
         if more is not None:
             more()
-        elif hint:
-            note(hint)

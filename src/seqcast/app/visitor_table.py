@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data import Description, describe, is_outlier
-from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns, read_raw, read_table, row_in_file
+from seqcast.data import Description, frames, is_outlier
+from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns, read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
@@ -155,19 +155,20 @@ class Table:
         elif roles.names("future"):
             frame, ahead = _split_ahead(frame, columns, roles.names("future"))
         try:
-            facts = describe(frame, columns)
+            facts = Description.of(frames.read_frame(frame, columns, missing="fill", on_bad_series="skip"))
         except DataError as error:
             # Rows were sorted; the index has their places in the file.
-            error.row = None if error.row is None else int(frame.index[error.row])
-            raise
+            located = frames.in_file(error, self.path, frame)
+            located.row = None if error.row is None else int(frame.index[error.row])
+            raise located from error
         problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
         return VisitorFrame(frame, ahead, columns, roles, facts, problems)
 
     def _problem(self, series: Any, error: DataError, frame: Any) -> str:
         """Return a problem of a series in words, with its place in the file."""
-        place = "" if error.column is None else f", column {error.column}"
-        place += "" if error.row is None else f", row {row_in_file(self.path, frame, error.row)}"
-        return f"{series}{place}: expected {error.expected}, received {error.received}."
+        located = frames.in_file(error, self.path, frame)
+        place = located.where.removeprefix(str(self.path)).removesuffix(f" (series {error.series!r})")
+        return f"{series}{place}: expected {located.expected}, received {located.received}."
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,6 @@ SEED = 0
 # Characters of a file's name, of up to four bytes each: file systems take 255 bytes.
 LONGEST_NAME = 60
 
-# Seconds of one core on the public data sets (`make bench-accuracy`): NN5 with 80,000 windows took 151, tourism with
-# 90,000 took 161, M4 Hourly with 370,000 took 513; a single short series takes about 20.
-BALANCED_SECONDS, SECONDS_A_WINDOW = 20.0, 0.0015
-# Three networks and more, measured on the first two of these.
-BEST_FACTOR = 5.0
-# Seconds until the pretrained network is ready, and series that it forecasts in a second.
-QUICK_SECONDS, SERIES_A_SECOND = 4.0, 400.0
-
 
 @dataclass(frozen=True)
 class AppSettings:
@@ -245,21 +237,6 @@ class Sessions:
         self.answers.close()
 
 
-def estimate_seconds(frame: VisitorFrame, horizon: int, effort: str) -> float:
-    """Estimate the seconds of a fit by the number of its training windows.
-
-    Args:
-        frame: The series.
-        horizon: Steps to forecast.
-        effort: As for `Forecaster`.
-    """
-    facts = frame.facts.series
-    if effort == "quick":
-        return QUICK_SECONDS + len(facts) / SERIES_A_SECOND
-    windows = sum(max(0, each.rows - horizon) for each in facts)
-    return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (BEST_FACTOR if effort == "best" else 1.0)
-
-
 class Pace:
     """The ratio of measured to estimated seconds on this machine, learnt from fits.
 
@@ -282,20 +259,3 @@ class Pace:
         """
         ratio = min(max(measured / max(estimated, 1e-9), 0.05), 20.0)
         self.factor = math.sqrt(self.factor * ratio)
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration in everyday words.
-
-    Args:
-        seconds: The duration.
-
-    Example:
-        >>> in_words(4.2), in_words(48), in_words(400)
-        ('about 5 seconds', 'about 50 seconds', 'about 7 minutes')
-    """
-    if seconds < 10:
-        return "about 5 seconds" if seconds < 7.5 else "about 10 seconds"
-    if seconds < 90:
-        return f"about {round(seconds / 10) * 10} seconds"
-    return f"about {round(seconds / 60)} minutes"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from rich.table import Table
 
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
+from seqcast.data import frames
 from seqcast.errors import (
     DataError,
     Option,
@@ -72,10 +74,7 @@ _OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
 # Remedies for people with a file, in place of those about code.
 _REMEDIES = {
     "convert": "Convert the column.",
-    "correct": "Correct it, or leave the cell empty where there is no number.",
-    "deduplicate": "Keep one of the two rows, or add them up.",
     "fill": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
-    "sort": "Sort them with --sort.",
 }
 
 
@@ -160,53 +159,23 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         path, frame = tables.get(argument, (None, None))
         if path is None:
             raise
-        raise _about_file(error, path, frame) from error
+        raise frames.in_file(error, path, frame) from error
 
 
-def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
+def note_skipped(model: Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
     """Print the problems of the first series that a fit skipped.
 
     Args:
         model: The fitted model.
         path: The file; `None` where errors name it themselves.
         frame: The frame that was read from it.
+        options: The options of the running command.
     """
     skipped = list(model.skipped_series_.values())
     for error in skipped[:MOST_SKIPPED]:
-        note(f"Skipped: {word_error(error if path is None else _about_file(error, path, frame))}")
+        note(f"Skipped: {word_error(error if path is None else frames.in_file(error, path, frame), options)}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
-
-
-def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
-    from seqcast.data.frames import ONE_SERIES, place_in_file, row_in_file
-
-    def row_number(row: int | None) -> int | None:
-        if row is None or frame is None or row >= len(frame):
-            return None
-        return row_in_file(path, frame, row)
-
-    def name_row(row: Row) -> Row:
-        number = row_number(row.number)
-        return row if number is None else Row(number)
-
-    def in_file(text: str) -> str:
-        return text.with_rows(name_row) if isinstance(text, Phrase) else text
-
-    hint = error.hint
-    # A file without ids may have several series, whose rows do not follow each other.
-    is_one = frame is not None and frame.attrs.get(ONE_SERIES)
-    if is_one and isinstance(hint, Phrase) and hint.remedy in ("deduplicate", "sort"):
-        hint = (
-            f"{_REMEDIES[hint.remedy]} Or does the file hold several series? Is there an id column? Name it with --id."
-        )
-    return type(error)(
-        place_in_file(path, column=error.column, row=row_number(error.row), series=error.series),
-        path=str(path),
-        expected=in_file(error.expected),
-        received=in_file(error.received),
-        hint=in_file(hint),
-    )
 
 
 def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
@@ -241,6 +210,7 @@ def _flag(name: str, options: Collection[str]) -> str | None:
     """Return an argument's option at the running command, or else at fit; `None` if it has none."""
     if name == "future" and "--future-file" in options:
         return "--future-file"  # where --future names columns
+    name = name.removeprefix("dialect.")
     flags = RENAMED.get(name) or f"--{name.replace('_', '-')}"
     return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
 
@@ -248,8 +218,9 @@ def _flag(name: str, options: Collection[str]) -> str | None:
 def _word_option(option: Option, options: Collection[str]) -> str:
     flag = _flag(option.name, options)
     if flag is None:
-        return f"Forecaster({option}) in Python"
+        return option.code or f"Forecaster({option}) in Python"
     if isinstance(option.value, bool):
         return flag.split(", ")[0 if option.value else -1]
-    typed = flag if option.value is None or option.value is ... else f"{flag} {option.value}"
+    value = ",".join(map(str, option.value)) if isinstance(option.value, tuple) else option.value
+    typed = flag if value is None or value is ... else f"{flag} {shlex.quote(str(value))}"
     return typed if not options or flag in options else f"{typed} (an option of fit)"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seqcast.cli.console import in_files, note, print_json, print_line
+from seqcast.cli.console import in_files, note, print_json, print_line, word_error
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
+from seqcast.errors import DataError, counted
+
+if TYPE_CHECKING:
+    from seqcast.forecaster import PlannedFit
 
 
 def describe(
@@ -21,7 +26,9 @@ def describe(
     figure: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and their problems.
+    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and all that is wrong.
+
+    It says what would forecast the file, in about what time, and for each fault the option that settles it.
 
     For example:
 
@@ -40,24 +47,34 @@ def describe(
         figure: PNG, SVG or PDF file for a picture.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.data import describe as describe_frame
+    from seqcast.data.frames import in_file
     from seqcast.plots import history_frame, save_figure
 
     check_figures(figure, read=[data], force=force)
-    frame = files.read(data, options.columns)
-    described: Any
+    faults = list[DataError]()
+    frame = files.read(data, options.columns, faults=faults)
     with in_files(df=(data, frame)):
-        if horizon is None:
-            described = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
-        else:
-            described = options.forecaster(horizon).describe(frame)
+        found = _with_outlook(frame, options) if horizon is None else options.forecaster(horizon).describe(frame)
+    facts = found.data
+    facts = replace(facts, faults=(*faults, *(in_file(error, data, frame) for error in facts.faults)))
+    word = partial(word_error, options=OF_READING)
     if as_json:
-        print_json(described.to_dict())
+        print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
-        print_line(str(described))
+        print_line("\n".join([*found.lines(), *facts.fault_lines(word)]))
     if figure is not None:
-        save_figure(history_frame(described if horizon is None else described.data), figure)
+        save_figure(history_frame(facts), figure)
         note(f"Wrote {figure}")
+
+
+def _with_outlook(frame: Any, options: ForecasterOptions) -> PlannedFit:
+    """Return facts about a frame with what would forecast a season, or twelve steps."""
+    from seqcast.forecaster import PlannedFit, described, outlook
+
+    given = options.forecaster(12).get_params(deep=False)
+    facts = described(given, frame)
+    given |= {"horizon": facts.season_length if facts.season_length > 1 else 12}
+    return PlannedFit(facts, {"horizon": given["horizon"], **outlook(given, facts.frame.source.lengths)})
 
 
 def plot(
@@ -87,7 +104,6 @@ def plot(
         force: Write also over a file of another kind, or one that was read.
     """
     from seqcast.data.frames import place_in_file
-    from seqcast.errors import DataError
     from seqcast.plots import forecast_frame, save_figure
 
     check_figures(output, read=[data, forecast], force=force)
@@ -155,5 +171,4 @@ def partition(
         print_json(asdict(written) | {"folder": str(written.folder)})
         return
     counts = [(written.files, "file"), (written.series, "series"), (written.rows, "row")]
-    words = (f"{count:,} {name}{'s' * (count > 1 and name != 'series')}" for count, name in counts)
-    print_line(f"Wrote {written.folder}: {', '.join(words)}")
+    print_line(f"Wrote {written.folder}: {', '.join(counted(*each) for each in counts)}")

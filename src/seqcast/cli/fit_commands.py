@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note, note_skipped, print_json, print_line
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
 from seqcast.errors import SpecError, TrainingError
 
@@ -78,7 +78,7 @@ def fit(
     how = training.arguments(machines, files.max_size)
     with in_files(df=(path, frame), mask=(mask, left_out)), _saved_weights(model, output) as saved:
         model.fit(frame, mask=left_out, callbacks=callbacks, **how)
-    note_skipped(model, path, frame)
+    note_skipped(model, path, frame, OF_READING)
     model.save(output)
     for words in saved:
         note(f"Interrupted; saved {words}.")

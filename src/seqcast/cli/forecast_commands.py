@@ -7,9 +7,9 @@ from typing import Any
 
 from seqcast.cli.console import in_files, note, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
-from seqcast.errors import SpecError
+from seqcast.errors import SpecError, counted
 
 
 def forecast(
@@ -55,7 +55,7 @@ def forecast(
     known = None if future_file is None else files.read(future_file, options.columns, value=False, wide=False)
     with in_files(df=(data, frame), future=(future_file, known)):
         result = fit_and_forecast(model, frame, known, time_limit=time_limit)
-    note_skipped(model, data, frame)
+    note_skipped(model, data, frame, OF_READING)
     if not options.quiet:
         note(what_was_chosen(model))
     table.give(result, model, files, choice=model.choice_.to_dict(), season_length=model.season_length_)
@@ -197,7 +197,7 @@ def backtest(
         table.write(result)
     _draw(result, frame, options, figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
-    cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
+    cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
@@ -231,7 +231,3 @@ def _print_scores(title: str, scores: Any) -> None:
         numbers = (f"{number:.4g}" if number == number else "" for number in row.values())
         rows.append([f"{name} {target}".rstrip(), *numbers])
     print_table(title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows)
-
-
-def _count_text(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

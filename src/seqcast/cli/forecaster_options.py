@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from seqcast.specs import Columns
 
 # Options that are arguments of a forecaster as they are.
-_AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "scale", "support", "effort", "calibrate")
+_AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale", "support")
+_OF_CHOICE = ("effort", "calibrate")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ColumnOptions:
         """The names of the columns, and the format of times."""
         from seqcast.specs import Columns
 
-        values = _split_names(self.value_column) or self.value_column
+        values = split_names(self.value_column) or self.value_column
         return Columns(self.id_column, self.time_column, values, self.time_format, self.tz)
 
 
@@ -59,6 +60,7 @@ class ForecasterOptions(ColumnOptions):
         weight: Column with the weight of each row in the losses of trainings; 0 leaves the row out.
         missing: Treatment of missing values and steps: fill or raise.
         on_bad_series: Treatment of series with an error: raise or skip.
+        on_duplicates: Treatment of rows of a series with one time: raise, first, last, mean or sum.
         scale: Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none.
         support: Which values are possible: auto, real, non-negative or counts (whole numbers).
         calendar: Features of the time: auto, none, or names with commas, as auto,holidays:DE.
@@ -85,6 +87,7 @@ class ForecasterOptions(ColumnOptions):
     weight: str | None = None
     missing: str = "fill"
     on_bad_series: str = "raise"
+    on_duplicates: str = "raise"
     scale: str = "auto"
     support: str = "auto"
     calendar: str = "auto"
@@ -116,13 +119,13 @@ class ForecasterOptions(ColumnOptions):
 
         level = interval_levels(parse_levels(self.level))
         training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
-        same |= {f"{role}_covariates": _split_names(getattr(self, role)) for role in ("static", "past", "future")}
+        same: dict[str, Any] = {name: getattr(self, name) for name in (*_AS_TYPED, *_OF_CHOICE)}
+        same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
             columns=replace(self.columns, weight=self.weight),
             freq=self.step,
-            calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
+            calendar=self.calendar if self.calendar in ("auto", "none") else split_names(self.calendar),
             preset=self._network(level),
             level=level,
             # The forecaster's own rules apply to the rest.
@@ -245,7 +248,7 @@ def parse_levels(text: str) -> tuple[float, ...]:
         ((80.0, 95.0), ())
     """
     try:
-        return tuple(float(level) for level in _split_names(text))
+        return tuple(float(level) for level in split_names(text))
     except ValueError:
         expected = "numbers with commas, as 80,95"
         raise SpecError("level", expected=expected, received=repr(text), hint="In per cent.") from None
@@ -259,5 +262,10 @@ def _parse_widths(text: str) -> tuple[int, ...]:
         raise SpecError("units", expected=expected, received=repr(text), hint="One a layer.") from None
 
 
-def _split_names(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas.
+
+    Args:
+        text: The names.
+    """
     return tuple(name.strip() for name in text.split(",")) if text.strip() else ()

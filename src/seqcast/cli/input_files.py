@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note
-from seqcast.errors import SpecError
+from seqcast.cli.declaration import flags_of
+from seqcast.cli.forecaster_options import ForecasterOptions, split_names
+from seqcast.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from seqcast.cli.forecaster_options import MachineOptions
@@ -30,6 +33,7 @@ class FileOptions:
         encoding: Encoding of a text file: utf-8, cp1252, utf-16, ...
         day_first: Whether 01/02/2024 is in February or in January.
         sheet: Sheet of an Excel file; the first if absent.
+        missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
         wide: The file has a column for each series, and one of the times.
         sort: Sort rows by series and time first.
@@ -41,24 +45,28 @@ class FileOptions:
     encoding: str | None = None
     day_first: bool | None = None
     sheet: str | None = None
+    missing_values: str = ""
     max_size: str | None = None
     wide: bool = False
     sort: bool = False
 
-    def read(self, path: Path, columns: Columns, **options: Any) -> Any:
+    def read(self, path: Path, columns: Columns, faults: list[DataError] | None = None, **options: Any) -> Any:
         """Read a file as a frame, and print a note about an unusual format.
 
         Args:
             path: The file.
             columns: Names of its columns.
+            faults: Takes errors, as for `seqcast.data.frames.io.read_leniently`; `None` raises the first one.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
+        from seqcast.data.frames import UNDERSTOOD, Dialect, read_leniently, read_table
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
-        options = {"wide": self.wide, "max_size": self.max_size, **options}
-        frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
+        marks, missing = (sep, self.decimal, self.thousands), split_names(self.missing_values)
+        dialect = Dialect(*marks, self.encoding, self.day_first, sheet=self.sheet, missing_values=missing)
+        options = {"wide": self.wide, "max_size": self.max_size, "dialect": dialect, **options}
+        read = read_table if faults is None else partial(read_leniently, faults)
+        frame = read(path, columns, sort=self.sort, **options)
         if frame.attrs[UNDERSTOOD]:
             note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
         return frame
@@ -135,3 +143,7 @@ class FileOptions:
         frame = self.read_for(fitted, data)
         with in_files(df=(data, frame)):
             yield fitted, frame
+
+
+# Options of commands that read a file and fit.
+OF_READING = flags_of(FileOptions) | flags_of(ForecasterOptions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note_skipped, print_json, print_line, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import as_records, check_figures, check_output
 from seqcast.errors import SaveError
 
@@ -96,7 +96,7 @@ def tune(
     frame = files.read(data, options.columns)
     with in_files(df=(data, frame)):
         result = run_search(frame, **settings, **asdict(search))
-    note_skipped(result.forecaster, data, frame)
+    note_skipped(result.forecaster, data, frame, OF_READING)
     result.forecaster.save(output)
     if script is not None:
         result.save_script(script)

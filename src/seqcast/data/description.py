@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from seqcast.data.detection import detect_seasons, main_season
+from seqcast.data.faults import beyond_quartiles, odd_series, without_sentinels
 from seqcast.data.frames import LongFrame, read_frame, stamp_text, usual_season
 from seqcast.data.seasons import strengths
+from seqcast.errors import DataError, counted
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-# Values beyond the quartiles by more than this multiple of their distance are outliers, "far out" with Tukey.
-FAR_OUT = 3.0
-# Number of problems that are listed.
-LISTED = 10
+# Series with errors that are listed, and rows of one error.
+LISTED, ROWS_LISTED = 10, 5
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Description:
         inferred: Whether it was inferred.
         season_length: Steps of a season; 1 for none.
         detected: Steps of the seasons that values show and stamps do not tell, the strongest first.
-        problems: The errors of series that could not be read, by name.
+        faults: All that is wrong, an error each; facts are about the rows without them.
         frame: The checked series.
     """
 
@@ -85,7 +85,7 @@ class Description:
     inferred: bool
     season_length: int
     detected: tuple[int, ...]
-    problems: dict[Any, str]
+    faults: tuple[DataError, ...]
     frame: LongFrame
 
     @classmethod
@@ -96,6 +96,8 @@ class Description:
             frame: The series.
             season_length: Steps of a season; `None` takes the usual one.
         """
+        frame, sentinels = without_sentinels(frame)
+        faults = (*frame.faults, *sentinels, *odd_series(frame), *frame.skipped.values())
         frequency = frame.frequency
         name = None if frequency is None else frequency.name
         season = season_length or usual_season(frequency)
@@ -104,8 +106,7 @@ class Description:
             season = main_season(detected)
         longer = max((steps for steps in detected if steps > season), default=None)
         facts, inferred = tuple(_facts(frame, season, longer)), frequency is not None and frequency.inferred
-        problems = {series: str(error) for series, error in frame.skipped.items()}
-        return cls(facts, name, inferred, season, detected, problems=problems, frame=frame)
+        return cls(facts, name, inferred, season, detected, faults=faults, frame=frame)
 
     @property
     def span(self) -> tuple[str, str]:
@@ -124,7 +125,7 @@ class Description:
             "missing_steps": self._total("missing_steps"),
             "missing_values": self._total("missing_values"),
             "outliers": self._total("outliers"),
-            "problems": {str(name): text for name, text in self.problems.items()},
+            "faults": list(map(str, self.faults)),
             "series": [facts.to_dict() for facts in self.series],
         }
 
@@ -135,16 +136,32 @@ class Description:
         return pd.DataFrame([vars(facts) for facts in self.series])
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join([*self.lines(), *self.fault_lines()])
+
+    def fault_lines(self, word: Callable[[DataError], str] = str) -> Iterator[str]:
+        """Yield lines about all that is wrong; none where nothing is.
+
+        Args:
+            word: Returns an error as text.
+        """
+        if self.faults:
+            yield "\nWrong, or perhaps not meant (the lines above are about the rows without):"
+        listed = len(self.faults) - max(0, len(self.frame.skipped) - LISTED)
+        for error in self.faults[:listed]:
+            rows = f"{', '.join(map(str, error.rows[:ROWS_LISTED]))}{', ...' * (len(error.rows) > ROWS_LISTED)}"
+            yield f"- {word(error)}" + f" ({len(error.rows):,} rows: {rows})" * (len(error.rows) > 1)
+        if listed < len(self.faults):
+            yield f"- {len(self.faults) - listed:,} more series cannot be read"
 
     def _total(self, name: str) -> int:
         return sum(getattr(facts, name) for facts in self.series)
 
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
+        """Yield the facts, a line each."""
         count = len(self.series)
         lengths = [facts.rows for facts in self.series]
         rows = f"{lengths[0]} rows" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)} rows each"
-        yield f"{_count(count, 'series', 'series')}, {rows}, {sum(lengths)} in all"
+        yield f"{counted(count, 'series')}, {rows}, {sum(lengths)} in all"
         yield f"time      {' to '.join(self.span)}"
         step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
         yield f"step      {step}{' (inferred)' if self.inferred else ''}"
@@ -152,16 +169,13 @@ class Description:
         trend = float(np.median([facts.trend for facts in self.series]))
         yield f"trend     strength {trend:.2f}"
         missing = self._total("missing_steps"), self._total("missing_values")
-        yield f"gaps      {_count(missing[0], 'missing step')}, {_count(missing[1], 'missing value')}"
+        yield f"gaps      {counted(missing[0], 'missing step')}, {counted(missing[1], 'missing value')}"
         affected = sum(facts.outliers > 0 for facts in self.series)
         where = f" in {affected} of {count} series" if affected and count > 1 else ""
-        yield f"outliers  {_count(self._total('outliers'), 'value')} far from the rest{where}"
+        yield f"outliers  {counted(self._total('outliers'), 'value')} far from the rest{where}"
         longest = max(self.series, key=lambda facts: facts.constant)
         zeros = float(np.mean([facts.zeros for facts in self.series]))
-        yield f"zeros     {zeros:.1%}; longest constant stretch {_count(longest.constant, 'row')} ({longest.name})"
-        if self.problems:
-            yield f"wrong     {_count(len(self.problems), 'series', 'series')} could not be read:"
-            yield from (f"          {text}" for text in list(self.problems.values())[:LISTED])
+        yield f"zeros     {zeros:.1%}; longest constant stretch {counted(longest.constant, 'row')} ({longest.name})"
 
     def _seasons(self) -> Iterator[str]:
         longer = max((steps for steps in self.detected if steps > self.season_length), default=1)
@@ -178,16 +192,12 @@ class Description:
             yield "none"
 
 
-def _count(number: int, noun: str, several: str = "") -> str:
-    return f"{number} {noun if number == 1 else several or noun + 's'}"
-
-
 def describe(
     df: Any, columns: Columns | None = None, *, freq: Any = None, season_length: int | None = None
 ) -> Description:
     """Describe the series of a frame.
 
-    Series with an error, such as a duplicate stamp, are left out and listed.
+    It does not stop at an error: rows and series with one are left out, and all errors are listed.
 
     Args:
         df: A frame as for `Forecaster.fit`.
@@ -200,7 +210,7 @@ def describe(
         The facts.
 
     Raises:
-        DataError: The frame is invalid, or each of its series is.
+        DataError: A column is missing or has another type, or no row is left.
 
     Example:
         >>> from seqcast.data.datasets import load
@@ -212,7 +222,7 @@ def describe(
     """
     if season_length is not None:
         check_int("season_length", season_length)
-    frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip")
+    frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip")
     return Description.of(frame, season_length)
 
 
@@ -251,7 +261,7 @@ def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator
 
 
 def is_outlier(values: Array) -> Array:
-    """Return which values of a series lie beyond the quartiles by more than three times their distance.
+    """Return which values of a series are far from the rest, see `seqcast.data.faults.beyond_quartiles`.
 
     Args:
         values: The series, `[T]`; NaN is missing, and no outlier.
@@ -259,17 +269,8 @@ def is_outlier(values: Array) -> Array:
     Example:
         >>> is_outlier(np.array([1.0, 2.0, 3.0, 4.0, 90.0, np.nan])).tolist()
         [False, False, False, False, True, False]
-
-    Source: Tukey 1977, Exploratory data analysis, "far out".
     """
-    ordered = np.sort(values)  # NaN comes last
-    last = len(ordered) - 1 - int(np.isnan(values).sum())
-    if last < 3:
-        return np.zeros(len(values), dtype=bool)
-    low, high = ordered[int(0.25 * last)], ordered[int(np.ceil(0.75 * last))]
-    margin = FAR_OUT * (high - low)
-    # Where half of the values are equal the quartiles may be too, and their distance says nothing.
-    return (values < low - margin) | (values > high + margin) if margin > 0 else np.zeros(len(values), dtype=bool)
+    return beyond_quartiles(values, values)
 
 
 def _longest_constant(values: Array) -> int:

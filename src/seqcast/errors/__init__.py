@@ -51,12 +51,17 @@ __all__ = [
     "WorkerDiedError",
     "compose_message",
     "compose_place",
+    "counted",
+    "nearest_name",
     "suggest_name",
     "unknown_name",
 ]
 
 # Longer names are not compared, which takes time that grows with the square of their length.
 _LONGEST_NAME = 100
+
+# What people write for names of options that do not look alike.
+_MEANT = {"quick": "fast none", "best": "slow full high", "skip": "ignore drop", "raise": "error", "normal": "gaussian"}
 
 
 class SeqcastError(Exception):
@@ -108,6 +113,7 @@ class DataError(SeqcastError, ValueError):
 
     Attributes:
         by_series: The first such error of each series that has one, by name; empty where it is not about single series.
+        rows: Numbers of all rows that are at fault, each by itself; empty where it is not about single rows.
 
     Example:
         >>> error = DataError(column="y", row=3, series="a", expected="a finite number", received="nan")
@@ -138,6 +144,7 @@ class DataError(SeqcastError, ValueError):
         self.series = series
         self.path = path
         self.by_series: dict[Any, DataError] = {}
+        self.rows: Sequence[int] = ()
 
     def changed(self, where: str = "", **fields: Any) -> Self:
         """Return the error with some fields changed.
@@ -147,7 +154,9 @@ class DataError(SeqcastError, ValueError):
             **fields: The fields that change.
         """
         names = ("expected", "received", "hint", "option", "column", "row", "series", "path")
-        return type(self)(where, **{name: getattr(self, name) for name in names} | fields)
+        error = type(self)(where, **{name: getattr(self, name) for name in names} | fields)
+        error.rows = self.rows
+        return error
 
     @classmethod
     def first_of(cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]) -> DataError:
@@ -285,6 +294,20 @@ def compose_message(where: str, *, expected: str = "", received: str = "", hint:
     return f"{message}. {hint}".rstrip() if middle or hint else message
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    Args:
+        number: Their number.
+        noun: The name of one of them.
+
+    Example:
+        >>> counted(1, "row"), counted(1234, "row"), counted(2, "series")
+        ('1 row', '1,234 rows', '2 series')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1 and not noun.endswith('s'))}"
+
+
 def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
     """Build the error for a name that is not in a list, with the nearest one as a suggestion.
 
@@ -315,10 +338,25 @@ def suggest_name(name: object, known: Iterable[str]) -> str:
     Example:
         >>> suggest_name("grru", ["gru", "lstm"]), suggest_name("transformer", ["gru", "lstm"])
         ("Did you mean 'gru'?", '')
+        >>> suggest_name("fast", ["quick", "best"]), suggest_name("y", ["ds", " Y"])
+        ("Did you mean 'quick'?", "Did you mean ' Y'?")
+    """
+    nearest = nearest_name(name, known)
+    return "" if nearest is None else f"Did you mean {nearest!r}?"
+
+
+def nearest_name(name: object, known: Iterable[str]) -> str | None:
+    """Return the nearest of the known names: one that differs in case, means the same, or looks alike; or `None`.
+
+    Args:
+        name: The user's text.
+        known: The names that exist.
     """
     near = [each for each in known if len(each) <= _LONGEST_NAME] if len(str(name)) <= _LONGEST_NAME else []
-    close = difflib.get_close_matches(str(name), near, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else ""
+    text = str(name).strip().casefold()
+    close = [each for each in near if each.strip().casefold() == text or text in _MEANT.get(each, "").split()]
+    close += difflib.get_close_matches(str(name), near, n=1, cutoff=0.5)
+    return next(iter(close), None)
 
 
 # ---------------------------------------------------------------- phrases of messages
@@ -331,6 +369,7 @@ class Option:
     Args:
         name: The argument's name; `columns.y` is the field `y` of the argument `columns`.
         value: The value to give it; `None` only names the option, and `...` leaves the value to the reader.
+        code: A line of Python that does the same where there is no such argument.
 
     Example:
         >>> print(Option("missing", "fill"), Option("freq"), Option("columns.y", ...))
@@ -339,8 +378,11 @@ class Option:
 
     name: str
     value: object = None
+    code: str = ""
 
     def __str__(self) -> str:
+        if self.code:
+            return self.code
         owner, _, field = self.name.rpartition(".")
         value = "..." if self.value is ... else repr(self.value)
         text = field if self.value is None else f"{field}={value}"

@@ -4,6 +4,8 @@ from .candidates import words as words
 from .candidates.last_season import FallbackWarning as FallbackWarning
 from .choice import pinball as pinball
 from .defaults import Sizes as Sizes
+from .defaults import estimate_seconds as estimate_seconds
+from .defaults import in_words as in_words
 from .defaults import middle_length as middle_length
 from .defaults import named_network as named_network
 from .estimator import Forecaster as Forecaster
@@ -23,8 +25,11 @@ from .planning import FitPlan as FitPlan
 from .planning import make_plan as make_plan
 from .reading import check_future_given as check_future_given
 from .reading import read_rows as read_rows
+from .report import PlannedFit as PlannedFit
+from .report import described as described
 from .report import facts as facts
 from .report import network_facts as network_facts
+from .report import outlook as outlook
 from .shortcut import fit_and_forecast as fit_and_forecast
 from .shortcut import forecast as forecast
 from .shortcut import what_was_chosen as what_was_chosen

@@ -14,6 +14,7 @@ import numpy as np
 
 from seqcast.data import naive_errors
 from seqcast.data.windows import Origins, WindowReader
+from seqcast.errors import counted
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
 from seqcast.forecaster.cold_start import ColdStart
 from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
@@ -94,11 +95,13 @@ class Choice:
         if not self.losses:
             return chosen
         ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
-        losses = [f"{texts[name]} {loss:.3g}" for loss, name in ranked]
+        losses, chance = [f"{texts[name]} {loss:.3g}" for loss, name in ranked], ""
         if several:
-            losses.insert(0, f"together {self.losses['blend']:.3g}")
-        windows = f"{self.windows} validation window{'s' * (self.windows != 1)}"
-        return f"{chosen} (quantile loss on {windows}: {', '.join(losses)})"
+            ahead = sum(loss < self.losses["blend"] for loss, _ in ranked)
+            losses.insert(ahead, f"together {self.losses['blend']:.3g}")
+            chance = f"; that {texts[ranked[0][1]]} alone is ahead may be chance" if ahead else ""
+        windows = counted(self.windows, "validation window")
+        return f"{chosen} (quantile loss on {windows}: {', '.join(losses)}{chance})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data import Description
 from seqcast.data.frames import AnyFrame
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import DataError, SpecError, TrainingError
@@ -28,7 +27,7 @@ from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, 
 from seqcast.forecaster.output import gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
-from seqcast.forecaster.report import PlannedFit, planned, write_report
+from seqcast.forecaster.report import PlannedFit, described, planned, write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.totals import Total, compare_scenarios, forecast_totals
 from seqcast.forecaster.training_rows import with_validation, without_masked
@@ -87,6 +86,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
         on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or `skip` them and train
             on the others. `skipped_series_` shows their errors.
+        on_duplicates: Treatment of rows of a series with one stamp: `raise` an error, take the `first` or `last`, or
+            the `mean` or `sum` of their targets with the covariates of the first.
         irregular: Whether steps between stamps may differ. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
         scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
@@ -146,6 +147,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     calendar: str | Sequence[str] = "auto"
     missing: str = "fill"
     on_bad_series: str = "raise"
+    on_duplicates: str = "raise"
     irregular: bool = False
     scale: str = "auto"
     support: str = "auto"
@@ -426,7 +428,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         return self
 
     def describe(self, df: Any) -> PlannedFit:
-        """Describe a frame and the settings of its fit; nothing is trained.
+        """Describe a frame and the settings of its fit; nothing is trained, and no error in a row ends it.
 
         Args:
             df: As for `fit`.
@@ -438,10 +440,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong.
             SpecError: An option is wrong.
         """
-        rows, seed = self._checked_rows(), 0 if self.random_state is None else int(self.random_state)
-        plan = make_plan(read_rows(rows, df), self._resolved(seed))
-        described = Description.of(in_memory(plan.rows.frame, "df"), self.season_length)
-        return PlannedFit(described, planned(plan, self._options))
+        check_options(self._options)
+        facts = described(self._options, df)
+        plan = make_plan(facts.frame, self._resolved(0 if self.random_state is None else int(self.random_state)))
+        return PlannedFit(facts, planned(plan, self._options))
 
     # Forecasts
 

@@ -13,7 +13,7 @@ import numpy as np
 from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
 from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
@@ -246,14 +246,14 @@ class FittedForecaster:
         if frequency is None:
             rows = read()
             stamps, values, exist = rows.after(last, horizon)
-            values = known.align(values, rows.kinds, "future")
+            values = known.align(values, rows.kinds, "future", ids.__getitem__)
         else:
             steps = self.output.horizon if horizon is None else horizon
             stamps, exist = frequency.following(last, steps), np.ones((len(frame.source), steps), dtype=bool)
             values = np.zeros((*exist.shape, 0))
             if names:
                 rows = read()
-                values = known.align(rows.at(stamps), rows.kinds, "future")
+                values = known.align(rows.at(stamps), rows.kinds, "future", ids.__getitem__)
         features = series.builder.future_features(values, stamps, last)
         cold = ColdStart.of(self.panel if panel is None else panel, frame)
         origins = Origins.at_ends(frame if cold is None else cold.frame, exist.shape[1], features)
@@ -288,7 +288,7 @@ class FittedForecaster:
             return ForecastRequest(self.output.point, fitted)
         levels = check_levels(level)
         if self.calibrations:
-            check_trained(levels, fitted, hint="Fit with such a level.")
+            check_trained(levels, fitted, hint=Phrase("Fit with such a ", Option("level"), "."))
         for candidate in self.candidates:
             candidate.check_levels(levels, fitted)
         return ForecastRequest(self.output.point, levels)
@@ -403,7 +403,7 @@ class FittedForecaster:
         """
         if not self.can_draw:
             expected, received = "a forecaster with intervals, from which paths are drawn", "one that forecasts a point"
-            hint = "Fit with a level, with calibrate=True, or with a NetworkSpec that has another head."
+            hint = Phrase("Fit with a level, with ", Option("calibrate", True), ", or with another head.")
             raise SpecError(argument, expected=expected, received=received, hint=hint)
         return self.blend_of(steps).paths(steps.reader, steps.origins, frame.cutoffs, samples)
 

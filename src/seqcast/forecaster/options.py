@@ -10,11 +10,11 @@ import numpy as np
 
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.features import check_calendar
-from seqcast.data.frames import MISSING, ON_BAD_SERIES
+from seqcast.data.frames import MISSING, ON_BAD_SERIES, ON_DUPLICATES
 from seqcast.data.series import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.defaults import EFFORTS, Sizes, auto_effort, specs
 from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
@@ -49,6 +49,7 @@ CHOICES = {
     "combine": tuple(COMBINATIONS),
     "support": SUPPORTS,
     "on_bad_series": ON_BAD_SERIES,
+    "on_duplicates": ON_DUPLICATES,
     "effort": EFFORTS,
 }
 
@@ -64,6 +65,8 @@ class RowOptions:
         missing: `fill` or `raise`.
         irregular: Whether steps between stamps may differ.
         on_bad_series: `raise` or `skip`.
+        on_bad_rows: `raise`, or `skip` for a description.
+        on_duplicates: `raise`, `first`, `last`, `mean` or `sum`.
     """
 
     columns: Columns | None = None
@@ -72,6 +75,8 @@ class RowOptions:
     missing: str = "fill"
     irregular: bool = False
     on_bad_series: str = "raise"
+    on_bad_rows: str = "raise"
+    on_duplicates: str = "raise"
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -316,8 +321,8 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
         if length is not None or several:
             check_int("context_length", length)
     if not lengths or len(lengths) > int(members):
-        expected = f"one length, or at most one a member (members={members})"
-        hint = f"Give members={max(1, len(lengths))} or more."
+        expected = Phrase("one length, or at most one a member (", Option("members", members), ")")
+        hint = Phrase("Give ", Option("members", max(1, len(lengths))), " or more.")
         raise SpecError("context_length", expected=expected, received=repr(context_length), hint=hint)
     return tuple(None if length is None else int(length) for length in lengths)
 
@@ -376,16 +381,16 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     options = {**options, "columns.weight": getattr(options["columns"], "weight", None)}
     if is_zero_shot(preset):
         usual |= {"columns.weight": None}
-        reason = f"preset={preset!r}, one network that is trained already"
-        hint = "Leave it out, or name another preset."
+        reason, hint = "one network that is trained already", "Leave it out, or name another preset."
     elif isinstance(preset, EnsembleSpec):
         usual |= {"context_length": None}
-        reason, hint = "an EnsembleSpec, whose members have their own", "Give it to each MemberSpec, or leave it out."
+        reason, hint = "whose members have their own", "Give it to each MemberSpec, or leave it out."
     else:
         return
     for name, value in usual.items():
         if options[name] != value:
-            raise _refusal(options, name, f"{value!r} with {reason}", hint)
+            named = Option("preset", preset) if is_zero_shot(preset) else "an EnsembleSpec"
+            raise _refusal(options, name, Phrase(f"{value!r} with ", named, f", {reason}"), hint)
 
 
 def _check_effort(options: Mapping[str, Any]) -> None:
@@ -435,13 +440,13 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
         hint = "The mean of logarithms is not the logarithm of the mean; give a level, or choose another scale."
         raise _refusal(options, "point", f"'median' with scale={options['scale']!r} and no distribution", hint)
     if options["calibrate"] and not level:
-        raise _refusal(options, "level", "a level to calibrate", "Give level=(80, 95).")
+        raise _refusal(options, "level", "a level to calibrate", Phrase("Give ", Option("level", (80, 95)), "."))
     if is_zero_shot(preset):
         check_within(level, MODELS[preset].shipped().widest_level)
     elif network.head == "quantile":
         known = quantile_levels(network.quantiles or ())
-        listed = ", ".join(f"{each:g}" for each in known)
-        check_trained(level, known, hint=f"Give level=({listed},), or quantiles for the others.")
+        hint = Phrase("Give ", Option("level", tuple(known)), ", or quantiles for the others.")
+        check_trained(level, known, hint=hint)
 
 
 def check_head(preset: Any, scale: Any) -> None:

@@ -72,6 +72,8 @@ def read_rows(
         zone=None if before is None else before.schema.zone,
         argument=argument,
         on_bad_series=rows.on_bad_series,
+        on_bad_rows=rows.on_bad_rows,
+        on_duplicates=rows.on_duplicates,
         series_name=before.ids[0] if isinstance(before, SeriesState) and len(before.ids) == 1 else None,
     )
     if isinstance(before, SeriesState) and rows.skips:

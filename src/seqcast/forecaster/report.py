@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from seqcast.data import Description
 from seqcast.data.frames import LongFrame
 from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import DataError
-from seqcast.forecaster.candidates import words
+from seqcast.forecaster.candidates import candidates, words
+from seqcast.forecaster.defaults import estimate_seconds, in_words
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import is_compared
+from seqcast.forecaster.options import FitOptions, RowOptions, is_compared
 from seqcast.forecaster.planning import FitPlan
+from seqcast.forecaster.reading import read_rows
+from seqcast.pretrained import is_zero_shot
+from seqcast.runtime import Array
 from seqcast.specs import Columns, NetworkSpec
 
 
@@ -37,10 +43,44 @@ class PlannedFit:
         return {**self.data.to_dict(), "fit": self.settings}
 
     def __str__(self) -> str:
+        return "\n".join([*self.lines(), *self.data.fault_lines()])
+
+    def lines(self) -> Iterator[str]:
+        """Yield the facts and the settings, a line each."""
         width = max(map(len, self.settings)) + 2
-        return "\n".join(
-            [str(self.data), "", "A fit would take", *(f"{k:<{width}}{v}" for k, v in self.settings.items())]
-        )
+        yield from (*self.data.lines(), "", "A fit would take")
+        yield from (f"{name:<{width}}{value}" for name, value in self.settings.items())
+
+
+def described(given: Mapping[str, Any], df: Any) -> Description:
+    """Return facts about a frame, whatever is wrong with it.
+
+    Args:
+        given: The arguments of the forecaster, by name.
+        df: As for `Forecaster.fit`.
+
+    Raises:
+        DataError: A column is missing or has another type, or no row is left.
+    """
+    rows = replace(RowOptions.of(given), on_bad_rows="skip", on_bad_series="skip")
+    return Description.of(read_rows(rows, df), given["season_length"])
+
+
+def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
+    """Return what a fit would try, and about how long it takes on two cores, by name.
+
+    Args:
+        given: The arguments of the forecaster, by name.
+        lengths: Rows of each series.
+    """
+    options, texts = FitOptions.resolve(given, seed=0), words()
+    options = options.decided(int(np.maximum(lengths - options.horizon, 0).sum()))
+    effort = "quick" if is_zero_shot(given["preset"]) else "balanced" if options.effort == "auto" else options.effort
+    return {
+        "effort": options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
+        "candidates": ", ".join(texts[name] for candidate in candidates(options) for name in candidate.names),
+        "time": in_words(estimate_seconds(lengths, options.horizon, effort)),
+    }
 
 
 def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +99,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     if rows.options.round_size is not None:
         more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
         members = f"{rows.options.round_size}{more}"
-    covariates, texts = series.frame.covariates, words()
+    covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     training = "nothing is trained"
     if job is not None:
@@ -70,8 +110,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
         "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
         "preset": given["preset"] if isinstance(given["preset"], str) else "given",
-        "effort": rows.options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
-        "candidates": ", ".join(texts[name] for candidate in plan.candidates for name in candidate.names),
+        **outlook(given, rows.lengths),
         "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),

@@ -278,7 +278,7 @@ class SeriesState:
         places = self.places(new.source.ids)
         if (places < 0).any():
             self._check_new_series(new, places < 0, empty)
-        aligned = self.builder.align(new)
+        aligned = self.builder.align(new, warns=True)
         remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
 

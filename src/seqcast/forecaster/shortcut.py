@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import usual_season
-from seqcast.errors import DataError
+from seqcast.data.frames import Dialect, usual_season
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import say
@@ -38,6 +38,7 @@ def forecast(
     *,
     future: Any = None,
     time_limit: float | str | None = None,
+    dialect: Dialect | None = None,
     verbose: int = 1,
     **options: Any,
 ) -> Any:
@@ -49,6 +50,7 @@ def forecast(
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
         time_limit: As for `Forecaster.fit`.
+        dialect: How a file is written, as for `read_table`; what is `None` in it is inferred.
         verbose: 0 is silent, 1 prints the choice to standard error.
         **options: Arguments of `Forecaster`, such as `season_length`, which values without times do not show, `level`
             and `effort`.
@@ -68,7 +70,7 @@ def forecast(
         ([24, 25, 26], [3.0, 7.0, 5.0])
     """
     columns = options.get("columns") or Columns()
-    frame = _frame(data, columns)
+    frame = _frame(data, columns, dialect)
     forecaster = Forecaster(horizon, verbose=0, **options)
     ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
     if verbose:
@@ -104,12 +106,16 @@ def what_was_chosen(forecaster: Forecaster) -> str:
     return f"{series} series with {step} and {season}, forecast with {forecaster.choice_}"
 
 
-def _frame(data: Any, columns: Columns) -> Any:
+def _frame(data: Any, columns: Columns, dialect: Dialect | None) -> Any:
     """Return the data as a frame."""
     if isinstance(data, str | os.PathLike):
         from seqcast.data.frames import read_table
 
-        return read_table(Path(data), columns)
+        return read_table(Path(data), columns, dialect=dialect)
+    if dialect is not None:
+        raise SpecError(
+            "dialect", expected="None for data that is no file", received=repr(dialect), hint="Leave it out."
+        )
     if not isinstance(data, np.ndarray | list | tuple):
         return data
     import pandas as pd

@@ -14,7 +14,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast.data.frames import LongFrame
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.fitted import FittedForecaster, StepsAhead
 from seqcast.intervals import ForecastRequest, bounded
 from seqcast.runtime import Array
@@ -46,7 +46,7 @@ class Total:
         if not isinstance(self.of, str | None):
             check_int("total", self.of)
         if self.of is None and self.over != "steps":
-            hint = "Give total=1 for the sum over series at each step."
+            hint = Phrase("Give ", Option("total", 1), " for the sum over series at each step.")
             raise SpecError("total_over", expected="'steps' without total", received=repr(self.over), hint=hint)
 
     def numbers(self, steps: StepsAhead) -> Array:

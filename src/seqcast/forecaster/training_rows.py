@@ -228,8 +228,7 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
             "calibrate",
             expected=f"at least {needed} validation windows for level {max(level):g}",
             received=f"{observed} with a known value at each step",
-            hint="Give more validation rows (training={'validation_fraction': ...} or fit's validation), lower levels, "
-            "or calibrate=False.",
+            hint=Phrase("Give longer series or a lower ", Option("level"), ", or leave out ", Option("calibrate"), "."),
         )
     return origins
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.specs import check_choice, check_number
 
 Array = npt.NDArray[np.floating]
@@ -84,7 +84,7 @@ def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
             "level",
             expected=f"levels above {LEAST_LEVEL} and below 100 per cent, ascending",
             received=repr(level),
-            hint="Give, for example, level=(80, 95)."
+            hint=Phrase("Give, for example, ", Option("level", (80, 95)), ".")
             if fraction is None
             else f"Levels are per cent: {100 * fraction:g}, not {fraction:g}.",
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from seqcast import plots
 from seqcast.data.frames import open_frame
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SpecError, counted
 from seqcast.evaluation import (
     BASELINE,
     CUTOFF,
@@ -216,7 +216,7 @@ class _Scored:
             [spoken(model), *(_number(values[row]) for values in columns.values())] for row, model in enumerate(names)
         ]
         caption = (
-            f"Means over {_count(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
+            f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
         )
         return Table(["model", *map(spoken_metric, columns)], rows, caption, best=best)
@@ -232,7 +232,7 @@ class _Scored:
             max_series=min(_OVERLAYS, self.max_series),
             ylabel=self.unit or None,
         )
-        alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {_count(self.cutoffs, 'cutoff')}, over the truth"
+        alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {counted(self.cutoffs, 'cutoff')}, over the truth"
         pictures: list[Block] = [Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")]
         if self.levels:
             alt = "Share of the truth inside the intervals against their level, with the band of chance"
@@ -337,7 +337,3 @@ def _verdict(statistic: float, p_value: float) -> str:
     if p_value >= _ALPHA:
         return "not clearly different"
     return "better" if statistic < 0 else "worse"
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}{'s' * (number != 1)}"

@@ -207,7 +207,7 @@ def _networks(preset: Any, ensemble: int | None) -> int:
     if not is_zero_shot(preset):
         return USUAL_NETWORKS if ensemble is None else ensemble
     if ensemble not in (None, 1):
-        expected = "1 with preset='pretrained', one network that is fine-tuned"
+        expected = Phrase("1 with ", Option("preset", preset), ", one network that is fine-tuned")
         hint = "Leave it out, or name another preset."
         raise SpecError("ensemble", expected=expected, received=repr(ensemble), hint=hint)
     return 1

@@ -84,7 +84,7 @@ def test_names_are_those_of_the_columns():
 NO_TABLES = [
     (lambda: from_wide(WIDE, ds="dz"), "expected a column 'dz' and one for each series"),
     (lambda: from_wide(WIDE[["ds"]]), "expected a column 'ds' and one for each series"),
-    (lambda: from_wide(WIDE.assign(note="x")), "note: expected numbers, received type"),
+    (lambda: from_wide(WIDE.assign(note="x")), "note: expected numbers, received text"),
     (lambda: from_wide(WIDE[["ds", "empty"]]), "expected at least one number"),
     (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
     (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),

@@ -58,17 +58,18 @@ WRONG = {
     "float id": (long(names=(1.5, 2.5)), "unique_id: expected text or whole numbers"),
     "mixed id": (with_value(3, "unique_id", 7), "unique_id: expected text or whole numbers"),
     "null ds": (with_value(4, "ds", None).astype({"ds": "datetime64[ns]"}), r"ds, row 4 \(series 'b'\): expected a t"),
-    "text ds": (long().astype({"ds": str}), r'df\["ds"\] = pd.to_datetime\(df\["ds"\]\)'),
+    "text ds": (long().astype({"ds": str}), r'df\["ds"\] = pd.to_datetime\(df\["ds"\], format="ISO8601"\)'),
     "float ds": (long().assign(ds=0.5), "ds: expected time stamps, dates or whole numbers"),
     "period ds": (long().assign(ds=pd.period_range("2024", periods=41, freq="M")), "dt.to_timestamp"),
     "text y": (long().astype({"y": str}), "y: expected numbers, received type (str|object)"),
-    "a word in y": (WORD, r"y, row 2 \(series 'b'\): expected a number, received 'two'. Correct it.*\.astype\(float\)"),
+    "a word in y": (WORD, r"y, row 2 \(series 'b'\): expected numbers, received 'two' in 1 row. .*'two'\], None"),
+    "words in y": (long().assign(y="red"), r"such as 'red'. Leave it out, or name another with columns=Columns\(y="),
     "objects in y": (long().astype({"y": object}), r"y: expected numbers, received type object.*\.astype\(float\)"),
     "text and gaps in y": (TEXT, r"y: expected numbers, received type object, such as '1.5'. Convert it"),
     "nan": (with_value(5, "y", np.nan), r"y, row 5 \(series 'b'\): expected a finite number, received nan \(1 such"),
     "inf": (with_value(6, "y", np.inf), r"y, row 6 \(series 'b'\): expected a finite number, received inf"),
     "null y": (long().assign(y=pd.array([1, None] + [2] * 39, dtype="Int64")), r"y, row 1 \(series 'b'\): expected a"),
-    "duplicate": (pd.concat([long().iloc[:2], long().iloc[1:]]), r"ds, row 2 \(series 'b'\).*duplicate.*add the"),
+    "duplicate": (pd.concat([long().iloc[:2], long().iloc[1:]]), r"ds, row 2 \(series 'b'\).*duplicate.*on_dupl"),
     "unsorted": (SHUFFLED, r"ds, row 1 \(series 'b'\): expected stamps that increase.*row 0.*sort_values"),
     "gap": (long().drop(index=35), r"ds, row 35 \(series 'a'\): expected 2024-01-16.*freq 'D', which was inferred"),
     "irregular": (long().iloc[[0, 1, 3, 7]], "Name it, e.g. freq='D'"),
@@ -178,3 +179,89 @@ def test_rows_that_were_added_for_missing_steps_have_no_number():
     place = int(np.flatnonzero(frame.rows < 0)[0])
     errors = [frame.error("y", each, expected="", received="", hint="") for each in (place, place + 1)]
     assert [(error.column, error.row, error.series) for error in errors] == [("y", None, "a"), ("y", 3, "a")]
+
+
+# ---------------------------------------------------------------- hints, and rows with one stamp
+
+
+def mended(df, error):
+    """Return a frame after the line of code in an error's hint."""
+    code = error.hint.partition(": ")[2].removesuffix(".")
+    scope = {"df": df, "pd": pd, "pl": pl}
+    exec(code, scope)
+    return scope["df"]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_code_of_hints_mends_words_and_dates(library):
+    df = long(names=("a",)).astype({"y": str})
+    df["y"] = df["y"].mask(df.index.isin([3, 8]), "n/a").mask(df.index == 9, "it's")
+    df["ds"] = df["ds"].dt.strftime("%d/%m/%Y")
+    df = df if library == "pandas" else pl.from_pandas(df)
+    with pytest.raises(DataError, match=r"""such as '01/01/2024'.*"%d/%m/%Y".*\)\.$""") as caught:
+        read_frame(df, missing="fill")
+    df = mended(df, caught.value)
+    with pytest.raises(DataError, match="received 'n/a' in 2 rows, \"it's\" in 1 row") as caught:
+        read_frame(df, missing="fill")
+    assert list(caught.value.rows) == [3, 8, 9]
+    frame = read_frame(mended(df, caught.value), missing="fill")
+    assert (frame.frequency.name, str(frame.last_stamps[0].date())) == ("D", "2024-01-20")
+    assert np.flatnonzero(np.isnan(frame.source.values[:, 0])).tolist() == [3, 8, 9]
+
+
+def test_dates_that_may_be_either_have_two_formats():
+    df = long(names=("a",), rows=9).assign(ds=lambda df: df["ds"].dt.strftime("%d/%m/%Y"))
+    refused(DataError, r'format="%m/%d/%Y"\), or with "%d/%m/%Y" where the day comes first\.', read_frame, df)
+
+
+def test_columns_of_the_user_are_listed_and_one_in_another_case_is_named():
+    df = long(names=("a",)).drop(columns="unique_id").rename(columns={"y": "Y"})
+    message = r"received the columns 'ds', 'Y'\. Did you mean 'Y'\? Name yours with columns=Columns\(y='Y'\)"
+    refused(DataError, message, read_frame, df)
+    refused(DataError, r"the columns 'Y'\. Did", read_frame, df.set_index("ds"))
+    message = r"'DS', received the columns 'ds', 'Y'\. Did you mean 'ds'\? Name yours with columns=Columns\(ds='ds'\)"
+    refused(DataError, message, read_frame, df, Columns(ds="DS", y="Y"))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("how", ["first", "last", "mean", "sum"])
+def test_rows_with_one_stamp_become_one(library, how):
+    rng = np.random.default_rng(4)
+    rows = long(rows=8).sample(60, replace=True, random_state=1).assign(y=rng.normal(size=60), x=range(60))
+    rows = pd.concat([long(rows=8).assign(x=-1), rows]).sort_values(["unique_id", "ds"], kind="stable")
+    rows.loc[rows.sample(20, random_state=2).index, "y"] = np.nan
+    groups = rows.groupby(["unique_id", "ds"])
+    kept = groups.nth(-1 if how == "last" else 0)
+    y = kept["y"] if how in ("first", "last") else groups["y"].agg(how, **({"min_count": 1} if how == "sum" else {}))
+    df = rows.reset_index(drop=True)
+    covariates, options = Covariates(past="x"), {"missing": "fill", "on_duplicates": how}
+    frame = read_frame(df if library == "pandas" else pl.from_pandas(df), covariates=covariates, **options)
+    assert np.allclose(frame.source.values[:, 0], y.to_numpy(), equal_nan=True)
+    assert frame.source.values[:, 1].tolist() == kept["x"].tolist()
+    refused(DataError, "the duplicate", read_frame, df, missing="fill")
+
+
+def test_the_first_of_equal_stamps_has_the_place():
+    df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 1, 3, 4], "y": [1.0, 2.0, 5.0, 3.0, 4.0]})
+    assert read_frame(df, on_duplicates="last").source.values[:, 0].tolist() == [5.0, 2.0, 3.0, 4.0]
+    refused(
+        SpecError,
+        "'raise', 'first', 'last', 'mean', 'sum', received 'average'",
+        read_frame,
+        df,
+        on_duplicates="average",
+    )
+
+
+def test_bad_rows_are_left_out_and_counted_as_the_user_does():
+    df = long().astype({"y": object})
+    df.loc[[4, 30], "y"] = "?"
+    df.loc[7, "unique_id"] = None
+    frame = read_frame(df.iloc[::-1], missing="fill", on_bad_rows="skip")
+    by_message = {str(fault).partition(":")[0]: sorted(fault.rows) for fault in frame.faults}
+    assert by_message["unique_id, row 33"] == [33]
+    assert np.isnan(frame.source.values[:, 0]).sum() == 3  # two words, and a step without a row
+    assert by_message["y, row 10 (series 'a')"] == [10, 36]
+    places = {name: frame.rows[frame.owners(np.arange(len(frame.rows))) == n] for n, name in enumerate("ab")}
+    assert places["a"][places["a"] >= 0].tolist() == list(range(20, -1, -1))
+    assert places["b"][places["b"] >= 0].tolist() == [each for each in range(40, 20, -1) if each != 33]

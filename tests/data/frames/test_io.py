@@ -5,8 +5,9 @@ import os
 import pandas as pd
 import pytest
 
+from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import read_table, row_in_file
+from seqcast.data.frames.io import UNDERSTOOD, read_leniently, read_table, row_in_file
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
 from seqcast.specs.columns import Columns
@@ -175,3 +176,43 @@ def test_a_pipe_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     with pytest.raises(MissingFileError, match="expected a file with a table, received a pipe, which - reads"):
         read_table(tmp_path / name, COLUMNS)
+
+
+# ---------------------------------------------------------------- missing values and words
+
+
+FILES = [
+    ("a.csv", "ds,y\n2024-01-01,1.5\n2024-01-02,-9999\n2024-01-03,closed\n2024-01-04,2.5\n"),
+    ("a.csv", "ds;y\n01.01.2024;1,5\n13.01.2024;-9999\n14.01.2024;closed\n15.01.2024;2,5\n"),
+    ("a.jsonl", '{"ds": "2024-01-01", "y": 1.5}\n{"ds": "2024-01-02", "y": -9999}\n'
+                '{"ds": "2024-01-03", "y": "closed"}\n{"ds": "2024-01-04", "y": 2.5}\n'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text"), FILES)
+def test_values_for_missing_ones_are_read_as_such(tmp_path, name, text):
+    path = table(tmp_path / name, text)
+    message = r"expected numbers, received 'closed' in 1 row. .*: dialect=Dialect\(missing_values=\('closed',\)\)"
+    refused(DataError, message, read_table, path, COLUMNS)
+    read = read_table(path, COLUMNS, dialect=Dialect(missing_values=("closed", "-9999")))
+    assert read["y"].fillna(0.0).tolist() == [1.5, 0.0, 0.0, 2.5]
+    assert "'closed', '-9999' for missing values" in read.attrs[UNDERSTOOD]
+
+
+def test_keys_stay_as_they_are(tmp_path):
+    path = table(tmp_path / "a.csv", "unique_id,ds,y,x\n7,7,7,7\n8,8,8,8\n")
+    read = read_table(path, COLUMNS, dialect=Dialect(missing_values=("7",)))
+    assert read.fillna(0).values.tolist() == [["7", 7, 0, 0], ["8", 8, 8, 8]]
+
+
+def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
+    rows = [(f"{day:02}/02/2024", f"{day},5") for day in range(1, 10)]
+    rows[3], rows[5], rows[6] = ("soon", "4,5"), (rows[5][0], "closed"), (rows[6][0], "?")
+    path = table(tmp_path / "a.csv", "ds;y\n" + "".join(f"{day};{value}\n" for day, value in rows))
+    faults = []
+    read = read_leniently(faults, path, COLUMNS, dialect=Dialect())
+    assert [(fault.column, list(fault.rows)) for fault in faults] == [("ds", [5]), ("ds", []), ("y", [7, 8])]
+    assert [row_in_file(path, read, row) for row in range(len(read))] == [2, 3, 4, 6, 9, 10]
+    assert read["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
+    assert read["ds"].dt.month.unique().tolist() == [2]  # the first reading that the hint names
+    refused(DataError, "a column 'z'", read_leniently, [], path, Columns(y="z"), dialect=Dialect())

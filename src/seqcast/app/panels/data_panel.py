@@ -17,7 +17,7 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_chart, show_table, spoken_step
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import Dialect
+from seqcast.data.frames import Dialect, row_in_file
 from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
@@ -145,17 +145,15 @@ class DataPanel(Panel):
                     self._series(frame)
 
     def _around(self) -> None:
-        """Show the rows around the wrong one, or a hint."""
+        """Show the rows around the wrong one."""
         error, table = self.problem, self.session.table
-        if isinstance(error, SeqcastError) and error.hint and not isinstance(error, DataError):
-            note(error.hint)
         if not isinstance(error, DataError) or table is None or error.row is None or not len(table.raw):
             note("Correct the columns or the way in which the file is written below, or the file itself.")
             return
         names = [str(name) for name in table.raw.columns][:COLUMNS_SHOWN]
         first = max(0, min(error.row, len(table.raw) - 1) - ROWS_AROUND)
         rows = table.raw[names].iloc[first : error.row + ROWS_AROUND + 1].itertuples(index=False)
-        cells = [[first + place + 2, *row] for place, row in enumerate(rows)]
+        cells = [[row_in_file(table.path, table.raw, first + place), *row] for place, row in enumerate(rows)]
         column = names.index(error.column) if error.column in names else -1
         show_table(["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1))
 
@@ -169,7 +167,7 @@ class DataPanel(Panel):
         wide = "Each column of values is a series"
         ui.switch(wide, value=table.roles.wide, on_change=lambda event: self._set_wide(table, bool(event.value)))
         rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]
-        first = [f"row {row + 2}" for row in range(min(ROWS_SHOWN, len(raw)))]
+        first = [f"row {row_in_file(table.path, raw, row)}" for row in range(min(ROWS_SHOWN, len(raw)))]
         show_table(["column", "is", *first], rows, "Columns of the table")
         if len(names) > COLUMNS_SHOWN:
             note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")

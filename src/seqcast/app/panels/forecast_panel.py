@@ -13,7 +13,7 @@ from seqcast.app.computations import FitOutcome, fit
 from seqcast.app.panels.panel import Context, JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
-from seqcast.app.visitors import estimate_seconds, in_words
+from seqcast.forecaster import estimate_seconds, in_words
 from seqcast.training import TrainingEvent
 
 LEVELS = (50, 80, 90, 95)
@@ -94,7 +94,8 @@ class ForecastPanel(JobPanel):
         if "past" in frame.covariates:
             note("The pretrained network reads no columns that end with the past: a network has to be trained.")
             efforts.remove("quick")
-        times = {effort: in_words(pace * estimate_seconds(frame, asked.horizon, effort)) for effort in efforts}
+        lengths = frame.facts.frame.source.lengths
+        times = {effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort)) for effort in efforts}
         choices = {effort: f"{EFFORTS[effort]} ({times[effort]})" for effort in efforts}
         effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
         effort.props('aria-label="Effort"')
@@ -118,7 +119,7 @@ class ForecastPanel(JobPanel):
         job = fit, frame.df, ahead, options, session.model_file, asked.time_limit
         outcome: FitOutcome | None = await self.compute(sessions.trainings, *job, on_event=self.on_event)
         if tells_pace and outcome is not None and not outcome.interrupted:
-            estimated = estimate_seconds(frame, asked.horizon, asked.effort)
+            estimated = estimate_seconds(frame.facts.frame.source.lengths, asked.horizon, asked.effort)
             sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
         if outcome is not None and session.frame is frame:  # else another table has been chosen meanwhile
             session.take_outcome(asked, outcome)

@@ -205,23 +205,26 @@ class FeatureBuilder:
             observed=observed,
         )
 
-    def align(self, frame: LongFrame) -> LongFrame:
+    def align(self, frame: LongFrame, *, warns: bool = False) -> LongFrame:
         """Return another frame with its categories numbered as at fit.
 
         Args:
             frame: The other frame.
+            warns: Whether to warn of new categories.
         """
+        ids, owners = frame.source.ids, frame.owners
+        of_series, of_row = (ids.__getitem__, lambda row: ids[int(owners(row))]) if warns else (None, None)
         split, values = len(self.past.names), frame.source.values
         if frame.kinds:
-            past = self.past.align(frame.varying[:, :split], frame.kinds[:split])
-            future = self.future.align(frame.varying[:, split:], frame.kinds[split:])
+            past = self.past.align(frame.varying[:, :split], frame.kinds[:split], series=of_row)
+            future = self.future.align(frame.varying[:, split:], frame.kinds[split:], series=of_row)
             weights = values[:, self.targets + len(frame.kinds) :]
             values = np.concatenate([frame.targets, past, future, weights], axis=1)
         return replace(
             frame,
             source=replace(frame.source, values=values),
             kinds=(*self.past.kinds, *self.future.kinds),
-            static=self.static.align(frame.static, frame.static_kinds),
+            static=self.static.align(frame.static, frame.static_kinds, series=of_series),
             static_kinds=self.static.kinds,
         )
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from seqcast.data.frames import ColumnType
 from seqcast.data.series import Moments, Scaler
 from seqcast.errors import DataError
-from seqcast.runtime import Array
+from seqcast.runtime import Array, warn_user
 
+# Returns the name of a series.
+SeriesAt = Callable[[int], Any]
 # Each category takes an input of its own, and needs examples to be learnt from.
 MOST_CATEGORIES = 100
 # Scaled numbers are clipped to this magnitude.
@@ -158,13 +161,16 @@ class ColumnEncoder:
             features += [f"{name}={slot}" for slot in slots] or [name]
         return tuple(features)
 
-    def align(self, values: Array, kinds: tuple[ColumnType, ...], frame: str = "") -> Array:
+    def align(
+        self, values: Array, kinds: tuple[ColumnType, ...], frame: str = "", series: SeriesAt | None = None
+    ) -> Array:
         """Number the categories of another frame as at fit; new ones share one number.
 
         Args:
             values: `[..., columns]`; NaN is missing.
             kinds: Type of each column there.
             frame: Name of that frame in errors; empty for the usual one.
+            series: Names the series at a place of the first axis in a warning of new categories; `None` does not warn.
 
         Raises:
             DataError: A column has another type than at fit.
@@ -183,6 +189,12 @@ class ColumnEncoder:
                 slots = {label: slot for slot, label in enumerate(ours.labels)}
                 table = np.array([*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)], dtype=float)
                 aligned[..., place] = np.where(missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)])
+                new = np.argwhere(aligned[..., place] == len(slots))
+                if series is not None and len(new):
+                    label, owner = theirs.labels[int(column[tuple(new[0])])], series(int(new[0][0]))
+                    warn_user(
+                        f"{name}: fit saw no {label!r} (series {owner!r}); new categories are read as one, 'other'"
+                    )
         return aligned
 
     def encode(self, values: Array) -> Array:

@@ -2,6 +2,7 @@ from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect
 from .forms import LONG as LONG
+from .forms import ONE_SERIES as ONE_SERIES
 from .forms import form_of as form_of
 from .forms import from_wide as from_wide
 from .forms import to_long as to_long
@@ -21,15 +22,17 @@ from .frequency import resolve as resolve
 from .frequency import usual_season as usual_season
 from .guess import ColumnGuess as ColumnGuess
 from .guess import guess_columns as guess_columns
-from .io import ONE_SERIES as ONE_SERIES
 from .io import UNDERSTOOD as UNDERSTOOD
+from .io import in_file as in_file
 from .io import is_read_at_once as is_read_at_once
+from .io import read_leniently as read_leniently
 from .io import read_raw as read_raw
 from .io import read_table as read_table
 from .io import row_in_file as row_in_file
 from .long_frame import MISSING as MISSING
 from .long_frame import LongFrame as LongFrame
 from .reader_process import column_names as column_names
+from .regular import ON_DUPLICATES as ON_DUPLICATES
 from .regular import complete as complete
 from .row_lookup import masked as masked
 from .row_lookup import read_future as read_future

@@ -6,6 +6,8 @@ import re
 import warnings
 from typing import Any
 
+import numpy as np
+
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns
 
@@ -55,7 +57,9 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         parsed, day_first = _parse_once(column.iloc[places], columns, day_first)
     except DataError as error:
         row = None if error.row is None else int(places[error.row])
-        raise error.changed(row=row) from error
+        located = error.changed(row=row)
+        located.rows = np.flatnonzero(np.isin(codes, codes[places[list(error.rows)]])).tolist()
+        raise located from error
     return pd.Series(parsed.array.take(codes), index=column.index, name=column.name), day_first
 
 
@@ -81,7 +85,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     if not all(times.equals(parsed) for _, times in tried if not times.isna().any()):
         expected = "dates that can be read in one way only"
         received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
-        hint = Phrase("Give ", Option("day_first", True), " or ", Option("day_first", False), ".")
+        hint = Phrase("Give ", Option("dialect.day_first", True), " or ", Option("dialect.day_first", False), ".")
         raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
     return parsed, _day_stands_first(style)
 
@@ -100,6 +104,23 @@ def is_text(column: Any) -> bool:
     import pandas as pd
 
     return pd.api.types.infer_dtype(column) in ("string", "empty")
+
+
+def formats_of(column: Any) -> list[str]:
+    """Return the formats in which all values of a column are times: two where the day or the month may come first.
+
+    Args:
+        column: A pandas Series of text.
+
+    Example:
+        >>> import pandas as pd
+        >>> [formats_of(pd.Series(text)) for text in (["13.02.2024"], ["01.02.2024"], ["2024-02-01"], ["soon"])]
+        [['%d.%m.%Y'], ['%m.%d.%Y', '%d.%m.%Y'], ['ISO8601'], []]
+    """
+    column = without_long(column.str.strip())
+    styles = ("ISO8601", *_styles(str(column.iloc[0]), None))
+    fitting = [style for style in styles if not _parsed(column, style).isna().any()]
+    return fitting[:1] if "ISO8601" in fitting else fitting
 
 
 def without_long(column: Any) -> Any:
@@ -216,4 +237,6 @@ def _refuse_first(column: Any, invalid: Any, *, expected: str, hint: str) -> Non
     if len(rows):
         row = int(rows[0])
         received = repr(str(column.iloc[row])[:_LONGEST])
-        raise DataError(column=column.name, row=row, expected=expected, received=received, hint=hint)
+        error = DataError(column=column.name, row=row, expected=expected, received=received, hint=hint)
+        error.rows = rows.tolist()
+        raise error

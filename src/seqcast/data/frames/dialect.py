@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqcast.data.frames.dates import is_text
-from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
-from seqcast.runtime import require
+from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError, counted
+from seqcast.runtime import Array, require
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
@@ -43,6 +45,7 @@ class Dialect:
         sheet: Sheet of an Excel file, by name; the first if `None`.
         quote: The quotation mark.
         skip: Lines before the header.
+        missing_values: What stands for a missing value, as written, other than an empty cell: `-9999`, `n/a`.
 
     Raises:
         SpecError: A field has an impossible value.
@@ -50,6 +53,8 @@ class Dialect:
     Example:
         >>> Dialect(sep=";", decimal=",", encoding="cp1252").describe()
         'semicolons between columns, decimal comma, encoding cp1252'
+        >>> Dialect(missing_values=("-9999", "n/a")).describe()
+        "'-9999', 'n/a' for missing values"
     """
 
     sep: str | None = None
@@ -60,6 +65,7 @@ class Dialect:
     sheet: str | None = None
     quote: str = '"'
     skip: int = 0
+    missing_values: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
@@ -94,7 +100,7 @@ class Dialect:
         """Return in words all that differs from commas, a decimal point and UTF-8."""
         words = []
         if self.skip:
-            words.append(f"the header after {self.skip} line{'s' * (self.skip > 1)}")
+            words.append(f"the header after {counted(self.skip, 'line')}")
         if self.sep not in (None, ","):
             words.append(f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns")
         if self.decimal == ",":
@@ -105,6 +111,8 @@ class Dialect:
             words.append(f"encoding {self.encoding}")
         if self.day_first is not None:
             words.append(f"dates with the {'day' if self.day_first else 'month'} first")
+        if self.missing_values:
+            words.append(f"{', '.join(map(repr, self.missing_values))} for missing values")
         return ", ".join(words)
 
 
@@ -131,7 +139,7 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
                 path=str(path),
                 expected=f"text in {encoding}",
                 received=str(error),
-                hint=Phrase("Give another ", Option("encoding"), ", or leave it out."),
+                hint=Phrase("Give another ", Option("dialect.encoding"), ", or leave it out."),
             ) from error
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", errors="replace"), "utf-16"
@@ -146,7 +154,7 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
             continue
         if not _NO_TEXT.search(text[:_SAMPLE]):
             return text, name.removesuffix("-sig")
-    hint = Phrase("Check the file, or name its encoding with ", Option("encoding"), ".")
+    hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
     raise DataError(path=str(path), expected="text", received="bytes that are no text", hint=hint)
 
 
@@ -191,7 +199,7 @@ def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str],
     line = text.lstrip("\r\n").partition("\n")[0]
     if len(header) < 2 and any(sep in line for sep in ";\t|"):
         expected = "commas between the columns"
-        hint = Phrase("Name the separator with ", Option("sep"), f". Or have it inferred. {error.hint}")
+        hint = Phrase("Name the separator with ", Option("dialect.sep"), f". Or have it inferred. {error.hint}")
         raise DataError(path=str(path), expected=expected, received=repr(line.strip()[:60]), hint=hint) from error
     return replace(dialect, sep=",")
 
@@ -200,8 +208,8 @@ def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str],
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
-# Most letters of a value in an error.
-_LONGEST = 100
+# Most letters of a value in an error, and most words.
+_LONGEST, _MOST_WORDS = 100, 5
 _GROUPS = "'’_" + _SPACES
 # Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{_SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
@@ -268,7 +276,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     if len(decimals) > 1:
         (first, example), (second, other) = decimals.values()
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
-        hint = Phrase("Correct one of them, or give ", Option("decimal"), ".")
+        hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
         raise DataError(path=str(path), expected="one decimal mark in all numbers", received=received, hint=hint)
     if not decimals and undecided is not None:
         if dialect.thousands is not None:
@@ -277,7 +285,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
         mark = "," if "," in text else "."
         expected = "numbers that can be read in one way only"
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
-        hint = Phrase("Give ", Option("decimal", mark), " or ", Option("thousands", mark), ".")
+        hint = Phrase("Give ", Option("dialect.decimal", mark), " or ", Option("dialect.thousands", mark), ".")
         raise DataError(path=str(path), column=name, expected=expected, received=received, hint=hint)
     return replace(dialect, decimal=next(iter(decimals), "."), thousands=thousands)
 
@@ -332,20 +340,63 @@ def is_numeral(text: str) -> bool:
     return _NUMERAL.fullmatch(text.strip()) is not None
 
 
-def refuse_text(column: Any) -> None:
-    """Refuse a column with text, naming the first value that is no number.
+def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[str]) -> Any:
+    """Return a frame without the values that stand for missing ones.
 
     Args:
-        column: The column.
+        frame: A pandas frame.
+        missing_values: What stands for a missing value.
+        keys: Columns in which they stand for themselves.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(pd.Series(missing_values, dtype=object), errors="coerce").dropna()
+    names = [name for name in frame.columns if name not in keys]
+    return frame.assign(**{name: frame[name].mask(frame[name].isin([*missing_values, *numbers])) for name in names})
+
+
+def to_numbers(column: Any) -> Any:
+    """Return a column as numbers, and refuse words among them.
+
+    Args:
+        column: A pandas Series of text or numbers.
 
     Raises:
         DataError: A value is no number.
     """
     import pandas as pd
 
-    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy().nonzero()[0]
-    if len(invalid):
-        row = int(invalid[0])
-        received = repr(str(column.iloc[row])[:_LONGEST])
-        hint = Phrase("Write numbers, or name another column with ", Option("columns.y", ...), ".")
-        raise DataError(column=column.name, row=row, expected="a number, such as 1234.5", received=received, hint=hint)
+    words, received, hint = find_words(column)
+    if words.any():
+        row = int(words.argmax())
+        error = DataError(column=column.name, row=row, expected="numbers", received=received, hint=hint)
+        error.rows = words.nonzero()[0].tolist() if hint.remedy else ()
+        raise error
+    return pd.to_numeric(column)
+
+
+def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
+    """Return which values of a column are no numbers, `[rows]`, what an error says of them, and its hint.
+
+    Numbers with other marks count only where there are no words.
+
+    Args:
+        column: A pandas Series of text, numbers or objects.
+        code: A line of Python that makes `{words}` missing, where no file is read.
+    """
+    import pandas as pd
+
+    words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
+    numerals = words.copy()
+    numerals[words] = [is_numeral(str(value)) for value in column[words]]
+    words = words if (words == numerals).all() else words & ~numerals
+    counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
+    names = tuple(counts.index[:_MOST_WORDS])
+    if names and words.sum() == column.notna().sum():
+        hint = Phrase("Leave it out, or name another with ", Option("columns.y", ...), ".")
+        return words, f"text, such as {names[0]!r}", hint
+    listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
+    more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
+    missing = Option("dialect.missing_values", names, code.replace("{words}", repr(list(names))))
+    hint = Phrase("Correct them, or read them as missing: ", missing, ".", remedy="correct")
+    return words, f"{', '.join(listed)}{more}", hint

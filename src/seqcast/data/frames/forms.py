@@ -16,6 +16,8 @@ from seqcast.specs import Columns
 LONG = "long"
 # Name of the only series of a frame without ids.
 _ONLY_NAME = "series"
+# Attribute of a frame of one series whose ids are not the user's own.
+ONE_SERIES = "one series"
 
 
 def form_of(df: Any, columns: Columns) -> str:
@@ -52,6 +54,19 @@ def form_of(df: Any, columns: Columns) -> str:
     if columns.ds not in names and kind == "PeriodIndex":
         return f"period:{df.index.freqstr}"
     return "single" if columns.ds in names else LONG
+
+
+def added_columns(df: Any, columns: Columns, form: str) -> tuple[str, ...]:
+    """Return the columns of a long frame that the user's own does not have.
+
+    Args:
+        df: The user's frame or Series.
+        columns: Names of the columns.
+        form: Its form.
+    """
+    if form == LONG:
+        return (columns.unique_id,) if getattr(df, "attrs", {}).get(ONE_SERIES) else ()
+    return (columns.unique_id,) if form == "single" else (columns.unique_id, columns.ds)
 
 
 def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:

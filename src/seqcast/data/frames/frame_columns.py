@@ -5,7 +5,6 @@ Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's 
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from seqcast.data.frames.dates import formats_of
+from seqcast.data.frames.dialect import find_words
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
@@ -80,9 +81,12 @@ class FrameColumn:
             expected, received = texts(row)
             return self.error(row=row, expected=expected, received=received, hint=hint)
 
-        rows = np.flatnonzero(invalid).tolist()
-        if rows:
-            raise at(rows[0]) if self.ids is None else DataError.first_of(rows, self.ids[rows].tolist(), at)
+        rows = np.flatnonzero(invalid)
+        if len(rows):
+            names = None if self.ids is None else self.ids[rows].tolist()
+            error = at(int(rows[0])) if names is None else DataError.first_of(rows.tolist(), names, at)
+            error.rows = (rows if self.rows is None else self.rows[rows]).tolist()
+            raise error
 
     def wrong_type(self, expected: str, *, polars: str, pandas: str) -> DataError:
         """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
@@ -112,16 +116,19 @@ class FrameColumn:
         return self.wrong_type(expected, polars="cast(pl.String)", pandas=f'df["{self.name}"].astype(str)')
 
     def no_numbers(self) -> DataError:
-        """Build the error for a column that should hold numbers; it names the first other value if some are numbers."""
-        methods = {"polars": "cast(pl.Float64)", "pandas": f'df["{self.name}"].astype(float)'}
-        values = self.values.to_list() if self.values.dtype == nw.Object else []
-        known = ~self.values.is_null().to_numpy()[: len(values)]
-        is_number = np.array([isinstance(value, numbers.Number) for value in values], dtype=bool)
-        if (known & is_number).any():
-            hint = f"Correct it, None where there is no number, then convert the column: {self._conversion(**methods)}."
-            others, phrase = known & ~is_number, Phrase(hint, remedy="correct")
-            self.refuse(others, lambda row: ("a number", f"{values[row]!r:.80}"), phrase)
-        return self.wrong_type("numbers", **methods)
+        """Build the error for a column that should hold numbers; it names the words among them."""
+        import pandas as pd
+
+        column = f'df["{self.name}"]'
+        if self.values.dtype in (nw.Object, nw.String):
+            values = pd.Series(self.values.to_list(), dtype=object)
+            pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
+            code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
+            words, received, hint = find_words(values, code)
+            if words.any() and not hint.remedy:
+                return self.error(expected="numbers", received=received, hint=hint)
+            self.refuse(words, lambda _: ("numbers", received), hint)
+        return self.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)")
 
     def refuse_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
         """Refuse a column in which a value is missing.
@@ -262,9 +269,15 @@ def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection
         return StampColumn(from_utc(index, getattr(series.dtype, "time_zone", None)), dtype)
     if ds_format is not None and ds_format != "integer" and series.dtype == nw.String:
         return StampColumn(_parsed_stamps(column, series.to_numpy(), ds_format), dtype, ds_format)
-    name = column.name
+    name, polars = column.name, "str.to_datetime()"
     pandas = f'df["{name}"].dt.to_timestamp()' if "period" in dtype else f'pd.to_datetime(df["{name}"])'
-    raise column.wrong_type("time stamps, dates or whole numbers", polars="str.to_datetime()", pandas=pandas)
+    if series.dtype == nw.String:
+        # Without its format pandas reads 01/02/2024 with the month first.
+        first, *others = formats_of(pd.Series(series.to_list(), dtype="str")) or ["..."]
+        other = f', or with "{others[0]}" where the day comes first' if others else ""
+        pandas = f'pd.to_datetime(df["{name}"], format="{first}"){other}'
+        polars = polars if first == "ISO8601" else f'str.to_datetime("{first}"){other}'
+    raise column.wrong_type("time stamps, dates or whole numbers", polars=polars, pandas=pandas)
 
 
 # Larger whole numbers would leave no room for the steps of a horizon.

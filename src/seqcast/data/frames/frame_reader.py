@@ -13,7 +13,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast.data.frames.forms import form_of, to_long
+from seqcast.data.frames.forms import added_columns, form_of, to_long
 from seqcast.data.frames.frame_columns import (
     ColumnType,
     FrameColumn,
@@ -27,11 +27,11 @@ from seqcast.data.frames.frame_columns import (
 )
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
-from seqcast.data.frames.regular import check_increasing, complete, infer_frequency
+from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complete, infer_frequency, merge_duplicates
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
-from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
+from seqcast.errors import DataError, Option, Phrase, Row, nearest_name
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, Covariates, check_choice
 
@@ -82,17 +82,19 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
     Raises:
         DataError: There is no such column.
     """
-    names = [str(name) for name in frame.columns]
+    needed, names = list(needed), [str(name) for name in frame.columns]
     for option, name in needed:
         if name in names:
             continue
-        suggestion = suggest_name(name, names)
+        is_only, nearest = [each for each, _ in needed].count(option) == 1, nearest_name(name, names)
         rename: tuple[str | Option, ...] = ("Add it",)
         if option is not None:
             field = f"columns.{option}" if option in ("unique_id", "ds", "y", "weight") else option
-            rename = ("Name yours with ", Option(field, ...), ", or add it")
+            rename = ("Name yours with ", Option(field, nearest if nearest and is_only else ...), ", or add it")
+        index = getattr(nw.to_native(frame, pass_through=True), "index", None)
+        note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
+        hint = Phrase(f"Did you mean {nearest!r}? " if nearest else "", *rename, note)
         received = f"the columns {', '.join(map(repr, names))}"
-        hint = Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column).")
         raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
 
 
@@ -124,6 +126,14 @@ class KeyedFrame:
         """Stamp of each row, a pandas Index."""
         return self.stamp_column.stamps
 
+    @property
+    def places_by_time(self) -> Array:
+        """Positions of the rows by series and time."""
+        import pandas as pd
+
+        keys = pd.DataFrame({"id": self.ids, "ds": self.stamps})
+        return keys.sort_values(["id", "ds"], kind="stable").index.to_numpy()
+
     def column(self, name: str) -> FrameColumn:
         """Return an unread column.
 
@@ -148,7 +158,7 @@ def read_keys(
     Raises:
         DataError: A column is missing, or an id or stamp is missing or of the wrong type.
     """
-    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument)
+    check_columns(frame, [("ds", columns.ds), ("unique_id", columns.unique_id), *needed], argument)
     option = None if argument == "df" else argument
     rows = np.arange(len(frame)) if rows is None else rows
     ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))
@@ -168,6 +178,8 @@ def read_frame(
     zone: str | None = None,
     argument: str = "df",
     on_bad_series: str = "raise",
+    on_bad_rows: str = "raise",
+    on_duplicates: str = "raise",
     series_name: Any = None,
 ) -> LongFrame:
     """Check a long frame and return its series.
@@ -189,6 +201,10 @@ def read_frame(
         argument: The argument that holds the frame.
         series_name: Name of the only series of a frame without ids.
         on_bad_series: `raise` the first error of a series, or `skip` the series with errors, which the result lists.
+        on_bad_rows: `raise` the first error of a row, or `skip` the rows with errors, which the result lists; rows of a
+            series are sorted then.
+        on_duplicates: `raise` an error where a series has a stamp twice, or take the `first` or `last` of such rows, or
+            the `mean` or `sum` of their targets with the covariates of the first.
 
     Returns:
         The series.
@@ -206,6 +222,7 @@ def read_frame(
     """
     check_choice("missing", missing, MISSING)
     check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
+    check_choice("on_duplicates", on_duplicates, ON_DUPLICATES)
     columns, covariates = columns or Columns(), covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
         columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
@@ -218,31 +235,52 @@ def read_frame(
     needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
     if columns.weight is not None and not static_optional:
         needed.append(("weight", columns.weight))
-    rows, skipped = np.arange(len(opened)), dict[Any, DataError]()
+    rows, skipped, faults = np.arange(len(opened)), dict[Any, DataError](), list[DataError]()
+    added = added_columns(df, columns, form)
+    check_columns(opened.drop(added), [each for each in needed if each[1] not in added], argument)
     while True:
         try:
             table = read_keys(opened, columns, needed, argument, rows)
             frame = _sorted_frame(table, columns, covariates, static, form, gaps=gaps, zone=zone)
+            frame = frame if on_duplicates == "raise" else merge_duplicates(frame, on_duplicates)
+            check_increasing(frame)
             if not irregular:
                 frequency = infer_frequency(frame, gaps=gaps) if freq is None else resolve(freq, frame.stamps)
                 frame = complete(replace(frame, frequency=frequency), fill=gaps)
-            return replace(frame, skipped=skipped)
+            return replace(frame, skipped=skipped, faults=tuple(faults))
         except DataError as error:
-            bad = error.by_series
-            if form == "single" and isinstance(error.hint, Phrase) and error.hint.remedy in ("deduplicate", "sort"):
-                raise _about_ids(error, error.hint) from error
-            if on_bad_series == "raise" or not bad:
-                raise
-            ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
-            good = np.array([name not in bad for name in ids.tolist()])
-            if not good.any():
-                raise
-            skipped |= bad
-            opened, rows = opened.filter(good.tolist()), rows[good]
+            fault = _about_ids(error) if columns.unique_id in added else error
+            remedy, kept = getattr(error.hint, "remedy", ""), np.flatnonzero(~np.isin(rows, error.rows))
+            if on_bad_rows == "skip" and remedy in ("convert", "correct") and error.column in columns.targets:
+                kept, opened = np.arange(len(rows)), opened.with_columns(_only_numbers(opened[error.column]))
+                faults.append(fault)
+            elif on_bad_rows == "skip" and len(error.rows):
+                kept = table.places_by_time if remedy == "sort" else kept
+                faults.append(fault)
+            elif on_bad_series == "skip" and error.by_series:
+                ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
+                kept = np.flatnonzero([name not in error.by_series for name in ids.tolist()])
+                skipped |= error.by_series
+            else:
+                kept = rows[:0]
+            if not len(kept):
+                raise fault from error.__cause__
+            opened, rows = opened[kept.tolist(), :], rows[kept]
 
 
-def _about_ids(error: DataError, hint: Phrase) -> DataError:
-    """Return the error for rows out of order in a series that may be several, without a column of ids."""
+def _only_numbers(column: Any) -> Any:
+    """Return a column as numbers, and other values as missing."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(pd.Series(column.to_list(), dtype=object), errors="coerce").to_numpy()
+    return nw.new_series(column.name, numbers, backend=column.implementation)
+
+
+def _about_ids(error: DataError) -> DataError:
+    """Return an error about one series without ids; one about the order of its rows asks whether it is several."""
+    hint = error.hint
+    if not isinstance(hint, Phrase) or hint.remedy not in ("deduplicate", "sort"):
+        return error
     question = " Or does it hold several series? Name the column that distinguishes them: "
     asking = Phrase(*hint.fragments, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
     return error.changed(hint=asking, series=None)
@@ -258,7 +296,7 @@ def _sorted_frame(
     gaps: bool,
     zone: str | None,
 ) -> LongFrame:
-    """Return the rows of a frame by series, within each in the given order, in which stamps have to increase."""
+    """Return the rows of a frame by series, within each in the given order."""
     import pandas as pd
 
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
@@ -288,7 +326,6 @@ def _sorted_frame(
         static_given=static == covariates.static,
         option=table.option,
     )
-    check_increasing(frame)
     if not static:
         return frame
     constants = [

@@ -9,26 +9,27 @@ import contextlib
 import io
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames.dates import is_text, parse_dates
-from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, refuse_text
-from seqcast.data.frames.forms import from_wide
+from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, to_numbers, without_missing
+from seqcast.data.frames.forms import ONE_SERIES, from_wide
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import place_in_file, unknown_column
-from seqcast.errors import DataError, SeqcastError, unknown_name
+from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import Columns
 
-__all__ = ["ONE_SERIES", "UNDERSTOOD", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
+__all__ = ["UNDERSTOOD", "in_file", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
 
-# Attributes of a frame: whether it is one series without ids; the dialect of its file, in words; and the number of its
-# first row.
-ONE_SERIES, UNDERSTOOD, FIRST_ROW = "one series", "understood", "first row"
+# Attributes of a frame: the dialect of its file, in words, and the number of its first row.
+UNDERSTOOD, FIRST_ROW = "understood", "first row"
+# Fields of a dialect that decide how a file is read that can be read in two ways.
+_MARKS = ("day_first", "decimal", "thousands")
 
 
 def read_table(
@@ -42,6 +43,7 @@ def read_table(
     dialect: Dialect | None = None,
     wide: bool = False,
     max_size: Any = None,
+    left_out: Collection[int] = (),
 ) -> Any:
     """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
 
@@ -57,6 +59,7 @@ def read_table(
         wide: Whether the file has a column of times, and one for each series.
         max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
             most a hundred times the file's size or 64 MiB; see `docs/security.md`.
+        left_out: Rows to leave out, as the file counts.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
@@ -70,6 +73,9 @@ def read_table(
     import pandas as pd
 
     frame, dialect = _read(path, columns, dialect or Dialect(), FileLimits.of(max_size))
+    if left_out:
+        frame = frame[~(frame.index + frame.attrs[FIRST_ROW]).isin(left_out)]
+        dialect = _parse_columns(frame, columns, dialect, path)
     names = [str(name) for name in frame.columns]
     if wide:
         frame = _from_wide(frame, path, columns)
@@ -92,9 +98,35 @@ def read_table(
                 dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
         for name in columns.targets if value else ():
             if not pd.api.types.is_numeric_dtype(frame[name]):
-                refuse_text(frame[name])
+                frame[name] = to_numbers(frame[name])
     frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
+
+
+def read_leniently(faults: list[DataError], path: Path, columns: Columns, *, dialect: Dialect, **options: Any) -> Any:
+    """Read a long frame whatever is wrong with it.
+
+    Single rows that are wrong are left out. Marks and dates that can be read in two ways are read in one.
+
+    Args:
+        faults: Takes the errors.
+        path: As for `read_table`.
+        columns: As for `read_table`.
+        dialect: As for `read_table`.
+        options: Other arguments of `read_table`.
+    """
+    left_out: tuple[int, ...] = ()
+    while True:
+        try:
+            return read_table(path, columns, dialect=dialect, left_out=left_out, **options)
+        except DataError as error:
+            mentions = [each for each in getattr(error.hint, "fragments", ()) if isinstance(each, Option)]
+            marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
+            settled = replace(dialect, **dict[str, Any](marks[:1]))
+            if settled == dialect and not len(error.rows):
+                raise
+            left_out, dialect = (*left_out, *error.rows), settled
+            faults.append(error)
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
@@ -152,7 +184,9 @@ def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
         if twice.any():
             row, hint = int(twice.argmax()), "Drop one of the rows."
             received = f"{frame[ds].iloc[row]} again"
-            raise DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
+            error = DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
+            error.rows = twice.nonzero()[0].tolist()
+            raise error
         long = from_wide(frame, ds, columns=replace(columns, y=columns.value))
     long.index = frame.reset_index().set_index(ds)["index"].reindex(long[ds]).to_numpy()
     long.attrs.update(attributes)
@@ -220,6 +254,7 @@ def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) ->
         raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
     if frame.columns.empty:
         raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
+    frame = without_missing(frame, dialect.missing_values, (columns.unique_id, columns.ds, "cutoff"))
     frame.attrs |= {FIRST_ROW: kind.first_row + dialect.skip, UNDERSTOOD: dialect.describe()}
     return frame, dialect
 
@@ -230,9 +265,31 @@ def _naming(path: Path, frame: Any) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        row = None if error.row is None else row_in_file(path, frame, error.row)
-        place = place_in_file(path, column=error.column, row=row)
-        raise error.changed(place, path=str(path), option=None, series=None) from error
+        raise in_file(error, path, frame) from error
+
+
+def in_file(error: DataError, path: Path, frame: Any) -> DataError:
+    """Return an error about a frame, with its rows counted as in the file that it was read from.
+
+    Args:
+        error: The error.
+        path: The file.
+        frame: The frame that `read_table` returned; `None` where its rows are not those of the file.
+    """
+
+    def number(row: int | None) -> int | None:
+        return None if row is None or frame is None or row >= len(frame) else row_in_file(path, frame, row)
+
+    def name(row: Row) -> Row:
+        counted = number(row.number)
+        return row if counted is None else Row(counted)
+
+    texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
+    named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
+    place = place_in_file(path, column=error.column, row=number(error.row), series=error.series)
+    located = error.changed(place, path=str(path), option=None, **named)
+    located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
+    return located
 
 
 def row_in_file(path: Path, frame: Any, row: int) -> int:
@@ -292,6 +349,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     check_cells(path, file.limits, len(text), rows, len(dialect.header(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
+    missing, keys = list(dialect.missing_values), (columns.unique_id, columns.ds, "cutoff")
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -306,6 +364,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
             sep=dialect.sep or ",",
             quotechar=dialect.quote,
             skiprows=dialect.skip,
+            na_values={name: missing for name in dialect.header(text) if name.strip() not in keys},
         )
     frame = frame.rename(columns=str.strip)
     if columns.unique_id in frame.columns:

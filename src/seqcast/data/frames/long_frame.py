@@ -17,7 +17,7 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps, plain_stamps
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import Array, warn_user
 from seqcast.specs import Covariates
 
@@ -48,6 +48,7 @@ class LongFrame:
         static_given: Whether the static covariates were in the frame.
         skipped: Error of each series that was left out, by its name.
         option: The argument that holds the user's frame, if errors about its columns name it.
+        faults: Errors about rows that were left out, or sorted.
     """
 
     source: InMemoryStore
@@ -62,6 +63,7 @@ class LongFrame:
     static_given: bool = True
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
     option: str | None = None
+    faults: tuple[DataError, ...] = ()
 
     @classmethod
     def concat(cls, frames: Sequence[Self]) -> Self:
@@ -315,7 +317,9 @@ class LongFrame:
             DataError: A target is negative.
         """
         self.refuse_targets(
-            self.targets < 0, expected=f"values >= 0, for scale={scale!r}", hint="Choose another scale."
+            self.targets < 0,
+            expected=Phrase("values >= 0, for ", Option("scale", scale)),
+            hint=Phrase("Choose another ", Option("scale"), "."),
         )
 
     def check_frequency(self) -> None:
@@ -336,7 +340,7 @@ class LongFrame:
         missing = f"{fraction:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
             expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
-            hint = "Leave freq out to have it inferred, or name the longer step."
+            hint = Phrase("Leave ", Option("freq"), " out to have it inferred, or name the longer step.")
             raise DataError(option="freq", expected=expected, received=missing, hint=hint)
         warn_user(f"{missing}. Name the longer step, if there is one; missing steps are read as gaps.")
 

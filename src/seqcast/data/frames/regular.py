@@ -117,8 +117,35 @@ MOST_GROWTH, FEW_ROWS = 200, 50
 SERIES_TRIED = 5
 
 
+# What becomes of rows of a series with one stamp.
+ON_DUPLICATES = ("raise", "first", "last", "mean", "sum")
+
+
+def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
+    """Return a frame in which each stamp of a series has one row, at the place of its first.
+
+    Args:
+        frame: Series whose rows are in the given order.
+        how: `first` or `last` of the rows; `mean` or `sum` of their known targets, with the covariates of the first.
+    """
+    import pandas as pd
+
+    source = frame.source
+    keys = pd.DataFrame({"series": np.repeat(np.arange(len(source)), source.lengths), "stamp": frame.stamps})
+    groups = keys.groupby(["series", "stamp"], sort=False).ngroup().to_numpy()
+    chosen = np.flatnonzero(~keys.duplicated(keep="last" if how == "last" else "first"))
+    chosen = chosen[np.argsort(groups[chosen])]
+    values = source.values[chosen]
+    if how in ("mean", "sum"):
+        targets = pd.DataFrame(frame.targets).groupby(groups)
+        values[:, : frame.targets.shape[1]] = targets.mean() if how == "mean" else targets.sum(min_count=1)
+    ends = np.cumsum(np.bincount(keys["series"][chosen], minlength=len(source)))
+    merged = InMemoryStore(source.ids, values, ends)
+    return replace(frame, source=merged, stamps=frame.stamps[chosen], rows=frame.rows[chosen])
+
+
 def check_increasing(frame: LongFrame) -> None:
-    """Refuse duplicates and stamps that go back.
+    """Refuse stamps that go back, and duplicates.
 
     Args:
         frame: Series whose rows are in the given order.
@@ -128,9 +155,12 @@ def check_increasing(frame: LongFrame) -> None:
     """
     stamps, later = frame.stamps, _later(frame)
     ticks = stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.asi8
-    back = ticks[later] <= ticks[later - 1]
-    if back.any():
-        raise frame.first_error(later[back], lambda place: _not_increasing(frame, place))
+    back, same = ticks[later] < ticks[later - 1], ticks[later] == ticks[later - 1]
+    wrong = later[back if back.any() else same]
+    if len(wrong):
+        error = frame.first_error(wrong, lambda place: _not_increasing(frame, place))
+        error.rows = frame.rows[wrong].tolist()
+        raise error
 
 
 def _later(frame: LongFrame) -> Array:
@@ -146,15 +176,16 @@ def _not_increasing(frame: LongFrame, place: int) -> DataError:
     before = (f"{last} (", Row(int(frame.rows[place - 1])), ")")
     key = f'["{columns.unique_id}", "{columns.ds}"]'
     expected, received = Phrase("stamps that increase, after ", *before), str(stamp)
-    hint = Phrase(f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars.", remedy="sort")
+    code = f"df.sort_values({key}) in pandas, df.sort({key}) in Polars"
+    hint = Phrase("Sort the rows: ", Option("sort", True, code), ".", remedy="sort")
     if _may_be_twice(stamp, last):
         received += ", perhaps in the hour that clocks show twice when summer time ends"
         zone = Option("columns.tz", "Europe/Berlin")
         hint = Phrase("Give the time zone, such as ", zone, ", or write times with their offset from UTC.")
     elif stamp == last:
         expected, received = Phrase("a stamp after ", *before), f"the duplicate {received}"
-        add = f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
-        hint = Phrase(f"{add}df.unique({key}) or df.group_by({key}) in Polars.", remedy="deduplicate")
+        one = Option("on_duplicates", "first")
+        hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.", remedy="deduplicate")
     return frame.error(columns.ds, place, expected=expected, received=received, hint=hint)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, compose_place, suggest_name
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, compose_place, nearest_name, suggest_name
 from seqcast.runtime import check_source
 
 # Names of columns that an error lists.
@@ -133,7 +133,8 @@ def unknown_column(path: Path, field: str, name: str, known: list[str], *, wide:
         known: Names of the file's columns.
         wide: Whether the table looks as if it had a column for each series.
     """
-    suggestion, own = suggest_name(name, known), Option(f"columns.{field}", ...)
+    nearest = nearest_name(name, known)
+    suggestion, own = suggest_name(name, known), Option(f"columns.{field}", nearest or ...)
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
     names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")

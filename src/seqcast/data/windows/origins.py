@@ -58,7 +58,7 @@ def known_at_cutoffs(
     late = np.flatnonzero(known[0] < 1)
     if len(late) and (complete or len(late) == len(lengths)):
         expected, received = "rows up to the first cutoff", f"a first row at {frame.first_stamps[late[0]]}"
-        hint = "Leave the series out, or choose fewer windows or a smaller step_size."
+        hint = Phrase("Leave the series out, or choose fewer windows or a smaller ", Option("step_size"), ".")
         raise DataError(option="df", series=frame.source.ids[late[0]], expected=expected, received=received, hint=hint)
     return np.asarray(known)
 
@@ -131,7 +131,7 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
     if known[0] < 1:
         expected = f"cutoffs inside the longest series, which has {length} rows"
         received = f"{n_windows} windows of {horizon} steps, one every {step} steps"
-        hint = "Choose fewer windows, a smaller step_size or a shorter horizon."
+        hint = Phrase("Choose fewer windows, a smaller ", Option("step_size"), " or a shorter ", Option("horizon"), ".")
         raise DataError("n_windows", expected=expected, received=received, hint=hint)
     return known
 
@@ -320,7 +320,7 @@ class Origins:
                 series=frame.source.ids[int(self.series[early[0]])],
                 expected=f"cutoffs at or after {stamp[0]}, the last stamp that fit saw",
                 received=f"one before {after[early[0]]}",
-                hint="Choose fewer windows, give newer rows, or take refit=False.",
+                hint=Phrase("Choose fewer windows, give newer rows, or leave out ", Option("refit"), "."),
             )
 
     def naive(self, frame: LongFrame, seasons: Sequence[int]) -> Array:
@@ -392,7 +392,7 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
     """
     if not any((each.cutoff == 0).any() for each in origins):
         expected, received = "a known value before the first cutoff and rows after it", "none in any series"
-        raise DataError("df", expected=expected, received=received, hint="Choose fewer windows or a smaller step_size.")
+        raise DataError("df", expected=expected, received=received, hint="Choose fewer windows or a smaller step.")
 
 
 # ---------------------------------------------------------------- training and validation

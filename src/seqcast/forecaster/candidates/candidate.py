@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.training_rows import FitRows, PlannedRows
@@ -96,7 +96,7 @@ class FittedCandidate(ABC):
             SpecError: It reads them in another way.
         """
         expected = "forecasts to which each covariate adds an effect"
-        hint = "See covariate_importance, or take preset='pretrained'."
+        hint = Phrase("See covariate_importance, or take ", Option("preset", "pretrained"), ".")
         raise SpecError("explain", expected=expected, received=f"a share of {self.name!r}, a network", hint=hint)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
@@ -334,5 +334,5 @@ def refuse_without_network(method: str) -> NoReturn:
         SpecError: Always.
     """
     received = "one that repeats the last season, because no network was better"
-    hint = "Name a preset, such as preset='classic', to have its network in any case."
+    hint = Phrase("Fit with a preset by name, such as ", Option("preset", "classic"), ", to have its network.")
     raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)

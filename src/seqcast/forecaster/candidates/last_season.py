@@ -12,7 +12,7 @@ from seqcast.data.series import positions_of
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
 from seqcast.engine import Outcome
-from seqcast.errors import DataError, SeqcastWarning
+from seqcast.errors import DataError, Option, Phrase, SeqcastWarning
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
@@ -222,7 +222,7 @@ def naive_calibrations(
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
         expected = f"a value and another one {season_length} steps before it, to measure errors of forecasts"
-        hint = "Give longer series, or level=() for a forecast without intervals."
+        hint = Phrase("Give longer series, or ", Option("level", ()), " for a forecast without intervals.")
         raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
 from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
 from seqcast.forecaster.options import COMBINATIONS, FitOptions
@@ -126,9 +126,9 @@ class FittedTrained(FittedCandidate):
             fitted: Those of the fit.
         """
         heads = {engine.network.head for engine in self.engines}
-        hint = "Fit with such a level."
+        hint = Phrase("Fit with such a ", Option("level"), ".")
         if "point" in heads:
-            hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
+            hint = Phrase("Fit with a named preset, with ", Option("calibrate", True), ", or with another head.")
         if heads & {"point", "quantile"}:
             check_trained(levels, fitted, hint=hint)
 

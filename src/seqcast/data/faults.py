@@ -1,0 +1,107 @@
+"""Faults that a fit accepts, though they are rarely meant: values for missing ones, constant and equal series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqcast.data.frames import LongFrame
+from seqcast.errors import DataError, Option, Phrase
+from seqcast.runtime import Array
+
+# Numbers that programs write where a value is missing: nines, large powers of ten, and the ends of whole numbers.
+SENTINELS = (-99.0, -999.9, *(sign * (10.0**digits - 1) for digits in range(3, 11) for sign in (1, -1)))
+SENTINELS += (1e20, -1e20, 1e30, -1e30, 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31), 2.0**32 - 1)
+# Values beyond the quartiles by more than this multiple of their distance are far from the rest, "far out" with Tukey.
+FAR_OUT = 3.0
+# Fewest values of a series that is constant, or equal to another one.
+LEAST_VALUES = 3
+
+
+def beyond_quartiles(values: Array, others: Array) -> Array:
+    """Return which values lie beyond the quartiles of others by more than three times their distance.
+
+    Args:
+        values: The values, `[...]`; NaN is missing, and does not.
+        others: The others, `[T]`; NaN is missing.
+
+    Example:
+        >>> beyond_quartiles(np.array([2.0, -999.0]), np.arange(9.0)).tolist()
+        [False, True]
+
+    Source: Tukey 1977, Exploratory data analysis, "far out".
+    """
+    ordered = np.sort(others)  # NaN comes last
+    last = len(ordered) - 1 - int(np.isnan(others).sum())
+    if last < 3:
+        return np.zeros(np.shape(values), dtype=bool)
+    low, high = ordered[int(0.25 * last)], ordered[int(np.ceil(0.75 * last))]
+    margin = FAR_OUT * (high - low)
+    # Where half of the values are equal the quartiles may be too, and their distance says nothing.
+    far = (values < low - margin) | (values > high + margin)
+    return np.asarray(far if margin > 0 else np.zeros_like(far))
+
+
+def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
+    """Return a frame without values such as -9999 that stand for missing ones, and an error for each such value.
+
+    They are numbers that programs write for missing values, far from the others of each series that has them.
+
+    Args:
+        frame: The series.
+    """
+    values, faults = frame.source.values.copy(), list[DataError]()
+    for target, name in enumerate(frame.schema.columns.targets):
+        column = values[:, target]
+        for value in np.unique(column[np.isin(column, SENTINELS)]):
+            places = np.flatnonzero(column == value)
+            own = [frame.source.series(int(each))[:, target] for each in np.unique(frame.owners(places))]
+            if all(beyond_quartiles(value, each[each != value]) for each in own):
+                column[places] = np.nan
+                faults.append(_sentinel(frame, name, places, value, column))
+    return replace(frame, source=replace(frame.source, values=values)), faults
+
+
+def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: Array) -> DataError:
+    number = np.format_float_positional(value, trim="-")
+    code = f'df["{name}"] = df["{name}"].mask(df["{name}"] == {number})'
+    if frame.schema.kind == "polars":
+        code = f'df = df.with_columns(pl.col("{name}").replace({number}, None))'
+    hint = Phrase("If it means a missing value: ", Option("dialect.missing_values", (number,), code), ".")
+    expected = f"values such as the others, from {np.nanmin(others):g} to {np.nanmax(others):g}"
+    error = frame.error(name, int(places[0]), expected=expected, received=number, hint=hint)
+    error.rows = frame.rows[places].tolist()
+    return error
+
+
+def odd_series(frame: LongFrame) -> Iterator[DataError]:
+    """Yield an error for series that are constant, and one for series that are equal.
+
+    Args:
+        frame: The series.
+    """
+    source, stamps = frame.source, frame.first_stamps
+    constant, equal, seen = list[Any](), dict[Any, Any](), dict[Any, Any]()
+    for place, name in enumerate(source.ids):
+        values = frame.targets[source.starts[place] : source.ends[place]]
+        if np.count_nonzero(~np.isnan(values).any(axis=1)) < LEAST_VALUES:
+            continue
+        if (np.nanmin(values, axis=0) == np.nanmax(values, axis=0)).all():
+            constant.append(name)
+        elif (first := seen.setdefault((stamps[place], values.tobytes()), name)) != name:
+            equal[name] = first
+    if constant:
+        hint = "Forecasts repeat the value. Leave such series out if they are not in use."
+        yield _about(frame, constant, "values that change", "one value in all rows", hint)
+    for first in list(equal.values())[:1]:
+        received, hint = f"those of {first!r} at the same times", "Leave one out if it is there by mistake."
+        yield _about(frame, list(equal), "values of its own", received, hint)
+
+
+def _about(frame: LongFrame, names: Sequence[Any], expected: str, received: str, hint: str) -> DataError:
+    others = f"; so in {len(names) - 1:,} other series, such as {names[1]!r}" if len(names) > 1 else ""
+    where = {"column": frame.schema.columns.targets[0], "series": names[0]}
+    return DataError(**where, expected=expected, received=received + others, hint=hint)

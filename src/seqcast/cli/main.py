@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -23,16 +23,32 @@ from seqcast.cli.tune_command import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime import EXIT_CODE
 
-app = typer.Typer(
-    help="Forecast time series with recurrent encoder-decoders.",
-    epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
+# The commands in the order of a day's work, by the panel of the help that lists them.
+CONTENTS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start here": (describe, forecast, open_page, demo),
+    "Fit a model, and use it": (fit, predict, update, finetune, tune),
+    "How good it is, and why": (backtest, report, explain, anomalies, plot),
+    "Serve it; large tables": (serve, partition),
+    "The installation; the questions of the post": (doctor, study),
+}
 
 
-class _Command(typer.core.TyperCommand):
+class _PlainFlags:
+    """Flags show no type in the help: `--json`, not `--json <bool>`."""
+
+    def get_params(self, context: Any) -> list[Any]:
+        """Return options and arguments."""
+        parameters: list[Any] = super().get_params(context)  # type: ignore[misc]
+        for each in parameters:
+            each.metavar = "" if getattr(each, "is_flag", False) else each.metavar
+        return parameters
+
+
+class _Commands(_PlainFlags, typer.core.TyperGroup):
+    """All commands."""
+
+
+class _Command(_PlainFlags, typer.core.TyperCommand):
     """A command whose errors are worded with its own options."""
 
     def invoke(self, context: Any) -> Any:
@@ -44,27 +60,18 @@ class _Command(typer.core.TyperCommand):
             raise typer.Exit(1) from error
 
 
-for _command in (
-    forecast,
-    demo,
-    describe,
-    fit,
-    tune,
-    predict,
-    update,
-    finetune,
-    backtest,
-    anomalies,
-    explain,
-    report,
-    plot,
-    partition,
-    serve,
-    study,
-    doctor,
-    open_page,
-):
-    app.command(cls=_Command)(declared(_command))
+app = typer.Typer(
+    cls=_Commands,
+    help="Forecast time series with recurrent encoder-decoders.",
+    epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+for _panel, _commands in CONTENTS.items():
+    for _command in _commands:
+        app.command(cls=_Command, rich_help_panel=_panel)(declared(_command))
 
 
 def _show_version(value: bool) -> None:

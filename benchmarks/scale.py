@@ -62,7 +62,8 @@ def forecaster(steps, epochs=3):
 
 def fit_case(folder, kind, limit, steps):
     """Fit to the rows of a folder, after a small fit, and say how fast it was and what it took."""
-    from seqcast.training.progress import listen
+    from seqcast.runtime import listen
+    from seqcast.training import TrainingEvent
 
     with tempfile.TemporaryDirectory() as few:
         path = write_rows(Path(few, "few"), 40, ROWS, 2)
@@ -73,6 +74,8 @@ def fit_case(folder, kind, limit, steps):
     began = time.perf_counter()
 
     def hear(event):
+        if not isinstance(event, TrainingEvent):
+            return
         marks.setdefault("training", time.perf_counter() - began)
         if event.share > 0:
             marks.setdefault("first steps", time.perf_counter() - began)

@@ -70,7 +70,7 @@ def fit(
     """Fit a forecaster, save it and forecast; events of the training are passed on.
 
     Args:
-        emit: Called with each `TrainingEvent`.
+        emit: Called with each event of trainings and other long tasks.
         df: The rows.
         ahead: The rows after them, with the known future; `None` for none.
         options: Arguments of the `Forecaster`.
@@ -84,7 +84,7 @@ def fit(
         KeyboardInterrupt: It was stopped before there was any result.
     """
     from seqcast.forecaster import Forecaster, check_future_given
-    from seqcast.training import listen
+    from seqcast.runtime import listen
 
     model = Forecaster(**options, verbose=0)
     names = tuple(model.future_covariates)
@@ -105,7 +105,7 @@ def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, t
     """Forecast the rows' own past.
 
     Args:
-        emit: Called with each `TrainingEvent`.
+        emit: Called with each event of trainings and other long tasks.
         df: The rows.
         options: Arguments of the `Forecaster`.
         windows: Number of cutoffs.
@@ -115,7 +115,7 @@ def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, t
         A frame as from `Forecaster.backtest`.
     """
     from seqcast.forecaster import Forecaster
-    from seqcast.training import listen
+    from seqcast.runtime import listen
 
     with listen(emit):
         return Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)

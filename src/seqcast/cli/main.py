@@ -21,7 +21,7 @@ from seqcast.cli.server_commands import doctor, serve
 from seqcast.cli.study_commands import demo, study
 from seqcast.cli.tune_command import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
-from seqcast.runtime import EXIT_CODE
+from seqcast.runtime import EXIT_CODE, showing
 
 # The commands in the order of a day's work, by the panel of the help that lists them.
 CONTENTS: dict[str, tuple[Callable[..., None], ...]] = {
@@ -54,7 +54,8 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
     def invoke(self, context: Any) -> Any:
         """Run the command; an error of ours ends it with exit code 1."""
         try:
-            return super().invoke(context)
+            with showing(not context.params.get("quiet")):
+                return super().invoke(context)
         except SeqcastError as error:
             print_error(word_error(error, [name for parameter in self.params for name in parameter.opts]))
             raise typer.Exit(1) from error

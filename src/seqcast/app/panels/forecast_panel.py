@@ -14,6 +14,7 @@ from seqcast.app.panels.panel import Context, JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
 from seqcast.app.visitors import estimate_seconds, in_words
+from seqcast.runtime import TaskEvent
 from seqcast.training import TrainingEvent
 
 LEVELS = (50, 80, 90, 95)
@@ -125,14 +126,14 @@ class ForecastPanel(JobPanel):
         self.curve.visible = False
         self.context.changed()
 
-    def on_event(self, event: TrainingEvent) -> None:
-        """Show the progress of the training, and draw its losses.
+    def on_event(self, event: TaskEvent) -> None:
+        """Show the progress, and draw the losses of a training.
 
         Args:
             event: The event.
         """
         super().on_event(event)
-        if event.loss is None or event.epoch in self.losses:
+        if not isinstance(event, TrainingEvent) or event.loss is None or event.epoch in self.losses:
             return
         if event.epoch == 1:
             self.losses = {}  # the curve of another network begins

@@ -248,7 +248,6 @@ class JobPanel(Panel):
         elif self.event is None:
             self.text.set_text(f"Computing, {seconds:.0f} s")
         else:
-            name = "Training" if self.event.training == 1 else f"Training, network {self.event.training}"
             left = "" if self.event.seconds_left is None else f", at most {self.event.seconds_left:.0f} s left"
-            self.text.set_text(f"{name}: {seconds:.0f} s{left}")
+            self.text.set_text(f"{self.event.title.capitalize()}: {seconds:.0f} s{left}")
             self.bar.set_value(self.event.share)

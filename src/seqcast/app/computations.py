@@ -25,13 +25,16 @@ class FitOutcome:
 
     Args:
         forecast: The forecast, as from `Forecaster.predict`.
-        choice: The choice of candidates and its reason, in words.
+        choice: Of each candidate its wording, its share of the forecast, and its hold-out loss (`None` if it was not
+            compared), the largest share first.
+        windows: Number of hold-out windows.
         season_length: Steps of a season.
         interrupted: Whether it was stopped, and forecasts with the best so far.
     """
 
     forecast: Any
-    choice: str
+    choice: list[tuple[str, float, float | None]]
+    windows: int
     season_length: int
     interrupted: bool
 
@@ -84,6 +87,7 @@ def fit(
         KeyboardInterrupt: It was stopped before there was any result.
     """
     from seqcast.forecaster import Forecaster, check_future_given
+    from seqcast.forecaster.candidates import words
     from seqcast.runtime import listen
 
     model = Forecaster(**options, verbose=0)
@@ -98,7 +102,10 @@ def fit(
             raise
         interrupted = True
     model.save(model_file)
-    return FitOutcome(model.predict(future=ahead), str(model.choice_), model.season_length_, interrupted)
+    shares, losses = model.choice_.shares, model.choice_.losses
+    ranked = sorted({**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each))
+    choice = [(words()[each], shares.get(each, 0.0), losses.get(each)) for each in ranked]
+    return FitOutcome(model.predict(future=ahead), choice, model.choice_.windows, model.season_length_, interrupted)
 
 
 def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any) -> Any:

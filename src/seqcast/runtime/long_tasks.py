@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sys
 import threading
 import time
@@ -21,7 +22,6 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 # Shorter tasks show nothing.
 SECONDS_BEFORE_BAR = 2.0
-SECONDS_BETWEEN_EVENTS = 0.2
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,10 @@ class TaskEvent:
 
 
 class _Here(threading.local):
-    """Whether this thread shows its tasks, and whether one is under way."""
+    """Of this thread: whether it shows its tasks, whether one is under way, and who listens."""
 
     shown = False
     inside = False
-
-
-class _Audience:
-    """The listener of this process."""
-
     on_event: Callable[[Any], None] | None = None
 
 
@@ -61,17 +56,42 @@ _HERE = _Here()
 
 
 @contextlib.contextmanager
-def showing(shown: bool) -> Iterator[None]:
-    """Show the tasks of this thread within the block, or hide them.
+def _set(name: str, value: Any) -> Iterator[None]:
+    before = getattr(_HERE, name)
+    setattr(_HERE, name, value)
+    try:
+        yield
+    finally:
+        setattr(_HERE, name, before)
+
+
+def showing(shown: bool) -> contextlib.AbstractContextManager[None]:
+    """Show the tasks of this thread within a block, or hide them.
 
     Args:
         shown: Whether they are shown.
     """
-    before, _HERE.shown = _HERE.shown, shown
-    try:
-        yield
-    finally:
-        _HERE.shown = before
+    return _set("shown", shown)
+
+
+def listen(on_event: Callable[[Any], None]) -> contextlib.AbstractContextManager[None]:
+    """Send events of the tasks and trainings in this thread within a block; worker processes send none.
+
+    Args:
+        on_event: Receives each event, in the thread that works.
+
+    Example:
+        >>> with listen(lambda event: print(event.title, event.share)):
+        ...     squares = [number**2 for number in tracked(range(2), "squaring", 2)]
+        squaring 0.5
+        squaring 1.0
+    """
+    return _set("on_event", on_event)
+
+
+def listener() -> Callable[[Any], None] | None:
+    """Return what receives events of this thread; `None` without a listener."""
+    return _HERE.on_event
 
 
 def shows_tasks(method: Method) -> Method:
@@ -95,32 +115,8 @@ def bar_is_shown() -> bool:
 
 
 @contextlib.contextmanager
-def listen(on_event: Callable[[Any], None]) -> Iterator[None]:
-    """Send events of the tasks and trainings in this process within the block; worker processes send none.
-
-    Args:
-        on_event: Receives an event a few times a second, in the thread that works.
-
-    Example:
-        >>> with listen(lambda event: print(event.title, event.share)):
-        ...     squares = [number**2 for number in tracked(range(2), "squaring", 2)]
-        squaring 1.0
-    """
-    before, _Audience.on_event = _Audience.on_event, on_event
-    try:
-        yield
-    finally:
-        _Audience.on_event = before
-
-
-def listener() -> Callable[[Any], None] | None:
-    """Return what receives events in this process; `None` without a listener."""
-    return _Audience.on_event
-
-
-@contextlib.contextmanager
 def task(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """Count the steps of a task; yields a function that any thread calls after each.
+    """Count the steps of a task; yields a function to call after each.
 
     Args:
         title: What is done.
@@ -129,25 +125,17 @@ def task(title: str, total: int) -> Iterator[Callable[[], None]]:
     if _HERE.inside or total < 2:
         yield lambda: None
         return
-    done, began, lock = 0, time.perf_counter(), threading.Lock()
-    last = began
-    with _bar(title, total) if bar_is_shown() else contextlib.nullcontext() as advance_bar:
+    done, began, on_event = itertools.count(1), time.perf_counter(), _HERE.on_event
+    with _bar(title, total) if bar_is_shown() else contextlib.nullcontext() as advance_bar, _set("inside", True):
 
         def advance() -> None:
-            nonlocal done, last
-            with lock:
-                done, now = done + 1, time.perf_counter()
-                if advance_bar is not None:
-                    advance_bar()
-                if _Audience.on_event is not None and (done == total or now - last >= SECONDS_BETWEEN_EVENTS):
-                    last = now
-                    _Audience.on_event(TaskEvent(title, done / total, now - began))
+            share = next(done) / total
+            if advance_bar is not None:
+                advance_bar()
+            if on_event is not None:
+                on_event(TaskEvent(title, share, time.perf_counter() - began))
 
-        _HERE.inside = True
-        try:
-            yield advance
-        finally:
-            _HERE.inside = False
+        yield advance
 
 
 def tracked(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:

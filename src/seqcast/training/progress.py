@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener
@@ -95,24 +94,6 @@ class _Follower(keras.callbacks.Callback):
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class TrainingEvent(TaskEvent):
-    """The progress of a training, which may stop early.
-
-    Args:
-        title: What is done.
-        share: Finished fraction of the training, from 0 to 1, if it does not stop early.
-        seconds: Seconds since its beginning.
-        epoch: Finished epochs.
-        loss: The loss of the last finished epoch; `None` before.
-        validation_loss: The validation loss of the last finished epoch; `None` without validation.
-    """
-
-    epoch: int
-    loss: float | None = None
-    validation_loss: float | None = None
-
-
 def listeners(deadline: Deadline | None) -> list[Any]:
     """Return the callbacks that send events to the listener of this process: one, or none without a listener.
 
@@ -126,8 +107,8 @@ def listeners(deadline: Deadline | None) -> list[Any]:
         ...     callback.set_params({"epochs": 2, "steps": 1})
         ...     callback.on_train_begin()
         ...     callback.on_epoch_end(0, {"loss": 0.5})
-        TrainingEvent(title='training', share=0.0, ...)
-        TrainingEvent(title='training', share=0.5, seconds=..., epoch=1, loss=0.5, validation_loss=None)
+        TaskEvent(title='training', share=0.0, seconds=...)
+        TaskEvent(title='training', share=0.5, seconds=...)
     """
     on_event = listener()
     return [] if on_event is None else [_Listener(on_event, deadline)]
@@ -136,13 +117,11 @@ def listeners(deadline: Deadline | None) -> list[Any]:
 class _Listener(_Follower):
     """Send events of a training to the listener."""
 
-    def __init__(self, on_event: Callable[[TrainingEvent], None], deadline: Deadline | None) -> None:
+    def __init__(self, on_event: Callable[[TaskEvent], None], deadline: Deadline | None) -> None:
         super().__init__(deadline)
         self.on_event = on_event
-        self._losses: tuple[float | None, float | None] = (None, None)
 
     def _end_epoch(self) -> None:
-        self._losses = self._logs.get("loss"), self._logs.get("val_loss")
         self._show()
 
     def _show(self) -> None:
@@ -153,7 +132,7 @@ class _Listener(_Follower):
             share = (self._epoch + min(self._step, steps) / steps) / self._epochs
         else:
             share = seconds / max(seconds + self.deadline.left(), 1e-9)
-        self.on_event(TrainingEvent("training", min(1.0, share), seconds, self._epoch, *self._losses))
+        self.on_event(TaskEvent("training", min(1.0, share), seconds))
 
 
 def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None) -> list[Progress]:

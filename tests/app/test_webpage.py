@@ -138,7 +138,7 @@ def test_columns_are_corrected_and_the_series_follow(open_page):
     page = open_page()
     give(page, "absatz.csv", wide_file())
     for series in ("Nord", "absatz", "Nord"):
-        page.get_by_role("img", name=re.compile(f"(Values|Forecast) of {series}")).wait_for()
+        page.get_by_role("img", name=re.compile(f"Values of {series}")).wait_for()
         page.get_by_role("switch", name="Each column of values is a series").click()
 
 
@@ -207,7 +207,7 @@ def test_no_name_of_a_file_or_series_breaks_the_page(open_page, width):
     columns = {f"{LONG_NAME} {number}": weekly(10 + number, number) for number in range(3)}
     table = pd.DataFrame({"Date": DAYS.astype(str), **columns})
     take(page, f"{LONG_NAME.replace('/', '')}.csv", table.to_csv(index=False).encode())
-    page.get_by_role("img", name=re.compile("Forecast of A name")).wait_for(timeout=LONG)
+    page.get_by_role("img", name=re.compile("Values of A name.*forecast over")).wait_for(timeout=LONG)
     for tab in ("Data", "Forecast"):
         go(page, tab)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

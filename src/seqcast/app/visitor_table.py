@@ -239,18 +239,19 @@ class VisitorFrame:
         plural, (number, unit) = "s" * (count != 1), _unit(self.facts.frequency)
         return f"{count} {unit}{plural}" if number == 1 else f"{count} step{plural} of {number} {unit}s"
 
-    def spoken_end(self, horizon: int) -> str:
+    def spoken_end(self, horizon: int, last: Any = None) -> str:
         """Return the time at which a forecast ends, such as `, to 8 March 2026`; nothing where steps are irregular.
 
         Args:
             horizon: Steps of the forecast.
+            last: The last stamp before it; `None` takes the latest of all series.
         """
         import pandas as pd
 
         frequency = self.facts.frame.frequency
         if frequency is None:
             return ""
-        end = frequency.after(pd.Index([self.df[self.columns.ds].max()]), horizon)[0]
+        end = frequency.after(pd.Index([self.df[self.columns.ds].max() if last is None else last]), horizon)[0]
         if isinstance(frequency.name, int):
             return f", to step {end}"
         unit = _unit(frequency.name)[1]

@@ -221,7 +221,9 @@ class DataPanel(Panel):
         self.choose_series(frame.ids, self._show.refresh)
         show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
         if self.session.outcome is None:
-            ui.label("A first forecast follows in some seconds.").props("role=status")
+            ui.label("A first forecast follows in some seconds; if not, the panel Forecast says why.").props(
+                "role=status"
+            )
         with ui.row():
             ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
             ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")

@@ -33,15 +33,21 @@ class ForecastPanel(JobPanel):
     def refresh(self) -> None:
         """Show the changes."""
         frame = self.session.frame
-        is_new, self.known = frame is not self.known, frame
-        if is_new and frame is not None:
-            season = frame.facts.season_length
-            shortest = min(facts.rows for facts in frame.facts.series)
-            horizon = max(1, min(2 * season if season > 1 else 12, 60, shortest // 4))
-            self.session.ask(horizon=horizon, effort="quick", time_limit=None)
-            # A forecast at once, while better ones are offered.
-            ui.timer(0, partial(self.fit, frame), once=True)
+        if frame is not self.known:
+            self.known, self.problem = frame, None
+            if frame is not None:
+                self._begin(frame)
         super().refresh()
+
+    def _begin(self, frame: VisitorFrame) -> None:
+        """Forecast at once, while better forecasts are offered."""
+        season = frame.facts.season_length
+        shortest = min(facts.rows for facts in frame.facts.series)
+        horizon = max(1, min(2 * season if season > 1 else 12, 60, shortest // 4))
+        self.session.ask(horizon=horizon, effort="quick", time_limit=None)
+        # What was pressed may be gone by now; the row stays.
+        with self.row:
+            ui.timer(0, partial(self.fit, frame), once=True)
 
     @refreshable
     def _ask(self) -> None:
@@ -85,9 +91,7 @@ class ForecastPanel(JobPanel):
         effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
         effort.props('aria-label="Effort"')
         if past := frame.covariates.get("past"):
-            note(
-                f"Quick does not read {', '.join(past)}: only a network that is trained learns from the past of others."
-            )
+            note(f"Quick does not read {', '.join(past)}: it takes a network that is trained.")
         minutes = None if asked.time_limit is None else float(asked.time_limit.split()[0])
         label = "Minutes at most (empty: no limit)"
         limit = ui.number(label, value=minutes, min=0.2, max=600, on_change=ask_limit)
@@ -146,7 +150,8 @@ class ForecastPanel(JobPanel):
         if outcome.windows:
             note(
                 f"The error is that of line and intervals together, on {outcome.windows:,} stretches of the past that"
-                " were not learnt from; 0 would be perfect. Shares follow the errors."
+                " were not learnt from; 0 would be perfect. Shares follow the errors. The last season repeats the"
+                " values of one season before."
             )
 
 
@@ -161,14 +166,11 @@ def show_forecast(frame: VisitorFrame, outcome: FitOutcome | None, name: str, *,
     """
     ahead, bounds = (None, {}) if outcome is None else forecast_of(frame.columns, outcome.forecast, name)
     steps = 0 if ahead is None else len(ahead[0])
-    heading(f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps)}" if steps else name, 3)
-    chart = fan_chart(name, frame.series(name), ahead, bounds, unit=frame.columns.value)
-    alt = (
-        f"Forecast of {name} over {steps} steps with {len(bounds)} intervals, after its past."
-        if steps
-        else f"Values of {name}."
-    )
-    show_chart(chart, alt, dark=dark, height="26rem")
+    past = frame.series(name)
+    heading(f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps, past[0][-1])}" if steps else name, 3)
+    chart = fan_chart(name, past, ahead, bounds, unit=frame.columns.value)
+    ahead_in_words = f", and their forecast over {steps} steps with {len(bounds)} intervals" if steps else ""
+    show_chart(chart, f"Values of {name}{ahead_in_words}.", dark=dark, height="26rem")
     note(
         "Gaps are left open; diamonds are values far from the rest. Drag the handles below the chart to see more of the"
         " past."

@@ -24,16 +24,22 @@ def test_thinning_keeps_the_extremes_in_order(values, most):
     assert values[places].min() == values.min()
 
 
-@given(hnp.arrays(float, 50, elements=st.one_of(st.just(math.nan), st.floats(1, 9))))
+@given(hnp.arrays(float, 50, elements=st.one_of(st.just(math.nan), st.floats(-9, 9), st.just(1e6))))
 def test_missing_values_are_gaps_outliers_are_marked_and_all_is_json(values):
     stamps = np.datetime64("2024-01-01") + np.arange(50)
-    values[7] = 1e6
     chart = fan_chart("a", (stamps, values), None, {}, unit="kg")
-    line, marked = chart["series"]
+    line, *marked = chart["series"]
     assert [pair[1] is None for pair in line["data"]] == np.isnan(values).tolist()
     assert not line.get("connectNulls")
-    assert len(marked["data"]) == is_outlier(values).sum() > 0
+    assert sum(len(each["data"]) for each in marked) == is_outlier(values).sum()
     json.dumps(chart, allow_nan=False)
+
+
+def test_a_value_far_from_the_rest_has_a_mark():
+    values = np.arange(12.0)
+    values[4] = 500.0
+    marks = fan_chart("a", (STAMPS, values), None, {}, unit="kg")["series"][1]
+    assert (marks["symbol"], marks["data"]) == ("diamond", [["2024-01-05T00:00:00", 500.0]])
 
 
 def test_a_fan_joins_its_past_and_stacks_its_bounds():

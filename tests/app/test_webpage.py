@@ -204,9 +204,11 @@ LONG_NAME = "A name without end, of 500 g × 12 <b>&amp;\"'|;\\ " + "x" * 80
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_no_name_of_a_file_or_series_breaks_the_page(open_page, width):
     page = open_page(width=width)
-    columns = {f"{LONG_NAME} {number}": weekly(10 + number, number) for number in range(3)}
-    table = pd.DataFrame({"Date": DAYS.astype(str), **columns})
-    take(page, f"{LONG_NAME.replace('/', '')}.csv", table.to_csv(index=False).encode())
+    products = [
+        pd.DataFrame({"product": f"{LONG_NAME} {number}", "Date": DAYS.astype(str), f"Sold of {LONG_NAME}": values})
+        for number, values in enumerate((weekly(10, 0), weekly(20, 1)))
+    ]
+    take(page, f"{LONG_NAME.replace('/', '')}.csv", pd.concat(products).to_csv(index=False).encode())
     page.get_by_role("img", name=re.compile("Values of A name.*forecast over")).wait_for(timeout=LONG)
     for tab in ("Data", "Forecast"):
         go(page, tab)

@@ -125,7 +125,7 @@ def _descriptions(source: Any) -> dict[str, str]:
 
 def _titles(source: Any) -> dict[str, str]:
     """Return the title of the panel of each field of a dataclass, which stands below the class that declares it."""
-    kinds = () if inspect.isfunction(source) else source.__mro__[-2::-1]
+    kinds = () if inspect.isfunction(source) else source.__mro__[:-1]
     return {
         name: (each.__doc__ or "").partition("\n")[0].partition(", as typed")[0].rstrip(".")
         for each in kinds

@@ -48,6 +48,14 @@ class DataPanel(Panel):
     """The panel; arguments as for `Panel`."""
 
     title = "Data"
+    drawn: tuple[Any, ...] = ()
+
+    def refresh(self) -> None:
+        """Show the changes; where only the forecast is new, what a visitor may be choosing stays."""
+        now = self.session.table, self.session.frame, self.problem, self.dark
+        before, self.drawn = self.drawn, now
+        same = before and all(new is old for new, old in zip(now, before, strict=True))
+        (self._chart if same else self._show).refresh()
 
     def _build(self) -> None:
         self.give = ui.expansion("A table", value=True).classes("w-full").props('header-class="text-lg font-medium"')
@@ -218,12 +226,7 @@ class DataPanel(Panel):
         """Say what was read, and draw the series with a first forecast."""
         heading(f"The series of {table.path.name}", 3)
         note(f"{self._read(table)} These are guesses: correct below what is wrong.")
-        self.choose_series(frame.ids, self._show.refresh)
-        show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
-        if self.session.outcome is None:
-            ui.label("A first forecast follows in some seconds; if not, the panel Forecast says why.").props(
-                "role=status"
-            )
+        self._chart()
         with ui.row():
             ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
             ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
@@ -242,6 +245,17 @@ class DataPanel(Panel):
             more = len(frame.problems) - PROBLEMS_SHOWN
             others = f"and {more:,} more. " if more > 0 else ""
             note(f"{others}Series in which something is wrong are left out of the forecast.")
+
+    @refreshable
+    def _chart(self) -> None:
+        if (frame := self.session.frame) is None:
+            return
+        self.choose_series(frame.ids, self._chart.refresh)
+        show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
+        if self.session.outcome is None:
+            ui.label("A first forecast follows in some seconds; if not, the panel Forecast says why.").props(
+                "role=status"
+            )
 
     def _read(self, table: Table) -> str:
         """Return what was read in a sentence."""

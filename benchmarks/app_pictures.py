@@ -52,6 +52,7 @@ def opened(browser, url, width=WIDTH, height=HEIGHT, scheme="light"):
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.set_default_timeout(60_000)
     page.goto(url)
+    page.get_by_role("tab", name="Data").wait_for()
     return page
 
 

@@ -87,7 +87,6 @@ def fit(
         KeyboardInterrupt: It was stopped before there was any result.
     """
     from seqcast.forecaster import Forecaster, check_future_given
-    from seqcast.forecaster.candidates import words
     from seqcast.runtime import listen
 
     model = Forecaster(**options, verbose=0)
@@ -102,9 +101,9 @@ def fit(
             raise
         interrupted = True
     model.save(model_file)
-    shares, losses = model.choice_.shares, model.choice_.losses
+    shares, losses, only = model.choice_.shares, model.choice_.losses, model.choice_.only
     ranked = sorted({**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each))
-    choice = [(words()[each], shares.get(each, 0.0), losses.get(each)) for each in ranked]
+    choice = [(str(only(each)), shares.get(each, 0.0), losses.get(each)) for each in ranked]
     return FitOutcome(model.predict(future=ahead), choice, model.choice_.windows, model.season_length_, interrupted)
 
 

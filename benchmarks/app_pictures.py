@@ -52,6 +52,7 @@ def opened(browser, url, width=WIDTH, height=HEIGHT, scheme="light"):
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.set_default_timeout(60_000)
     page.goto(url)
+    page.get_by_role("tab", name="Data").wait_for()
     return page
 
 
@@ -90,11 +91,12 @@ def walk(page):
     page.get_by_role("heading", name="The series").wait_for()
     draw(page, "data", whole=True)
     page.get_by_role("tab", name="Forecast").click()
+    page.get_by_role("radio", name=re.compile("Balanced")).click()
     page.get_by_role("button", name="Forecast", exact=True).click()
     page.get_by_text(re.compile(r"at most \d+ s left")).wait_for(timeout=LONG)
     page.wait_for_timeout(4_000)
     draw(page, "training")
-    page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+    page.get_by_role("button", name="Stop and keep the best so far").wait_for(state="hidden", timeout=LONG)
     draw(page, "forecast", whole=True)
     page.get_by_role("tab", name="What if").click()
     page.locator("table input").first.fill("3")

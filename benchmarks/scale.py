@@ -28,7 +28,7 @@ import pandas as pd
 
 from harness import LIBRARIES, PEERS, Runner, machine, memory, options, reset_peak, spread, table
 
-ROWS, SHORT, FILES, HORIZON, SEASON = 200, 30, 64, 12, 12
+ROWS, SHORT, FILES, HORIZON, SEASON, EPOCHS = 200, 30, 64, 12, 12, 3
 KINDS = ("streamed", "in memory")
 
 
@@ -52,7 +52,7 @@ def write_rows(folder, series, rows, files=FILES):
     return folder
 
 
-def forecaster(steps, epochs=3):
+def forecaster(steps, epochs=EPOCHS):
     """Return the forecaster of all trainings here."""
     from seqcast import Forecaster
 
@@ -62,7 +62,7 @@ def forecaster(steps, epochs=3):
 
 def fit_case(folder, kind, limit, steps):
     """Fit to the rows of a folder, after a small fit, and say how fast it was and what it took."""
-    from seqcast.training.progress import listen
+    from seqcast.runtime import listen
 
     with tempfile.TemporaryDirectory() as few:
         path = write_rows(Path(few, "few"), 40, ROWS, 2)
@@ -73,10 +73,12 @@ def fit_case(folder, kind, limit, steps):
     began = time.perf_counter()
 
     def hear(event):
+        if event.title != "training":
+            return
         marks.setdefault("training", time.perf_counter() - began)
         if event.share > 0:
             marks.setdefault("first steps", time.perf_counter() - began)
-        if event.epoch > len(epochs):
+        if int(EPOCHS * event.share + 1e-9) > len(epochs):
             epochs.append(event.seconds)
 
     rows = Path(folder) if streamed else pd.read_parquet(folder)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seqcast.app.charts import bar_chart, fan_chart, line_chart, map_chart, series_chart, thinned
+from seqcast.app.charts import fan_chart, line_chart, map_chart, thinned
+from seqcast.data import is_outlier
 
 STAMPS = np.datetime64("2024-01-01") + np.arange(12)
 
@@ -23,16 +24,22 @@ def test_thinning_keeps_the_extremes_in_order(values, most):
     assert values[places].min() == values.min()
 
 
-@given(hnp.arrays(float, 50, elements=st.one_of(st.just(math.nan), st.floats(-9, 9))))
-def test_missing_values_are_gaps_and_all_is_json(values):
+@given(hnp.arrays(float, 50, elements=st.one_of(st.just(math.nan), st.floats(-9, 9), st.just(1e6))))
+def test_missing_values_are_gaps_outliers_are_marked_and_all_is_json(values):
     stamps = np.datetime64("2024-01-01") + np.arange(50)
-    chart = series_chart({"a": (stamps, values)}, {"a": values > 5}, unit="kg")
-    line = chart["series"][0]
+    chart = fan_chart("a", (stamps, values), None, {}, unit="kg")
+    line, *marked = chart["series"]
     assert [pair[1] is None for pair in line["data"]] == np.isnan(values).tolist()
     assert not line.get("connectNulls")
-    marked = chart["series"][1]["data"] if len(chart["series"]) > 1 else []
-    assert len(marked) == (values > 5).sum()
+    assert sum(len(each["data"]) for each in marked) == is_outlier(values).sum()
     json.dumps(chart, allow_nan=False)
+
+
+def test_a_value_far_from_the_rest_has_a_mark():
+    values = np.arange(12.0)
+    values[4] = 500.0
+    marks = fan_chart("a", (STAMPS, values), None, {}, unit="kg")["series"][1]
+    assert (marks["symbol"], marks["data"]) == ("diamond", [["2024-01-05T00:00:00", 500.0]])
 
 
 def test_a_fan_joins_its_past_and_stacks_its_bounds():
@@ -51,24 +58,27 @@ def test_a_fan_joins_its_past_and_stacks_its_bounds():
     assert len(chart["series"][-1]["data"]) == 4
 
 
+@pytest.mark.parametrize(("rows", "first"), [(70, None), (500, 500 - 80)])
+def test_of_a_long_past_the_end_is_shown_and_the_slider_shows_all_of_it(rows, first):
+    past, ahead = (np.arange(rows), np.arange(rows) % 7.0), (rows + np.arange(10), np.arange(10.0))
+    chart = fan_chart("a", past, ahead, {"80 % interval": (ahead[1], ahead[1])}, unit="kg")
+    assert {zoom.get("startValue") for zoom in chart["dataZoom"]} == {first}
+    assert len(chart["series"][0]["data"]) == rows  # the slider draws the first line
+
+
 def test_counted_steps_have_a_counted_axis():
-    chart = series_chart({"a": (np.arange(5), np.arange(5.0))}, {"a": np.zeros(5, bool)}, unit="kg")
+    chart = fan_chart("a", (np.arange(5), np.arange(5.0)), None, {}, unit="kg")
     assert chart["xAxis"]["type"] == "value"
     assert chart["series"][0]["data"][-1] == [4, 4.0]
 
 
 CHARTS = [
     line_chart({"a": [1.0, math.nan]}, x=[1, 2], x_name="x", y_name="y"),
-    bar_chart({"a": 1.0, "b": 3.0}, y_name="share"),
     map_chart([(0.0, 1.0, 0.5, "now")], low="early", high="late", lines=True),
 ]
 
 
-@pytest.mark.parametrize("chart", CHARTS, ids=["line", "bar", "map"])
+@pytest.mark.parametrize("chart", CHARTS, ids=["line", "map"])
 def test_axes_have_names_and_all_is_json(chart):
     json.dumps(chart, allow_nan=False)
     assert chart["xAxis"]["name"]
-
-
-def test_bars_are_in_order():
-    assert bar_chart({"a": 1.0, "b": 3.0, "c": 2.0}, y_name="")["yAxis"]["data"] == ["a", "c", "b"]

@@ -116,10 +116,9 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
     line = session.frame.series(IDS[0])
     hostile = ":formatter"
     drawn = [
-        charts.series_chart({hostile: line}, {hostile: line[1] > 20}, unit=hostile),
+        charts.fan_chart(hostile, line, None, {}, unit=hostile),
         charts.fan_chart(hostile, line, line, {hostile: (line[1], line[1])}, before=line, unit=hostile),
         charts.line_chart({hostile: [1.0]}, x=[hostile], x_name=hostile, y_name=hostile),
-        charts.bar_chart({hostile: 1.0}, y_name=hostile),
         charts.map_chart([(0.0, 0.0, 0.0, hostile)], low=hostile, high=hostile),
     ]
 
@@ -130,7 +129,7 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
             yield from keys(each)
 
     assert not [key for chart in drawn for key in keys(chart) if key.startswith(":")]
-    assert charts.series_chart({"a": line}, {"a": line[1] > 20}, unit="a\nb")["yAxis"]["name"] == "a b"
+    assert charts.fan_chart("a", line, None, {}, unit="a\nb")["yAxis"]["name"] == "a b"
 
 
 def test_the_script_is_python_with_the_names_as_they_are(session):

@@ -65,7 +65,6 @@ def test_gaps_between_values_are_no_rows_ahead(tmp_path):
     frame = Table.read(write(tmp_path, table)).frame()
     assert len(frame.ahead) == 4
     assert np.isnan(frame.series("a")[1]).sum() == 1
-    assert not frame.outliers("a").any()
 
 
 def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path):
@@ -133,3 +132,27 @@ def test_what_is_missing_and_what_is_too_long_is_refused(tmp_path, monkeypatch):
     refused(DataError, "expected one for time, received none", Table.read(path).frame)
     monkeypatch.setattr("seqcast.app.visitor_table.MOST_ROWS", 10)
     refused(DataError, "at most 10 rows, received 60", Table.read, write(tmp_path, shops()))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "last", "steps", "end"),
+    [
+        ("D", "2024-01-31", "14 days", ", to 14 February 2024"),
+        ("W-SUN", "2024-01-28", "14 weeks", ", to 5 May 2024"),
+        ("15min", "2024-01-31", "14 steps of 15 minutes", ", to 31 January 2024, 03:30"),
+        ("h", "2024-01-31", "14 hours", ", to 31 January 2024, 14:00"),
+        ("MS", "2024-01-01", "14 months", ", to March 2025"),
+        ("QE", "2023-12-31", "14 quarters", ", to June 2027"),
+        ("YS", "2024-01-01", "14 years", ", to January 2038"),
+    ],
+)
+def test_a_horizon_has_its_unit_and_its_end(tmp_path, frequency, last, steps, end):
+    stamps = pd.date_range(end=last, periods=30, freq=frequency)
+    frame = Table.read(write(tmp_path, pd.DataFrame({"day": stamps, "sold": np.arange(30.0)}))).frame()
+    assert (frame.spoken_steps(14), frame.spoken_end(14)) == (steps, end)
+    assert frame.spoken_steps(1).split()[0] == "1"
+
+
+def test_counted_steps_end_at_a_number(tmp_path):
+    frame = Table.read(write(tmp_path, pd.DataFrame({"step": np.arange(30), "y": np.arange(30) % 7.0}))).frame()
+    assert (frame.spoken_steps(1), frame.spoken_steps(3), frame.spoken_end(14)) == ("1 step", "3 steps", ", to step 43")

@@ -78,6 +78,31 @@ def test_sessions_are_bounded_and_leave_nothing(sessions):
     assert sessions.open().folder.exists()
 
 
+def test_a_long_name_of_a_file_keeps_its_beginning_and_its_kind(sessions):
+    name = sessions.open().store(f"Report {'x' * 300} of 2024.csv", b"x").name
+    assert name.startswith("Report x")
+    assert name.endswith(" of 2024.csv")
+    assert len(name) <= 60
+
+
+def test_what_is_quick_leaves_out_columns_that_end_with_the_past(session):
+    table = pd.DataFrame({"ds": DAYS, "y": wave(5), "visitors": wave(50)})
+    take(session, table)
+    session.take(replace(session.table, roles=session.table.roles.changed("visitors", "past")))
+    for effort, names in (("quick", ()), ("balanced", ("visitors",))):
+        session.ask(effort=effort, horizon=3)
+        assert session.asked.options(session.frame).get("past_covariates", ()) == names
+        made = session.table, session.frame, session.asked
+        for recipe in (recipes.script_of(*made), recipes.command_of(*made)):
+            assert ("visitors" in recipe) is bool(names)
+    fitted(session, effort="quick")
+    assert [share for _, share, _ in session.outcome.choice] == sorted(
+        (share for _, share, _ in session.outcome.choice), reverse=True
+    )
+    assert sum(share for _, share, _ in session.outcome.choice) == pytest.approx(1.0)
+    assert session.outcome.windows > 0
+
+
 def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
     frame = take(session, with_price()).frame
     ahead = assumed_ahead(frame, 7)

@@ -53,7 +53,6 @@ def test_a_model_a_script_and_pictures_are_written(search, narrow, tmp_path):
 REFUSED = [
     (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite), or the URL of a database"),
     (("--resume",), "--resume: expected --storage as well"),
-    (("--members", 3), "--members: expected 1 in a search"),
     (("--script", "fit_best.txt"), "expected one of 'py'"),
     (("--script", "other.py"), "expected no file yet, or a script of seqcast tune"),
     (("--time-limit", "soon"), "--time-limit: expected seconds"),

@@ -12,56 +12,47 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.data import is_outlier
 from seqcast.plots import GUIDE, MODELS, TRUTH
 
 RED, GREEN, PURPLE, ORANGE, *_ = MODELS
 COLOURS = (TRUTH, ORANGE, GREEN, PURPLE, RED, GUIDE)
 SYMBOLS, DASHES = ("circle", "rect", "triangle", "diamond"), ("solid", "dashed", "dotted")
+# Past that is shown before a forecast: a number of horizons, and a least number of steps.
+HORIZONS_BEFORE, LEAST_BEFORE = 8, 60
 # Most points of a series that are sent to the browser: a screen has fewer columns.
 MOST_POINTS = 20_000
 
 Options = dict[str, Any]
 
 
-def series_chart(lines: Mapping[str, tuple[Any, Any]], outliers: Mapping[str, Any], *, unit: str) -> Options:
-    """Return a chart of series over time.
-
-    Args:
-        lines: Stamps and values of each series, by name.
-        outliers: Which values of a series are outliers, as a mask, by name.
-        unit: Name of the vertical axis.
-    """
-    chart = _time_chart(unit, next(iter(lines.values()))[0])
-    for place, (name, (stamps, values)) in enumerate(lines.items()):
-        colour, dash = COLOURS[place % len(COLOURS)], DASHES[place >= len(COLOURS)]
-        chart["series"].append(_line(name, _pairs(stamps, values), colour, dash=dash, sampling="lttb"))
-        places = np.flatnonzero(outliers[name])
-        if len(places):
-            points = _line(f"{name}: far from the rest", _pairs(stamps[places], values[places]), RED)
-            chart["series"].append({**points, "type": "scatter", "symbol": "diamond", "symbolSize": 10})
-    return chart
-
-
 def fan_chart(
     name: str,
     past: tuple[Any, Any],
-    ahead: tuple[Any, Any],
+    ahead: tuple[Any, Any] | None,
     bounds: Mapping[str, tuple[Any, Any]],
     *,
     before: tuple[Any, Any] | None = None,
     unit: str,
 ) -> Options:
-    """Return a chart of a series with its forecast and the intervals around it.
+    """Return a chart of a series with its outliers, its forecast and the intervals around it.
 
     Args:
         name: Name of the series.
         past: Its stamps and values.
-        ahead: Stamps and values of the forecast.
+        ahead: Stamps and values of the forecast; `None` before there is one.
         bounds: The lower and the upper bound of each interval by its name, the widest first.
         before: Another forecast, to compare with.
         unit: Name of the vertical axis.
     """
     chart = _time_chart(unit, past[0])
+    # First, since the slider below the chart shows the first line.
+    chart["series"].append(_line(name, _pairs(*past), GUIDE, sampling="lttb"))
+    if len(places := np.flatnonzero(is_outlier(past[1]))):
+        points = _line("far from the rest", _pairs(past[0][places], past[1][places]), RED)
+        chart["series"].append({**points, "type": "scatter", "symbol": "diamond", "symbolSize": 10})
+    if ahead is None:
+        return chart
     for place, (label, (low, high)) in enumerate(bounds.items()):
         # An interval is an area on top of an invisible line.
         area = {"color": TRUTH, "opacity": 0.18 + 0.12 * place}
@@ -70,7 +61,6 @@ def fan_chart(
         floor = _line(f"{label} from", _pairs(ahead[0], low), TRUTH, **hidden)
         chart["series"] += [floor, _line(label, _pairs(ahead[0], high - low), TRUTH, **hidden, areaStyle=area)]
         chart["series"][-1]["itemStyle"] = legend
-    chart["series"].append(_line(name, _pairs(*past), GUIDE, sampling="lttb"))
     if before is not None:
         chart["series"].append(_line("forecast before the change", _pairs(*before), ORANGE, dash="dashed"))
     # The forecast is joined to the past, unless the actual values are drawn as well.
@@ -79,6 +69,10 @@ def fan_chart(
     chart["series"].append(_line("forecast", joined + _pairs(*ahead), TRUTH, width=3))
     hidden_names = {f"{label} from" for label in bounds}
     chart["legend"]["data"] = [each["name"] for each in chart["series"] if each["name"] not in hidden_names]
+    # Of a long past the end is shown, and the rest by the slider.
+    shown = max(LEAST_BEFORE, HORIZONS_BEFORE * len(ahead[0]))
+    if len(past[0]) > shown:
+        chart["dataZoom"] = [{**each, "startValue": _stamp(past[0][-shown])} for each in chart["dataZoom"]]
     return chart
 
 
@@ -98,23 +92,6 @@ def line_chart(lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name
         symbol: Options = {"symbol": SYMBOLS[place % 4], "symbolSize": 5 if len(values) < 60 else 0}
         numbers = [_number(value) for value in values]
         chart["series"].append(_line(name, numbers, COLOURS[place % len(COLOURS)], dash=DASHES[place % 3], **symbol))
-    return chart
-
-
-def bar_chart(bars: Mapping[str, float], *, y_name: str) -> Options:
-    """Return horizontal bars, the longest first.
-
-    Args:
-        bars: The length of each, by name.
-        y_name: Name of the axis of lengths.
-    """
-    ordered = sorted(bars.items(), key=lambda bar: bar[1])
-    chart = _chart(_axis("value", y_name), "")
-    chart["legend"] = {"show": False}
-    chart["grid"]["left"] = 16
-    chart["yAxis"] = {"type": "category", "data": [name for name, _ in ordered]}
-    chart["tooltip"] = {"trigger": "item"}
-    chart["series"] = [{"type": "bar", "itemStyle": {"color": TRUTH}, "data": [_number(value) for _, value in ordered]}]
     return chart
 
 
@@ -149,8 +126,8 @@ def _chart(x_axis: Options, y_name: str) -> Options:
     return {
         "animation": False,
         "color": list(COLOURS),
-        "grid": {"left": 56, "right": 24, "top": 48, "bottom": 48, "containLabel": True},
-        "legend": {"type": "scroll", "top": 4},
+        "grid": {"left": 16, "right": 24, "top": 64, "bottom": 48, "containLabel": True},
+        "legend": {"type": "scroll", "top": 4, "textStyle": {"width": 260, "overflow": "truncate"}},
         "tooltip": {"trigger": "axis"},
         "xAxis": x_axis,
         # On one line, or it would cover the legend.

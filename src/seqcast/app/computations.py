@@ -25,13 +25,16 @@ class FitOutcome:
 
     Args:
         forecast: The forecast, as from `Forecaster.predict`.
-        choice: The choice of candidates and its reason, in words.
+        choice: Of each candidate its wording, its share of the forecast, and its hold-out loss (`None` if it was not
+            compared), the largest share first.
+        windows: Number of hold-out windows.
         season_length: Steps of a season.
         interrupted: Whether it was stopped, and forecasts with the best so far.
     """
 
     forecast: Any
-    choice: str
+    choice: list[tuple[str, float, float | None]]
+    windows: int
     season_length: int
     interrupted: bool
 
@@ -70,7 +73,7 @@ def fit(
     """Fit a forecaster, save it and forecast; events of the training are passed on.
 
     Args:
-        emit: Called with each `TrainingEvent`.
+        emit: Called with each event of trainings and other long tasks.
         df: The rows.
         ahead: The rows after them, with the known future; `None` for none.
         options: Arguments of the `Forecaster`.
@@ -84,7 +87,7 @@ def fit(
         KeyboardInterrupt: It was stopped before there was any result.
     """
     from seqcast.forecaster import Forecaster, check_future_given
-    from seqcast.training import listen
+    from seqcast.runtime import listen
 
     model = Forecaster(**options, verbose=0)
     names = tuple(model.future_covariates)
@@ -98,14 +101,17 @@ def fit(
             raise
         interrupted = True
     model.save(model_file)
-    return FitOutcome(model.predict(future=ahead), str(model.choice_), model.season_length_, interrupted)
+    shares, losses, only = model.choice_.shares, model.choice_.losses, model.choice_.only
+    ranked = sorted({**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each))
+    choice = [(str(only(each)), shares.get(each, 0.0), losses.get(each)) for each in ranked]
+    return FitOutcome(model.predict(future=ahead), choice, model.choice_.windows, model.season_length_, interrupted)
 
 
 def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any) -> Any:
     """Forecast the rows' own past.
 
     Args:
-        emit: Called with each `TrainingEvent`.
+        emit: Called with each event of trainings and other long tasks.
         df: The rows.
         options: Arguments of the `Forecaster`.
         windows: Number of cutoffs.
@@ -115,7 +121,7 @@ def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, t
         A frame as from `Forecaster.backtest`.
     """
     from seqcast.forecaster import Forecaster
-    from seqcast.training import listen
+    from seqcast.runtime import listen
 
     with listen(emit):
         return Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)

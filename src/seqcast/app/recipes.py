@@ -79,7 +79,7 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     for name, value in _changed(frame.columns).items():
         words += [COLUMN_OPTIONS[name], value]
     words += ["--wide"] if table.roles.wide and not needs_rows(table) else ["--sort"]
-    for role, names in frame.covariates.items():
+    for role, names in asked.covariates(frame).items():
         words += [f"--{role}", ",".join(names)]
     words += ["--future-file", FUTURE] if "future" in frame.covariates else []
     words += ["--on-bad-series", "skip"] if frame.problems else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,18 +20,6 @@ PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
 # Lines that are hard to see on a dark page.
 ON_DARK = {GUIDE: "#b4b4b4", TRUTH: "#56B4E9"}
 DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
-# Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
-STEPS = {
-    "s": "second",
-    "min": "minute",
-    "h": "hour",
-    "D": "day",
-    "B": "working day",
-    "W": "week",
-    "M": "month",
-    "Q": "quarter",
-    "Y": "year",
-}
 # The page's labels of options that errors mention.
 LABELS: dict[Any, str] = {
     "columns.unique_id": "“name of the series”",
@@ -58,6 +45,10 @@ STYLE = """
 .seqcast-table { max-width: 100%; width: fit-content; }
 .seqcast-table th { font-size: 0.9rem; font-weight: bold; }
 .seqcast-table td { font-size: 0.9rem; }
+.seqcast-table td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6.5rem; max-width: 20rem; }
+.q-chip__content, .q-item__label { overflow-wrap: anywhere; white-space: normal; }
+.q-chip { height: auto; max-width: 100%; }
+h3, .seqcast-muted { overflow-wrap: anywhere; }
 .seqcast-code { white-space: pre; overflow-x: auto; font-family: monospace; padding: 8px; border: 1px solid #8a8a8a; }
 """
 
@@ -146,7 +137,8 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
             text = text.replace(colour, lighter)
         options = json.loads(text)
     inked = {**options, "textStyle": {"color": ink}, "backgroundColor": "transparent"}
-    inked["legend"] = {**options["legend"], "textStyle": {"color": ink}, "pageTextStyle": {"color": ink}}
+    names = {**options["legend"].get("textStyle", {}), "color": ink}
+    inked["legend"] = {**options["legend"], "textStyle": names, "pageTextStyle": {"color": ink}}
     lines = {"axisLine": {"lineStyle": {"color": ink}, "onZero": False}, "splitLine": {"lineStyle": {"color": faint}}}
     for axis in ("xAxis", "yAxis"):
         inked[axis] = {**options[axis], "axisLabel": {"color": ink, "hideOverlap": True}, **lines}
@@ -184,25 +176,6 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
     return stamp_text(value)
-
-
-def spoken_step(frequency: str | int | None) -> str:
-    """Return the step between the rows of a series in everyday words.
-
-    Args:
-        frequency: A pandas alias, a whole number of steps, or `None`.
-
-    Example:
-        >>> spoken_step("W-SAT"), spoken_step("15min"), spoken_step("QS-OCT"), spoken_step(1), spoken_step(None)
-        ('a value a week', 'a value each 15 minutes', 'a value a quarter', 'counted steps', 'no regular step')
-    """
-    if frequency is None:
-        return "no regular step"
-    if isinstance(frequency, int):
-        return "counted steps" if frequency == 1 else f"counted steps of {frequency}"
-    count, unit = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-.*)?", frequency).groups()  # type: ignore[union-attr]
-    name = STEPS.get(unit.rstrip("SE"), unit)
-    return f"a value a{'n' * (name == 'hour')} {name}" if count in ("", "1") else f"a value each {count} {name}s"
 
 
 def explain_problem(error: BaseException) -> str:

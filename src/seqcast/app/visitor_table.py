@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data import Description, frames, is_outlier
+from seqcast.data import Description, frames
 from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns, read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs import Columns
@@ -29,6 +30,20 @@ ROLES: Mapping[str, str] = {
 MOST_ROWS = 5_000_000
 # The roles of covariates.
 COVARIATES = ("static", "past", "future")
+
+
+# Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
+STEPS = {
+    "s": "second",
+    "min": "minute",
+    "h": "hour",
+    "D": "day",
+    "B": "working day",
+    "W": "week",
+    "M": "month",
+    "Q": "quarter",
+    "Y": "year",
+}
 
 
 @dataclass(frozen=True)
@@ -216,19 +231,50 @@ class VisitorFrame:
         rows = self.df.iloc[self._places[name]].sort_values(self.columns.ds)
         return rows[self.columns.ds].to_numpy(), rows[self.columns.value].to_numpy(float)
 
-    def outliers(self, name: str) -> Any:
-        """Return which values of a series are outliers, as a mask.
+    def spoken_steps(self, count: int | str) -> str:
+        """Return a number of steps in everyday words, such as `60 weeks` or `4 steps of 15 minutes`.
 
         Args:
-            name: Its name.
+            count: The number, or another word in its place.
         """
-        return is_outlier(self.series(name)[1])
+        plural, (number, unit) = "s" * (count != 1), _unit(self.facts.frequency)
+        return f"{count} {unit}{plural}" if number == 1 else f"{count} step{plural} of {number} {unit}s"
+
+    def spoken_end(self, horizon: int, last: Any = None) -> str:
+        """Return the time at which a forecast ends, such as `, to 8 March 2026`; nothing where steps are irregular.
+
+        Args:
+            horizon: Steps of the forecast.
+            last: The last stamp before it; `None` takes the latest of all series.
+        """
+        import pandas as pd
+
+        frequency = self.facts.frame.frequency
+        if frequency is None:
+            return ""
+        end = frequency.after(pd.Index([self.df[self.columns.ds].max() if last is None else last]), horizon)[0]
+        if isinstance(frequency.name, int):
+            return f", to step {end}"
+        unit = _unit(frequency.name)[1]
+        day = "" if unit in ("month", "quarter", "year") else f"{end.day} "
+        return f", to {day}{end:%B %Y}" + (f"{end:, %H:%M}" if unit in ("hour", "minute", "second") else "")
 
     def options(self) -> dict[str, Any]:
-        """Return the arguments of a `Forecaster` that describe the columns."""
-        covariates = {f"{role}_covariates": names for role, names in self.covariates.items()}
-        skipping = {"on_bad_series": "skip"} if self.problems else {}
-        return {**skipping, "columns": self.columns, **covariates}
+        """Return the arguments of a `Forecaster` that describe columns and series."""
+        return {**({"on_bad_series": "skip"} if self.problems else {}), "columns": self.columns}
+
+
+def _unit(frequency: str | int | None) -> tuple[int, str]:
+    """Return the number and the name of the units of a step.
+
+    Example:
+        >>> _unit("W-SAT"), _unit("15min"), _unit("QS-OCT"), _unit(1)
+        ((1, 'week'), (15, 'minute'), (1, 'quarter'), (1, 'step'))
+    """
+    if not isinstance(frequency, str):
+        return frequency or 1, "step"
+    count, unit = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-.*)?", frequency).groups()  # type: ignore[union-attr]
+    return int(count or 1), STEPS.get(unit.rstrip("SE"), unit)
 
 
 def rows_of(table: Any, columns: Columns, name: str) -> Any:

@@ -97,7 +97,16 @@ class Asked:
             frame: The series to forecast.
         """
         options = {"horizon": self.horizon, "level": self.level, "effort": self.effort, "random_state": SEED}
-        return options | frame.options()
+        covariates = {f"{role}_covariates": names for role, names in self.covariates(frame).items()}
+        return options | frame.options() | covariates
+
+    def covariates(self, frame: VisitorFrame) -> dict[str, tuple[str, ...]]:
+        """Return the covariates that are read, by role: past ones take a network that is trained.
+
+        Args:
+            frame: The series to forecast.
+        """
+        return {role: names for role, names in frame.covariates.items() if (role, self.effort) != ("past", "quick")}
 
 
 @dataclass(eq=False)
@@ -149,7 +158,8 @@ class Session:
         Returns:
             Its path.
         """
-        name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2][-LONGEST_NAME:]
+        name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2]
+        name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 21]}…{name[-20:]}"
         path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
         shutil.rmtree(path.parent, ignore_errors=True)  # the previous file
         path.parent.mkdir(parents=True, exist_ok=True)

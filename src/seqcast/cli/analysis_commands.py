@@ -22,11 +22,11 @@ def anomalies(
     most: int = 20,
     figure: Path | None = None,
 ) -> None:
-    """List rows that lie outside the intervals of forecasts from the rows before them, the most unusual first.
+    """List unusual rows, those outside the intervals of forecasts.
 
-    About one row in a hundred of usual data lies outside at level 99. The first rows of a series, which a forecast
-    needs to read, are not judged. A training can leave out the rows in the file of -o: `seqcast fit --mask`. With `-o
-    -` all judged rows are printed.
+    Each row is judged by a forecast from the rows before it. About one row in a hundred of usual data lies outside at
+    level 99. The first rows of a series, which a forecast needs to read, are not judged. A training can leave out the
+    rows in the file of -o: `seqcast fit --mask`. With `-o -` all judged rows are printed.
 
     For example:
 
@@ -98,10 +98,10 @@ def explain(
     as_json: bool = False,
     force: bool = False,
 ) -> None:
-    """Rank covariates by the growth of the error when the values of one belong to another window.
+    """Rank covariates by how much the forecast needs them.
 
-    The file holds rows that the model was not trained on, and the context before them. Of the file of the fit, only the
-    validation rows count.
+    A covariate counts by the growth of the error when its values belong to another window. The file holds rows that the
+    model was not trained on, and the context before them. Of the file of the fit, only the validation rows count.
 
     For example:
 
@@ -148,7 +148,7 @@ def report(
     unit: str = "",
     force: bool = False,
 ) -> None:
-    """Write one HTML page with forecasts, a backtest next to naive forecasts, errors and settings.
+    """Write one HTML page: forecasts, a backtest, errors and settings.
 
     For example:
 

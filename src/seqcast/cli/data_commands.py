@@ -139,9 +139,10 @@ def partition(
     force: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Write a table of any size as a folder of Parquet files with whole series, sorted by time.
+    """Sort a table of any size into a folder of Parquet files.
 
-    The table may be larger than the memory: rows that do not fit are sorted on the disk.
+    Each file has whole series, sorted by time. The table may be larger than the memory: rows that do not fit are sorted
+    on the disk.
     Needs the extra `files`: pip install 'seqcast[files]'.
 
     For example:

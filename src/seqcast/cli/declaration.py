@@ -1,7 +1,8 @@
 """Commands as typer sees them, declared once: options come from the signature of a function, help from its docstring.
 
 A parameter becomes an option of the same name, with its entry under `Args:` as help. A parameter whose type is a
-dataclass becomes an option for each field that is no parameter of the command.
+dataclass becomes an option for each field that is no parameter of the command. In the help, the options of a dataclass
+have a panel, whose title begins its docstring, up to "as typed"; the usual ones come before all panels.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ _FLAGS = {
     "time_column": ("--time",),
     "value_column": ("--value",),
 }
+# Options that are needed most days: they come first, with those that only one command has.
+_USUAL = ("horizon", "output", "id_column", "time_column", "value_column", "effort", "level", "time_limit", "as_json")
+# Fields that do nothing for a command, or that it refuses.
+_UNUSED = {"describe": ("calibrate", "learning_rate", "quiet", "seed"), "tune": ("effort", "members")}
 # The least value of whole numbers that may be smaller than one.
 _LEAST = {"n_windows": 0, "port": 0, "seed": 0}
 
@@ -52,11 +57,12 @@ def declared(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True).parameters
     groups: dict[str, Any] = {name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)}
     parameters, places = list(_options(command)), {}
-    for group, kind in groups.items():
+    for group, kind in reversed(groups.items()):  # the last ones are those of the series
         for parameter in _options(kind):
-            if parameter.name not in own:
+            if parameter.name not in (*own, *_UNUSED.get(command.__name__, ())):
                 parameters.append(parameter)
                 places[parameter.name] = group
+    parameters.sort(key=lambda each: (*_USUAL, each.name).index(each.name))
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
@@ -86,7 +92,7 @@ def _flags(name: str) -> tuple[str, ...]:
 
 def _options(source: Any) -> Iterator[inspect.Parameter]:
     """Yield the parameters of a function or a dataclass as typer's."""
-    described = _descriptions(source)
+    described, titles = _descriptions(source), _titles(source)
     for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
         kind = parameter.annotation
         if is_dataclass(kind):
@@ -96,12 +102,14 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
             info = typer.Argument(metavar=_ARGUMENTS[name], help=text)
         else:
             parser: Callable[[str], Any] | None = None
-            metavar = "PATH" if kind in (Path, Path | None) else None
+            metavar = "PATH" if kind in (Path, Path | None) else "TEXT"
             if kind in (int, int | None):
                 parser, metavar = partial(_whole_number, _LEAST.get(name, 1)), "N"
             elif kind in (float, float | None):
                 parser, metavar = _number, "NUMBER"
-            info = typer.Option(*_flags(name), help=text, parser=parser, metavar=metavar)
+            info = typer.Option(
+                *_flags(name), help=text, parser=parser, metavar=metavar, rich_help_panel=titles.get(name)
+            )
         kind = list[str] if kind == tuple[str, ...] else kind
         yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
 
@@ -113,6 +121,17 @@ def _descriptions(source: Any) -> dict[str, str]:
         section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
         described |= re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
     return described
+
+
+def _titles(source: Any) -> dict[str, str]:
+    """Return the title of the panel of each field of a dataclass, which stands below the class that declares it."""
+    kinds = () if inspect.isfunction(source) else source.__mro__[:-1]
+    return {
+        name: (each.__doc__ or "").partition("\n")[0].partition(", as typed")[0].rstrip(".")
+        for each in kinds
+        for name in inspect.get_annotations(each)
+        if name not in _USUAL
+    }
 
 
 def _whole_number(least: int, text: str) -> int:

@@ -30,7 +30,7 @@ def fit(
     as_json: bool = False,
     force: bool = False,
 ) -> None:
-    """Train a network on all series of a file and write it to a file.
+    """Train on all series of a file, and write the model to a file.
 
     Ctrl-C ends the training and writes the best weights so far, with `--members` the finished networks; the exit code
     is 0. Without any weights, and at a second Ctrl-C, nothing is written and the exit code is 130. A training that
@@ -91,7 +91,9 @@ def fit(
 
 
 def update(model: Path, data: Path, output: Path, files: FileOptions, force: bool = False) -> None:
-    """Append newer rows to a fitted model, so that it forecasts from their end; nothing is trained.
+    """Append newer rows to a fitted model, to forecast from their end.
+
+    Nothing is trained.
 
     For example:
 
@@ -121,7 +123,7 @@ def finetune(
     freeze: str = "",
     force: bool = False,
 ) -> None:
-    """Go on training a fitted model, on newer rows of its series or on new series.
+    """Go on training a fitted model, on newer rows or new series.
 
     For example:
 

@@ -21,9 +21,9 @@ def forecast(
     future_file: Path | None = None,
     time_limit: str | None = None,
 ) -> None:
-    """Forecast the series of a file with the best candidates, and print the choice and its reason in a line.
+    """Forecast the series of a file with the best candidates.
 
-    Only the forecast is saved; `fit` saves the model for `predict`.
+    A line says which were chosen, and why. Only the forecast is saved; `fit` saves the model for `predict`.
 
     For example:
 
@@ -74,7 +74,9 @@ def predict(
     total: str | None = None,
     total_over: str = "steps",
 ) -> None:
-    """Forecast with a fitted model; columns are named as they were at fit. With --wide the forecast is wide too.
+    """Forecast with a fitted model.
+
+    Columns are named as they were at fit. With `--wide` the forecast is wide too.
 
     For example:
 
@@ -152,9 +154,10 @@ def backtest(
     refit: int | None = None,
     figure: Path | None = None,
 ) -> None:
-    """Train up to a cutoff, forecast from there and score against the actual values, next to naive forecasts.
+    """Forecast a file's own past, and score it next to naive forecasts.
 
-    With `-o -` the forecasts are printed in place of the scores.
+    Networks are trained up to a cutoff, and the forecasts from there compared with the actual values. With `-o -` the
+    forecasts are printed in place of the scores.
 
     For example:
 

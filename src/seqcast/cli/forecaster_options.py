@@ -21,7 +21,7 @@ _OF_CHOICE = ("effort", "calibrate")
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """The columns of a file, as typed.
+    """Columns, as typed.
 
     Args:
         id_column: Column that names the series; a file without one holds one series.
@@ -47,12 +47,11 @@ class ColumnOptions:
 
 
 @dataclass(frozen=True)
-class ForecasterOptions(ColumnOptions):
-    """A file, its network and its training, as typed.
+class SeriesOptions(ColumnOptions):
+    """Series and covariates, as typed.
 
     Args:
         freq: Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.
-        context_length: Steps of past to read; chosen from the data if absent.
         season_length: Steps of a season; by the frequency if absent.
         static: Columns that are constant within a series, with commas.
         past: Columns that are known up to the cutoff, with commas.
@@ -64,22 +63,9 @@ class ForecasterOptions(ColumnOptions):
         scale: Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none.
         support: Which values are possible: auto, real, non-negative or counts (whole numbers).
         calendar: Features of the time: auto, none, or names with commas, as auto,holidays:DE.
-        preset: Network: auto, classic, segment or pretrained (not trained).
-        effort: How much preset auto tries: quick trains nothing, balanced a network, best as many as help; auto goes by
-            the number of rows.
-        units: Width of each layer of encoder and decoder, instead of the preset's.
-        cell: Recurrent cell, instead of gru: lstm or simple_rnn.
-        level: Levels of the intervals in per cent, with commas; '' for none.
-        calibrate: Widen intervals until they reach their level on validation rows.
-        epochs: Passes over the windows; else the preset's.
-        learning_rate: Largest learning rate; else the preset's.
-        members: Networks to train, from seeds of their own; forecasts are their median.
-        seed: Seed of everything random; fresh if absent.
-        quiet: Show no progress.
     """
 
     freq: str | None = None
-    context_length: int | None = None
     season_length: int | None = None
     static: str = ""
     past: str = ""
@@ -91,8 +77,36 @@ class ForecasterOptions(ColumnOptions):
     scale: str = "auto"
     support: str = "auto"
     calendar: str = "auto"
+
+    @property
+    def step(self) -> str | int | None:
+        """The step between stamps; a whole number as such."""
+        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
+
+
+@dataclass(frozen=True)
+class ForecasterOptions(SeriesOptions):
+    """The network, and how it is trained, as typed.
+
+    Args:
+        preset: Network: auto, classic, segment or pretrained (not trained).
+        effort: How much preset auto tries: quick trains nothing, balanced a network, best as many as help; auto goes by
+            the number of rows.
+        context_length: Steps of past to read; chosen from the data if absent.
+        units: Width of each layer of encoder and decoder, instead of the preset's.
+        cell: Recurrent cell, instead of gru: lstm or simple_rnn.
+        level: Levels of the intervals in per cent, with commas; '' for none.
+        calibrate: Widen intervals until they reach their level on validation rows.
+        epochs: Passes over the windows; else the preset's.
+        learning_rate: Largest learning rate; else the preset's.
+        members: Networks to train, from seeds of their own; forecasts are their median.
+        seed: Seed of everything random; fresh if absent.
+        quiet: Show no progress.
+    """
+
     preset: str = "auto"
     effort: str = "auto"
+    context_length: int | None = None
     units: str | None = None
     cell: str | None = None
     level: str = "80,95"
@@ -102,11 +116,6 @@ class ForecasterOptions(ColumnOptions):
     members: int = 1
     seed: int | None = None
     quiet: bool = False
-
-    @property
-    def step(self) -> str | int | None:
-        """The step between stamps; a whole number as such."""
-        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
 
     def forecaster(self, horizon: int, *, silent: bool = False) -> Forecaster:
         """Return the forecaster of these options, not fitted.
@@ -157,7 +166,7 @@ class ForecasterOptions(ColumnOptions):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Time limit and checkpoints of a training, as typed.
+    """Time limit and checkpoints, as typed.
 
     Args:
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
@@ -185,7 +194,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class MachineOptions:
-    """Memory and processes of a command, as typed.
+    """Memory and processes, as typed.
 
     Args:
         memory_limit: Memory for the rows of Parquet files that are read piece by piece, as '512 MiB'; 1 GiB if absent.

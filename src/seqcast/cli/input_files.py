@@ -24,7 +24,7 @@ _TAB = {"\\t": "\t", "tab": "\t"}
 
 @dataclass(frozen=True)
 class FileOptions:
-    r"""Format of a command's files, as typed; options that are absent are inferred.
+    r"""Format of the files, as typed; options that are absent are inferred.
 
     Args:
         sep: Character between the columns of a text file; \t is a tab.

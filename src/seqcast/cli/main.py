@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -21,9 +21,48 @@ from seqcast.cli.server_commands import doctor, serve
 from seqcast.cli.study_commands import demo, study
 from seqcast.cli.tune_command import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
-from seqcast.runtime import EXIT_CODE
+from seqcast.runtime import EXIT_CODE, showing
+
+# The commands in the order of a day's work, by the panel of the help that lists them.
+CONTENTS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start here": (describe, forecast, open_page, demo),
+    "Fit a model, and use it": (fit, predict, update, finetune, tune),
+    "How good it is, and why": (backtest, report, explain, anomalies, plot),
+    "Serve it; large tables": (serve, partition),
+    "The installation; the questions of the post": (doctor, study),
+}
+
+
+class _PlainFlags:
+    """Flags show no type in the help: `--json`, not `--json <bool>`."""
+
+    def get_params(self, context: Any) -> list[Any]:
+        """Return options and arguments."""
+        parameters: list[Any] = super().get_params(context)  # type: ignore[misc]
+        for each in parameters:
+            each.metavar = "" if getattr(each, "is_flag", False) else each.metavar
+        return parameters
+
+
+class _Commands(_PlainFlags, typer.core.TyperGroup):
+    """All commands."""
+
+
+class _Command(_PlainFlags, typer.core.TyperCommand):
+    """A command whose errors are worded with its own options."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run the command; an error of ours ends it with exit code 1."""
+        try:
+            with showing(not context.params.get("quiet")):
+                return super().invoke(context)
+        except SeqcastError as error:
+            print_error(word_error(error, [name for parameter in self.params for name in parameter.opts]))
+            raise typer.Exit(1) from error
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Forecast time series with recurrent encoder-decoders.",
     epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted.",
     no_args_is_help=True,
@@ -31,40 +70,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-
-class _Command(typer.core.TyperCommand):
-    """A command whose errors are worded with its own options."""
-
-    def invoke(self, context: Any) -> Any:
-        """Run the command; an error of ours ends it with exit code 1."""
-        try:
-            return super().invoke(context)
-        except SeqcastError as error:
-            print_error(word_error(error, [name for parameter in self.params for name in parameter.opts]))
-            raise typer.Exit(1) from error
-
-
-for _command in (
-    forecast,
-    demo,
-    describe,
-    fit,
-    tune,
-    predict,
-    update,
-    finetune,
-    backtest,
-    anomalies,
-    explain,
-    report,
-    plot,
-    partition,
-    serve,
-    study,
-    doctor,
-    open_page,
-):
-    app.command(cls=_Command)(declared(_command))
+for _panel, _commands in CONTENTS.items():
+    for _command in _commands:
+        app.command(cls=_Command, rich_help_panel=_panel)(declared(_command))
 
 
 def _show_version(value: bool) -> None:

@@ -35,7 +35,7 @@ _IN_WORDS = {
 
 @dataclass(frozen=True)
 class TableOptions:
-    """Options of a command's table, as typed.
+    """The table that is written, as typed.
 
     Args:
         output: CSV or Parquet file for the table; - is standard output.

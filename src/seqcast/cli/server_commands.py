@@ -16,9 +16,10 @@ from seqcast.serve import new_key as draw_key
 
 
 def serve(settings: ServerSettings, models: list[str] | None = None, new_key: str | None = None) -> None:
-    """Answer forecasts over HTTP, from models and from the pretrained network; /openapi.json describes the routes.
+    """Answer forecasts over HTTP, from models and the pretrained network.
 
-    It listens on this machine alone, or at --host, which requires keys. Ctrl-C and SIGTERM stop it.
+    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the routes. Ctrl-C and
+    SIGTERM stop it.
 
     For example:
 
@@ -58,7 +59,7 @@ def app(
     allow_host: list[str] | None = None,
     browser: bool = True,
 ) -> None:
-    """Open a page in the browser: load a table, look at it, forecast, test, ask why, and take the result away.
+    """Open a page in the browser: load a table, forecast, test, ask why.
 
     Nothing leaves this machine. Needs the extra `app`: pip install 'seqcast[app]'.
 
@@ -99,7 +100,7 @@ def app(
 
 
 def doctor(as_json: bool = False) -> None:
-    """Show the environment of seqcast: versions, backend, devices, threads, the cache of programs, extras.
+    """Show versions, devices, threads, compiled programs, and missing extras.
 
     The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
 

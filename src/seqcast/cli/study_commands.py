@@ -11,7 +11,9 @@ from seqcast.cli.console import note, print_json, print_line, print_table
 def demo(
     output: Path = Path("runs/demo"), quick: bool = False, seed: int = 0, as_json: bool = False, quiet: bool = False
 ) -> None:
-    """Learn sums of two sines as in the post, then a real series; write tables and pictures.
+    """Learn sums of two sines as in the post, then a real series.
+
+    It writes tables and pictures.
 
     For example:
 
@@ -77,10 +79,11 @@ def study(
     as_json: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Answer one of the post's open questions: train networks, draw the results, print the finding.
+    """Answer one of the post's open questions.
 
-    Each run leaves a file, so that an interrupted study goes on where it stopped and a finished one draws at once. A
-    training that was under way goes on from its last checkpoint.
+    Networks are trained, their results are drawn, and the finding is printed. Each run leaves a file, so that an
+    interrupted study goes on where it stopped and a finished one draws at once. A training that was under way goes on
+    from its last checkpoint.
 
     For example:
 

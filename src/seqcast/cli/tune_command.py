@@ -21,7 +21,7 @@ SCRIPT_BEGINS = '"""Fit the forecaster that a search has found'
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Options of a search, as typed.
+    """The search, as typed.
 
     Args:
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
@@ -59,10 +59,10 @@ def tune(
     as_json: bool = False,
     force: bool = False,
 ) -> None:
-    """Search for the settings of networks, and write the best model; needs the extra `tune`.
+    """Search for the best settings of networks; needs the extra `tune`.
 
-    Each trial is judged by forecasts of rows that it has not seen. With `--storage` a search that was interrupted goes
-    on with `--resume`; several machines share a database.
+    The best model is written to a file. Each trial is judged by forecasts of rows that it has not seen. With
+    `--storage` a search that was interrupted goes on with `--resume`; several machines share a database.
 
     For example:
 

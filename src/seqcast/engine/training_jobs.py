@@ -14,7 +14,7 @@ from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import WindowReader, training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import Array, Executor, Processes, choose_executor, say
+from seqcast.runtime import Array, Executor, Processes, choose_executor, say, task
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, digest, fingerprint
 
@@ -315,6 +315,7 @@ def run_jobs(
 
     def finished(place: int, result: tuple[dict[str, Any], History]) -> None:
         done[place] = _outcome(jobs[place], *result)
+        advance()
         if verbose:
             say(f"seqcast: {jobs[place].title} trained, {_in_words(result[1])}")
 
@@ -326,7 +327,8 @@ def run_jobs(
         work = [
             (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
         ]
-        executor.map(_train, work, finished=finished)
+        with task("training networks", len(jobs)) as advance:
+            executor.map(_train, work, finished=finished)
     except KeyboardInterrupt as interruption:
         raise InterruptedJobs(_in_order(done)) from interruption
     except TrainingError as error:

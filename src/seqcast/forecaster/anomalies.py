@@ -14,7 +14,7 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest, UsualErrors, bounded, check_levels
-from seqcast.runtime import Array
+from seqcast.runtime import Array, tracked
 
 # The least difference between values that are no whole numbers, in scaled units.
 SMALLEST = 1e-6
@@ -90,7 +90,8 @@ def _undisturbed(
     last_replaced = np.full(len(frame.source), -1)
     replaced = np.zeros(targets.shape, dtype=np.int64)
     before = max(0, NEWEST_ROWS - origins.horizon)
-    for chosen in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
+    rounds = np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
+    for chosen in tracked(rounds, "judging rows", len(rounds)):
         series, stops = origins.series[chosen], origins.stops[chosen]
         disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
         if len(disturbed):

@@ -24,7 +24,7 @@ from seqcast.forecaster.output import OutputFolder
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import SourceRows, read_rows
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import Array, say
+from seqcast.runtime import Array, say, tracked
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Backtest:
         if not len(origins):
             return None
         by_fit = []
-        for place, fitted in enumerate(fits):
+        for place, fitted in enumerate(tracked(fits, "forecasting", len(fits))):
             first = place * self.every
             chosen = (origins.cutoff >= first) & (origins.cutoff < first + self.every)
             if not chosen.any():

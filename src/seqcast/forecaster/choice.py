@@ -18,10 +18,12 @@ from seqcast.errors import counted
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
 from seqcast.forecaster.cold_start import ColdStart
 from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
-from seqcast.runtime import Array
+from seqcast.runtime import Array, tracked
 
 # Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
 MOST_NUMBERS = 2**24
+# Most origins of a block, after each of which the progress is shown.
+MOST_ORIGINS = 4096
 # Shares with a small loss are searched in steps of a tenth.
 TENTHS = 10
 # With this number of cutoffs, the best shares on them and those that follow the losses alone weigh the same. Windows of
@@ -350,7 +352,8 @@ class Blend:
 def _blocks(reader: WindowReader, origins: Origins) -> Iterator[Origins]:
     """Yield blocks of origins that memory allows."""
     numbers = reader.width * (reader.context_length + origins.horizon)
-    return origins.blocks(max(128, MOST_NUMBERS // numbers))
+    size = min(max(128, MOST_NUMBERS // numbers), MOST_ORIGINS)
+    return tracked(origins.blocks(size), "forecasting", math.ceil(len(origins) / size))
 
 
 def at_ranks(quantiles: Array, ranks: Array) -> Array:

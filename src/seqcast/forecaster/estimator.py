@@ -34,7 +34,7 @@ from seqcast.forecaster.training_rows import with_validation, without_masked
 from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import say
+from seqcast.runtime import say, shows_tasks
 from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_submodules
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
@@ -411,6 +411,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Return the options resolved for a later training of as many networks."""
         return self._resolved(self._seed(fitted), max(1, len(fitted.trainings)))
 
+    @shows_tasks
     def _publish(self, plan: FitPlan, run: TrainingRun | None = None) -> Self:
         """Run a plan and publish the fitted value by one assignment."""
         if self.verbose:
@@ -466,6 +467,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     @overload
     def predict(self, *args: Any, **options: Any) -> Any: ...
 
+    @shows_tasks
     def predict(
         self,
         horizon: int | None = None,
@@ -535,6 +537,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         on = check_cluster(on)
         return predicted(fitted, df, forecast, arguments, output=output, memory_limit=memory_limit, on=on)
 
+    @shows_tasks
     def scenarios(
         self,
         futures: Mapping[str, Any],
@@ -584,6 +587,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     @overload
     def backtest(self, df: Any, *args: Any, **options: Any) -> Any: ...
 
+    @shows_tasks
     def backtest(
         self,
         df: Any,
@@ -670,6 +674,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     @overload
     def predict_insample(self, df: IntoDataFrameT, *, step_size: int = 1) -> IntoDataFrameT: ...
 
+    @shows_tasks
     def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
         """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
@@ -694,6 +699,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     @overload
     def anomalies(self, df: IntoDataFrameT, level: float = 99) -> IntoDataFrameT: ...
 
+    @shows_tasks
     def anomalies(self, df: Any = None, level: float = 99) -> Any:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
@@ -761,6 +767,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             self.fitted_, df, step_size=step_size, horizon=horizon, future=future, member=member
         )
 
+    @shows_tasks
     def covariate_importance(
         self, df: Any = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0
     ) -> pd.DataFrame:
@@ -871,6 +878,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     # Files
 
+    @shows_tasks
     def report(
         self,
         path: str | os.PathLike[str],

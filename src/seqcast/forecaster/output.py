@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster
 from seqcast.forecaster.reading import Memory, SourceRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime import make_folder, require, write_atomically
+from seqcast.runtime import make_folder, require, tracked, write_atomically
 from seqcast.training import digest
 
 # File with the job of a folder and its progress; readers of folders of Parquet files ignore such names.
@@ -190,7 +191,8 @@ def gathered(
         SaveError: A file could not be written.
     """
     if folder is None:
-        frames = [frame for frame in (table(item) for item in items) if frame is not None]
+        tables = (table(item) for item in tracked(items, "forecasting", operator.length_hint(items)))
+        frames = [frame for frame in tables if frame is not None]
         if len(frames) == 1:
             return frames[0]
         together = nw.concat([nw.from_native(frame, eager_only=True) for frame in frames])

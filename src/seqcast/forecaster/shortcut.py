@@ -15,7 +15,7 @@ from seqcast.data.frames import Dialect, usual_season
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.reading import check_future_given
-from seqcast.runtime import say
+from seqcast.runtime import say, showing
 from seqcast.specs import Columns
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def forecast(
     columns = options.get("columns") or Columns()
     frame = _frame(data, columns, dialect)
     forecaster = Forecaster(horizon, verbose=0, **options)
-    ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
+    with showing(verbose > 0):
+        ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
     if verbose:
         say(f"seqcast: {what_was_chosen(forecaster)}")
     return ahead

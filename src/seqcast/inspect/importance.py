@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcast.engine import ModelInputs
 from seqcast.errors import DataError
-from seqcast.runtime import Array
+from seqcast.runtime import Array, tracked
 from seqcast.specs import check_choice, check_int
 
 IMPORTANCE_METRICS = ("mae", "mse", "rmse")
@@ -61,7 +61,7 @@ def covariate_importance(
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(count) for _ in range(repeats)]
     rows = []
-    for name, by_input in places.items():
+    for name, by_input in tracked(places.items(), "judging covariates", len(places)):
         grown = []
         for order in orders:
             changed = dict(model_inputs.inputs)

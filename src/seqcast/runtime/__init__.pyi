@@ -40,6 +40,14 @@ from .jit import jax_stateless as jax_stateless
 from .jit import keep_scratch_memory as keep_scratch_memory
 from .log import say as say
 from .log import warn_user as warn_user
+from .long_tasks import TaskEvent as TaskEvent
+from .long_tasks import bar_is_shown as bar_is_shown
+from .long_tasks import listen as listen
+from .long_tasks import listener as listener
+from .long_tasks import showing as showing
+from .long_tasks import shows_tasks as shows_tasks
+from .long_tasks import task as task
+from .long_tasks import tracked as tracked
 from .model_files import digest as digest
 from .model_files import open_archive as open_archive
 from .model_files import write_archive as write_archive

@@ -19,8 +19,6 @@ from .observers import check_callbacks as check_callbacks
 from .observers import check_observers as check_observers
 from .observers import for_network as for_network
 from .observers import others as others
-from .progress import TrainingEvent as TrainingEvent
-from .progress import listen as listen
 from .progress import listeners as listeners
 from .progress import progress as progress
 from .state import TrainState as TrainState

@@ -12,11 +12,10 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from seqcast.runtime import keras
+from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener
 from seqcast.training.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -95,85 +94,34 @@ class _Follower(keras.callbacks.Callback):
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class TrainingEvent:
-    """The progress of a training.
-
-    Args:
-        training: Number of the training in its `listen` block, from 1.
-        epoch: Finished epochs.
-        share: Finished fraction of the training, from 0 to 1, if it does not stop early.
-        seconds: Seconds since its beginning.
-        loss: The loss of the last finished epoch; `None` before.
-        validation_loss: The validation loss of the last finished epoch; `None` without validation.
-    """
-
-    training: int
-    epoch: int
-    share: float
-    seconds: float
-    loss: float | None = None
-    validation_loss: float | None = None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds until the end at this rate, if training does not stop early; `None` at the beginning."""
-        return None if self.share <= 0 else self.seconds * (1 - self.share) / self.share
-
-
-class _Audience:
-    """The listener of this process, and the number of trainings since it began."""
-
-    on_event: Callable[[TrainingEvent], None] | None = None
-    trainings = 0
-
-
-@contextlib.contextmanager
-def listen(on_event: Callable[[TrainingEvent], None]) -> Iterator[None]:
-    """Send events of the trainings in this process within the block; worker processes send none.
-
-    Args:
-        on_event: Receives an event a few times a second, in the thread that trains or one of Keras's.
-
-    Example:
-        >>> with listen(print):
-        ...     (listener,) = listeners(None)
-        ...     listener.set_params({"epochs": 2, "steps": 1})
-        ...     listener.on_train_begin()
-        ...     listener.on_epoch_end(0, {"loss": 0.5})
-        TrainingEvent(training=1, epoch=0, share=0.0, ...)
-        TrainingEvent(training=1, epoch=1, share=0.5, seconds=..., loss=0.5, validation_loss=None)
-    """
-    before = _Audience.on_event, _Audience.trainings
-    _Audience.on_event, _Audience.trainings = on_event, 0
-    try:
-        yield
-    finally:
-        _Audience.on_event, _Audience.trainings = before
-
-
 def listeners(deadline: Deadline | None) -> list[Any]:
-    """Return the callbacks that send events: one, or none without a listener.
+    """Return the callbacks that send events to the listener of this process: one, or none without a listener.
 
     Args:
         deadline: The end of the training; `None` if its epochs determine it.
+
+    Example:
+        >>> from seqcast.runtime import listen
+        >>> with listen(print):
+        ...     (callback,) = listeners(None)
+        ...     callback.set_params({"epochs": 2, "steps": 1})
+        ...     callback.on_train_begin()
+        ...     callback.on_epoch_end(0, {"loss": 0.5})
+        TaskEvent(title='training', share=0.0, seconds=...)
+        TaskEvent(title='training', share=0.5, seconds=...)
     """
-    if _Audience.on_event is None:
-        return []
-    _Audience.trainings += 1
-    return [_Listener(_Audience.on_event, _Audience.trainings, deadline)]
+    on_event = listener()
+    return [] if on_event is None else [_Listener(on_event, deadline)]
 
 
 class _Listener(_Follower):
     """Send events of a training to the listener."""
 
-    def __init__(self, on_event: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None) -> None:
+    def __init__(self, on_event: Callable[[TaskEvent], None], deadline: Deadline | None) -> None:
         super().__init__(deadline)
-        self.on_event, self.training = on_event, training
-        self._losses: tuple[float | None, float | None] = (None, None)
+        self.on_event = on_event
 
     def _end_epoch(self) -> None:
-        self._losses = self._logs.get("loss"), self._logs.get("val_loss")
         self._show()
 
     def _show(self) -> None:
@@ -184,14 +132,14 @@ class _Listener(_Follower):
             share = (self._epoch + min(self._step, steps) / steps) / self._epochs
         else:
             share = seconds / max(seconds + self.deadline.left(), 1e-9)
-        self.on_event(TrainingEvent(self.training, self._epoch, min(1.0, share), seconds, *self._losses))
+        self.on_event(TaskEvent("training", min(1.0, share), seconds))
 
 
 def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None) -> list[Progress]:
     """Return the callbacks that show a training run.
 
     Args:
-        verbose: 0 is silent, a larger number shows progress.
+        verbose: 0 is silent, but for a terminal where long tasks are shown; a larger number shows progress.
         file: The stream to write to; `None` is standard error.
         deadline: The end of the training; the bar then shows the time in place of the epochs.
 
@@ -209,7 +157,7 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
         >>> callback.close()
         stopped after 1 of 2 epochs in ... s, best epoch 1 with validation loss 0.25
     """
-    if verbose <= 0:
+    if verbose <= 0 and not bar_is_shown():
         return []
     from rich.console import Console
 

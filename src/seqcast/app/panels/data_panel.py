@@ -12,9 +12,9 @@ from weakref import proxy
 
 from nicegui import events, ui
 
-from seqcast.app.charts import series_chart
+from seqcast.app.panels.forecast_panel import show_forecast
 from seqcast.app.panels.panel import Panel, refreshable
-from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_chart, show_table, spoken_step
+from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
 from seqcast.data.frames import Dialect, row_in_file
@@ -34,8 +34,8 @@ ROWS_SHOWN = 6
 # Of a wider table, only the first columns are shown.
 COLUMNS_SHOWN = 40
 PROBLEMS_SHOWN = 10
-# Most series that are drawn at a time.
-MOST_DRAWN = 6
+# Most columns of a role that are named in a line.
+NAMES_SAID = 4
 # Rows shown before and after a wrong one.
 ROWS_AROUND = 2
 AUTOMATIC = "automatic"
@@ -48,10 +48,18 @@ class DataPanel(Panel):
     """The panel; arguments as for `Panel`."""
 
     title = "Data"
-    shown: tuple[str, ...] = ()
+    drawn: tuple[Any, ...] = ()
+
+    def refresh(self) -> None:
+        """Show the changes; where only the forecast is new, what a visitor may be choosing stays."""
+        now = self.session.table, self.session.frame, self.problem, self.dark
+        before, self.drawn = self.drawn, now
+        same = before and all(new is old for new, old in zip(now, before, strict=True))
+        (self._chart if same else self._show).refresh()
 
     def _build(self) -> None:
-        with ui.row().classes("w-full items-stretch"):
+        self.give = ui.expansion("A table", value=True).classes("w-full").props('header-class="text-lg font-medium"')
+        with self.give, ui.row().classes("w-full items-stretch"):
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("A file", 3)
                 note(f"{KINDS}: one row a time, or a column for each series.")
@@ -81,6 +89,8 @@ class DataPanel(Panel):
         )
         self.upload.props("bordered flat hide-upload-btn").classes("w-full").props["accept"] = ACCEPTED
         self.upload.add_slot("header", UPLOAD_HEADER)
+        with self.upload.add_slot("list"):
+            self.dropped = note("No file yet.")
 
     async def open(self, path: Path, dialect: Dialect | None = None, roles: Roles | None = None) -> None:
         """Read a table and show it, with its problems.
@@ -90,7 +100,7 @@ class DataPanel(Panel):
             dialect: Format of the file, as far as the visitor gave it.
             roles: Roles of the columns, if the visitor chose them.
         """
-        self.problem, self.shown = None, ()
+        self.problem = None
         try:
             async with self.context.sessions.reading:
                 table = await asyncio.to_thread(Table.read, path, dialect)
@@ -103,6 +113,11 @@ class DataPanel(Panel):
                 self.context.show_error(error)
             elif self.session.table is None or self.session.table.path != path:
                 self.session.table = self.session.frame = None
+        read = self.session.table
+        if read is not None and self.problem is None:
+            self.give.value = False
+            self.give.text = "Another table"
+        self.dropped.text = path.name if self.problem is None else f"{path.name}: see below"
         self.context.changed()
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
@@ -138,11 +153,11 @@ class DataPanel(Panel):
         elif table is None:
             note("No table yet.")
         if table is not None:
-            with panel_card():
-                self._columns(table)
             if frame is not None:
                 with panel_card():
-                    self._series(frame)
+                    self._series(table, frame)
+            with panel_card():
+                self._columns(table)
 
     def _around(self) -> None:
         """Show the rows around the wrong one."""
@@ -161,9 +176,6 @@ class DataPanel(Panel):
         heading("What the columns are", 3)
         raw = table.raw
         names = [str(name) for name in raw.columns]
-        understood = f" Read with {table.understood}." if table.understood else ""
-        facts = f"{table.path.name}: {len(raw):,} rows, {len(names)} columns."
-        note(f"{facts}{understood} These are guesses. Correct what is wrong.")
         wide = "Each column of values is a series"
         ui.switch(wide, value=table.roles.wide, on_change=lambda event: self._set_wide(table, bool(event.value)))
         rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]
@@ -208,32 +220,21 @@ class DataPanel(Panel):
         chosen = next(text for text, each in known.items() if each == getattr(table.dialect, field))
         ui.select(list(known), value=chosen, label=label, on_change=change).classes("w-56")
 
-    def _series(self, frame: VisitorFrame) -> None:
-        heading("The series", 3)
-        ids = frame.ids
-        known = set(ids)  # another choice of columns may give other series
-        self.shown = tuple(name for name in self.shown if name in known) or tuple(ids[:3])
-        if len(ids) > 1:
-            drawn = ui.select(
-                ids,
-                value=list(self.shown),
-                multiple=True,
-                with_input=len(ids) > 8,
-                label=f"Series that are drawn, of {len(ids):,}; at most {MOST_DRAWN}",
-                on_change=self._draw,
-            )
-            drawn.props("use-chips").classes("w-full").props["max-values"] = MOST_DRAWN
-        lines = {name: frame.series(name) for name in self.shown}
-        chart = series_chart(lines, {name: frame.outliers(name) for name in lines}, unit=frame.columns.value)
-        alt = f"Values of {', '.join(self.shown)} over time; gaps are left open, outliers have diamonds."
-        show_chart(chart, alt, dark=self.dark)
+    def _series(self, table: Table, frame: VisitorFrame) -> None:
+        """Say what was read, and draw the series with a first forecast."""
+        heading(f"The series of {table.path.name}", 3)
+        note(f"{self._read(table)} These are guesses: correct below what is wrong.")
+        self._chart()
+        with ui.row():
+            ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
+            ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
         facts = frame.facts.to_dict()
-        season = f"{facts['season_length']} steps" if facts["season_length"] > 1 else "none"
-        size = [facts["series_count"], f"{facts['rows']:,}", spoken_step(facts["frequency"]), season]
+        season = frame.spoken_steps(facts["season_length"]) if facts["season_length"] > 1 else "none"
+        step = "irregular" if facts["frequency"] is None else frame.spoken_steps(1)
+        size = [facts["series_count"], f"{facts['rows']:,}", step, season]
         wrong = [facts[name] for name in ("missing_steps", "missing_values", "outliers")]
         names = ["series", "rows", "step", "season", "missing steps", "missing values", "far from the rest"]
         show_table(names, [size + wrong], "Facts about the series")
-        note("Gaps are left open in the chart. Diamonds are values far from the rest of their series.")
         for text in frame.problems[:PROBLEMS_SHOWN]:
             with ui.row().classes("items-center no-wrap"):
                 ui.icon("warning", color="negative").props("aria-hidden=true")
@@ -242,8 +243,25 @@ class DataPanel(Panel):
             more = len(frame.problems) - PROBLEMS_SHOWN
             others = f"and {more:,} more. " if more > 0 else ""
             note(f"{others}Series in which something is wrong are left out of the forecast.")
-        ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
 
-    def _draw(self, event: Any) -> None:
-        self.shown = tuple(event.value)
-        self._show.refresh()
+    @refreshable
+    def _chart(self) -> None:
+        if (frame := self.session.frame) is None:
+            return
+        self.choose_series(frame.ids, self._chart.refresh)
+        show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
+        if self.session.outcome is None:
+            ui.label("A first forecast follows in some seconds; if not, the panel Forecast says why.").props(
+                "role=status"
+            )
+
+    def _read(self, table: Table) -> str:
+        """Return what was read in a sentence."""
+        columns = {text: table.roles.names(role) for role, text in ROLES.items() if role != "ignore"}
+        roles = [
+            f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}"
+            for text, of in columns.items()
+            if of
+        ]
+        said = [f"{len(table.raw):,} rows, {len(table.raw.columns)} columns", table.understood, *roles]
+        return f"{'; '.join(filter(None, said))}."

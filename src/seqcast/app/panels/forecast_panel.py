@@ -8,13 +8,12 @@ from typing import Any
 
 from nicegui import ui
 
-from seqcast.app.charts import Options, fan_chart, line_chart
+from seqcast.app.charts import fan_chart
 from seqcast.app.computations import FitOutcome, fit
-from seqcast.app.panels.panel import Context, JobPanel, refreshable
-from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table, spoken_step
+from seqcast.app.panels.panel import JobPanel, refreshable
+from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
 from seqcast.forecaster import estimate_seconds, in_words
-from seqcast.training import TrainingEvent
 
 LEVELS = (50, 80, 90, 95)
 EFFORTS = {
@@ -22,8 +21,6 @@ EFFORTS = {
     "balanced": "Balanced: one network is trained, another fine-tuned",
     "best": "Best: as many networks as help",
 }
-# Past that is drawn before a forecast: a number of horizons, and a least number of steps.
-HORIZONS_BEFORE, LEAST_BEFORE = 8, 60
 
 
 class ForecastPanel(JobPanel):
@@ -33,29 +30,24 @@ class ForecastPanel(JobPanel):
     stop_text = "Stop and keep the best so far"
     known: Any = None
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.losses: dict[int, tuple[float, Any]] = {}
-
-    def _build(self) -> None:
-        self._ask()
-        self.build_progress()
-        alt = "Loss of the training by epoch"
-        self.curve = show_chart(self._loss_chart(), alt, dark=self.dark, height="16rem")
-        self.curve.visible = False
-        self._show()
-
     def refresh(self) -> None:
         """Show the changes."""
         frame = self.session.frame
         if frame is not self.known:
             self.known, self.problem = frame, None
             if frame is not None:
-                season = frame.facts.season_length
-                shortest = min(facts.rows for facts in frame.facts.series)
-                horizon = max(1, min(2 * season if season > 1 else 12, 60, shortest // 4))
-                self.session.ask(horizon=horizon, effort="balanced" if "past" in frame.covariates else "quick")
+                self._begin(frame)
         super().refresh()
+
+    def _begin(self, frame: VisitorFrame) -> None:
+        """Forecast at once, while better forecasts are offered."""
+        season = frame.facts.season_length
+        shortest = min(facts.rows for facts in frame.facts.series)
+        horizon = max(1, min(2 * season if season > 1 else 12, 60, shortest // 4))
+        self.session.ask(horizon=horizon, effort="quick", time_limit=None)
+        # What was pressed may be gone by now; the row stays.
+        with self.row:
+            ui.timer(0, partial(self.fit, frame), once=True)
 
     @refreshable
     def _ask(self) -> None:
@@ -65,40 +57,42 @@ class ForecastPanel(JobPanel):
             return
         with panel_card(), ui.row().classes("w-full items-start"):
             with ui.column().classes("gap-2 grow min-w-64"):
-                self._ask_horizon()
+                self._ask_horizon(frame)
             with ui.column().classes("gap-2 grow min-w-64"):
                 self._ask_effort(frame)
             self.start_button("Forecast", "play_arrow", partial(self.fit, frame))
 
-    def _ask_horizon(self) -> None:
+    def _ask_horizon(self, frame: VisitorFrame) -> None:
         def ask_horizon(event: Any) -> None:
             if event.value and int(event.value) >= 1:
                 self.session.ask(horizon=int(event.value))
+                steps.props["hint"] = frame.spoken_end(int(event.value))[2:]
 
         def ask_level(event: Any) -> None:
             self.session.ask(level=tuple(sorted(map(float, event.value))))
 
         asked = self.session.asked
-        label = "Steps to forecast"
+        label = f"{frame.spoken_steps('').strip().capitalize()} to forecast"
         steps = ui.number(label, value=asked.horizon, min=1, max=10_000, precision=0, on_change=ask_horizon)
-        steps.classes("w-48")
+        steps.classes("w-full max-w-80").props["hint"] = frame.spoken_end(asked.horizon)[2:]
         levels, chosen = {level: f"{level} %" for level in LEVELS}, [int(level) for level in asked.level]
-        ui.select(levels, value=chosen, multiple=True, label="Intervals", on_change=ask_level).classes("w-48")
+        ui.select(levels, value=chosen, multiple=True, label="Intervals", on_change=ask_level).classes(
+            "w-full max-w-80"
+        )
+        note("An 80 % interval is meant to contain the actual value eight times out of ten.")
 
     def _ask_effort(self, frame: VisitorFrame) -> None:
         def ask_limit(event: Any) -> None:
             self.session.ask(time_limit=f"{float(event.value):g} min" if event.value else None)
 
         asked, pace = self.session.asked, self.context.sessions.pace.factor
-        efforts = list(EFFORTS)
-        if "past" in frame.covariates:
-            note("The pretrained network reads no columns that end with the past: a network has to be trained.")
-            efforts.remove("quick")
         lengths = frame.facts.frame.source.lengths
-        times = {effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort)) for effort in efforts}
-        choices = {effort: f"{EFFORTS[effort]} ({times[effort]})" for effort in efforts}
+        times = {effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort)) for effort in EFFORTS}
+        choices = {effort: f"{text} ({times[effort]})" for effort, text in EFFORTS.items()}
         effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
         effort.props('aria-label="Effort"')
+        if past := frame.covariates.get("past"):
+            note(f"Quick does not read {', '.join(past)}: it takes a network that is trained.")
         minutes = None if asked.time_limit is None else float(asked.time_limit.split()[0])
         label = "Minutes at most (empty: no limit)"
         limit = ui.number(label, value=minutes, min=0.2, max=600, on_change=ask_limit)
@@ -112,40 +106,19 @@ class ForecastPanel(JobPanel):
         """
         session, sessions = self.session, self.context.sessions
         asked, began = session.asked, time.monotonic()
-        self.losses = {}
         # A fit that waited or was cut short does not measure the pace of this machine.
         tells_pace = not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
         ahead, options = assumed_ahead(frame, asked.horizon), asked.options(frame)
         job = fit, frame.df, ahead, options, session.model_file, asked.time_limit
-        outcome: FitOutcome | None = await self.compute(sessions.trainings, *job, on_event=self.on_event)
+        # What takes moments does not wait for the trainings of others.
+        queue = sessions.answers if asked.effort == "quick" else sessions.trainings
+        outcome: FitOutcome | None = await self.compute(queue, *job, on_event=self.on_event)
         if tells_pace and outcome is not None and not outcome.interrupted:
             estimated = estimate_seconds(frame.facts.frame.source.lengths, asked.horizon, asked.effort)
             sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
         if outcome is not None and session.frame is frame:  # else another table has been chosen meanwhile
             session.take_outcome(asked, outcome)
-        self.curve.visible = False
         self.context.changed()
-
-    def on_event(self, event: TrainingEvent) -> None:
-        """Show the progress of the training, and draw its losses.
-
-        Args:
-            event: The event.
-        """
-        super().on_event(event)
-        if event.loss is None or event.epoch in self.losses:
-            return
-        if event.epoch == 1:
-            self.losses = {}  # the curve of another network begins
-        self.losses[event.epoch] = event.loss, event.validation_loss
-        self.curve.visible = True
-        redraw(self.curve, self._loss_chart(), dark=self.dark)
-
-    def _loss_chart(self) -> Options:
-        losses = [loss for loss, _ in self.losses.values()]
-        validation = [loss for _, loss in self.losses.values() if loss is not None]
-        lines = {"on rows that it learns from": losses, "on hold-out rows": validation}
-        return line_chart(lines, x=range(1, len(losses) + 1), x_name="epoch", y_name="loss")
 
     @refreshable
     def _show(self) -> None:
@@ -154,40 +127,55 @@ class ForecastPanel(JobPanel):
             return
         frame, outcome = self.session.forecasted
         with panel_card():
-            heading("What forecasts, and why", 3)
-            season = f"a season of {outcome.season_length} steps" if outcome.season_length > 1 else "no season"
-            ui.label(f"The forecast is made with {outcome.choice}.")
-            note(f"{len(frame.ids):,} series with {spoken_step(frame.facts.frequency)} and {season}.")
-            note("The quantile loss is the error of the whole fan on hold-out rows; smaller is better.")
+            self.choose_series(frame.ids, self._show.refresh)
             if outcome.interrupted:
                 ui.label("It was stopped: this is the best so far.").classes("font-medium")
-        with panel_card():
-            self.choose_series(frame.ids, self._show.refresh)
-            ahead, bounds = forecast_of(frame.columns, outcome.forecast, self.series)
-            past = drawn_past(frame, self.series, len(ahead[0]))
-            chart = fan_chart(self.series, past, ahead, bounds, unit=frame.columns.value)
-            alt = f"Forecast of {self.series} over {len(ahead[0])} steps with {len(bounds)} intervals, after its past."
-            show_chart(chart, alt, dark=self.dark, height="28rem")
-            note("Drag the handles below the chart, or use the wheel, to look closer.")
+            show_forecast(frame, outcome, self.series, dark=self.dark)
             with ui.expansion("The numbers").classes("w-full").props('header-class="font-medium"'):
                 rows = rows_of(outcome.forecast, frame.columns, self.series)
                 show_table(list(rows.columns), rows.head(500).values.tolist(), f"Forecast of {self.series}")
             with ui.row():
                 ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
                 ui.button("Take it away", on_click=lambda: self.context.go_to("take")).props("outline")
+        with panel_card():
+            heading("What forecasts, and why", 3)
+            self._choice(frame, outcome)
+
+    def _choice(self, frame: VisitorFrame, outcome: FitOutcome) -> None:
+        season = (
+            f"a season of {frame.spoken_steps(outcome.season_length)}" if outcome.season_length > 1 else "no season"
+        )
+        note(f"{len(frame.ids):,} series with {season}.")
+        rows = [[name, f"{share:.0%}", "" if loss is None else loss] for name, share, loss in outcome.choice]
+        show_table(["what forecasts", "share of the forecast", "error on the past"], rows, "Who makes the forecast")
+        if outcome.windows:
+            note(
+                f"The error is that of line and intervals together, on {outcome.windows:,} stretches of the past that"
+                " were not learnt from; 0 would be perfect. Shares follow the errors. The last season repeats the"
+                " values of one season before."
+            )
 
 
-def drawn_past(frame: VisitorFrame, name: str, horizon: int) -> tuple[Any, Any]:
-    """Return the stamps and values of a series that are drawn before its forecast.
+def show_forecast(frame: VisitorFrame, outcome: FitOutcome | None, name: str, *, dark: bool) -> None:
+    """Draw a series and its forecast, with the time at which it ends.
 
     Args:
         frame: The series.
+        outcome: Their forecasts; `None` before there are any.
         name: Name of one.
-        horizon: Steps of its forecast.
+        dark: Whether the page is dark.
     """
-    most = max(LEAST_BEFORE, HORIZONS_BEFORE * horizon)
-    stamps, values = frame.series(name)
-    return stamps[-most:], values[-most:]
+    ahead, bounds = (None, {}) if outcome is None else forecast_of(frame.columns, outcome.forecast, name)
+    steps = 0 if ahead is None else len(ahead[0])
+    past = frame.series(name)
+    heading(f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps, past[0][-1])}" if steps else name, 3)
+    chart = fan_chart(name, past, ahead, bounds, unit=frame.columns.value)
+    ahead_in_words = f", and their forecast over {steps} steps with {len(bounds)} intervals" if steps else ""
+    show_chart(chart, f"Values of {name}{ahead_in_words}.", dark=dark, height="26rem")
+    note(
+        "Gaps are left open; diamonds are values far from the rest. Drag the handles below the chart to see more of the"
+        " past."
+    )
 
 
 def forecast_of(columns: Any, forecast: Any, name: str) -> tuple[tuple[Any, Any], dict[str, tuple[Any, Any]]]:

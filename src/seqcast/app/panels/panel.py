@@ -199,26 +199,29 @@ class JobPanel(Panel):
         Returns:
             The result; `None` where there is a `problem`.
         """
-        self.problem = self.event = None
+        self.stop()  # of an earlier table
+        self.problem = self.event = self.job = job = None
         try:
-            self.job = queue.submit(function, *arguments, on_event=on_event)
+            self.job = job = queue.submit(function, *arguments, on_event=on_event)
             self._show_job(True)
-            return await self.job.result()
+            return await job.result()
         except Exception as error:
-            self.problem = error
-            if not isinstance(error, SeqcastError):
-                self.context.show_error(error)
+            if self.job is job:
+                self.problem = error
+                if not isinstance(error, SeqcastError):
+                    self.context.show_error(error)
             return None
         finally:
-            self.job = None
-            if not self.row.is_deleted:  # the visitor may have left
-                self._show_job(False)
+            if self.job is job:
+                self.job = None
+                if not self.row.is_deleted:  # the visitor may have left
+                    self._show_job(False)
 
     def on_event(self, event: Any) -> None:
-        """Show an event of the job, whose `share` is the finished fraction.
+        """Show an event of the job.
 
         Args:
-            event: The event.
+            event: A `seqcast.runtime.TaskEvent`.
         """
         self.event = event
 
@@ -248,7 +251,6 @@ class JobPanel(Panel):
         elif self.event is None:
             self.text.set_text(f"Computing, {seconds:.0f} s")
         else:
-            name = "Training" if self.event.training == 1 else f"Training, network {self.event.training}"
             left = "" if self.event.seconds_left is None else f", at most {self.event.seconds_left:.0f} s left"
-            self.text.set_text(f"{name}: {seconds:.0f} s{left}")
+            self.text.set_text(f"{self.event.title.capitalize()}: {seconds:.0f} s{left}")
             self.bar.set_value(self.event.share)

@@ -79,16 +79,17 @@ class ScoresPanel(JobPanel):
             ui.label(_verdict(tested, columns))
             lines = {FORECASTS[name]: values for name, values in error_by_step(tested, columns).items()}
             steps = range(1, len(lines[FORECASTS["seqcast"]]) + 1)
-            chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name="mean absolute error")
+            chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name=f"mean error of {columns.value}")
             show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=self.dark)
         with panel_card():
             heading("How often the intervals contained the value", 3)
+            note("An 80 % interval should contain about 80 % of the actual values.")
             rows = [[f"{level:g} %", f"{share:.0%}"] for level, share in coverage(tested, columns).items()]
             show_table(["interval", "share of values within"], rows, "Coverage of the intervals")
         table = scores_by_series(tested, columns)
         with panel_card():
             heading("Series, the worst first", 3)
-            names = ["series", "error of the forecast", "of the last season", "forecast / last season"]
+            names = ["series", "mean error of the forecast", "of repeating the last season", "first / second"]
             show_table(names, table.head(WORST_SHOWN).values.tolist(), "Errors by series, the worst first")
             if len(table) > WORST_SHOWN:
                 note(f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's")
@@ -114,13 +115,14 @@ def _verdict(tested: Any, columns: Any) -> str:
     ours, naive = float(scores["seqcast"]), float(scores[BASELINE])
     ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
-        return f"The mean error of the forecast is {ours:.4g}."
+        return f"On average the forecast was off by {ours:.3g} ({columns.value})."
     how = "as large as"
     if ratio < SAME[0]:
         how = f"{1 - ratio:.0%} smaller than"
     elif ratio > SAME[1]:
         how = f"{ratio - 1:.0%} larger than"
-    return f"The mean error of the forecast is {ours:.4g}, {how} that of repeating the last season."
+    off = f"On average the forecast was off by {ours:.3g} ({columns.value}), an error"
+    return f"{off} {how} that of repeating the last season."
 
 
 def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from seqcast.app.charts import Options, fan_chart
 from seqcast.app.computations import FitOutcome, forecast
-from seqcast.app.panels.forecast_panel import drawn_past, forecast_of
+from seqcast.app.panels.forecast_panel import forecast_of
 from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, redraw, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, changed_ahead, rows_of
@@ -67,8 +67,7 @@ class WhatIfPanel(Panel):
         now = outcome.forecast if self.changed is None else self.changed
         ahead, bounds = forecast_of(frame.columns, now, self.series)
         before = None if self.changed is None else forecast_of(frame.columns, outcome.forecast, self.series)[0]
-        past = drawn_past(frame, self.series, len(ahead[0]))
-        return fan_chart(self.series, past, ahead, bounds, before=before, unit=frame.columns.value)
+        return fan_chart(self.series, frame.series(self.series), ahead, bounds, before=before, unit=frame.columns.value)
 
     def _table(self, frame: VisitorFrame) -> None:
         time, names = frame.columns.ds, frame.covariates["future"]

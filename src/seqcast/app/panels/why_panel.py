@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from nicegui import ui
 
-from seqcast.app.charts import bar_chart, line_chart, map_chart
+from seqcast.app.charts import line_chart, map_chart
 from seqcast.app.computations import Explanation, explain
 from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame
 
-# Most bars that are drawn: the pretrained network reads dozens of numbers a step.
-MOST_BARS = 12
+# Most inputs that are listed: the pretrained network reads dozens of numbers a step.
+MOST_INPUTS = 12
 NEIGHBOURS_SHOWN = 50
 
 
@@ -62,14 +62,16 @@ class WhyPanel(JobPanel):
                 note("The forecast repeats the last season: there is no network to look into.")
             return
         with panel_card():
-            self._memory(seen)
+            self._memory(seen, frame)
         with panel_card():
             heading("What it reads", 3)
-            bars = dict(sorted(seen.covariates.items(), key=lambda bar: -bar[1])[:MOST_BARS])
-            chart = bar_chart({name: 100 * share for name, share in bars.items()}, y_name="share of the influence, %")
-            alt, height = "Share of the influence that each input has", f"{6 + 1.6 * len(bars)}rem"
-            show_chart(chart, alt, dark=self.dark, height=height)
-            note("Influence is how much the forecast would change with the number; it need not be a cause.")
+            note(
+                "At each step it reads the value and numbers computed from it, such as the difference from the season"
+                " before. Influence is how much the forecast would change with the number; it need not be a cause."
+            )
+            inputs = sorted(seen.covariates.items(), key=lambda each: -each[1])[:MOST_INPUTS]
+            rows = [[name, f"{share:.0%}"] for name, share in inputs]
+            show_table(["number", "share of the influence"], rows, "Share of the influence that each input has")
         with panel_card():
             heading("Moments of the past that look alike to it", 3)
             note("The latest moment of each series whose continuation is known, and the moments nearest to it.")
@@ -77,6 +79,10 @@ class WhyPanel(JobPanel):
             show_table(names, nearest_rows(seen, frame.columns), "Nearest windows of the past")
         with panel_card():
             heading("The map of its states", 3)
+            note(
+                "While it reads, a network keeps numbers in mind, its state: all that it remembers when it begins to"
+                " write the forecast."
+            )
             explained = " and ".join(f"{share:.0%}" for share in seen.explained)
             note(
                 "Each point is a moment of the past, placed by what the network remembered then; points that are near"
@@ -85,12 +91,12 @@ class WhyPanel(JobPanel):
             chart = map_chart(state_points(seen, frame.columns), low="early", high="late")
             show_chart(chart, "Map of the states at many moments, coloured from early to late", dark=self.dark)
 
-    def _memory(self, seen: Explanation) -> None:
+    def _memory(self, seen: Explanation, frame: VisitorFrame) -> None:
         heading(f"How far back the {seen.network} looks", 3)
         last = len(seen.by_step)
         ui.label(
             f"95 % of what moves the forecast lies within the last {min(seen.memory)} to {max(seen.memory)} of the"
-            f" {last} steps that it reads, depending on the step of the forecast."
+            f" {frame.spoken_steps(last)} that it reads, depending on the step of the forecast."
         )
         steps, x_name = range(1 - last, 1), "step of the past; 0 is the last known one"
         chart = line_chart({"influence": seen.by_step}, x=steps, x_name=x_name, y_name="change of the forecast")

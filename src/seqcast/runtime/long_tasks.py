@@ -1,0 +1,172 @@
+"""Tasks that take long: a bar in a terminal with the time that is left, and events for a listener such as a page.
+
+Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere but in a terminal:
+logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`, at the doors that know what the user
+wants: the commands, and methods of objects with `verbose`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+Item = TypeVar("Item")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+# Shorter tasks show nothing.
+SECONDS_BEFORE_BAR = 2.0
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """The progress of a task.
+
+    Args:
+        title: What is done.
+        share: Finished fraction, from 0 to 1.
+        seconds: Seconds since its beginning.
+    """
+
+    title: str
+    share: float
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the end at this rate; `None` at the beginning."""
+        return None if self.share <= 0 else self.seconds * (1 - self.share) / self.share
+
+
+class _Here(threading.local):
+    """Of this thread: whether it shows its tasks, whether one is under way, and who listens."""
+
+    shown = False
+    inside = False
+    on_event: Callable[[Any], None] | None = None
+
+
+_HERE = _Here()
+
+
+@contextlib.contextmanager
+def _set(name: str, value: Any) -> Iterator[None]:
+    before = getattr(_HERE, name)
+    setattr(_HERE, name, value)
+    try:
+        yield
+    finally:
+        setattr(_HERE, name, before)
+
+
+def showing(shown: bool) -> contextlib.AbstractContextManager[None]:
+    """Show the tasks of this thread within a block, or hide them.
+
+    Args:
+        shown: Whether they are shown.
+    """
+    return _set("shown", shown)
+
+
+def listen(on_event: Callable[[Any], None]) -> contextlib.AbstractContextManager[None]:
+    """Send events of the tasks and trainings in this thread within a block; worker processes send none.
+
+    Args:
+        on_event: Receives each event, in the thread that works.
+
+    Example:
+        >>> with listen(lambda event: print(event.title, event.share)):
+        ...     squares = [number**2 for number in tracked(range(2), "squaring", 2)]
+        squaring 0.5
+        squaring 1.0
+    """
+    return _set("on_event", on_event)
+
+
+def listener() -> Callable[[Any], None] | None:
+    """Return what receives events of this thread; `None` without a listener."""
+    return _HERE.on_event
+
+
+def shows_tasks(method: Method) -> Method:
+    """Let a method show its tasks where the `verbose` of its object is positive.
+
+    Args:
+        method: The method.
+    """
+
+    @functools.wraps(method)
+    def shown(self: Any, *arguments: Any, **options: Any) -> Any:
+        with showing(_HERE.shown or self.verbose > 0):
+            return method(self, *arguments, **options)
+
+    return cast(Method, shown)
+
+
+def bar_is_shown() -> bool:
+    """Return whether a bar may be drawn now: tasks are shown, none is under way, and standard error is a terminal."""
+    return _HERE.shown and not _HERE.inside and sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextlib.contextmanager
+def task(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """Count the steps of a task; yields a function to call after each.
+
+    Args:
+        title: What is done.
+        total: Number of steps; with less than two nothing is shown.
+    """
+    if _HERE.inside or total < 2:
+        yield lambda: None
+        return
+    done, began, on_event = itertools.count(1), time.perf_counter(), _HERE.on_event
+    with _bar(title, total) if bar_is_shown() else contextlib.nullcontext() as advance_bar, _set("inside", True):
+
+        def advance() -> None:
+            share = next(done) / total
+            if advance_bar is not None:
+                advance_bar()
+            if on_event is not None:
+                on_event(TaskEvent(title, share, time.perf_counter() - began))
+
+        yield advance
+
+
+def tracked(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
+    """Yield items; the work on each, until the next one is taken, is a step of a task.
+
+    Args:
+        items: The items.
+        title: What is done with them.
+        total: Their number.
+    """
+    with task(title, total) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+@contextlib.contextmanager
+def _bar(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """Draw a bar, if it takes longer than a moment; it is removed at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
+    bar = Progress(*columns, TextColumn("left"), console=Console(file=sys.stderr), transient=True)
+    number = bar.add_task(title, total=total)
+    timer = threading.Timer(SECONDS_BEFORE_BAR, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield functools.partial(bar.advance, number)
+    finally:
+        timer.cancel()
+        timer.join()
+        bar.stop()

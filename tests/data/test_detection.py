@@ -24,7 +24,7 @@ def test_a_season_as_large_as_its_noise_is_detected(season, rows):
 def test_two_seasons_are_detected_at_once():
     assert sorted(seasons_of([planted(7, 600) + planted(45, 600, noise=0.3)])) == [7, 45]
     # Beyond a known one the other is the strongest.
-    assert seasons_of([3 * planted(7, 600) + planted(45, 600, noise=0.3)], beyond=7)[0] == 45
+    assert seasons_of([2 * planted(7, 600) + planted(45, 600, noise=0.3)], beyond=7)[0] == 45
 
 
 def test_a_panel_shows_a_season_that_none_of_its_series_shows():
@@ -90,3 +90,11 @@ def test_the_year_of_days_is_a_season_and_no_trend():
     assert facts.series[0].longer_season > 0.9 > 0.2 > facts.series[0].trend
     assert "; 364 steps (detected), strength 0.9" in str(facts)
     assert facts.to_dict()["detected"] == [364]
+
+
+@pytest.mark.parametrize("lengths", [(9, 17), (16, 31), (45, 86), (29, 249)])
+def test_two_sines_are_not_taken_for_a_longer_season_that_nearly_contains_both(lengths):
+    steps = np.arange(6 * lengths[1])
+    sines = sum(np.sin(2 * np.pi * steps / length) for length in lengths)
+    noise = np.random.default_rng(lengths[1]).normal(size=len(steps))
+    assert sorted(seasons_of([sines + 0.3 * noise])) == pytest.approx(lengths, rel=0.02)

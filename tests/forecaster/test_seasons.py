@@ -75,6 +75,21 @@ def test_the_last_longer_season_is_chosen_where_it_errs_less(of_week, tmp_path):
     np.testing.assert_allclose(again, hours()["y"].to_numpy()[392:440], rtol=1e-4)
 
 
+def test_seasons_are_compared_a_season_ahead_where_no_window_has_the_whole_horizon(of_week):
+    week = hours(252)[lambda frame: frame["unique_id"] == "w"]
+    model = Forecaster(168, effort="quick", verbose=0).fit(week)
+    # From the rows after a week, a day and one more, forecasts of a day.
+    assert model.choice_.windows == 252 - 24 - (168 + 24 + 1) + 1
+    assert model.choice_.shares.keys() == {"longer_seasonal_naive"}
+    np.testing.assert_allclose(model.predict()["seqcast"], hours(252)["y"].to_numpy()[84:252], rtol=1e-6, atol=1e-6)
+    # With fewer rows, or with covariates that were learnt from them, nothing is compared.
+    few = Forecaster(168, effort="quick", verbose=0).fit(week[:210])
+    known = week.assign(holiday=np.arange(252) % 50 == 0)
+    assert few.choice_.windows == 0
+    later = Forecaster(168, effort="quick", verbose=0, future_covariates=["holiday"]).fit(known)
+    assert (later.choice_.windows, later.choice_.shares) == (0, {"pretrained": 1.0})
+
+
 def test_a_backtest_repeats_the_season_that_erred_least_before_each_cutoff(of_week):
     backtest = of_week.backtest(hours(), n_windows=2, refit=False)
     by_name = {name: np.abs(own["y"] - own["seasonal_naive"]) for name, own in backtest.groupby("unique_id")}

@@ -1,13 +1,14 @@
 r"""Detection of seasons, from the values of all series together.
 
 Stamps that are whole numbers tell no season. Each series is whitened: an autoregression removes walks and cycles that
-change, and its spectrum is divided by its running median, so that only lines that stand out of it are left. Where a
-season of `m` steps is, values whole seasons apart then correlate:
+change, and its spectrum is divided by its running median, so that only lines that stand out of it are left. The
+waves of a season of `m` steps then explain a share of the values, which is their power in the spectrum:
 
-.. math:: z_m = \sqrt{\frac{N_e}{N}} \, \frac{\sum_k c_{km}}{\sqrt{\sum_k n_{km}}}, \quad c_l = \sum_t e_t e_{t-l}
+.. math:: R^2 = \frac{\sum_{k \le h} I(k / m)}{\sum_t e_t^2}, \quad
+    R^2 \sim \mathrm{Beta}\Big(h N_e, \frac{N_e}{N} \frac{n}{2} - h N_e\Big) \text{ by chance}
 
-over the pairs `n` of all series. `N_e` is the number of independent series, which is smaller than `N` where they move
-together. Under the hypothesis of no season `z` has the tail of a chi-squared variable.
+for `n` values of `N` series. `N_e` is the number of independent ones, smaller than `N` where they move together. The
+season and the number of waves `h` with the least probability are taken, and removed before the next season.
 """
 
 from __future__ import annotations
@@ -28,22 +29,29 @@ LEAST_VALUES = 12
 # Seasons that a series has at least; fewer in a panel of this number of series.
 LEAST_SEASONS, LEAST_IN_PANELS, PANEL = 3.0, 1.7, 20
 # Probability of a season in series that have none.
-LEVEL = 0.02
+LEVEL = 0.0003
 # Seasons that are detected at most, one after another.
 MOST_SEASONS = 3
-# A fraction of a season is a season of its own if values that far apart correlate this much, as a share: at least, and
-# where a random pattern would show half of it.
-LEAST_SHARE, NEARLY = 0.25, 0.8
+# A fraction of a season is a season of its own if it explains this much of it: at least, almost all, and otherwise some
+# deviations more than of a random pattern.
+LEAST_SHARE, NEARLY, DEVIATIONS = 0.25, 0.9, 3.0
+# Logarithm of probabilities within which a fraction of a season is taken for the season.
+WITHIN = 3.0
 # Lengths of a season that are tried before it is removed, from half a step less to half a step more.
 FRACTIONS = 11
 # Order of the autoregression, and the largest modulus of roots that swing: a season would be a root of modulus 1.
 ORDER, LARGEST_ROOT = 2, 0.95
 # Frequencies on each side over which the median of the spectrum is taken: at the lowest ones, and the most.
 LEAST_NEIGHBOURS, MOST_NEIGHBOURS = 6, 16
-# Deviations of the bells over which neighbouring lags are averaged, for smooth seasons: 0 is none. A season has at
-# least twelve of one.
-BELLS, STEPS_A_BELL = (0, 1, 2, 4, 8, 16), 12
-IMPULSE = np.eye(1, 1 + 2 * STEPS_A_BELL * BELLS[-1], STEPS_A_BELL * BELLS[-1])[0]
+# Numbers of waves of a season that are tried: a sine is one, and a spike has half as many as steps.
+NUMBERS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024])
+# Most waves of a season on each of the ways to seek one season after another. Two sines are nearly a longer season with
+# two waves, which a way with one does not see.
+MOST_WAVES, FEW_WAVES = (1, 4, 1024), 4
+# Seasons that are compared with one of few waves, as a fraction of it.
+NEAR = 0.06
+# Frequencies of the spectrum for each that is independent.
+FINER = 8
 # Deviation of the bell that smooths the median.
 SMOOTH = 4.0
 # Smallest spectrum, as a fraction of its mean.
@@ -101,17 +109,14 @@ def seasons_of(series: Sequence[Array], beyond: int = 1) -> list[int]:
         ([], [7])
 
     Source: Percival and Walden 1993, Spectral analysis for physical applications, sections 6.5 and 10.9, for whitening
-    and tests of lines.
+    and tests of lines; Quinn and Thomson 1991, Estimating the frequency of a periodic function, Biometrika 78(1), for
+    sums over waves.
     """
     white = [whitened(values) for values in map(_filled, series) if len(values)]
-    known = [beyond]
-    while white and len(known) <= MOST_SEASONS:
-        white = _without(white, known[-1])
-        season = _strongest(white, known)
-        if season is None:
-            break
-        known.append(season)
-    return known[1:]
+    if not white:
+        return []
+    white = _without(white, beyond)
+    return min((_path(white, beyond, most_waves) for most_waves in MOST_WAVES), key=lambda path: path[0])[1]
 
 
 def _filled(values: Array) -> Array:
@@ -152,11 +157,17 @@ def whitened(values: Array) -> Array:
 
 def _of_variance_1(values: Array) -> Array:
     deviation = float(values.std())
-    return np.asarray(values / deviation) if deviation > 0 else values
+    return np.asarray(values / deviation) if deviation > LEAST_POWER else values
 
 
-def _without(white: Sequence[Array], season: int) -> list[Array]:
-    """Return series less their mean seasons, of steps and up to half a step more or less: a year has 52.2 weeks."""
+def _without(white: Sequence[Array], season: int, waves: int | None = None) -> list[Array]:
+    """Return series less few waves of a season, or less their mean seasons.
+
+    The latter are of steps and up to half a step more or less: a year has 52.2 weeks.
+    """
+    if waves is not None and waves <= FEW_WAVES:
+        bases = {length: _waves(length, season, waves) for length in {len(values) for values in white}}
+        return [_of_variance_1(values - (own := bases[len(values)]) @ (own.T @ values)) for values in white]
     lengths = np.unique(season + np.linspace(-0.5, 0.5, FRACTIONS) * (season > 1))
     means = [[_mean_season(values, season, length) for values in white] for length in lengths]
     best = max(means, key=lambda each: sum(float(np.square(mean).sum()) for mean in each))
@@ -169,78 +180,118 @@ def _mean_season(values: Array, season: int, length: float) -> Array:
     return np.asarray((np.bincount(phase, values, season) / np.maximum(np.bincount(phase, minlength=season), 1))[phase])
 
 
-def _strongest(white: Sequence[Array], known: Sequence[int]) -> int | None:
-    """Return the season with the largest statistic; `None` where that is chance.
-
-    Seasons that differ by less than a tenth from known ones are left out.
-    """
-    longest = max(map(len, white))
-    most = int(longest / (LEAST_IN_PANELS if len(white) >= PANEL else LEAST_SEASONS))
-    seasons = np.array([m for m in range(2, most + 1) if all(abs(m - each) >= each / 10 for each in known)], dtype=int)
-    if not len(seasons):
-        return None
-    independent = _independent(white)
-    products, pairs = (each * independent / len(white) for each in _products(white, longest))
-    scores = _scores(products, pairs, seasons, independent)
-    best = int(np.argmax(scores))
-    if len(BELLS) * len(seasons) * 0.5 * math.erfc(scores[best] / math.sqrt(2)) > LEVEL:
-        return None
-    return _fraction_of(int(seasons[best]), set(seasons.tolist()), products, pairs)
-
-
-def _scores(products: Array, pairs: Array, seasons: Array, independent: float) -> Array:
-    """Return the statistic of each season as a normal score, over the bell with which it is largest.
+def _path(white: Sequence[Array], beyond: int, most_waves: int) -> tuple[float, list[int]]:
+    """Return the logarithm of the probability that seasons are chance, and the seasons, one removed after another.
 
     Args:
-        products: Sum of products of values some steps apart, by their distance, `[T]`.
-        pairs: Number of these.
-        seasons: The seasons, `[S]`.
-        independent: Number of independent series.
+        white: The series.
+        beyond: As for `seasons_of`.
+        most_waves: Most waves of a season that are looked at.
     """
-    from scipy.ndimage import gaussian_filter1d
+    most = int(np.median([*map(len, white)]) / (LEAST_IN_PANELS if len(white) >= PANEL else LEAST_SEASONS))
+    evidence, known = 0.0, [beyond]
+    while len(known) <= MOST_SEASONS:
+        allowed = [m for m in range(2, most + 1) if all(abs(m - each) >= each / 10 for each in known)]
+        chance, season, waves = _next_season(white, np.array(allowed, dtype=int), most_waves)
+        if chance > math.log(LEVEL):
+            break
+        white = _without(white, season, waves)
+        evidence, known = evidence + chance, [*known, season]
+    # Waves of a smooth season that were removed after it are no seasons.
+    seasons = known[1:]
+    is_wave = [
+        any(abs(k * m - each) < 0.2 * k for each in seasons[:n] for k in (2, 3, 4)) for n, m in enumerate(seasons)
+    ]
+    return evidence, [m for m, wave in zip(seasons, is_wave, strict=True) if not wave]
 
-    counts, scores = _summed(pairs, seasons), np.full((len(BELLS), len(seasons)), -np.inf)
-    for bell, own in zip(BELLS, scores, strict=True):
-        smooth, single = (gaussian_filter1d(each, bell) if bell else each for each in (products, IMPULSE))
-        fits = seasons >= STEPS_A_BELL * bell
-        # The bell leaves fewer independent steps in a season.
-        left = float(np.sum(single**2))
-        freedom = np.maximum((seasons[fits] - 1) * left, 1.0) * independent
-        sums = _summed(smooth, seasons[fits]) / np.sqrt(left * counts[fits])
-        # Wilson and Hilferty's root makes a chi-squared variable, here in units of its deviation, nearly normal.
-        own[fits] = (np.cbrt(1 + sums * np.sqrt(2 / freedom)) - 1 + 2 / (9 * freedom)) / np.sqrt(2 / (9 * freedom))
-    return np.asarray(scores.max(axis=0))
+
+def _next_season(white: Sequence[Array], allowed: Array, most_waves: int) -> tuple[float, int, int]:
+    """Return the logarithm of the probability that the best of the seasons is chance, the season, and its waves."""
+    if not len(allowed):
+        return 0.0, 1, 0
+    waves, chances, explained = _chances(white, allowed, most_waves)
+    best, least = np.argmin(chances, axis=1), chances.min(axis=1)
+    place = own = int(np.argmin(least))
+    if waves[place, best[place]] <= FEW_WAVES:
+        own = _exact(white, allowed, place, int(waves[place, best[place]]))
+    else:
+        own = _fraction_of(place, allowed, explained)
+    own = _shortest(own, allowed, least)
+    return float(least[place]) + math.log(chances.size), int(allowed[own]), int(waves[own, best[own]])
 
 
-def _fraction_of(season: int, allowed: set[int], products: Array, pairs: Array) -> int:
-    """Return the fraction of a season that explains most of it, more than by chance; itself where there is none.
+def _chances(white: Sequence[Array], seasons: Array, most_waves: int) -> tuple[Array, Array, Array]:
+    """Return numbers of waves of seasons, and the logarithms of the probabilities of their power, `[S, numbers]` each.
+
+    The third array has the shares of the values that all waves explain beyond chance, `[S]`.
+
+    Args:
+        white: The series.
+        seasons: The seasons, `[S]`.
+        most_waves: Most waves of a season.
+    """
+    from scipy.special import betaln
+
+    length, values = max(map(len, white)), sum(map(len, white))
+    power = np.zeros(FINER * length // 2 + 1)
+    for each in white:
+        power += np.abs(np.fft.rfft(each, FINER * length)) ** 2 * (2 / len(each))
+    # All waves of all seasons, one season after another. A wave of two steps has a sign, but no phase.
+    most = np.minimum(seasons // 2, most_waves)
+    firsts, season = np.cumsum(most) - most, np.repeat(seasons, most)
+    number = 1 + np.arange(most.sum()) - np.repeat(firsts, most)
+    places = np.minimum(np.rint(number * FINER * length / season).astype(int), len(power) - 1)
+    sums = np.pad(np.cumsum(power[places] * np.where(2 * number == season, 0.5, 1.0)), (1, 0))
+    waves = np.minimum(NUMBERS[: 1 + np.searchsorted(NUMBERS, most.max())], most[:, None])
+    independent = _independent(white)
+    ours = np.minimum(2 * waves, seasons[:, None] - 1) * independent / 2
+    rest = np.maximum(values * independent / len(white) / 2 - ours, 1.0)
+    explained = (sums[firsts[:, None] + waves] - sums[firsts, None]) / values
+    explained = np.clip(explained, ours / (ours + rest), 1 - 1e-12)
+    # The first term of the tail of a beta variable, and the ratio of the next one to it.
+    ratio = (1 - explained) * (ours + rest) / (rest + 1)
+    first = rest * np.log1p(-explained) + ours * np.log(explained) - np.log(rest) - betaln(ours, rest)
+    return waves, np.minimum(first - np.log1p(-ratio), 0.0), (explained - ours / (ours + rest))[:, -1]
+
+
+def _exact(white: Sequence[Array], seasons: Array, place: int, waves: int) -> int:
+    """Return the place of the season near another one that fits best: few periods shift the peaks of a spectrum."""
+    near = np.flatnonzero(np.abs(seasons - seasons[place]) <= max(1.0, NEAR * seasons[place]))
+    lengths = {len(values) for values in white}
+
+    def fit(steps: int) -> float:
+        bases = {length: _waves(length, steps, min(waves, steps // 2)) for length in lengths}
+        return sum(float(np.square(values @ bases[len(values)]).sum()) for values in white)
+
+    return max(near.tolist(), key=lambda each: fit(int(seasons[each])))
+
+
+def _fraction_of(place: int, seasons: Array, explained: Array) -> int:
+    """Return the place of the fraction of a season that explains most of it, more than by chance; else its own.
 
     The fraction of a random pattern explains of it as much as it has steps.
     """
-    best, most = season, 0.0
-    for count in range(season // 2, 1, -1):
-        lengths = np.array([round(season / count), season])
-        explained, whole = _summed(products, lengths) / _summed(pairs, lengths)
-        share, by_chance = explained / whole, (lengths[0] - 1) / (season - 1)
-        if lengths[0] in allowed and share >= max(LEAST_SHARE, min(NEARLY, 2 * by_chance)) and share - by_chance > most:
-            best, most = int(lengths[0]), share - by_chance
-    return best
+    steps = seasons[place] - 1
+    shares, by_chance = explained / max(explained[place], LEAST_POWER), np.minimum((seasons - 1) / steps, 1.0)
+    needed = by_chance + DEVIATIONS * np.sqrt(2 * by_chance * (1 - by_chance) / steps)
+    counts = np.maximum(np.rint(seasons[place] / seasons), 1)
+    is_fraction = (counts > 1) & (np.rint(seasons[place] / counts) == seasons)
+    is_season = is_fraction & (shares >= np.clip(needed, LEAST_SHARE, NEARLY))
+    return int(np.argmax(np.where(is_season, shares - by_chance, 0.0))) if is_season.any() else place
 
 
-def _summed(values: Array, seasons: Array) -> Array:
-    """Return the sums over the lags of whole seasons."""
-    return np.array([float(values[steps::steps].sum()) for steps in seasons.tolist()])
+def _shortest(place: int, seasons: Array, chances: Array) -> int:
+    """Return the place of the shortest fraction of a season that is nearly as improbable; its own without one."""
+    counts = np.rint(seasons[place] / seasons)
+    near = (chances < chances[place] + WITHIN) & (np.abs(seasons * counts - seasons[place]) <= counts / 2)
+    return int(np.argmax(near))
 
 
-def _products(white: Sequence[Array], length: int) -> tuple[Array, Array]:
-    """Return for each lag the sum of products of values that lag apart, and their number, over all series, `[T]`."""
-    products, pairs = np.zeros(length), np.zeros(length)
-    for values in white:
-        count = len(values)
-        power = np.abs(np.fft.rfft(values, 2 * count)) ** 2
-        products[:count] += np.fft.irfft(power)[:count]
-        pairs[:count] += np.arange(count, 0, -1)
-    return products, pairs
+def _waves(length: int, season: int, waves: int) -> Array:
+    """Return an orthonormal basis of a constant and the first waves of a season, `[length, 1 + 2 waves]`."""
+    angles = 2 * np.pi * np.outer(np.arange(length), np.arange(waves + 1)) / season
+    columns = np.concatenate([np.cos(angles), np.sin(angles[:, 1 : (season + 1) // 2])], axis=1)
+    return np.linalg.qr(columns)[0]
 
 
 def _independent(white: Sequence[Array]) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqcast.data import detect_seasons, main_season
 from seqcast.data.frames import AnyFrame, usual_season
+from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, validation_starts
 from seqcast.engine import TrainingJob
 from seqcast.errors import DataError
@@ -219,6 +220,12 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     if options.calibrate:
         calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
     comparison = comparison_origins(lengths, judged, options.horizon) if compare else None
+    season = Season.of(rows.season_length)
+    is_short = comparison is not None and not len(comparison) and not any(jobs)
+    # No window has the whole horizon: what knows more than a longer season is compared a season ahead, unless there are
+    # effects of covariates, which were learnt from the same rows.
+    if is_short and season.longer and not rows.frame.covariates.future:
+        comparison = comparison_origins(lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length)
     return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, judged)
 
 

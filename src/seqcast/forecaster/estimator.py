@@ -818,13 +818,13 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Example:
             >>> import numpy as np
             >>> import pandas as pd
-            >>> promotion = np.arange(94) % 5 == 0
+            >>> promotion = np.random.default_rng(0).random(94) < 0.2
             >>> days = pd.date_range("2025-01-01", periods=94)
             >>> sales = pd.DataFrame({"ds": days, "promotion": promotion, "y": 50.0 + 30 * promotion})
             >>> forecaster = Forecaster(4, preset="pretrained", future_covariates=["promotion"], verbose=0)
             >>> explained = forecaster.fit(sales[:90]).explain(future=sales[90:])
             >>> explained[["seqcast-rest", "promotion"]].round().values.tolist()
-            [[50.0, 29.0], [50.0, 0.0], [50.0, 0.0], [50.0, 0.0]]
+            [[50.0, 0.0], [50.0, 0.0], [50.0, 28.0], [50.0, 0.0]]
         """
         return explain.contributions(self.fitted_, df, future, horizon)
 

@@ -237,7 +237,8 @@ def read_frame(
         needed.append(("weight", columns.weight))
     rows, skipped, faults = np.arange(len(opened)), dict[Any, DataError](), list[DataError]()
     added = added_columns(df, columns, form)
-    check_columns(opened.drop(added), [each for each in needed if each[1] not in added], argument)
+    given = [each for each in [("ds", columns.ds), *needed] if each[1] not in added]
+    check_columns(opened.drop(added), given, argument)
     while True:
         try:
             table = read_keys(opened, columns, needed, argument, rows)

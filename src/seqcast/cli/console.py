@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ _REMEDIES = {
     "correct": "Correct it, or leave the cell empty where there is no number.",
     "deduplicate": "Keep one of the two rows, or add them up.",
     "fill": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
-    "sort": "Sort them with --sort.",
+    "sort": "Sort the rows.",
 }
 
 
@@ -250,5 +251,5 @@ def _word_option(option: Option, options: Collection[str]) -> str:
         return f"Forecaster({option}) in Python"
     if isinstance(option.value, bool):
         return flag.split(", ")[0 if option.value else -1]
-    typed = flag if option.value is None or option.value is ... else f"{flag} {option.value}"
+    typed = flag if option.value is None or option.value is ... else f"{flag} {shlex.quote(str(option.value))}"
     return typed if not options or flag in options else f"{typed} (an option of fit)"

@@ -44,13 +44,13 @@ def describe(
     from seqcast.plots import history_frame, save_figure
 
     check_figures(figure, read=[data], force=force)
-    frame = files.read(data, options.columns)
+    frame, columns, _ = files.guess(data, options)
     described: Any
     with in_files(df=(data, frame)):
         if horizon is None:
-            described = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
+            described = describe_frame(frame, columns, freq=options.step, season_length=options.season_length)
         else:
-            described = options.forecaster(horizon).describe(frame)
+            described = options.forecaster(horizon, columns).describe(frame)
     if as_json:
         print_json(described.to_dict())
     else:
@@ -86,15 +86,16 @@ def plot(
         last: Steps of history to draw; twice the forecast's, at least 30, if absent.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.data.frames import place_in_file
+    from seqcast.data.frames import ONE_SERIES, place_in_file
     from seqcast.errors import DataError
     from seqcast.plots import forecast_frame, save_figure
 
     check_figures(output, read=[data, forecast], force=force)
-    names = columns.columns
-    forecasts = files.read(forecast, names, value=False, wide=False)
+    history, names, _ = files.guess(data, columns)
+    forecasts = files.read(forecast, names, value=False)
     ids = forecasts[names.unique_id].unique()
-    history = files.read(data, names, series=ids[0] if len(ids) == 1 else None)
+    if len(ids) == 1 and history.attrs.get(ONE_SERIES):
+        history[names.unique_id] = ids[0]
     if history[names.unique_id].dtype != forecasts[names.unique_id].dtype:  # one is from a CSV file, as text
         for frame in (history, forecasts):
             frame[names.unique_id] = frame[names.unique_id].astype("str")
@@ -149,7 +150,7 @@ def partition(
     """
     from seqcast.data.partition import partition as write
 
-    columns = ColumnOptions(id_column, time_column, time_format=time_format).columns
+    columns = ColumnOptions(id_column, time_column, time_format=time_format).named()
     written = write(sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force)
     if as_json:
         print_json(asdict(written) | {"folder": str(written.folder)})

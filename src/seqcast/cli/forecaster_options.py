@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqcast.errors import Option, Phrase, SpecError
@@ -23,26 +25,45 @@ class ColumnOptions:
     """The columns of a file, as typed.
 
     Args:
-        id_column: Column that names the series; a file without one holds one series.
-        time_column: Column with the time stamp, or a whole number.
-        value_column: Column with the value; several with commas.
+        id_column: Column that names the series, or several with commas; guessed if absent.
+        time_column: Column with the time stamp or a whole number, or several with commas; guessed if absent.
+        value_column: Column with the value; several with commas; guessed if absent.
         time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         tz: Time zone of the clock that times were read from, such as Europe/Berlin.
     """
 
-    id_column: str = "unique_id"
-    time_column: str = "ds"
-    value_column: str = "y"
+    id_column: str | None = None
+    time_column: str | None = None
+    value_column: str | None = None
     time_format: str | None = None
     tz: str | None = None
 
     @property
-    def columns(self) -> Columns:
-        """The names of the columns, and the format of times."""
+    def given(self) -> dict[str, str]:
+        """The fields of `Columns` that were typed."""
+        names = {"unique_id": self.id_column, "ds": self.time_column, "y": self.value_column}
+        return given(**names, ds_format=self.time_format, tz=self.tz)
+
+    def named(self, names: Mapping[str, Any] = MappingProxyType({})) -> Columns:
+        """Return the columns with their names; those that were not typed have the usual ones.
+
+        Args:
+            names: Guessed names, by the fields of `Columns`.
+        """
         from seqcast.specs import Columns
 
-        values = _split_names(self.value_column) or self.value_column
-        return Columns(self.id_column, self.time_column, values, self.time_format, self.tz)
+        typed = self.given if self.value_column is None else self.given | {"y": _split_names(self.value_column)}
+        return Columns(**{**typed, **names})
+
+    @property
+    def step(self) -> Any:
+        """The step between stamps, where it is an option."""
+        return None
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of covariates, where they are options."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -103,11 +124,17 @@ class ForecasterOptions(ColumnOptions):
         """The step between stamps; a whole number as such."""
         return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
 
-    def forecaster(self, horizon: int, *, silent: bool = False) -> Forecaster:
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of covariates."""
+        return tuple(name for role in ("static", "past", "future") for name in _split_names(getattr(self, role)))
+
+    def forecaster(self, horizon: int, columns: Columns | None = None, *, silent: bool = False) -> Forecaster:
         """Return the forecaster of these options, not fitted.
 
         Args:
             horizon: Steps to forecast.
+            columns: The columns, once they are known.
             silent: Whether it shows no progress, also without `quiet`.
         """
         from seqcast.forecaster import Forecaster, interval_levels
@@ -118,7 +145,7 @@ class ForecasterOptions(ColumnOptions):
         same |= {f"{role}_covariates": _split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
-            columns=self.columns,
+            columns=columns or self.named(),
             freq=self.step,
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),

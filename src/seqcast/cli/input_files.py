@@ -12,7 +12,8 @@ from seqcast.cli.console import in_files, note
 from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
-    from seqcast.cli.forecaster_options import MachineOptions
+    from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions, MachineOptions
+    from seqcast.data.frames import ColumnGuess, Dialect
     from seqcast.forecaster import Forecaster
     from seqcast.specs import Columns
 
@@ -31,8 +32,9 @@ class FileOptions:
         day_first: Whether 01/02/2024 is in February or in January.
         sheet: Sheet of an Excel file; the first if absent.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
-        wide: The file has a column for each series, and one of the times.
-        sort: Sort rows by series and time first.
+        layout: Layout of the table: long (a row for each series and time), wide (a series in each column) or rows (a
+            series in each row); guessed if absent.
+        start: First time of a table without times, as 2024-01-31, with --freq; steps 1, 2, 3, ... if absent.
     """
 
     sep: str | None = None
@@ -42,8 +44,31 @@ class FileOptions:
     day_first: bool | None = None
     sheet: str | None = None
     max_size: str | None = None
-    wide: bool = False
-    sort: bool = False
+    layout: str | None = None
+    start: str | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the files, as far as it was typed."""
+        from seqcast.data.frames import Dialect
+
+        sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
+        return Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
+
+    def guess(self, path: Path, options: ColumnOptions, **others: Any) -> tuple[Any, Columns, ColumnGuess]:
+        """Read a file as a frame, and print a note of what was not typed; return also its columns, and the guess.
+
+        Args:
+            path: The file.
+            options: The columns, as typed.
+            others: Other arguments of `seqcast.data.frames.io.read_guessed`.
+        """
+        from seqcast.data.frames import Steps, read_guessed
+
+        others |= {"layout": self.layout, "steps": Steps(self.start, options.step), "covariates": options.covariates}
+        read = read_guessed(path, options.given, dialect=self.dialect, max_size=self.max_size, **others)
+        _note_understood(path, read[0])
+        return read
 
     def read(self, path: Path, columns: Columns, **options: Any) -> Any:
         """Read a file as a frame, and print a note about an unusual format.
@@ -53,38 +78,55 @@ class FileOptions:
             columns: Names of its columns.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
+        from seqcast.data.frames import read_table
 
-        sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
-        options = {"wide": self.wide, "max_size": self.max_size, **options}
-        frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
-        if frame.attrs[UNDERSTOOD]:
-            note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
+        frame = read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
+        _note_understood(path, frame)
         return frame
 
-    def read_rows(self, path: Path, columns: Columns, machines: MachineOptions) -> tuple[Path | None, Any]:
+    def read_rows(
+        self, path: Path, options: ForecasterOptions, machines: MachineOptions
+    ) -> tuple[Path | None, Any, Columns]:
         """Read the rows of a file as a frame, or name files that are read piece by piece.
 
         Args:
             path: A file, a folder or a pattern.
-            columns: Names of its columns.
+            options: The columns, as typed.
             machines: Whether rows are read piece by piece.
 
         Returns:
-            The file for errors, `None` where they name it themselves, and the frame or its source.
+            The file for errors, `None` where they name it themselves; the frame or its source; and its columns.
+
+        Raises:
+            SpecError: An option is for other files than Parquet.
+            DataError: There are several columns of values.
+        """
+        from seqcast.data.frames import guess_source
+        from seqcast.specs import Columns
+
+        if not machines.reads_pieces(path):
+            return path, *self.guess(path, options)[:2]
+        source = self.source(path)
+        guess = guess_source(source, options.given, options.covariates)
+        if not set(guess.names.values()) <= set(Columns().names):
+            note(f"Read {path}: {guess.sentence()}")
+        return None, source, options.named(guess.names)
+
+    def source(self, path: Path) -> str:
+        """Return the name of files that are read piece by piece.
+
+        Args:
+            path: A folder or a pattern.
 
         Raises:
             SpecError: An option is for other files than Parquet.
         """
-        if not machines.reads_pieces(path):
-            return path, self.read(path, columns)
         for each in fields(self):
             if each.name != "max_size" and getattr(self, each.name) != each.default:
                 expected = f"none where {path} is read piece by piece"
                 hint = "Leave it out; seqcast partition makes Parquet files of others."
                 raise SpecError(each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint)
-        return None, str(path)
+        return str(path)
 
     def read_like(self, path: Path, rows: Any, columns: Columns) -> Any:
         """Read a file that names rows of another one.
@@ -96,7 +138,7 @@ class FileOptions:
         """
         ids = rows[columns.unique_id]
         only = ids.iloc[0] if ids.nunique() == 1 else None
-        return self.read(path, columns, value=False, wide=False, series=only, whole_ids=ids.dtype.kind in "iu")
+        return self.read(path, columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu")
 
     def load(self, model: Path) -> Forecaster:
         """Read a model.
@@ -116,12 +158,24 @@ class FileOptions:
             path: The file.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
+        from seqcast.data.frames import OpenTable, Steps, guess_columns
+        from seqcast.specs import Columns
+
         if path is None:
             return None
-        ids = model.series_state_.ids
+        ids, columns, usual = model.series_state_.ids, model.series_state_.schema.columns, Columns()
+        opened = OpenTable.of(path, self.dialect, self.max_size, columns.names[:2])
         # Rows in a file of any name continue the only series.
-        only, whole_ids = ids[0] if len(ids) == 1 else None, isinstance(ids[0], int)
-        return self.read(path, model.series_state_.schema.columns, series=only, whole_ids=whole_ids, **options)
+        options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
+        if options.get("value", True):
+            # Where the table of the fit had no such columns, newer ones have none either.
+            is_long = columns.y != usual.y or usual.y in opened.raw
+            options["layout"] = self.layout or ("long" if is_long else guess_columns(opened.raw).layout)
+            counts = columns.ds == usual.ds and usual.ds not in opened.raw
+            options["steps"] = Steps(self.start, model.freq_) if counts else None
+        frame = opened.frame(columns, **options)
+        _note_understood(path, frame)
+        return frame
 
     @contextlib.contextmanager
     def opened(self, model: Path, data: Path) -> Iterator[tuple[Forecaster, Any]]:
@@ -135,3 +189,11 @@ class FileOptions:
         frame = self.read_for(fitted, data)
         with in_files(df=(data, frame)):
             yield fitted, frame
+
+
+def _note_understood(path: Path, frame: Any) -> None:
+    """Print how a file was read, if that is unusual or was guessed."""
+    from seqcast.data.frames import UNDERSTOOD
+
+    if frame.attrs[UNDERSTOOD]:
+        note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")

@@ -42,7 +42,7 @@ TIMES = [
 @pytest.mark.parametrize(("written", "read"), TIMES)
 def test_times(tmp_path, written, read):
     path = table(tmp_path / "a.csv", "ds,y\n" + "".join(f"{time},1\n" for time in written))
-    assert read_table(path, COLUMNS)["ds"].tolist() == [pd.Timestamp(time) for time in read]
+    assert read_table(path, COLUMNS)["ds"].sort_index().tolist() == [pd.Timestamp(time) for time in read]
 
 
 ZONES = [("+0100", "+0000", "Europe/London"), ("-04", "-05", "America/New_York")]
@@ -92,7 +92,7 @@ def test_a_forecast_needs_no_values(tmp_path):
 
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):
     path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n")
-    frame = read_table(path, COLUMNS, sort=True)
+    frame = read_table(path, COLUMNS)
     assert [row_in_file(path, frame, row) for row in range(3)] == [3, 4, 2]
     frame.to_parquet(tmp_path / "a.parquet")
     frame = read_table(tmp_path / "a.parquet", COLUMNS, sort=True)

@@ -23,10 +23,15 @@ from .guess import ColumnGuess as ColumnGuess
 from .guess import guess_columns as guess_columns
 from .io import ONE_SERIES as ONE_SERIES
 from .io import UNDERSTOOD as UNDERSTOOD
+from .io import OpenTable as OpenTable
 from .io import is_read_at_once as is_read_at_once
+from .io import read_guessed as read_guessed
 from .io import read_raw as read_raw
 from .io import read_table as read_table
 from .io import row_in_file as row_in_file
+from .layouts import LAYOUTS as LAYOUTS
+from .layouts import Steps as Steps
+from .layouts import joined_parts as joined_parts
 from .long_frame import MISSING as MISSING
 from .long_frame import LongFrame as LongFrame
 from .reader_process import column_names as column_names
@@ -46,6 +51,7 @@ from .sharded import ShardedFrame as ShardedFrame
 from .sources import TableSource as TableSource
 from .sources import file_groups as file_groups
 from .sources import first_rows as first_rows
+from .sources import guess_source as guess_source
 from .sources import is_source as is_source
 from .sources import open_source as open_source
 from .sources import pieces as pieces

@@ -11,8 +11,10 @@ import csv
 import io
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,13 @@ _MARKS = (",", ".", " ", "'", "_")
 _SHARE_OF_ZEROS = 0.3
 # Letters from which the dialect is inferred: DuckDB's time grows with the square of a cell's length.
 _SAMPLE = 1 << 16
+# Lines from which it is inferred whether the first one has names.
+_LINES = 20
+_MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", "-", "?"))
+_DATE = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}-?w\d\d|\d{4}[- /]?q\d|\d\d?-[a-z]{3}-\d+"
+)
+_DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # Control characters that no text has.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -42,6 +51,7 @@ class Dialect:
         sheet: Sheet of an Excel file, by name; the first if `None`.
         quote: The quotation mark.
         skip: Lines before the header.
+        header: Whether the first of the other lines has the names of the columns; they are numbers from 1 on without.
 
     Raises:
         SpecError: A field has an impossible value.
@@ -59,6 +69,7 @@ class Dialect:
     sheet: str | None = None
     quote: str = '"'
     skip: int = 0
+    header: bool | None = None
 
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
@@ -78,22 +89,35 @@ class Dialect:
                 hint = "Names are those of Python, such as utf-8, cp1252 or utf-16."
                 raise SpecError("encoding", expected="an encoding", received=repr(self.encoding), hint=hint) from error
 
-    def header(self, text: str) -> list[str]:
-        """Return the names of the columns of a text, as written.
+    def lines(self, text: str, most: int | None = None) -> list[list[str]]:
+        """Return the cells of the lines of a text from its header on, as written.
 
         Args:
             text: The text, or its beginning.
+            most: Number of lines; all if `None`.
         """
         lines = io.StringIO(text, newline="")
         for _ in range(self.skip):
             lines.readline()
-        return next(csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote), [])
+        return list(islice(filter(None, csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)), most))
+
+    def names(self, text: str) -> list[str]:
+        """Return the names of the columns of a text, as written: numbers where no line has them.
+
+        Args:
+            text: The text.
+        """
+        if self.header is False:
+            return [str(place) for place in range(1, max(map(len, self.lines(text)), default=0) + 1)]
+        return next(iter(self.lines(text, 1)), [])
 
     def describe(self) -> str:
         """Return in words all that differs from commas, a decimal point and UTF-8."""
         words = []
         if self.skip:
             words.append(f"the header after {self.skip} line{'s' * (self.skip > 1)}")
+        if self.header is False:
+            words.append("no header")
         if self.sep not in (None, ","):
             words.append(f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns")
         if self.decimal == ",":
@@ -161,10 +185,47 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
     Raises:
         DataError: There is no separator, or DuckDB is needed to find it.
     """
-    if dialect.sep is not None:
-        return dialect
-    header = dialect.header(text[:_SAMPLE])
-    if any(name.strip() in names for name in header):
+    if dialect.sep is None:
+        dialect = _with_separator(text, dialect, path, names)
+    if dialect.header is None:
+        dialect = replace(dialect, header=_has_header(dialect.lines(text[:_SAMPLE], _LINES)))
+    return dialect
+
+
+def _has_header(lines: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first of some lines has names: it has other cells than those below, or numbers that count."""
+    first, others = lines[0], lines[1:]
+    below = [[line[place] for line in others if place < len(line)] for place in range(len(first))]
+    kinds = [Counter(filter(None, map(_kind, cells))).most_common(1) for cells in below]
+    pairs = [(_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)]
+    if not others or any(above == "text" != under and under for above, under in pairs):
+        return bool(others) or "text" in dict(pairs)
+    same = [
+        cell.strip() for cell, (above, under) in zip(first, pairs, strict=True) if above == under != "text" and above
+    ]
+    return not same or _count(same)
+
+
+def _count(cells: Sequence[str]) -> bool:
+    """Return whether cells are whole numbers in equal steps, or years that ascend, as names are."""
+    numbers = [int(cell) for cell in cells if cell.isdecimal()]
+    steps = {after - before for before, after in pairwise(numbers)}
+    years = all(1500 < number < 2500 for number in numbers)
+    return len(numbers) == len(cells) > 2 and min(steps) > 0 and (years or len(steps) == 1)
+
+
+def _kind(cell: str) -> str:
+    """Return the kind of a cell: `date`, `number`, `text`, or nothing where a value is missing."""
+    text = cell.strip().lower()
+    if text in _MISSING:
+        return ""
+    return "date" if _DATE.fullmatch(text) else "number" if is_numeral(text) else "text"
+
+
+def _with_separator(text: str, dialect: Dialect, path: Path, names: Container[str]) -> Dialect:
+    """Return the dialect with its separator, quotation mark and lines before the header."""
+    header = next(iter(dialect.lines(text[:_SAMPLE], 1)), [])
+    if len(header) > 1 and any(name.strip() in names or name.strip().lower() in names for name in header):
         return replace(dialect, sep=",")
     try:
         duckdb = require("duckdb", extra="files")
@@ -182,6 +243,8 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
                 sep, quote, skip = connection.execute(query, [str(plain)]).fetchone()
             except duckdb.Error:
                 return replace(dialect, sep=",")
+    if sep not in text[:end]:  # lines of several lengths
+        sep, skip = max(",;\t|", key=text[:end].count), 0
     return replace(dialect, sep=sep, quote='"' if quote in ("", "(empty)") else quote, skip=int(skip))
 
 
@@ -227,30 +290,36 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     written = {name: frame[name] for name in names if pd.api.types.is_string_dtype(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
-    dialect = find_marks(texts, dialect, path) if texts else dialect
+    days = (frame[name].dropna().iloc[:_LINES] for name in frame.columns if pd.api.types.is_string_dtype(frame[name]))
+    # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
+    usual = (
+        "," if dialect.sep == ";" and any(len(column) and all(map(_DAY.fullmatch, column)) for column in days) else ""
+    )
+    dialect = find_marks(texts, dialect, path, usual) if texts else dialect
     for name, column in texts.items():
         frame[name] = parse_numerals(column, dialect)
     return dialect
 
 
-def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
+def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:
     """Return the dialect with the decimal mark, and the one between thousands if there is one.
 
     One mark holds for all columns. Of both marks in a number the last is decimal; a mark that occurs more than once
     groups thousands. A mark that is not followed by three digits, or follows a zero or more than three digits, is
-    decimal. Where nothing decides, as in 1,234, the numbers are refused.
+    decimal. Where nothing decides, as in 1,234, the usual mark of the country is decimal, or the numbers are refused.
 
     Args:
         texts: Columns of text whose values are numerals, by name.
         dialect: The dialect as far as it is known.
         path: The file, for the error.
+        usual: The decimal mark that is usual where the file was written, as far as it shows.
 
     Raises:
         DataError: The numbers can be read in two ways, or in none.
     """
     decimals: dict[str, tuple[str, str]] = {}
     thousands = dialect.thousands
-    undecided: tuple[str, str] | None = None
+    undecided: dict[str, tuple[str, str]] = {}
     for name, column in texts.items():
         for text in column.dropna().unique().tolist():
             digits = re.split("[eE]", text.strip().lstrip("+-−"))[0]
@@ -259,7 +328,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
                 thousands = thousands or (" " if group in _SPACES else "'" if group in "'’" else group)
             decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
             if decimal == "?":
-                undecided = undecided or (name, text)
+                undecided.setdefault("," if "," in text else ".", (name, text))
             elif decimal:
                 decimals.setdefault(decimal, (name, text))
                 other = "." if decimal == "," else ","
@@ -271,11 +340,12 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
         hint = Phrase("Correct one of them, or give ", Option("decimal"), ".")
         raise DataError(path=str(path), expected="one decimal mark in all numbers", received=received, hint=hint)
-    if not decimals and undecided is not None:
+    if not decimals and usual in undecided:
+        return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
+    if not decimals and undecided:
         if dialect.thousands is not None:
             return replace(dialect, decimal="." if dialect.thousands == "," else ",")
-        name, text = undecided
-        mark = "," if "," in text else "."
+        mark, (name, text) = next(iter(undecided.items()))
         expected = "numbers that can be read in one way only"
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
         hint = Phrase("Give ", Option("decimal", mark), " or ", Option("thousands", mark), ".")
@@ -330,7 +400,7 @@ def is_numeral(text: str) -> bool:
         >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x")]
         [True, True, True, False, False]
     """
-    return _NUMERAL.fullmatch(text.strip()) is not None
+    return _NUMERAL.fullmatch(text.strip()) is not None and _DATE.fullmatch(text.strip()) is None
 
 
 def refuse_text(column: Any) -> None:

@@ -40,7 +40,7 @@ def test_errors_name_the_options(write):
     assert err.endswith("received one that holds files. Choose another; --force replaces it. ")
     assert write("sales.csv", "-o", "sales", *NAMES, "--force", "--files", "1")[0] == 0
     assert "--memory-limit: expected a size" in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "x")[2]
-    assert "as in --memory-limit 4 GB." in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "1kB")[2]
+    assert "as in --memory-limit '4 GB'." in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "1kB")[2]
     pd.read_csv("sales.csv").assign(day="31.01.2024").to_csv("days.csv", index=False)
     assert "with --time-format %d.%m.%Y, or" in write("days.csv", "-o", "more", *NAMES)[2]
     assert "received 2 rows with the time" in write("days.csv", "-o", "more", *NAMES, "--time-format", "%d.%m.%Y")[2]

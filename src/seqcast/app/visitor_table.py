@@ -15,10 +15,10 @@ from seqcast.data.frames import (
     UNDERSTOOD,
     ColumnGuess,
     Dialect,
+    OpenTable,
     Steps,
     guess_columns,
     joined_parts,
-    read_raw,
     read_table,
     row_in_file,
 )
@@ -140,7 +140,7 @@ class Table:
             DataError: It is no table, or too long.
             MissingFileError: There is no such file.
         """
-        raw = read_raw(path, dialect=dialect)
+        raw = OpenTable.of(path, dialect).raw
         if len(raw) > MOST_ROWS:
             expected, received = f"at most {MOST_ROWS:,} rows", f"{len(raw):,}"
             hint = "Forecast tables of this size with the command line or the library."

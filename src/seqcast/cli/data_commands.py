@@ -150,7 +150,7 @@ def partition(
     """
     from seqcast.data.partition import partition as write
 
-    columns = ColumnOptions(id_column, time_column, time_format=time_format).named()
+    columns = ColumnOptions(id_column, time_column, time_format=time_format).columns
     written = write(sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force)
     if as_json:
         print_json(asdict(written) | {"folder": str(written.folder)})

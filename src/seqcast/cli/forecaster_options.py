@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqcast.errors import Option, Phrase, SpecError
@@ -44,16 +42,13 @@ class ColumnOptions:
         names = {"unique_id": self.id_column, "ds": self.time_column, "y": self.value_column}
         return given(**names, ds_format=self.time_format, tz=self.tz)
 
-    def named(self, names: Mapping[str, Any] = MappingProxyType({})) -> Columns:
-        """Return the columns with their names; those that were not typed have the usual ones.
-
-        Args:
-            names: Guessed names, by the fields of `Columns`.
-        """
+    @property
+    def columns(self) -> Columns:
+        """The columns, where those that were not typed have the usual names."""
         from seqcast.specs import Columns
 
-        typed = self.given if self.value_column is None else self.given | {"y": _split_names(self.value_column)}
-        return Columns(**{**typed, **names})
+        names: dict[str, Any] = self.given
+        return Columns(**names | {"y": _split_names(names.get("y", "y"))})
 
     @property
     def step(self) -> Any:
@@ -145,7 +140,7 @@ class ForecasterOptions(ColumnOptions):
         same |= {f"{role}_covariates": _split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
-            columns=columns or self.named(),
+            columns=columns or self.columns,
             freq=self.step,
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),

@@ -61,12 +61,13 @@ class FileOptions:
         Args:
             path: The file.
             options: The columns, as typed.
-            others: Other arguments of `seqcast.data.frames.io.read_guessed`.
+            others: Other arguments of `seqcast.data.frames.OpenTable.guessed`.
         """
-        from seqcast.data.frames import Steps, read_guessed
+        from seqcast.data.frames import OpenTable, Steps
 
-        others |= {"layout": self.layout, "steps": Steps(self.start, options.step), "covariates": options.covariates}
-        read = read_guessed(path, options.given, dialect=self.dialect, max_size=self.max_size, **others)
+        given, steps = options.given, Steps(self.start, options.step)
+        opened = OpenTable.of(path, self.dialect, self.max_size, tuple(given.values()))
+        read = opened.guessed(given, self.layout, options.covariates, steps, **others)
         _note_understood(path, read[0])
         return read
 
@@ -99,18 +100,10 @@ class FileOptions:
 
         Raises:
             SpecError: An option is for other files than Parquet.
-            DataError: There are several columns of values.
         """
-        from seqcast.data.frames import guess_source
-        from seqcast.specs import Columns
-
         if not machines.reads_pieces(path):
             return path, *self.guess(path, options)[:2]
-        source = self.source(path)
-        guess = guess_source(source, options.given, options.covariates)
-        if not set(guess.names.values()) <= set(Columns().names):
-            note(f"Read {path}: {guess.sentence()}")
-        return None, source, options.named(guess.names)
+        return None, self.source(path), options.columns
 
     def source(self, path: Path) -> str:
         """Return the name of files that are read piece by piece.

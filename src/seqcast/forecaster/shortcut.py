@@ -11,17 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import (
-    LONG,
-    ONE_SERIES,
-    UNDERSTOOD,
-    OpenTable,
-    Steps,
-    form_of,
-    read_guessed,
-    read_table,
-    usual_season,
-)
+from seqcast.data.frames import LONG, ONE_SERIES, UNDERSTOOD, OpenTable, Steps, form_of, usual_season
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
@@ -155,23 +145,22 @@ def _of_values(data: Any, columns: Columns, steps: Steps) -> Any:
 
 def _read(data: Any, forecaster: Forecaster, layout: str | None, steps: Steps) -> tuple[Any, Columns | None, str]:
     """Return a file or a frame as a long frame, its columns, and what was guessed, in words."""
-    columns, covariates = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False)).covariates
-    names = (*covariates.static, *covariates.varying)
-    if isinstance(data, str | os.PathLike):
-        path = Path(data)
-        if columns is not None:
-            frame = read_table(path, columns, layout=layout or "long", steps=steps if steps.start is not None else None)
-        else:
-            frame, columns, _ = read_guessed(path, layout=layout, covariates=names, steps=steps)
-        return frame, columns, frame.attrs[UNDERSTOOD]
-    known = columns or Columns()
-    timed = {known.ds, known.value} <= set(map(str, getattr(data, "columns", ()))) or form_of(data, known) != LONG
-    if (columns is not None or timed or not hasattr(data, "columns")) and layout is None and steps.start is None:
-        return data, columns, ""
-    is_polars = hasattr(data, "lazy")
-    opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
-    given = {} if columns is None else {"unique_id": known.unique_id, "ds": known.ds, "y": ",".join(known.targets)}
-    frame, columns, _ = opened.guessed(given, layout, names, steps)
-    said = frame.attrs.pop(UNDERSTOOD)
-    frame = frame.drop(columns=columns.unique_id) if frame.attrs.pop(ONE_SERIES, False) else frame
+    own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
+    columns, names = own or Columns(), list(map(str, getattr(data, "columns", ())))
+    given = {} if own is None else {"unique_id": own.unique_id, "ds": own.ds, "y": ",".join(own.targets)}
+    formats = {"ds_format": columns.ds_format, "tz": columns.tz}
+    given |= {name: value for name, value in formats.items() if value is not None}
+    is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
+    is_known = own is not None or {columns.ds, columns.value} <= {*names} or form_of(data, columns) != LONG
+    if is_path:
+        opened = OpenTable.of(Path(data), None, keys=columns.names[:2])
+    elif is_known and layout is None and steps.start is None:
+        return data, own, ""
+    else:
+        opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
+    covariates = (*rows.covariates.static, *rows.covariates.varying)
+    frame, columns, _ = opened.guessed(given, layout, covariates, steps)
+    if not is_path and frame.attrs.get(ONE_SERIES):
+        frame = frame.drop(columns=columns.unique_id)
+    said = frame.attrs[UNDERSTOOD]
     return (require("polars", extra="polars").from_pandas(frame) if is_polars else frame), columns, said

@@ -1,6 +1,7 @@
 from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect
+from .dialect import has_header as has_header
 from .forms import LONG as LONG
 from .forms import form_of as form_of
 from .forms import from_wide as from_wide
@@ -25,7 +26,6 @@ from .io import ONE_SERIES as ONE_SERIES
 from .io import UNDERSTOOD as UNDERSTOOD
 from .io import OpenTable as OpenTable
 from .io import is_read_at_once as is_read_at_once
-from .io import read_guessed as read_guessed
 from .io import read_raw as read_raw
 from .io import read_table as read_table
 from .io import row_in_file as row_in_file
@@ -51,7 +51,6 @@ from .sharded import ShardedFrame as ShardedFrame
 from .sources import TableSource as TableSource
 from .sources import file_groups as file_groups
 from .sources import first_rows as first_rows
-from .sources import guess_source as guess_source
 from .sources import is_source as is_source
 from .sources import open_source as open_source
 from .sources import pieces as pieces

@@ -1,7 +1,6 @@
 """The dialect of a text file: encoding, separator, quotes, lines before the header, and marks in numbers.
 
-The user's fields are taken, the others inferred. DuckDB's sniffer, of the extra `files`, infers separator and quotes of
-the decoded text; marks are inferred from all numbers of a file.
+The user's fields are taken, the others inferred: marks from all numbers of a file.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import codecs
 import csv
 import io
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +16,13 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
-from seqcast.runtime import require
+from seqcast.errors import DataError, Option, Phrase, SpecError
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
 # In UTF-16 without a mark every second byte of Latin text is zero.
 _SHARE_OF_ZEROS = 0.3
-# Letters from which the dialect is inferred: DuckDB's time grows with the square of a cell's length.
+# Letters from which the dialect is inferred.
 _SAMPLE = 1 << 16
 # Lines from which it is inferred whether the first one has names.
 _LINES = 20
@@ -173,42 +170,66 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
     raise DataError(path=str(path), expected="text", received="bytes that are no text", hint=hint)
 
 
-def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str]) -> Dialect:
-    """Return the dialect with its separator, quotation mark and lines before the header.
+def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dialect:
+    r"""Return the dialect with its separator, the lines before the header, and whether there is one.
+
+    The separator is the one that divides the most lines into the same number of cells.
 
     Args:
         text: The file's text.
         dialect: The dialect as far as it is known.
-        path: The file, for the error.
-        names: Column names by which a comma as separator is recognised without DuckDB.
+        names: Column names, between which a comma separates.
 
-    Raises:
-        DataError: There is no separator, or DuckDB is needed to find it.
+    Example:
+        >>> find_dialect("Sales\nday;sold\n1.2.2024;1,5\n2.2.2024;2,5", Dialect()).describe()
+        'the header after 1 line, semicolons between columns'
     """
+    start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
     if dialect.sep is None:
-        dialect = _with_separator(text, dialect, path, names)
+        first = next(iter(dialect.lines(start, 1)), [])
+        is_known = len(first) > 1 and any(name.strip() in names or name.strip().lower() in names for name in first)
+        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (",;\t|" if not is_known else ",")]
+        dialect = max(tried, key=lambda pair: pair[0])[1]
     if dialect.header is None:
-        dialect = replace(dialect, header=_has_header(dialect.lines(text[:_SAMPLE], _LINES)))
+        dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))
     return dialect
 
 
-def _has_header(lines: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first of some lines has names: it has other cells than those below, or numbers that count."""
+def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, int, int], Dialect]:
+    """Return how well a separator divides text: several cells or not, lines of one width, width; and its dialect."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote)
+    lines = [(0, 0), *((reader.line_num, len(cells)) for cells in reader)]
+    widths = Counter(width for _, width in lines[1:] if width)
+    width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
+    place = next((place for place, line in enumerate(lines) if line[1] == width), 1)
+    # A title stands before lines of one width; lines of several widths are series.
+    skip = lines[place - 1][0] if all(cells == width for _, cells in lines[place:] if cells) else 0
+    return (width > 1, count, width), replace(dialect, skip=skip)
+
+
+def has_header(lines: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first of some lines has names: it has other cells than those below, or numbers that count.
+
+    Args:
+        lines: The cells of the lines.
+
+    Example:
+        >>> has_header([["day", "sold"], ["2024-01-01", "3"]]), has_header([["1.5", "2"], ["2.5", "2"]])
+        (True, False)
+    """
     first, others = lines[0], lines[1:]
     below = [[line[place] for line in others if place < len(line)] for place in range(len(first))]
     kinds = [Counter(filter(None, map(_kind, cells))).most_common(1) for cells in below]
     pairs = [(_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)]
     if not others or any(above == "text" != under and under for above, under in pairs):
         return bool(others) or "text" in dict(pairs)
-    same = [
-        cell.strip() for cell, (above, under) in zip(first, pairs, strict=True) if above == under != "text" and above
-    ]
+    same = [cell for cell, (above, under) in zip(first, pairs, strict=True) if "text" != above == under != ""]
     return not same or _count(same)
 
 
 def _count(cells: Sequence[str]) -> bool:
     """Return whether cells are whole numbers in equal steps, or years that ascend, as names are."""
-    numbers = [int(cell) for cell in cells if cell.isdecimal()]
+    numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
     steps = {after - before for before, after in pairwise(numbers)}
     years = all(1500 < number < 2500 for number in numbers)
     return len(numbers) == len(cells) > 2 and min(steps) > 0 and (years or len(steps) == 1)
@@ -222,46 +243,12 @@ def _kind(cell: str) -> str:
     return "date" if _DATE.fullmatch(text) else "number" if is_numeral(text) else "text"
 
 
-def _with_separator(text: str, dialect: Dialect, path: Path, names: Container[str]) -> Dialect:
-    """Return the dialect with its separator, quotation mark and lines before the header."""
-    header = next(iter(dialect.lines(text[:_SAMPLE], 1)), [])
-    if len(header) > 1 and any(name.strip() in names or name.strip().lower() in names for name in header):
-        return replace(dialect, sep=",")
-    try:
-        duckdb = require("duckdb", extra="files")
-    except MissingPackageError as error:
-        return _without_sniffer(text, dialect, path, header, error)
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "text.csv"
-        end = len(text) if len(text) <= _SAMPLE else text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE
-        plain.write_text(text[:end], encoding="utf-8", newline="")
-        # Nothing is fetched: an extension that DuckDB lacks would come from the network.
-        config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        with duckdb.connect(config=config) as connection:
-            try:
-                query = "SELECT Delimiter, Quote, SkipRows FROM sniff_csv(?, all_varchar=true)"
-                sep, quote, skip = connection.execute(query, [str(plain)]).fetchone()
-            except duckdb.Error:
-                return replace(dialect, sep=",")
-    if sep not in text[:end]:  # lines of several lengths
-        sep, skip = max(",;\t|", key=text[:end].count), 0
-    return replace(dialect, sep=sep, quote='"' if quote in ("", "(empty)") else quote, skip=int(skip))
-
-
-def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str], error: MissingPackageError) -> Dialect:
-    """Return commas; refuse text with another separator, which only DuckDB infers."""
-    line = text.lstrip("\r\n").partition("\n")[0]
-    if len(header) < 2 and any(sep in line for sep in ";\t|"):
-        expected = "commas between the columns"
-        hint = Phrase("Name the separator with ", Option("sep"), f". Or have it inferred. {error.hint}")
-        raise DataError(path=str(path), expected=expected, received=repr(line.strip()[:60]), hint=hint) from error
-    return replace(dialect, sep=",")
-
-
 # ---------------------------------------------------------------- numbers
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# Fraction of the first values of a column with words that have to be numbers.
+_READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # Most letters of a value in an error.
 _LONGEST = 100
 _GROUPS = "'’_" + _SPACES
@@ -290,12 +277,9 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     written = {name: frame[name] for name in names if pd.api.types.is_string_dtype(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
-    days = (frame[name].dropna().iloc[:_LINES] for name in frame.columns if pd.api.types.is_string_dtype(frame[name]))
     # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
-    usual = (
-        "," if dialect.sep == ";" and any(len(column) and all(map(_DAY.fullmatch, column)) for column in days) else ""
-    )
-    dialect = find_marks(texts, dialect, path, usual) if texts else dialect
+    days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
+    dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
     for name, column in texts.items():
         frame[name] = parse_numerals(column, dialect)
     return dialect
@@ -401,6 +385,25 @@ def is_numeral(text: str) -> bool:
         [True, True, True, False, False]
     """
     return _NUMERAL.fullmatch(text.strip()) is not None and _DATE.fullmatch(text.strip()) is None
+
+
+def holds_numbers(column: Any) -> bool:
+    """Return whether a column holds numbers, or text of which a few words are none.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> import pandas as pd
+        >>> holds_numbers(pd.Series(["1", "2", "3", "4", "five"])), holds_numbers(pd.Series(["a", "b"]))
+        (True, False)
+    """
+    import pandas as pd
+
+    if not pd.api.types.is_string_dtype(column):
+        return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+    texts = column.dropna().astype("str").iloc[:_ROWS_LOOKED_AT]
+    return bool(len(texts)) and float(texts.map(is_numeral).mean()) >= _READ_AS_NUMBERS
 
 
 def refuse_text(column: Any) -> None:

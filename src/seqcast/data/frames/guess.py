@@ -13,7 +13,7 @@ from itertools import chain, combinations
 from typing import Any
 
 from seqcast.data.frames.dates import parse_dates, without_long
-from seqcast.data.frames.dialect import is_numeral
+from seqcast.data.frames.dialect import holds_numbers
 from seqcast.data.frames.layouts import LAYOUTS, header_times, join_times, joined_parts
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
@@ -36,8 +36,8 @@ _NUMBERS_ROWS = ("", "unnamed:_0", "index", "id", "row", "rownames", "row_id", "
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
-# Fraction of a column's values that have to be times, and of a column with words that have to be numbers.
-READ_AS_TIMES, _READ_AS_NUMBERS = 0.95, 0.8
+# Fraction of a column's values that have to be times; kinds of types of numbers.
+READ_AS_TIMES, _NUMERIC = 0.95, "iuf"
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_TWICE = 0.05
 # Whole numbers between these are years.
@@ -152,7 +152,7 @@ class _Guesser:
 
     def guess(self) -> ColumnGuess:
         names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
-        numbers = [name for name in names if _holds_numbers(head[name])]
+        numbers = [name for name in names if holds_numbers(head[name])]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
         keys = joined_parts(names, time)
         if not keys and self.layout != "wide" and "y" not in self.given:
@@ -242,28 +242,12 @@ def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:
 # ---------------------------------------------------------------- values of columns
 
 
-def _is_number(column: Any) -> bool:
-    import pandas as pd
-
-    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
-
-
-def _holds_numbers(column: Any) -> bool:
-    """Return whether a column holds numbers, or text of which a few words are none."""
-    import pandas as pd
-
-    if _is_number(column) or not pd.api.types.is_string_dtype(column):
-        return _is_number(column)
-    texts = column.dropna().astype("str")
-    return bool(len(texts)) and float(texts.map(is_numeral).mean()) >= _READ_AS_NUMBERS
-
-
 def _is_whole(column: Any) -> bool:
-    return _is_number(column) and bool((column.dropna() % 1 == 0).all())
+    return column.dtype.kind in _NUMERIC and bool((column.dropna() % 1 == 0).all())
 
 
 def _is_flag(column: Any) -> bool:
-    return _is_number(column) and bool(column.dropna().isin((0, 1)).all())
+    return column.dtype.kind in _NUMERIC and bool(column.dropna().isin((0, 1)).all())
 
 
 def _numbers_rows(head: Any, name: str) -> bool:
@@ -278,7 +262,7 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
         return False
     if len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1:
         return True
-    sizes = [float(head[name].abs().mean()) for name in names if _is_number(head[name])]
+    sizes = [float(head[name].abs().mean()) for name in names if head[name].dtype.kind in _NUMERIC]
     return len(sizes) == len(names) and max(sizes) <= _LIKE_SIZE * min(sizes)
 
 
@@ -305,7 +289,7 @@ def _is_time(column: Any) -> bool:
     import pandas as pd
 
     known = column.dropna()
-    if not len(known) or _is_number(known) or _is_clock(known):
+    if not len(known) or known.dtype.kind in _NUMERIC or _is_clock(known):
         return False
     read = _as_times(known)
     return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES

@@ -27,7 +27,7 @@ from seqcast.errors import DataError, SeqcastError, SpecError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import Columns, check_choice
 
-__all__ = ["ONE_SERIES", "UNDERSTOOD", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
+__all__ = ["ONE_SERIES", "UNDERSTOOD", "OpenTable", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
 
 # A step back of clocks, and the fraction of rows that are at most such steps.
 _HOUR, _RARELY = np.timedelta64(1, "h"), 0.02
@@ -37,16 +37,7 @@ ONE_SERIES, UNDERSTOOD, FIRST_ROW = "one series", "understood", "first row"
 
 
 def read_table(
-    path: Path,
-    columns: Columns,
-    *,
-    value: bool = True,
-    series: Any = None,
-    whole_ids: bool = False,
-    dialect: Dialect | None = None,
-    layout: str = "long",
-    steps: Steps | None = None,
-    max_size: Any = None,
+    path: Path, columns: Columns, *, dialect: Dialect | None = None, max_size: Any = None, **options: Any
 ) -> Any:
     """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
 
@@ -57,15 +48,10 @@ def read_table(
             Parquet; `-` is text from standard input.
         columns: Names of its columns. A file without `unique_id` is one series. A name with commas stands for several
             columns: `Date,Time`, `store,item`.
-        value: Whether a value column is required.
-        series: Name of the one series; the file's name if `None`.
-        whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
         dialect: Dialect of a text file; fields that are `None` are inferred.
-        layout: Layout of the table: `long` (a row for each series and time), or a series in each column (`wide`) or in
-            each of its `rows`.
-        steps: Times of a table without a column of them.
         max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
             most a hundred times the file's size or 64 MiB; see `docs/security.md`.
+        **options: Other arguments of `OpenTable.frame`, such as `layout` and `steps`.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
@@ -76,60 +62,19 @@ def read_table(
         SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times of `steps`.
         MissingPackageError: A package is missing that reads such files.
     """
-    opened = OpenTable.of(path, dialect, max_size, columns.names[:2])
-    return opened.frame(columns, value=value, series=series, whole_ids=whole_ids, layout=layout, steps=steps)
-
-
-def read_guessed(
-    path: Path,
-    given: Mapping[str, Any] | None = None,
-    *,
-    layout: str | None = None,
-    covariates: Iterable[str] = (),
-    steps: Steps | None = None,
-    dialect: Dialect | None = None,
-    series: Any = None,
-    max_size: Any = None,
-) -> tuple[Any, Columns, ColumnGuess]:
-    """Read a long frame from a file of which some columns are not named: they are guessed.
-
-    Args:
-        path: A file as for `read_table`.
-        given: Known fields of the `Columns`; several columns of values with commas.
-        layout: The layout of the table, if it is known.
-        covariates: Columns of covariates.
-        steps: Times of a table without a column of them; steps 1, 2, 3 … if `None`.
-        dialect: As for `read_table`.
-        series: As for `read_table`.
-        max_size: As for `read_table`.
-
-    Returns:
-        The frame, whose attribute `UNDERSTOOD` says what was guessed too; the names of its columns; and the guess.
-
-    Raises:
-        DataError: As for `read_table`; or several readings are about as likely.
-        SpecError: As for `read_table`.
-    """
-    keys = tuple((given or {}).get(role, "") for role in ("unique_id", "ds"))
-    return OpenTable.of(path, dialect, max_size, keys).guessed(given, layout, covariates, steps, series=series)
+    return OpenTable.of(path, dialect, max_size, columns.names[:2]).frame(columns, **options)
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
-    """Read a table before its columns are known, to show it or to guess them.
+    """Read a table before its columns are known; arguments and errors as for `read_table`.
 
     Args:
-        path: A file as for `read_table`.
-        dialect: As for `read_table`.
-        max_size: As for `read_table`.
+        path: The file.
+        dialect: Its dialect, as far as it is known.
+        max_size: Largest size to which the file may unpack.
 
     Returns:
         A pandas frame; numbers are parsed, times are as written.
-
-    Raises:
-        MissingFileError: There is no such file.
-        DataError: It is empty, not a table, can be read in two ways, or is too large.
-        SpecError: `max_size` is no size.
-        MissingPackageError: A package is missing that reads such files.
     """
     return OpenTable.of(path, dialect, max_size).raw
 
@@ -185,7 +130,19 @@ class OpenTable:
         *,
         series: Any = None,
     ) -> tuple[Any, Columns, ColumnGuess]:
-        """Return the table as a long frame, its columns, and the guess; arguments as for `read_guessed`."""
+        """Return the table as a long frame, whose attribute `UNDERSTOOD` names the guess; its columns; and the guess.
+
+        Args:
+            given: Known fields of the `Columns`; several columns of values with commas.
+            layout: The layout of the table, if it is known.
+            covariates: Columns of covariates.
+            steps: Times of a table without a column of them; steps 1, 2, 3 … if `None`.
+            series: Name of the one series; the file's name if `None`.
+
+        Raises:
+            DataError: As for `read_table`; or several readings are about as likely.
+            SpecError: As for `read_table`.
+        """
         known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
         formats = {role: known.pop(role) for role in ("ds_format", "tz") if role in known}
         guess = guess_columns(self.raw, known, layout, covariates)
@@ -209,7 +166,17 @@ class OpenTable:
         layout: str = "long",
         steps: Steps | None = None,
     ) -> Any:
-        """Return the table as a long frame; arguments, result and errors as for `read_table`."""
+        """Return the table as a long frame; result and errors as for `read_table`.
+
+        Args:
+            columns: Names of its columns.
+            value: Whether a value column is required.
+            series: Name of the one series; the file's name if `None`.
+            whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
+            layout: Layout of the table: `long` (a row for each series and time), or a series in each column (`wide`) or
+                in each of its `rows`.
+            steps: Times of a table without a column of them.
+        """
         import pandas as pd
 
         path, names = self.file.path, [str(name) for name in self.raw.columns]
@@ -221,8 +188,6 @@ class OpenTable:
         if steps is None and columns.ds not in frame.columns and layout != "rows":
             raise unknown_column(path, "ds", columns.ds, names)
         frame, dialect = self._with_times(frame, columns)
-        if layout == "wide":
-            _refuse_twice(path, frame, columns.ds)
         with _naming(path, frame):
             attributes, frame = frame.attrs, LAYOUTS[layout].to_long(frame, columns, steps or Steps())
         frame.attrs.update(attributes)
@@ -267,27 +232,14 @@ def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
 
     An hour that clocks show twice is no disorder: a few steps back of an hour at most stay.
     """
-    import pandas as pd
-
-    times, ids = frame[columns.ds], frame[columns.unique_id]
-    if not pd.api.types.is_datetime64_any_dtype(times) and not pd.api.types.is_numeric_dtype(times):
+    kind = frame[columns.ds].dtype.kind
+    if kind not in "iufM":
         return frame, ""
-    steps = times.groupby(ids, sort=False, observed=True, dropna=False).diff()
-    is_clock = pd.api.types.is_datetime64_any_dtype(times)
-    back = steps < (pd.Timedelta(0) if is_clock else 0)
-    if not back.any() or (is_clock and steps.min() >= -_HOUR and back.mean() < _RARELY):
+    steps = frame[columns.ds].groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False).diff()
+    back = steps < (np.timedelta64(0) if kind == "M" else 0)
+    if not back.any() or (kind == "M" and steps.min() >= -_HOUR and back.mean() < _RARELY):
         return frame, ""
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable"), "rows sorted by time"
-
-
-def _refuse_twice(path: Path, frame: Any, ds: str) -> None:
-    """Refuse a table with a series in each column and a time in two rows."""
-    twice = frame[ds].duplicated().to_numpy() if ds in frame.columns else np.zeros(1)
-    if twice.any():
-        row = int(twice.argmax())
-        received, hint = f"{frame[ds].iloc[row]} again", "Drop one of the rows."
-        with _naming(path, frame):
-            raise DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
 
 
 def is_read_at_once(path: Path) -> bool:
@@ -451,7 +403,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     path, (text, dialect) = file.path, file.text
     if not text.strip():
         raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
-    dialect = find_dialect(text, dialect, path, {*file.keys, *TIMES})
+    dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.forms import from_wide, inside
+from seqcast.data.frames.dates import parse_dates
+from seqcast.data.frames.dialect import holds_numbers, refuse_text
+from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
@@ -28,9 +30,6 @@ class Steps:
         start: The first time; `None` counts steps.
         freq: The step between times, if `start` is given.
 
-    Raises:
-        SpecError: One of the two is missing, or is no time or step.
-
     Example:
         >>> Steps().stamps([0, 1]).tolist(), Steps("2024-01-01", "D").stamps([2]).tolist()
         ([1, 2], [Timestamp('2024-01-03 00:00:00')])
@@ -39,32 +38,24 @@ class Steps:
     start: Any = None
     freq: Any = None
 
-    def __post_init__(self) -> None:
-        if self.start is None and isinstance(self.freq, str):
-            expected, hint = "the time of the first row, from which freq counts", "Give it, or leave freq out."
-            raise SpecError("start", expected=expected, received="none", hint=hint)
-        if self.start is not None:
-            if self.freq is None:
-                raise SpecError("freq", expected="the step from start on", received="none", hint="Give it, such as D.")
-            self.stamps([0])
-
     def stamps(self, places: Any) -> Any:
         """Return the times of rows, a pandas Index.
 
         Args:
             places: Numbers of the rows within their series, from 0.
+
+        Raises:
+            SpecError: `start` is no time, or `freq` no step.
         """
         import pandas as pd
 
-        places = np.asarray(places)
         if self.start is None:
-            return pd.Index(places + 1)
-        try:
-            first = pd.DatetimeIndex([pd.Timestamp(self.start)]).as_unit("us")
-        except (ValueError, TypeError) as error:
+            return pd.Index(np.asarray(places) + 1)
+        first = pd.to_datetime([self.start], errors="coerce").as_unit("us")
+        if first.isna().any():
             expected, hint = "a time, such as 2024-01-31 or 2024-01-31 12:00", "Write it in ISO 8601."
-            raise SpecError("start", expected=expected, received=repr(self.start), hint=hint) from error
-        offset, most = resolve(self.freq, first).offset, int(places.max(initial=0))
+            raise SpecError("start", expected=expected, received=repr(self.start), hint=hint)
+        offset, most = resolve(self.freq, first).offset, int(np.max(places, initial=0))
         return pd.date_range(first[0], periods=most + 1, freq=offset, unit="us")[places]
 
 
@@ -152,44 +143,35 @@ def header_times(names: Sequence[str]) -> Any:
     """
     import pandas as pd
 
-    from seqcast.data.frames.dates import parse_dates
-
     texts = pd.Series([str(name).partition(" [")[0] for name in names], dtype="str")
-    if len(texts) < _FEWEST_TIMES:
+    try:
+        years = bool(texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all())
+        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns())[0])
+    except (DataError, IndexError):  # some are no times; there are none
         return None
-    if texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all():
-        times = pd.Index(texts.astype("int64"))
-    else:
-        try:
-            times = pd.Index(parse_dates(texts, Columns())[0])
-        except DataError:
-            return None
-    return times if times.is_monotonic_increasing and times.is_unique else None
+    return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
 
 
-def from_rows(table: Any, columns: Columns, steps: Steps) -> Any:
-    """Return a table with a series in each row as a long frame.
+def _values(table: Any, keys: Sequence[str]) -> Any:
+    """Return the columns of numbers of a table, without its keys."""
+    numbers = table[[name for name in table.columns if name not in keys and holds_numbers(table[name])]]
+    for name in numbers.select_dtypes(exclude="number"):
+        refuse_text(numbers[name])
+    if numbers.isna().all(axis=None):
+        raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
+    return numbers
 
-    Args:
-        table: A pandas frame: names of series, and values in the order of their times.
-        columns: Names of the columns of the result; without its `unique_id` rows are named by their numbers.
-        steps: The times, where the columns of values are not named by them.
 
-    Example:
-        >>> import pandas as pd
-        >>> table = pd.DataFrame({"unique_id": ["a", "b"], "V2": [1.0, 3.0], "V3": [2.0, None]})
-        >>> from_rows(table, Columns(), Steps()).to_dict("list")
-        {'unique_id': ['a', 'a', 'b'], 'ds': [1, 2, 1], 'y': [1.0, 2.0, 3.0]}
-    """
+def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
+    """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
     import pandas as pd
 
-    names = [name for name in table.columns if name != columns.unique_id and pd.api.types.is_numeric_dtype(table[name])]
-    values = table[names].to_numpy(dtype=float)
+    numbers = _values(table, [columns.unique_id])
+    values, times = numbers.to_numpy(dtype=float), header_times(list(numbers.columns))
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
-    times = header_times(names)
-    ids = table[columns.unique_id] if columns.unique_id in table.columns else pd.Series(range(1, len(table) + 1))
-    stamps = steps.stamps(np.arange(len(names))) if times is None else times
-    long = {columns.unique_id: ids.to_numpy()[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
+    ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
+    stamps = steps.stamps(np.arange(numbers.shape[1])) if times is None else times
+    long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
     return pd.DataFrame(long, index=table.index[rows])
 
 
@@ -198,24 +180,27 @@ def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
     import pandas as pd
 
     table = _with_times(table, columns, steps)
-    numbers = table.select_dtypes("number").columns
-    long = from_wide(
-        table[[columns.ds, *(name for name in numbers if name != columns.ds)]], columns.ds, columns=columns
-    )
-    return long.set_axis(table.index[pd.Index(table[columns.ds]).get_indexer(long[columns.ds])])
+    numbers = _values(table, [columns.ds])
+    values = numbers.to_numpy(dtype=float)
+    series, rows = np.nonzero(inside(~np.isnan(values)).T)
+    ids, times = numbers.columns.astype("str").array[series], table[columns.ds].array[rows]
+    long = {columns.unique_id: ids, columns.ds: times, columns.value: values[rows, series]}
+    return pd.DataFrame(long, index=table.index[rows])
 
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a long or wide table with times; those that are not in it are counted in the order of its rows."""
+    import pandas as pd
+
     if columns.ds in table.columns:
         return table
     alone = columns.unique_id not in table.columns
     places = range(len(table)) if alone else table.groupby(columns.unique_id, sort=False).cumcount()
-    return table.assign(**{columns.ds: steps.stamps(places)})
+    return pd.concat([pd.Series(steps.stamps(places), table.index, name=columns.ds), table], axis=1)
 
 
 LAYOUTS: dict[str, Layout] = {
     "long": Layout("a row for each series and time", _with_times),
     "wide": Layout("a series in each column", _of_columns),
-    "rows": Layout("a series in each row", from_rows),
+    "rows": Layout("a series in each row", _of_rows),
 }

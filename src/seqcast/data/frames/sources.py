@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.row_sources import Span, files_at, place_in_file
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.runtime import require
@@ -169,27 +168,6 @@ _OPENERS: dict[str, Callable[[Any], TableSource]] = {
     "polars.LazyFrame": _open_lazy_frame,
     "duckdb.DuckDBPyRelation": _open_relation,
 }
-
-
-def guess_source(df: Any, given: Mapping[str, str], covariates: Iterable[str] = ()) -> ColumnGuess:
-    """Guess the columns of a source by its first rows.
-
-    Args:
-        df: The source.
-        given: Names that the user gave, by the fields of `Columns`.
-        covariates: Columns that the user called covariates.
-
-    Raises:
-        DataError: Several columns of values are about as likely.
-    """
-    source = open_source(df)
-    first = next(iter(source.read(list(source.columns))), None)
-    if first is None:
-        return ColumnGuess(None)
-    guess = guess_columns(first[1].to_pandas(), given, "long", covariates)
-    if guess.question is not None:
-        raise guess.question.changed(source.name, path=source.name)
-    return guess
 
 
 # ---------------------------------------------------------------- groups of files

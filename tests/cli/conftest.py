@@ -2,10 +2,13 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from seqcast.cli import main as cli
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "fixtures" / "messy")]
 
 
 @pytest.fixture

@@ -175,7 +175,8 @@ def read_query(
     table, read = options.rows, ""
     if model is None:
         _check_zero_shot(options)
-        if not {"ds", "y"} <= set(table if isinstance(table, dict) else next(iter(table or ()), ())):
+        first = table if isinstance(table, dict) else next(iter(table), None) if isinstance(table, list) else None
+        if first and isinstance(first, dict) and not {"ds", "y"} <= set(first):
             table, read = guessed(table, Steps(network.pop("start", None), options.freq), most_rows)
     rows = None if table is None else Table.read(table, needed, "rows", most_rows)
     if model is None:

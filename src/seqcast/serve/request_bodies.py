@@ -244,6 +244,8 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     )
     try:
         guess = guess_columns(frame)
+        if guess.question is not None:
+            raise guess.question.changed(hint="Name one of them y, or send each as a series.")
         for name in joined_parts(frame.columns, guess.unique_id) if isinstance(value, dict) else ():
             if isinstance(value[name], tuple):
                 frame[name] = value[name]  # ids of CSV are text

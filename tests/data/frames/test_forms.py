@@ -100,7 +100,10 @@ def test_files_may_be_wide(tmp_path):
     # Rows keep their number in the file.
     assert frame.index.tolist() == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
     for text, message in (
-        ("".join(f"2024-01-0{day},{day},{day if day < 6 else 'x'}\n" for day in range(1, 7)), "'b', row 7: expected a num"),
+        (
+            "".join(f"2024-01-0{day},{day},{day if day < 6 else 'x'}\n" for day in range(1, 7)),
+            "'b', row 7: expected a num",
+        ),
         ("2024-01-01,,x", "expected at least one number"),
     ):
         path.write_text(f"ds,a,b\n{text}\n")

@@ -188,7 +188,7 @@ def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dia
     if dialect.sep is None:
         first = next(iter(dialect.lines(start, 1)), [])
         is_known = len(first) > 1 and any(name.strip() in names or name.strip().lower() in names for name in first)
-        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (",;\t|" if not is_known else ",")]
+        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (";\t|," if not is_known else ",")]
         dialect = max(tried, key=lambda pair: pair[0])[1]
     if dialect.header is None:
         dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))

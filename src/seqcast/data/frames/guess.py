@@ -339,7 +339,8 @@ def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> Col
     static, future, past = list[str](), list[str](), list[str]()
     ids = joined_parts(list(table.columns), guess.unique_id)
     targets = [guess.value] if isinstance(guess.value, str) else list(guess.value or ())
-    ahead = None if guess.time is None or not targets else _at_ends(table, guess.time, ids, targets[0])
+    has_end = joined_parts(table.columns, guess.time) and targets and targets[0] in table
+    ahead = _at_ends(table, str(guess.time), ids, targets[0]) if has_end else None
     for name in rest:
         if table[name].isna().all():
             continue

@@ -103,8 +103,9 @@ def join_times(table: Any, name: str) -> Any:
     parts = [table[part] for part in joined_parts(table.columns, name)]
     if len(parts) == 1:
         return parts[0]
-    whole = [part.dtype.kind in "iu" for part in parts]
-    texts = [part.astype("str").str.strip().str.zfill(2) for part in parts]
+    whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
+    cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
+    texts = [part.astype("str").str.strip().str.zfill(2) for part in cells]
     if not all(whole):
         hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
         return hours[0].str.cat(hours[1:], sep=" ")

@@ -111,7 +111,7 @@ def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_p
 
     page = open_page()
     take(page, "absatz.csv", wide_file())
-    assert page.get_by_role("switch", name="Each column of values is a series").is_checked()
+    assert page.get_by_label("The table has").input_value() == "a series in each column"
     assert page.get_by_text("semicolons between columns, decimal comma").is_visible()
     forecast(page)
     go(page, "Take away")
@@ -136,9 +136,10 @@ def test_columns_are_corrected_and_the_series_follow(open_page):
     page = open_page()
     give(page, "absatz.csv", wide_file())
     page.get_by_role("img", name=re.compile("Values of Nord, Süd")).wait_for()
-    page.get_by_role("switch", name="Each column of values is a series").click()
-    page.get_by_role("img", name=re.compile("Values of absatz")).wait_for()
-    page.get_by_role("switch", name="Each column of values is a series").click()
+    for layout, values in (("a row for each series and time", "Values of absatz"), ("a series in each column", "Nord")):
+        page.get_by_label("The table has").click()
+        page.get_by_role("option", name=layout).click()
+        page.get_by_role("img", name=re.compile(values)).wait_for()
     page.get_by_role("img", name=re.compile("Values of Nord, Süd")).wait_for()
 
 

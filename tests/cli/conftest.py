@@ -2,13 +2,10 @@
 
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
 from seqcast.cli import main as cli
-
-sys.path[:0] = [str(Path(__file__).parents[1] / "fixtures" / "messy")]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 
-import eleven
 import pandas as pd
 import pytest
 
@@ -11,6 +10,7 @@ from seqcast.data.frames.io import OpenTable
 from seqcast.data.frames.layouts import Steps
 from seqcast.errors import DataError
 from seqcast.serve.request_bodies import guessed
+from tests.fixtures.messy import eleven
 
 KINDS = eleven.kinds()
 each = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

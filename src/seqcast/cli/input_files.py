@@ -30,6 +30,7 @@ class FileOptions:
         thousands: Mark between thousands: , or . or ' or a space.
         encoding: Encoding of a text file: utf-8, cp1252, utf-16, ...
         day_first: Whether 01/02/2024 is in February or in January.
+        header: Whether the first line names the columns; they are 1, 2, ... without; inferred if absent.
         sheet: Sheet of an Excel file; the first if absent.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
         layout: Layout of the table: long (a row for each series and time), wide (a series in each column) or rows (a
@@ -42,6 +43,7 @@ class FileOptions:
     thousands: str | None = None
     encoding: str | None = None
     day_first: bool | None = None
+    header: bool | None = None
     sheet: str | None = None
     max_size: str | None = None
     layout: str | None = None
@@ -53,7 +55,7 @@ class FileOptions:
         from seqcast.data.frames import Dialect
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        return Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
+        return Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet, header=self.header)
 
     def guess(self, path: Path, options: ColumnOptions, **others: Any) -> tuple[Any, Columns, ColumnGuess]:
         """Read a file as a frame, and print a note of what was not typed; return also its columns, and the guess.

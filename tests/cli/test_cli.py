@@ -321,7 +321,6 @@ FILES = {
     "binary.parquet": b"\x93\x00\xff",
     "binary.seqcast": b"\x93\x00\xff",
     "semicolons.csv": "ds;y\n2020-01-01;1\n",
-    "backwards.csv": "ds,y\n03-Jan-20,1\n02-Jan-20,2\n01-Jan-20,2\n",
     "short.csv": "ds,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n",
     "notes.doc": "ds,y\n",
 }
@@ -331,7 +330,6 @@ WRONG = [
     (FIT.format("notes.doc"), "notes.doc, suffix: expected one of 'csv', 'tsv', 'txt', 'jsonl',"),
     (FIT.format("binary.parquet"), "binary.parquet: expected a table in Parquet, received something else"),
     (FIT.format("semicolons.csv") + " --sep ,", "semicolons.csv: expected a column 'y', received the columns 'ds;y'."),
-    (FIT.format("backwards.csv"), "Read backwards.csv: rows sorted by time"),
     ("fit short.csv -H 3 --preset classic -o m.seqcast", "(series 'short'): expected at least 1 + 3 rows, one to read"),
     (FIT.format("good.csv --time dds"), "Did you mean 'ds'? Name yours with --time"),
     (FIT.format("good.csv --cell grru"), "--cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did"),

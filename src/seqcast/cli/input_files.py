@@ -68,7 +68,8 @@ class FileOptions:
         from seqcast.data.frames import OpenTable, Steps
 
         given, steps = options.given, Steps(self.start, options.step)
-        opened = OpenTable.of(path, self.dialect, self.max_size, tuple(given.values()))
+        keys = [name for role, name in given.items() if role != "y"]
+        opened = OpenTable.of(path, self.dialect, self.max_size, keys)
         read = opened.guessed(given, self.layout, options.covariates, steps, **others)
         _note_understood(path, read[0])
         return read

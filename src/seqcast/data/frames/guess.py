@@ -29,6 +29,7 @@ VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", 
 _BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
 _BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
 _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
+_BESIDE += ("visitors", "customers", "revenue", "orders", "profit")
 # Fields of a date within its year.
 _WITHIN_YEARS = ("month", "monat", "quarter", "quartal", "week", "woche", "kw")
 # Columns that number the rows.

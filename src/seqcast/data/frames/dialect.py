@@ -188,23 +188,26 @@ def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dia
     if dialect.sep is None:
         first = next(iter(dialect.lines(start, 1)), [])
         is_known = len(first) > 1 and any(name.strip() in names or name.strip().lower() in names for name in first)
-        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (";\t|," if not is_known else ",")]
+        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (",;\t|" if not is_known else ",")]
         dialect = max(tried, key=lambda pair: pair[0])[1]
     if dialect.header is None:
         dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))
     return dialect
 
 
-def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, int, int], Dialect]:
-    """Return how well a separator divides text: several cells or not, lines of one width, width; and its dialect."""
+def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], Dialect]:
+    """Return how well a separator divides text: into several cells, all lines alike, how many lines, how many cells.
+
+    And its dialect.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote)
     lines = [(0, 0), *((reader.line_num, len(cells)) for cells in reader)]
     widths = Counter(width for _, width in lines[1:] if width)
     width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
     place = next((place for place, line in enumerate(lines) if line[1] == width), 1)
     # A title stands before lines of one width; lines of several widths are series.
-    skip = lines[place - 1][0] if all(cells == width for _, cells in lines[place:] if cells) else 0
-    return (width > 1, count, width), replace(dialect, skip=skip)
+    even = all(cells == width for _, cells in lines[place:] if cells)
+    return (width > 1, even, count, width), replace(dialect, skip=lines[place - 1][0] if even else 0)
 
 
 def has_header(lines: Sequence[Sequence[str]]) -> bool:
@@ -221,7 +224,10 @@ def has_header(lines: Sequence[Sequence[str]]) -> bool:
     below = [[line[place] for line in others if place < len(line)] for place in range(len(first))]
     kinds = [Counter(filter(None, map(_kind, cells))).most_common(1) for cells in below]
     pairs = [(_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)]
-    if not others or any(above == "text" != under and under for above, under in pairs):
+    # A name is no number, and does not occur among values that repeat.
+    named = (above == "text" != under and under for above, under in pairs)
+    alone = (cell not in cells and 2 * len(set(cells)) <= len(cells) for cell, cells in zip(first, below, strict=True))
+    if not others or any(named) or any(new and above == "text" for new, (above, _) in zip(alone, pairs, strict=True)):
         return bool(others) or "text" in dict(pairs)
     same = [cell for cell, (above, under) in zip(first, pairs, strict=True) if "text" != above == under != ""]
     return not same or _count(same)

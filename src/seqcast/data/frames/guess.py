@@ -37,6 +37,8 @@ _NUMBERS_ROWS = ("", "unnamed:_0", "index", "id", "row", "rownames", "row_id", "
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
+# Seconds since 1970 from 1973 on; smaller numbers are steps.
+_SINCE_1970 = 10**8
 # Fraction of a column's values that have to be times; kinds of types of numbers.
 READ_AS_TIMES, _NUMERIC = 0.95, "iuf"
 # Most rows that may have the time of another row of their series, as duplicates.
@@ -61,6 +63,7 @@ class ColumnGuess:
         static: Columns that are constant within each series.
         future: Columns that are known beyond the last value.
         past: The others.
+        timed: Whether the header has the times, of a series in each row.
         rivals: The columns of values, or the layouts, that are about as likely as the guessed one; none if it is sure.
     """
 
@@ -71,6 +74,7 @@ class ColumnGuess:
     static: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    timed: bool = False
     rivals: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -90,7 +94,8 @@ class ColumnGuess:
             ('time: Date, value: Sales, series: Store', 'time: steps 1, 2, 3 …, a series in each column')
         """
         named = self.value if self.value is None or isinstance(self.value, str) else ", ".join(self.value)
-        words = [f"time: {self.time or ('steps 1, 2, 3 …' if start is None else f'from {start} on')}"]
+        made = "the header" if self.timed else "steps 1, 2, 3 …" if start is None else f"from {start} on"
+        words = [f"time: {self.time or made}"]
         words += [LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
         return ", ".join(words + ([f"series: {self.unique_id}"] if self.unique_id is not None else []))
 
@@ -182,8 +187,8 @@ class _Guesser:
         """Return the guess of a table without times if a series may be in each row, otherwise nothing."""
         words = [name for name in names if name not in numbers and self.table[name].notna().any()]
         unique_id = self.given.get("unique_id") or next((name for name in words if self.table[name].is_unique), None)
-        by_row = ColumnGuess(None, unique_id, layout="rows")
-        if self.layout == "rows" or header_times(numbers) is not None:
+        by_row = ColumnGuess(None, unique_id, layout="rows", timed=header_times(numbers) is not None)
+        if self.layout == "rows" or by_row.timed:
             return by_row
         if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and unique_id is None):
             return None
@@ -217,8 +222,9 @@ class _Guesser:
         if "y" in self.given:
             targets = joined_parts(self.table.columns, self.given["y"]) or self.given["y"].split(",")
             return (targets[0] if len(targets) == 1 else tuple(targets)), ()
-        beside = {*_ranked(numbers, _BESIDE), *(name for name in numbers if _is_flag(head[name]))}
-        likely = [name for name in numbers if name not in beside] or list(numbers)
+        changing = [name for name in numbers if not _is_flag(head[name])] or list(numbers)
+        beside = set(_ranked(changing, _BESIDE))
+        likely = [name for name in changing if name not in beside] or changing
         named = _groups(likely, VALUES)
         if named and len(named[0]) == 1:
             return named[0][0], ()
@@ -247,8 +253,14 @@ def _is_whole(column: Any) -> bool:
     return column.dtype.kind in _NUMERIC and bool((column.dropna() % 1 == 0).all())
 
 
+def _counts(column: Any) -> bool:
+    """Return whether most whole numbers are one more than the one before, or times in equal steps since 1970."""
+    steps = column.diff()[1:]
+    return float((steps == (steps.median() if column.min() > _SINCE_1970 else 1)).mean()) > 0.5
+
+
 def _is_flag(column: Any) -> bool:
-    return column.dtype.kind in _NUMERIC and bool(column.dropna().isin((0, 1)).all())
+    return column.dtype.kind in _NUMERIC and (column.nunique() < 2 or bool(column.dropna().isin((0, 1)).all()))
 
 
 def _numbers_rows(head: Any, name: str) -> bool:
@@ -328,7 +340,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in _ranked(whole, TIMES) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
-    counted = [name for name in whole if len(numbers) > 1 and float((head[name].diff()[1:] == 1).mean()) > 0.5]
+    counted = [name for name in whole if len(numbers) > 1 and _counts(head[name])]
     return next(iter([*exact, *counted]), None)
 
 

@@ -75,7 +75,9 @@ def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path):
 
 
 def test_a_wide_table_is_read_by_columns_and_some_are_left_out(tmp_path):
-    wide = pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "south": 1.0, "west": 2.0})
+    wide = pd.DataFrame(
+        {"day": DAYS, "north": np.arange(30.0), "south": np.arange(30.0) % 7, "west": np.arange(30.0) % 5}
+    )
     table = Table.read(write(tmp_path, wide, sep=";", decimal=","))
     assert table.roles.layout == "wide"
     assert table.frame().ids == ["north", "south", "west"]

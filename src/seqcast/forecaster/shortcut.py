@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import LONG, ONE_SERIES, UNDERSTOOD, Dialect, OpenTable, Steps, form_of, usual_season
+from seqcast.data.frames import (
+    LONG,
+    ONE_SERIES,
+    UNDERSTOOD,
+    Dialect,
+    OpenTable,
+    Steps,
+    form_of,
+    is_source,
+    usual_season,
+)
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
@@ -149,20 +159,26 @@ def _of_values(data: Any, columns: Columns, steps: Steps) -> Any:
     return pd.DataFrame(long)
 
 
+def _has_usual_names(data: Any) -> bool:
+    """Return whether a frame or a Series with times needs no guess."""
+    columns, names = Columns(), set(map(str, getattr(data, "columns", ())))
+    timed = columns.ds in names or form_of(data, columns) != LONG
+    return timed and (not names or columns.value in names)
+
+
 def _read(
     data: Any, forecaster: Forecaster, layout: str | None, steps: Steps, dialect: Dialect | None
 ) -> tuple[Any, Columns | None, str]:
     """Return a file or a frame as a long frame, its columns, and what was guessed, in words."""
     own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
-    columns, names = own or Columns(), list(map(str, getattr(data, "columns", ())))
+    columns = own or Columns()
     given = {} if own is None else {"unique_id": own.unique_id, "ds": own.ds, "y": ",".join(own.targets)}
     others = {name: getattr(columns, name) for name in ("ds_format", "tz", "weight")}
     given |= {name: value for name, value in others.items() if value is not None}
     is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
-    is_known = own is not None or {columns.ds, columns.value} <= {*names} or form_of(data, columns) != LONG
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])
-    elif is_known and layout is None and steps.start is None:
+    elif (own or is_source(data) or _has_usual_names(data)) and layout is None and steps.start is None:
         return data, own, ""
     else:
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")

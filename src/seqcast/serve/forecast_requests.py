@@ -175,9 +175,12 @@ def read_query(
     table, read = options.rows, ""
     if model is None:
         _check_zero_shot(options)
+        start = network.pop("start", None)
         first = table if isinstance(table, dict) else next(iter(table), None) if isinstance(table, list) else None
         if first and isinstance(first, dict) and not {"ds", "y"} <= set(first):
-            table, read = guessed(table, Steps(network.pop("start", None), options.freq), most_rows)
+            table, read = guessed(table, Steps(start, options.freq), most_rows)
+        elif start is not None:
+            raise RequestError(422, "start", "none for rows with times", shown(start), "Leave it out.")
     rows = None if table is None else Table.read(table, needed, "rows", most_rows)
     if model is None:
         network |= {} if level is None else {"level": level}

@@ -55,7 +55,7 @@ def test_tables(name):
 def test_the_order_of_columns_and_rows_does_not_matter(order, series, rows):
     number, day = np.divmod(np.arange(series * rows), rows)
     columns = {"when": pd.date_range("2024-03-01", periods=rows)[day], "label": [f"s{each}" for each in number]}
-    table = pd.DataFrame({**columns, "number": np.arange(series * rows) / 3, "weight": (number + 1) / 7})
+    table = pd.DataFrame({**columns, "number": np.arange(series * rows) / 3, "weight": (day + 1) / 7})
     mixed = table[order].sample(frac=1.0, random_state=rows)
     guess = guess_columns(mixed)
     assert guess.time == "when"

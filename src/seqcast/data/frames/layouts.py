@@ -52,11 +52,12 @@ class Steps:
         if self.start is None:
             return pd.Index(np.asarray(places) + 1)
         first = pd.to_datetime([self.start], errors="coerce").as_unit("us")
-        if first.isna().any():
-            expected, hint = "a time, such as 2024-01-31 or 2024-01-31 12:00", "Write it in ISO 8601."
-            raise SpecError("start", expected=expected, received=repr(self.start), hint=hint)
         offset, most = resolve(self.freq, first).offset, int(np.max(places, initial=0))
-        return pd.date_range(first[0], periods=most + 1, freq=offset, unit="us")[places]
+        try:
+            return pd.date_range(first[0], periods=most + 1, freq=offset, unit="us")[places]
+        except (ValueError, OverflowError) as error:  # no time, or beyond the calendar
+            expected, hint = "a time, such as 2024-01-31 or 2024-01-31 12:00", "Write it in ISO 8601."
+            raise SpecError("start", expected=expected, received=repr(self.start), hint=hint) from error
 
 
 @dataclass(frozen=True)

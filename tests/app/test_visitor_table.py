@@ -75,9 +75,11 @@ def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path):
 
 
 def test_a_wide_table_is_read_by_columns_and_some_are_left_out(tmp_path):
-    wide = pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "south": 1.0, "west": 2.0})
+    wide = pd.DataFrame(
+        {"day": DAYS, "north": np.arange(30.0), "south": np.arange(30.0) % 7, "west": np.arange(30.0) % 5}
+    )
     table = Table.read(write(tmp_path, wide, sep=";", decimal=","))
-    assert table.roles.wide
+    assert table.roles.layout == "wide"
     assert table.frame().ids == ["north", "south", "west"]
     fewer = Table(table.path, table.raw, table.roles.changed("south", "ignore"), table.dialect)
     assert fewer.frame().ids == ["north", "west"]
@@ -128,8 +130,8 @@ def test_hints_name_the_fields_of_the_page(tmp_path):
 
 
 def test_what_is_missing_and_what_is_too_long_is_refused(tmp_path, monkeypatch):
-    path = write(tmp_path, pd.DataFrame({"colour": ["red", "blue"], "y": [1.5, 2.5]}))
-    refused(DataError, "expected one for time, received none", Table.read(path).frame)
+    path = write(tmp_path, pd.DataFrame({"day": DAYS[:2], "colour": ["red", "blue"]}))
+    refused(DataError, "expected one for value to forecast, received none", Table.read(path).frame)
     monkeypatch.setattr("seqcast.app.visitor_table.MOST_ROWS", 10)
     refused(DataError, "at most 10 rows, received 60", Table.read, write(tmp_path, shops()))
 

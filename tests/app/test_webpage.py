@@ -113,7 +113,7 @@ def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_p
 
     page = open_page()
     take(page, "absatz.csv", wide_file())
-    assert page.get_by_role("switch", name="Each column of values is a series").is_checked()
+    assert page.get_by_label("The table has").input_value() == "a series in each column"
     assert page.get_by_text("semicolons between columns, decimal comma").is_visible()
     forecast(page)
     go(page, "Take away")
@@ -137,9 +137,11 @@ def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_p
 def test_columns_are_corrected_and_the_series_follow(open_page):
     page = open_page()
     give(page, "absatz.csv", wide_file())
-    for series in ("Nord", "absatz", "Nord"):
+    page.get_by_role("img", name=re.compile("Values of Nord")).wait_for()
+    for layout, series in (("a row for each series and time", "absatz"), ("a series in each column", "Nord")):
+        page.get_by_label("The table has").click()
+        page.get_by_role("option", name=layout).click()
         page.get_by_role("img", name=re.compile(f"Values of {series}")).wait_for()
-        page.get_by_role("switch", name="Each column of values is a series").click()
 
 
 TWICE = b"".join(b"2024-01-%02d,%d\n" % (day, day) for day in (1, 2, 3, 3, 4))

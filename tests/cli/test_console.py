@@ -40,7 +40,7 @@ def refused(call, **tables):
 
 def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
     path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n")
-    frame = read_table(path, COLUMNS, sort=True)
+    frame = read_table(path, COLUMNS)
     assert frame["y"].tolist() == [2, 4, 3, 1]
     message = refused(lambda: read_frame(frame, COLUMNS), df=(path, frame))
     assert message == (

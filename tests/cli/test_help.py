@@ -47,7 +47,7 @@ def test_the_usual_options_come_first(command):
 
 def test_an_option_stands_in_the_panel_of_the_class_that_declares_it():
     panels = {each.name: each.rich_help_panel for each in options_of("forecast")}
-    assert panels["sep"] == panels["wide"] == "Format of the files"
+    assert panels["sep"] == panels["layout"] == "Format of the files"
     assert panels["season_length"] == panels["static"] == "Series and covariates"
     assert panels["cell"] == panels["epochs"] == "The network, and how it is trained"
     for kind in (ForecasterOptions, SeriesOptions, FileOptions):

@@ -64,7 +64,7 @@ def test_errors_name_file_and_row_and_options(run_here, folder):
     assert "odd/a.parquet, column 'y', row 4 (series 's0'): expected a finite number" in err
     assert not (folder / "n.seqcast").exists()
     for option, words in (
-        (("--wide",), "--wide: expected none where sales is read piece by piece"),
+        (("--layout", "wide"), "--layout: expected none where sales is read piece by piece"),
         (("--mask", "sales/0.parquet"), "--mask: expected none where rows are read piece by piece"),
         (("--memory-limit", "much"), "--memory-limit: expected a size"),
     ):

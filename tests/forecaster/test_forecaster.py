@@ -242,7 +242,7 @@ def test_a_file_and_an_array_give_the_same_numbers(ahead, tmp_path):
     np.testing.assert_allclose(from_file["seqcast"], ahead["seqcast"], rtol=1e-5)
     from_array = seqcast.forecast(sales()["y"].to_numpy(), AHEAD, season_length=WEEK, verbose=0)
     np.testing.assert_allclose(from_array["seqcast"], ahead["seqcast"], rtol=1e-5)
-    assert from_array["ds"].tolist() == list(range(90, 90 + AHEAD))
+    assert from_array["ds"].tolist() == list(range(91, 91 + AHEAD))
 
 
 def test_a_file_is_read_in_the_dialect_that_its_error_names(ahead, tmp_path):

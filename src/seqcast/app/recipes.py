@@ -23,7 +23,7 @@ def needs_rows(table: Table) -> bool:
         table: The visitor's table.
     """
     roles = table.roles
-    return bool(roles.names("future")) or (roles.wide and len(roles.names("value")) < len(roles.of) - 1)
+    return bool(roles.names("future")) or (roles.layout == "wide" and "ignore" in roles.of.values())
 
 
 def file_name(table: Table) -> str:
@@ -49,7 +49,9 @@ def script_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     reading: dict[str, Any] = {"": Code(f"Path({file_name(table)!r})"), "columns": Code("columns")}
     if _dialect(table):
         reading["dialect"] = Code(python_call("Dialect", _dialect(table)))
-    reading["wide" if table.roles.wide and not needs_rows(table) else "sort"] = True
+    reading |= _layout(table)
+    if not table.roles.names("time") and not needs_rows(table):
+        reading["steps"] = Code(python_call("Steps", _changed(table.steps)))
     known = {"future": Code("future")} if "future" in frame.covariates else {}
     limit = {} if asked.time_limit is None else {"time_limit": asked.time_limit}
     lines = [
@@ -78,7 +80,8 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     words = ["seqcast", "forecast", file_name(table), "-H", str(asked.horizon)]
     for name, value in _changed(frame.columns).items():
         words += [COLUMN_OPTIONS[name], value]
-    words += ["--wide"] if table.roles.wide and not needs_rows(table) else ["--sort"]
+    for name, value in (_layout(table) | _changed(table.steps)).items():
+        words += [f"--{name}", str(value)]
     for role, names in asked.covariates(frame).items():
         words += [f"--{role}", ",".join(names)]
     words += ["--future-file", FUTURE] if "future" in frame.covariates else []
@@ -98,6 +101,11 @@ def _changed(spec: Any) -> dict[str, Any]:
     usual = type(spec)()
     given = {each.name: getattr(spec, each.name) for each in fields(spec)}
     return {name: value for name, value in given.items() if value != getattr(usual, name)}
+
+
+def _layout(table: Table) -> dict[str, str]:
+    """Return the option of the layout of the file of the recipes, if it is not the usual one."""
+    return {} if table.roles.layout == "long" or needs_rows(table) else {"layout": table.roles.layout}
 
 
 def _dialect(table: Table) -> dict[str, Any]:

@@ -12,7 +12,16 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.data import Description, frames
-from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns, read_raw, read_table
+from seqcast.data.frames import (
+    UNDERSTOOD,
+    ColumnGuess,
+    Dialect,
+    OpenTable,
+    Steps,
+    guess_columns,
+    joined_parts,
+    read_table,
+)
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
@@ -52,7 +61,7 @@ class Roles:
 
     Args:
         of: The role of each column, one of `ROLES`, by its name.
-        wide: Whether each column with the role `value` is a series.
+        layout: Layout of the table: in `wide` ones each column with the role `value` is a series.
 
     Example:
         >>> roles = Roles.of_guess(ColumnGuess("day", None, "sold", past=("rain",)), ["day", "sold", "rain", "note"])
@@ -61,7 +70,7 @@ class Roles:
     """
 
     of: Mapping[str, str]
-    wide: bool = False
+    layout: str = "long"
 
     @classmethod
     def of_guess(cls, guess: ColumnGuess, names: Any) -> Self:
@@ -71,12 +80,12 @@ class Roles:
             guess: The guess.
             names: All columns.
         """
-        roles = dict.fromkeys(map(str, names), "value" if guess.wide else "ignore")
-        single = {"time": guess.time, "unique_id": guess.unique_id, "value": guess.value}
-        roles |= {name: role for role, name in single.items() if name is not None}
+        roles = dict.fromkeys(map(str, names), "ignore" if guess.layout == "long" else "value")
+        for role, name in (("time", guess.time), ("unique_id", guess.unique_id), ("value", guess.value)):
+            roles |= dict.fromkeys(joined_parts(roles, str(name)), role)
         for role in COVARIATES:
             roles |= dict.fromkeys(getattr(guess, role), role)
-        return cls(roles, guess.wide)
+        return cls(roles, guess.layout)
 
     def names(self, role: str) -> tuple[str, ...]:
         """Return the columns of a role.
@@ -94,7 +103,7 @@ class Roles:
             role: Its role.
         """
         of = dict(self.of)
-        if role in ("time", "unique_id") or (role == "value" and not self.wide):
+        if role in ("time", "unique_id") or (role == "value" and self.layout == "long"):
             of = {each: "ignore" if of[each] == role else of[each] for each in of}
         return replace(self, of={**of, name: role})
 
@@ -103,17 +112,14 @@ class Roles:
         """The names for a forecaster.
 
         Raises:
-            DataError: A column that every table needs is missing.
+            DataError: There is no column of values.
         """
-        for role in ("time", "value"):
-            if not self.names(role):
-                expected, hint = f"one for {ROLES[role]}", "Choose it in the table."
-                raise DataError("columns", expected=expected, received="none", hint=hint)
-        time = self.names("time")[0]
-        if self.wide:
-            return Columns(ds=time)
-        ids = self.names("unique_id") or (Columns().unique_id,)
-        return Columns(unique_id=ids[0], ds=time, y=self.names("value")[0])
+        if not self.names("value"):
+            expected, hint = f"one for {ROLES['value']}", "Choose it in the table."
+            raise DataError("columns", expected=expected, received="none", hint=hint)
+        usual = Columns()
+        ids, time = (",".join(self.names(role)) or own for role, own in (("unique_id", "unique_id"), ("time", "ds")))
+        return Columns(ids, time, self.names("value")[0] if self.layout == "long" else usual.y)
 
 
 @dataclass(frozen=True)
@@ -125,12 +131,16 @@ class Table:
         raw: Its columns as they were read.
         roles: The roles of its columns.
         dialect: Format of the file, as far as the visitor gave it.
+        guess: The guess of its columns.
+        steps: Times of a table without times.
     """
 
     path: Path
     raw: Any
     roles: Roles
     dialect: Dialect = field(default_factory=Dialect)
+    guess: ColumnGuess = field(default_factory=lambda: ColumnGuess(None))
+    steps: Steps = field(default_factory=Steps)
 
     @classmethod
     def read(cls, path: Path, dialect: Dialect | None = None) -> Self:
@@ -144,12 +154,13 @@ class Table:
             DataError: It is no table, or too long.
             MissingFileError: There is no such file.
         """
-        raw = read_raw(path, dialect=dialect)
+        raw = OpenTable.of(path, dialect).raw
         if len(raw) > MOST_ROWS:
             expected, received = f"at most {MOST_ROWS:,} rows", f"{len(raw):,}"
             hint = "Forecast tables of this size with the command line or the library."
             raise DataError(path=path.name, expected=expected, received=received, hint=hint)
-        return cls(path, raw, Roles.of_guess(guess_columns(raw), raw.columns), dialect or Dialect())
+        guess = guess_columns(raw)
+        return cls(path, raw, Roles.of_guess(guess, raw.columns), dialect or Dialect(), guess)
 
     @property
     def understood(self) -> str:
@@ -163,9 +174,10 @@ class Table:
             DataError: Something in the table is wrong; it names column and row.
         """
         columns, roles = self.roles.columns, self.roles
-        frame = read_table(self.path, columns, dialect=self.dialect, sort=not roles.wide, wide=roles.wide)
+        steps = None if roles.names("time") else self.steps
+        frame = read_table(self.path, columns, dialect=self.dialect, layout=roles.layout, steps=steps)
         ahead = None
-        if roles.wide:
+        if roles.layout == "wide":
             frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
         elif roles.names("future"):
             frame, ahead = _split_ahead(frame, columns, roles.names("future"))

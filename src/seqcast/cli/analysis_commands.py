@@ -167,7 +167,7 @@ def report(
     """
     check_output(output, ("html", "htm"), read=[model, data, future], force=force)
     with files.opened(model, data) as (fitted, frame):
-        known = files.read_for(fitted, future, value=False, wide=False)
+        known = files.read_for(fitted, future, value=False)
         with in_files(future=(future, known)):
             fitted.report(output, frame, future=known, n_windows=n_windows, title=title, unit=unit)
     print_line(f"Wrote {output}")

@@ -75,6 +75,7 @@ _OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
 _REMEDIES = {
     "convert": "Convert the column.",
     "fill": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
+    "sort": "Sort the rows.",
 }
 
 

@@ -15,6 +15,7 @@ from seqcast.errors import DataError, counted
 
 if TYPE_CHECKING:
     from seqcast.forecaster import PlannedFit
+    from seqcast.specs import Columns
 
 
 def describe(
@@ -52,9 +53,12 @@ def describe(
 
     check_figures(figure, read=[data], force=force)
     faults = list[DataError]()
-    frame = files.read(data, options.columns, faults=faults)
+    frame, columns, _ = files.guess(data, options, faults)
     with in_files(df=(data, frame)):
-        found = _with_outlook(frame, options) if horizon is None else options.forecaster(horizon).describe(frame)
+        if horizon is None:
+            found = _with_outlook(frame, options, columns)
+        else:
+            found = options.forecaster(horizon, columns).describe(frame)
     facts = found.data
     facts = replace(facts, faults=(*faults, *(in_file(error, data, frame) for error in facts.faults)))
     word = partial(word_error, options=OF_READING)
@@ -67,11 +71,11 @@ def describe(
         note(f"Wrote {figure}")
 
 
-def _with_outlook(frame: Any, options: ForecasterOptions) -> PlannedFit:
+def _with_outlook(frame: Any, options: ForecasterOptions, columns: Columns) -> PlannedFit:
     """Return facts about a frame with what would forecast a season, or twelve steps."""
     from seqcast.forecaster import PlannedFit, described, outlook
 
-    given = options.forecaster(12).get_params(deep=False)
+    given = options.forecaster(12, columns).get_params(deep=False)
     facts = described(given, frame)
     given |= {"horizon": facts.season_length if facts.season_length > 1 else 12}
     return PlannedFit(facts, {"horizon": given["horizon"], **outlook(given, facts.frame.source.lengths)})
@@ -103,14 +107,15 @@ def plot(
         last: Steps of history to draw; twice the forecast's, at least 30, if absent.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.data.frames import place_in_file
+    from seqcast.data.frames import ONE_SERIES, place_in_file
     from seqcast.plots import forecast_frame, save_figure
 
     check_figures(output, read=[data, forecast], force=force)
-    names = columns.columns
-    forecasts = files.read(forecast, names, value=False, wide=False)
+    history, names, _ = files.guess(data, columns)
+    forecasts = files.read(forecast, names, value=False)
     ids = forecasts[names.unique_id].unique()
-    history = files.read(data, names, series=ids[0] if len(ids) == 1 else None)
+    if len(ids) == 1 and history.attrs.get(ONE_SERIES):
+        history[names.unique_id] = ids[0]
     if history[names.unique_id].dtype != forecasts[names.unique_id].dtype:  # one is from a CSV file, as text
         for frame in (history, forecasts):
             frame[names.unique_id] = frame[names.unique_id].astype("str")

@@ -33,6 +33,7 @@ _FLAGS = {
     "as_json": ("--json",),
     "browser": ("--browser/--no-browser",),
     "day_first": ("--day-first/--month-first",),
+    "header": ("--header/--no-header",),
     "horizon": ("--horizon", "-H"),
     "id_column": ("--id",),
     "output": ("--output", "-o"),

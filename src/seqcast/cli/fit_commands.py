@@ -72,9 +72,10 @@ def fit(
     if mask is not None and machines.reads_pieces(data):
         expected, hint = "none where rows are read piece by piece", "Leave it out."
         raise SpecError("mask", expected=expected, received=str(mask), hint=hint)
-    path, frame = files.read_rows(data, options.columns, machines)
-    left_out = None if mask is None else files.read_like(mask, frame, options.columns)
     model = options.forecaster(horizon, silent=as_json)
+    path, frame, columns = files.read_rows(data, options, machines)
+    left_out = None if mask is None else files.read_like(mask, frame, columns)
+    model.set_params(columns=columns)
     how = training.arguments(machines, files.max_size)
     with in_files(df=(path, frame), mask=(mask, left_out)), _saved_weights(model, output) as saved:
         model.fit(frame, mask=left_out, callbacks=callbacks, **how)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import in_files, note, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
+
+if TYPE_CHECKING:
+    from seqcast.forecaster import Forecaster
+    from seqcast.specs import Columns
 
 
 def forecast(
@@ -49,16 +53,18 @@ def forecast(
     from seqcast.forecaster import fit_and_forecast, what_was_chosen
 
     model = options.forecaster(horizon, silent=True)
+    table.check([data, future_file])
+    frame, columns, guess = files.guess(data, options)
     # A wide table does not say whether it holds forecasts.
-    table.check([data, future_file], column="" if files.wide else model.alias)
-    frame = files.read(data, options.columns)
-    known = None if future_file is None else files.read(future_file, options.columns, value=False, wide=False)
+    table.check([data, future_file], column="" if guess.layout == "wide" else model.alias)
+    model.set_params(columns=columns)
+    known = None if future_file is None else files.read(future_file, columns, value=False)
     with in_files(df=(data, frame), future=(future_file, known)):
         result = fit_and_forecast(model, frame, known, time_limit=time_limit)
     note_skipped(model, data, frame, OF_READING)
     if not options.quiet:
         note(what_was_chosen(model))
-    table.give(result, model, files, choice=model.choice_.to_dict(), season_length=model.season_length_)
+    table.give(result, model, guess.layout, choice=model.choice_.to_dict(), season_length=model.season_length_)
 
 
 def predict(
@@ -76,7 +82,7 @@ def predict(
 ) -> None:
     """Forecast with a fitted model.
 
-    Columns are named as they were at fit. With `--wide` the forecast is wide too.
+    Columns are named as they were at fit. With `--layout wide` the forecast is wide too.
 
     For example:
 
@@ -88,7 +94,7 @@ def predict(
 
         seqcast predict sales.seqcast --total W -o weeks.csv
 
-        seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
+        seqcast predict sales.seqcast newer_wide.csv --layout wide -o wide_forecast.csv
 
         seqcast predict sales.seqcast 'newer/*.parquet' -o forecasts
 
@@ -113,15 +119,17 @@ def predict(
     fitted = files.load(model)
     if folder is None:
         # A wide table does not say whether it holds forecasts.
-        table.check(read, column="" if files.wide else fitted.alias)
+        table.check(read, column="" if files.layout == "wide" else fitted.alias)
     for name, given in (("samples", samples), ("total", total)):
-        if files.wide and given is not None:
-            raise SpecError(name, expected="none with --wide", received=str(given), hint="Leave out one of the two.")
+        if files.layout == "wide" and given is not None:
+            raise SpecError(
+                name, expected="none with --layout wide", received=str(given), hint="Leave out one of the two."
+            )
     if data is not None and machines.reads_pieces(data):
-        path, frame = files.read_rows(data, fitted.series_state_.schema.columns, machines)
+        path, frame = None, files.source(data)
     else:
         path, frame = data, files.read_for(fitted, data)
-    known = files.read_for(fitted, future, value=False, wide=False)
+    known = files.read_for(fitted, future, value=False)
     with in_files(df=(path, frame), future=(future, known)):
         result = fitted.predict(
             horizon,
@@ -138,7 +146,7 @@ def predict(
     if folder is not None:
         table.report_folder(folder)
     else:
-        table.give(result, fitted, files)
+        table.give(result, fitted, files.layout)
 
 
 def backtest(
@@ -188,39 +196,40 @@ def backtest(
     if folder is None:
         table.check([data], column=model.alias, one_of_two=True)
     check_figures(figure, read=[data], force=table.force)
-    path, frame = files.read_rows(data, options.columns, machines)
+    path, frame, columns = files.read_rows(data, options, machines)
+    model.set_params(columns=columns)
     with in_files(df=(path, frame)):
         how = training.arguments(machines, files.max_size)
         result = model.backtest(frame, n_windows, step_size, refit=refit or False, output=folder, **how)
     if folder is not None:
         table.report_folder(folder)
         return
-    scores = _scores(result, path, frame, options)
+    scores = _scores(result, path, frame, model)
     if table.output is not None:
         table.write(result)
-    _draw(result, frame, options, figure)
+    _draw(result, frame, columns, figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
 
-def _draw(forecasts: Any, history: Any, options: ForecasterOptions, path: Path | None) -> None:
+def _draw(forecasts: Any, history: Any, columns: Columns, path: Path | None) -> None:
     """Draw forecasts and history, if there is a file for it."""
     if path is not None:
         from seqcast.plots import forecast_frame, save_figure
 
-        save_figure(forecast_frame(history, forecasts, columns=options.columns), path)
+        save_figure(forecast_frame(history, forecasts, columns=columns), path)
 
 
-def _scores(result: Any, path: Path | None, frame: Any, options: ForecasterOptions) -> Any:
+def _scores(result: Any, path: Path | None, frame: Any, model: Forecaster) -> Any:
     """Return the scores of forecasts; errors in units of each series' own need its past."""
     from seqcast.evaluation import evaluate
 
     by = ("target",) if "target" in result.columns else ()
     past = None if path is None else frame
     with in_files(train_df=(path, frame), df=(path, None)):
-        return evaluate(result, train_df=past, season_length=options.season_length, by=by, columns=options.columns)
+        return evaluate(result, train_df=past, season_length=model.season_length, by=by, columns=model.columns)
 
 
 def _print_scores(title: str, scores: Any) -> None:

@@ -24,26 +24,42 @@ class ColumnOptions:
     """Columns, as typed.
 
     Args:
-        id_column: Column that names the series; a file without one holds one series.
-        time_column: Column with the time stamp, or a whole number.
-        value_column: Column with the value; several with commas.
+        id_column: Column that names the series, or several with commas; guessed if absent.
+        time_column: Column with the time stamp or a whole number, or several with commas; guessed if absent.
+        value_column: Column with the value; several with commas; guessed if absent.
         time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         tz: Time zone of the clock that times were read from, such as Europe/Berlin.
     """
 
-    id_column: str = "unique_id"
-    time_column: str = "ds"
-    value_column: str = "y"
+    id_column: str | None = None
+    time_column: str | None = None
+    value_column: str | None = None
     time_format: str | None = None
     tz: str | None = None
 
     @property
+    def given(self) -> dict[str, str]:
+        """The fields of `Columns` that were typed."""
+        names = {"unique_id": self.id_column, "ds": self.time_column, "y": self.value_column}
+        return given(**names, ds_format=self.time_format, tz=self.tz)
+
+    @property
     def columns(self) -> Columns:
-        """The names of the columns, and the format of times."""
+        """The columns, where those that were not typed have the usual names."""
         from seqcast.specs import Columns
 
-        values = split_names(self.value_column) or self.value_column
-        return Columns(self.id_column, self.time_column, values, self.time_format, self.tz)
+        names: dict[str, Any] = self.given
+        return Columns(**names | {"y": split_names(names.get("y", "y"))})
+
+    @property
+    def step(self) -> Any:
+        """The step between stamps, where it is an option."""
+        return None
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of covariates, where they are options."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -79,9 +95,19 @@ class SeriesOptions(ColumnOptions):
     calendar: str = "auto"
 
     @property
+    def given(self) -> dict[str, str]:
+        """The fields of `Columns` that were typed."""
+        return super().given | given(weight=self.weight)
+
+    @property
     def step(self) -> str | int | None:
         """The step between stamps; a whole number as such."""
         return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The columns of covariates."""
+        return tuple(name for role in ("static", "past", "future") for name in split_names(getattr(self, role)))
 
 
 @dataclass(frozen=True)
@@ -117,11 +143,12 @@ class ForecasterOptions(SeriesOptions):
     seed: int | None = None
     quiet: bool = False
 
-    def forecaster(self, horizon: int, *, silent: bool = False) -> Forecaster:
+    def forecaster(self, horizon: int, columns: Columns | None = None, *, silent: bool = False) -> Forecaster:
         """Return the forecaster of these options, not fitted.
 
         Args:
             horizon: Steps to forecast.
+            columns: The columns, once they are known.
             silent: Whether it shows no progress, also without `quiet`.
         """
         from seqcast.forecaster import Forecaster, interval_levels
@@ -132,7 +159,7 @@ class ForecasterOptions(SeriesOptions):
         same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
-            columns=replace(self.columns, weight=self.weight),
+            columns=columns or self.columns,
             freq=self.step,
             calendar=self.calendar if self.calendar in ("auto", "none") else split_names(self.calendar),
             preset=self._network(level),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from functools import partial
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ from seqcast.cli.forecaster_options import ForecasterOptions, split_names
 from seqcast.errors import DataError, SpecError
 
 if TYPE_CHECKING:
-    from seqcast.cli.forecaster_options import MachineOptions
+    from seqcast.cli.forecaster_options import ColumnOptions, MachineOptions
+    from seqcast.data.frames import ColumnGuess, Dialect
     from seqcast.forecaster import Forecaster
     from seqcast.specs import Columns
 
@@ -32,11 +32,13 @@ class FileOptions:
         thousands: Mark between thousands: , or . or ' or a space.
         encoding: Encoding of a text file: utf-8, cp1252, utf-16, ...
         day_first: Whether 01/02/2024 is in February or in January.
+        header: Whether the first line names the columns; they are 1, 2, ... without; inferred if absent.
         sheet: Sheet of an Excel file; the first if absent.
         missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
-        wide: The file has a column for each series, and one of the times.
-        sort: Sort rows by series and time first.
+        layout: Layout of the table: long (a row for each series and time), wide (a series in each column) or rows (a
+            series in each row); guessed if absent.
+        start: First time of a table without times, as 2024-01-31, with --freq; steps 1, 2, 3, ... if absent.
     """
 
     sep: str | None = None
@@ -44,55 +46,95 @@ class FileOptions:
     thousands: str | None = None
     encoding: str | None = None
     day_first: bool | None = None
+    header: bool | None = None
     sheet: str | None = None
     missing_values: str = ""
     max_size: str | None = None
-    wide: bool = False
-    sort: bool = False
+    layout: str | None = None
+    start: str | None = None
 
-    def read(self, path: Path, columns: Columns, faults: list[DataError] | None = None, **options: Any) -> Any:
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the files, as far as it was typed."""
+        from seqcast.data.frames import Dialect
+
+        sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
+        missing = split_names(self.missing_values)
+        written = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
+        return replace(written, header=self.header, missing_values=missing)
+
+    def guess(
+        self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
+    ) -> tuple[Any, Columns, ColumnGuess]:
+        """Read a file as a frame, and print a note of what was not typed; return also its columns, and the guess.
+
+        Args:
+            path: The file.
+            options: The columns, as typed.
+            faults: Takes errors, as for `seqcast.data.frames.io.read_leniently`; `None` raises the first one.
+        """
+        from seqcast.data.frames import OpenTable, Steps, read_leniently
+
+        given, steps = options.given, Steps(self.start, options.step)
+        keys = [given[role] for role in ("unique_id", "ds") if role in given]
+
+        def read(dialect: Dialect, left_out: Collection[int] = ()) -> tuple[Any, Columns, ColumnGuess]:
+            opened = OpenTable.of(path, dialect, self.max_size, keys, left_out)
+            return opened.guessed(given, self.layout, options.covariates, steps)
+
+        guessed = read(self.dialect) if faults is None else read_leniently(faults, read, self.dialect)
+        _note_understood(path, guessed[0])
+        return guessed
+
+    def read(self, path: Path, columns: Columns, **options: Any) -> Any:
         """Read a file as a frame, and print a note about an unusual format.
 
         Args:
             path: The file.
             columns: Names of its columns.
-            faults: Takes errors, as for `seqcast.data.frames.io.read_leniently`; `None` raises the first one.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames import UNDERSTOOD, Dialect, read_leniently, read_table
+        from seqcast.data.frames import read_table
 
-        sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        marks, missing = (sep, self.decimal, self.thousands), split_names(self.missing_values)
-        dialect = Dialect(*marks, self.encoding, self.day_first, sheet=self.sheet, missing_values=missing)
-        options = {"wide": self.wide, "max_size": self.max_size, "dialect": dialect, **options}
-        read = read_table if faults is None else partial(read_leniently, faults)
-        frame = read(path, columns, sort=self.sort, **options)
-        if frame.attrs[UNDERSTOOD]:
-            note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
+        frame = read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
+        _note_understood(path, frame)
         return frame
 
-    def read_rows(self, path: Path, columns: Columns, machines: MachineOptions) -> tuple[Path | None, Any]:
+    def read_rows(
+        self, path: Path, options: ForecasterOptions, machines: MachineOptions
+    ) -> tuple[Path | None, Any, Columns]:
         """Read the rows of a file as a frame, or name files that are read piece by piece.
 
         Args:
             path: A file, a folder or a pattern.
-            columns: Names of its columns.
+            options: The columns, as typed.
             machines: Whether rows are read piece by piece.
 
         Returns:
-            The file for errors, `None` where they name it themselves, and the frame or its source.
+            The file for errors, `None` where they name it themselves; the frame or its source; and its columns.
 
         Raises:
             SpecError: An option is for other files than Parquet.
         """
         if not machines.reads_pieces(path):
-            return path, self.read(path, columns)
+            return path, *self.guess(path, options)[:2]
+        return None, self.source(path), options.columns
+
+    def source(self, path: Path) -> str:
+        """Return the name of files that are read piece by piece.
+
+        Args:
+            path: A folder or a pattern.
+
+        Raises:
+            SpecError: An option is for other files than Parquet.
+        """
         for each in fields(self):
             if each.name != "max_size" and getattr(self, each.name) != each.default:
                 expected = f"none where {path} is read piece by piece"
                 hint = "Leave it out; seqcast partition makes Parquet files of others."
                 raise SpecError(each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint)
-        return None, str(path)
+        return str(path)
 
     def read_like(self, path: Path, rows: Any, columns: Columns) -> Any:
         """Read a file that names rows of another one.
@@ -104,7 +146,7 @@ class FileOptions:
         """
         ids = rows[columns.unique_id]
         only = ids.iloc[0] if ids.nunique() == 1 else None
-        return self.read(path, columns, value=False, wide=False, series=only, whole_ids=ids.dtype.kind in "iu")
+        return self.read(path, columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu")
 
     def load(self, model: Path) -> Forecaster:
         """Read a model.
@@ -124,12 +166,24 @@ class FileOptions:
             path: The file.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
+        from seqcast.data.frames import OpenTable, Steps, guess_columns
+        from seqcast.specs import Columns
+
         if path is None:
             return None
-        ids = model.series_state_.ids
+        ids, columns, usual = model.series_state_.ids, model.series_state_.schema.columns, Columns()
+        opened = OpenTable.of(path, self.dialect, self.max_size, columns.names[:2])
         # Rows in a file of any name continue the only series.
-        only, whole_ids = ids[0] if len(ids) == 1 else None, isinstance(ids[0], int)
-        return self.read(path, model.series_state_.schema.columns, series=only, whole_ids=whole_ids, **options)
+        options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
+        if options.get("value", True):
+            # Where the table of the fit had no such columns, newer ones have none either.
+            is_long = columns.y != usual.y or usual.y in opened.raw
+            options["layout"] = self.layout or ("long" if is_long else guess_columns(opened.raw).layout)
+            counts = columns.ds == usual.ds and usual.ds not in opened.raw
+            options["steps"] = Steps(self.start, model.freq_) if counts else None
+        frame = opened.frame(columns, **options)
+        _note_understood(path, frame)
+        return frame
 
     @contextlib.contextmanager
     def opened(self, model: Path, data: Path) -> Iterator[tuple[Forecaster, Any]]:
@@ -143,6 +197,14 @@ class FileOptions:
         frame = self.read_for(fitted, data)
         with in_files(df=(data, frame)):
             yield fitted, frame
+
+
+def _note_understood(path: Path, frame: Any) -> None:
+    """Print how a file was read, if that is unusual or was guessed."""
+    from seqcast.data.frames import UNDERSTOOD
+
+    if frame.attrs[UNDERSTOOD]:
+        note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
 
 
 # Options of commands that read a file and fit.

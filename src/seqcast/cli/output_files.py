@@ -14,7 +14,6 @@ from seqcast.errors import SaveError, SpecError
 from seqcast.runtime import check_target, file_kind, suffix_of
 
 if TYPE_CHECKING:
-    from seqcast.cli.input_files import FileOptions
     from seqcast.forecaster import Forecaster
 
 # The path of standard output.
@@ -95,18 +94,18 @@ class TableOptions:
 
         write_table(table, self.path, safe_formulas=self.safe_formulas)
 
-    def give(self, table: Any, model: Forecaster, files: FileOptions, **facts: Any) -> None:
+    def give(self, table: Any, model: Forecaster, layout: str | None, **facts: Any) -> None:
         """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
 
         Args:
             table: The forecast.
             model: The fitted model.
-            files: Format of the files.
+            layout: Layout of the files.
             facts: Other fields of a JSON document.
         """
         from seqcast.data.frames import to_wide
 
-        if files.wide:
+        if layout == "wide":
             columns = model.series_state_.schema.columns
             values = [name for name in table.columns if name not in (columns.unique_id, columns.ds)]
             table = to_wide(table, values, columns=columns)

@@ -93,9 +93,9 @@ def tune(
     if script is not None:
         _check_script(script, force=force)
     settings = options.forecaster(horizon, silent=as_json).get_params(deep=False)
-    frame = files.read(data, options.columns)
+    frame, columns, _ = files.guess(data, options)
     with in_files(df=(data, frame)):
-        result = run_search(frame, **settings, **asdict(search))
+        result = run_search(frame, **settings | {"columns": columns}, **asdict(search))
     note_skipped(result.forecaster, data, frame, OF_READING)
     result.forecaster.save(output)
     if script is not None:

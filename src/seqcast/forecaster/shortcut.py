@@ -11,11 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import Dialect, usual_season
+from seqcast.data.frames import (
+    LONG,
+    ONE_SERIES,
+    UNDERSTOOD,
+    Dialect,
+    OpenTable,
+    Steps,
+    form_of,
+    is_source,
+    usual_season,
+)
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import check_future_given
-from seqcast.runtime import say, showing
+from seqcast.runtime import require, say, showing
 from seqcast.specs import Columns
 
 if TYPE_CHECKING:
@@ -37,6 +48,8 @@ def forecast(
     horizon: int,
     *,
     future: Any = None,
+    layout: str | None = None,
+    start: Any = None,
     time_limit: float | str | None = None,
     dialect: Dialect | None = None,
     verbose: int = 1,
@@ -44,11 +57,16 @@ def forecast(
 ) -> Any:
     """Forecast series in one step: read them, choose the best candidates, and print which and why.
 
+    Columns that `columns` does not name are guessed, rows that are out of order are sorted, and a line says so.
+
     Args:
-        data: A frame as for `Forecaster.fit`; a file of any kind that `seqcast.data.frames.io.read_table` reads; or
-            values without times: one series, `[T]`, or several, `[N, T]`, with NaN for missing ones.
+        data: A frame; a file of any kind that `seqcast.data.frames.io.read_table` reads; or values without times: one
+            series, `[T]`, or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
+        layout: Layout of a table: `long` (a row for each series and time), or a series in each column (`wide`) or in
+            each of its `rows`; `None` guesses it.
+        start: First time of values or a table without times, with `freq`; otherwise steps are 1, 2, 3 …
         time_limit: As for `Forecaster.fit`.
         dialect: How a file is written, as for `read_table`; what is `None` in it is inferred.
         verbose: 0 is silent, 1 prints the choice to standard error.
@@ -56,22 +74,30 @@ def forecast(
             and `effort`.
 
     Returns:
-        A frame as from `Forecaster.predict`. Values without times have the numbers of their steps as `ds`, and those of
-        their rows as `unique_id` where there are several.
+        A frame as from `Forecaster.predict`. Values without times have the numbers of their rows as `unique_id` where
+        there are several.
 
     Raises:
-        DataError: Something in the data is wrong.
+        DataError: Something in the data is wrong, or several readings are about as likely.
         SpecError: An option is wrong.
 
     Example:
         >>> import seqcast
         >>> ahead = seqcast.forecast([3.0, 7.0, 5.0] * 8, 3, season_length=3, verbose=0)
         >>> ahead["ds"].tolist(), ahead["seqcast"].round().tolist()
-        ([24, 25, 26], [3.0, 7.0, 5.0])
+        ([25, 26, 27], [3.0, 7.0, 5.0])
     """
-    columns = options.get("columns") or Columns()
-    frame = _frame(data, columns, dialect)
     forecaster = Forecaster(horizon, verbose=0, **options)
+    steps = Steps(start, forecaster.freq)
+    if dialect is not None and not isinstance(data, str | os.PathLike):
+        expected, hint = "None for data that is no file", "Leave it out."
+        raise SpecError("dialect", expected=expected, received=repr(dialect), hint=hint)
+    if _is_values(data):
+        frame, said = _of_values(data, forecaster.columns or Columns(), steps), ""
+    else:
+        frame, forecaster.columns, said = _read(data, forecaster, layout, steps, dialect)
+    if verbose and said:
+        say(f"seqcast: {said}")
     with showing(verbose > 0):
         ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
     if verbose:
@@ -107,18 +133,15 @@ def what_was_chosen(forecaster: Forecaster) -> str:
     return f"{series} series with {step} and {season}, forecast with {forecaster.choice_}"
 
 
-def _frame(data: Any, columns: Columns, dialect: Dialect | None) -> Any:
-    """Return the data as a frame."""
-    if isinstance(data, str | os.PathLike):
-        from seqcast.data.frames import read_table
+def _is_values(data: Any) -> bool:
+    """Return whether data are values without times."""
+    is_series = type(data).__name__ == "Series" and hasattr(data, "to_numpy")
+    timed = type(getattr(data, "index", None)).__name__ in ("DatetimeIndex", "PeriodIndex")
+    return isinstance(data, np.ndarray | list | tuple) or (is_series and not timed)
 
-        return read_table(Path(data), columns, dialect=dialect)
-    if dialect is not None:
-        raise SpecError(
-            "dialect", expected="None for data that is no file", received=repr(dialect), hint="Leave it out."
-        )
-    if not isinstance(data, np.ndarray | list | tuple):
-        return data
+
+def _of_values(data: Any, columns: Columns, steps: Steps) -> Any:
+    """Return values without times as a frame."""
     import pandas as pd
 
     try:
@@ -129,7 +152,39 @@ def _frame(data: Any, columns: Columns, dialect: Dialect | None) -> Any:
         expected, hint = "one series, [T], or several, [N, T]", "Give several targets as columns of a frame."
         raise DataError("data", expected=expected, received=f"an array of shape {values.shape}", hint=hint)
     rows = np.atleast_2d(values)
-    long = {columns.ds: np.tile(np.arange(rows.shape[1]), len(rows)), columns.value: rows.ravel()}
+    times = steps.stamps(np.tile(np.arange(rows.shape[1]), len(rows)))
+    long = {columns.ds: times, columns.value: rows.ravel()}
     if values.ndim == 2:
         long = {columns.unique_id: np.repeat(np.arange(len(rows)), rows.shape[1]), **long}
     return pd.DataFrame(long)
+
+
+def _has_usual_names(data: Any) -> bool:
+    """Return whether a frame or a Series with times needs no guess."""
+    columns, names = Columns(), set(map(str, getattr(data, "columns", ())))
+    timed = columns.ds in names or form_of(data, columns) != LONG
+    return timed and (not names or columns.value in names)
+
+
+def _read(
+    data: Any, forecaster: Forecaster, layout: str | None, steps: Steps, dialect: Dialect | None
+) -> tuple[Any, Columns | None, str]:
+    """Return a file or a frame as a long frame, its columns, and what was guessed, in words."""
+    own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
+    columns = own or Columns()
+    given = {} if own is None else {"unique_id": own.unique_id, "ds": own.ds, "y": ",".join(own.targets)}
+    others = {name: getattr(columns, name) for name in ("ds_format", "tz", "weight")}
+    given |= {name: value for name, value in others.items() if value is not None}
+    is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
+    if is_path:
+        opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])
+    elif (own or is_source(data) or _has_usual_names(data)) and layout is None and steps.start is None:
+        return data, own, ""
+    else:
+        opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
+    covariates = (*rows.covariates.static, *rows.covariates.varying)
+    frame, columns, _ = opened.guessed(given, layout, covariates, steps)
+    if not is_path and frame.attrs.get(ONE_SERIES):
+        frame = frame.drop(columns=columns.unique_id)
+    said = frame.attrs[UNDERSTOOD]
+    return (require("polars", extra="polars").from_pandas(frame) if is_polars else frame), columns, said

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, ValidationError
 
+from seqcast.data.frames import Steps
 from seqcast.errors import suggest_name
 from seqcast.intervals import check_levels
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError, shown
-from seqcast.serve.request_bodies import Needed, Table, whole
+from seqcast.serve.request_bodies import Needed, Table, guessed, whole
 
 # Columns that the pretrained network reads.
 _ZERO_SHOT = Needed("unique_id", "ds", ("y",), only="series")
@@ -46,6 +47,8 @@ class Options(BaseModel):
     """Levels of the intervals, ascending, in per cent: 80, not 0.8; the model's if absent."""
     freq: int | str | None = Field(None, union_mode="left_to_right")
     """Step between stamps, such as 'D', 'h' or 1, for the pretrained network; inferred if absent."""
+    start: str | None = Field(None, max_length=64)
+    """First time of rows without times, for the pretrained network, with freq; steps 1, 2, 3, ... if absent."""
     season_length: int | None = Field(None, ge=1, le=100_000)
     """Steps of a season, for the pretrained network; by the step if absent."""
     series: list[str | int] | None = Field(None, min_length=1)
@@ -107,6 +110,7 @@ class Query:
         horizon: Steps; `None` is the model's.
         level: Levels of the intervals; `None` is the model's.
         network: Options of the pretrained network.
+        read: How its rows were read, where their columns were guessed.
     """
 
     model: ServedModel | None
@@ -116,6 +120,7 @@ class Query:
     horizon: int | None = None
     level: tuple[float, ...] | None = None
     network: dict[str, Any] = field(default_factory=dict)
+    read: str = ""
 
     @property
     def name(self) -> str:
@@ -166,11 +171,20 @@ def read_query(
         raise RequestError(422, "horizon", f"at most {settings.max_horizon:,}", shown(horizon), "Ask for fewer.")
     level = None if options.level is None else check_levels(options.level)
     needed = _ZERO_SHOT if model is None else model.needed
-    rows = None if options.rows is None else Table.read(options.rows, needed, "rows", most_rows)
-    network = options.model_dump(include={"freq", "season_length"}, exclude_none=True)
+    network = options.model_dump(include={"freq", "season_length", "start"}, exclude_none=True)
+    table, read = options.rows, ""
     if model is None:
         _check_zero_shot(options)
-        query = Query(None, rows, horizon=horizon, network=network | ({} if level is None else {"level": level}))
+        start = network.pop("start", None)
+        first = table if isinstance(table, dict) else next(iter(table), None) if isinstance(table, list) else None
+        if first and isinstance(first, dict) and not {"ds", "y"} <= set(first):
+            table, read = guessed(table, Steps(start, options.freq), most_rows)
+        elif start is not None:
+            raise RequestError(422, "start", "none for rows with times", shown(start), "Leave it out.")
+    rows = None if table is None else Table.read(table, needed, "rows", most_rows)
+    if model is None:
+        network |= {} if level is None else {"level": level}
+        query = Query(None, rows, horizon=horizon, network=network, read=read)
     else:
         for name, value in network.items():
             hint = f"Leave it out, or ask for {PRETRAINED!r}."

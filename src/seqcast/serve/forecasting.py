@@ -139,6 +139,7 @@ def _alone(query: Query) -> Answer:
         options: dict[str, Any] = {"preset": "pretrained", "random_state": 0, "verbose": 0, **query.network}
         forecaster = Forecaster(query.steps, **options).fit(frame)
         table, facts = forecaster.predict(), {"model": query.name, "frequency": forecaster.freq_}
+        facts |= {"read": query.read} if query.read else {}
         forecast = Forecast(table, facts | {"season_length": forecaster.season_length_})
     else:
         fitted = query.model.fitted

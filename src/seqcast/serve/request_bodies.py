@@ -20,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic_core import from_json
 
+from seqcast.data.frames import OpenTable, Steps, guess_columns, has_header, joined_parts
 from seqcast.errors import DataError
 from seqcast.runtime import Array
 from seqcast.serve.problems import RequestError, shown
@@ -92,6 +93,8 @@ def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
         reason = "a byte that is none" if isinstance(error, UnicodeDecodeError) else str(error)
         raise _malformed("CSV in UTF-8", f"{reason}, after line {reader.line_num}") from None
     _check_size("rows", len(rows), most_rows)
+    if names and not has_header([names, *rows[:20]]):
+        rows, names = [names, *rows], [str(place) for place in range(1, len(names) + 1)]
     if len(set(names)) < len(names) or not names:
         received = f"{shown(Counter(names).most_common(1)[0][0])} twice" if names else "none"
         raise DataError(option="rows", expected="each column once", received=received, hint="Name each column.")
@@ -216,6 +219,43 @@ class Table:
             arrays = [table.columns[name] for table in tables]
             columns[name] = arrays[0].append(arrays[1:]) if hasattr(arrays[0], "append") else np.concatenate(arrays)
         return pd.DataFrame(columns), np.repeat(np.arange(len(tables)), [table.rows for table in tables])
+
+
+def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], str]:
+    """Return the table of a request that names no columns of the model's, with the usual ones; and the guess in words.
+
+    Args:
+        value: As for `Table.read`.
+        steps: Times of a table without times.
+        most_rows: Most rows.
+
+    Raises:
+        DataError: As for `Table.read`; or several readings are about as likely.
+    """
+    import pandas as pd
+
+    rows = value if isinstance(value, list) else []
+    names = dict.fromkeys(chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value)
+    needed = Needed("\0", "\0", tuple(names))
+    columns, _ = _columns_of(value, needed, "rows", most_rows)
+    typed = {name: _typed(cells, name, needed, "rows") for name, cells in columns.items()}
+    frame = pd.DataFrame(
+        {name: array if kind in "fbi" else pd.Series(array, dtype="str") for name, (kind, array) in typed.items()}
+    )
+    try:
+        guess = guess_columns(frame)
+        if guess.question is not None:
+            raise guess.question.changed(hint="Name one of them y, or send each as a series.")
+        for name in joined_parts(frame.columns, guess.unique_id) if isinstance(value, dict) else ():
+            if isinstance(value[name], tuple):
+                frame[name] = value[name]  # ids of CSV are text
+        long, own, guess = OpenTable.of_frame(frame, "rows").guessed(steps=steps, series=needed.only or "series")
+    except DataError as error:
+        raise error.changed(option="rows", path=None) from error
+    times, values = long[own.ds], long[own.value].astype(object)
+    texts = times.map(lambda time: time.isoformat()) if times.dtype.kind == "M" else times
+    usual = {"unique_id": long[own.unique_id].tolist(), "ds": texts.tolist()}
+    return usual | {"y": values.where(values.notna(), None).tolist()}, guess.sentence(steps.start)
 
 
 def _columns_of(

@@ -160,6 +160,7 @@ class ForecastDocument(BaseModel):
     version: str = ""
     frequency: str | int | None = None
     season_length: int | None = None
+    read: str = ""
     rows: list[dict[str, Cell]]
 
 

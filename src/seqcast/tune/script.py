@@ -37,7 +37,7 @@ if __name__ == "__main__":
 # The module of each name in a script: the package, or the door of a room.
 _MODULES = {
     **dict.fromkeys(("Columns", "Forecaster", "NetworkSpec", "TrainingSpec"), "seqcast"),
-    **dict.fromkeys(("Dialect", "read_table"), "seqcast.data.frames"),
+    **dict.fromkeys(("Dialect", "Steps", "read_table"), "seqcast.data.frames"),
     **dict.fromkeys(("EnsembleSpec", "MemberSpec"), "seqcast.specs"),
 }
 LONGEST_LINE = 100

@@ -95,15 +95,16 @@ test_what_is_no_such_table_is_refused = refusals((call, DataError, message) for 
 def test_files_may_be_wide(tmp_path):
     path = tmp_path / "wide.csv"
     WIDE.drop(columns="empty").to_csv(path, index=False)
-    with pytest.raises(DataError, match=r"perhaps one for each series\. If so, read them as series: wide=True"):
-        read_table(path, Columns())
-    frame = read_table(path, Columns(), wide=True)
+    frame = read_table(path, Columns(), layout="wide")
     pd.testing.assert_frame_equal(frame.reset_index(drop=True), LONG, check_dtype=False)
     # Rows keep their number in the file.
     assert frame.index.tolist() == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
     for text, message in (
-        ("2024-01-01,1,2\n2024-01-02,3,4\n2024-01-01,5,6", "wide.csv, column 'ds', row 4: expected each time once, re"),
-        ("2024-01-01,1,x", "wide.csv, column 'b': expected numbers"),
+        (
+            "".join(f"2024-01-0{day},{day},{day if day < 6 else 'x'}\n" for day in range(1, 7)),
+            "'b', row 7: expected num",
+        ),
+        ("2024-01-01,,x", "expected at least one number"),
     ):
         path.write_text(f"ds,a,b\n{text}\n")
-        refused(DataError, message, read_table, path, Columns(), wide=True)
+        refused(DataError, message, read_table, path, Columns(), layout="wide")

@@ -20,7 +20,7 @@ def test_columns_of_messy_files(tmp_path, case):
     case.write(path)
     guess = guess_columns(read_raw(path, dialect=Dialect(**case.dialect)))
     assert guess.time == case.columns.get("ds", "ds")
-    if not case.options.get("wide"):
+    if case.options.get("layout") != "wide":
         assert guess.value == case.columns.get("y", "y")
 
 
@@ -37,7 +37,7 @@ TABLES = {
     "ids that are numbers": ({**KEYS, "Store": [1] * 4 + [2] * 4, "qty": SOLD}, ColumnGuess("Date", "Store", "qty")),
     "years": ({"year": [2000, 2001, 2002], "level": [1.5, 2.5, 3.5]}, ColumnGuess("year", None, "level")),
     "counted steps": ({"n": [7, 8, 9, 10], "v1": [0.1, 0.2, 0.1, 0.2]}, ColumnGuess("n", None, "v1")),
-    "wide": ({"month": DAYS, "north": UP, "south": UP[::-1]}, ColumnGuess("month", wide=True)),
+    "wide": ({"month": DAYS, "north": UP, "south": UP[::-1]}, ColumnGuess("month", layout="wide")),
     "one value": ({"ds": DAYS, "sales": UP, "rain": UP[::-1]}, ColumnGuess("ds", None, "sales", past=("rain",))),
     "text where numbers belong": ({"ds": DAYS, "y": ["5 EUR"] * 4}, ColumnGuess("ds", None, "y")),
     "no time": ({"colour": ["red", "blue"], "y": [1.5, 2.5]}, ColumnGuess(None, None, "y", past=("colour",))),
@@ -55,11 +55,11 @@ def test_tables(name):
 def test_the_order_of_columns_and_rows_does_not_matter(order, series, rows):
     number, day = np.divmod(np.arange(series * rows), rows)
     columns = {"when": pd.date_range("2024-03-01", periods=rows)[day], "label": [f"s{each}" for each in number]}
-    table = pd.DataFrame({**columns, "number": np.arange(series * rows) / 3, "weight": number / 7})
+    table = pd.DataFrame({**columns, "number": np.arange(series * rows) / 3, "weight": (day + 1) / 7})
     mixed = table[order].sample(frac=1.0, random_state=rows)
     guess = guess_columns(mixed)
     assert guess.time == "when"
-    assert guess.wide == (series == 1) or guess.unique_id == "label"
+    assert (guess.layout == "wide") == (series == 1) or guess.unique_id == "label"
     if series > 1:
         # Both numbers could be the value: the first one is taken.
         assert guess.value == next(name for name in order if name in ("number", "weight"))

@@ -1,13 +1,14 @@
 """CSV and Parquet files of long frames: what is read and written, and how a file that cannot be read is refused."""
 
 import os
+from functools import partial
 
 import pandas as pd
 import pytest
 
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import UNDERSTOOD, read_leniently, read_table, row_in_file
+from seqcast.data.frames.io import UNDERSTOOD, OpenTable, read_leniently, read_table, row_in_file
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
 from seqcast.specs.columns import Columns
@@ -43,7 +44,7 @@ TIMES = [
 @pytest.mark.parametrize(("written", "read"), TIMES)
 def test_times(tmp_path, written, read):
     path = table(tmp_path / "a.csv", "ds,y\n" + "".join(f"{time},1\n" for time in written))
-    assert read_table(path, COLUMNS)["ds"].tolist() == [pd.Timestamp(time) for time in read]
+    assert read_table(path, COLUMNS)["ds"].sort_index().tolist() == [pd.Timestamp(time) for time in read]
 
 
 ZONES = [("+0100", "+0000", "Europe/London"), ("-04", "-05", "America/New_York")]
@@ -93,10 +94,10 @@ def test_a_forecast_needs_no_values(tmp_path):
 
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):
     path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n")
-    frame = read_table(path, COLUMNS, sort=True)
+    frame = read_table(path, COLUMNS)
     assert [row_in_file(path, frame, row) for row in range(3)] == [3, 4, 2]
     frame.to_parquet(tmp_path / "a.parquet")
-    frame = read_table(tmp_path / "a.parquet", COLUMNS, sort=True)
+    frame = read_table(tmp_path / "a.parquet", COLUMNS)
     assert [row_in_file(tmp_path / "a.parquet", frame, row) for row in range(3)] == [1, 2, 3]
 
 
@@ -210,9 +211,13 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
     rows[3], rows[5], rows[6] = ("soon", "4,5"), (rows[5][0], "closed"), (rows[6][0], "?")
     path = table(tmp_path / "a.csv", "ds;y\n" + "".join(f"{day};{value}\n" for day, value in rows))
     faults = []
-    read = read_leniently(faults, path, COLUMNS, dialect=Dialect())
+
+    def attempt(dialect, left_out, columns=COLUMNS):
+        return OpenTable.of(path, dialect, left_out=left_out).frame(columns)
+
+    read = read_leniently(faults, attempt, Dialect())
     assert [(fault.column, list(fault.rows)) for fault in faults] == [("ds", [5]), ("ds", []), ("y", [7, 8])]
     assert [row_in_file(path, read, row) for row in range(len(read))] == [2, 3, 4, 6, 9, 10]
     assert read["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
     assert read["ds"].dt.month.unique().tolist() == [2]  # the first reading that the hint names
-    refused(DataError, "a column 'z'", read_leniently, [], path, Columns(y="z"), dialect=Dialect())
+    refused(DataError, "a column 'z'", read_leniently, [], partial(attempt, columns=Columns(y="z")), Dialect())

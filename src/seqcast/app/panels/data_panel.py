@@ -17,7 +17,7 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import Dialect, row_in_file
+from seqcast.data.frames import LAYOUTS, Dialect, Steps, guess_columns, row_in_file
 from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
@@ -176,8 +176,16 @@ class DataPanel(Panel):
         heading("What the columns are", 3)
         raw = table.raw
         names = [str(name) for name in raw.columns]
-        wide = "Each column of values is a series"
-        ui.switch(wide, value=table.roles.wide, on_change=lambda event: self._set_wide(table, bool(event.value)))
+        if table.guess.rivals:
+            note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
+        with ui.row():
+            layouts = {name: layout.words for name, layout in LAYOUTS.items()}
+            chosen = ui.select(
+                layouts, value=table.roles.layout, label="The table has", on_change=partial(self._set_layout, table)
+            )
+            chosen.classes("w-72")
+            if not table.roles.names("time"):
+                self._steps(table)
         rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]
         first = [f"row {row_in_file(table.path, raw, row)}" for row in range(min(ROWS_SHOWN, len(raw)))]
         show_table(["column", "is", *first], rows, "Columns of the table")
@@ -189,26 +197,34 @@ class DataPanel(Panel):
             self._writing(table, "Dates", ORDERS, "day_first")
 
     def _role(self, table: Table, name: str) -> None:
-        wide = {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]}
+        others = {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]}
+        others |= {"unique_id": ROLES["unique_id"]} if table.roles.layout == "rows" else {}
 
         async def change(event: Any) -> None:
             await self._change(table, table.roles.changed(name, str(event.value)))
 
-        roles = wide if table.roles.wide else dict(ROLES)
+        roles = dict(ROLES) if table.roles.layout == "long" else others
         chosen = ui.select(roles, value=table.roles.of[name], on_change=change)
         named(chosen.props("options-dense").classes("w-52"), f"What the column {name} is")
 
-    async def _set_wide(self, table: Table, wide: bool) -> None:
-        from pandas.api.types import is_numeric_dtype
+    async def _set_layout(self, table: Table, event: Any) -> None:
+        guess = await asyncio.to_thread(guess_columns, table.raw, {}, str(event.value))
+        await self._change(table, Roles.of_guess(guess, table.raw.columns))
 
-        values = table.roles.names("value")
-        of = dict(table.roles.of)
-        for name, role in of.items():
-            if wide and role != "time":
-                of[name] = "value" if is_numeric_dtype(table.raw[name]) else "ignore"
-            elif role == "value" and name != values[0]:
-                of[name] = "ignore"
-        await self._change(table, Roles(of, wide))
+    def _steps(self, table: Table) -> None:
+        """Write the times of a table without times, which its visitor may know."""
+        start = ui.input("First time, such as 2024-01-31", value=str(table.steps.start or ""))
+        freq = ui.input("Step, such as h, D, W or MS", value=str(table.steps.freq or ""))
+
+        async def change() -> None:
+            try:
+                steps = Steps(start.value or None, freq.value or None)
+            except SeqcastError as error:
+                ui.notify(str(error), type="negative")
+            else:
+                await self._change(replace(table, steps=steps), table.roles)
+
+        ui.button("Count from there", on_click=change).props("outline")
 
     def _writing(self, table: Table, label: str, known: Mapping[str, Any], field: str) -> None:
         """Write a choice for one property of the file's format."""

@@ -1,6 +1,7 @@
 from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect
+from .dialect import has_header as has_header
 from .forms import LONG as LONG
 from .forms import ONE_SERIES as ONE_SERIES
 from .forms import form_of as form_of
@@ -23,12 +24,16 @@ from .frequency import usual_season as usual_season
 from .guess import ColumnGuess as ColumnGuess
 from .guess import guess_columns as guess_columns
 from .io import UNDERSTOOD as UNDERSTOOD
+from .io import OpenTable as OpenTable
 from .io import in_file as in_file
 from .io import is_read_at_once as is_read_at_once
 from .io import read_leniently as read_leniently
 from .io import read_raw as read_raw
 from .io import read_table as read_table
 from .io import row_in_file as row_in_file
+from .layouts import LAYOUTS as LAYOUTS
+from .layouts import Steps as Steps
+from .layouts import joined_parts as joined_parts
 from .long_frame import MISSING as MISSING
 from .long_frame import LongFrame as LongFrame
 from .reader_process import column_names as column_names

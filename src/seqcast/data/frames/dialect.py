@@ -1,7 +1,6 @@
 """The dialect of a text file: encoding, separator, quotes, lines before the header, and marks in numbers.
 
-The user's fields are taken, the others inferred. DuckDB's sniffer, of the extra `files`, infers separator and quotes of
-the decoded text; marks are inferred from all numbers of a file.
+The user's fields are taken, the others inferred: marks from all numbers of a file.
 """
 
 from __future__ import annotations
@@ -10,24 +9,32 @@ import codecs
 import csv
 import io
 import re
-import tempfile
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqcast.data.frames.dates import is_text
-from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError, counted
-from seqcast.runtime import Array, require
+from seqcast.errors import DataError, Option, Phrase, SpecError, counted
+from seqcast.runtime import Array
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
 # In UTF-16 without a mark every second byte of Latin text is zero.
 _SHARE_OF_ZEROS = 0.3
-# Letters from which the dialect is inferred: DuckDB's time grows with the square of a cell's length.
+# Letters from which the dialect is inferred.
 _SAMPLE = 1 << 16
+# Lines from which it is inferred whether the first one has names.
+_LINES = 20
+_MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", "-", "?"))
+_DATE = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}-?w\d\d|\d{4}[- /]?q\d|\d\d?-[a-z]{3}-\d+"
+)
+_DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # Control characters that no text has.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -46,6 +53,7 @@ class Dialect:
         quote: The quotation mark.
         skip: Lines before the header.
         missing_values: What stands for a missing value, as written, other than an empty cell: `-9999`, `n/a`.
+        header: Whether the first of the other lines has the names of the columns; they are numbers from 1 on without.
 
     Raises:
         SpecError: A field has an impossible value.
@@ -66,6 +74,7 @@ class Dialect:
     quote: str = '"'
     skip: int = 0
     missing_values: tuple[str, ...] = ()
+    header: bool | None = None
 
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
@@ -85,22 +94,35 @@ class Dialect:
                 hint = "Names are those of Python, such as utf-8, cp1252 or utf-16."
                 raise SpecError("encoding", expected="an encoding", received=repr(self.encoding), hint=hint) from error
 
-    def header(self, text: str) -> list[str]:
-        """Return the names of the columns of a text, as written.
+    def lines(self, text: str, most: int | None = None) -> list[list[str]]:
+        """Return the cells of the lines of a text from its header on, as written.
 
         Args:
             text: The text, or its beginning.
+            most: Number of lines; all if `None`.
         """
         lines = io.StringIO(text, newline="")
         for _ in range(self.skip):
             lines.readline()
-        return next(csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote), [])
+        return list(islice(filter(None, csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)), most))
+
+    def names(self, text: str) -> list[str]:
+        """Return the names of the columns of a text, as written: numbers where no line has them.
+
+        Args:
+            text: The text.
+        """
+        if self.header is False:
+            return [str(place) for place in range(1, max(map(len, self.lines(text)), default=0) + 1)]
+        return next(iter(self.lines(text, 1)), [])
 
     def describe(self) -> str:
         """Return in words all that differs from commas, a decimal point and UTF-8."""
         words = []
         if self.skip:
             words.append(f"the header after {counted(self.skip, 'line')}")
+        if self.header is False:
+            words.append("no header")
         if self.sep not in (None, ","):
             words.append(f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns")
         if self.decimal == ",":
@@ -158,56 +180,91 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
     raise DataError(path=str(path), expected="text", received="bytes that are no text", hint=hint)
 
 
-def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str]) -> Dialect:
-    """Return the dialect with its separator, quotation mark and lines before the header.
+def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dialect:
+    r"""Return the dialect with its separator, the lines before the header, and whether there is one.
+
+    The separator is the one that divides the most lines into the same number of cells.
 
     Args:
         text: The file's text.
         dialect: The dialect as far as it is known.
-        path: The file, for the error.
-        names: Column names by which a comma as separator is recognised without DuckDB.
+        names: Column names, between which a comma separates.
 
-    Raises:
-        DataError: There is no separator, or DuckDB is needed to find it.
+    Example:
+        >>> find_dialect("Sales\nday;sold\n1.2.2024;1,5\n2.2.2024;2,5", Dialect()).describe()
+        'the header after 1 line, semicolons between columns'
     """
-    if dialect.sep is not None:
-        return dialect
-    header = dialect.header(text[:_SAMPLE])
-    if any(name.strip() in names for name in header):
-        return replace(dialect, sep=",")
-    try:
-        duckdb = require("duckdb", extra="files")
-    except MissingPackageError as error:
-        return _without_sniffer(text, dialect, path, header, error)
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "text.csv"
-        end = len(text) if len(text) <= _SAMPLE else text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE
-        plain.write_text(text[:end], encoding="utf-8", newline="")
-        # Nothing is fetched: an extension that DuckDB lacks would come from the network.
-        config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        with duckdb.connect(config=config) as connection:
-            try:
-                query = "SELECT Delimiter, Quote, SkipRows FROM sniff_csv(?, all_varchar=true)"
-                sep, quote, skip = connection.execute(query, [str(plain)]).fetchone()
-            except duckdb.Error:
-                return replace(dialect, sep=",")
-    return replace(dialect, sep=sep, quote='"' if quote in ("", "(empty)") else quote, skip=int(skip))
+    start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
+    if dialect.sep is None:
+        first = next(iter(dialect.lines(start, 1)), [])
+        is_known = len(first) > 1 and any(name.strip() in names or name.strip().lower() in names for name in first)
+        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (",;\t|" if not is_known else ",")]
+        dialect = max(tried, key=lambda pair: pair[0])[1]
+    if dialect.header is None:
+        dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))
+    return dialect
 
 
-def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str], error: MissingPackageError) -> Dialect:
-    """Return commas; refuse text with another separator, which only DuckDB infers."""
-    line = text.lstrip("\r\n").partition("\n")[0]
-    if len(header) < 2 and any(sep in line for sep in ";\t|"):
-        expected = "commas between the columns"
-        hint = Phrase("Name the separator with ", Option("dialect.sep"), f". Or have it inferred. {error.hint}")
-        raise DataError(path=str(path), expected=expected, received=repr(line.strip()[:60]), hint=hint) from error
-    return replace(dialect, sep=",")
+def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], Dialect]:
+    """Return how well a separator divides text: into several cells, all lines alike, how many lines, how many cells.
+
+    And its dialect.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote)
+    lines = [(0, 0), *((reader.line_num, len(cells)) for cells in reader)]
+    widths = Counter(width for _, width in lines[1:] if width)
+    width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
+    place = next((place for place, line in enumerate(lines) if line[1] == width), 1)
+    # A title stands before lines of one width; lines of several widths are series.
+    even = all(cells == width for _, cells in lines[place:] if cells)
+    return (width > 1, even, count, width), replace(dialect, skip=lines[place - 1][0] if even else 0)
+
+
+def has_header(lines: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first of some lines has names: it has other cells than those below, or numbers that count.
+
+    Args:
+        lines: The cells of the lines.
+
+    Example:
+        >>> has_header([["day", "sold"], ["2024-01-01", "3"]]), has_header([["1.5", "2"], ["2.5", "2"]])
+        (True, False)
+    """
+    first, others = lines[0], lines[1:]
+    below = [[line[place] for line in others if place < len(line)] for place in range(len(first))]
+    kinds = [Counter(filter(None, map(_kind, cells))).most_common(1) for cells in below]
+    pairs = [(_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)]
+    # A name is no number, and does not occur among values that repeat.
+    named = (above == "text" != under and under for above, under in pairs)
+    alone = (cell not in cells and 2 * len(set(cells)) <= len(cells) for cell, cells in zip(first, below, strict=True))
+    if not others or any(named) or any(new and above == "text" for new, (above, _) in zip(alone, pairs, strict=True)):
+        return bool(others) or "text" in dict(pairs)
+    same = [cell for cell, (above, under) in zip(first, pairs, strict=True) if "text" != above == under != ""]
+    return not same or _count(same)
+
+
+def _count(cells: Sequence[str]) -> bool:
+    """Return whether cells are whole numbers in equal steps, or years that ascend, as names are."""
+    numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
+    steps = {after - before for before, after in pairwise(numbers)}
+    years = all(1500 < number < 2500 for number in numbers)
+    return len(numbers) == len(cells) > 2 and min(steps) > 0 and (years or len(steps) == 1)
+
+
+def _kind(cell: str) -> str:
+    """Return the kind of a cell: `date`, `number`, `text`, or nothing where a value is missing."""
+    text = cell.strip().lower()
+    if text in _MISSING:
+        return ""
+    return "date" if _DATE.fullmatch(text) else "number" if is_numeral(text) else "text"
 
 
 # ---------------------------------------------------------------- numbers
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# Fraction of the first values of a column with words that have to be numbers.
+_READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # Most letters of a value in an error, and most words.
 _LONGEST, _MOST_WORDS = 100, 5
 _GROUPS = "'’_" + _SPACES
@@ -234,30 +291,33 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     written = {name: frame[name] for name in names if is_text(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
-    dialect = find_marks(texts, dialect, path) if texts else dialect
+    # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
+    days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
+    dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
     for name, column in texts.items():
         frame[name] = parse_numerals(column, dialect)
     return dialect
 
 
-def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
+def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:
     """Return the dialect with the decimal mark, and the one between thousands if there is one.
 
     One mark holds for all columns. Of both marks in a number the last is decimal; a mark that occurs more than once
     groups thousands. A mark that is not followed by three digits, or follows a zero or more than three digits, is
-    decimal. Where nothing decides, as in 1,234, the numbers are refused.
+    decimal. Where nothing decides, as in 1,234, the usual mark of the country is decimal, or the numbers are refused.
 
     Args:
         texts: Columns of text whose values are numerals, by name.
         dialect: The dialect as far as it is known.
         path: The file, for the error.
+        usual: The decimal mark that is usual where the file was written, as far as it shows.
 
     Raises:
         DataError: The numbers can be read in two ways, or in none.
     """
     decimals: dict[str, tuple[str, str]] = {}
     thousands = dialect.thousands
-    undecided: tuple[str, str] | None = None
+    undecided: dict[str, tuple[str, str]] = {}
     for name, column in texts.items():
         for text in column.dropna().unique().tolist():
             digits = re.split("[eE]", text.strip().lstrip("+-−"))[0]
@@ -266,7 +326,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
                 thousands = thousands or (" " if group in _SPACES else "'" if group in "'’" else group)
             decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
             if decimal == "?":
-                undecided = undecided or (name, text)
+                undecided.setdefault("," if "," in text else ".", (name, text))
             elif decimal:
                 decimals.setdefault(decimal, (name, text))
                 other = "." if decimal == "," else ","
@@ -278,11 +338,12 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
         hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
         raise DataError(path=str(path), expected="one decimal mark in all numbers", received=received, hint=hint)
-    if not decimals and undecided is not None:
+    if not decimals and usual in undecided:
+        return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
+    if not decimals and undecided:
         if dialect.thousands is not None:
             return replace(dialect, decimal="." if dialect.thousands == "," else ",")
-        name, text = undecided
-        mark = "," if "," in text else "."
+        mark, (name, text) = next(iter(undecided.items()))
         expected = "numbers that can be read in one way only"
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
         hint = Phrase("Give ", Option("dialect.decimal", mark), " or ", Option("dialect.thousands", mark), ".")
@@ -337,7 +398,26 @@ def is_numeral(text: str) -> bool:
         >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x")]
         [True, True, True, False, False]
     """
-    return _NUMERAL.fullmatch(text.strip()) is not None
+    return _NUMERAL.fullmatch(text.strip()) is not None and _DATE.fullmatch(text.strip()) is None
+
+
+def holds_numbers(column: Any) -> bool:
+    """Return whether a column holds numbers, or text of which a few words are none.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> import pandas as pd
+        >>> holds_numbers(pd.Series(["1", "2", "3", "4", "five"])), holds_numbers(pd.Series(["a", "b"]))
+        (True, False)
+    """
+    import pandas as pd
+
+    if not is_text(column):
+        return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+    texts = column.dropna().astype("str").iloc[:_ROWS_LOOKED_AT]
+    return bool(len(texts)) and float(texts.map(is_numeral).mean()) >= _READ_AS_NUMBERS
 
 
 def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[str]) -> Any:

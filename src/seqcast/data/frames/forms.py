@@ -10,6 +10,7 @@ import numpy as np
 
 from seqcast.data.frames.frame_columns import FrameColumn, as_numbers
 from seqcast.errors import DataError, suggest_name
+from seqcast.runtime import Array
 from seqcast.specs import Columns
 
 # A frame with a column of ids.
@@ -147,12 +148,26 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
     observed = ~np.isnan(values)
     if not observed.any():
         raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
-    since, until = (np.maximum.accumulate(each, axis=0) for each in (observed, observed[::-1]))
-    inside = since & until[::-1]
     long = frame.unpivot(names, index=ds, variable_name=columns.unique_id, value_name=columns.value)
     ids = nw.col(columns.unique_id).cast(nw.String)
-    chosen = long.filter(inside.T.ravel().tolist()).select(ids, nw.col(ds).alias(columns.ds), nw.col(columns.value))
+    chosen = long.filter(inside(observed).T.ravel().tolist()).select(
+        ids, nw.col(ds).alias(columns.ds), nw.col(columns.value)
+    )
     return nw.maybe_reset_index(chosen).to_native()
+
+
+def inside(observed: Array) -> Array:
+    """Return which values lie between the first and the last one of their column, `[T, N]`.
+
+    Args:
+        observed: Which values are no gaps, `[T, N]`.
+
+    Example:
+        >>> inside(np.array([[False], [True], [False], [True], [False]])).ravel().tolist()
+        [False, True, True, True, False]
+    """
+    since, until = (np.maximum.accumulate(each, axis=0) for each in (observed, observed[::-1]))
+    return np.asarray(since & until[::-1])
 
 
 def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Columns | None = None) -> Any:

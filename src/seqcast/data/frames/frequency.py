@@ -192,12 +192,12 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
         >>> resolve("D", pd.Index([1, 2]))
         Traceback (most recent call last):
         seqcast.errors.SpecError: freq: expected a whole number, since the time stamps are whole numbers,
-        received 'D'. Give 1, or turn the time stamps into dates.
+        received 'D'. Give 1, or turn the time stamps into dates; start gives stamps to a table without times.
     """
     if stamps.dtype.kind in "iu":
         if isinstance(freq, str) or hasattr(freq, "freqstr"):
             expected = "a whole number, since the time stamps are whole numbers"
-            hint = "Give 1, or turn the time stamps into dates."
+            hint = "Give 1, or turn the time stamps into dates; start gives stamps to a table without times."
             raise SpecError("freq", expected=expected, received=repr(freq), hint=hint)
         if check_int("freq", freq) >= 2**63:
             raise _no_alias(freq, ", which whole numbers of 64 bits cannot count")

@@ -1,111 +1,285 @@
-"""Guesses of the roles of a table's columns: time, series, value and covariates.
+"""Guesses of the layout of a table and of the roles of its columns: time, series, value and covariates.
 
-A guess is shown to a person, who corrects it; no forecast uses it unseen.
+A guess says in a line what it reads, and which readings are about as likely; the user decides between these.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, combinations
 from typing import Any
 
-import numpy as np
-
 from seqcast.data.frames.dates import is_text, parse_dates, without_long
-from seqcast.errors import DataError
-from seqcast.specs import Columns
+from seqcast.data.frames.dialect import holds_numbers
+from seqcast.data.frames.layouts import LAYOUTS, header_times, join_times, joined_parts
+from seqcast.errors import DataError, Option, Phrase
+from seqcast.specs import Columns, check_choice
 
 # Names of columns, as people write them, the likeliest first.
 TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time")
-TIMES += ("day", "week", "month", "quarter", "year", "period")
-IDS = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop", "name", "key")
+TIMES += ("day", "week", "month", "quarter", "year", "period", "datum", "zeit", "fecha", "monat", "jahr")
+IDS: tuple[str, ...] = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop")
+IDS += ("name", "key", "dept", "department", "category", "family", "region", "country", "state", "city", "location")
+IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
 VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units", "amount", "close")
+# What is measured or set beside a value, and fields of the calendar.
+_BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
+_BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
+_BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
+_BESIDE += ("visitors", "customers", "revenue", "orders", "profit")
+# Fields of a date within its year.
+_WITHIN_YEARS = ("month", "monat", "quarter", "quartal", "week", "woche", "kw")
+# Columns that number the rows.
+_NUMBERS_ROWS = ("", "unnamed:_0", "index", "id", "row", "rownames", "row_id", "no", "nr", "#")
 
-# Number of rows that a guess reads.
-ROWS_LOOKED_AT = 5_000
-# Fraction of a column's values that have to be times.
-READ_AS_TIMES = 0.95
+# Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
+ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
+# Seconds since 1970 from 1973 on; smaller numbers are steps.
+_SINCE_1970 = 10**8
+# Fraction of a column's values that have to be times; kinds of types of numbers.
+READ_AS_TIMES, _NUMERIC = 0.95, "iuf"
+# Most rows that may have the time of another row of their series, as duplicates.
+_MOST_TWICE = 0.05
 # Whole numbers between these are years.
 YEARS = (1500, 2500)
+# Columns that are series have values of like size, and more columns than this are series in any case.
+_LIKE_SIZE, _MANY = 20.0, 20
+# Most columns that may name the series together, and fewest columns of values of a series a row.
+_MOST_KEYS, _FEWEST_STEPS = 6, 6
 
 
 @dataclass(frozen=True)
 class ColumnGuess:
-    """Guessed roles of the columns of a table.
+    """Guessed layout of a table, and roles of its columns.
 
     Args:
-        time: The column of the times; `None` if no column could be.
-        unique_id: The column that names the series; `None` for a single series or a wide table.
-        value: The column of the values; `None` for a wide table, or if no column could be.
-        wide: Whether each of the other columns of numbers is a series.
+        time: The column of the times, or several with commas; `None` if no column could be.
+        unique_id: The column that names the series, or several with commas; `None` for a single series or a wide table.
+        value: The column of the values; `None` in other layouts than `long`, or if no column could be.
+        layout: One of `seqcast.data.frames.forms.LAYOUTS`.
         static: Columns that are constant within each series.
         future: Columns that are known beyond the last value.
         past: The others.
+        timed: Whether the header has the times, of a series in each row.
+        rivals: The columns of values, or the layouts, that are about as likely as the guessed one; none if it is sure.
     """
 
     time: str | None
     unique_id: str | None = None
-    value: str | None = None
-    wide: bool = False
+    value: str | tuple[str, ...] | None = None
+    layout: str = "long"
     static: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    timed: bool = False
+    rivals: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The guessed names, by the fields of `Columns`."""
+        roles = {"unique_id": self.unique_id, "ds": self.time, "y": self.value}
+        return {role: name for role, name in roles.items() if name is not None}
+
+    def sentence(self, start: Any = None) -> str:
+        """Return what is read, in words.
+
+        Args:
+            start: The first time of a table without times, if it is known.
+
+        Example:
+            >>> ColumnGuess("Date", "Store", "Sales").sentence(), ColumnGuess(None, layout="wide").sentence()
+            ('time: Date, value: Sales, series: Store', 'time: steps 1, 2, 3 …, a series in each column')
+        """
+        named = self.value if self.value is None or isinstance(self.value, str) else ", ".join(self.value)
+        made = "the header" if self.timed else "steps 1, 2, 3 …" if start is None else f"from {start} on"
+        words = [f"time: {self.time or made}"]
+        words += [LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
+        return ", ".join(words + ([f"series: {self.unique_id}"] if self.unique_id is not None else []))
+
+    @property
+    def question(self) -> DataError | None:
+        """The question between readings that are about as likely, as an error; `None` if the guess is sure."""
+        if not self.rivals:
+            return None
+        hint: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
+        expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
+        if set(self.rivals) - LAYOUTS.keys():
+            expected, received = "one column of values", ", ".join(map(repr, self.rivals[:_MANY]))
+            several = Option("columns.y", ",".join(self.rivals[:2]))
+            hint = ("Name one, such as ", Option("columns.y", self.rivals[-1]), ", or several, such as ", several)
+            hint += ("; or read each as a series: ", Option("layout", "wide"), ".")
+        return DataError("columns", expected=expected, received=received, hint=Phrase(*hint))
 
 
-def guess_columns(table: Any) -> ColumnGuess:
-    """Guess the roles of a table's columns by their names and values.
+def guess_columns(
+    table: Any, given: Mapping[str, str] | None = None, layout: str | None = None, covariates: Iterable[str] = ()
+) -> ColumnGuess:
+    """Guess the layout of a table and the roles of its columns by their names and values.
 
     Args:
         table: A pandas frame, as `seqcast.data.frames.io.read_raw` returns it.
+        given: Names that the user gave, by the fields of `Columns`; several with commas.
+        layout: The layout, if the user gave it.
+        covariates: Columns that the user called covariates.
 
     Returns:
         The guess.
 
+    Raises:
+        SpecError: There is no such layout.
+
     Example:
         >>> import pandas as pd
         >>> rows = {"Day": ["2024-01-01", "2024-01-02"] * 2, "Shop": ["a", "a", "b", "b"], "Sold": [1.0, 2.0, 3.0, 4.0]}
-        >>> guess_columns(pd.DataFrame(rows))
-        ColumnGuess(time='Day', unique_id='Shop', value='Sold', wide=False, static=(), future=(), past=())
+        >>> guess_columns(pd.DataFrame(rows)).sentence()
+        'time: Day, value: Sold, series: Shop'
         >>> wide = pd.DataFrame({"day": ["2024-01-01", "2024-01-02"], "north": [1.0, 2.0], "south": [3.0, 4.0]})
-        >>> guess_columns(wide).wide
-        True
+        >>> guess_columns(wide).layout
+        'wide'
     """
-    head = table.head(ROWS_LOOKED_AT)
-    names = [str(name) for name in table.columns]
-    time = _guess_time(head, names)
-    others = [name for name in names if name != time]
-    numbers = [name for name in others if _is_number(head[name])]
-    unique_id = _guess_id(table, time, others, numbers)
-    numbers = [name for name in numbers if name != unique_id]
-    named = _by_name(numbers, VALUES)
-    if unique_id is None and time is not None and named is None and len(numbers) >= 2 and table[time].is_unique:
-        return ColumnGuess(time, wide=True)
-    # Text in a column of that name becomes an error that names its cell.
-    value = named or next(iter(numbers), None) or _by_name([name for name in others if name != unique_id], VALUES)
-    rest = [name for name in others if name not in (unique_id, value)]
-    static, future, past = _guess_covariates(table, time, unique_id, value, rest)
-    return ColumnGuess(time, unique_id, value, static=static, future=future, past=past)
+    if layout is not None:
+        check_choice("layout", layout, tuple(LAYOUTS))
+    others = table[[name for name in table.columns if name not in set(covariates)]]
+    # The usual names need no guess.
+    usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
+    return _Guesser(others, usual | dict(given or {}), layout).guess()
 
 
-def _by_name(names: Sequence[str], likely: Sequence[str]) -> str | None:
-    """Return the name that is likeliest: the whole name is one of those, or one of its words is."""
-    lowered = {name: name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
-    for wanted in likely:
-        for name, text in lowered.items():
-            if text == wanted:
-                return name
-    for wanted in likely:
-        for name, text in lowered.items():
-            if len(wanted) > 1 and wanted in text.split("_"):
-                return name
-    return None
+@dataclass(frozen=True)
+class _Guesser:
+    """The columns of a table, of which the user named some."""
+
+    table: Any
+    given: dict[str, Any]
+    layout: str | None
+
+    def guess(self) -> ColumnGuess:
+        names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
+        numbers = [name for name in names if holds_numbers(head[name])]
+        time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
+        keys = joined_parts(names, time)
+        if not keys and self.layout != "wide" and "y" not in self.given:
+            rows = self._rows(names, numbers)
+            if rows is not None:
+                return rows
+        others = [name for name in names if name not in keys]
+        unique_id = None if self.layout == "wide" else self.given.get("unique_id") or self._id(keys, others, numbers)
+        others = [name for name in others if name not in joined_parts(names, unique_id)]
+        numbers = [name for name in others if name in numbers and not (keys and _numbers_rows(head, name))]
+        if self.layout == "wide":
+            return ColumnGuess(time, layout="wide")
+        value, rivals = self._value(head, others, numbers)
+        alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
+        if rivals and alone and self.layout is None and _are_series(head, rivals):
+            return ColumnGuess(time, layout="wide")
+        targets = (value,) if isinstance(value, str) else tuple(value or ())
+        rest = [name for name in others if name not in targets and not (keys and _numbers_rows(head, name))]
+        return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
+
+    def _twice(self, keys: Sequence[str]) -> float:
+        """Return the fraction of rows whose keys another row has."""
+        return float(self.table.head(_ROWS_COMPARED).duplicated(list(keys)).mean())
+
+    def _rows(self, names: Sequence[str], numbers: Sequence[str]) -> ColumnGuess | None:
+        """Return the guess of a table without times if a series may be in each row, otherwise nothing."""
+        words = [name for name in names if name not in numbers and self.table[name].notna().any()]
+        unique_id = self.given.get("unique_id") or next((name for name in words if self.table[name].is_unique), None)
+        by_row = ColumnGuess(None, unique_id, layout="rows", timed=header_times(numbers) is not None)
+        if self.layout == "rows" or by_row.timed:
+            return by_row
+        if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and unique_id is None):
+            return None
+        ends = self.table[numbers[-1]].isna().any() and not self.table[list(numbers)].iloc[-1].isna().all()
+        more_steps = len(numbers) > len(self.table)
+        if ends or len(self.table) == 1 or (words and _LIKE_SIZE * len(numbers) > len(self.table)):
+            return by_row
+        return ColumnGuess(None, layout="wide", rivals=("wide", "rows")) if words or more_steps else None
+
+    def _id(self, keys: Sequence[str], others: Sequence[str], numbers: Sequence[str]) -> str | None:
+        """Return the columns whose values have no time twice, the fewest that are likely; `None` for one series."""
+        head = self.table.head(_ROWS_COMPARED)
+        named = [name for name in _ranked(others, IDS) if head[name].nunique() * 2 <= len(head)]
+        if not keys:
+            return next((name for name in named if name not in numbers), None)
+        twice = self._twice(keys)
+        if twice == 0:
+            return named[0] if named else None
+        words = [name for name in others if name not in numbers]
+        whole = [name for name in numbers if name not in _ranked(others, VALUES) and _is_whole(head[name])]
+        likely = [name for name in dict.fromkeys([*named, *words, *whole]) if head[name].nunique() * 2 <= len(head)]
+        for count in range(1, min(3, len(likely)) + 1):
+            groups = {group: self._twice([*group, *keys]) for group in combinations(likely[:_MOST_KEYS], count)}
+            group = min(groups, key=lambda each: groups[each])
+            if groups[group] <= _MOST_TWICE and groups[group] < twice / 2:
+                return ",".join(group)
+        return named[0] if named and twice > _MOST_TWICE else None
+
+    def _value(self, head: Any, others: Sequence[str], numbers: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
+        """Return the column of the values, and the columns that are about as likely."""
+        if "y" in self.given:
+            targets = joined_parts(self.table.columns, self.given["y"]) or self.given["y"].split(",")
+            return (targets[0] if len(targets) == 1 else tuple(targets)), ()
+        changing = [name for name in numbers if not _is_flag(head[name])] or list(numbers)
+        beside = set(_ranked(changing, _BESIDE))
+        likely = [name for name in changing if name not in beside] or changing
+        named = _groups(likely, VALUES)
+        if named and len(named[0]) == 1:
+            return named[0][0], ()
+        # Text in a column of that name becomes an error that names its cell.
+        value = next(iter(likely), None) or next(iter(_ranked(others, VALUES)), None)
+        return value, tuple(likely) if len(likely) > 1 else ()
 
 
-def _is_number(column: Any) -> bool:
-    import pandas as pd
+def _groups(names: Iterable[str], likely: Sequence[str]) -> list[list[str]]:
+    """Return the names that are a likely word, and those of which one word is, word by word, the likeliest first."""
+    plain = {name: re.sub(r"[ \-.]", "_", name.strip().lower()) for name in names}
+    whole = [[name for name in plain if plain[name] == word] for word in likely]
+    parts = [[name for name in plain if len(word) > 1 and word in plain[name].split("_")] for word in likely]
+    return [group for group in whole + parts if group]
 
-    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+
+def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:
+    """Return the names that are likely, the likeliest first."""
+    return list(dict.fromkeys(chain.from_iterable(_groups(names, likely))))
+
+
+# ---------------------------------------------------------------- values of columns
+
+
+def _is_whole(column: Any) -> bool:
+    return column.dtype.kind in _NUMERIC and bool((column.dropna() % 1 == 0).all())
+
+
+def _counts(column: Any) -> bool:
+    """Return whether most whole numbers are one more than the one before, or times in equal steps since 1970."""
+    steps = column.diff()[1:]
+    return float((steps == (steps.median() if column.min() > _SINCE_1970 else 1)).mean()) > 0.5
+
+
+def _is_flag(column: Any) -> bool:
+    return column.dtype.kind in _NUMERIC and (column.nunique() < 2 or bool(column.dropna().isin((0, 1)).all()))
+
+
+def _numbers_rows(head: Any, name: str) -> bool:
+    """Return whether a column numbers the rows of its table."""
+    return bool(_groups([name], _NUMBERS_ROWS)) and _is_whole(head[name]) and bool((head[name].diff()[1:] == 1).all())
+
+
+def _are_series(head: Any, names: Sequence[str]) -> bool:
+    """Return whether columns of numbers are alike, so that each of them may be a series."""
+    groups = _groups(names, (*VALUES, *_BESIDE))
+    if groups and max(map(len, groups)) < len(names):
+        return False
+    if len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1:
+        return True
+    sizes = [float(head[name].abs().mean()) for name in names if head[name].dtype.kind in _NUMERIC]
+    return len(sizes) == len(names) and max(sizes) <= _LIKE_SIZE * min(sizes)
+
+
+# ---------------------------------------------------------------- times
 
 
 def _as_times(column: Any) -> Any:
@@ -123,79 +297,76 @@ def _as_times(column: Any) -> Any:
             return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
 
 
-def _could_be_time(column: Any) -> bool:
-    """Return whether a column holds times, text that reads as times, or years."""
+def _is_time(column: Any) -> bool:
+    """Return whether a column holds times, or text that reads as times; a time of the day alone is none."""
     import pandas as pd
 
     known = column.dropna()
-    if not len(known):
+    if not len(known) or known.dtype.kind in _NUMERIC or _is_clock(known):
         return False
-    if _is_number(column):
-        whole = bool((known % 1 == 0).all())
-        return whole and bool(known.between(*YEARS).all())
     read = _as_times(known)
     return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
 
 
-def _guess_time(head: Any, names: Sequence[str]) -> str | None:
-    could = [name for name in names if _could_be_time(head[name])]
-    named = _by_name(names, TIMES)
-    exact = named is not None and named.strip().lower() in TIMES
-    if named is not None and (named in could or exact or _is_number(head[named])):
-        return named
-    if could:
-        return _by_name(could, TIMES) or could[0]
+def _is_clock(column: Any) -> bool:
+    """Return whether a column holds times of the day."""
+    if not is_text(column):
+        return False
+    return bool(column.dropna().astype("str").str.fullmatch(r" *\d{1,2}:\d{2}(:\d{2})? *").all())
+
+
+def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str | None:
+    """Return the column of the times, or the columns that have them together, with commas."""
+    dated = [name for name in names if name not in numbers and _is_time(head[name])]
+    if dated:
+        ranked = list(dict.fromkeys([*_ranked(dated, TIMES), *dated]))
+        counts = {name: head[name].nunique() for name in ranked}
+        first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
+        hours = [name for name in _ranked(numbers, ("hour", "stunde")) if _is_whole(head[name])]
+        clocks = [*(name for name in names if _is_clock(head[name])), *hours]
+        finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
+        return ",".join([first, *finer[:1]])
+    words = [name for name in _ranked(names, TIMES) if name not in numbers and name.strip().lower() in TIMES]
+    if words:
+        return words[0]  # a value that is no time becomes an error that names its cell
+    whole = [name for name in numbers if _is_whole(head[name]) and head[name].notna().all()]
+    years = [name for name in whole if bool(head[name].between(*YEARS).all())]
+    year = next(iter(_ranked(years, ("year", "jahr"))), None)
+    within = _ranked([name for name in whole if bool(head[name].between(1, 53).all())], _WITHIN_YEARS)
+    if year is not None and within:
+        days = _ranked([name for name in whole if name != within[0]], ("day", "tag")) if "onth" in within[0] else []
+        return ",".join([year, within[0], *days[:1]])
+    exact = [name for name in _ranked(whole, TIMES) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
-    for name in names:
-        column = head[name]
-        if _is_number(column) and len(column) > 1 and not column.isna().any() and bool((column % 1 == 0).all()):
-            steps = np.diff(column.to_numpy())
-            if (steps == 1).mean() > 0.5:
-                return name
-    return None
+    counted = [name for name in whole if len(numbers) > 1 and _counts(head[name])]
+    return next(iter([*exact, *counted]), None)
 
 
-def _guess_id(table: Any, time: str | None, others: Sequence[str], numbers: Sequence[str]) -> str | None:
-    """Return the column in which no value has a time twice."""
-    known = set(numbers)
-    candidates = [name for name in others if name not in known]
-    named = _by_name(others, IDS)
-    if named is not None:
-        candidates = [named, *(name for name in candidates if name != named)]
-    if time is not None and table[time].is_unique:
-        return named
-    for name in candidates:
-        if time is not None and not table.duplicated([name, time]).any():
-            return name
-    return named
+# ---------------------------------------------------------------- covariates
 
 
-def _guess_covariates(
-    table: Any, time: str | None, unique_id: str | None, value: str | None, rest: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return which columns are static, known ahead, and neither."""
-    static, future, past = [], [], []
-    ahead = None if time is None or value is None else _at_ends(table, time, unique_id, value)
+def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> ColumnGuess:
+    """Return a guess with the columns that are static, known ahead, and neither."""
+    static, future, past = list[str](), list[str](), list[str]()
+    ids = joined_parts(list(table.columns), guess.unique_id)
+    targets = [guess.value] if isinstance(guess.value, str) else list(guess.value or ())
+    has_end = joined_parts(table.columns, guess.time) and targets and targets[0] in table
+    ahead = _at_ends(table, str(guess.time), ids, targets[0]) if has_end else None
     for name in rest:
-        column = table[name]
-        if column.isna().all():
+        if table[name].isna().all():
             continue
-        if unique_id is not None and _is_static(table, unique_id, name):
+        if ids and bool((table.groupby(ids, observed=True)[name].nunique(dropna=False) == 1).all()):
             static.append(name)
-        elif ahead is not None and bool(column[ahead].notna().any()):
+        elif ahead is not None and bool(table.loc[ahead, name].notna().any()):
             future.append(name)
         else:
             past.append(name)
-    return tuple(static), tuple(future), tuple(past)
+    return replace(guess, static=tuple(static), future=tuple(future), past=tuple(past))
 
 
-def _is_static(table: Any, unique_id: str, name: str) -> bool:
-    return bool((table.groupby(unique_id, observed=True)[name].nunique(dropna=False) == 1).all())
-
-
-def _at_ends(table: Any, time: str, unique_id: str | None, value: str) -> Any:
+def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:
     """Return which rows come after the last value of their series, in any order of the rows."""
-    times = _as_times(table[time])
+    times = _as_times(join_times(table, time))
     known = times.where(table[value].notna())
-    last = known.max() if unique_id is None else known.groupby(table[unique_id], observed=True).transform("max")
+    last = known.groupby([table[name] for name in ids], observed=True).transform("max") if ids else known.max()
     return times > last

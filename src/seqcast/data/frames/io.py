@@ -9,23 +9,29 @@ import contextlib
 import io
 import json
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from seqcast.data.frames.dates import is_text, parse_dates
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, to_numbers, without_missing
-from seqcast.data.frames.forms import ONE_SERIES, from_wide
+from seqcast.data.frames.forms import ONE_SERIES
+from seqcast.data.frames.guess import TIMES, ColumnGuess, guess_columns
+from seqcast.data.frames.layouts import LAYOUTS, Steps, joined_parts, with_joined
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import place_in_file, unknown_column
-from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, unknown_name
+from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, unknown_name
 from seqcast.runtime import FileLimits, check_source
-from seqcast.specs import Columns
+from seqcast.specs import Columns, check_choice
 
-__all__ = ["UNDERSTOOD", "in_file", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
+__all__ = ["UNDERSTOOD", "OpenTable", "in_file", "is_read_at_once", "read_raw", "read_table", "row_in_file"]
 
+# A step back of clocks, and the fraction of rows that are at most such steps.
+_HOUR, _RARELY = np.timedelta64(1, "h"), 0.02
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
 UNDERSTOOD, FIRST_ROW = "understood", "first row"
 # Fields of a dialect that decide how a file is read that can be read in two ways.
@@ -33,33 +39,21 @@ _MARKS = ("day_first", "decimal", "thousands")
 
 
 def read_table(
-    path: Path,
-    columns: Columns,
-    *,
-    sort: bool = False,
-    value: bool = True,
-    series: Any = None,
-    whole_ids: bool = False,
-    dialect: Dialect | None = None,
-    wide: bool = False,
-    max_size: Any = None,
-    left_out: Collection[int] = (),
+    path: Path, columns: Columns, *, dialect: Dialect | None = None, max_size: Any = None, **options: Any
 ) -> Any:
     """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
+
+    Where the times of a series go back, rows are sorted by series and time; the index has their places in the file.
 
     Args:
         path: A file of text (`.csv`, `.tsv`, `.txt`, also `.gz`, `.zst` or `.zip`), Excel, JSON lines, Feather or
             Parquet; `-` is text from standard input.
-        columns: Names of its columns. A file without `unique_id` is one series.
-        sort: Whether to sort rows by series and time; the index keeps their place in the file.
-        value: Whether a value column is required.
-        series: Name of the one series; the file's name if `None`.
-        whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
+        columns: Names of its columns. A file without `unique_id` is one series. A name with commas stands for several
+            columns: `Date,Time`, `store,item`.
         dialect: Dialect of a text file; fields that are `None` are inferred.
-        wide: Whether the file has a column of times, and one for each series.
         max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
             most a hundred times the file's size or 64 MiB; see `docs/security.md`.
-        left_out: Rows to leave out, as the file counts.
+        **options: Other arguments of `OpenTable.frame`, such as `layout` and `steps`.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
@@ -67,58 +61,26 @@ def read_table(
     Raises:
         MissingFileError: There is no such file.
         DataError: It is empty, not a table, lacks a column, can be read in two ways, or is too large.
-        SpecError: `max_size` is no size.
+        SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times of `steps`.
         MissingPackageError: A package is missing that reads such files.
     """
-    import pandas as pd
-
-    frame, dialect = _read(path, columns, dialect or Dialect(), FileLimits.of(max_size))
-    if left_out:
-        frame = frame[~(frame.index + frame.attrs[FIRST_ROW]).isin(left_out)]
-        dialect = _parse_columns(frame, columns, dialect, path)
-    names = [str(name) for name in frame.columns]
-    if wide:
-        frame = _from_wide(frame, path, columns)
-    if whole_ids and columns.unique_id in frame.columns:
-        frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
-    if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
-        attributes = {**frame.attrs, ONE_SERIES: True}
-        ids = pd.Series(path.stem if series is None else series, index=frame.index, name=columns.unique_id)
-        frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
-        frame.attrs.update(attributes)
-    for field, name in columns.named():
-        if name not in frame.columns and field != "weight" and (value or field != "y"):
-            raise unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
-    if not len(frame):
-        raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
-    with _naming(path, frame):
-        for name in (columns.ds, "cutoff"):
-            if name in frame.columns and is_text(frame[name]):
-                frame[name], day_first = parse_dates(frame[name], columns, dialect.day_first)
-                dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
-        for name in columns.targets if value else ():
-            if not pd.api.types.is_numeric_dtype(frame[name]):
-                frame[name] = to_numbers(frame[name])
-    frame.attrs[UNDERSTOOD] = dialect.describe()
-    return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
+    return OpenTable.of(path, dialect, max_size, columns.names[:2]).frame(columns, **options)
 
 
-def read_leniently(faults: list[DataError], path: Path, columns: Columns, *, dialect: Dialect, **options: Any) -> Any:
-    """Read a long frame whatever is wrong with it.
+def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[int]], Any], dialect: Dialect) -> Any:
+    """Return what a function reads from a file, whatever is wrong with it.
 
     Single rows that are wrong are left out. Marks and dates that can be read in two ways are read in one.
 
     Args:
         faults: Takes the errors.
-        path: As for `read_table`.
-        columns: As for `read_table`.
-        dialect: As for `read_table`.
-        options: Other arguments of `read_table`.
+        read: The function, of a dialect and the rows to leave out, as the file counts.
+        dialect: The dialect of the file as far as it is known.
     """
     left_out: tuple[int, ...] = ()
     while True:
         try:
-            return read_table(path, columns, dialect=dialect, left_out=left_out, **options)
+            return read(dialect, left_out)
         except DataError as error:
             mentions = [each for each in getattr(error.hint, "fragments", ()) if isinstance(each, Option)]
             marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
@@ -130,23 +92,185 @@ def read_leniently(faults: list[DataError], path: Path, columns: Columns, *, dia
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
-    """Read a table before its columns are known, to show it or to guess them.
+    """Read a table before its columns are known; arguments and errors as for `read_table`.
 
     Args:
-        path: A file as for `read_table`.
-        dialect: As for `read_table`.
-        max_size: As for `read_table`.
+        path: The file.
+        dialect: Its dialect, as far as it is known.
+        max_size: Largest size to which the file may unpack.
 
     Returns:
         A pandas frame; numbers are parsed, times are as written.
-
-    Raises:
-        MissingFileError: There is no such file.
-        DataError: It is empty, not a table, can be read in two ways, or is too large.
-        SpecError: `max_size` is no size.
-        MissingPackageError: A package is missing that reads such files.
     """
-    return _read(path, Columns(), dialect or Dialect(), FileLimits.of(max_size))[0]
+    return OpenTable.of(path, dialect, max_size).raw
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table that was read from a file, before its columns are known.
+
+    Args:
+        file: The file.
+        raw: A pandas frame; numbers are parsed, times are as written.
+        dialect: The dialect of the file.
+    """
+
+    file: TableFile
+    raw: Any
+    dialect: Dialect
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        dialect: Dialect | None,
+        max_size: Any = None,
+        keys: Sequence[str] = (),
+        left_out: Collection[int] = (),
+    ) -> Self:
+        """Read a file; arguments and errors as for `read_table`.
+
+        Args:
+            path: The file.
+            dialect: The dialect as far as it is known.
+            max_size: Largest size to which the file may unpack.
+            keys: Columns that hold no values, as far as they are known.
+            left_out: Rows to leave out, as the file counts.
+        """
+        file = TableFile(path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out)
+        return cls(file, *_read(file))
+
+    @classmethod
+    def of_frame(cls, frame: Any, name: str) -> Self:
+        """Return a table in memory, before its columns are known.
+
+        Args:
+            frame: A pandas frame, perhaps with an index of times.
+            name: Its name in errors, which count its rows from 0.
+        """
+        timed = type(frame.index).__name__ in ("DatetimeIndex", "PeriodIndex")
+        if type(frame.index).__name__ == "PeriodIndex":
+            frame = frame.set_axis(frame.index.to_timestamp())
+        raw = frame.rename_axis(index=frame.index.name or "ds").reset_index(drop=not timed).rename(columns=str)
+        raw.attrs = {FIRST_ROW: 0}
+        return cls(TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())
+
+    def guessed(
+        self,
+        given: Mapping[str, str] | None = None,
+        layout: str | None = None,
+        covariates: Iterable[str] = (),
+        steps: Steps | None = None,
+        *,
+        series: Any = None,
+    ) -> tuple[Any, Columns, ColumnGuess]:
+        """Return the table as a long frame, whose attribute `UNDERSTOOD` names the guess; its columns; and the guess.
+
+        Args:
+            given: Known fields of the `Columns`; several columns of values with commas.
+            layout: The layout of the table, if it is known.
+            covariates: Columns of covariates.
+            steps: Times of a table without a column of them; steps 1, 2, 3 … if `None`.
+            series: Name of the one series; the file's name if `None`.
+
+        Raises:
+            DataError: As for `read_table`; or several readings are about as likely.
+            SpecError: As for `read_table`.
+        """
+        known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
+        others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
+        guess = guess_columns(self.raw, known, layout, (*covariates, others.get("weight", "")))
+        if guess.question is not None:
+            raise guess.question.changed(path, path=path)
+        columns = Columns(**guess.names, **others)
+        made = steps if guess.time is None or steps.start is not None else None
+        frame = self.frame(columns, series=series, layout=guess.layout, steps=made)
+        if not set(guess.names.values()) <= {*known.values(), *Columns().names} or guess.layout != (layout or "long"):
+            words = (frame.attrs[UNDERSTOOD], guess.sentence(steps.start))
+            frame.attrs[UNDERSTOOD] = "; ".join(filter(None, words))
+        return frame, columns, guess
+
+    def frame(
+        self,
+        columns: Columns,
+        *,
+        value: bool = True,
+        series: Any = None,
+        whole_ids: bool = False,
+        layout: str = "long",
+        steps: Steps | None = None,
+    ) -> Any:
+        """Return the table as a long frame; result and errors as for `read_table`.
+
+        Args:
+            columns: Names of its columns.
+            value: Whether a value column is required.
+            series: Name of the one series; the file's name if `None`.
+            whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
+            layout: Layout of the table: `long` (a row for each series and time), or a series in each column (`wide`) or
+                in each of its `rows`.
+            steps: Times of a table without a column of them.
+        """
+        import pandas as pd
+
+        path, names = self.file.path, [str(name) for name in self.raw.columns]
+        frame = with_joined(self.file.with_ids(self.raw, columns.unique_id, self.dialect), columns)
+        if steps is not None and columns.ds in frame.columns and steps.start is not None:
+            received, hint = f"{steps.start!r}, and a column {columns.ds!r}", "Leave it out."
+            raise SpecError("start", expected="none for a file with times", received=received, hint=hint)
+        check_choice("layout", layout, tuple(LAYOUTS))
+        if steps is None and columns.ds not in frame.columns and layout != "rows":
+            raise unknown_column(path, "ds", columns.ds, names)
+        frame, dialect = self._with_times(frame, columns)
+        with _naming(path, frame):
+            attributes, frame = frame.attrs, LAYOUTS[layout].to_long(frame, columns, steps or Steps())
+        frame.attrs.update(attributes)
+        if whole_ids and columns.unique_id in frame.columns:
+            frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
+        if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
+            ids = pd.Series(path.stem if series is None else series, index=frame.index, name=columns.unique_id)
+            frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
+            frame.attrs.update({**attributes, ONE_SERIES: True})
+        for role, name in columns.named():
+            if name not in frame.columns and role != "weight" and (value or role != "y"):
+                raise unknown_column(path, role, name, names)
+        if not len(frame):
+            raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
+        with _naming(path, frame):
+            targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
+            frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
+        frame, words = _sorted(frame, columns)
+        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), words)))
+        return frame
+
+    def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect]:
+        """Return a frame with its times parsed, and the dialect with the order of their day and month."""
+        dialect = self.dialect
+        with _naming(self.file.path, frame):
+            for name in (columns.ds, "cutoff"):
+                if name not in frame.columns or not is_text(frame[name]):
+                    continue
+                column = frame[name] if columns.ds_format is not None else _as_whole(frame[name])
+                if is_text(column):
+                    column, day_first = parse_dates(column, columns, dialect.day_first)
+                    dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
+                frame = frame.assign(**{name: column})
+        return frame, dialect
+
+
+def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
+    """Return a frame whose times increase within each series, and that rows were sorted, in words.
+
+    An hour that clocks show twice is no disorder: a few steps back of an hour at most stay.
+    """
+    kind = frame[columns.ds].dtype.kind
+    if kind not in "iufM":
+        return frame, ""
+    steps = frame[columns.ds].groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False).diff()
+    back = steps < (np.timedelta64(0) if kind == "M" else 0)
+    if not back.any() or (kind == "M" and steps.min() >= -_HOUR and back.mean() < _RARELY):
+        return frame, ""
+    return frame.sort_values([columns.unique_id, columns.ds], kind="stable"), "rows sorted by time"
 
 
 def is_read_at_once(path: Path) -> bool:
@@ -174,35 +298,6 @@ def _kind(path: Path) -> FileKind:
     return KINDS[suffix]
 
 
-def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
-    """Return a wide table as a long one, whose index keeps the rows of the file."""
-    attributes, ds = dict(frame.attrs), columns.ds
-    if ds not in frame.columns:
-        raise unknown_column(path, "ds", ds, [str(name) for name in frame.columns])
-    with _naming(path, frame):
-        twice = frame[ds].duplicated().to_numpy()
-        if twice.any():
-            row, hint = int(twice.argmax()), "Drop one of the rows."
-            received = f"{frame[ds].iloc[row]} again"
-            error = DataError(column=ds, row=row, expected="each time once", received=received, hint=hint)
-            error.rows = twice.nonzero()[0].tolist()
-            raise error
-        long = from_wide(frame, ds, columns=replace(columns, y=columns.value))
-    long.index = frame.reset_index().set_index(ds)["index"].reindex(long[ds]).to_numpy()
-    long.attrs.update(attributes)
-    return long
-
-
-def _is_wide(frame: Any, columns: Columns) -> bool:
-    """Return whether a table looks as if it had a column for each series."""
-    import pandas as pd
-
-    if columns.ds not in frame.columns:
-        return False
-    others = frame.drop(columns=[columns.ds, columns.unique_id], errors="ignore").dtypes
-    return len(others) >= 2 and all(map(pd.api.types.is_numeric_dtype, others))
-
-
 def _as_whole(column: Any) -> Any:
     """Return a column of ids or stamps as whole numbers if all are written as such."""
     import pandas as pd
@@ -217,33 +312,55 @@ class TableFile:
 
     Args:
         path: The file.
-        columns: Names of its columns.
+        keys: Columns that hold no values, as far as they are known.
         dialect: Its dialect, as far as it is known.
         limits: Limits to the size of its content.
+        left_out: Rows to leave out, as the file counts.
     """
 
     path: Path
-    columns: Columns
+    keys: tuple[str, ...]
     dialect: Dialect
     limits: FileLimits
+    left_out: Collection[int] = ()
 
+    @cached_property
     def text(self) -> tuple[str, Dialect]:
-        """Return its text, unpacked and decoded, and the dialect with its encoding."""
+        """Its text, unpacked and decoded, and the dialect with its encoding."""
         text, encoding = decode(read_bytes(self.path, self.limits), self.path, self.dialect.encoding)
         return text, replace(self.dialect, encoding=encoding)
 
+    def with_ids(self, frame: Any, name: str, dialect: Dialect) -> Any:
+        """Return a frame whose ids are text as it is written, if the file is text.
 
-def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
+        Args:
+            frame: The frame.
+            name: The column of ids, or several with commas.
+            dialect: The dialect of the file.
+        """
+        if "text" not in self.__dict__ or _kind(self.path) is not _CSV:
+            return frame
+        for part in joined_parts(frame.columns, name):
+            place = frame.columns.get_loc(part)
+            # Not as other text: NA is a name, no missing value.
+            ids = _parse(self.text[0], dialect, usecols=[place], converters={place: str}).iloc[:, 0]
+            attributes, frame = frame.attrs, frame.assign(**{part: ids.where(ids != "")})
+            frame.attrs.update(attributes)
+        return frame
+
+
+def _read(file: TableFile) -> tuple[Any, Dialect]:
     """Read a file, its numbers parsed; return the frame with the inferred dialect."""
     import pandas as pd
 
+    path = file.path
     if path != STANDARD_INPUT:
         check_source(path, expected="a file with a table")
     kind = _kind(path)
     if path != STANDARD_INPUT and not path.stat().st_size:
         raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
     try:
-        frame, dialect = kind.read(TableFile(path, columns, dialect, limits))
+        frame, dialect = kind.read(file)
     except SeqcastError:
         raise
     except Exception as error:  # what a damaged file raises depends on the package that reads it
@@ -254,8 +371,15 @@ def _read(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) ->
         raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
     if frame.columns.empty:
         raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
-    frame = without_missing(frame, dialect.missing_values, (columns.unique_id, columns.ds, "cutoff"))
-    frame.attrs |= {FIRST_ROW: kind.first_row + dialect.skip, UNDERSTOOD: dialect.describe()}
+    frame.attrs[FIRST_ROW] = first = kind.first_row + dialect.skip - (dialect.header is False)
+    if file.left_out:
+        frame = frame[~(frame.index + first).isin(file.left_out)].copy()
+    if kind is _CSV:
+        keys = {*file.keys, "unique_id", "ds", "cutoff"}
+        dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
+    if dialect.missing_values:
+        frame = without_missing(frame, dialect.missing_values, file.keys)
+    frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame, dialect
 
 
@@ -310,7 +434,7 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
 def _read_json(file: TableFile) -> tuple[Any, Dialect]:
     import pandas as pd
 
-    text, _ = file.text()
+    text, _ = file.text
     names, rows = set[str](), 0
     for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
@@ -338,48 +462,41 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def _read_text(file: TableFile) -> tuple[Any, Dialect]:
-    import pandas as pd
-
-    path, columns = file.path, file.columns
-    text, dialect = file.text()
+    path, (text, dialect) = file.path, file.text
     if not text.strip():
         raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
-    dialect = find_dialect(text, dialect, path, (columns.ds,))
+    dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
     rows = max(text.count("\n"), text.count("\r")) + 1
-    check_cells(path, file.limits, len(text), rows, len(dialect.header(text)))
+    check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
-    missing, keys = list(dialect.missing_values), (columns.unique_id, columns.ds, "cutoff")
+    missing, names = (
+        list(dialect.missing_values),
+        (name for name in dialect.names(text) if name.strip() not in file.keys),
+    )
+    options = {"dtype": None if typed else "str", "na_values": dict.fromkeys(names, missing)}
+    return _parse(text, dialect, **options).rename(columns=str.strip), dialect
+
+
+def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
+    """Return a text as a frame, its values as pandas reads them."""
+    import pandas as pd
+
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         warnings.filterwarnings("ignore", "Both a converter and dtype", pd.errors.ParserWarning)
-        # A converter also keeps names such as NA, which pandas would take for a missing value.
-        frame = pd.read_csv(
+        return pd.read_csv(
             io.StringIO(text),
             index_col=False,
-            converters={columns.unique_id: str},
-            dtype=None if typed else "str",
             float_precision="round_trip",
             sep=dialect.sep or ",",
             quotechar=dialect.quote,
             skiprows=dialect.skip,
-            na_values={name: missing for name in dialect.header(text) if name.strip() not in keys},
+            header=None if dialect.header is False else 0,
+            names=dialect.names(text) if dialect.header is False else None,
+            **options,
         )
-    frame = frame.rename(columns=str.strip)
-    if columns.unique_id in frame.columns:
-        ids = frame[columns.unique_id].astype("str")
-        frame[columns.unique_id] = ids.where(ids != "")
-    return frame, _parse_columns(frame, columns, dialect, path)
-
-
-def _parse_columns(frame: Any, columns: Columns, dialect: Dialect, path: Path) -> Dialect:
-    """Turn text columns of a frame whose values are numerals into numbers; return the dialect with their marks."""
-    keys, ds = {columns.unique_id, columns.ds, "cutoff", "unique_id"}, columns.ds
-    dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
-    if columns.ds_format is None and ds in frame.columns and is_text(frame[ds]):
-        frame[ds] = _as_whole(frame[ds])
-    return dialect
 
 
 # ---------------------------------------------------------------- kinds of files

@@ -123,7 +123,7 @@ def place_in_file(path: Path, *, column: str | None = None, row: int | None = No
     return place if series is None else f"{place} (series {series!r})"
 
 
-def unknown_column(path: Path, field: str, name: str, known: list[str], *, wide: bool = False) -> DataError:
+def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
     """Return the error for a column that a file does not have.
 
     Args:
@@ -131,15 +131,11 @@ def unknown_column(path: Path, field: str, name: str, known: list[str], *, wide:
         field: The field of `Columns` that names the column.
         name: Its name.
         known: Names of the file's columns.
-        wide: Whether the table looks as if it had a column for each series.
     """
     nearest = nearest_name(name, known)
     suggestion, own = suggest_name(name, known), Option(f"columns.{field}", nearest or ...)
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
     names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")
-    if wide and field == "y":
-        names += ", perhaps one for each series"
-        hint = Phrase("If so, read them as series: ", Option("wide", True), ". Else name yours with ", own, ".")
     expected, received = f"a column {name!r}", f"the columns {names}"
     return DataError(path=str(path), expected=expected, received=received, hint=hint)

@@ -225,8 +225,8 @@ def _text(files: tuple[Path, ...], columns: Columns) -> Source:
         if encoding != "utf-8":
             raise table_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
         if file == files[0]:
-            dialect = find_dialect(text, Dialect(), file, (columns.ds, columns.unique_id))
-        own = tuple(name.strip() for name in dialect.header(text))
+            dialect = find_dialect(text, Dialect(header=True), (columns.ds, columns.unique_id))
+        own = tuple(name.strip() for name in dialect.names(text))
         _check_names(file, own)
         names = names or own
         if own != names:

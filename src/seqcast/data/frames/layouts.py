@@ -1,0 +1,207 @@
+"""Layouts of tables: a row for each series and time, a column or a row for each series; times that are not in a table.
+
+Each becomes a long frame, whose index keeps the rows of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcast.data.frames.dates import parse_dates
+from seqcast.data.frames.dialect import holds_numbers, to_numbers
+from seqcast.data.frames.forms import inside
+from seqcast.data.frames.frequency import resolve
+from seqcast.errors import DataError, SpecError
+from seqcast.specs import Columns
+
+# Fewest columns of values whose names are times, one series a row.
+_FEWEST_TIMES = 3
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Times of a table without a column of them: steps 1, 2, 3 …, or stamps from the first one.
+
+    Args:
+        start: The first time; `None` counts steps.
+        freq: The step between times, if `start` is given.
+
+    Example:
+        >>> Steps().stamps([0, 1]).tolist(), Steps("2024-01-01", "D").stamps([2]).tolist()
+        ([1, 2], [Timestamp('2024-01-03 00:00:00')])
+    """
+
+    start: Any = None
+    freq: Any = None
+
+    def stamps(self, places: Any) -> Any:
+        """Return the times of rows, a pandas Index.
+
+        Args:
+            places: Numbers of the rows within their series, from 0.
+
+        Raises:
+            SpecError: `start` is no time, or `freq` no step.
+        """
+        import pandas as pd
+
+        if self.start is None:
+            return pd.Index(np.asarray(places) + 1)
+        first = pd.to_datetime([self.start], errors="coerce").as_unit("us")
+        offset, most = resolve(self.freq, first).offset, int(np.max(places, initial=0))
+        try:
+            return pd.date_range(first[0], periods=most + 1, freq=offset, unit="us")[places]
+        except (ValueError, OverflowError) as error:  # no time, or beyond the calendar
+            expected, hint = "a time, such as 2024-01-31 or 2024-01-31 12:00", "Write it in ISO 8601."
+            raise SpecError("start", expected=expected, received=repr(self.start), hint=hint) from error
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout of tables.
+
+    Args:
+        words: What it says of series, in words.
+        to_long: Returns a table as a long frame, from its columns and the times of a table without them.
+    """
+
+    words: str
+    to_long: Callable[[Any, Columns, Steps], Any]
+
+
+def joined_parts(names: Iterable[Any], name: str | None) -> list[str]:
+    """Return the columns that a name stands for: itself, or those that it lists with commas; none if one is missing.
+
+    Args:
+        names: The columns of a table.
+        name: The name.
+
+    Example:
+        >>> joined_parts(["Date", "Hour"], "Date,Hour"), joined_parts(["a,b"], "a,b"), joined_parts(["a"], "a,b")
+        (['Date', 'Hour'], ['a,b'], [])
+    """
+    known = set(map(str, names))
+    parts = [] if name is None else [name] if name in known else [part.strip() for part in name.split(",")]
+    return parts if known.issuperset(parts) else []
+
+
+def join_times(table: Any, name: str) -> Any:
+    """Return a column of times, or text in ISO 8601 of the columns that a name lists: date and clock, year and month.
+
+    Args:
+        table: A pandas frame.
+        name: The name.
+
+    Example:
+        >>> import pandas as pd
+        >>> join_times(pd.DataFrame({"Year": [2024], "Month": [2]}), "Year,Month").tolist()
+        ['2024-02']
+    """
+    parts = [table[part] for part in joined_parts(table.columns, name)]
+    if len(parts) == 1:
+        return parts[0]
+    whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
+    cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
+    texts = [part.astype("str").str.strip().str.zfill(2) for part in cells]
+    if not all(whole):
+        hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
+        return hours[0].str.cat(hours[1:], sep=" ")
+    within = str(parts[1].name).lower()
+    if "quart" in within:
+        return texts[0] + "Q" + texts[1].str[-1]
+    return texts[0].str.cat(texts[1:], sep="-" if not within.startswith(("week", "woche", "kw")) else "-W")
+
+
+def with_joined(table: Any, columns: Columns) -> Any:
+    """Return a table with the columns of ids and times that its own columns make together.
+
+    Args:
+        table: A pandas frame.
+        columns: Names of the columns.
+    """
+    for name in (columns.unique_id, columns.ds):
+        parts = joined_parts(table.columns, name)
+        if len(parts) > 1:
+            texts = [table[part].astype("str") for part in parts]
+            made = join_times(table, name) if name == columns.ds else texts[0].str.cat(texts[1:], sep=",")
+            attributes, table = table.attrs, table.assign(**{name: made})
+            table.attrs.update(attributes)
+    return table
+
+
+def header_times(names: Sequence[str]) -> Any:
+    """Return names of columns as times, a pandas Index, if all are and they ascend; else nothing.
+
+    Args:
+        names: The names.
+
+    Example:
+        >>> header_times(["1990", "1991", "1992"]).tolist(), header_times(["V1", "V2", "V3"])
+        ([1990, 1991, 1992], None)
+    """
+    import pandas as pd
+
+    texts = pd.Series([str(name).partition(" [")[0] for name in names], dtype="str")
+    try:
+        years = bool(texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all())
+        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns())[0])
+    except (DataError, IndexError):  # some are no times; there are none
+        return None
+    return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
+
+
+def _values(table: Any, keys: Sequence[str]) -> Any:
+    """Return the columns of numbers of a table, without its keys."""
+    numbers = table[[name for name in table.columns if name not in keys and holds_numbers(table[name])]]
+    numbers = numbers.assign(**{name: to_numbers(numbers[name]) for name in numbers.select_dtypes(exclude="number")})
+    if numbers.isna().all(axis=None):
+        raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
+    return numbers
+
+
+def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
+    """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
+    import pandas as pd
+
+    numbers = _values(table, [columns.unique_id])
+    values, times = numbers.to_numpy(dtype=float), header_times(list(numbers.columns))
+    rows, places = np.nonzero(inside(~np.isnan(values).T).T)
+    ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
+    stamps = steps.stamps(np.arange(numbers.shape[1])) if times is None else times
+    long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
+    return pd.DataFrame(long, index=table.index[rows])
+
+
+def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
+    """Return a table with a series in each column as a long frame."""
+    import pandas as pd
+
+    table = _with_times(table, columns, steps)
+    numbers = _values(table, [columns.ds])
+    values = numbers.to_numpy(dtype=float)
+    series, rows = np.nonzero(inside(~np.isnan(values)).T)
+    ids, times = numbers.columns.astype("str").array[series], table[columns.ds].array[rows]
+    long = {columns.unique_id: ids, columns.ds: times, columns.value: values[rows, series]}
+    return pd.DataFrame(long, index=table.index[rows])
+
+
+def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
+    """Return a long or wide table with times; those that are not in it are counted in the order of its rows."""
+    import pandas as pd
+
+    if columns.ds in table.columns:
+        return table
+    alone = columns.unique_id not in table.columns
+    places = range(len(table)) if alone else table.groupby(columns.unique_id, sort=False).cumcount()
+    return pd.concat([pd.Series(steps.stamps(places), table.index, name=columns.ds), table], axis=1)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "long": Layout("a row for each series and time", _with_times),
+    "wide": Layout("a series in each column", _of_columns),
+    "rows": Layout("a series in each row", _of_rows),
+}

@@ -1,0 +1,94 @@
+"""Files of eleven kinds without options: what commands, the page and the server read in each, and what they ask."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from seqcast.app.visitor_table import Table
+from seqcast.data.frames.io import OpenTable
+from seqcast.data.frames.layouts import Steps
+from seqcast.errors import DataError
+from seqcast.serve.request_bodies import guessed
+from tests.fixtures.messy import eleven
+
+KINDS = eleven.kinds()
+each = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def seen(guess):
+    return guess.time, guess.value, guess.unique_id, guess.layout
+
+
+@each
+def test_the_key_is_guessed(kind, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(kind.text)
+    opened = OpenTable.of(path, None)
+    if kind.ask:
+        with pytest.raises(DataError, match=r"^\S+table.csv: expected one column of values, .* Name one, such as "):
+            opened.guessed()
+    frame, columns, guess = opened.guessed(kind.options)
+    assert seen(guess) == kind.key
+    assert tuple(frame[columns.unique_id].unique()) == (kind.series or ("table",))
+
+
+@each
+def test_describe_and_its_one_question(kind, run):
+    with open("table.csv", "w") as file:
+        file.write(kind.text)
+    code, out, err = run("describe", "table.csv", "--json", "--on-bad-series", "skip")
+    if kind.ask:
+        assert (code, err.count("expected")) == (1, 1)
+        assert "or read each as a series: --layout wide." in err
+        code, out, err = run("describe", "table.csv", "--json", *kind.ask)
+    if "twice" not in err and "duplicate" not in err:
+        assert code == 0, err
+        assert json.loads(out)["series_count"] == max(1, len(kind.series))
+    assert kind.ask or f"time: {kind.key[0] or 'steps 1, 2, 3 …'}" in err
+
+
+@each
+def test_the_page_sees_the_same(kind, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(kind.text)
+    table = Table.read(path)
+    if kind.ask:
+        assert "humidity" in table.guess.rivals
+        return
+    assert seen(table.guess) == kind.key
+    if table.raw.get("day") is None:  # of duplicates the page has its own message
+        assert tuple(map(str, table.frame().ids)) == (kind.series or ("table",))
+
+
+JSON_KINDS = {name: kind for name, kind in KINDS.items() if name not in ("no header", "a series a row")}
+
+
+@pytest.mark.parametrize("kind", JSON_KINDS.values(), ids=JSON_KINDS)
+def test_the_server_sees_the_same(kind):
+    lines = [line.split(",") for line in kind.text.splitlines()]
+    rows = dict(zip(lines[0], zip(*lines[1:], strict=True), strict=True))
+    if kind.ask:
+        with pytest.raises(DataError, match="rows: expected one column of values") as caught:
+            guessed(rows, Steps(), 10_000)
+        assert caught.value.path is None
+        return
+    table, words = guessed(rows, Steps(), 10_000)
+    assert words.startswith(f"time: {kind.key[0] or 'steps 1, 2, 3 …'}")
+    assert tuple(dict.fromkeys(table["unique_id"])) == (kind.series or ("series",))
+
+
+def test_steps_become_times_and_a_forecast_goes_on(run):
+    with open("demand.csv", "w") as file:
+        file.write(KINDS["quarter-hours"].text)
+    code, out, err = run("forecast", "demand.csv", "-H", 2, "--effort", "quick", "--level", "80")
+    assert code == 0, err
+    assert [line.split(",")[1] for line in out.splitlines()] == ["ds", "401", "402"]
+    timed = ("--start", "2024-01-01", "--freq", "15min")
+    code, out, err = run("forecast", "demand.csv", "-H", 2, "--effort", "quick", "--level", "80", *timed)
+    assert "time: from 2024-01-01 on, value: demand" in err
+    assert out.splitlines()[1].split(",")[1] == "2024-01-05 04:00:00"
+    assert "--freq: expected a whole number" in run("forecast", "demand.csv", "-H", 2, "--freq", "h")[2]
+    assert "--start: expected a time" in run("forecast", "demand.csv", "-H", 2, "--start", "soon", "--freq", "h")[2]
+    pd.DataFrame({"ds": eleven.DAYS, "y": eleven.WAVE}).to_csv("days.csv", index=False)
+    assert "--start: expected none for a file with times" in run("describe", "days.csv", *timed)[2]

@@ -1,0 +1,70 @@
+"""What `seqcast.forecast` reads: files and frames whose columns nobody named, and values without times."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from seqcast.errors import DataError, SpecError
+from seqcast.forecaster import shortcut
+from seqcast.specs.columns import Columns
+from tests.fixtures.messy import eleven
+
+DAYS, WAVE = eleven.DAYS, eleven.WAVE
+SALES = pd.DataFrame({"Date": DAYS, "Sales": WAVE})
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Return the frame that would be forecast, its columns, and what was said of it."""
+    said = []
+    monkeypatch.setattr(shortcut, "fit_and_forecast", lambda forecaster, df, future, **_: (df, forecaster.columns))
+    monkeypatch.setattr(shortcut, "what_was_chosen", lambda _: "")
+    monkeypatch.setattr(shortcut, "say", said.append)
+    return lambda data, **options: (*shortcut.forecast(data, 3, **options), said[0])
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_columns_are_guessed_and_rows_sorted(read, convert):
+    frame, columns, said = read(convert(SALES[::-1]))
+    assert type(frame) is type(convert(SALES))
+    assert columns == Columns(ds="Date", y="Sales")
+    assert list(frame["Sales"]) == WAVE.tolist()
+    assert said == "seqcast: rows sorted by time; time: Date, value: Sales"
+
+
+def test_frames_with_the_usual_names_stay(read):
+    frame = SALES.set_axis(["ds", "y"], axis=1)
+    assert read(frame)[0] is frame
+    assert read(SALES, columns=Columns(ds="Date", y="Sales"))[0] is SALES
+
+
+def test_layouts(read):
+    wide = pd.DataFrame({"north": WAVE, "south": WAVE + 1}, index=DAYS)
+    frame, columns, said = read(wide)
+    assert (columns, said) == (Columns(), "seqcast: time: ds, a series in each column")
+    assert frame.groupby("unique_id")["y"].sum().tolist() == pytest.approx([WAVE.sum(), (WAVE + 1).sum()])
+    rows = pd.DataFrame([["a", *WAVE], ["b", *WAVE]]).rename(columns={0: "name"})
+    assert read(rows)[0]["ds"].tolist() == [*range(1, 71)] * 2
+    years = pd.DataFrame([["a", 1.0, 2, 3], ["b", np.nan, 5, 6]], columns=["Country", "1990", "1991", "1992"])
+    frame, columns, _ = read(years)
+    assert columns.unique_id == "Country"
+    assert frame["ds"].tolist() == [1990, 1991, 1992, 1991, 1992]
+
+
+@pytest.mark.parametrize("convert", [np.asarray, list, pd.Series, pl.Series])
+def test_values_without_times(read, convert):
+    assert read(convert(WAVE))[0]["ds"].tolist() == [*range(1, 71)]
+    frame, *_ = read(convert(WAVE), start="2023-01-02", freq="D")
+    assert frame["ds"].tolist() == list(DAYS)
+
+
+def test_questions_and_steps_that_make_no_sense(read):
+    with pytest.raises(DataError, match="expected one column of values, received 'one', 'other'"):
+        read(pd.DataFrame({"Date": DAYS, "one": WAVE, "other": WAVE * 100}))
+    with pytest.raises(SpecError, match="start: expected a time"):
+        read(WAVE, start="soon", freq="D")
+    with pytest.raises(SpecError, match="freq: expected a pandas offset alias"):
+        read(WAVE, start="2023-01-02")
+    with pytest.raises(SpecError, match="layout: expected one of 'long', 'wide', 'rows'"):
+        read(SALES, layout="tall")

@@ -6,9 +6,10 @@ from functools import partial
 import pandas as pd
 import pytest
 
+from seqcast.data.frames import UNDERSTOOD, row_in_file
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import UNDERSTOOD, OpenTable, read_leniently, read_table, row_in_file
+from seqcast.data.frames.io import OpenTable, read_leniently, read_table
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
 from seqcast.specs.columns import Columns

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqcast.data.frames import UNDERSTOOD
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import UNDERSTOOD, read_table
+from seqcast.data.frames.io import read_table
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
 

@@ -2,6 +2,10 @@ from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect
 from .dialect import has_header as has_header
+from .file_kinds import UNDERSTOOD as UNDERSTOOD
+from .file_kinds import in_file as in_file
+from .file_kinds import is_read_at_once as is_read_at_once
+from .file_kinds import row_in_file as row_in_file
 from .forms import LONG as LONG
 from .forms import ONE_SERIES as ONE_SERIES
 from .forms import form_of as form_of
@@ -23,14 +27,10 @@ from .frequency import resolve as resolve
 from .frequency import usual_season as usual_season
 from .guess import ColumnGuess as ColumnGuess
 from .guess import guess_columns as guess_columns
-from .io import UNDERSTOOD as UNDERSTOOD
 from .io import OpenTable as OpenTable
-from .io import in_file as in_file
-from .io import is_read_at_once as is_read_at_once
 from .io import read_leniently as read_leniently
 from .io import read_raw as read_raw
 from .io import read_table as read_table
-from .io import row_in_file as row_in_file
 from .layouts import LAYOUTS as LAYOUTS
 from .layouts import Steps as Steps
 from .layouts import joined_parts as joined_parts

@@ -1,0 +1,306 @@
+"""Files with tables: their kinds, their text and numbers, and the number of a row in its file.
+
+Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, without_missing
+from seqcast.data.frames.guess import TIMES
+from seqcast.data.frames.layouts import joined_parts
+from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.data.frames.row_sources import place_in_file
+from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
+from seqcast.runtime import FileLimits, check_source
+
+# Attributes of a frame: the dialect of its file, in words, and the number of its first row.
+UNDERSTOOD, FIRST_ROW = "understood", "first row"
+
+
+def is_read_at_once(path: Path) -> bool:
+    """Return whether `read_table` reads a file of this name, and nothing reads it piece by piece.
+
+    Args:
+        path: The file.
+
+    Example:
+        >>> is_read_at_once(Path("a.csv.gz")), is_read_at_once(Path("a.parquet")), is_read_at_once(Path("a"))
+        (True, False, False)
+    """
+    suffix = path.suffix.lower()
+    return suffix in PACKED or suffix.removeprefix(".") in KINDS.keys() - {"parquet"}
+
+
+def _kind(path: Path) -> FileKind:
+    """Return the kind of file of a name."""
+    if path == STANDARD_INPUT:
+        return _CSV
+    inner = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    suffix = inner.suffix.lower().removeprefix(".")
+    if suffix not in KINDS or (inner is not path and not KINDS[suffix].is_text):
+        raise unknown_name(f"{path}, suffix", suffix, KINDS)
+    return KINDS[suffix]
+
+
+def as_whole(column: Any) -> Any:
+    """Return a column of ids or stamps as whole numbers if all are written as such.
+
+    Args:
+        column: A pandas Series.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """An unread file with a table.
+
+    Args:
+        path: The file.
+        keys: Columns that hold no values, as far as they are known.
+        dialect: Its dialect, as far as it is known.
+        limits: Limits to the size of its content.
+        left_out: Rows to leave out, as the file counts.
+    """
+
+    path: Path
+    keys: tuple[str, ...]
+    dialect: Dialect
+    limits: FileLimits
+    left_out: Collection[int] = ()
+
+    @cached_property
+    def text(self) -> tuple[str, Dialect]:
+        """Its text, unpacked and decoded, and the dialect with its encoding."""
+        text, encoding = decode(read_bytes(self.path, self.limits), self.path, self.dialect.encoding)
+        return text, replace(self.dialect, encoding=encoding)
+
+    def with_ids(self, frame: Any, name: str, dialect: Dialect) -> Any:
+        """Return a frame whose ids are text as it is written, if the file is text.
+
+        Args:
+            frame: The frame.
+            name: The column of ids, or several with commas.
+            dialect: The dialect of the file.
+        """
+        if "text" not in self.__dict__ or _kind(self.path) is not _CSV:
+            return frame
+        for part in joined_parts(frame.columns, name):
+            place = frame.columns.get_loc(part)
+            # Not as other text: NA is a name, no missing value.
+            ids = _parse(self.text[0], dialect, usecols=[place], converters={place: str}).iloc[:, 0]
+            attributes, frame = frame.attrs, frame.assign(**{part: ids.where(ids != "")})
+            frame.attrs.update(attributes)
+        return frame
+
+
+def read_file(file: TableFile) -> tuple[Any, Dialect]:
+    """Read a file, its numbers parsed; return the frame with the inferred dialect.
+
+    Args:
+        file: The file.
+
+    Raises:
+        DataError: It is empty, not a table, can be read in two ways, or is too large.
+    """
+    import pandas as pd
+
+    path = file.path
+    if path != STANDARD_INPUT:
+        check_source(path, expected="a file with a table")
+    kind = _kind(path)
+    if path != STANDARD_INPUT and not path.stat().st_size:
+        raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
+    try:
+        frame, dialect = kind.read(file)
+    except SeqcastError:
+        raise
+    except Exception as error:  # what a damaged file raises depends on the package that reads it
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(error, pd.errors.ParserWarning):
+            reason = "rows with more values than the first row has names"
+        expected, received = f"a table in {kind.name}", f"something else ({reason})"
+        raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
+    if frame.columns.empty:
+        raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
+    frame.attrs[FIRST_ROW] = first = kind.first_row + dialect.skip - (dialect.header is False)
+    if file.left_out:
+        frame = frame[~(frame.index + first).isin(file.left_out)].copy()
+    if kind is _CSV:
+        keys = {*file.keys, "unique_id", "ds", "cutoff"}
+        dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
+    if dialect.missing_values:
+        frame = without_missing(frame, dialect.missing_values, file.keys)
+    frame.attrs[UNDERSTOOD] = dialect.describe()
+    return frame, dialect
+
+
+@contextlib.contextmanager
+def naming_cells(path: Path, frame: Any) -> Iterator[None]:
+    """Let errors about columns name the file, and count rows as it does.
+
+    Args:
+        path: The file.
+        frame: The frame that was read from it.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise in_file(error, path, frame) from error
+
+
+def in_file(error: DataError, path: Path, frame: Any) -> DataError:
+    """Return an error about a frame, with its rows counted as in the file that it was read from.
+
+    Args:
+        error: The error.
+        path: The file.
+        frame: The frame that `read_table` returned; `None` where its rows are not those of the file.
+    """
+
+    def number(row: int | None) -> int | None:
+        return None if row is None or frame is None or row >= len(frame) else row_in_file(path, frame, row)
+
+    def name(row: Row) -> Row:
+        counted = number(row.number)
+        return row if counted is None else Row(counted)
+
+    texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
+    named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
+    place = place_in_file(path, column=error.column, row=number(error.row), series=error.series)
+    located = error.changed(place, path=str(path), option=None, **named)
+    located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
+    return located
+
+
+def row_in_file(path: Path, frame: Any, row: int) -> int:
+    """Return the number that a row has in its file.
+
+    Args:
+        path: The file.
+        frame: The frame that `read_table` returned.
+        row: Number of the row in the frame, from 0.
+    """
+    first = frame.attrs[FIRST_ROW] if FIRST_ROW in frame.attrs else _kind(path).first_row
+    return int(frame.index[row]) + int(first)
+
+
+# ---------------------------------------------------------------- JSON lines
+
+
+def _read_json(file: TableFile) -> tuple[Any, Dialect]:
+    import pandas as pd
+
+    text, _ = file.text
+    names, rows = set[str](), 0
+    for number, line in enumerate(io.StringIO(text), 1):
+        if line.strip():
+            rows += 1
+            names.update(_json_object(file.path, number, line))
+            check_cells(file.path, file.limits, len(text), rows, len(names))
+    return pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False), file.dialect
+
+
+def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    """Return the object of a line, and refuse one that holds something else or is nested too deep."""
+    try:
+        row = json.loads(line)
+        received = type(row).__name__
+    except (ValueError, RecursionError) as error:
+        row, received = None, str(error)
+    if not isinstance(row, dict):
+        where, expected = f"{path}, line {number}", 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'
+        hint = "Write one object a line."
+        raise DataError(where, path=str(path), expected=expected, received=received, hint=hint)
+    return row
+
+
+# ---------------------------------------------------------------- text
+
+
+def _read_text(file: TableFile) -> tuple[Any, Dialect]:
+    path, (text, dialect) = file.path, file.text
+    if not text.strip():
+        raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
+    dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
+    rows = max(text.count("\n"), text.count("\r")) + 1
+    check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
+    # A point may group thousands except in files with commas: other numbers are read once this is known.
+    typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
+    words = list(dialect.missing_values)
+    missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
+    frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
+    return frame.rename(columns=str.strip), dialect
+
+
+def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
+    """Return a text as a frame, its values as pandas reads them."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        # Rows longer than the header would silently lose their ends.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        warnings.filterwarnings("ignore", "Both a converter and dtype", pd.errors.ParserWarning)
+        return pd.read_csv(
+            io.StringIO(text),
+            index_col=False,
+            float_precision="round_trip",
+            sep=dialect.sep or ",",
+            quotechar=dialect.quote,
+            skiprows=dialect.skip,
+            header=None if dialect.header is False else 0,
+            names=dialect.names(text) if dialect.header is False else None,
+            **options,
+        )
+
+
+# ---------------------------------------------------------------- kinds of files
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of files that hold a table.
+
+    Args:
+        name: Its name in errors.
+        first_row: Number of the first row of a table, as the file counts.
+        read: Reads a file: returns a pandas frame, and the inferred dialect.
+        is_text: Whether files may be packed, as `.csv.gz` is.
+    """
+
+    name: str
+    first_row: int
+    read: Callable[[TableFile], tuple[Any, Dialect]]
+    is_text: bool = False
+
+
+def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
+    return read_binary(kind, file.path, file.limits, file.dialect.sheet), file.dialect
+
+
+_CSV, _JSON = FileKind("CSV", 2, _read_text, is_text=True), FileKind("JSON lines", 1, _read_json, is_text=True)
+_FEATHER, _EXCEL, _PARQUET = (
+    FileKind(name, first_row, partial(_read_binary, name))
+    for name, first_row in (("Feather", 1), ("Excel", 2), ("Parquet", 1))
+)
+# The kind of each suffix.
+KINDS: dict[str, FileKind] = {
+    **dict.fromkeys(("csv", "tsv", "txt"), _CSV),
+    **dict.fromkeys(("jsonl", "ndjson"), _JSON),
+    **dict.fromkeys(("feather", "arrow"), _FEATHER),
+    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), _EXCEL),
+    "parquet": _PARQUET,
+}

@@ -1,6 +1,7 @@
 """A visitor's table: roles, wide tables, rows ahead, problems at their place, and what is refused."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqcast.app.recipes import command_of, script_of
 from seqcast.app.theme import explain_problem, in_page_words
 from seqcast.app.visitor_table import ROLES, Roles, Table
+from seqcast.app.visitors import Asked
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess
+from seqcast.data.frames.layouts import Steps
 from seqcast.errors import DataError
 from tests.refusals import refused
 
@@ -84,6 +88,16 @@ def test_a_wide_table_is_read_by_columns_and_some_are_left_out(tmp_path):
     fewer = Table(table.path, table.raw, table.roles.changed("south", "ignore"), table.dialect)
     assert fewer.frame().ids == ["north", "west"]
     assert fewer.frame().series("north")[1].tolist() == list(range(30))
+
+
+def test_a_table_without_times_counts_steps_or_from_a_first_time(tmp_path):
+    table = Table.read(write(tmp_path, pd.DataFrame({"demand": np.arange(30.0) % 7})))
+    assert table.frame().df["ds"].tolist() == [*range(1, 31)]
+    timed = replace(table, steps=Steps("2024-01-01", "D"))
+    assert timed.frame().df["ds"].tolist() == list(DAYS)
+    asked = Asked(horizon=7, level=(80.0,), effort="quick", time_limit=None)
+    assert "--start 2024-01-01 --freq D" in command_of(timed, timed.frame(), asked)
+    assert "steps=Steps(start='2024-01-01', freq='D')" in script_of(timed, timed.frame(), asked)
 
 
 def test_a_dialect_that_was_said_is_kept(tmp_path):

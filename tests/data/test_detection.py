@@ -44,6 +44,12 @@ def test_noise_that_lasts_has_no_season(root):
     assert claimed <= 1
 
 
+def test_panels_of_noise_have_no_season():
+    rng = np.random.default_rng(5)
+    panels = [rng.normal(size=(50, rng.integers(60, 400))) for _ in range(20)]
+    assert [seasons_of(list(panel)) for panel in panels] == [[]] * 20
+
+
 def test_series_that_move_together_count_once():
     walk = np.cumsum(np.random.default_rng(3).normal(size=120))
     assert seasons_of([walk + 0.01 * np.random.default_rng(each).normal(size=120) for each in range(50)]) == []

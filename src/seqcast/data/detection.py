@@ -50,6 +50,9 @@ NUMBERS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256,
 MOST_WAVES, FEW_WAVES = (1, 4, 1024), 4
 # Seasons that are compared with one of few waves, as a fraction of it.
 NEAR = 0.06
+# Least share of chance variation that series have in common: whitening errs alike in all, so that a panel counts as 14
+# independent series at most.
+LEAST_SHARED = 0.07
 # Frequencies of the spectrum for each that is independent.
 FINER = 8
 # Deviation of the bell that smooths the median.
@@ -94,7 +97,7 @@ def main_season(seasons: Sequence[int]) -> int:
 def seasons_of(series: Sequence[Array], beyond: int = 1) -> list[int]:
     """Return the seasons that all series together show, the strongest first.
 
-    A series counts where it has three of them, in panels of 20 series more than one and a half.
+    A series counts where it has three of them; in panels of 20 series half of these have more than one and a half.
 
     Args:
         series: The series, `[T]` each; NaN is missing, and is interpolated.
@@ -301,5 +304,5 @@ def _independent(white: Sequence[Array]) -> float:
     if count == 1:
         return 1.0
     squares = float(np.sum((together @ together.T / shortest) ** 2)) - count
-    shared = max(0.0, squares / (count * (count - 1)) - 1 / shortest)
+    shared = max(LEAST_SHARED, squares / (count * (count - 1)) - 1 / shortest)
     return count / (1 + (count - 1) * shared)

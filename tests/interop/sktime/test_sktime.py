@@ -269,7 +269,7 @@ def test_intervals_are_promised_where_there_are_some(options, able):
 
 def test_options_are_those_of_the_forecaster():
     theirs, ours = SeqcastForecaster().get_params(), Forecaster(1).get_params(deep=False)
-    left_out = {"columns", "future_covariates", "irregular", "alias", "on_bad_series"}
+    left_out = {"columns", "future_covariates", "irregular", "alias", "on_bad_series", "on_duplicates"}
     assert set(theirs) == set(ours) - left_out
     other = {name for name in theirs if theirs[name] != ours[name]}
     assert other == {"horizon", "level", "verbose"}

@@ -200,7 +200,7 @@ def test_a_hostile_table_in_all_panels(open_page):
 
     forecast(page, "7")
     page.get_by_text("The numbers").click()
-    page.get_by_role("img", name=re.compile("Forecast of")).first.hover()
+    page.get_by_role("img", name=re.compile("their forecast over")).first.hover()
     check("forecast")
 
     go(page, "What if")

@@ -178,12 +178,12 @@ class DataPanel(Panel):
         names = [str(name) for name in raw.columns]
         if table.guess.rivals:
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
-        with ui.row():
+        with ui.row().classes("w-full"):
             layouts = {name: layout.words for name, layout in LAYOUTS.items()}
             chosen = ui.select(
                 layouts, value=table.roles.layout, label="The table has", on_change=partial(self._set_layout, table)
             )
-            chosen.classes("w-72")
+            chosen.classes("w-72 max-w-full")
             if not table.roles.names("time"):
                 self._steps(table)
         rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]

@@ -31,13 +31,14 @@ class ForecastPanel(JobPanel):
     known: Any = None
 
     def refresh(self) -> None:
-        """Show the changes."""
+        """Show the changes; what is being typed stays, unless it is about another table."""
         frame = self.session.frame
         if frame is not self.known:
             self.known, self.problem = frame, None
             if frame is not None:
                 self._begin(frame)
-        super().refresh()
+            self._ask.refresh()
+        self._show.refresh()
 
     def _begin(self, frame: VisitorFrame) -> None:
         """Forecast at once, while better forecasts are offered."""
@@ -116,6 +117,7 @@ class ForecastPanel(JobPanel):
         if tells_pace and outcome is not None and not outcome.interrupted:
             estimated = estimate_seconds(frame.facts.frame.source.lengths, asked.horizon, asked.effort)
             sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
+            self._ask.refresh()
         if outcome is not None and session.frame is frame:  # else another table has been chosen meanwhile
             session.take_outcome(asked, outcome)
         self.context.changed()

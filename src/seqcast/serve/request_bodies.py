@@ -24,6 +24,7 @@ from seqcast.data.frames import OpenTable, Steps, guess_columns, has_header, joi
 from seqcast.errors import DataError
 from seqcast.runtime import Array
 from seqcast.serve.problems import RequestError, shown
+from seqcast.specs import Columns
 
 JSON, CSV = "application/json", "text/csv"
 
@@ -249,7 +250,8 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
         for name in joined_parts(frame.columns, guess.unique_id) if isinstance(value, dict) else ():
             if isinstance(value[name], tuple):
                 frame[name] = value[name]  # ids of CSV are text
-        long, own, guess = OpenTable.of_frame(frame, "rows").guessed(steps=steps, series=needed.only or "series")
+        own = Columns(**guess.names)
+        long = OpenTable.of_frame(frame, "rows").as_guessed(guess, own, steps, series=needed.only or "series")
     except DataError as error:
         raise error.changed(option="rows", path=None) from error
     times, values = long[own.ds], long[own.value].astype(object)

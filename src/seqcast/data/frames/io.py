@@ -171,12 +171,23 @@ class OpenTable:
         if guess.question is not None:
             raise guess.question.changed(path, path=path)
         columns = Columns(**guess.names, **others)
-        made = steps if guess.time is None or steps.start is not None else None
-        frame = self.frame(columns, series=series, layout=guess.layout, steps=made)
+        frame = self.as_guessed(guess, columns, steps, series=series)
         if not set(guess.names.values()) <= {*known.values(), *Columns().names} or guess.layout != (layout or "long"):
             words = (frame.attrs[UNDERSTOOD], guess.sentence(steps.start))
             frame.attrs[UNDERSTOOD] = "; ".join(filter(None, words))
         return frame, columns, guess
+
+    def as_guessed(self, guess: ColumnGuess, columns: Columns, steps: Steps, *, series: Any = None) -> Any:
+        """Return the table as a long frame by a guess; errors as for `read_table`.
+
+        Args:
+            guess: The guess.
+            columns: Names of the columns, those of the guess among them.
+            steps: Times of a table without a column of them.
+            series: Name of the one series; the file's name if `None`.
+        """
+        made = steps if guess.time is None or steps.start is not None else None
+        return self.frame(columns, series=series, layout=guess.layout, steps=made)
 
     def frame(
         self,

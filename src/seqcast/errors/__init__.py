@@ -49,6 +49,7 @@ __all__ = [
     "SpecError",
     "TrainingError",
     "WorkerDiedError",
+    "ask_for",
     "compose_message",
     "compose_place",
     "counted",
@@ -341,7 +342,15 @@ def suggest_name(name: object, known: Iterable[str]) -> str:
         >>> suggest_name("fast", ["quick", "best"]), suggest_name("y", ["ds", " Y"])
         ("Did you mean 'quick'?", "Did you mean ' Y'?")
     """
-    nearest = nearest_name(name, known)
+    return ask_for(nearest_name(name, known))
+
+
+def ask_for(nearest: str | None) -> str:
+    """Return the question whether a name was meant; empty without a name.
+
+    Args:
+        nearest: The name, from `nearest_name`.
+    """
     return "" if nearest is None else f"Did you mean {nearest!r}?"
 
 

@@ -31,7 +31,7 @@ from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complet
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
-from seqcast.errors import DataError, Option, Phrase, Row, nearest_name
+from seqcast.errors import DataError, Option, Phrase, Row, ask_for, nearest_name
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, Covariates, check_choice
 
@@ -93,7 +93,7 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
             rename = ("Name yours with ", Option(field, nearest if nearest and is_only else ...), ", or add it")
         index = getattr(nw.to_native(frame, pass_through=True), "index", None)
         note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
-        hint = Phrase(f"Did you mean {nearest!r}? " if nearest else "", *rename, note)
+        hint = Phrase(f"{ask_for(nearest)} " if nearest else "", *rename, note)
         received = f"the columns {', '.join(map(repr, names))}"
         raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, compose_place, nearest_name, suggest_name
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, ask_for, compose_place, nearest_name
 from seqcast.runtime import check_source
 
 # Names of columns that an error lists.
@@ -133,7 +133,7 @@ def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataE
         known: Names of the file's columns.
     """
     nearest = nearest_name(name, known)
-    suggestion, own = suggest_name(name, known), Option(f"columns.{field}", nearest or ...)
+    suggestion, own = ask_for(nearest), Option(f"columns.{field}", nearest or ...)
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
     names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast.data.synthetic import Season, augmentations
+from seqcast.data.synthetic.patterns import Draws
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)
@@ -13,11 +14,11 @@ LONGER = Season(7, 28)
 
 
 def changed(name, share=1.0, values=VALUES):
-    return getattr(augmentations, name)(np.random.default_rng(1), values, share)
+    return getattr(augmentations, name)(Draws(np.random.default_rng(1), *values.shape), values, share)
 
 
 def with_longer(values, share=1.0, season=LONGER):
-    return augmentations.with_longer_season(np.random.default_rng(1), values, season, share)
+    return augmentations.with_longer_season(Draws(np.random.default_rng(1), *values.shape, season), values, share)
 
 
 def rows_changed(after):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.patterns import Season, amounts, autoregressed, chance, pattern, repeat, smoothed
+from seqcast.data.synthetic.patterns import Draws, autoregressed, smoothed
 
 Array = npt.NDArray[np.float64]
-Generator = np.random.Generator
 
 
-def mixed(rng: Generator, values: Array, share: float) -> Array:
+def mixed(draws: Draws, values: Array, share: float) -> Array:
     """Replace some series by weighted sums of two or three standardised ones (TSMixup).
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of those that are replaced.
 
@@ -24,9 +23,8 @@ def mixed(rng: Generator, values: Array, share: float) -> Array:
 
     Source: TSMixup, Ansari et al. 2024, "Chronos", arXiv:2403.07815, section 4.1.
     """
-    n = len(values)
-    chosen = np.flatnonzero(chance(rng, n, share))
-    others = rng.integers(0, n, (len(chosen), 3))
+    rng, chosen = draws.rng, np.flatnonzero(draws.chance(share))
+    others = rng.integers(0, draws.n, (len(chosen), 3))
     weights = rng.dirichlet(np.full(3, 1.5), len(chosen)) if len(chosen) else np.zeros((0, 3))
     weights[rng.random(len(chosen)) < 0.5, 2] = 0.0
     weights /= weights.sum(axis=1, keepdims=True)
@@ -36,52 +34,51 @@ def mixed(rng: Generator, values: Array, share: float) -> Array:
     return result
 
 
-def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
+def reversed_in_time(draws: Draws, values: Array, share: float) -> Array:
     """Reverse some series, so that their last step is the first.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
 
     Example:
-        >>> reversed_in_time(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
+        >>> reversed_in_time(Draws(np.random.default_rng(0), n=1, length=3), np.arange(3.0)[None], 1.0).tolist()
         [[2.0, 1.0, 0.0]]
     """
-    return np.where(chance(rng, len(values), share)[:, None], values[:, ::-1], values)
+    return np.where(draws.chance(share), values[:, ::-1], values)
 
 
-def negated(rng: Generator, values: Array, share: float) -> Array:
+def negated(draws: Draws, values: Array, share: float) -> Array:
     """Negate some series, so that falls are as frequent as rises.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
 
     Example:
-        >>> negated(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
+        >>> negated(Draws(np.random.default_rng(0), n=1, length=3), np.arange(3.0)[None], 1.0).tolist()
         [[-0.0, -1.0, -2.0]]
     """
-    return np.where(chance(rng, len(values), share)[:, None], -values, values)
+    return np.where(draws.chance(share), -values, values)
 
 
-def modulated(rng: Generator, values: Array, share: float) -> Array:
+def modulated(draws: Draws, values: Array, share: float) -> Array:
     """Let the swings of some series grow and fade slowly, by up to a factor of four.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    n, length = values.shape
-    waves = np.arange(length) / length * rng.uniform(0.2, 3.0, (n, 1)) + rng.random((n, 1))
-    envelope = np.exp(rng.uniform(0.1, 0.7, (n, 1)) * np.sin(2 * np.pi * waves))
+    waves = np.arange(draws.length) / draws.length * draws.uniform(0.2, 3.0) + draws.uniform(0.0, 1.0)
+    envelope = np.exp(draws.uniform(0.1, 0.7) * np.sin(2 * np.pi * waves))
     middle = values.mean(axis=1, keepdims=True)
-    return np.where(chance(rng, n, share)[:, None], middle + (values - middle) * envelope, values)
+    return np.where(draws.chance(share), middle + (values - middle) * envelope, values)
 
 
-def wandering(rng: Generator, values: Array, share: float) -> Array:
+def wandering(draws: Draws, values: Array, share: float) -> Array:
     r"""Add a level that wanders and returns, slowly or fast, to some series.
 
     .. math:: x_t = φ x_{t-1} + ε_t, \quad \log(1 - φ) \sim U(\log 0.002, \log 0.5)
@@ -89,165 +86,162 @@ def wandering(rng: Generator, values: Array, share: float) -> Array:
     Its deviation is .1 to 2 times that of the series.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    n, length = values.shape
-    level = _standardised(autoregressed(rng.normal(size=(n, length)), 1.0 - amounts(rng, n, 0.002, 0.5)[:, 0]))
-    added = level * amounts(rng, n, 0.1, 2.0) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
-    return np.where(chance(rng, n, share)[:, None], values + added, values)
+    level = _standardised(autoregressed(draws.normal(draws.length), 1.0 - draws.amounts(0.002, 0.5)))
+    added = level * draws.amounts(0.1, 2.0) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+    return np.where(draws.chance(share), values + added, values)
 
 
-def rising(rng: Generator, values: Array, share: float) -> Array:
+def rising(draws: Draws, values: Array, share: float) -> Array:
     """Negate some of the series that end lower than they begin.
 
     Ends are the means of a quarter.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
 
     Example:
-        >>> rising(np.random.default_rng(0), np.array([[4.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 4.0]]), 1.0).tolist()
+        >>> values = np.array([[4.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 4.0]])
+        >>> rising(Draws(np.random.default_rng(0), n=2, length=4), values, 1.0).tolist()
         [[-4.0, -2.0, -1.0, -0.0], [0.0, 1.0, 2.0, 4.0]]
     """
     quarter = max(1, values.shape[1] // 4)
-    falls = values[:, -quarter:].mean(axis=1) < values[:, :quarter].mean(axis=1)
-    turned = falls & chance(rng, len(values), share)
-    return np.where(turned[:, None], -values, values)
+    falls = values[:, -quarter:].mean(axis=1, keepdims=True) < values[:, :quarter].mean(axis=1, keepdims=True)
+    return np.where(falls & draws.chance(share), -values, values)
 
 
-def growing(rng: Generator, values: Array, share: float) -> Array:
+def growing(draws: Draws, values: Array, share: float) -> Array:
     """Add a straight line to some series, which rises by .3 to 10 of their deviations.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    rise = amounts(rng, len(values), 0.3, 10.0) * values.std(axis=1, keepdims=True)
+    rise = draws.amounts(0.3, 10.0) * values.std(axis=1, keepdims=True)
     line = np.linspace(0.0, 1.0, values.shape[1]) * rise
-    return np.where(chance(rng, len(values), share)[:, None], values + line, values)
+    return np.where(draws.chance(share), values + line, values)
 
 
-def with_longer_season(rng: Generator, values: Array, season: Season, share: float) -> Array:
+def with_longer_season(draws: Draws, values: Array, share: float) -> Array:
     """Add the longer season, where there is one, to some series: a year of weeks to days, a week of days to hours.
 
     Its size is .1 to 1.5 of the deviation of a series. Half of them have steps, half a curve.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
-        season: Their season.
         share: Fraction of those that are changed.
 
     Returns:
         The series.
     """
-    if season.longer is None:
+    inner, longest = draws.season.length, draws.season.longer
+    if longest is None:
         return values
-    (n, length), inner = values.shape, season.length
-    steps = np.repeat(pattern(rng, n, season.longer // inner), inner, axis=1)
-    longer = repeat(rng, np.where(chance(rng, n, 0.5)[:, None], steps, smoothed(steps, inner)), length)
-    added = longer * amounts(rng, n, 0.1, 1.5) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
-    return np.where(chance(rng, n, share)[:, None], values + added, values)
+    steps = np.repeat(draws.pattern(longest // inner), inner, axis=1)
+    longer = draws.repeat(np.where(draws.chance(0.5), steps, smoothed(steps, inner)))
+    added = longer * draws.amounts(0.1, 1.5) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+    return np.where(draws.chance(share), values + added, values)
 
 
-def exponentiated(rng: Generator, values: Array, share: float) -> Array:
+def exponentiated(draws: Draws, values: Array, share: float) -> Array:
     """Replace some series by their exponentials, standardised and multiplied by .03 to .8.
 
     Their variation grows with their level, and they are positive.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    size = amounts(rng, len(values), 0.03, 0.8)
+    size = draws.amounts(0.03, 0.8)
     grown = np.exp(np.clip(_standardised(values) * size, -6.0, 6.0))
-    return np.where(chance(rng, len(values), share)[:, None], grown, values)
+    return np.where(draws.chance(share), grown, values)
 
 
-def censored(rng: Generator, values: Array, share: float) -> Array:
+def censored(draws: Draws, values: Array, share: float) -> Array:
     """Clip some series above or below one of their own quantiles, as full shelves and empty ones do.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
     ranked = np.sort(values, axis=1)
 
     def quantile(low: float, high: float) -> Array:
-        places = (rng.uniform(low, high, (len(values), 1)) * values.shape[1]).astype(int)
+        places = (draws.uniform(low, high) * values.shape[1]).astype(int)
         return np.take_along_axis(ranked, places, axis=1)
 
     level, floor = quantile(0.6, 0.95), quantile(0.05, 0.5)
-    above = chance(rng, len(values), 0.5)[:, None]
+    above = draws.chance(0.5)
     cut = np.where(above, np.minimum(values, level), np.maximum(values, floor))
-    return np.where(chance(rng, len(values), share)[:, None], cut, values)
+    return np.where(draws.chance(share), cut, values)
 
 
-def quantised(rng: Generator, values: Array, share: float) -> Array:
+def quantised(draws: Draws, values: Array, share: float) -> Array:
     """Round some series to multiples of a step, of which their range has 3 to 300.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
     spread = np.ptp(values, axis=1, keepdims=True)
-    step = np.maximum(spread, 1e-9) / amounts(rng, len(values), 3.0, 300.0)
-    return np.where(chance(rng, len(values), share)[:, None], np.round(values / step) * step, values)
+    step = np.maximum(spread, 1e-9) / draws.amounts(3.0, 300.0)
+    return np.where(draws.chance(share), np.round(values / step) * step, values)
 
 
-def with_noise(rng: Generator, values: Array, errors: Array) -> Array:
+def with_noise(draws: Draws, values: Array, errors: Array) -> Array:
     """Add noise of .005 to .7 of each series' own deviation.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         errors: Noise of variance 1, `[N, L]`.
     """
     deviation = np.maximum(values.std(axis=1, keepdims=True), 1e-3)
-    return np.asarray(values + errors * deviation * amounts(rng, len(values), 0.005, 0.7))
+    return np.asarray(values + errors * deviation * draws.amounts(0.005, 0.7))
 
 
-def with_outliers(rng: Generator, values: Array, share: float) -> Array:
+def with_outliers(draws: Draws, values: Array, share: float) -> Array:
     """Move two in a hundred values of some series by several of their deviations.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    hit = (rng.random(values.shape) < 0.02) & chance(rng, len(values), share)[:, None]
-    sizes = rng.normal(size=values.shape) * 6 * values.std(axis=1, keepdims=True)
+    hit = (draws.random() < 0.02) & draws.chance(share)
+    sizes = draws.normal(draws.length) * 6 * values.std(axis=1, keepdims=True)
     return np.asarray(values + hit * sizes)
 
 
-def with_gaps(rng: Generator, values: Array, share: float) -> Array:
+def with_gaps(draws: Draws, values: Array, share: float) -> Array:
     """Leave out values of some series; NaN is missing.
 
     Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as shops do at night
     or on Sundays. At least half of each series stays.
 
     Args:
-        rng: The generator.
+        draws: What changes are drawn from.
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    n, length = values.shape
-    single = rng.random((n, length)) < rng.uniform(0.0, 0.25, (n, 1))
-    first, steps = rng.integers(0, length, (n, 1)), rng.integers(0, max(2, length // 4), (n, 1))
-    places = np.arange(length)
-    stretch = (places >= first) & (places < first + steps) & chance(rng, n, 0.5)[:, None]
-    period = rng.integers(5, 25, (n, 1))
-    closed = (places + first) % period < np.maximum(1, np.floor(period * rng.uniform(0.0, 0.5, (n, 1))))
-    missing = np.where(chance(rng, n, 1 / 3)[:, None], closed, single | stretch)
-    return np.where(missing & chance(rng, n, share)[:, None], np.nan, values)
+    single = draws.random() < draws.uniform(0.0, 0.25)
+    first, steps = draws.integers(0, draws.length), draws.integers(0, max(2, draws.length // 4))
+    places = np.arange(draws.length)
+    stretch = (places >= first) & (places < first + steps) & draws.chance(0.5)
+    period = draws.integers(5, 25)
+    closed = (places + first) % period < np.maximum(1, np.floor(period * draws.uniform(0.0, 0.5)))
+    missing = np.where(draws.chance(1 / 3), closed, single | stretch)
+    return np.where(missing & draws.chance(share), np.nan, values)
 
 
 def _standardised(values: Array) -> Array:

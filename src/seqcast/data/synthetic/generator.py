@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,11 @@ import numpy.typing as npt
 
 from seqcast.data.synthetic import augmentations as change
 from seqcast.data.synthetic import shapes, stochastic
-from seqcast.data.synthetic.patterns import Season, amounts, persistent_noise
+from seqcast.data.synthetic.patterns import Draws, Season
 from seqcast.errors import SpecError, unknown_name
 from seqcast.specs import check_int
 
 Array = npt.NDArray[np.float64]
-
-
-Draw = Callable[[np.random.Generator, int, int, Season], Array]
 
 
 @dataclass(frozen=True)
@@ -26,12 +23,12 @@ class Family:
     """A family of synthetic series.
 
     Args:
-        draw: Draws series from a generator, their number, their length and their season.
+        draw: Returns series that are drawn from a generator, for their number, length and season.
         clean: Whether it has no noise of its own, so that some is added.
         signed: Whether values may be negative and take any transformation; counts, for one, stay counts.
     """
 
-    draw: Draw
+    draw: Callable[[Draws], Array]
     clean: bool = False
     signed: bool = True
 
@@ -105,16 +102,15 @@ def synthetic_series(
         raise unknown_name("family", family, FAMILIES)
     check_int("n", n), check_int("length", length)
     season = Season.of(check_int("season_length", season_length))
-    return _drawn(np.random.default_rng(seed), family, n, length, season, noise=not clean)
+    return _drawn(Draws(np.random.default_rng(seed), n, length, season), family, noise=not clean)
 
 
-def _drawn(
-    rng: np.random.Generator, family: str, n: int, length: int, season: Season, *, step: int = 1, noise: bool = True
-) -> Array:
+def _drawn(draws: Draws, family: str, *, step: int = 1, noise: bool = True) -> Array:
     """Draw series at a finer step, take every `step`-th value, and add noise to families without any."""
-    values = FAMILIES[family].draw(rng, n, length * step, season)[:, ::step]
+    season = Season(*(step * each for each in draws.season.lengths))
+    values = FAMILIES[family].draw(replace(draws, length=draws.length * step, season=season))[:, ::step]
     if FAMILIES[family].clean and noise:
-        values = change.with_noise(rng, values, persistent_noise(rng, n, length))
+        values = change.with_noise(draws, values, draws.persistent_noise())
     return values
 
 
@@ -187,12 +183,11 @@ class SyntheticSeries:
         step = int(rng.choice(list(THINNED), p=_probabilities(THINNED)))
         if season.length in SLOW or step * season.length > LONGEST_SEASON:
             step = 1
-        finer = Season(season.length * step, None if season.longer is None else season.longer * step)
         values = np.empty((n, self.length))
         for name in np.unique(families):
             places = np.flatnonzero(families == name)
-            values[places] = _drawn(rng, name, len(places), self.length, finer, step=step)
-        return SyntheticBatch(self._changed(rng, values, families, season), season, families)
+            values[places] = _drawn(Draws(rng, len(places), self.length, season), name, step=step)
+        return SyntheticBatch(self._changed(Draws(rng, n, self.length, season), values, families), season, families)
 
     def _season(self, rng: np.random.Generator) -> Season:
         length = int(rng.choice(list(self.seasons), p=_probabilities(self.seasons)))
@@ -203,28 +198,28 @@ class SyntheticSeries:
         # Most series get the usual longer season, where there is one.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 
-    def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any], season: Season) -> Array:
+    def _changed(self, draws: Draws, values: Array, families: npt.NDArray[Any]) -> Array:
         signed = np.array([FAMILIES[name].signed for name in families], dtype=bool)
-        values[signed] = _of_any_sign(rng, values[signed], season)
-        values = change.mixed(rng, values, 0.1)
-        values = change.reversed_in_time(rng, values, 0.1)
-        values = change.with_outliers(rng, values, 0.08)
-        values = change.censored(rng, values, 0.04)
-        values = change.quantised(rng, values, 0.08)
+        values[signed] = _of_any_sign(replace(draws, n=int(signed.sum())), values[signed])
+        values = change.mixed(draws, values, 0.1)
+        values = change.reversed_in_time(draws, values, 0.1)
+        values = change.with_outliers(draws, values, 0.08)
+        values = change.censored(draws, values, 0.04)
+        values = change.quantised(draws, values, 0.08)
         # Units of any size.
-        values = values * amounts(rng, len(values), 1e-2, 1e4)
-        return change.with_gaps(rng, values, self.gaps)
+        values = values * draws.amounts(1e-2, 1e4)
+        return change.with_gaps(draws, values, self.gaps)
 
 
-def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Array:
+def _of_any_sign(draws: Draws, values: Array) -> Array:
     """Return series after the augmentations of those that may be negative."""
-    values = change.modulated(rng, change.negated(rng, values, 0.3), 0.1)
-    if season.length not in SLOW:
-        values = change.wandering(rng, values, 0.6)
-    values = change.with_longer_season(rng, values, season, 0.5)
-    if season.length in SLOW:
-        values = change.rising(rng, change.growing(rng, values, 0.5), 0.7)
-    return change.exponentiated(rng, values, 0.4)
+    values = change.modulated(draws, change.negated(draws, values, 0.3), 0.1)
+    if draws.season.length not in SLOW:
+        values = change.wandering(draws, values, 0.6)
+    values = change.with_longer_season(draws, values, 0.5)
+    if draws.season.length in SLOW:
+        values = change.rising(draws, change.growing(draws, values, 0.5), 0.7)
+    return change.exponentiated(draws, values, 0.4)
 
 
 def _probabilities(weights: Mapping[Any, float]) -> Array:

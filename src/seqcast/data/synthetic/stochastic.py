@@ -5,24 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.patterns import (
-    BURN_IN,
-    Season,
-    amounts,
-    autoregressed,
-    chance,
-    half_with_season,
-    noise,
-    of_half,
-    of_unit_deviation,
-    pattern,
-    repeat,
-    smoothed,
-)
+from seqcast.data.synthetic.patterns import BURN_IN, Draws, autoregressed, of_unit_deviation, smoothed
 
 Array = npt.NDArray[np.float64]
-Generator = np.random.Generator
-
 
 # Relative errors beyond this would change the sign of a multiplicative series.
 LARGEST_RELATIVE = 0.6
@@ -36,7 +21,7 @@ WITHOUT_RETURN = (1, 4, 12)
 LARGEST_LOG = 6.0
 
 
-def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -> Array:
+def exponential_smoothing(draws: Draws) -> Array:
     r"""Draw from state space models of exponential smoothing, ETS(A|M, N|A|Ad|M|Md, N|A|M).
 
     With additive errors, level `l`, trend `b` and season `s` change by the error `ε`,
@@ -48,49 +33,47 @@ def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -
     without a season have steeper trends: yearly values are among them.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
 
     Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter 2.
     """
-    multiplicative = chance(rng, n, 0.4)
-    deviation = np.where(multiplicative, amounts(rng, n, 0.003, 0.25)[:, 0], amounts(rng, n, 0.02, 2.5)[:, 0])
-    errors = noise(rng, n, length) * deviation[:, None]
-    relative_errors = np.clip(errors, -LARGEST_RELATIVE, LARGEST_RELATIVE) * multiplicative[:, None]
-    kind = rng.random(n)
-    alpha = np.where(kind < 0.25, 0.0, np.where(kind < 0.7, rng.beta(1, 2, n), 1 - 0.5 * rng.beta(1, 12, n)))
-    beta = np.where(chance(rng, n, 0.5), 0.0, alpha * rng.beta(1, 8, n))
-    gamma = np.where(chance(rng, n, 0.6), 0.0, (1 - alpha) * rng.beta(1, 6, n))
-    damping = np.where(chance(rng, n, 0.5), 1.0, rng.uniform(0.8, 1.0, n))
-    steepness = amounts(rng, n, 0.003, 0.5) if season.length > 1 else amounts(rng, n, 0.01, 2.0)
-    slope = rng.normal(size=n) * steepness[:, 0] * chance(rng, n, 0.8)
-    patterns = pattern(rng, n, season.length) * (amounts(rng, n, 0.1, 6.0) * chance(rng, n, 0.9)[:, None])
+    multiplicative = draws.chance(0.4)
+    deviation = np.where(multiplicative, draws.amounts(0.003, 0.25), draws.amounts(0.02, 2.5))
+    errors = draws.noise() * deviation
+    relative_errors = np.clip(errors, -LARGEST_RELATIVE, LARGEST_RELATIVE) * multiplicative
+    kind = draws.uniform(0.0, 1.0)
+    alpha = np.where(kind < 0.25, 0.0, np.where(kind < 0.7, draws.beta(1, 2), 1 - 0.5 * draws.beta(1, 12)))
+    beta = np.where(draws.chance(0.5), 0.0, alpha * draws.beta(1, 8))
+    gamma = np.where(draws.chance(0.6), 0.0, (1 - alpha) * draws.beta(1, 6))
+    damping = np.where(draws.chance(0.5), 1.0, draws.uniform(0.8, 1.0))
+    season = draws.season.length
+    steepness = draws.amounts(0.003, 0.5) if season > 1 else draws.amounts(0.01, 2.0)
+    slope = draws.normal() * steepness * draws.chance(0.8)
+    patterns = draws.pattern(season) * (draws.amounts(0.1, 6.0) * draws.chance(0.9))
     # Products are sums of the logarithms of their factors, a tenth as large.
     relative = np.where(multiplicative, 0.1, 1.0)
     additive = ~multiplicative
-    level = np.where(multiplicative, rng.normal(size=n), 3 * rng.normal(size=n))
+    level = np.where(multiplicative, draws.normal(), 3 * draws.normal())
     trend = slope * np.where(multiplicative, 0.05, 1.0)
-    seasonal = patterns * relative[:, None]
-    place = rng.integers(0, season.length)
-    values = np.empty((n, length))
-    for step in range(length):
-        at = (step + place) % season.length
-        error, factor = errors[:, step], relative_errors[:, step]
+    seasonal = patterns * relative
+    place = draws.rng.integers(0, season)
+    values = np.empty_like(errors)
+    for step in range(draws.length):
+        at = [(step + place) % season]
+        error, factor = errors[:, [step]], relative_errors[:, [step]]
         ahead = level + damping * trend
-        values[:, step] = ahead + seasonal[:, at] + np.where(additive, error, np.log1p(factor))
+        values[:, [step]] = ahead + seasonal[:, at] + np.where(additive, error, np.log1p(factor))
         level = ahead + np.where(additive, alpha * error, np.log1p(alpha * factor))
         trend = damping * trend + np.where(additive, beta * error, np.log1p(beta * factor))
-        if season.length > 1:
+        if season > 1:
             seasonal[:, at] += np.where(additive, gamma * error, np.log1p(gamma * factor))
-    return np.where(multiplicative[:, None], np.exp(np.clip(values, -12, 12)), values)
+    return np.where(multiplicative, np.exp(np.clip(values, -12, 12)), values)
 
 
-def autoregression(rng: Generator, n: int, length: int, season: Season) -> Array:
+def autoregression(draws: Draws) -> Array:
     r"""Draw autoregressions of order 1 or 2 around a season.
 
     .. math:: x_t = φ_1 x_{t-1} + φ_2 x_{t-2} + ε_t
@@ -99,26 +82,23 @@ def autoregression(rng: Generator, n: int, length: int, season: Season) -> Array
     stationary; pseudo-cycles, such as those of sunspots, are among them.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
 
     Source: Yule 1927, "On a Method of Investigating Periodicities in Disturbed Series".
     """
-    turning = chance(rng, n, 0.4)
-    radius, angle = rng.uniform(0.6, 0.99, n), 2 * np.pi / np.exp(rng.uniform(np.log(4), np.log(60), n))
-    first, second = rng.uniform(-0.3, 0.99, n), np.where(chance(rng, n, 0.5), 0.0, rng.uniform(-0.5, 0.8, n))
+    turning = draws.chance(0.4)
+    radius, angle = draws.uniform(0.6, 0.99), 2 * np.pi / draws.amounts(4, 60)
+    first, second = draws.uniform(-0.3, 0.99), np.where(draws.chance(0.5), 0.0, draws.uniform(-0.5, 0.8))
     one = np.where(turning, 2 * radius * np.cos(angle), first + second)
     two = np.where(turning, -(radius**2), -first * second)
-    values = of_unit_deviation(autoregressed(noise(rng, n, BURN_IN + length), one, two)[:, BURN_IN:])
-    return values + half_with_season(rng, n, length, season)
+    values = of_unit_deviation(autoregressed(draws.noise(BURN_IN), one, two)[:, BURN_IN:])
+    return values + draws.half_with_season()
 
 
-def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
+def arima(draws: Draws) -> Array:
     r"""Draw from ARIMA(1, 1, 1) models with drift, most with a season, half with noise on top.
 
     .. math:: x_t = ρ x_{t-1} + μ + d_t, \qquad d_t = φ d_{t-1} + ε_t + θ ε_{t-1}
@@ -127,32 +107,28 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
     days and hours, it is less for six series of ten, which return to a level and have no drift.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
 
     Source: Box and Jenkins 1970, "Time Series Analysis: Forecasting and Control", chapter 4.
     """
-    persistence = np.where(chance(rng, n, 0.6), rng.uniform(0.0, 0.95, n), rng.uniform(-0.5, 0.5, n))
-    average = np.where(chance(rng, n, 0.3), rng.uniform(-0.8, 0.4, n), 0.0)
-    errors = noise(rng, n, BURN_IN + length)
-    errors[:, 1:] += average[:, None] * errors[:, :-1]
+    persistence = np.where(draws.chance(0.6), draws.uniform(0.0, 0.95), draws.uniform(-0.5, 0.5))
+    average = np.where(draws.chance(0.3), draws.uniform(-0.8, 0.4), 0.0)
+    errors = draws.noise(BURN_IN)
+    errors[:, 1:] += average * errors[:, :-1]
     changes = of_unit_deviation(autoregressed(errors, persistence)[:, BURN_IN:])
-    returns = chance(rng, n, 0.0 if season.length in WITHOUT_RETURN else 0.6)[:, None]
-    changes += rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 2.0) * (chance(rng, n, 0.7)[:, None] & ~returns)
-    gain = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
-    values = autoregressed(changes, gain[:, 0])
-    seasonal = repeat(rng, pattern(rng, n, season.length), length)
-    seasonal *= amounts(rng, n, 0.3, 10.0) * chance(rng, n, 0.7)[:, None]
-    observed = noise(rng, n, length) * amounts(rng, n, 0.05, 1.5) * chance(rng, n, 0.5)[:, None]
+    returns = draws.chance(0.0 if draws.season.length in WITHOUT_RETURN else 0.6)
+    changes += draws.normal() * draws.amounts(0.03, 2.0) * (draws.chance(0.7) & ~returns)
+    gain = 1.0 - returns * draws.amounts(0.005, 0.3)
+    values = autoregressed(changes, gain)
+    seasonal = draws.seasonal() * (draws.amounts(0.3, 10.0) * draws.chance(0.7))
+    observed = draws.noise() * draws.amounts(0.05, 1.5) * draws.chance(0.5)
     return values + seasonal + observed
 
 
-def seasonal_arima(rng: Generator, n: int, length: int, season: Season) -> Array:
+def seasonal_arima(draws: Draws) -> Array:
     r"""Draw two seasons that interact: a slow one is added to a seasonal ARIMA model, or is the envelope of its swings.
 
     .. math:: (1 - φ B)(1 - Φ B^m)\, x_t = (1 + θ B)(1 + Θ B^m)\, ε_t, \qquad
@@ -162,81 +138,66 @@ def seasonal_arima(rng: Generator, n: int, length: int, season: Season) -> Array
     series are integrated, `(1 - B)`; a third have the result as the logarithm of the rate of gamma noise.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season, `m`.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
 
     Source: Oreshkin et al. 2026, "Zero-shot Forecasting by Simulation Alone", arXiv:2601.00970, section 3.
     """
-    steps = max(season.length, 2)
+    season, steps = draws.season, max(draws.season.length, 2)
     before = BURN_IN + steps
-    shocks = noise(rng, n, before + length)
-    gains = rng.uniform(-0.7, 0.95, (n, 1)), np.where(chance(rng, n, 0.5)[:, None], 0.0, rng.uniform(-0.6, 0.6, (n, 1)))
-    seasonal = (
-        1 - amounts(rng, n, 0.02, 1.0),
-        np.where(chance(rng, n, 0.5)[:, None], 0.0, rng.uniform(-0.8, 0.3, (n, 1))),
-    )
+    shocks = draws.noise(before)
+    gains = draws.uniform(-0.7, 0.95), np.where(draws.chance(0.5), 0.0, draws.uniform(-0.6, 0.6))
+    seasonal = 1 - draws.amounts(0.02, 1.0), np.where(draws.chance(0.5), 0.0, draws.uniform(-0.8, 0.3))
     values = shocks.copy()
     values[:, 1:] += gains[1] * shocks[:, :-1]
     values[:, steps:] += seasonal[1] * values[:, :-steps].copy()
-    values = autoregressed(values, gains[0][:, 0])
+    values = autoregressed(values, gains[0])
     # The first season is given the variance of all others, since a long run-in of seasons would take long to draw.
     values[:, :steps] /= np.sqrt(1 - seasonal[0] ** 2)
-    for step in range(steps, before + length):
-        values[:, step] += seasonal[0][:, 0] * values[:, step - steps]
+    for step in range(steps, before + draws.length):
+        values[:, [step]] += seasonal[0] * values[:, [step - steps]]
     values = of_unit_deviation(values[:, before:])
-    trending = chance(rng, n, 1 / 3)[:, None]
-    values = np.where(trending, of_unit_deviation(values.cumsum(axis=1)) * amounts(rng, n, 0.5, 3.0), values)
-    values = values + repeat(rng, pattern(rng, n, season.length), length) * amounts(rng, n, 0.1, 3.0)
-    seasons = int(rng.integers(2, 13)) if season.longer is None else season.longer // season.length
-    slow = repeat(rng, smoothed(np.repeat(pattern(rng, n, seasons), steps, axis=1), steps), length)
+    trending = draws.chance(1 / 3)
+    values = np.where(trending, of_unit_deviation(values.cumsum(axis=1)) * draws.amounts(0.5, 3.0), values)
+    values = values + draws.seasonal() * draws.amounts(0.1, 3.0)
+    seasons = int(draws.rng.integers(2, 13)) if season.longer is None else season.longer // season.length
+    slow = draws.repeat(smoothed(np.repeat(draws.pattern(seasons), steps, axis=1), steps))
     slow = slow / np.maximum(np.abs(slow).max(axis=1, keepdims=True), 1e-9)
-    size = rng.uniform(0.2, 1.0, (n, 1))
-    values = np.where(chance(rng, n, 0.5)[:, None], values * (1 + size * slow), values + 2 * size * slow)
-    logarithms = np.clip(values * rng.uniform(0.1, 0.8, (n, 1)), -LARGEST_LOG, LARGEST_LOG)
-    shape = np.broadcast_to(amounts(rng, n, 0.5, 200.0), logarithms.shape)
-    return np.where(chance(rng, n, 1 / 3)[:, None], rng.gamma(shape, np.exp(logarithms) / shape), values)
+    size = draws.uniform(0.2, 1.0)
+    values = np.where(draws.chance(0.5), values * (1 + size * slow), values + 2 * size * slow)
+    logarithms = np.clip(values * draws.uniform(0.1, 0.8), -LARGEST_LOG, LARGEST_LOG)
+    shape = np.broadcast_to(draws.amounts(0.5, 200.0), logarithms.shape)
+    return np.where(draws.chance(1 / 3), draws.rng.gamma(shape, np.exp(logarithms) / shape), values)
 
 
-def random_walk(rng: Generator, n: int, length: int, season: Season) -> Array:
+def random_walk(draws: Draws) -> Array:
     r"""Draw walks, some with drift, whose steps have a changing variance.
 
     .. math:: x_t = x_{t-1} + μ + σ_t ε_t, \quad \log σ_t = \log σ_{t-1} + κ η_t
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Not used: a walk has none.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
 
     Source: stochastic volatility as in Taylor 1986, "Modelling Financial Time Series".
     """
-    del season
-    wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * (
-        amounts(rng, n, 0.005, 0.15) * chance(rng, n, 0.6)[:, None]
-    )
-    drift = rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 1.0) * chance(rng, n, 0.5)[:, None]
-    start = rng.normal(size=(n, 1)) * amounts(rng, n, 1.0, 100.0)
-    return start + np.cumsum(drift + noise(rng, n, length) * np.exp(np.clip(wander, -4.0, 4.0)), axis=1)
+    wander = draws.walk() * (draws.amounts(0.005, 0.15) * draws.chance(0.6))
+    drift = draws.normal() * draws.amounts(0.03, 1.0) * draws.chance(0.5)
+    start = draws.normal() * draws.amounts(1.0, 100.0)
+    return start + np.cumsum(drift + draws.noise() * np.exp(np.clip(wander, -4.0, 4.0)), axis=1)
 
 
-def random_poles(rng: Generator, n: int, length: int, season: Season) -> Array:
+def random_poles(draws: Draws) -> Array:
     """Draw autoregressions of order 2 to 6, whose poles are drawn near the unit circle at any frequency.
 
     Resonances of machines, of weather and of heart beats have such poles; several at once make beats.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season, which half of the series have too.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
@@ -245,20 +206,18 @@ def random_poles(rng: Generator, n: int, length: int, season: Season) -> Array:
     """
     # The steps in which the slowest of them forgets its start from zeros.
     before = 3 * BURN_IN
-    values = noise(rng, n, before + length)
+    values = draws.noise(before)
     for turn in range(3):
-        radius = 1 - amounts(rng, n, 0.01, 0.5)[:, 0]
-        angle = np.where(chance(rng, n, 0.3), 0.0, 2 * np.pi / amounts(rng, n, 2.5, 200.0)[:, 0])
+        radius = 1 - draws.amounts(0.01, 0.5)
+        angle = np.where(draws.chance(0.3), 0.0, 2 * np.pi / draws.amounts(2.5, 200.0))
         # A pair of poles; half of the series leave out the second and the third one.
-        drawn = chance(rng, n, 1.0 if turn == 0 else 0.5)
-        filtered = autoregressed(
-            values, np.where(drawn, 2 * radius * np.cos(angle), 0.0), np.where(drawn, -(radius**2), 0.0)
-        )
-        values = of_unit_deviation(filtered)
-    return values[:, before:] + half_with_season(rng, n, length, season)
+        drawn = draws.chance(1.0 if turn == 0 else 0.5)
+        gains = np.where(drawn, 2 * radius * np.cos(angle), 0.0), np.where(drawn, -(radius**2), 0.0)
+        values = of_unit_deviation(autoregressed(values, *gains))
+    return values[:, before:] + draws.half_with_season()
 
 
-def switching(rng: Generator, n: int, length: int, season: Season) -> Array:
+def switching(draws: Draws) -> Array:
     r"""Draw Ornstein-Uhlenbeck processes whose level, pull and variance are those of one of three regimes.
 
     .. math:: x_t = x_{t-1} + θ_r (μ_r - x_{t-1}) + σ_r ε_t
@@ -267,10 +226,7 @@ def switching(rng: Generator, n: int, length: int, season: Season) -> Array:
     have a season.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
@@ -278,80 +234,73 @@ def switching(rng: Generator, n: int, length: int, season: Season) -> Array:
     Source: Hamilton 1989, "A New Approach to the Economic Analysis of Nonstationary Time Series"; as synthetic series
     in Moroshan et al. 2025, "TempoPFN", arXiv:2510.25502.
     """
-    regimes, rows = 3, np.arange(n)
-    level, deviation = 2 * rng.normal(size=(n, regimes)), np.exp(rng.uniform(-3.5, 0.5, (n, regimes)))
-    pull = np.exp(rng.uniform(-5.5, -0.5, (n, regimes))) * ~chance(rng, n, 1 / 3)[:, None]
-    leaves = rng.random((n, length)) < 1 / amounts(rng, n, 30.0, 1000.0)
-    onward, errors = rng.integers(1, regimes, (n, length)), noise(rng, n, length)
-    regime = rng.integers(0, regimes, n)
+    regimes, rows = 3, np.arange(draws.n)
+    level, deviation = 2 * draws.normal(regimes), np.exp(draws.uniform(-3.5, 0.5, regimes))
+    pull = np.exp(draws.uniform(-5.5, -0.5, regimes)) * ~draws.chance(1 / 3)
+    leaves = draws.random() < 1 / draws.amounts(30.0, 1000.0)
+    onward, errors = draws.rng.integers(1, regimes, leaves.shape), draws.noise()
+    regime = draws.rng.integers(0, regimes, draws.n)
     state = level[rows, regime]
-    values = np.empty((n, length))
-    for step in range(length):
+    values = np.empty_like(errors)
+    for step in range(draws.length):
         regime = np.where(leaves[:, step], (regime + onward[:, step]) % regimes, regime)
         at = rows, regime
         state = state + pull[at] * (level[at] - state) + deviation[at] * errors[:, step]
         values[:, step] = state
-    return values + half_with_season(rng, n, length, season)
+    return values + draws.half_with_season()
 
 
-def heteroscedastic(rng: Generator, n: int, length: int, season: Season) -> Array:
+def heteroscedastic(draws: Draws) -> Array:
     r"""Draw a trend and a season under noise whose deviation follows the season, the level, or the last errors.
 
     .. math:: x_t = m_t + σ_t ε_t, \qquad σ_t^2 = ω + a\,σ_{t-1}^2 ε_{t-1}^2 + b\,σ_{t-1}^2 \ \text{(of a third)}
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`.
 
     Source: Bollerslev 1986, "Generalized Autoregressive Conditional Heteroskedasticity".
     """
-    steps = np.linspace(0.0, 1.0, length)
-    seasonal = repeat(rng, pattern(rng, n, season.length), length)
-    middle = rng.normal(size=(n, 1)) * 2 * steps + seasonal * amounts(rng, n, 0.2, 3.0)
-    errors = noise(rng, n, length)
-    kind = rng.integers(0, 3, (n, 1))
-    growing = np.exp(rng.normal(size=(n, 1)) * 2 * steps)
-    seasonal_deviation = np.exp(0.7 * repeat(rng, pattern(rng, n, season.length), length))
-    a, b = rng.uniform(0.05, 0.3, n), rng.uniform(0.4, 0.69, n)
-    variance = np.ones((n, length))
-    for step in range(1, length):
-        before = variance[:, step - 1]
-        variance[:, step] = 1 - a - b + before * (a * np.minimum(errors[:, step - 1] ** 2, 25.0) + b)
+    steps, seasonal = np.linspace(0.0, 1.0, draws.length), draws.seasonal()
+    middle = draws.normal() * 2 * steps + seasonal * draws.amounts(0.2, 3.0)
+    errors = draws.noise()
+    kind = draws.rng.integers(0, 3, (draws.n, 1))
+    growing = np.exp(draws.normal() * 2 * steps)
+    seasonal_deviation = np.exp(0.7 * draws.seasonal())
+    a, b = draws.uniform(0.05, 0.3), draws.uniform(0.4, 0.69)
+    variance = np.ones_like(errors)
+    for step in range(1, draws.length):
+        before = [step - 1]
+        variance[:, [step]] = 1 - a - b + variance[:, before] * (a * np.minimum(errors[:, before] ** 2, 25.0) + b)
     deviation = np.choose(kind, [growing, seasonal_deviation, np.sqrt(variance)])
-    return np.asarray(middle + errors * deviation * amounts(rng, n, 0.05, 1.0))
+    return np.asarray(middle + errors * deviation * draws.amounts(0.05, 1.0))
 
 
-def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> Array:
+def intermittent_counts(draws: Draws) -> Array:
     r"""Draw counts: zeros, and now and then a demand whose chance and size change slowly, in half with the season too.
 
     .. math:: y_t = z_t (1 + n_t), \quad z_t \sim \text{Bernoulli}(p_t), \quad n_t \sim \text{NegativeBinomial}(μ_t, r)
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`, whole numbers from 0 on.
 
     Source: Croston 1972, "Forecasting and Stock Control for Intermittent Demands"; Snyder, Ord and Beaumont 2012.
     """
-    seasonal = repeat(rng, pattern(rng, n, season.length), length) * of_half(rng, n, 1.0)
-    wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.002, 0.06)
-    odds = rng.normal(0.0, 1.8, (n, 1)) + seasonal + wander
-    demanded = rng.random((n, length)) < 1 / (1 + np.exp(-odds))
-    mean = np.clip(amounts(rng, n, 0.1, 30.0) * np.exp(0.5 * (seasonal + wander)), 1e-3, 1e4)
-    shape = amounts(rng, n, 0.5, 20.0)
-    return demanded * (1.0 + rng.poisson(rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
+    seasonal = draws.seasonal() * draws.of_half(1.0)
+    wander = draws.walk() * draws.amounts(0.002, 0.06)
+    odds = draws.rng.normal(0.0, 1.8, (draws.n, 1)) + seasonal + wander
+    demanded = draws.random() < 1 / (1 + np.exp(-odds))
+    mean = np.clip(draws.amounts(0.1, 30.0) * np.exp(0.5 * (seasonal + wander)), 1e-3, 1e4)
+    shape = draws.amounts(0.5, 20.0)
+    return demanded * (1.0 + draws.rng.poisson(draws.rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
 
 
-def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
+def demand(draws: Draws) -> Array:
     r"""Draw counts of demand that comes in clusters: zero while a hidden state is off, in half of a rate with a season.
 
     .. math:: y_t = z_t\, n_t, \quad P(z_t = 1 \mid z_{t-1}) \in \{p, 1 - q\}, \quad
@@ -360,10 +309,7 @@ def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
     A quarter of the series have amounts in place of counts: gamma variables of the same mean.
 
     Args:
-        rng: The generator.
-        n: Number of series.
-        length: Steps of each.
-        season: Their season.
+        draws: What the series are drawn from.
 
     Returns:
         The series, `[n, length]`, from 0 on.
@@ -371,17 +317,16 @@ def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
     Source: Willemain, Smart and Schwarz 2004, "A new approach to forecasting intermittent demand for service parts
     inventories", for the chain of zeros; Snyder, Ord and Beaumont 2012 for the distributions.
     """
-    begins, ends = 1 / amounts(rng, n, 1.0, 30.0), 1 / amounts(rng, n, 1.0, 100.0)
-    draws = rng.random((n, length))
-    on = np.empty((n, length), dtype=bool)
-    state = chance(rng, n, 0.5)
-    for step in range(length):
-        state = np.where(state, draws[:, step] >= ends[:, 0], draws[:, step] < begins[:, 0])
-        on[:, step] = state
-    on |= chance(rng, n, 0.25)[:, None]
-    seasonal = repeat(rng, pattern(rng, n, season.length), length) * of_half(rng, n, 0.8)
-    wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.001, 0.05)
-    rate = amounts(rng, n, 0.1, 50.0) * np.exp(np.clip(seasonal + wander, -LARGEST_LOG, LARGEST_LOG))
-    shape = np.broadcast_to(amounts(rng, n, 0.5, 100.0), rate.shape)
-    amount = rng.gamma(shape, rate / shape)
-    return on * np.where(chance(rng, n, 0.25)[:, None], amount, rng.poisson(np.minimum(amount, 1e6)))
+    begins, ends = 1 / draws.amounts(1.0, 30.0), 1 / draws.amounts(1.0, 100.0)
+    changes, state = draws.random(), draws.chance(0.5)
+    on = np.empty_like(changes, dtype=bool)
+    for step in range(draws.length):
+        change = changes[:, [step]]
+        on[:, [step]] = state = np.where(state, change >= ends, change < begins)
+    on |= draws.chance(0.25)
+    seasonal = draws.seasonal() * draws.of_half(0.8)
+    wander = draws.walk() * draws.amounts(0.001, 0.05)
+    rate = draws.amounts(0.1, 50.0) * np.exp(np.clip(seasonal + wander, -LARGEST_LOG, LARGEST_LOG))
+    shape = np.broadcast_to(draws.amounts(0.5, 100.0), rate.shape)
+    amount = draws.rng.gamma(shape, rate / shape)
+    return on * np.where(draws.chance(0.25), amount, draws.rng.poisson(np.minimum(amount, 1e6)))

@@ -42,6 +42,7 @@ from .regular import complete as complete
 from .row_lookup import masked as masked
 from .row_lookup import read_future as read_future
 from .row_sources import Span as Span
+from .row_sources import file_error as file_error
 from .row_sources import files_at as files_at
 from .row_sources import in_source as in_source
 from .row_sources import place_in_file as place_in_file

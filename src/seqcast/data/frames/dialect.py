@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.data.frames.dates import is_text
+from seqcast.data.frames.row_sources import file_error
 from seqcast.errors import DataError, Option, Phrase, SpecError, counted
 from seqcast.runtime import Array
 
@@ -138,7 +139,7 @@ class Dialect:
         return ", ".join(words)
 
 
-def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, str]:
+def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:
     """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or that of Windows in the west.
 
     Args:
@@ -157,12 +158,8 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
         try:
             return data.decode(encoding).removeprefix("\ufeff"), encoding
         except UnicodeError as error:
-            raise DataError(
-                path=str(path),
-                expected=f"text in {encoding}",
-                received=str(error),
-                hint=Phrase("Give another ", Option("dialect.encoding"), ", or leave it out."),
-            ) from error
+            hint = Phrase("Give another ", Option("dialect.encoding"), ", or leave it out.")
+            raise file_error(path, f"text in {encoding}", str(error), hint) from error
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", errors="replace"), "utf-16"
     start = data[:4096]
@@ -177,7 +174,7 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, s
         if not _NO_TEXT.search(text[:_SAMPLE]):
             return text, name.removesuffix("-sig")
     hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
-    raise DataError(path=str(path), expected="text", received="bytes that are no text", hint=hint)
+    raise file_error(path, "text", "bytes that are no text", hint)
 
 
 def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dialect:
@@ -337,17 +334,16 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
         (first, example), (second, other) = decimals.values()
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
         hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
-        raise DataError(path=str(path), expected="one decimal mark in all numbers", received=received, hint=hint)
+        raise file_error(path, "one decimal mark in all numbers", received, hint)
     if not decimals and usual in undecided:
         return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
     if not decimals and undecided:
         if dialect.thousands is not None:
             return replace(dialect, decimal="." if dialect.thousands == "," else ",")
         mark, (name, text) = next(iter(undecided.items()))
-        expected = "numbers that can be read in one way only"
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
         hint = Phrase("Give ", Option("dialect.decimal", mark), " or ", Option("dialect.thousands", mark), ".")
-        raise DataError(path=str(path), column=name, expected=expected, received=received, hint=hint)
+        raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
     return replace(dialect, decimal=next(iter(decimals), "."), thousands=thousands)
 
 

@@ -19,7 +19,7 @@ from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_num
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
-from seqcast.data.frames.row_sources import place_in_file
+from seqcast.data.frames.row_sources import file_error, place_in_file
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 
@@ -123,7 +123,7 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         check_source(path, expected="a file with a table")
     kind = _kind(path)
     if path != STANDARD_INPUT and not path.stat().st_size:
-        raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
+        raise file_error(path, "a table", "an empty file")
     try:
         frame, dialect = kind.read(file)
     except SeqcastError:
@@ -132,10 +132,9 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
-        expected, received = f"a table in {kind.name}", f"something else ({reason})"
-        raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
+        raise file_error(path, f"a table in {kind.name}", f"something else ({reason})") from error
     if frame.columns.empty:
-        raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
+        raise file_error(path, "a table", "no columns")
     frame.attrs[FIRST_ROW] = first = kind.first_row + dialect.skip - (dialect.header is False)
     if file.left_out:
         frame = frame[~(frame.index + first).isin(file.left_out)].copy()
@@ -234,7 +233,7 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
 def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     path, (text, dialect) = file.path, file.text
     if not text.strip():
-        raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
+        raise file_error(path, "a table", "no text")
     dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))

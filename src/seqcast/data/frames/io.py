@@ -15,7 +15,7 @@ from seqcast.data.frames.file_kinds import FIRST_ROW, UNDERSTOOD, TableFile, as_
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
-from seqcast.data.frames.row_sources import unknown_column
+from seqcast.data.frames.row_sources import file_error, unknown_column
 from seqcast.errors import DataError, Option, SpecError
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
@@ -234,7 +234,7 @@ class OpenTable:
             if name not in frame.columns and role != "weight" and (value or role != "y"):
                 raise unknown_column(path, role, name, names)
         if not len(frame):
-            raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
+            raise file_error(path, "at least one row", "none")
         with naming_cells(path, frame):
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})

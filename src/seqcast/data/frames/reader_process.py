@@ -14,17 +14,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self, TypeVar, cast
+from typing import IO, Any, Self, cast
 
-from seqcast.data.frames.row_sources import place_in_file
+from seqcast.data.frames.row_sources import file_error
 from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, require
-
-T = TypeVar("T")
 
 PACKED = (".gz", ".zst", ".zip")
 # The path that stands for standard input.
@@ -69,8 +65,7 @@ def check_cells(path: Path, limits: FileLimits, packed: int, rows: int, columns:
         DataError: The table is too large.
     """
     if columns > limits.columns:
-        expected, hint = f"at most {limits.columns:,} columns", _ALLOW_MORE
-        raise DataError(path=str(path), expected=expected, received=f"{columns:,}", hint=hint)
+        raise file_error(path, f"at most {limits.columns:,} columns", f"{columns:,}", _ALLOW_MORE)
     size = rows * columns * _CELL_BYTES
     if size > limits.most(packed):
         raise too_large(path, limits, packed, f"{rows:,} rows of {columns:,} columns, {size:,} bytes")
@@ -85,7 +80,7 @@ def too_large(path: Path, limits: FileLimits, packed: int, received: str) -> Dat
         packed: The file's own size.
         received: Its unpacked size, in words.
     """
-    return DataError(path=str(path), expected=f"at most {limits.words(packed)}", received=received, hint=_ALLOW_MORE)
+    return file_error(path, f"at most {limits.words(packed)}", received, _ALLOW_MORE)
 
 
 # ---------------------------------------------------------------- the process
@@ -109,14 +104,8 @@ class ReaderProcess:
     sheet: str | None = None
     names_only: bool = False
 
-    def ask(self, take: Callable[[IO[bytes]], T]) -> T:
-        """Read the file.
-
-        Args:
-            take: Reads the answer, a binary file that raises an error at the limit.
-
-        Returns:
-            The result of `take`.
+    def read(self) -> bytearray:
+        """Read the file, and return the answer of the process: an Arrow stream, or unpacked text.
 
         Raises:
             DataError: The file is too large or damaged, or its reader needs too much memory or time, or dies.
@@ -127,38 +116,27 @@ class ReaderProcess:
         if packed > most:
             raise too_large(self.path, self.limits, packed, f"{packed:,} bytes")
         seconds, memory = _LEAST_SECONDS + most // _BYTES_A_SECOND, _BASE_BYTES + most
-        failure: Exception | None = None
         with self._start(memory, seconds) as process, _Watch(process, memory) as watch:
             answer, errors = cast("tuple[IO[bytes], IO[bytes]]", (process.stdout, process.stderr))
             try:
                 answer.read(1)
                 watch.end = time.monotonic() + _WAITING * seconds
-                try:
-                    result = take(cast("IO[bytes]", _Bounded(answer, most, self._excess)))
-                except SeqcastError:
-                    raise
-                except Exception as error:  # an answer that ends too early raises errors of many types
-                    failure = error
-                while answer.read(_CHUNK_BYTES):
-                    pass
+                data = _read(answer, most, self._excess())
                 report, code = errors.read(), process.wait()
             finally:
                 process.kill()
         if code:
-            raise self._error(report, watch.reason or _ending(code), seconds) from failure
-        if failure is not None:
-            reason = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
-            raise self._something_else(reason) from failure
-        return result
+            signals = {-each.value: each.name for each in signal.Signals}
+            raise self._error(report, watch.reason or signals.get(code, f"exit code {code}"), seconds)
+        return data
 
     def _start(self, memory: int, seconds: int) -> subprocess.Popen[bytes]:
         """Start a fresh interpreter: a forked one has other threads' locks, a spawned one runs the user's script."""
         if not sys.executable or getattr(sys, "frozen", False):
-            raise self._data_error(
-                "an interpreter of Python to read it with (sys.executable)",
-                f"{sys.executable or 'none'}, as Python is embedded in a program",
-                "Convert the file to CSV, or read it yourself and give the frame.",
-            )
+            expected = "an interpreter of Python to read it with (sys.executable)"
+            received = f"{sys.executable or 'none'}, as Python is embedded in a program"
+            hint = "Convert the file to CSV, or read it yourself and give the frame."
+            raise file_error(self.path, expected, received, hint)
         packages = [folder for folder in sys.path if os.path.isabs(folder)]
         task: dict[str, Any] = {"kind": self.kind, "file": str(self.path), "sheet": self.sheet, "packages": packages}
         task |= {"names_only": self.names_only, "memory": memory if _HAS_LIMIT else 0, "seconds": seconds}
@@ -177,48 +155,30 @@ class ReaderProcess:
         except ValueError:
             kind, words = ending, report.decode(errors="replace").splitlines()[-1:]
         if kind == "refused":
-            return self._data_error(*words)
+            return file_error(self.path, *words)
         if kind == "sheet":
             return unknown_name("sheet", str(self.sheet), words)
         if kind in _NO_MEMORY:
             return self._excess()
         if kind == _NO_TIME:
-            return self._data_error(f"a file that is read in {seconds} s", "one that takes longer", _ALLOW_MORE)
-        return self._something_else(words[0] if words else f"the process that read it ended with {ending}")
-
-    def _something_else(self, reason: str) -> DataError:
+            return file_error(self.path, f"a file that is read in {seconds} s", "one that takes longer", _ALLOW_MORE)
+        reason = words[0] if words else f"the process that read it ended with {ending}"
         expected = f"a {self.kind} file" if self.kind in PACKED else f"a table in {self.kind}"
-        return self._data_error(expected, f"something else ({reason})", "Check the file.")
-
-    def _data_error(self, expected: str, received: str, hint: str | Phrase) -> DataError:
-        return DataError(path=str(self.path), expected=expected, received=received, hint=hint)
+        return file_error(self.path, expected, f"something else ({reason})")
 
     def _excess(self) -> DataError:
         received = "more: the process that read it was ended"
         return too_large(self.path, self.limits, self.path.stat().st_size, received)
 
 
-def _ending(code: int) -> str:
-    """Return the name of the signal or exit code that ended a process."""
-    known = {-each.value: each.name for each in signal.Signals}
-    return known.get(code, f"exit code {code}")
-
-
-class _Bounded:
-    """A file that raises an error once more than a limit is read from it."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes], most: int, error: Callable[[], Exception]) -> None:
-        self._file, self._left, self._error = file, most, error
-
-    def read(self, size: int) -> bytes:
-        """Return up to `size` of the next bytes."""
-        data = self._file.read(min(size, self._left + 1))
-        self._left -= len(data)
-        if self._left < 0:
-            raise self._error()
-        return data
+def _read(file: IO[bytes], most: int, error: DataError) -> bytearray:
+    """Return the content of a file, or raise an error once it is longer than a limit."""
+    data = bytearray()
+    while chunk := file.read(_CHUNK_BYTES):
+        data += chunk
+        if len(data) > most:
+            raise error
+    return data
 
 
 class _Watch(threading.Thread):
@@ -282,23 +242,12 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     pyarrow: Any = require("pyarrow", extra="parquet")
     if kind == "Excel":
         require("fastexcel", extra="files")
-    packed = path.stat().st_size
-
-    def take(answer: IO[bytes]) -> Any:
-        with pyarrow.ipc.open_stream(answer) as stream:
-            _check_columns(path, stream.schema)
-            batches, rows, columns = [], 1, len(stream.schema)
-            check_cells(path, limits, packed, rows, columns)
-            for batch in stream:
-                rows += len(batch)
-                check_cells(path, limits, packed, rows, columns)
-                batches.append(batch)
-            table = pyarrow.Table.from_batches(batches, stream.schema)
-            # pandas writes an index without a name as such a column; its other metadata are ignored.
-            index = [name for name in table.column_names if name.startswith("__index_level_")]
-            return table.drop_columns(index).to_pandas(ignore_metadata=True)
-
-    return ReaderProcess(kind, path, limits, sheet).ask(take)
+    table = pyarrow.ipc.open_stream(ReaderProcess(kind, path, limits, sheet).read()).read_all()
+    _check_columns(path, table.schema)
+    check_cells(path, limits, path.stat().st_size, table.num_rows, table.num_columns)
+    # pandas writes an index without a name as such a column; its other metadata are ignored.
+    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    return table.drop_columns(index).to_pandas(ignore_metadata=True)
 
 
 def column_names(path: Path) -> list[str]:
@@ -312,8 +261,8 @@ def column_names(path: Path) -> list[str]:
         MissingPackageError: pyarrow is not installed.
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
-    process = ReaderProcess("Parquet", path, FileLimits(), names_only=True)
-    return process.ask(lambda answer: list(pyarrow.ipc.open_stream(answer).schema.names))
+    answer = ReaderProcess("Parquet", path, FileLimits(), names_only=True).read()
+    return list(pyarrow.ipc.open_stream(answer).schema.names)
 
 
 def _check_columns(path: Path, schema: Any) -> None:
@@ -323,24 +272,17 @@ def _check_columns(path: Path, schema: Any) -> None:
     names = set()
     for field in schema:
         if field.name in names:
-            received, hint = f"{field.name!r} twice", "Rename one of them."
-            raise DataError(path=str(path), expected="each column once", received=received, hint=hint)
+            raise file_error(path, "each column once", f"{field.name!r} twice", "Rename one of them.")
         names.add(field.name)
         if not any(getattr(types, f"is_{test}")(field.type) for test in tests):
-            raise DataError(
-                place_in_file(path, column=field.name),
-                path=str(path),
-                column=field.name,
-                expected="numbers, text, times or flags",
-                received=str(field.type)[:80],
-                hint="Leave the column out of the file.",
-            )
+            expected, hint = "numbers, text, times or flags", "Leave the column out of the file."
+            raise file_error(path, expected, str(field.type)[:80], hint, column=field.name)
 
 
 # ---------------------------------------------------------------- text
 
 
-def read_bytes(path: Path, limits: FileLimits | None = None) -> bytes:
+def read_bytes(path: Path, limits: FileLimits | None = None) -> bytearray:
     """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`; `-` is standard input.
 
     A process of its own unpacks, and is ended at the limit, at any size that the file claims.
@@ -354,32 +296,23 @@ def read_bytes(path: Path, limits: FileLimits | None = None) -> bytes:
         MissingPackageError: It is a `.zst` file and pyarrow is not installed.
     """
     limits = limits or FileLimits()
+    more = too_large(path, limits, limits.size, "more")
     if path == STANDARD_INPUT:
-        return _read(sys.stdin.buffer, path, limits)
+        return _read(sys.stdin.buffer, limits.size, more)
     suffix, size = path.suffix.lower(), path.stat().st_size
     if suffix in PACKED:
         return _unpack(path, suffix, replace(limits, small=limits.small // _TEXT_SHARE))
     if size > limits.size:
         raise too_large(path, limits, size, f"{size:,} bytes")
     with path.open("rb") as file:
-        return _read(file, path, limits)
+        return _read(file, limits.size, more)
 
 
-def _unpack(path: Path, suffix: str, limits: FileLimits) -> bytes:
+def _unpack(path: Path, suffix: str, limits: FileLimits) -> bytearray:
     if suffix == ".zst":
         require("pyarrow", extra="files")
-    data = ReaderProcess(suffix, path, limits).ask(lambda file: b"".join(iter(partial(file.read, _CHUNK_BYTES), b"")))
+    data = ReaderProcess(suffix, path, limits).read()
     for sign, kind in _SIGNS.items():
         if data.startswith(sign):
-            hint = "Unpack it once and give its content."
-            raise DataError(path=str(path), expected="text in it", received=f"a {kind} archive in it", hint=hint)
+            raise file_error(path, "text in it", f"a {kind} archive in it", "Unpack it once and give its content.")
     return data
-
-
-def _read(file: IO[bytes], path: Path, limits: FileLimits) -> bytes:
-    data = bytearray()
-    while chunk := file.read(_CHUNK_BYTES):
-        data += chunk
-        if len(data) > limits.size:
-            raise too_large(path, limits, limits.size, "more")
-    return bytes(data)

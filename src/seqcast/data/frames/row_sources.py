@@ -74,7 +74,7 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
         if single.row is None:
             return single
         path, row = _place(spans, single.row)
-        place = partial(place_in_file, Path(path), row=row + 1) if path else partial(compose_place, row=row)
+        place = partial(place_in_file, path, row=row + 1) if path else partial(compose_place, row=row)
         where = place(column=single.column, series=single.series)
         texts = {name: _rows_named(getattr(single, name), spans, path) for name in ("expected", "received", "hint")}
         return single.changed(where, path=path, row=row, option=None, **texts)
@@ -104,7 +104,7 @@ def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
     raise IndexError(row)
 
 
-def place_in_file(path: Path, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
+def place_in_file(path: Path | str, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
     """Return the name of a place in a file, counted as in a spreadsheet.
 
     Args:
@@ -123,6 +123,22 @@ def place_in_file(path: Path, *, column: str | None = None, row: int | None = No
     return place if series is None else f"{place} (series {series!r})"
 
 
+def file_error(
+    path: Path | str, expected: str, received: str, hint: str = "Check the file.", *, column: str | None = None
+) -> DataError:
+    """Return the error about a file, or about a column in it.
+
+    Args:
+        path: The file.
+        expected: The expected content, in words.
+        received: The received content, in words.
+        hint: How to mend it.
+        column: Name of the column that is at fault, if it is one.
+    """
+    where = place_in_file(path, column=column)
+    return DataError(where, path=str(path), column=column, expected=expected, received=received, hint=hint)
+
+
 def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
     """Return the error for a column that a file does not have.
 
@@ -137,5 +153,4 @@ def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataE
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
     names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")
-    expected, received = f"a column {name!r}", f"the columns {names}"
-    return DataError(path=str(path), expected=expected, received=received, hint=hint)
+    return file_error(path, f"a column {name!r}", f"the columns {names}", hint)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.row_sources import Span, files_at, place_in_file
+from seqcast.data.frames.row_sources import Span, file_error, files_at, place_in_file
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.runtime import require
 
@@ -109,8 +109,7 @@ def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     try:
         dataset = datasets.dataset(files, format="parquet", partitioning=partitioning if keys else None)
     except (pyarrow.ArrowException, OSError) as error:
-        received = str(error).splitlines()[0]
-        raise DataError(path=name, expected="Parquet files", received=received, hint="Check the files.") from error
+        raise file_error(name, "Parquet files", str(error).splitlines()[0], "Check the files.") from error
     return replace(_open_dataset(dataset, name), files=tuple(os.path.abspath(file) for file in files))
 
 
@@ -127,8 +126,7 @@ def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
                         yield path, batch
             except pyarrow.ArrowException as error:
                 expected = f"a table with the columns of the others: {', '.join(dataset.schema.names)}"
-                received, hint = str(error).splitlines()[0], "Check the file."
-                raise DataError(path=path or name, expected=expected, received=received, hint=hint) from error
+                raise file_error(path or name, expected, str(error).splitlines()[0]) from error
 
     digest = hashlib.blake2b(digest_size=8)
     files = getattr(dataset, "files", ())

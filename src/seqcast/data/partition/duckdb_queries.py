@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames import Dialect, decode, files_at, find_dialect, unknown_column
+from seqcast.data.frames import Dialect, decode, file_error, files_at, find_dialect, unknown_column
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, SpecError, unknown_name
 from seqcast.runtime import require
 from seqcast.specs import Columns
@@ -115,22 +115,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def table_error(
-    path: Path | str, expected: str, received: str, hint: str = "Check the file.", *, column: str | None = None
-) -> DataError:
-    """Return the error about a file, or about a column in it.
-
-    Args:
-        path: The file.
-        expected: The expected value, in words.
-        received: The received value, in words.
-        hint: How to mend it.
-        column: Name of the column that the error is about, if it is about one.
-    """
-    where = "" if column is None else f"{path}, column {column!r}"
-    return DataError(where, path=str(path), expected=expected, received=received, hint=hint)
-
-
 def find_source(source: Any, columns: Columns) -> Source:
     """Find the files of a table, and their columns.
 
@@ -154,7 +138,7 @@ def find_source(source: Any, columns: Columns) -> Source:
     for file in files:
         if _kind(file) != kind:
             hint = "Name files of one kind, as in 'data/*.parquet'."
-            raise table_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
+            raise file_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
     table = _parquet(files) if kind == "Parquet" else _text(files, columns)
     for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
         if name not in table.names:
@@ -184,7 +168,7 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
     if twice:
         alike = [name for name in names if name.casefold() == twice[0]]
         received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
-        raise table_error(file, "names that differ by more than capital letters", received, "Rename one of them.")
+        raise file_error(file, "names that differ by more than capital letters", received, "Rename one of them.")
 
 
 def _parquet(files: tuple[Path, ...]) -> Source:
@@ -196,7 +180,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
             schema = parquet.read_schema(file)
         except Exception as error:  # a damaged file raises errors of many types
             received = f"something else ({str(error).strip().splitlines()[0][:200]})"
-            raise table_error(file, "a table in Parquet", received) from error
+            raise file_error(file, "a table in Parquet", received) from error
         _check_names(file, schema.names)
         for field in schema:
             kind = _kind_of(field.type)
@@ -205,7 +189,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
                 kinds[field.name] = kind, file
             elif kind not in (before, "nothing"):
                 hint = "Write the column in one type, or leave it out."
-                raise table_error(file, f"{before}, as in {first}", kind, hint, column=field.name)
+                raise file_error(file, f"{before}, as in {first}", kind, hint, column=field.name)
             if getattr(field.type, "tz", None):
                 zones.setdefault(field.name, field.type.tz)
     _check_names(files[0], list(kinds))
@@ -223,7 +207,7 @@ def _text(files: tuple[Path, ...], columns: Columns) -> Source:
     for file in files:
         text, encoding = decode(_beginning(file), file)
         if encoding != "utf-8":
-            raise table_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
+            raise file_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
         if file == files[0]:
             dialect = find_dialect(text, Dialect(header=True), (columns.ds, columns.unique_id))
         own = tuple(name.strip() for name in dialect.names(text))
@@ -231,7 +215,7 @@ def _text(files: tuple[Path, ...], columns: Columns) -> Source:
         names = names or own
         if own != names:
             expected = f"the columns {', '.join(map(repr, names))}, as in {files[0]}"
-            raise table_error(file, expected, ", ".join(map(repr, own)), "Files of text have the same header.")
+            raise file_error(file, expected, ", ".join(map(repr, own)), "Files of text have the same header.")
     return Source("CSV", files, names, {}, dialect)
 
 
@@ -241,9 +225,9 @@ def _beginning(file: Path) -> bytes:
         with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
             data: bytes = opened.read(_BEGINNING)
     except (OSError, EOFError) as error:
-        raise table_error(file, "text", f"something else ({error})") from error
+        raise file_error(file, "text", f"something else ({error})") from error
     if not data.strip():
-        raise table_error(file, "a table", "no text")
+        raise file_error(file, "a table", "no text")
     return data[: data.rfind(b"\n") + 1] or data if len(data) == _BEGINNING else data
 
 
@@ -282,16 +266,16 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     ids, stamps = "text, numbers or times, by which rows are sorted", "times or whole numbers"
     for name, fitting, expected in ((unique_id, _IDS, ids), (ds, _TIMES, stamps)):
         if not fitting.fullmatch(types[name]):
-            raise table_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
+            raise file_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
     if not answers["rows"]:
-        raise table_error(source.where, "at least one row", "none")
+        raise file_error(source.where, "at least one row", "none")
     typed = {name: identifier(name) for name in source.names}
     if types[unique_id] == "UUID":  # Arrow has no such type
         typed[unique_id] = f"CAST({typed[unique_id]} AS VARCHAR)"
     for name in texts:
         if answers["comma", name] is not None:
             received, hint = f"{answers['comma', name]!r:.80}", "Write a point, or save the table as Parquet."
-            raise table_error(source.where, "numbers with a decimal point", received, hint, column=name)
+            raise file_error(source.where, "numbers with a decimal point", received, hint, column=name)
         if answers["type", name] != "VARCHAR":
             typed[name] = f"CAST({_number_text(name)} AS {answers['type', name]})"
     if times:
@@ -319,7 +303,7 @@ def _no_key(connection: Any, source: Source, columns: Columns, name: str, missin
         more = sum(by_file[other] for other in others)
         received += f", and {more:,} in {len(others):,} other file{'s' * (len(others) > 1)}"
     expected = f"{'a name of a series' if name == columns.unique_id else 'a time'} in every row"
-    return table_error(file, expected, received, "Fill them in, or leave the rows out.", column=name)
+    return file_error(file, expected, received, "Fill them in, or leave the rows out.", column=name)
 
 
 def _text_of(name: str) -> str:
@@ -354,7 +338,7 @@ def _no_time(source: Source, columns: Columns, others: int, example: str) -> Dat
     received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
     name = Option("columns.ds_format", "%d.%m.%Y")
     hint = Phrase("Name how all are written with ", name, ", or convert the column.")
-    return table_error(source.where, expected, received, hint, column=columns.ds)
+    return file_error(source.where, expected, received, hint, column=columns.ds)
 
 
 def _number_text(name: str) -> str:

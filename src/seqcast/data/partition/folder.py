@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames import first_rows
-from seqcast.data.partition.duckdb_queries import Source, find_source, identifier, read_columns, table_error
+from seqcast.data.frames import file_error, first_rows
+from seqcast.data.partition.duckdb_queries import Source, find_source, identifier, read_columns
 from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int
@@ -153,7 +153,7 @@ def _translated(error: Exception, duckdb: Any, source: Source, limit: int) -> Ba
         return SaveError(place, expected="room to sort", received=lines[0][:200], hint=hint)
     if isinstance(error, OSError | RuntimeError):
         return None
-    return table_error(source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})")
+    return file_error(source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})")
 
 
 def _sorted(connection: Any, source: Source, typed: dict[str, str], keys: list[str]) -> Any:
@@ -229,4 +229,4 @@ def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], sour
     if twice:
         more, hint = "s" * (twice > 1), "Keep one of the rows of each time, or add them up."
         received = f"{twice:,} row{more} with the time of another, the first at {first[1]} of series {first[0]!r}"
-        raise table_error(source.where, "each time of a series once", received, hint, column=keys[1])
+        raise file_error(source.where, "each time of a series once", received, hint, column=keys[1])

@@ -100,7 +100,7 @@ class StoredSeries:
         self._check_arrays()
         schema, builder = self.schema, self.builder
         frame = LongFrame(
-            InMemoryStore(tuple(self.ids.tolist()), self.values, self.ends),
+            InMemoryStore(tuple(self.ids.tolist()), self.ends, self.values),
             stamps=schema.stamps(self.stamps),
             frequency=None if self.freq is None else Frequency(self.freq),
             schema=schema,

@@ -324,7 +324,7 @@ class SeriesState:
         static = np.full((len(ids), remembered.static.shape[1]), np.nan)
         static[remembered_owner[remembered_owner >= 0]] = remembered.static[remembered_owner >= 0]
         static[new_owner] = np.where(np.isnan(new.static), static[new_owner], new.static)
-        source = InMemoryStore(ids, values, np.cumsum(np.bincount(owner, minlength=len(ids))))
+        source = InMemoryStore(ids, np.cumsum(np.bincount(owner, minlength=len(ids))), values)
         joined = replace(new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency)
         joined.check_sizes()
         return complete(joined, fill=self.fill)

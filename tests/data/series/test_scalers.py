@@ -102,7 +102,7 @@ def plain(values, scale):
 
 
 def rule(values, ends, stops, season_length):
-    return scale_rule(InMemoryStore(tuple(range(len(ends))), values, ends), stops, season_length)
+    return scale_rule(InMemoryStore(tuple(range(len(ends))), ends, values), stops, season_length)
 
 
 @each_scale

@@ -39,7 +39,7 @@ def stores(folder: Path, lengths, width=1, most_bytes=200):
         np.save(path, own)
     ids = tuple(range(len(ends)))
     store = ShardedStore(ids, ends, paths, shard_ends, starts_of(ends), width, ArrayCache(most_bytes))
-    return store, InMemoryStore(ids, values, ends)
+    return store, InMemoryStore(ids, ends, values)
 
 
 shapes = st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4)

@@ -24,9 +24,9 @@ def series_windows(store, *, context_length, horizon, targets=1, future=0, stati
     values = np.atleast_2d(store.values.T).T
     unscaled = SeriesScaler(np.zeros((len(store), targets)), np.ones((len(store), targets)))
     others = values[:, targets:].astype(np.float32)
-    features = InMemoryStore(store.ids, others, store.ends) if others.size else None
+    features = InMemoryStore(store.ids, store.ends, others) if others.size else None
     kinds = {"context_length": context_length, "future": future, "static": static, "observed": observed}
-    reader = WindowReader(InMemoryStore(store.ids, values[:, :targets], store.ends), features, unscaled, **kinds)
+    reader = WindowReader(InMemoryStore(store.ids, store.ends, values[:, :targets]), features, unscaled, **kinds)
     return SeriesWindows(reader, horizon, **options)
 
 
@@ -202,7 +202,7 @@ def test_windows_without_a_known_target_are_left_out():
 def test_columns_of_windows():
     values = np.arange(40.0).reshape(10, 4)
     values[6, 3] = np.nan
-    source = InMemoryStore(("a",), values, np.array([10]))
+    source = InMemoryStore(("a",), np.array([10]), values)
     static = np.array([[5.0]])
     options = {"targets": 2, "future": 1, "static": static, "observed": True}
     inputs, y, _ = series_windows(source, context_length=3, horizon=4, batch_size=1, **options)[0]

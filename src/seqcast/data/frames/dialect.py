@@ -22,6 +22,7 @@ from seqcast.data.frames.dates import is_text
 from seqcast.data.frames.row_sources import file_error
 from seqcast.errors import DataError, Option, Phrase, SpecError, counted
 from seqcast.runtime import Array
+from seqcast.specs import check_choice
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
@@ -80,11 +81,9 @@ class Dialect:
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
             raise SpecError("sep", expected="one character, such as ;", received=repr(self.sep), hint="A tab is '\\t'.")
-        if self.decimal not in (None, ".", ","):
-            raise SpecError("decimal", expected="'.' or ','", received=repr(self.decimal), hint="Give one of them.")
-        if self.thousands is not None and self.thousands not in _MARKS:
-            expected = f"one of {', '.join(map(repr, _MARKS))}"
-            raise SpecError("thousands", expected=expected, received=repr(self.thousands), hint="Give one of them.")
+        for name, known in (("decimal", (".", ",")), ("thousands", _MARKS)):
+            if getattr(self, name) is not None:
+                check_choice(name, getattr(self, name), known)
         if self.thousands is not None and self.thousands == self.decimal:
             hint = "Give another, or leave one of the two out."
             raise SpecError("thousands", expected="another mark than decimal", received=repr(self.decimal), hint=hint)
@@ -102,9 +101,7 @@ class Dialect:
             text: The text, or its beginning.
             most: Number of lines; all if `None`.
         """
-        lines = io.StringIO(text, newline="")
-        for _ in range(self.skip):
-            lines.readline()
+        lines = islice(io.StringIO(text, newline=""), self.skip, None)
         return list(islice(filter(None, csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)), most))
 
     def names(self, text: str) -> list[str]:
@@ -119,24 +116,17 @@ class Dialect:
 
     def describe(self) -> str:
         """Return in words all that differs from commas, a decimal point and UTF-8."""
-        words = []
-        if self.skip:
-            words.append(f"the header after {counted(self.skip, 'line')}")
-        if self.header is False:
-            words.append("no header")
-        if self.sep not in (None, ","):
-            words.append(f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns")
-        if self.decimal == ",":
-            words.append("decimal comma")
-        if self.thousands is not None:
-            words.append(f"{self.thousands!r} between thousands")
-        if self.encoding not in (None, "utf-8"):
-            words.append(f"encoding {self.encoding}")
-        if self.day_first is not None:
-            words.append(f"dates with the {'day' if self.day_first else 'month'} first")
-        if self.missing_values:
-            words.append(f"{', '.join(map(repr, self.missing_values))} for missing values")
-        return ", ".join(words)
+        words = {
+            f"the header after {counted(self.skip, 'line')}": self.skip > 0,
+            "no header": self.header is False,
+            f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns": self.sep not in (None, ","),
+            "decimal comma": self.decimal == ",",
+            f"{self.thousands!r} between thousands": self.thousands is not None,
+            f"encoding {self.encoding}": self.encoding not in (None, "utf-8"),
+            f"dates with the {'day' if self.day_first else 'month'} first": self.day_first is not None,
+            f"{', '.join(map(repr, self.missing_values))} for missing values": bool(self.missing_values),
+        }
+        return ", ".join(text for text, differs in words.items() if differs)
 
 
 def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:

@@ -315,7 +315,7 @@ def _sorted_frame(
     columns = replace(columns, ds_format=table.stamp_column.ds_format)
     kind = "polars" if table.frame.implementation.is_polars() else "pandas"
     frame = LongFrame(
-        source=InMemoryStore(tuple(names.tolist()), values, np.cumsum(np.bincount(codes))),
+        source=InMemoryStore(tuple(names.tolist()), np.cumsum(np.bincount(codes)), values),
         stamps=stamps[order],
         frequency=None,
         schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column, form),

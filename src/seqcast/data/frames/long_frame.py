@@ -83,7 +83,7 @@ class LongFrame:
         values = np.concatenate([frame.source.values for frame in frames])[rows]
         return replace(
             frames[0],
-            source=InMemoryStore(tuple(ids[place] for place in order), values, ends),
+            source=InMemoryStore(tuple(ids[place] for place in order), ends, values),
             stamps=frames[0].stamps.append([frame.stamps for frame in frames[1:]])[rows],
             rows=np.concatenate([frame.rows for frame in frames])[rows],
             static=np.concatenate([frame.static for frame in frames])[order],
@@ -268,12 +268,10 @@ class LongFrame:
         inside = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
         counts = np.minimum(stops, self.source.lengths) - starts
         series = np.flatnonzero(counts > 0)
-        source = InMemoryStore(
-            tuple(self.source.ids[place] for place in series), self.source.values[inside], np.cumsum(counts[series])
-        )
-        return replace(
-            self, source=source, stamps=self.stamps[inside], rows=self.rows[inside], static=self.static[series]
-        )
+        ids = tuple(self.source.ids[place] for place in series)
+        source = InMemoryStore(ids, np.cumsum(counts[series]), self.source.values[inside])
+        rows, static = self.rows[inside], self.static[series]
+        return replace(self, source=source, stamps=self.stamps[inside], rows=rows, static=static)
 
     def of_series(self, chosen: Array) -> Self:
         """Return the frame with some of its series, a mask `[N]`.

@@ -140,7 +140,7 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
         targets = pd.DataFrame(frame.targets).groupby(groups)
         values[:, : frame.targets.shape[1]] = targets.mean() if how == "mean" else targets.sum(min_count=1)
     ends = np.cumsum(np.bincount(keys["series"][chosen], minlength=len(source)))
-    merged = InMemoryStore(source.ids, values, ends)
+    merged = InMemoryStore(source.ids, ends, values)
     return replace(frame, source=merged, stamps=frame.stamps[chosen], rows=frame.rows[chosen])
 
 
@@ -264,7 +264,7 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     places = starts_of(ends)[series] + since
     values, rows = np.full((len(stamps), source.width), np.nan), np.full(len(stamps), -1)
     values[places], rows[places] = source.values, frame.rows
-    return replace(frame, source=InMemoryStore(source.ids, values, ends), stamps=stamps, rows=rows)
+    return replace(frame, source=InMemoryStore(source.ids, ends, values), stamps=stamps, rows=rows)
 
 
 def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, first: Array) -> Array:

@@ -64,19 +64,6 @@ class Scratch:
 
 
 @dataclass(frozen=True)
-class SeriesSizes(SeriesLayout):
-    """Names and lengths of series.
-
-    Args:
-        ids: One name a series.
-        ends: Position after each series' last row.
-    """
-
-    ids: tuple[Any, ...]
-    ends: Array
-
-
-@dataclass(frozen=True)
 class _Shard:
     """Some whole series in files.
 
@@ -92,7 +79,7 @@ class _Shard:
 
     rest: Path
     values: Path
-    sizes: SeriesSizes
+    sizes: SeriesLayout
     first_stamps: Stamps
     last_stamps: Stamps
     complete: bool
@@ -105,7 +92,7 @@ class _Shard:
         return cls(
             rest=scratch.write(lambda file: pickle.dump(without, file, protocol=5)),
             values=scratch.save(frame.source.values),
-            sizes=SeriesSizes(frame.source.ids, frame.source.ends),
+            sizes=SeriesLayout(frame.source.ids, frame.source.ends),
             first_stamps=frame.first_stamps,
             last_stamps=frame.last_stamps,
             complete=not np.isnan(frame.targets).any(),
@@ -162,10 +149,10 @@ class ShardedFrame:
     # ------------------------------------------------------------ facts
 
     @cached_property
-    def source(self) -> SeriesSizes:
+    def source(self) -> SeriesLayout:
         """Names and lengths of the series."""
         ids = tuple(name for shard in self.shards for name in shard.sizes.ids)
-        return SeriesSizes(ids, np.cumsum(np.concatenate([shard.sizes.lengths for shard in self.shards])))
+        return SeriesLayout(ids, np.cumsum(np.concatenate([shard.sizes.lengths for shard in self.shards])))
 
     @cached_property
     def first_stamps(self) -> Stamps:

@@ -1,4 +1,9 @@
-"""Stores of the rows of series: the interface, series in memory, and series in files with some of them in memory."""
+"""Stores of the rows of series: in memory, and in files with some of them in memory.
+
+Rows are numbered from the first row of the first series to the last row of the last one. Windows are cut by `read`,
+which returns any rows. Statistics are learnt from whole series, which `batches` yields some at a time, so that a store
+need not hold all of them at once.
+"""
 
 from __future__ import annotations
 
@@ -8,52 +13,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from seqcast.runtime import Array
 
 
-class SeriesStore(Protocol):
-    """Rows of many series, numbered from the first row of the first series to the last row of the last one.
-
-    Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series, which `batches` yields
-    some at a time, so that a store need not hold all of them at once.
-    """
-
-    @property
-    def ids(self) -> tuple[Any, ...]:
-        """One name a series, sorted."""
-
-    @property
-    def lengths(self) -> Array:
-        """Number of rows of each series."""
-
-    @property
-    def width(self) -> int:
-        """Number of columns, `C`."""
-
-    def read(self, rows: Array) -> Array:
-        """Return the rows with these numbers, `[..., C]` for numbers of any shape `[...]`.
-
-        Args:
-            rows: Numbers of the rows.
-        """
-
-    def batches(self) -> Iterator[tuple[Array, Array]]:
-        """Yield whole series: their numbers, and their rows one after another, `[rows, C]`."""
-
-    def take(self, series: Array) -> Self:
-        """Return a store of some of the series, in this order.
-
-        Args:
-            series: Numbers of the series.
-        """
-
-
+@dataclass(frozen=True, eq=False)
 class SeriesLayout:
-    """Starts and ends of series among all rows, by their `ids` and `ends`; a base of stores."""
+    """Starts and ends of series among all rows; a base of stores.
+
+    Args:
+        ids: One name a series.
+        ends: Position after each series' last row, `[N]`.
+    """
 
     ids: tuple[Any, ...]
     ends: Array
@@ -90,12 +64,12 @@ class SeriesLayout:
 
 @dataclass(frozen=True)
 class InMemoryStore(SeriesLayout):
-    """Many series in memory, laid end to end: a `SeriesStore`.
+    """Many series in memory, laid end to end.
 
     Args:
         ids: One name a series, sorted.
-        values: All rows, series after series, `[rows, C]`, or `[rows]` for one column.
         ends: Position after each series' last row in `values`, `[number of series]`.
+        values: All rows, series after series, `[rows, C]`, or `[rows]` for one column.
 
     Example:
         >>> store = InMemoryStore.of({"a": np.arange(3.0), "b": np.arange(2.0)})
@@ -105,9 +79,7 @@ class InMemoryStore(SeriesLayout):
         (array([0., 1.]), array([0., 1.]))
     """
 
-    ids: tuple[Any, ...]
     values: Array
-    ends: Array
 
     @classmethod
     def of(cls, series: dict[Any, Array]) -> Self:
@@ -118,7 +90,7 @@ class InMemoryStore(SeriesLayout):
         """
         ids = tuple(sorted(series))
         ends = np.cumsum([len(series[name]) for name in ids])
-        return cls(ids, np.concatenate([series[name] for name in ids]), ends)
+        return cls(ids, ends, np.concatenate([series[name] for name in ids]))
 
     @property
     def width(self) -> int:
@@ -154,7 +126,7 @@ class InMemoryStore(SeriesLayout):
         lengths = self.lengths[series]
         ends = np.cumsum(lengths)
         rows = np.arange(int(lengths.sum())) + np.repeat(self.starts[series] - starts_of(ends), lengths)
-        return type(self)(tuple(self.ids[place] for place in series), self.values[rows], ends)
+        return type(self)(tuple(self.ids[place] for place in series), ends, self.values[rows])
 
 
 def starts_of(ends: Array) -> Array:
@@ -238,7 +210,7 @@ class ArrayCache:
 
 @dataclass(frozen=True, eq=False)
 class ShardedStore(SeriesLayout):
-    """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
+    """Many series in files, the shards, in which they lie end to end.
 
     A series lies wholly in one shard. Shards that were read stay in memory as long as the cache has room.
 
@@ -263,8 +235,6 @@ class ShardedStore(SeriesLayout):
         ([0.0, 4.0], 3.0)
     """
 
-    ids: tuple[Any, ...]
-    ends: Array
     paths: tuple[Path, ...]
     shard_ends: Array
     first_rows: Array
@@ -334,3 +304,7 @@ class ShardedStore(SeriesLayout):
     @cached_property
     def _dtype(self) -> Any:
         return np.load(self.paths[0], mmap_mode="r").dtype
+
+
+# Where rows of series come from.
+SeriesStore = InMemoryStore | ShardedStore

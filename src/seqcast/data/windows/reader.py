@@ -41,7 +41,7 @@ class WindowReader:
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
-        >>> store = InMemoryStore(("a",), np.array([[1.0], [3.0], [1.0], [5.0]]), np.array([4]))
+        >>> store = InMemoryStore(("a",), np.array([4]), np.array([[1.0], [3.0], [1.0], [5.0]]))
         >>> scaler = SeriesScaler.fit(store.values, store.ends, np.array([2]), "standard")
         >>> reader = WindowReader(store, None, scaler, context_length=2)
         >>> inputs, y = reader.windows(np.array([0]), np.array([3]), horizon=1)

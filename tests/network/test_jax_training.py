@@ -8,6 +8,7 @@ import pytest
 
 from seqcast import Engine, NetworkSpec, Seq2SeqRegressor, TrainingSpec, WindowSpec
 from seqcast.data.windows.batches import ArrayWindows
+from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import SpecError
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.threads import in_threads
@@ -29,11 +30,13 @@ def windows(*, teach, observed):
     rng = np.random.default_rng(0)
     values = np.sin(np.arange(11) * 0.9 + rng.uniform(0, 6, (ROWS, 1)))[:, :, None]
     past, future = values[:, :8].copy(), values[:, 8:].copy()
+    inputs = {"past": past}
     if observed:
         past[rng.random(past.shape) < 0.2] = np.nan
         future[rng.random(future.shape) < 0.2] = np.nan
         future[20] = np.nan  # a row that counts for nothing
-    return ArrayWindows({"past": past}, future, batch_size=BATCH, seed=1, observed=observed, teacher_forcing=teach)
+        inputs = dict(zip(("past", "observed"), fill_gaps(past), strict=True))
+    return ArrayWindows(inputs, future, batch_size=BATCH, seed=1, teacher_forcing=teach)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def data():
 def windows(weight=None, rows=slice(None), batch_size=24):
     past, future = (array[rows] for array in data())
     weight = None if weight is None else weight[rows]
-    return ArrayWindows({"past": past}, future, weight, observed=True, batch_size=batch_size)
+    return ArrayWindows({"past": past, "observed": np.ones_like(past)}, future, weight, batch_size=batch_size)
 
 
 def engine_of(head="point", micro_batches=None, metrics=("mae",)):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.data import SEASONAL_NAIVE
-from seqcast.data.frames import AnyFrame
+from seqcast.data.frames import AnyFrame, LongFrame
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.errors import SpecError
@@ -69,9 +69,9 @@ class Backtest:
         Raises:
             DataError: There are no rows to forecast from.
         """
-        frame.check_observed()
+        frame.check(LongFrame.check_observed)
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
-        origins = [Origins.within(shard, known[:, series], horizon) for series, shard in frame.in_shards()]
+        origins = [Origins.at_cutoffs(shard, known[:, series], horizon) for series, shard in frame.in_shards()]
         check_first_cutoff(origins)
         return cls(frame, known, origins, every or n_windows)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.data.frames import AnyFrame
-from seqcast.data.series import LevelSwings, SeriesStore
+from seqcast.data.series import SeriesStore, swings_grow_with_level
 from seqcast.intervals import level_quantiles
 from seqcast.pretrained import MODELS
 from seqcast.runtime import Array
@@ -223,8 +223,8 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
         season_length: Steps of a season.
 
     Returns:
-        `log` where swings grow with the level at a slope of a half or more (see `LevelSwings`); otherwise, where no
-        series has three seasons, and where more than a tenth of the values are zero, `standard`.
+        `log` where swings grow with the level at a slope of a half or more, see `swings_grow_with_level`; otherwise,
+        where no series has three seasons, and where more than a tenth of the values are zero, `standard`.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -233,11 +233,7 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
         >>> [scale_rule(store, np.array([48]), 12) for store in stores]
         ['standard', 'log']
     """
-    swings = LevelSwings()
-    for series, values in store.batches():
-        ends = np.cumsum(store.lengths[series])
-        swings = swings.merge(LevelSwings.of(values, ends, stops[series], season_length))
-    return "log" if swings.grow_with_level else "standard"
+    return "log" if swings_grow_with_level(store, stops, season_length) else "standard"
 
 
 # Most steps of two weeks that are read by default; docs/accuracy.md shows their worth.

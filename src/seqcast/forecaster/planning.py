@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.data import detect_seasons, main_season
-from seqcast.data.frames import AnyFrame, usual_season
+from seqcast.data.frames import AnyFrame, LongFrame, usual_season
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, validation_starts
 from seqcast.engine import TrainingJob
@@ -175,8 +175,8 @@ def _rows(
         starts: Position of each series' first validation target; `None` takes the training's fraction.
         check: Whether candidates check the rows, which those of an earlier fit have done.
     """
-    frame.check_observed()
-    frame.check_frequency()
+    frame.check(LongFrame.check_observed)
+    frame.shard(0)[1].check_frequency()
     rows = FitRows(frame, options, options.season_length or usual_season(frame.frequency))
     if options.season_length is None and rows.season_length == 1:
         rows = replace(rows, season_length=main_season(detect_seasons(frame, training_stops(rows, starts))))

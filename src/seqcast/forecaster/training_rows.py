@@ -91,7 +91,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
     if scale == "auto":
         scale = auto_scale(options.head, options.output.point, frame, starts, rows.season_length)
     if scale in LOGARITHMS:
-        frame.check_positive(scale)
+        frame.check(lambda shard: shard.check_positive(scale))
     aligned = frame.changed(builder.align) if builder.has_covariates else frame
     short = bool((starts < context + options.horizon).any())
     gaps = short or any(np.isnan(shard.source.values).any() for _, shard in aligned.in_shards())

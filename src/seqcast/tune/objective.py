@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcast.data import naive_errors
 from seqcast.data.frames import LongFrame
-from seqcast.data.windows import Origins, known_at_cutoffs
+from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.engine import TrainingJob
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster import (
@@ -103,6 +103,7 @@ class Objective:
             chosen = np.arange(len(frame.source)) % -(-len(frame.source) // MOST_SERIES) == 0
             frame, known = frame.of_series(chosen), known[:, chosen]
         origins = Origins.at_cutoffs(frame, known, horizon)
+        check_first_cutoff([origins])
         return cls(frame, options, known, origins, seed, untuned, season_length, step_size)
 
     @property

@@ -18,7 +18,7 @@ from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, seconds
 from seqcast.data.series import positions_of
 from seqcast.runtime import Array
-from seqcast.specs import Columns, WindowSpec
+from seqcast.specs import WindowSpec
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class FeatureStatistics:
     """Statistics from which features are learnt; those of some series merge with those of others.
 
     Args:
-        columns: Names of the frame's columns.
         past: Past covariates.
         future: Future covariates.
         static: Static covariates.
@@ -34,7 +33,6 @@ class FeatureStatistics:
         gaps: Number of gaps between stamps, by their length; `None` for regular stamps.
     """
 
-    columns: Columns
     past: ColumnStatistics
     future: ColumnStatistics
     static: ColumnStatistics
@@ -54,7 +52,6 @@ class FeatureStatistics:
         values = frame.varying[inside] if covariates.varying else frame.varying[:0]
         longest = int(np.argmax(source.lengths))
         return cls(
-            columns=frame.schema.columns,
             past=ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, :split]),
             future=ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, split:]),
             static=ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
@@ -142,13 +139,13 @@ class FeatureBuilder:
         """
         by_shard = (FeatureStatistics.of(shard, stops[series]) for series, shard in frame.in_shards())
         statistics = functools.reduce(FeatureStatistics.merge, by_shard)
-        where = statistics.columns.ds
+        columns = frame.schema.columns
         return cls(
-            targets=len(statistics.columns.targets),
+            targets=len(columns.targets),
             past=ColumnEncoder.of(statistics.past),
             future=ColumnEncoder.of(statistics.future),
             static=ColumnEncoder.of(statistics.static),
-            calendar=Calendar.choose(calendar, statistics.longest, where, context_length=context_length),
+            calendar=Calendar.choose(calendar, statistics.longest, columns.ds, context_length=context_length),
             median_gap=statistics.median_gap,
         )
 

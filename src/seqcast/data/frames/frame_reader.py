@@ -105,6 +105,7 @@ class KeyedFrame:
     Args:
         frame: The frame as Narwhals sees it.
         option: The argument that holds it, if errors about columns name it.
+        columns: Names of its columns.
         id_column: Id of each row's series.
         stamp_column: Stamp of each row.
         rows: Number of each row in the user's frame.
@@ -112,6 +113,7 @@ class KeyedFrame:
 
     frame: Any
     option: str | None
+    columns: Columns
     id_column: IdColumn
     stamp_column: StampColumn
     rows: Array
@@ -163,7 +165,7 @@ def read_keys(
     rows = np.arange(len(frame)) if rows is None else rows
     ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))
     stamps = read_stamps(FrameColumn(frame[columns.ds], columns.ds, option, ids.ids, rows), columns)
-    return KeyedFrame(frame, option, ids, stamps, rows)
+    return KeyedFrame(frame, option, columns, ids, stamps, rows)
 
 
 def read_frame(
@@ -242,7 +244,7 @@ def read_frame(
     while True:
         try:
             table = read_keys(opened, columns, needed, argument, rows)
-            frame = _sorted_frame(table, columns, covariates, static, form, gaps=gaps, zone=zone)
+            frame = _sorted_frame(table, covariates, static, form, gaps=gaps, zone=zone)
             frame = frame if on_duplicates == "raise" else merge_duplicates(frame, on_duplicates)
             check_increasing(frame)
             if not irregular:
@@ -288,18 +290,12 @@ def _about_ids(error: DataError) -> DataError:
 
 
 def _sorted_frame(
-    table: KeyedFrame,
-    columns: Columns,
-    covariates: Covariates,
-    static: tuple[str, ...],
-    form: str,
-    *,
-    gaps: bool,
-    zone: str | None,
+    table: KeyedFrame, covariates: Covariates, static: tuple[str, ...], form: str, *, gaps: bool, zone: str | None
 ) -> LongFrame:
     """Return the rows of a frame by series, within each in the given order."""
     import pandas as pd
 
+    columns = table.columns
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
     varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
     fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
@@ -365,16 +361,15 @@ def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> 
     constant = np.where(first_observed < source.ends, values[np.minimum(first_observed, last)], np.nan)
     differs = observed & (values != np.repeat(constant, source.lengths))
 
-    def at(place: int) -> DataError:
+    def texts(place: int) -> tuple[str, str]:
         before = int(first_observed[frame.owners(np.array([place]))[0]])
         first, is_constant = Row(int(frame.rows[before])), ": a static covariate is constant within a series"
         expected = Phrase(f"{_value_text(values[before], kind)}, as in ", first, is_constant)
-        others = (Option("past_covariates"), " or ", Option("future_covariates"))
-        hint = Phrase("Name the column among ", *others, ", or correct the row.")
-        return frame.error(name, place, expected=expected, received=_value_text(values[place], kind), hint=hint)
+        return expected, _value_text(values[place], kind)
 
-    if differs.any():
-        raise frame.first_error(np.flatnonzero(differs), at)
+    others = (Option("past_covariates"), " or ", Option("future_covariates"))
+    hint = Phrase("Name the column among ", *others, ", or correct the row.")
+    frame.refuse(name, np.flatnonzero(differs), texts, hint)
     return constant
 
 

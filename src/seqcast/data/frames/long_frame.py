@@ -206,6 +206,26 @@ class LongFrame:
         names = [self.source.ids[each] for each in (places if of_series else self.owners(places))]
         return DataError.first_of(places.tolist(), names, at)
 
+    def refuse(self, column: str, places: Array, texts: Callable[[int], tuple[str, str]], hint: str) -> None:
+        """Refuse rows; the error has the first one of each series.
+
+        Args:
+            column: The column that is at fault.
+            places: Positions of the rows, in order.
+            texts: Returns the expected and the received value of a row, in words.
+            hint: How to mend it.
+
+        Raises:
+            DataError: There are such rows.
+        """
+
+        def at(place: int) -> DataError:
+            expected, received = texts(place)
+            return self.error(column, place, expected=expected, received=received, hint=hint)
+
+        if len(places):
+            raise self.first_error(places, at)
+
     def owners(self, places: Array) -> Array:
         """Return the number of the series of each row.
 

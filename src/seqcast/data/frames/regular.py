@@ -278,28 +278,19 @@ def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, f
 
 
 def _check_possible(frame: LongFrame, frequency: Frequency, off: Array) -> None:
-    column, stamps = frame.schema.columns.ds, frame.stamps
-    if off.any():
-        hint = Phrase("Give the series' own ", Option("freq"), ", or move the stamps.")
-        expected = f"a stamp of {_frequency_text(frequency)}"
-        raise frame.first_error(
-            np.flatnonzero(off),
-            lambda place: frame.error(column, place, expected=expected, received=str(stamps[place]), hint=hint),
-        )
+    hint = Phrase("Give the series' own ", Option("freq"), ", or move the stamps.")
+    column, places, expected = frame.schema.columns.ds, np.flatnonzero(off), f"a stamp of {_frequency_text(frequency)}"
+    frame.refuse(column, places, lambda place: (expected, str(frame.stamps[place])), hint)
 
 
 def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: bool) -> None:
-    column, stamps, freq = frame.schema.columns.ds, frame.stamps, _frequency_text(frequency)
-    later = ", or whole steps later" if fill else ""
+    stamps, freq, later = frame.stamps, _frequency_text(frequency), ", or whole steps later" if fill else ""
 
-    def at(place: int) -> DataError:
+    def texts(place: int) -> tuple[str, str]:
         following = frequency.after(stamps[place - 1 : place], 1)[0]
-        expected = f"{following}, a step after {stamps[place - 1]} at {freq}{later}"
-        hint = _step_hint(frame, fill)
-        return frame.error(column, place, expected=expected, received=str(stamps[place]), hint=hint)
+        return f"{following}, a step after {stamps[place - 1]} at {freq}{later}", str(stamps[place])
 
-    if len(wrong):
-        raise frame.first_error(wrong, at)
+    frame.refuse(frame.schema.columns.ds, wrong, texts, _step_hint(frame, fill))
 
 
 def _step_hint(frame: LongFrame, fill: bool) -> Phrase:

@@ -287,22 +287,6 @@ class ShardedFrame:
         rest = self.changed(lambda frame: frame.without(errors)[1])
         return remaining, replace(rest, skipped={**self.skipped, **errors})
 
-    def check_observed(self) -> None:
-        """Refuse series without an observed value of a target, see `LongFrame.check_observed`."""
-        self.check(LongFrame.check_observed)
-
-    def check_frequency(self) -> None:
-        """Refuse a frequency that is too fine for the rows of the first shard, see `LongFrame.check_frequency`."""
-        self.shards[0].frame().check_frequency()
-
-    def check_positive(self, scale: str) -> None:
-        """Refuse negative values, which have no logarithm, see `LongFrame.check_positive`.
-
-        Args:
-            scale: The scaling that takes logarithms.
-        """
-        self.check(lambda frame: frame.check_positive(scale))
-
 
 def _appended(stamps: Sequence[Stamps]) -> Stamps:
     return stamps[0].append(list(stamps[1:]))

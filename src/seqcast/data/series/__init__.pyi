@@ -4,9 +4,9 @@ from .scalers import SERIES_SCALES as SERIES_SCALES
 from .scalers import Rows as Rows
 from .scalers import Scaler as Scaler
 from .scalers import SeriesScaler as SeriesScaler
-from .statistics import LevelSwings as LevelSwings
 from .statistics import Moments as Moments
 from .statistics import power_of_two as power_of_two
+from .statistics import swings_grow_with_level as swings_grow_with_level
 from .store import ArrayCache as ArrayCache
 from .store import InMemoryStore as InMemoryStore
 from .store import SeriesLayout as SeriesLayout

@@ -1,16 +1,15 @@
-"""Statistics of series that can be merged: moments of features, and how swings grow with the level."""
+"""Statistics of series: moments of features, which can be merged, and whether swings grow with the level."""
 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from seqcast.data.series.store import positions_of
+from seqcast.data.series.store import SeriesStore, positions_of
 from seqcast.runtime import Array
 
 # A swing below this fraction of the level is rounding, not signal.
@@ -91,73 +90,49 @@ class Moments:
         return np.asarray(np.sqrt(self.squares / np.maximum(self.count, 1.0)))
 
 
-@dataclass(frozen=True)
-class LevelSwings:
-    """Growth of the swings of series with their level: a regression within series, over all of them.
+def swings_grow_with_level(store: SeriesStore, stops: Array, season_length: int) -> bool:
+    """Return whether the swings of series grow with their level: a regression within series, over all of them.
 
     Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's deviation is
     regressed on that of its mean, both less their mean over the series. At a slope of 0 deviations are the same at
-    every level, at 1 they are proportional to it, which logarithms make constant. Where more than a tenth of the values
-    are zero, as in intermittent demand, logarithms are no scale: they would make the step from 0 to 1 the largest of
-    all.
+    every level, at 1 they are proportional to it, which logarithms make constant. They grow at a slope of a half or
+    more. Where more than a tenth of the values are zero, as in intermittent demand, logarithms are no scale: they would
+    make the step from 0 to 1 the largest of all.
 
     Args:
-        products: Sum of the products of both.
-        squares: Sum of the squares of the second.
-        zeros: Number of zeros.
-        known: Number of known values.
+        store: Values >= 0 of each series; NaN is missing.
+        stops: Number of rows of each series to read, `[N]`.
+        season_length: Steps of a season.
 
     Source: Box and Cox 1964, with their power `1 - slope`; the slope as in Guerrero 1993.
     """
+    steps, totals = season_length if season_length > 1 else 10, np.zeros(4)
+    for series, values in store.batches():
+        totals += _swings(values, np.cumsum(store.lengths[series]), stops[series], steps)
+    products, squares, zeros, known = totals
+    return bool(zeros <= MOST_ZEROS * known and squares > ROUNDING and products >= 0.5 * squares)
 
-    products: float = 0.0
-    squares: float = 0.0
-    zeros: int = 0
-    known: int = 0
 
-    @classmethod
-    def of(cls, values: Array, ends: Array, stops: Array, season_length: int) -> Self:
-        """Return the sums over some series.
-
-        Args:
-            values: Series of values >= 0 laid end to end, `[rows, D]`; NaN where one is missing.
-            ends: End of each series, `[N]`.
-            stops: Number of rows of each series to read, `[N]`.
-            season_length: Steps of a season.
-        """
-        steps = season_length if season_length > 1 else 10
-        lengths = np.diff(ends, prepend=0)
-        seasons = stops // steps
-        position = positions_of(ends)
-        first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
-        blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
-        observed = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
-        mean = np.nansum(blocks, axis=1) / observed
-        deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / observed)
-        owner = np.repeat(np.arange(len(ends)), seasons)
-        products = squares = 0.0
-        for level, swing in zip(mean.T, deviation.T, strict=True):
-            usable = (level > 0) & (swing > ROUNDING * level)
-            x, y, series = np.log(level[usable]), np.log(swing[usable]), owner[usable]
-            count = np.bincount(series, minlength=len(ends))
-            several = count[series] >= LEAST_SEASONS
-            x, y = (each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series] for each in (x, y))
-            products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
-        return cls(products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum()))
-
-    def merge(self, other: Self) -> Self:
-        """Return the sums over both.
-
-        Args:
-            other: The other ones.
-        """
-        return type(self)(*map(operator.add, astuple(self), astuple(other)))
-
-    @property
-    def grow_with_level(self) -> bool:
-        """Whether swings grow with the level, at a slope of a half or more, and few values are zero."""
-        few_zeros = self.zeros <= MOST_ZEROS * self.known
-        return few_zeros and self.squares > ROUNDING and self.products >= 0.5 * self.squares
+def _swings(values: Array, ends: Array, stops: Array, steps: int) -> tuple[float, float, int, int]:
+    """Return products and squares of the regression over some series, and the numbers of zeros and of known values."""
+    lengths = np.diff(ends, prepend=0)
+    seasons = stops // steps
+    position = positions_of(ends)
+    first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
+    blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
+    observed = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
+    mean = np.nansum(blocks, axis=1) / observed
+    deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / observed)
+    owner = np.repeat(np.arange(len(ends)), seasons)
+    products = squares = 0.0
+    for level, swing in zip(mean.T, deviation.T, strict=True):
+        usable = (level > 0) & (swing > ROUNDING * level)
+        x, y, series = np.log(level[usable]), np.log(swing[usable]), owner[usable]
+        count = np.bincount(series, minlength=len(ends))
+        several = count[series] >= LEAST_SEASONS
+        x, y = (each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series] for each in (x, y))
+        products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
+    return products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum())
 
 
 def power_of_two(magnitudes: Array) -> Array:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from seqcast.data.series import Scaler
-from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.order import BatchOrder, ShardOrder
 from seqcast.runtime import Array, keras
 
@@ -158,7 +157,6 @@ class ArrayWindows(Windows):
         inputs: Arrays by name, first axis the windows.
         y: Targets, `[N, H, D]`; NaN is missing.
         sample_weight: Weights, `[N]`; their mean is taken to be 1.
-        observed: Whether the inputs get an observed-indicator channel and have their gaps filled.
         teacher_forcing: As for `Windows`.
         scalers: Scalers of the inputs and, under `y`, of the targets; they scale batch by batch, since scaling all at
             once would take as much memory again. `None` for arrays that are scaled already.
@@ -177,13 +175,12 @@ class ArrayWindows(Windows):
         y: Array,
         sample_weight: Array | None = None,
         *,
-        observed: bool = False,
         teacher_forcing: bool = False,
         scalers: Mapping[str, Scaler] | None = None,
         **order: Any,
     ) -> None:
         super().__init__(BatchOrder(len(y), **order), teacher_forcing=teacher_forcing)
-        self.inputs, self.y, self.observed, self.scalers = inputs, y, observed, scalers or {}
+        self.inputs, self.y, self.scalers = inputs, y, scalers or {}
         self.sample_weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
 
     def gather(self, windows: Array) -> Batch:
@@ -193,8 +190,6 @@ class ArrayWindows(Windows):
             windows: Numbers of the windows, `[B]`.
         """
         inputs = {name: self._scaled(name, values, windows) for name, values in self.inputs.items()}
-        if self.observed:
-            inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
         return inputs, self._scaled("y", self.y, windows), self.sample_weight[windows]
 
     def _scaled(self, name: str, values: Array, windows: Array) -> Array:

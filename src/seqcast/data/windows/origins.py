@@ -221,22 +221,6 @@ class Origins:
             frame: The series.
             known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
             horizon: Steps of each forecast, `H`.
-
-        Raises:
-            DataError: There are none at the first cutoff.
-        """
-        origins = cls.within(frame, known, horizon)
-        check_first_cutoff([origins])
-        return origins
-
-    @classmethod
-    def within(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
-        """Return the origins at cutoffs as `at_cutoffs` does, also if there are none.
-
-        Args:
-            frame: The series.
-            known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
-            horizon: Steps of each forecast, `H`.
         """
         valid = (frame.count_observed(known) > 0).all(axis=-1) & (known < frame.source.lengths)
         cutoff, series = np.nonzero(valid)

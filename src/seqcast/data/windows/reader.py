@@ -151,13 +151,7 @@ class WindowReader:
         return Shards(np.add.reduceat(per_series, stores[0].runs[:-1]), max(1, int(room)))
 
     def inputs(
-        self,
-        series: Array,
-        stops: Array,
-        horizon: int,
-        *,
-        scaler: SeriesScaler | None = None,
-        future: Array | None = None,
+        self, series: Array, stops: Array, horizon: int, scaler: SeriesScaler | None = None, future: Array | None = None
     ) -> dict[str, Array]:
         """Return the inputs of a network for some windows.
 

@@ -19,14 +19,10 @@ from seqcast.runtime import Array, require
 _DAY = 86_400.0  # seconds
 
 
-def _day_fraction(stamps: Stamps) -> Array:
-    return np.asarray((3600.0 * stamps.hour + 60.0 * stamps.minute + stamps.second) / _DAY)
-
-
 # Length of each cycle in seconds, and the phase in it, from 0 up to 1.
 _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
     "minute_of_hour": (3600.0, lambda stamps: (60.0 * stamps.minute + stamps.second) / 3600.0),
-    "hour_of_day": (_DAY, _day_fraction),
+    "hour_of_day": (_DAY, lambda stamps: (3600.0 * stamps.hour + 60.0 * stamps.minute + stamps.second) / _DAY),
     "day_of_week": (7 * _DAY, lambda stamps: stamps.dayofweek / 7.0),
     "day_of_month": (30.4 * _DAY, lambda stamps: (stamps.day - 1) / stamps.days_in_month),
     "day_of_year": (365.25 * _DAY, lambda stamps: (stamps.dayofyear - 1) / np.where(stamps.is_leap_year, 366, 365)),

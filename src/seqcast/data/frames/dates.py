@@ -20,6 +20,8 @@ _ZONES = (
     "Australia/Lord_Howe",
 )  # fmt: skip
 
+# Whole numbers between these are years.
+YEARS = (1500, 2500)
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.dates import is_text
+from seqcast.data.frames.dates import YEARS, is_text
 from seqcast.data.frames.row_sources import file_error
 from seqcast.errors import DataError, Option, Phrase, SpecError, counted
 from seqcast.runtime import Array
@@ -234,7 +234,7 @@ def _count(cells: Sequence[str]) -> bool:
     """Return whether cells are whole numbers in equal steps, or years that ascend, as names are."""
     numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
     steps = {after - before for before, after in pairwise(numbers)}
-    years = all(1500 < number < 2500 for number in numbers)
+    years = all(YEARS[0] <= number <= YEARS[1] for number in numbers)
     return len(numbers) == len(cells) > 2 and min(steps) > 0 and (years or len(steps) == 1)
 
 

@@ -102,8 +102,7 @@ class TableFile:
             place = frame.columns.get_loc(part)
             # Not as other text: NA is a name, no missing value.
             ids = _parse(self.text[0], dialect, usecols=[place], converters={place: str}).iloc[:, 0]
-            attributes, frame = frame.attrs, frame.assign(**{part: ids.where(ids != "")})
-            frame.attrs.update(attributes)
+            frame = frame.assign(**{part: ids.where(ids != "")})
         return frame
 
 

@@ -45,16 +45,13 @@ def form_of(df: Any, columns: Columns) -> str:
     names, index = list(getattr(df, "columns", ())), getattr(df, "index", None)
     others = [str(name) for name in names if name not in columns.names]
     # Ids under another name, or in the index, are an error rather than one series.
-    if columns.unique_id in names or columns.unique_id in (getattr(index, "names", None) or ()):
+    if columns.unique_id in (*names, *(getattr(index, "names", None) or ())) or suggest_name(columns.unique_id, others):
         return LONG
-    if suggest_name(columns.unique_id, others):
-        return LONG
-    kind = type(index).__name__
-    if columns.ds not in names and kind == "DatetimeIndex":
-        return "index"
-    if columns.ds not in names and kind == "PeriodIndex":
+    if columns.ds in names:
+        return "single"
+    if type(index).__name__ == "PeriodIndex":
         return f"period:{df.index.freqstr}"
-    return "single" if columns.ds in names else LONG
+    return "index" if type(index).__name__ == "DatetimeIndex" else LONG
 
 
 def added_columns(df: Any, columns: Columns, form: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from typing import Any
 
-from seqcast.data.frames.dates import is_text, parse_dates, without_long
+from seqcast.data.frames.dates import YEARS, is_text, parse_dates, without_long
 from seqcast.data.frames.dialect import holds_numbers
 from seqcast.data.frames.layouts import LAYOUTS, header_times, join_times, joined_parts
 from seqcast.errors import DataError, Option, Phrase
@@ -43,8 +43,6 @@ _SINCE_1970 = 10**8
 READ_AS_TIMES, _NUMERIC = 0.95, "iuf"
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_TWICE = 0.05
-# Whole numbers between these are years.
-YEARS = (1500, 2500)
 # Columns that are series have values of like size, and more columns than this are series in any case.
 _LIKE_SIZE, _MANY = 20.0, 20
 # Most columns that may name the series together, and fewest columns of values of a series a row.

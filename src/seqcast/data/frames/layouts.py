@@ -128,8 +128,7 @@ def with_joined(table: Any, columns: Columns) -> Any:
         if len(parts) > 1:
             texts = [table[part].astype("str") for part in parts]
             made = join_times(table, name) if name == columns.ds else texts[0].str.cat(texts[1:], sep=",")
-            attributes, table = table.attrs, table.assign(**{name: made})
-            table.attrs.update(attributes)
+            table = table.assign(**{name: made})
     return table
 
 

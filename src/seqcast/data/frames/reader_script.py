@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from typing import IO, Any
@@ -119,11 +120,11 @@ def _plain(pyarrow: Any, kind: Any) -> Any:
 
 
 def _unpack_gzip(gzip: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
-    _copy(gzip.open(task["file"]), answers)
+    shutil.copyfileobj(gzip.open(task["file"]), answers, _CHUNK_BYTES)
 
 
 def _unpack_zstandard(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
-    _copy(pyarrow.input_stream(task["file"], compression="zstd"), answers)
+    shutil.copyfileobj(pyarrow.input_stream(task["file"], compression="zstd"), answers, _CHUNK_BYTES)
 
 
 def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
@@ -134,12 +135,7 @@ def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
     if entries[0].flag_bits & _ENCRYPTED:
         hint = "Unpack it with its password and give its content."
         raise RefusedError("refused", "a file in it", "an encrypted one", hint)
-    _copy(archive.open(entries[0]), answers)
-
-
-def _copy(file: IO[bytes], answers: IO[bytes]) -> None:
-    while chunk := file.read(_CHUNK_BYTES):
-        answers.write(chunk)
+    shutil.copyfileobj(archive.open(entries[0]), answers, _CHUNK_BYTES)
 
 
 _READERS: dict[str, tuple[str, Callable[[Any, dict[str, Any], IO[bytes]], None]]] = {

@@ -6,7 +6,6 @@ A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB r
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.row_sources import Span, file_error, files_at, place_in_file
-from seqcast.errors import DataError, SpecError, compose_place
+from seqcast.data.frames.row_sources import Span, file_error, files_at, in_source
+from seqcast.errors import DataError, SpecError
 from seqcast.runtime import require
 
 # Rows of a record batch.
@@ -331,45 +330,27 @@ class _SeenSeries:
         """
         import pandas as pd
 
-        names = ids.take(begins).to_pylist()
-        known = [name for name in names if name is not None]  # a missing one is refused by the reader of frames
-        if not known:
+        # A missing id is refused by the reader of frames.
+        names = pd.Series(ids.take(begins).to_pylist(), list(begins), dtype=object).dropna()
+        if names.empty:
             return
-        hashes = pd.util.hash_array(np.asarray(known, dtype=object))
-        ascending = all(one < other for one, other in itertools.pairwise(known))
-        if not ascending or (self._largest is not None and known[0] <= self._largest):
-            self._check_new(names, begins, spans)
+        hashes = pd.util.hash_array(names.to_numpy())
+        if not names.is_monotonic_increasing or (self._largest is not None and names.iloc[0] <= self._largest):
+            again = names.duplicated().to_numpy()
+            for before in self._hashes:
+                again = again | np.isin(hashes, before, kind="sort")  # a table of so large numbers fails in NumPy 2.0
+            if again.any():
+                place = int(again.argmax())
+                raise in_source(self._interrupted(names.index[place], names.iloc[place], spans[0].path), spans)
         self._hashes.append(hashes)
-        self._largest = max(known) if self._largest is None else max(self._largest, *known)
+        self._largest = max(names) if self._largest is None else max(self._largest, *names)
 
-    def _check_new(self, names: Sequence[Any], begins: Sequence[int], spans: Sequence[Span]) -> None:
-        """Refuse series that occur again."""
-        import pandas as pd
-
-        first = {name: place for place, name in reversed(list(enumerate(names)))}
-        hashes = pd.util.hash_array(np.asarray(names, dtype=object))
-        again = np.array([first[name] != place for place, name in enumerate(names)])
-        for before in self._hashes:
-            again |= np.isin(hashes, before, kind="sort")  # a table of so large numbers fails in NumPy 2.0
-        for place in np.flatnonzero(again).tolist():
-            (*_, last), _ = _divided(spans, begins[place] + 1)
-            raise self._interrupted(names[place], last.path, last.first + last.rows - 1)
-
-    def _interrupted(self, name: Any, path: str | None, row: int) -> DataError:
+    def _interrupted(self, row: int, name: Any, path: str | None) -> DataError:
         """Return the error for a series with others between its rows."""
         column, time = self._keys
+        data = "DATA" if path is None else shlex.quote(self._source.name)
         named = f"--id {shlex.quote(column)} --time {shlex.quote(time)}"
-        where, data = compose_place(option="df", column=column, row=row, series=name), "DATA"
-        if path is not None:
-            where = place_in_file(Path(path), column=column, row=row + 1, series=name)
-            data = shlex.quote(self._source.name)
-        return DataError(
-            where,
-            path=path,
-            column=column,
-            row=row,
-            series=name,
-            expected="the rows of each series together, one series after another",
-            received="rows of a series that had others after it",
-            hint=f"Bring them together: seqcast partition {data} -o FOLDER {named}",
-        )
+        expected = "the rows of each series together, one series after another"
+        received, hint = "rows of a series that had others after it", "Bring them together: seqcast partition"
+        texts = {"expected": expected, "received": received, "hint": f"{hint} {data} -o FOLDER {named}"}
+        return DataError(column=column, row=row, series=name, **texts)

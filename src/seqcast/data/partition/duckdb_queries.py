@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from seqcast.errors import DataError, MissingFileError, Option, Phrase, SpecErro
 from seqcast.runtime import require
 from seqcast.specs import Columns
 
-# Kinds of files, by suffix; text may also be packed by gzip.
-_KINDS = {"parquet": "Parquet", **dict.fromkeys(("csv", "tsv", "txt"), "CSV")}
+# Suffixes of text.
+_TEXT = (".csv", ".tsv", ".txt")
 # Content of Arrow's types; types with the same content may share a column.
 _CONTENTS = {
     "nothing": re.compile("null"),
@@ -129,13 +130,14 @@ def find_source(source: Any, columns: Columns) -> Source:
         SpecError: A file is neither Parquet nor CSV.
     """
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
-    files = tuple(
-        dict.fromkeys(file for each in given for file in files_at(Path(each), _is_table, "Parquet or CSV files"))
-    )
+    found = [files_at(Path(each), lambda file: bool(_kind(file)), "Parquet or CSV files") for each in given]
+    files = tuple(dict.fromkeys(chain.from_iterable(found)))
     if not files:
         raise MissingFileError("source", expected="files with a table", received="none", hint="Name one or more.")
     kind = _kind(files[0])
     for file in files:
+        if not _kind(file):
+            raise unknown_name(f"{file}, suffix", file.suffix.removeprefix("."), ("parquet", "csv", "tsv", "txt"))
         if _kind(file) != kind:
             hint = "Name files of one kind, as in 'data/*.parquet'."
             raise file_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
@@ -146,20 +148,10 @@ def find_source(source: Any, columns: Columns) -> Source:
     return table
 
 
-def _is_table(file: Path) -> bool:
-    return _suffix(file) in _KINDS
-
-
-def _suffix(file: Path) -> str:
-    inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
-    suffix = inner.suffix.lower().removeprefix(".")
-    return f"{suffix}.gz" if suffix == "parquet" and inner is not file else suffix
-
-
 def _kind(file: Path) -> str:
-    if _suffix(file) not in _KINDS:
-        raise unknown_name(f"{file}, suffix", _suffix(file), _KINDS)
-    return _KINDS[_suffix(file)]
+    """Return the kind of a file by its suffix, empty if it is none; text may also be packed by gzip."""
+    name = file.name.lower()
+    return "Parquet" if name.endswith(".parquet") else "CSV" if name.removesuffix(".gz").endswith(_TEXT) else ""
 
 
 def _check_names(file: Path, names: Sequence[str]) -> None:

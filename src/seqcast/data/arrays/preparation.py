@@ -149,12 +149,8 @@ class Preparation:
         """
         expected = self.window.horizon if horizon is None else horizon, self.window.targets
         if y.shape[1:] != expected:
-            raise DataError(
-                "y",
-                expected=f"shape [N, {expected[0]}, {expected[1]}], as before",
-                received=f"[N, {y.shape[1]}, {y.shape[2]}]",
-                hint="Give the same horizon and targets.",
-            )
+            shape, received = f"shape [N, {expected[0]}, {expected[1]}], as before", f"[N, {y.shape[1]}, {y.shape[2]}]"
+            raise DataError("y", expected=shape, received=received, hint="Give the same horizon and targets.")
 
     def batches(
         self, windows: CheckedWindows, training: TrainingSpec, *, seed: int | None = None, teacher_forcing: bool = False

@@ -78,12 +78,8 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     styles = _styles(str(column.iloc[0]), day_first)
     tried = [(None, parsed), *((style, _parsed(column, style)) for style in styles)]
     style, parsed = min(tried, key=lambda pair: int(pair[1].isna().sum()))
-    _refuse_first(
-        written,
-        parsed.isna(),
-        expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
-        hint=Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), "."),
-    )
+    hint = Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), ".")
+    _refuse_first(written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint)
     if not all(times.equals(parsed) for _, times in tried if not times.isna().any()):
         expected = "dates that can be read in one way only"
         received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
@@ -217,23 +213,16 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
 
     if columns.tz is None:
         fits = next((zone for zone in _ZONES if not differs(zone).any()), None)
-        raise DataError(
-            column=column.name,
-            expected="one offset from UTC, or a time zone",
-            received=f"the offsets {', '.join(map(str, offsets.unique()[:3]))}",
-            hint=Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
-            if fits
-            else "No common time zone has all of them: write all times in UTC.",
-        )
-    _refuse_first(
-        column,
-        differs(columns.tz),
-        expected=f"the offset from UTC of clocks in {columns.tz}",
-        hint=Phrase("Correct it, or give another ", Option("columns.tz"), "."),
-    )
+        received = f"the offsets {', '.join(map(str, offsets.unique()[:3]))}"
+        zone = Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
+        hint = zone if fits else "No common time zone has all of them: write all times in UTC."
+        expected = "one offset from UTC, or a time zone"
+        raise DataError(column=column.name, expected=expected, received=received, hint=hint)
+    hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
+    _refuse_first(column, differs(columns.tz), f"the offset from UTC of clocks in {columns.tz}", hint)
 
 
-def _refuse_first(column: Any, invalid: Any, *, expected: str, hint: str) -> None:
+def _refuse_first(column: Any, invalid: Any, expected: str, hint: str) -> None:
     """Refuse a column in which a value is invalid, naming the first one."""
     rows = invalid.to_numpy().nonzero()[0]
     if len(rows):

@@ -58,12 +58,10 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
         expected = "column names that differ"
         raise DataError(option=argument, expected=expected, received=str(error), hint="Rename one.") from error
     except TypeError as error:
-        raise DataError(
-            option=argument,
-            expected="a pandas or Polars data frame",
-            received=f"{type(df).__module__.split('.')[0]}.{type(df).__name__}",
-            hint=f"Call {argument}.collect() first." if hasattr(df, "collect") else hint,
-        ) from error
+        received = f"{type(df).__module__.split('.')[0]}.{type(df).__name__}"
+        hint = f"Call {argument}.collect() first." if hasattr(df, "collect") else hint
+        expected = "a pandas or Polars data frame"
+        raise DataError(option=argument, expected=expected, received=received, hint=hint) from error
     if not len(frame):
         received = f"none (columns {names})"
         raise DataError(option=argument, expected="at least one row", received=received, hint="Give some.")

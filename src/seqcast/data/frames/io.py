@@ -149,8 +149,6 @@ class OpenTable:
         layout: str | None = None,
         covariates: Iterable[str] = (),
         steps: Steps | None = None,
-        *,
-        series: Any = None,
     ) -> tuple[Any, Columns, ColumnGuess]:
         """Return the table as a long frame, whose attribute `UNDERSTOOD` names the guess; its columns; and the guess.
 
@@ -159,7 +157,6 @@ class OpenTable:
             layout: The layout of the table, if it is known.
             covariates: Columns of covariates.
             steps: Times of a table without a column of them; steps 1, 2, 3 … if `None`.
-            series: Name of the one series; the file's name if `None`.
 
         Raises:
             DataError: As for `read_table`; or several readings are about as likely.
@@ -171,7 +168,7 @@ class OpenTable:
         if guess.question is not None:
             raise guess.question.changed(path, path=path)
         columns = Columns(**guess.names, **others)
-        frame = self.as_guessed(guess, columns, steps, series=series)
+        frame = self.as_guessed(guess, columns, steps)
         if not set(guess.names.values()) <= {*known.values(), *Columns().names} or guess.layout != (layout or "long"):
             words = (frame.attrs[UNDERSTOOD], guess.sentence(steps.start))
             frame.attrs[UNDERSTOOD] = "; ".join(filter(None, words))

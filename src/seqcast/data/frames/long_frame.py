@@ -334,11 +334,8 @@ class LongFrame:
         Raises:
             DataError: A target is negative.
         """
-        self.refuse_targets(
-            self.targets < 0,
-            expected=Phrase("values >= 0, for ", Option("scale", scale)),
-            hint=Phrase("Choose another ", Option("scale"), "."),
-        )
+        hint = Phrase("Choose another ", Option("scale"), ".")
+        self.refuse_targets(self.targets < 0, expected=Phrase("values >= 0, for ", Option("scale", scale)), hint=hint)
 
     def check_frequency(self) -> None:
         """Refuse a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
@@ -372,14 +369,10 @@ class LongFrame:
         empty = self.count_observed(self.source.lengths) == 0
 
         def at(series: int) -> DataError:
-            return DataError(
-                option=self.option,
-                column=self.schema.columns.targets[int(empty[series].argmax())],
-                series=self.source.ids[series],
-                expected="at least one number",
-                received=f"none in {self.source.lengths[series]} rows",
-                hint="Drop the series, or fill it in.",
-            )
+            place = {"option": self.option, "series": self.source.ids[series]}
+            column = self.schema.columns.targets[int(empty[series].argmax())]
+            received, hint = f"none in {self.source.lengths[series]} rows", "Drop the series, or fill it in."
+            return DataError(**place, column=column, expected="at least one number", received=received, hint=hint)
 
         if empty.any():
             raise self.first_error(np.flatnonzero(empty.any(axis=1)), at, of_series=True)

@@ -140,13 +140,12 @@ class ReaderProcess:
         packages = [folder for folder in sys.path if os.path.isabs(folder)]
         task: dict[str, Any] = {"kind": self.kind, "file": str(self.path), "sheet": self.sheet, "packages": packages}
         task |= {"names_only": self.names_only, "memory": memory if _HAS_LIMIT else 0, "seconds": seconds}
-        return subprocess.Popen(
+        command, environment = (
             [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **_ENVIRONMENT},
+            {**os.environ, **_ENVIRONMENT},
         )
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        return subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=pipe, env=environment)
 
     def _error(self, report: bytes, ending: str, seconds: int) -> SeqcastError:
         """Return the error for a process that failed, from its report or else from its ending."""

@@ -308,15 +308,13 @@ def _check_growth(frame: LongFrame, frequency: Frequency, counts: Array) -> None
     rows = frame.source.lengths
     most = MOST_GROWTH * np.maximum(rows, FEW_ROWS)
 
+    hint = Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR)
+
     def at(series: int) -> DataError:
-        return DataError(
-            option=frame.option,
-            column=frame.schema.columns.ds,
-            series=frame.source.ids[series],
-            expected=f"at most {most[series]} steps from its first row to its last",
-            received=f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}",
-            hint=Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR),
-        )
+        place = {"option": frame.option, "column": frame.schema.columns.ds, "series": frame.source.ids[series]}
+        expected = f"at most {most[series]} steps from its first row to its last"
+        received = f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}"
+        return DataError(**place, expected=expected, received=received, hint=hint)
 
     if (counts > most).any():
         excess = np.flatnonzero(counts > most)

@@ -29,12 +29,9 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> li
         MissingFileError: There is no such file.
     """
     if path.is_dir():
-        inside = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
-        files = [
-            file
-            for file, place in inside
-            if is_wanted(place) and not any(name.startswith((".", "_")) for name in place.parts)
-        ]
+        inside = [file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file()]
+        shown = [file for file in inside if not any(name.startswith((".", "_")) for name in file.parts)]
+        files = [path / file for file in shown if is_wanted(file)]
         received = "a folder without any"
     elif glob.has_magic(str(path)) and not path.exists():
         files = [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]

@@ -142,15 +142,13 @@ def _translated(error: Exception, duckdb: Any, source: Source, limit: int) -> Ba
     if isinstance(error, duckdb.InterruptException) or lines[0].endswith(("nterrupted", "nterrupted!")):
         return KeyboardInterrupt()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
-        return SpecError(
-            "memory_limit",
-            expected="enough memory, and room on the disk of the folder",
-            received=f"{limit / 1e9:.3g} GB ({lines[0][:200]})",
-            hint=Phrase("Give more, as in ", Option("memory_limit", "4 GB"), "."),
-        )
+        expected = "enough memory, and room on the disk of the folder"
+        received, more = f"{limit / 1e9:.3g} GB ({lines[0][:200]})", Option("memory_limit", "4 GB")
+        hint = Phrase("Give more, as in ", more, ".")
+        return SpecError("memory_limit", expected=expected, received=received, hint=hint)
     if isinstance(error, duckdb.IOException) and "write" in lines[0]:
-        place, hint = "the disk of the folder", "Nothing was written."
-        return SaveError(place, expected="room to sort", received=lines[0][:200], hint=hint)
+        place, received = "the disk of the folder", lines[0][:200]
+        return SaveError(place, expected="room to sort", received=received, hint="Nothing was written.")
     if isinstance(error, OSError | RuntimeError):
         return None
     return file_error(source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})")

@@ -200,12 +200,8 @@ class ArrayCache:
                 self._bytes -= self._arrays.popitem(last=False)[1].nbytes
         return array
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the size alone: another process reads what it needs."""
-        return {"most_bytes": self.most_bytes}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.most_bytes,)  # another process reads what it needs
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,11 +244,6 @@ class ShardedStore(SeriesLayout):
         changes = np.flatnonzero(np.diff(self._owner(self.first_rows))) + 1
         return np.concatenate([[0], changes, [len(self.ids)]]).astype(np.int64)
 
-    @property
-    def shard_bytes(self) -> int:
-        """Bytes of the largest shard in memory."""
-        return max(int(path.stat().st_size) for path in self.paths)
-
     def read(self, rows: Array) -> Array:
         """Return the rows with these numbers.
 
@@ -289,12 +280,8 @@ class ShardedStore(SeriesLayout):
         Args:
             series: Numbers of the series.
         """
-        return replace(
-            self,
-            ids=tuple(self.ids[place] for place in series),
-            ends=np.cumsum(self.lengths[series]),
-            first_rows=self.first_rows[series],
-        )
+        ids, ends = tuple(self.ids[place] for place in series), np.cumsum(self.lengths[series])
+        return replace(self, ids=ids, ends=ends, first_rows=self.first_rows[series])
 
     @cached_property
     def _is_whole(self) -> bool:

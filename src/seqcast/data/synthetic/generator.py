@@ -136,7 +136,7 @@ class SyntheticSeries:
     Args:
         seed: The seed.
         length: Steps of each series, `L`.
-        weights: Weight of each family in every batch, by name; `None` gives all of `FAMILIES` the same.
+        weights: Weight of each family in every batch, by name; by default that of all `FAMILIES` is the same.
         seasons: Frequency of each season length among batches; the length 0 stands for one that is drawn from 2 to 672.
         gaps: Fraction of the series with missing values.
 
@@ -152,23 +152,19 @@ class SyntheticSeries:
 
     seed: int
     length: int = 576
-    weights: Mapping[str, float] | None = None
+    weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 1.0))
     seasons: Mapping[int, float] = field(default_factory=lambda: SEASONS)
     gaps: float = 0.0
 
     def __post_init__(self) -> None:
         check_int("length", self.length)
-        for name in self.weights or {}:
+        for name in self.weights:
             if name not in FAMILIES:
                 raise unknown_name("weights", name, FAMILIES)
-        for argument, weights in (("weights", self._weights), ("seasons", self.seasons)):
+        for argument, weights in (("weights", self.weights), ("seasons", self.seasons)):
             if min(weights.values(), default=-1) < 0 or not sum(weights.values()) > 0:
                 expected = "weights of 0 or more, one above 0"
                 raise SpecError(argument, expected=expected, received=repr(weights), hint="Raise one.")
-
-    @property
-    def _weights(self) -> Mapping[str, float]:
-        return dict.fromkeys(FAMILIES, 1.0) if self.weights is None else self.weights
 
     def batch(self, number: int, *, n: int) -> SyntheticBatch:
         """Return a batch.
@@ -179,7 +175,7 @@ class SyntheticSeries:
         """
         rng = np.random.default_rng([self.seed, number])
         season = self._season(rng)
-        families = _stratified(rng, self._weights, n)
+        families = _stratified(rng, self.weights, n)
         step = int(rng.choice(list(THINNED), p=_probabilities(THINNED)))
         if season.length in SLOW or step * season.length > LONGEST_SEASON:
             step = 1

@@ -299,13 +299,11 @@ class Origins:
         after = frame.stamps[self.rows(frame)[:, 0]]
         early = np.flatnonzero(np.asarray(after <= stamp[0]))
         if len(early):
-            raise DataError(
-                option="n_windows",
-                series=frame.source.ids[int(self.series[early[0]])],
-                expected=f"cutoffs at or after {stamp[0]}, the last stamp that fit saw",
-                received=f"one before {after[early[0]]}",
-                hint=Phrase("Choose fewer windows, give newer rows, or leave out ", Option("refit"), "."),
-            )
+            name = frame.source.ids[int(self.series[early[0]])]
+            expected = f"cutoffs at or after {stamp[0]}, the last stamp that fit saw"
+            received = f"one before {after[early[0]]}"
+            hint = Phrase("Choose fewer windows, give newer rows, or leave out ", Option("refit"), ".")
+            raise DataError(option="n_windows", series=name, expected=expected, received=received, hint=hint)
 
     def naive(self, frame: LongFrame, seasons: Sequence[int]) -> Array:
         """Return the seasonal naive forecast, `[B, H, D]`, of the season that erred least in the rows before each one.
@@ -421,24 +419,19 @@ def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None
     Raises:
         DataError: A series has fewer rows than `context_length + horizon`.
     """
-    short = np.flatnonzero(frame.source.lengths < context_length + horizon).tolist()
+    ids, lengths = frame.source.ids, frame.source.lengths
+    short = np.flatnonzero(lengths < context_length + horizon).tolist()
     more = f" ({len(short)} such series)" if len(short) > 1 else ""
+    expected = f"at least {context_length} + {horizon} rows, context_length and horizon"
+    drop = "Drop short series, choose a smaller context_length or horizon, or take "
+    hint = Phrase(drop, Option("missing", "fill"), ".")
 
     def at(series: int) -> DataError:
-        return DataError(
-            option="df",
-            series=frame.source.ids[series],
-            expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
-            received=f"{frame.source.lengths[series]} rows up to {frame.last_stamps[series]}{more}",
-            hint=Phrase(
-                "Drop short series, choose a smaller context_length or horizon, or take ",
-                Option("missing", "fill"),
-                ".",
-            ),
-        )
+        received = f"{lengths[series]} rows up to {frame.last_stamps[series]}{more}"
+        return DataError(option="df", series=ids[series], expected=expected, received=received, hint=hint)
 
     if short:
-        raise DataError.first_of(short, [frame.source.ids[series] for series in short], at)
+        raise DataError.first_of(short, [ids[series] for series in short], at)
 
 
 def training_windows(

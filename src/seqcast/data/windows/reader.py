@@ -147,7 +147,8 @@ class WindowReader:
         stores = [store for store in (self.targets, self.features) if isinstance(store, ShardedStore)]
         if not stores:
             return None
-        room = stores[0].cache.most_bytes // sum(store.shard_bytes for store in stores)
+        largest = [max(path.stat().st_size for path in store.paths) for store in stores]
+        room = stores[0].cache.most_bytes // sum(largest)
         return Shards(np.add.reduceat(per_series, stores[0].runs[:-1]), max(1, int(room)))
 
     def inputs(

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.data.frames.dialect import Dialect
+from seqcast.data.frames.file_kinds import UNDERSTOOD
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.io import read_raw
+from seqcast.data.frames.io import OpenTable, read_leniently
+from seqcast.errors import DataError
 
 READABLE = [case for case in make.cases() if not case.refused]
 
@@ -18,7 +20,7 @@ READABLE = [case for case in make.cases() if not case.refused]
 def test_columns_of_messy_files(tmp_path, case):
     path = tmp_path / case.name
     case.write(path)
-    guess = guess_columns(read_raw(path, dialect=Dialect(**case.dialect)))
+    guess = guess_columns(OpenTable.of(path, Dialect(**case.dialect)).raw)
     assert guess.time == case.columns.get("ds", "ds")
     if case.options.get("layout") != "wide":
         assert guess.value == case.columns.get("y", "y")
@@ -63,3 +65,86 @@ def test_the_order_of_columns_and_rows_does_not_matter(order, series, rows):
     if series > 1:
         # Both numbers could be the value: the first one is taken.
         assert guess.value == next(name for name in order if name in ("number", "weight"))
+
+
+def lines(header, rows, sep=","):
+    return "\n".join([header, *(sep.join(map(str, row)) for row in rows)]) + "\n"
+
+
+WAVE = np.round(10 + np.sin(np.arange(36)), 2)
+MONTHS = [f"{2020 + month // 12}M{month % 12 + 1:02}" for month in range(36)]
+YEAR = "year jan feb mar apr may jun jul aug sep oct nov dec ann"
+SPANS = [f"13.05.2024 {hour:02}:00 - 13.05.2024 {hour + 1:02}:00" for hour in range(23)]
+
+# Tables as offices and instruments write them: text, the sentence of the guess, series and rows, and the first time.
+WRITTEN = {
+    "months, latest first": (
+        lines("Region;Sex;Periodo;Total", [(r, s, m, 7) for r in "ab" for s in "mf" for m in MONTHS[::-1]], ";"),
+        ("time: Periodo, value: Total, series: Region,Sex", 4, 144, "2020-01-01"),
+    ),
+    "constant columns": (
+        lines("freq,item,geo,TIME_PERIOD,OBS_VALUE", [("Q", "B1G", g, f"2020-Q{q}", 1) for g in "xyz" for q in (1, 2)]),
+        ("time: TIME_PERIOD, value: OBS_VALUE, series: geo", 3, 6, "2020-01-01"),
+    ),
+    "spans": (
+        lines("MTU,Price,Currency", [(span, value, "EUR") for span, value in zip(SPANS, WAVE, strict=False)]),
+        ("time: MTU, value: Price", 1, 23, "2024-05-13"),
+    ),
+    "a total and a source": (
+        lines("Datum;Summa kr", [*zip(pd.date_range("2024-01-01", periods=9).date, UP * 3, strict=False)], ";")
+        + "Summa;22\n;\nSource: the office of numbers of the town, 2024;\n",
+        ("without 3 rows at the end, 'Summa'; time: Datum, value: Summa kr", 1, 9, "2024-01-01"),
+    ),
+    "aligned, a month in each column": (
+        "Station, mean\nof 2024\n"
+        + lines(YEAR, [(f" {1990 + row} ", *(f"  {value:4}" for value in WAVE[:12]), 1) for row in range(3)], " "),
+        ("time: year, a year in each row and a month in each column", 1, 36, "1990-01-01"),
+    ),
+    "minutes": (
+        lines("Tempo (min)\tR1\tR2", [(20 * row, value, value) for row, value in enumerate(WAVE)], "\t"),
+        ("time: Tempo (min), a series in each column", 2, 72, 0),
+    ),
+    "numbered rows, events": (
+        lines("#,Date Time,T1,T2,Stopped", [(n + 1, f"03/14/23 {n:02}:00", n, n + 1, "") for n in range(9)])
+        + "10,03/14/23 09:12,,,Logged\n",
+        ("time: Date Time, a series in each column", 2, 18, "2023-03-14"),
+    ),
+    "codes": (
+        lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
+        ("time: Date, a series in each column", 2, 18, "2024-01-01"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_tables_as_they_are_written(tmp_path, name):
+    text, (sentence, series, rows, first) = WRITTEN[name]
+    (tmp_path / "a.csv").write_text(text)
+    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert frame.attrs[UNDERSTOOD].endswith(sentence)
+    assert (frame[columns.unique_id].nunique(), int(frame[columns.y].notna().sum())) == (series, rows)
+    assert frame[columns.ds].min() == (first if isinstance(first, int) else pd.Timestamp(first))
+
+
+def test_the_header_of_a_sheet_is_below_its_titles(tmp_path):
+    cells = [["Sales of 2024"], ["Source: controlling", "page 1"], [], ["Month", "north", "south"]]
+    cells += [[month, 1.0, 2.0] for month in pd.date_range("2024-01-01", periods=4, freq="MS")]
+    pd.DataFrame([*cells, ["soon", 3.0, 4.0], ["2024-06-01", 3.0, 4.0]]).to_excel(
+        tmp_path / "a.xlsx", header=False, index=False
+    )
+    opened = OpenTable.of(tmp_path / "a.xlsx", None)
+    assert list(opened.raw.columns) == ["Month", "north", "south"]
+    with pytest.raises(DataError, match="row 9: expected a date or time"):
+        opened.guessed()
+
+
+def test_text_with_years_is_no_step(tmp_path):
+    (tmp_path / "a.csv").write_text(lines("when,sold", [(f"{2000 + row}~a", row) for row in range(9)]))
+    with pytest.raises(DataError, match=r"column 'when', row 2: expected a date or time"):
+        OpenTable.of(tmp_path / "a.csv", None).guessed()
+    faults = []
+    with pytest.raises(DataError, match="at least one row"):
+        read_leniently(
+            faults, lambda _, out: OpenTable.of(tmp_path / "a.csv", None, None, (), out).guessed(), Dialect()
+        )
+    assert len(faults) == 1

@@ -209,7 +209,7 @@ def test_keys_stay_as_they_are(tmp_path):
 
 def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
     rows = [(f"{day:02}/02/2024", f"{day},5") for day in range(1, 10)]
-    rows[3], rows[5], rows[6] = ("soon", "4,5"), (rows[5][0], "closed"), (rows[6][0], "?")
+    rows[3], rows[5], rows[6] = ("soon", "4,5"), (rows[5][0], "closed"), (rows[6][0], "open")
     path = table(tmp_path / "a.csv", "ds;y\n" + "".join(f"{day};{value}\n" for day, value in rows))
     faults = []
 

@@ -27,15 +27,18 @@ _LONGEST = 100
 
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
-_WEEK = r"(\d{4})-?W(\d{2})"
-_QUARTER = r"(\d{4})[- /]?Q([1-4])|Q([1-4])[- /]?(\d{4})"
+# Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
+_WEEK, _MONTH = r"(\d{4})[- ]?W(\d{1,2})", r"(\d{4})[- ]?M(\d{1,2})"
+_QUARTER = r"(\d{4})[- /]?[QTK]([1-4])|[QTK]([1-4])[- /]?(\d{4})"
+# A span, whose start is its time.
+_SPAN = r"^(.*\d) +[-–] +\d.*$"
 
 
 def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> tuple[Any, bool | None]:
     """Parse a column of text, all of it in one format.
 
     ISO 8601; dates with the day or the month first, which the whole column decides; names of months; weeks (`2024-W05`,
-    their Monday) and quarters (`2024Q1`, their first day).
+    their Monday), months (`2024M01`) and quarters (`2024Q1`), by their first day; spans of two times, by the first.
 
     Args:
         column: A pandas Series of text.
@@ -67,7 +70,8 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
-    written, column = column.str.strip(), without_long(column.str.strip())
+    written = column.str.strip()
+    column = without_long(written.str.replace(_SPAN, r"\1", regex=True))
     parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
         _check_offsets(column, parsed, columns)
@@ -138,12 +142,15 @@ def _day_stands_first(style: str | None) -> bool | None:
 
 
 def _periods(column: Any) -> Any:
-    """Return weeks and quarters as their first day; `None` where a row is neither."""
+    """Return weeks, months or quarters as their first day; `None` where a row is none."""
     import pandas as pd
 
     weeks = column.str.extract(f"^{_WEEK}$")
     if weeks[0].notna().all():
         return pd.to_datetime(weeks[0] + weeks[1] + "1", format="%G%V%u", errors="coerce")
+    months = column.str.extract(f"^{_MONTH}$")
+    if months[0].notna().all():
+        return pd.to_datetime(months[0] + "-" + months[1].str.zfill(2), format="%Y-%m", errors="coerce")
     quarters = column.str.extract(f"^(?:{_QUARTER})$")
     year, quarter = quarters[0].combine_first(quarters[3]), quarters[1].combine_first(quarters[2])
     if year.notna().all():

@@ -32,9 +32,11 @@ _SHARE_OF_ZEROS = 0.3
 _SAMPLE = 1 << 16
 # Lines from which it is inferred whether the first one has names.
 _LINES = 20
-_MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", "-", "?"))
+# Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
+NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
+_MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 _DATE = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}-?w\d\d|\d{4}[- /]?q\d|\d\d?-[a-z]{3}-\d+"
+    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
 )
 _DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # Control characters that no text has.
@@ -101,8 +103,16 @@ class Dialect:
             text: The text, or its beginning.
             most: Number of lines; all if `None`.
         """
-        lines = islice(io.StringIO(text, newline=""), self.skip, None)
+        lines = islice(io.StringIO(self.spaced(text), newline=""), self.skip, None)
         return list(islice(filter(None, csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)), most))
+
+    def spaced(self, text: str) -> str:
+        """Return a text with one space in place of several between columns that spaces separate.
+
+        Args:
+            text: The text.
+        """
+        return re.sub(r"^ +| +(?=\r?$)|(?<= ) +", "", text, flags=re.MULTILINE) if self.sep == " " else text
 
     def names(self, text: str) -> list[str]:
         """Return the names of the columns of a text, as written: numbers where no line has them.
@@ -186,7 +196,12 @@ def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dia
         first = next(iter(dialect.lines(start, 1)), [])
         is_known = len(first) > 1 and any(name.strip() in names or name.strip().lower() in names for name in first)
         tried = [_divided(start, replace(dialect, sep=sep)) for sep in (",;\t|" if not is_known else ",")]
-        dialect = max(tried, key=lambda pair: pair[0])[1]
+        best = max(tried, key=lambda pair: pair[0])
+        if not is_known and not all(best[0][:2]):
+            aligned = _divided(start, replace(dialect, sep=" "))
+            # A number with spaces between its thousands divides into two.
+            best = aligned if all(aligned[0][:2]) and aligned[0][-1] > 2 else best
+        dialect = best[1]
     if dialect.header is None:
         dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))
     return dialect
@@ -197,7 +212,9 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
 
     And its dialect.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote)
+    reader = csv.reader(
+        io.StringIO(dialect.spaced(text), newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote
+    )
     lines = [(0, 0), *((reader.line_num, len(cells)) for cells in reader)]
     widths = Counter(width for _, width in lines[1:] if width)
     width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
@@ -253,7 +270,7 @@ _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # Most letters of a value in an error, and most words.
-_LONGEST, _MOST_WORDS = 100, 5
+_LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
 _GROUPS = "'’_" + _SPACES
 # Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{_SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
@@ -457,12 +474,14 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
     numerals[words] = [is_numeral(str(value)) for value in column[words]]
     words = words if (words == numerals).all() else words & ~numerals
     counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
-    names = tuple(counts.index[:_MOST_WORDS])
-    if names and words.sum() == column.notna().sum():
+    # A long text is a note rather than a mark.
+    names = tuple(counts.index[counts.index.str.len() <= _LONGEST_MARK][:_MOST_WORDS])
+    if len(counts) and words.sum() == column.notna().sum():
         hint = Phrase("Leave it out, or name another with ", Option("columns.y", ...), ".")
-        return words, f"text, such as {names[0]!r}", hint
+        return words, f"text, such as {counts.index[0]!r}", hint
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
     more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
     missing = Option("dialect.missing_values", names, code.replace("{words}", repr(list(names))))
     hint = Phrase("Correct them, or read them as missing: ", missing, ".", remedy="correct")
+    hint = hint if names or not len(counts) else Phrase("Correct them.", remedy="correct")
     return words, f"{', '.join(listed)}{more}", hint

@@ -15,10 +15,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, without_missing
+from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, parse_numbers, without_missing
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
-from seqcast.data.frames.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.data.frames.reader_process import ABOVE, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
@@ -102,7 +102,7 @@ class TableFile:
             place = frame.columns.get_loc(part)
             # Not as other text: NA is a name, no missing value.
             ids = _parse(self.text[0], dialect, usecols=[place], converters={place: str}).iloc[:, 0]
-            frame = frame.assign(**{part: ids.where(ids != "")})
+            frame = frame.assign(**{part: ids.where(ids != "").reindex(frame.index)})
         return frame
 
 
@@ -238,7 +238,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
-    words = list(dialect.missing_values)
+    words = [*NOT_KNOWN, *dialect.missing_values]
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
     return frame.rename(columns=str.strip), dialect
@@ -253,7 +253,7 @@ def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
         warnings.simplefilter("error", pd.errors.ParserWarning)
         warnings.filterwarnings("ignore", "Both a converter and dtype", pd.errors.ParserWarning)
         return pd.read_csv(
-            io.StringIO(text),
+            io.StringIO(dialect.spaced(text)),
             index_col=False,
             float_precision="round_trip",
             sep=dialect.sep or ",",
@@ -286,7 +286,8 @@ class FileKind:
 
 
 def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
-    return read_binary(kind, file.path, file.limits, file.dialect.sheet), file.dialect
+    frame = read_binary(kind, file.path, file.limits, file.dialect.sheet)
+    return frame, replace(file.dialect, skip=frame.attrs[ABOVE])
 
 
 _CSV, _JSON = FileKind("CSV", 2, _read_text, is_text=True), FileKind("JSON lines", 1, _read_json, is_text=True)

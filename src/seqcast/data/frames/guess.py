@@ -14,13 +14,14 @@ from typing import Any
 
 from seqcast.data.frames.dates import YEARS, is_text, parse_dates, without_long
 from seqcast.data.frames.dialect import holds_numbers
-from seqcast.data.frames.layouts import LAYOUTS, header_times, join_times, joined_parts
+from seqcast.data.frames.layouts import LAYOUTS, header_times, join_times, joined_parts, numbers_rows, year_column
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 
 # Names of columns, as people write them, the likeliest first.
 TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time")
-TIMES += ("day", "week", "month", "quarter", "year", "period", "datum", "zeit", "fecha", "monat", "jahr")
+TIMES += ("day", "week", "month", "quarter", "year", "period", "elapsed", "datum", "zeit", "monat", "jahr", "fecha")
+TIMES += ("tiempo", "periodo", "mes", "mois", "temps", "période", "tempo", "data", "mese", "tid", "maand")
 IDS: tuple[str, ...] = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop")
 IDS += ("name", "key", "dept", "department", "category", "family", "region", "country", "state", "city", "location")
 IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
@@ -32,8 +33,6 @@ _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "q
 _BESIDE += ("visitors", "customers", "revenue", "orders", "profit")
 # Fields of a date within its year.
 _WITHIN_YEARS = ("month", "monat", "quarter", "quartal", "week", "woche", "kw")
-# Columns that number the rows.
-_NUMBERS_ROWS = ("", "unnamed:_0", "index", "id", "row", "rownames", "row_id", "no", "nr", "#")
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
@@ -156,7 +155,11 @@ class _Guesser:
 
     def guess(self) -> ColumnGuess:
         names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
-        numbers = [name for name in names if holds_numbers(head[name])]
+        if self.layout in (None, "months") and not {"y", "unique_id"} & self.given.keys():
+            year = year_column(head, self.given.get("ds"))
+            if year is not None:
+                return ColumnGuess(year, layout="months")
+        numbers = [name for name in names if holds_numbers(head[name]) and self.table[name].notna().any()]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
         keys = joined_parts(names, time)
         if not keys and self.layout != "wide" and "y" not in self.given:
@@ -166,7 +169,7 @@ class _Guesser:
         others = [name for name in names if name not in keys]
         unique_id = None if self.layout == "wide" else self.given.get("unique_id") or self._id(keys, others, numbers)
         others = [name for name in others if name not in joined_parts(names, unique_id)]
-        numbers = [name for name in others if name in numbers and not (keys and _numbers_rows(head, name))]
+        numbers = [name for name in others if name in numbers and not (keys and numbers_rows(head[name]))]
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide")
         value, rivals = self._value(head, others, numbers)
@@ -174,7 +177,7 @@ class _Guesser:
         if rivals and alone and self.layout is None and _are_series(head, rivals):
             return ColumnGuess(time, layout="wide")
         targets = (value,) if isinstance(value, str) else tuple(value or ())
-        rest = [name for name in others if name not in targets and not (keys and _numbers_rows(head, name))]
+        rest = [name for name in others if name not in targets and not (keys and numbers_rows(head[name]))]
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
 
     def _twice(self, keys: Sequence[str]) -> float:
@@ -205,9 +208,10 @@ class _Guesser:
         twice = self._twice(keys)
         if twice == 0:
             return named[0] if named else None
+        named = [name for name in named if head[name].nunique() > 1]
         words = [name for name in others if name not in numbers]
         whole = [name for name in numbers if name not in _ranked(others, VALUES) and _is_whole(head[name])]
-        likely = [name for name in dict.fromkeys([*named, *words, *whole]) if head[name].nunique() * 2 <= len(head)]
+        likely = [name for name in dict.fromkeys([*named, *words, *whole]) if 1 < head[name].nunique() <= len(head) / 2]
         for count in range(1, min(3, len(likely)) + 1):
             groups = {group: self._twice([*group, *keys]) for group in combinations(likely[:_MOST_KEYS], count)}
             group = min(groups, key=lambda each: groups[each])
@@ -251,19 +255,23 @@ def _is_whole(column: Any) -> bool:
     return column.dtype.kind in _NUMERIC and bool((column.dropna() % 1 == 0).all())
 
 
-def _counts(column: Any) -> bool:
-    """Return whether most whole numbers are one more than the one before, or times in equal steps since 1970."""
+def _counts(column: Any, is_named: bool) -> bool:
+    """Return whether most whole numbers are one more than the one before, or with a name of times in equal steps."""
     steps = column.diff()[1:]
-    return float((steps == (steps.median() if column.min() > _SINCE_1970 else 1)).mean()) > 0.5
+    step = steps.median() if is_named or column.min() > _SINCE_1970 else 1
+    return step > 0 and float((steps == step).mean()) > 0.5
+
+
+def _has_years(column: Any) -> bool:
+    """Return whether a column holds text in which years are, as in times of an unknown format."""
+    if not is_text(column) or column.isna().all():
+        return False
+    years = column.dropna().astype("str").str.contains(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+    return float(years.mean()) >= READ_AS_TIMES and column.nunique() > 2
 
 
 def _is_flag(column: Any) -> bool:
     return column.dtype.kind in _NUMERIC and (column.nunique() < 2 or bool(column.dropna().isin((0, 1)).all()))
-
-
-def _numbers_rows(head: Any, name: str) -> bool:
-    """Return whether a column numbers the rows of its table."""
-    return bool(_groups([name], _NUMBERS_ROWS)) and _is_whole(head[name]) and bool((head[name].diff()[1:] == 1).all())
 
 
 def _are_series(head: Any, names: Sequence[str]) -> bool:
@@ -271,7 +279,9 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
     groups = _groups(names, (*VALUES, *_BESIDE))
     if groups and max(map(len, groups)) < len(names):
         return False
-    if len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1:
+    # Names that differ in a number, or are codes of one length.
+    codes = {len(name) if re.fullmatch("[A-Z]{2,4}", name) else 0 for name in names}
+    if len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1 or codes in ({2}, {3}, {4}):
         return True
     sizes = [float(head[name].abs().mean()) for name in names if head[name].dtype.kind in _NUMERIC]
     return len(sizes) == len(names) and max(sizes) <= _LIKE_SIZE * min(sizes)
@@ -324,9 +334,11 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         clocks = [*(name for name in names if _is_clock(head[name])), *hours]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
         return ",".join([first, *finer[:1]])
-    words = [name for name in _ranked(names, TIMES) if name not in numbers and name.strip().lower() in TIMES]
-    if words:
-        return words[0]  # a value that is no time becomes an error that names its cell
+    words = [name for name in names if name not in numbers]
+    named = [name for name in _ranked(words, TIMES) if name.strip().lower() in TIMES]
+    unread = [*named, *(name for name in words if _has_years(head[name]))]
+    if unread:
+        return unread[0]  # a value that is no time becomes an error that names its cell
     whole = [name for name in numbers if _is_whole(head[name]) and head[name].notna().all()]
     years = [name for name in whole if bool(head[name].between(*YEARS).all())]
     year = next(iter(_ranked(years, ("year", "jahr"))), None)
@@ -336,7 +348,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in _ranked(whole, TIMES) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
-    counted = [name for name in whole if len(numbers) > 1 and _counts(head[name])]
+    counted = [name for name in whole if len(numbers) > 1 and _counts(head[name], name in _ranked(whole, TIMES))]
     return next(iter([*exact, *counted]), None)
 
 

@@ -16,10 +16,12 @@ from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
 from seqcast.data.frames.row_sources import file_error, unknown_column
-from seqcast.errors import DataError, Option, SpecError
+from seqcast.errors import DataError, Option, SpecError, counted
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 
+# Most rows after the last step, and letters of a time.
+_MOST_NOTES, _LONGEST_TIME = 20, 40
 # A step back of clocks, and the fraction of rows that are at most such steps.
 _HOUR, _RARELY = np.timedelta64(1, "h"), 0.02
 # Fields of a dialect that decide how a file is read that can be read in two ways.
@@ -217,6 +219,7 @@ class OpenTable:
         check_choice("layout", layout, tuple(LAYOUTS))
         if steps is None and columns.ds not in frame.columns and layout != "rows":
             raise unknown_column(path, "ds", columns.ds, names)
+        frame, notes = _without_notes(frame, columns)
         frame, dialect = self._with_times(frame, columns)
         with naming_cells(path, frame):
             attributes, frame = frame.attrs, LAYOUTS[layout].to_long(frame, columns, steps or Steps())
@@ -236,7 +239,7 @@ class OpenTable:
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), words)))
+        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), notes, words)))
         return frame
 
     def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect]:
@@ -252,6 +255,21 @@ class OpenTable:
                     dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
                 frame = frame.assign(**{name: column})
         return frame, dialect
+
+
+def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
+    """Return a frame without last rows that are no steps, such as a total or a source; and which, in words."""
+    if columns.ds not in frame.columns or not is_text(frame[columns.ds]):
+        return frame, ""
+    last = frame.tail(_MOST_NOTES)
+    cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
+    is_note = ~cells.str.contains(r"\d") | ((last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
+    if columns.unique_id in last.columns:
+        is_note &= last[columns.unique_id].isna()
+    steps = (~is_note).to_numpy().nonzero()[0]
+    count = len(last) - int(steps[-1]) - 1 if len(steps) else 0
+    words = f"without {counted(count, 'row')} at the end, {cells.iloc[-count]!r:.40}" if count else ""
+    return frame.iloc[: len(frame) - count], words
 
 
 def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:

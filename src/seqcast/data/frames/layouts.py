@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.dates import parse_dates
+from seqcast.data.frames.dates import YEARS, parse_dates
 from seqcast.data.frames.dialect import holds_numbers, to_numbers
 from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
@@ -20,6 +20,9 @@ from seqcast.specs import Columns
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3
+# Names of columns that number the rows.
+_NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "row_id", "row id", "no", "nr", "#")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,21 @@ def header_times(names: Sequence[str]) -> Any:
     return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
 
 
+def numbers_rows(column: Any) -> bool:
+    """Return whether a column numbers the rows of its table.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> import pandas as pd
+        >>> [numbers_rows(pd.Series([1, 2, 3], name=name)) for name in ("#", "sold")]
+        [True, False]
+    """
+    is_named = str(column.name).strip().lower() in _NUMBERS_ROWS and column.dtype.kind in "iuf"
+    return is_named and bool((column.diff()[1:] == 1).all())
+
+
 def _values(table: Any, keys: Sequence[str]) -> Any:
     """Return the columns of numbers of a table, without its keys."""
     numbers = table[[name for name in table.columns if name not in keys and holds_numbers(table[name])]]
@@ -180,12 +198,46 @@ def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
     import pandas as pd
 
     table = _with_times(table, columns, steps)
-    numbers = _values(table, [columns.ds])
+    numbers = _values(table, [columns.ds, *(name for name in table.columns if numbers_rows(table[name]))])
     values = numbers.to_numpy(dtype=float)
     series, rows = np.nonzero(inside(~np.isnan(values)).T)
     ids, times = numbers.columns.astype("str").array[series], table[columns.ds].array[rows]
     long = {columns.unique_id: ids, columns.ds: times, columns.value: values[rows, series]}
     return pd.DataFrame(long, index=table.index[rows])
+
+
+def year_column(table: Any, name: str | None = None) -> str | None:
+    """Return the first column, if it holds years and twelve others are months; otherwise `None`.
+
+    Args:
+        table: A pandas frame.
+        name: The column of the years, if it is known.
+
+    Example:
+        >>> import pandas as pd
+        >>> year_column(pd.DataFrame(2001, range(3), ["Year", *_MONTHS, "mean"])), year_column(pd.DataFrame({"a": [1]}))
+        ('Year', None)
+    """
+    name = str(table.columns[0]) if name is None else name
+    is_year = name in table and holds_numbers(table[name]) and bool(table[name].between(*YEARS).all())
+    return name if is_year and len(_months(table)) == len(_MONTHS) else None
+
+
+def _months(table: Any) -> list[str]:
+    """Return the columns that are months, in their order."""
+    found = {str(name).strip().lower()[:3]: name for name in reversed(table.columns)}
+    return [found[month] for month in _MONTHS if month in found]
+
+
+def _of_months(table: Any, columns: Columns, _steps: Steps) -> Any:
+    """Return a table with a year in each row and a month in each column as a long frame; other columns go."""
+    import pandas as pd
+
+    numbers = _values(table[[columns.ds, *_months(table)]], [columns.ds])
+    years, values = table[columns.ds].to_numpy(dtype=int), numbers.to_numpy(dtype=float)
+    rows, months = np.nonzero(inside(~np.isnan(values).reshape(-1, 1)).reshape(values.shape))
+    stamps = pd.to_datetime({"year": years[rows], "month": months + 1, "day": 1}).dt.as_unit("us").array
+    return pd.DataFrame({columns.ds: stamps, columns.value: values[rows, months]}, index=table.index[rows])
 
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
@@ -203,4 +255,5 @@ LAYOUTS: dict[str, Layout] = {
     "long": Layout("a row for each series and time", _with_times),
     "wide": Layout("a series in each column", _of_columns),
     "rows": Layout("a series in each row", _of_rows),
+    "months": Layout("a year in each row and a month in each column", _of_months),
 }

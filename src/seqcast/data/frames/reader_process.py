@@ -37,6 +37,8 @@ _CHUNK_BYTES = 1 << 20
 _BASE_BYTES = 128 << 20
 # Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes unpacked in one.
 _START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
+# Attribute of a frame: the number of rows above its header.
+ABOVE = "above"
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
@@ -225,7 +227,9 @@ def _resident_bytes(process: int) -> int:
 
 
 def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
-    """Read a table as a pandas frame. Its cells are numbers, text, times or flags.
+    """Read a table as a pandas frame, whose attribute `ABOVE` is the number of rows above its header.
+
+    Its cells are numbers, text, times or flags.
 
     Args:
         kind: `Parquet`, `Feather` or `Excel`.
@@ -246,7 +250,9 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     check_cells(path, limits, path.stat().st_size, table.num_rows, table.num_columns)
     # pandas writes an index without a name as such a column; its other metadata are ignored.
     index = [name for name in table.column_names if name.startswith("__index_level_")]
-    return table.drop_columns(index).to_pandas(ignore_metadata=True)
+    frame = table.drop_columns(index).to_pandas(ignore_metadata=True)
+    frame.attrs[ABOVE] = int((table.schema.metadata or {}).get(ABOVE.encode(), 0))
+    return frame
 
 
 def column_names(path: Path) -> list[str]:

@@ -17,6 +17,8 @@ from typing import IO, Any
 
 # Rows of a batch of the answer, and bytes of a piece of text.
 _ROWS, _CHUNK_BYTES = 1 << 16, 1 << 20
+# Rows of a sheet among which its header is looked for.
+_MOST_TITLES = 30
 # The flag of a zip's entry that is encrypted.
 _ENCRYPTED = 0x1
 
@@ -90,8 +92,15 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     book, sheet = fastexcel.read_excel(task["file"]), task["sheet"]
     if sheet is not None and sheet not in book.sheet_names:
         raise RefusedError("sheet", *book.sheet_names)
-    batch = book.load_sheet(sheet or book.sheet_names[0]).to_arrow()
-    _answer(answers, batch.schema, [batch])
+    name = sheet or book.sheet_names[0]
+    first = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES).to_arrow()
+    cells = [sum(column[row].is_valid for column in first.columns) for row in range(first.num_rows)]
+    # Titles stand above the first whole row; a header just above it may have an empty corner.
+    wide = max(cells, default=0)
+    above = cells.index(wide) if cells else 0
+    above -= above > 0 and wide > 2 and cells[above - 1] == wide - 1
+    batch = book.load_sheet(name, header_row=above).to_arrow()
+    _answer(answers, batch.schema.with_metadata({"above": str(above)}), [batch])
 
 
 def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:

@@ -36,8 +36,8 @@ class FileOptions:
         sheet: Sheet of an Excel file; the first if absent.
         missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
-        layout: Layout of the table: long (a row for each series and time), wide (a series in each column) or rows (a
-            series in each row); guessed if absent.
+        layout: Layout of the table: long (a row for each series and time), wide (a series in each column), rows (a
+            series in each row) or grid (the months of a year, or hours of a day, in each row); guessed if absent.
         start: First time of a table without times, as 2024-01-31, with --freq; steps 1, 2, 3, ... if absent.
     """
 

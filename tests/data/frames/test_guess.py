@@ -98,7 +98,7 @@ WRITTEN = {
     "aligned, a month in each column": (
         "Station, mean\nof 2024\n"
         + lines(YEAR, [(f" {1990 + row} ", *(f"  {value:4}" for value in WAVE[:12]), 1) for row in range(3)], " "),
-        ("time: year, a year in each row and a month in each column", 1, 36, "1990-01-01"),
+        ("time: year, a year or day in each row, its months or hours in the columns", 1, 36, "1990-01-01"),
     ),
     "minutes": (
         lines("Tempo (min)\tR1\tR2", [(20 * row, value, value) for row, value in enumerate(WAVE)], "\t"),
@@ -108,6 +108,19 @@ WRITTEN = {
         lines("#,Date Time,T1,T2,Stopped", [(n + 1, f"03/14/23 {n:02}:00", n, n + 1, "") for n in range(9)])
         + "10,03/14/23 09:12,,,Logged\n",
         ("time: Date Time, a series in each column", 2, 18, "2023-03-14"),
+    ),
+    "units below the header": (
+        "Time,AirT,RH\nTS,Deg C,%\n"
+        + lines(",Avg,Smp", [(f"2024-01-{day + 1:02}", value, 50) for day, value in enumerate(WAVE[:30])]),
+        ("without 2 rows at the start, 'TS'; time: Time, a series in each column", 2, 60, "2024-01-01"),
+    ),
+    "months in words, money": (
+        lines("Monat;Umsatz", [(f"{month} 2024", '"€1.234,50"') for month in ("März", "April", "Mai", "Juni")], ";"),
+        ("time: Monat, value: Umsatz", 1, 4, "2024-03-01"),
+    ),
+    "hours of a day in columns": (
+        lines("Date," + ",".join(f"H{hour}" for hour in range(1, 25)), [("2024-01-31", *WAVE[:24])] * 2),
+        ("time: Date, a year or day in each row, its months or hours in the columns", 1, 48, "2024-01-31"),
     ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
@@ -143,7 +156,7 @@ def test_text_with_years_is_no_step(tmp_path):
     with pytest.raises(DataError, match=r"column 'when', row 2: expected a date or time"):
         OpenTable.of(tmp_path / "a.csv", None).guessed()
     faults = []
-    with pytest.raises(DataError, match="at least one row"):
+    with pytest.raises(DataError, match="expected a date or time"):
         read_leniently(
             faults, lambda _, out: OpenTable.of(tmp_path / "a.csv", None, None, (), out).guessed(), Dialect()
         )

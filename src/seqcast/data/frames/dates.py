@@ -28,8 +28,14 @@ _LONGEST = 100
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
-_WEEK, _MONTH = r"(\d{4})[- ]?W(\d{1,2})", r"(\d{4})[- ]?M(\d{1,2})"
-_QUARTER = r"(\d{4})[- /]?[QTK]([1-4])|[QTK]([1-4])[- /]?(\d{4})"
+_WEEK = r"(?P<a>\d{4})[- ]?W(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
+_MONTH = r"(?P<a>\d{4})(?:[- ]?M(?P<b>\d{1,2})|:(?P<c>\d\d))"
+_QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:)(?P<b>[1-4])"
+_QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
+# Beginnings of the names of months in languages of Europe, month after month, and their beginnings in English.
+_NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
+_NAMES += "aug aoû aou ago,sep set,oct okt ott out,nov,dec dez déc dic des"
+_ENGLISH = {name: names[:3].title() for names in _NAMES.split(",") for name in names.split()}
 # A span, whose start is its time.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
 
@@ -71,7 +77,7 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
     written = column.str.strip()
-    column = without_long(written.str.replace(_SPAN, r"\1", regex=True))
+    column = _in_english(without_long(written.str.replace(_SPAN, r"\1", regex=True)))
     parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
         _check_offsets(column, parsed, columns)
@@ -141,20 +147,31 @@ def _day_stands_first(style: str | None) -> bool | None:
     return style.index("%d") < style.index("%m")
 
 
+def _in_english(column: Any) -> Any:
+    """Return text with the names of months in English, as pandas reads them: `3. März 2024` as `3 Mar 2024`."""
+
+    def name(found: re.Match[str]) -> str:
+        word = found[0].lower()
+        return _ENGLISH.get(word[:4]) or _ENGLISH.get(word[:3]) or found[0]
+
+    column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
+    return column.str.replace(r"[^\W\d_]{3,}\.?", name, regex=True)
+
+
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
     import pandas as pd
 
-    weeks = column.str.extract(f"^{_WEEK}$")
-    if weeks[0].notna().all():
-        return pd.to_datetime(weeks[0] + weeks[1] + "1", format="%G%V%u", errors="coerce")
-    months = column.str.extract(f"^{_MONTH}$")
-    if months[0].notna().all():
-        return pd.to_datetime(months[0] + "-" + months[1].str.zfill(2), format="%Y-%m", errors="coerce")
-    quarters = column.str.extract(f"^(?:{_QUARTER})$")
-    year, quarter = quarters[0].combine_first(quarters[3]), quarters[1].combine_first(quarters[2])
-    if year.notna().all():
-        return pd.to_datetime(year + "-" + ((quarter.astype(int) - 1) * 3 + 1).astype(str), format="%Y-%m")
+    for kind, pattern in (("week", _WEEK), ("month", _MONTH), ("quarter", _QUARTER)):
+        found = column.str.extract(f"^(?:{pattern})$").reindex(columns=list("abcde"))
+        year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
+        if year.isna().any() or place.isna().any():
+            continue
+        year = year.where(year.str.len() == 4, "20" + year)
+        if kind == "week":
+            return pd.to_datetime(year + place.str.zfill(2) + "1", format="%G%V%u", errors="coerce")
+        months = place.astype(int) if kind == "month" else place.astype(int) * 3 - 2
+        return pd.to_datetime(year + "-" + months.astype(str), format="%Y-%m", errors="coerce")
     return None
 
 

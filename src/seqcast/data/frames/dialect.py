@@ -267,6 +267,11 @@ def _kind(cell: str) -> str:
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# A number with a sign of money or per cent, a unit after a space, a note, or brackets for a minus.
+_WITH_UNIT = re.compile(
+    rf"(\(|[-−](?=\D))?(?P<sign>[$€£¥₹] ?)?(?P<number>{_NUMERAL.pattern.replace('(', '(?:')})"
+    r"(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4})?(?:[*†]+|\([a-z]\))?(?(1)\)?)"
+)
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # Most letters of a value in an error, and most words.
@@ -292,7 +297,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     Raises:
         DataError: The numbers can be read in two ways, or in none.
     """
-    written = {name: frame[name] for name in names if is_text(frame[name])}
+    written = {name: without_units(frame[name]) for name in names if is_text(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
     # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
@@ -301,6 +306,29 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     for name, column in texts.items():
         frame[name] = parse_numerals(column, dialect)
     return dialect
+
+
+def without_units(column: Any) -> Any:
+    """Return a column of text without the unit that its numbers have, notes at numbers, and brackets for a minus.
+
+    Args:
+        column: A pandas Series of text.
+
+    Example:
+        >>> import pandas as pd
+        >>> for texts in (["$1.50", "($2)"], ["3,5 kWh", "4"], ["3 kWh", "4 MWh"], ["A1", "A2"]):
+        ...     print(without_units(pd.Series(texts)).tolist())
+        ['1.50', '-2']
+        ['3,5', '4']
+        ['3 kWh', '4 MWh']
+        ['A1', 'A2']
+    """
+    found = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
+    matches = [match for match in found.values() if match]
+    units = {(match["sign"] or match["unit"] or "").strip() for match in matches} - {""}
+    if len(matches) < len(found) or len(units) > 1:
+        return column
+    return column.map({text: ("-" if match[1] else "") + match["number"] for text, match in found.items() if match})
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:

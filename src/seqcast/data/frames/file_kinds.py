@@ -25,6 +25,8 @@ from seqcast.runtime import FileLimits, check_source
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
 UNDERSTOOD, FIRST_ROW = "understood", "first row"
+# What a file needs of which some rows are left out.
+SOME_ROW = "at least one row without a fault"
 
 
 def is_read_at_once(path: Path) -> bool:
@@ -137,6 +139,8 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     frame.attrs[FIRST_ROW] = first = kind.first_row + dialect.skip - (dialect.header is False)
     if file.left_out:
         frame = frame[~(frame.index + first).isin(file.left_out)].copy()
+        if frame.empty:
+            raise file_error(path, SOME_ROW, "none")
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
         dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)

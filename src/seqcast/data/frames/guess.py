@@ -14,7 +14,7 @@ from typing import Any
 
 from seqcast.data.frames.dates import YEARS, is_text, parse_dates, without_long
 from seqcast.data.frames.dialect import holds_numbers
-from seqcast.data.frames.layouts import LAYOUTS, header_times, join_times, joined_parts, numbers_rows, year_column
+from seqcast.data.frames.layouts import LAYOUTS, grid_columns, header_times, join_times, joined_parts, numbers_rows
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 
@@ -155,12 +155,10 @@ class _Guesser:
 
     def guess(self) -> ColumnGuess:
         names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
-        if self.layout in (None, "months") and not {"y", "unique_id"} & self.given.keys():
-            year = year_column(head, self.given.get("ds"))
-            if year is not None:
-                return ColumnGuess(year, layout="months")
         numbers = [name for name in names if holds_numbers(head[name]) and self.table[name].notna().any()]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
+        if self.layout in (None, "grid") and not {"y", "unique_id"} & self.given.keys() and grid_columns(head, time):
+            return ColumnGuess(time, layout="grid")
         keys = joined_parts(names, time)
         if not keys and self.layout != "wide" and "y" not in self.given:
             rows = self._rows(names, numbers)
@@ -276,6 +274,8 @@ def _is_flag(column: Any) -> bool:
 
 def _are_series(head: Any, names: Sequence[str]) -> bool:
     """Return whether columns of numbers are alike, so that each of them may be a series."""
+    import pandas as pd
+
     groups = _groups(names, (*VALUES, *_BESIDE))
     if groups and max(map(len, groups)) < len(names):
         return False
@@ -283,8 +283,8 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
     codes = {len(name) if re.fullmatch("[A-Z]{2,4}", name) else 0 for name in names}
     if len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1 or codes in ({2}, {3}, {4}):
         return True
-    sizes = [float(head[name].abs().mean()) for name in names if head[name].dtype.kind in _NUMERIC]
-    return len(sizes) == len(names) and max(sizes) <= _LIKE_SIZE * min(sizes)
+    sizes = [float(pd.to_numeric(head[name], errors="coerce").abs().mean()) for name in names]
+    return max(sizes) <= _LIKE_SIZE * min(sizes)
 
 
 # ---------------------------------------------------------------- times

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcast.data.frames.dates import is_text, parse_dates
 from seqcast.data.frames.dialect import Dialect, to_numbers
-from seqcast.data.frames.file_kinds import FIRST_ROW, UNDERSTOOD, TableFile, as_whole, naming_cells, read_file
+from seqcast.data.frames.file_kinds import FIRST_ROW, SOME_ROW, UNDERSTOOD, TableFile, as_whole, naming_cells, read_file
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
@@ -76,7 +76,7 @@ def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[
             marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
             settled = replace(dialect, **dict[str, Any](marks[:1]))
             if settled == dialect and not len(error.rows):
-                raise
+                raise (faults[-1] if left_out and error.expected == SOME_ROW else error) from error
             left_out, dialect = (*left_out, *error.rows), settled
             faults.append(error)
 
@@ -258,18 +258,25 @@ class OpenTable:
 
 
 def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
-    """Return a frame without last rows that are no steps, such as a total or a source; and which, in words."""
+    """Return a frame without rows at its ends that are no steps: units, a total or a source; and words on it."""
     if columns.ds not in frame.columns or not is_text(frame[columns.ds]):
         return frame, ""
-    last = frame.tail(_MOST_NOTES)
-    cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
-    is_note = ~cells.str.contains(r"\d") | ((last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
-    if columns.unique_id in last.columns:
-        is_note &= last[columns.unique_id].isna()
-    steps = (~is_note).to_numpy().nonzero()[0]
-    count = len(last) - int(steps[-1]) - 1 if len(steps) else 0
-    words = f"without {counted(count, 'row')} at the end, {cells.iloc[-count]!r:.40}" if count else ""
-    return frame.iloc[: len(frame) - count], words
+
+    def count(rows: Any) -> int:
+        cells = rows[columns.ds].astype("str").where(rows[columns.ds].notna(), "")
+        is_note = ~cells.str.contains(r"\d") | ((rows.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
+        if columns.unique_id in rows.columns:
+            is_note &= rows[columns.unique_id].isna()
+        return 0 if is_note.all() else int(is_note.to_numpy().argmin())
+
+    above, below = count(frame.head(_MOST_NOTES)), count(frame.iloc[::-1].head(_MOST_NOTES))
+    ends = [(above, "start", frame.index[:above]), (below, "end", frame.index[len(frame) - below :])]
+    words = [
+        f"without {counted(rows, 'row')} at the {end}, {frame.loc[index[0], columns.ds]!r:.40}"
+        for rows, end, index in ends
+        if rows
+    ]
+    return frame.iloc[above : len(frame) - below], ", ".join(words)
 
 
 def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:

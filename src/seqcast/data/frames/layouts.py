@@ -5,6 +5,7 @@ Each becomes a long frame, whose index keeps the rows of the table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,9 @@ from seqcast.specs import Columns
 _FEWEST_TIMES = 3
 # Names of columns that number the rows.
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "row_id", "row id", "no", "nr", "#")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Names of columns with the months of a year, in their order, and the hours of a day.
+_MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
+_HOUR = re.compile(r"(?:h|he|hour|stunde)?\W*(\d{1,2})(?::00)?")
 
 
 @dataclass(frozen=True)
@@ -206,38 +209,43 @@ def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
     return pd.DataFrame(long, index=table.index[rows])
 
 
-def year_column(table: Any, name: str | None = None) -> str | None:
-    """Return the first column, if it holds years and twelve others are months; otherwise `None`.
+def grid_columns(table: Any, name: str | None) -> list[str]:
+    """Return the columns of a table with a month of a year in each, or an hour of a day; none where there are no such.
 
     Args:
         table: A pandas frame.
-        name: The column of the years, if it is known.
+        name: The column of the years or days.
 
     Example:
         >>> import pandas as pd
-        >>> year_column(pd.DataFrame(2001, range(3), ["Year", *_MONTHS, "mean"])), year_column(pd.DataFrame({"a": [1]}))
-        ('Year', None)
+        >>> columns = grid_columns(pd.DataFrame(2001, range(3), ["Year", "Mean", *_MONTHS]), "Year")
+        >>> columns == list(_MONTHS), grid_columns(pd.DataFrame({"day": [1]}), "day")
+        (True, [])
     """
-    name = str(table.columns[0]) if name is None else name
-    is_year = name in table and holds_numbers(table[name]) and bool(table[name].between(*YEARS).all())
-    return name if is_year and len(_months(table)) == len(_MONTHS) else None
+    if name not in table:
+        return []
+    names = [str(column) for column in table.columns if column != name]
+    if holds_numbers(table[name]):
+        months = {column.strip().lower()[:3]: column for column in reversed(names)}
+        is_grid = len(_MONTHS & months.keys()) == len(_MONTHS) and bool(table[name].between(*YEARS).all())
+        return [months[month] for month in _MONTHS] if is_grid else []
+    hours = {int(found[1]): column for column in names if (found := _HOUR.fullmatch(column.strip().lower()))}
+    return [hours[hour] for hour in sorted(hours)] if hours.keys() in (set(range(24)), set(range(1, 25))) else []
 
 
-def _months(table: Any) -> list[str]:
-    """Return the columns that are months, in their order."""
-    found = {str(name).strip().lower()[:3]: name for name in reversed(table.columns)}
-    return [found[month] for month in _MONTHS if month in found]
-
-
-def _of_months(table: Any, columns: Columns, _steps: Steps) -> Any:
-    """Return a table with a year in each row and a month in each column as a long frame; other columns go."""
+def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
+    """Return a table with the months of a year or the hours of a day in each row as a long frame of one series."""
     import pandas as pd
 
-    numbers = _values(table[[columns.ds, *_months(table)]], [columns.ds])
-    years, values = table[columns.ds].to_numpy(dtype=int), numbers.to_numpy(dtype=float)
-    rows, months = np.nonzero(inside(~np.isnan(values).reshape(-1, 1)).reshape(values.shape))
-    stamps = pd.to_datetime({"year": years[rows], "month": months + 1, "day": 1}).dt.as_unit("us").array
-    return pd.DataFrame({columns.ds: stamps, columns.value: values[rows, months]}, index=table.index[rows])
+    names = grid_columns(table, columns.ds)
+    values = _values(table[[columns.ds, *names]], [columns.ds]).to_numpy(dtype=float)
+    rows, places = np.nonzero(inside(~np.isnan(values).reshape(-1, 1)).reshape(values.shape))
+    first = table[columns.ds].iloc[rows].reset_index(drop=True)
+    if len(names) == len(_MONTHS):
+        stamps = pd.to_datetime({"year": first.astype(int), "month": places + 1, "day": 1}).dt.as_unit("us")
+    else:
+        stamps = first + pd.to_timedelta(places, unit="h")
+    return pd.DataFrame({columns.ds: stamps.array, columns.value: values[rows, places]}, index=table.index[rows])
 
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
@@ -255,5 +263,5 @@ LAYOUTS: dict[str, Layout] = {
     "long": Layout("a row for each series and time", _with_times),
     "wide": Layout("a series in each column", _of_columns),
     "rows": Layout("a series in each row", _of_rows),
-    "months": Layout("a year in each row and a month in each column", _of_months),
+    "grid": Layout("a year or day in each row, its months or hours in the columns", _of_grid),
 }

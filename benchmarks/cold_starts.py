@@ -52,7 +52,7 @@ def profile(old, rows):
 def inputs(frame, mean, count):
     """Return the inputs of gradient boosting for the rows of a frame."""
     kinds = frame["kind"].map({kind: place for place, kind in enumerate(LEVELS)})
-    return np.column_stack([kinds, frame["size"], frame["ds"].dt.dayofweek, frame["promotion"], mean, count])
+    return np.column_stack([kinds, frame["size"], frame["ds"].dt.day_of_week, frame["promotion"], mean, count])
 
 
 def boosting(old, seed):

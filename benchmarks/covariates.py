@@ -31,7 +31,7 @@ def sales(rows, seed):
     """Return daily sales with promotions, a frame."""
     days, rng = pd.date_range("2024-01-01", periods=rows), np.random.default_rng(seed)
     promotion = rng.random(rows) < 0.2
-    sold = 50 + 10 * (days.dayofweek >= 5) + 30 * promotion + rng.normal(0, NOISE, rows)
+    sold = 50 + 10 * (days.day_of_week >= 5) + 30 * promotion + rng.normal(0, NOISE, rows)
     noise = rng.normal(size=rows)
     return pd.DataFrame({"ds": days, "promotion": promotion, "noise": noise, "y": np.round(sold)})
 
@@ -39,7 +39,7 @@ def sales(rows, seed):
 def least_squares(known, ahead):
     """Return the forecast of ordinary least squares on weekdays and promotions."""
     both = pd.concat([known, ahead])
-    terms = np.column_stack([pd.get_dummies(both["ds"].dt.dayofweek), both["promotion"]]).astype(float)
+    terms = np.column_stack([pd.get_dummies(both["ds"].dt.day_of_week), both["promotion"]]).astype(float)
     coefficients = np.linalg.lstsq(terms[: len(known)], known["y"].to_numpy(), rcond=None)[0]
     return terms[len(known) :] @ coefficients
 

@@ -93,7 +93,7 @@ def read_nn5(folder, *, filled=False):
     if filled:
         wide = wide.mask(wide.isna() | (wide == 0))
         for day in range(7):
-            own = wide.index.dayofweek == day
+            own = wide.index.day_of_week == day
             wide.loc[own] = wide.loc[own].fillna(wide.loc[own].median())
     return wide
 

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     days = model.model_inputs(frame.tail(YEAR * DAY + WEEK), step_size=DAY)
     cutoffs = pd.DatetimeIndex(days.labels.frame(np.arange(len(days)), {})["cutoff"])
     found = nearest(days, k=3)
-    same_day = found["cutoff"].dt.dayofweek == found["near_cutoff"].dt.dayofweek
+    same_day = found["cutoff"].dt.day_of_week == found["near_cutoff"].dt.day_of_week
     first = same_day[found["rank"] == 1].mean()
     print(
         f"{len(days)} windows, a day apart. Their nearest by state ends on the same weekday in {first:.0%} of them, of"
@@ -71,7 +71,9 @@ def main(arguments: list[str] | None = None) -> None:
     figure = similar_windows(weeks, {place: near[place] for place in chosen}, names=names, **labels)
     save_figure(figure, options.out / "nearest_weeks.png")
     found = principal_components(states(days))
-    kinds = np.where(cutoffs.dayofweek < 5, "Monday to Friday", np.where(cutoffs.dayofweek == 5, "Saturday", "Sunday"))
+    kinds = np.where(
+        cutoffs.day_of_week < 5, "Monday to Friday", np.where(cutoffs.day_of_week == 5, "Saturday", "Sunday")
+    )
     load = weeks[:, -DAY:].mean(axis=1)
     seen = {"last day read": kinds, "day of the year": cutoffs.dayofyear, "mean of the last day [GWh]": load}
     figure = state_map(found.points, seen, explained=found.explained, circular=["day of the year"])

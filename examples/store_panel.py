@@ -47,7 +47,7 @@ def make_panel(stores: int, days: int, seed: int = 0) -> tuple[pd.DataFrame, pd.
         price = np.repeat(generator.choice([0.9, 1.0, 1.1], weeks), 7)[: len(stamps)]
         year = 0.2 * np.sin(2 * np.pi * stamps.dayofyear / 365.25)
         fashion = lfilter([0.05], [1, -0.97], generator.normal(size=len(stamps)))  # comes and goes within a month
-        visitors = size * np.array(week)[stamps.dayofweek] * np.exp(year + fashion)
+        visitors = size * np.array(week)[stamps.day_of_week] * np.exp(year + fashion)
         sales = visitors * bought * (1 + uplift * promotion) * price**-elasticity
         part = {"unique_id": f"store {number + 1:02d}, {kind}", "ds": stamps, "kind": kind, "size": size}
         part |= {"promotion": promotion, "price": price, "visitors": visitors.round()}

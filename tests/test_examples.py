@@ -36,7 +36,7 @@ def demand(path):
     temperature = 18 + 8 * np.sin(2 * np.pi * (local.hour - 9) / 24)
     columns = {
         "Time": stamps.tz_localize(None),
-        "Demand": (4500 + 40 * temperature - 600 * (local.dayofweek > 4)).to_numpy().round(6),
+        "Demand": (4500 + 40 * temperature - 600 * (local.day_of_week > 4)).to_numpy().round(6),
         "Temperature": temperature,
         "Date": local.date,
         "Holiday": local.date == pd.Timestamp("2014-11-04").date(),
@@ -46,7 +46,7 @@ def demand(path):
 
 def views(path):
     stamps = pd.date_range("2013-01-01", periods=700)
-    frame = pd.DataFrame({"ds": stamps.astype(str), "y": 8 + np.cos(2 * np.pi * stamps.dayofweek / 7)})
+    frame = pd.DataFrame({"ds": stamps.astype(str), "y": 8 + np.cos(2 * np.pi * stamps.day_of_week / 7)})
     frame.drop(index=[40, 300, 301, 650]).to_csv(path, index=False, quoting=2)
 
 

@@ -17,7 +17,7 @@ def sales(rows=119, seed=0, names="ab", size=30.0):
     for place, name in enumerate(names):
         rng, days = np.random.default_rng([seed, place]), pd.date_range("2025-01-06", periods=rows)
         promotion, noise = rng.random(rows) < 0.3, rng.normal(size=rows)
-        y = (place + 1) * (50 + 10 * (days.dayofweek >= 5) + size * promotion + rng.normal(0, 3, rows))
+        y = (place + 1) * (50 + 10 * (days.day_of_week >= 5) + size * promotion + rng.normal(0, 3, rows))
         columns = {"promotion": promotion, "noise": noise, "kind": "big" if place else "small"}
         tables.append(pd.DataFrame({"unique_id": name, "ds": days, "y": y, **columns}))
     return pd.concat(tables, ignore_index=True)

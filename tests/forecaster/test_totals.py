@@ -122,7 +122,7 @@ def test_periods_by_alias_and_by_steps(fitted):
     ends = (DAYS[-1] + pd.to_timedelta(np.arange(1, 11), "D")).to_period("W")
     expected = pd.Series(1, index=ends).groupby(level=0).sum().tolist()
     assert weeks["steps"].tolist() == expected * 3
-    assert (weeks["ds"].dt.dayofweek[:1] == 6).all()
+    assert (weeks["ds"].dt.day_of_week[:1] == 6).all()
     assert sevens["steps"].tolist() == [7, 3] * 3
     assert len(steps) == 30
     np.testing.assert_allclose(steps["seqcast"], model.predict()["seqcast"], atol=0.3)

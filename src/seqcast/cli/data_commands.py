@@ -53,7 +53,7 @@ def describe(
 
     check_figures(figure, read=[data], force=force)
     faults = list[DataError]()
-    frame, columns, _ = files.guess(data, options, faults)
+    frame, columns, guess = files.guess(data, options, faults)
     with in_files(df=(data, frame)):
         if horizon is None:
             found = _with_outlook(frame, options, columns)
@@ -65,7 +65,9 @@ def describe(
     if as_json:
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
-        print_line("\n".join([*found.lines(), *facts.fault_lines(word)]))
+        others = [name for name in (*guess.static, *guess.future, *guess.past) if name not in options.covariates]
+        unread = [f"Not read: {', '.join(others)}. Name covariates with --static, --future, --past."] if others else []
+        print_line("\n".join([*found.lines(), *unread, *facts.fault_lines(word)]))
     if figure is not None:
         save_figure(history_frame(facts), figure)
         note(f"Wrote {figure}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,6 +19,8 @@ from seqcast.specs import Columns, check_int
 
 # Series with errors that are listed, and rows of one error.
 LISTED, ROWS_LISTED = 10, 5
+# Days of a table from which its closed days of the week can be told.
+_FEWEST_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -169,13 +172,23 @@ class Description:
         trend = float(np.median([facts.trend for facts in self.series]))
         yield f"trend     strength {trend:.2f}"
         missing = self._total("missing_steps"), self._total("missing_values")
-        yield f"gaps      {counted(missing[0], 'missing step')}, {counted(missing[1], 'missing value')}"
+        closed = f", no {', no '.join(self._closed)}: forecasts have them" if self._closed else ""
+        yield f"gaps      {counted(missing[0], 'missing step')}, {counted(missing[1], 'missing value')}{closed}"
         affected = sum(facts.outliers > 0 for facts in self.series)
         where = f" in {affected} of {count} series" if affected and count > 1 else ""
         yield f"outliers  {counted(self._total('outliers'), 'value')} far from the rest{where}"
         longest = max(self.series, key=lambda facts: facts.constant)
         zeros = float(np.mean([facts.zeros for facts in self.series]))
         yield f"zeros     {zeros:.1%}; longest constant stretch {counted(longest.constant, 'row')} ({longest.name})"
+
+    @property
+    def _closed(self) -> list[str]:
+        """Days of the week that no row of a daily table has."""
+        stamps = self.frame.stamps[self.frame.rows >= 0]
+        if self.frequency != "D" or len(stamps) < _FEWEST_DAYS:
+            return []
+        seen = set(stamps.day_of_week)
+        return [f"{day}s" for number, day in enumerate(calendar.day_name) if number not in seen]
 
     def _seasons(self) -> Iterator[str]:
         longer = max((steps for steps in self.detected if steps > self.season_length), default=1)

@@ -323,7 +323,7 @@ def _gaps_and_outliers(ax: Axes, when: Array, values: Array) -> None:
     style.time_axis(ax, when)
 
 
-SCORE, TRAINED = "score", "trained_on"
+SCORE, ANOMALY, TRAINED = "score", "anomaly", "trained_on"
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -354,12 +354,13 @@ def anomaly_frame(
         >>> import pandas as pd
         >>> judged = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, 9.0, 0.0], "seqcast": 0.0})
         >>> judged = judged.assign(**{"seqcast-lo-99": -3.0, "seqcast-hi-99": 3.0, "score": [0.0, 3.0, 0.0]})
+        >>> judged["anomaly"] = judged["score"] > 2.6
         >>> anomaly_frame(judged).axes[0].get_title()
         'a: 1 of 3 rows outside'
     """
     _check_sizes(max_series, last)
     rows = FrameRows("judged", judged, columns)
-    rows.need(rows.columns.value, SCORE)
+    rows.need(rows.columns.value, SCORE, ANOMALY)
     model = main_model(rows, None)
     bounds = rows.bounds(model)
     if not bounds:
@@ -376,7 +377,7 @@ def anomaly_frame(
     figure, grid, axes = style.new_panels(len(drawn), 1, 11.0, 2.5, margins=(0.0, 0.5))
     for ax, name in zip(axes, drawn, strict=True):
         arrays = _series_columns(rows, name)
-        count, outside = len(arrays[SCORE]), int((arrays[SCORE] > 1).sum())
+        count, outside = len(arrays[SCORE]), int(arrays[ANOMALY].sum())
         ax.set_title(style.plain(f"{style.short(str(name), 60)}: {outside} of {count} rows outside"))
         newest = {column: values[-(last or count) :] for column, values in arrays.items()}
         _judged(ax, newest, rows.columns.value, model, bounds)
@@ -394,7 +395,7 @@ def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds)
     ax.fill_between(when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=label)
     ax.plot(when, series[model], color=style.MODELS[4], linewidth=1.0, zorder=2, label=style.plain(name))
     ax.plot(when, values, color=style.PAST, linewidth=1.0, zorder=3, label="values")
-    outside = series[SCORE] > 1
+    outside = series[ANOMALY]
     (rings,) = ax.plot(when[outside], values[outside], "o", markersize=6, zorder=4, label="outside")
     rings.set(color=style.MODELS[0], fillstyle="none", markeredgewidth=1.5)
     trained = series.get(TRAINED, np.zeros(0, dtype=bool))

@@ -23,7 +23,7 @@ _DAY = 86_400.0  # seconds
 _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
     "minute_of_hour": (3600.0, lambda stamps: (60.0 * stamps.minute + stamps.second) / 3600.0),
     "hour_of_day": (_DAY, lambda stamps: (3600.0 * stamps.hour + 60.0 * stamps.minute + stamps.second) / _DAY),
-    "day_of_week": (7 * _DAY, lambda stamps: stamps.dayofweek / 7.0),
+    "day_of_week": (7 * _DAY, lambda stamps: stamps.day_of_week / 7.0),
     "day_of_month": (30.4 * _DAY, lambda stamps: (stamps.day - 1) / stamps.days_in_month),
     "day_of_year": (365.25 * _DAY, lambda stamps: (stamps.dayofyear - 1) / np.where(stamps.is_leap_year, 366, 365)),
     "month_of_year": (365.25 * _DAY, lambda stamps: (stamps.month - 1) / 12.0),

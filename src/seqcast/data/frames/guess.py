@@ -25,12 +25,14 @@ TIMES += ("tiempo", "periodo", "mes", "mois", "temps", "période", "tempo", "dat
 IDS: tuple[str, ...] = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop")
 IDS += ("name", "key", "dept", "department", "category", "family", "region", "country", "state", "city", "location")
 IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
-VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units", "amount", "close")
+VALUES: tuple[str, ...] = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units")
+VALUES += ("amount", "close", "menge", "absatz", "umsatz", "wert", "ventes", "ventas", "vendite", "valor", "valeur")
+VALUES += ("obs_value", "total")
 # What is measured or set beside a value, and fields of the calendar.
 _BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
 _BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
 _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
-_BESIDE += ("visitors", "customers", "revenue", "orders", "profit")
+_BESIDE += ("visitors", "customers", "revenue", "orders", "profit", "preis", "prix", "precio", "prezzo", "aktion")
 # Fields of a date within its year.
 _WITHIN_YEARS = ("month", "monat", "quarter", "quartal", "week", "woche", "kw")
 
@@ -106,8 +108,9 @@ class ColumnGuess:
         if set(self.rivals) - LAYOUTS.keys():
             expected, received = "one column of values", ", ".join(map(repr, self.rivals[:_MANY]))
             several = Option("columns.y", ",".join(self.rivals[:2]))
-            hint = ("Name one, such as ", Option("columns.y", self.rivals[-1]), ", or several, such as ", several)
-            hint += ("; or read each as a series: ", Option("layout", "wide"), ".")
+            hint = ("Name one, such as ", Option("columns.y", self.rivals[0]), ", or several, such as ", several)
+            hint += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
+            hint += (".",)
         return DataError("columns", expected=expected, received=received, hint=Phrase(*hint))
 
 

@@ -320,7 +320,7 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
     if not needed:
         raise DataError(
             "future",
-            expected="None: there are no future covariates",
+            expected="no rows, since there are no future covariates",
             received="a frame",
             hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )

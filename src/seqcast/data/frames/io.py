@@ -29,7 +29,7 @@ _MARKS = ("day_first", "decimal", "thousands")
 
 
 def read_table(
-    path: Path, columns: Columns, *, dialect: Dialect | None = None, max_size: Any = None, **options: Any
+    path: str | Path, columns: Columns, *, dialect: Dialect | None = None, max_size: Any = None, **options: Any
 ) -> Any:
     """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
 
@@ -54,7 +54,7 @@ def read_table(
         SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times of `steps`.
         MissingPackageError: A package is missing that reads such files.
     """
-    return OpenTable.of(path, dialect, max_size, columns.names[:2]).frame(columns, **options)
+    return OpenTable.of(Path(path), dialect, max_size, columns.names[:2]).frame(columns, **options)
 
 
 def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[int]], Any], dialect: Dialect) -> Any:

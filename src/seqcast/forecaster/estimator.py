@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from narwhals.typing import IntoDataFrameT
-
 from seqcast.data.frames import AnyFrame
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import DataError, SpecError, TrainingError
@@ -40,6 +38,11 @@ from seqcast.training import CheckpointFolder, History, check_callbacks, check_t
 
 if TYPE_CHECKING:
     import pandas as pd
+    from narwhals.typing import IntoDataFrame
+    from typing_extensions import TypeVar
+
+    # The kind of frame that comes in, and so goes out; any where the call does not say it.
+    Frame = TypeVar("Frame", bound=IntoDataFrame, default=Any)
 
 
 @dataclass(eq=False, repr=False)
@@ -450,19 +453,13 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     @overload
     def predict(
-        self, horizon: int | None, df: IntoDataFrameT, future: Any = None, level: Any = None, samples: int | None = None
-    ) -> IntoDataFrameT: ...
-
-    @overload
-    def predict(
         self,
         horizon: int | None = None,
-        *,
-        df: IntoDataFrameT,
+        df: Frame | None = None,
         future: Any = None,
         level: Any = None,
         samples: Any = None,
-    ) -> IntoDataFrameT: ...
+    ) -> Frame: ...
 
     @overload
     def predict(self, *args: Any, **options: Any) -> Any: ...
@@ -575,14 +572,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     @overload
     def backtest(
-        self,
-        df: IntoDataFrameT,
-        n_windows: int = 1,
-        step_size: int | None = None,
-        *,
-        align: str = "time",
-        refit: Any = False,
-    ) -> IntoDataFrameT: ...
+        self, df: Frame, n_windows: int = 1, step_size: int | None = None, *, align: str = "time", refit: Any = False
+    ) -> Frame: ...
 
     @overload
     def backtest(self, df: Any, *args: Any, **options: Any) -> Any: ...
@@ -668,14 +659,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     # Explanations
 
-    @overload
-    def predict_insample(self, df: None = None, *, step_size: int = 1) -> Any: ...
-
-    @overload
-    def predict_insample(self, df: IntoDataFrameT, *, step_size: int = 1) -> IntoDataFrameT: ...
-
     @shows_tasks
-    def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
+    def predict_insample(self, df: Frame | None = None, *, step_size: int = 1) -> Frame:
         """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
         These forecasts show how well the networks fit, not how well they forecast; use `backtest` for that.
@@ -691,16 +676,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called, or the forecaster was loaded.
             DataError: Something in the frame is wrong, or no series is long enough.
         """
-        return explain.in_sample(self.fitted_, df, step_size)
-
-    @overload
-    def anomalies(self, df: None = None, level: float = 99) -> Any: ...
-
-    @overload
-    def anomalies(self, df: IntoDataFrameT, level: float = 99) -> IntoDataFrameT: ...
+        forecast: Frame = explain.in_sample(self.fitted_, df, step_size)
+        return forecast
 
     @shows_tasks
-    def anomalies(self, df: Any = None, level: float = 99) -> Any:
+    def anomalies(self, df: Frame | None = None, level: float = 99) -> Frame:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
         Forecasts begin one horizon after another, counted from each series' end, so that each row is judged once. The
@@ -734,7 +714,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             >>> list(judged.columns[3:])
             ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
         """
-        return judge_rows(self.fitted_, df, level)
+        judged: Frame = judge_rows(self.fitted_, df, level)
+        return judged
 
     def model_inputs(
         self,
@@ -828,13 +809,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         return explain.contributions(self.fitted_, df, future, horizon)
 
-    @overload
-    def encode(self, df: None = None) -> Any: ...
-
-    @overload
-    def encode(self, df: IntoDataFrameT) -> IntoDataFrameT: ...
-
-    def encode(self, df: Any = None) -> Any:
+    def encode(self, df: Frame | None = None) -> Frame:
         """Return the encoder's state after the last row of each series.
 
         Args:
@@ -848,15 +823,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong.
         """
-        return self.fitted_.states(df)
+        states: Frame = self.fitted_.states(df)
+        return states
 
-    @overload
-    def attention(self, df: None = None, future: Any = None, horizon: int | None = None) -> Any: ...
-
-    @overload
-    def attention(self, df: IntoDataFrameT, future: Any = None, horizon: int | None = None) -> IntoDataFrameT: ...
-
-    def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
+    def attention(self, df: Frame | None = None, future: Any = None, horizon: int | None = None) -> Frame:
         """Return the attention weights of each forecast step over the steps of the past.
 
         Args:
@@ -874,7 +844,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             SpecError: The network has no attention.
             DataError: Something in a frame is wrong.
         """
-        return explain.attention(self.fitted_, df, future, horizon)
+        weights: Frame = explain.attention(self.fitted_, df, future, horizon)
+        return weights
 
     # Files
 

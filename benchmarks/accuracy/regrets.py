@@ -221,7 +221,7 @@ def measured(yardstick, folder, cut, seed):
             series=rows.series,
             season_length=rows.season_length,
             seed=seed,
-            choice=Choice.only(name),
+            choice=Choice({name: 1.0}),
             candidates=(candidate,),
             rows=rows.options.rows,
             output=rows.options.output,

@@ -32,7 +32,7 @@ def untrained(frame: AnyFrame, options: FitOptions, starts: Array | None = None)
         starts: Position of each series' first validation target; `None` takes the training's fraction.
     """
     (candidate,) = candidates(options)
-    choice = Choice.only(candidate.key)
+    choice = Choice({candidate.key: 1.0})
     plan = make_plan(frame, replace(options, calibrate=()), starts=starts, candidates=[candidate], choice=choice)
     return fit_plan(plan, TrainingRun())
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +17,8 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import TrainingRun, fit_plans
-from seqcast.forecaster.options import FitOptions, RowOptions
-from seqcast.forecaster.output import OutputFolder
+from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
-from seqcast.forecaster.reading import SourceRows, read_rows
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array, say, tracked
 
@@ -119,45 +115,6 @@ class Backtest:
         forecasts[SEASONAL_NAIVE] = origins.naive(frame, Season.of(fits[0].season_length).lengths)
         forecasts["last_value"] = origins.naive(frame, (1,))
         return origins.table(frame, forecasts)
-
-
-def backtest_rows(
-    options: Mapping[str, Any],
-    fitted: FittedForecaster | None,
-    df: Any,
-    opened: contextlib.ExitStack,
-    arguments: Mapping[str, Any],
-    *,
-    output: str | os.PathLike[str] | None,
-    memory_limit: Any,
-    storage: str | os.PathLike[str] | None = None,
-) -> tuple[AnyFrame, OutputFolder | None]:
-    """Read the rows of a backtest.
-
-    Args:
-        options: The arguments of the forecaster, by name.
-        fitted: The fitted forecaster, if nothing is to be trained.
-        df: The rows.
-        opened: Exit stack that removes the shards of a source.
-        arguments: The cutoffs, JSON types by name.
-        output: The folder for the forecasts, if any.
-        memory_limit: The user's limit.
-        storage: Folder of the shards; `None` is the one for temporary files.
-
-    Returns:
-        The rows, and the folder.
-    """
-    row_options, before = RowOptions.of(options), None if fitted is None else fitted.series
-    df, source = SourceRows.of(row_options, df, memory_limit, before)
-    folder = None
-    if output is not None:
-        written = ", ".join(f"{name}={value!r}" for name, value in options.items() if name != "verbose")
-        job = {"job": "backtest", **arguments, "options": written}
-        folder = OutputFolder.of_job(output, job, fitted, df, source)
-    if source is None:
-        return read_rows(row_options, df, before), folder
-    rows = None if folder is None else folder.piece_rows
-    return source.sharded(opened, piece_rows=rows, storage=storage), folder
 
 
 def fits_at(

@@ -16,13 +16,13 @@ from seqcast.forecaster import explain
 from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
-from seqcast.forecaster.backtest import Backtest, backtest_rows, fits_at, refit_every
+from seqcast.forecaster.backtest import Backtest, fits_at, refit_every
 from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
 from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
-from seqcast.forecaster.output import gathered, predicted
+from seqcast.forecaster.output import OutputFolder, digests, gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
 from seqcast.forecaster.report import PlannedFit, described, planned, write_report
@@ -523,12 +523,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
         sums, request = Total(total, total_over), fitted.request(level)
         if total is not None:
-            sum_up = functools.partial(forecast_totals, fitted, total=sums)
-            forecast = functools.partial(sum_up, request=request, horizon=horizon, future=future)
+            forecast = functools.partial(forecast_totals, fitted, request=request, total=sums)
         elif samples is None:
-            forecast = functools.partial(fitted.forecast, request=request, horizon=horizon, future=future)
+            forecast = functools.partial(fitted.forecast, request=request)
         else:
-            forecast = functools.partial(fitted.paths, samples=samples, horizon=horizon, future=future)
+            forecast = functools.partial(fitted.paths, samples=samples)
+        forecast = functools.partial(forecast, horizon=horizon, future=future)
         arguments = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
         arguments |= {"total": total, "total_over": total_over}
         on = check_cluster(on)
@@ -631,31 +631,38 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             KeyboardInterrupt: The user interrupted; nothing has changed.
         """
         deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
-        self._checked_rows()
-        every = refit_every(refit)
+        rows, every = self._checked_rows(), refit_every(refit)
         before = self.fitted_ if every is None else None
-        arguments = {"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every}
-        storage = None if on is None else on.storage
+        series, storage = None if before is None else before.series, None if on is None else on.storage
+        cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align}
+        written: OutputFolder | None = None
         with contextlib.ExitStack() as opened:
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
-            frame, written = backtest_rows(
-                self._options, before, df, opened, arguments, output=output, memory_limit=memory_limit, storage=storage
-            )
-            backtest = self._backtest(frame, n_windows, step_size=step_size, align=align, every=every)
+            df, source = SourceRows.of(rows, df, memory_limit, series)
+            if output is not None:
+                options = ", ".join(f"{name}={each!r}" for name, each in self._options.items() if name != "verbose")
+                job = {"job": "backtest", **cutoffs, "refit": every, "options": options}
+                written = OutputFolder.opened(output, job | digests(before, df, source))
+            if source is None:
+                frame: AnyFrame = read_rows(rows, df, series)
+            else:
+                piece_rows = None if written is None else written.piece_rows
+                frame = source.sharded(opened, piece_rows=piece_rows, storage=storage)
+            backtest = self._backtest(frame, **cutoffs, every=every)
             if before is not None:
                 backtest.check_after(before)
                 fits = [before]
             else:
                 seed = self._seed(self._learnt, folder)
-                options = self._resolved(seed if written is None else written.seed(seed))
-                options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
+                resolved = self._resolved(seed if written is None else written.seed(seed))
+                resolved = replace(resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
-                fits = fits_at(backtest.frames, options, self._learnt, run)
+                fits = fits_at(backtest.frames, resolved, self._learnt, run)
             table = functools.partial(backtest.table, fits)
             return gathered(table, range(len(backtest.origins)), written, on)
 
-    def _backtest(self, frame: AnyFrame, n_windows: int, **how: Any) -> Backtest:
-        return Backtest.of(frame, int(self.horizon), n_windows, complete=self.missing == "raise", **how)
+    def _backtest(self, frame: AnyFrame, **how: Any) -> Backtest:
+        return Backtest.of(frame, int(self.horizon), complete=self.missing == "raise", **how)
 
     # Explanations
 
@@ -886,18 +893,18 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         fitted = self.fitted_
         frame = fitted.rows_of_fit(df)
         if check_int("n_windows", n_windows, at_least=0) and backtest is None:
-            cutoffs = self._backtest(frame, n_windows)
+            cutoffs = self._backtest(frame, n_windows=n_windows)
             options = self._resolved(self._seed(fitted))
             backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
         write_report(
             path,
             fitted,
             df,
-            frame=frame,
-            options=self._options,
+            frame,
+            self._options,
             future=future,
             backtest=backtest,
-            title=title,
+            title=title or "Forecast report",
             unit=unit,
             max_series=max_series,
         )

@@ -42,13 +42,7 @@ def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
 
 
 def model_inputs(
-    fitted: FittedForecaster,
-    df: Any = None,
-    *,
-    step_size: int | None = None,
-    horizon: int | None = None,
-    future: Any = None,
-    member: int = 1,
+    fitted: FittedForecaster, df: Any, *, step_size: int | None, horizon: int | None, future: Any, member: int
 ) -> ModelInputs:
     """Return the inputs of one of the networks; see `Forecaster.model_inputs`.
 

@@ -166,10 +166,6 @@ class FittedForecaster:
         """
         return replace(self.blend, cold=steps.cold)
 
-    def facts(self) -> dict[str, Any]:
-        """Return facts about the candidates, by name."""
-        return {name: value for each in self.by_learning for name, value in each.facts().items()}
-
     def trained_rows(self, frame: LongFrame) -> Array:
         """Return which rows of a frame the networks were trained on, a mask `[rows]`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -146,7 +145,9 @@ def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dic
         "batch size": trainings[0].batch_size if trainings else "nothing was trained",
         "seconds": f"{history.seconds:.1f}",
     }
-    network = {"forecast": str(fitted.choice), **fitted.facts()}
+    network: dict[str, Any] = {"forecast": str(fitted.choice)}
+    for candidate in fitted.by_learning:
+        network |= candidate.facts()
     if networks:
         network |= {**network_facts(networks[0]), "members": len(networks)}
     return {"Training": training, "Network": network, "Settings": _settings(fitted, options)}
@@ -186,17 +187,14 @@ def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str,
 
 
 def write_report(
-    path: str | os.PathLike[str],
+    path: Any,
     fitted: FittedForecaster,
     df: Any,
-    *,
     frame: LongFrame,
     options: Mapping[str, Any],
+    *,
     future: Any,
-    backtest: Any,
-    title: str,
-    unit: str,
-    max_series: int,
+    **shown: Any,
 ) -> None:
     """Write the report of a fit; see `Forecaster.report`.
 
@@ -207,10 +205,7 @@ def write_report(
         frame: The same rows, read.
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
-        backtest: A frame from `Forecaster.backtest`.
-        title: Title of the page; a usual one if empty.
-        unit: Unit of the values.
-        max_series: Most series that are drawn.
+        **shown: Other arguments of `seqcast.report.report`: the backtest, the title and so on.
     """
     from seqcast.report import report
 
@@ -223,7 +218,6 @@ def write_report(
     columns = frame.schema.columns
     report(
         path,
-        title=title or "Forecast report",
         history=frame.table(),
         model=fitted.output.alias,
         metadata=facts(fitted, options),
@@ -232,8 +226,6 @@ def write_report(
         trained_horizon=fitted.output.horizon,
         columns=Columns(columns.unique_id, columns.ds, columns.value),
         forecast=forecast,
-        backtest=backtest,
         importance=importance,
-        max_series=max_series,
-        unit=unit,
+        **shown,
     )

@@ -190,22 +190,18 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     return starts
 
 
-def _origins_within(lengths: Array, starts: Array, horizon: int, most: int) -> Origins:
-    """Return at most about `most` origins, evenly spaced, whose horizon lies within the validation rows."""
-    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
-    step = max(1, -(-int(counts.sum()) // most))
-    return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
-
-
-def comparison_origins(lengths: Array, starts: Array, horizon: int) -> Origins:
-    """Return the origins at which candidates are compared.
+def comparison_origins(lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS) -> Origins:
+    """Return the origins at which candidates are compared: evenly spaced, their horizons within the validation rows.
 
     Args:
         lengths: Rows of each series.
         starts: Position of each series' first validation target.
         horizon: Steps to forecast.
+        most: Approximate number of windows at most.
     """
-    return _origins_within(lengths, starts, horizon, MOST_COMPARED_WINDOWS)
+    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
+    step = max(1, -(-int(counts.sum()) // most))
+    return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
 
 
 def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
@@ -220,7 +216,7 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     Raises:
         DataError: A level needs more windows.
     """
-    origins = _origins_within(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
+    origins = comparison_origins(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
     observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:

@@ -279,11 +279,7 @@ def _future(
     candidates = np.concatenate([np.stack(filled, axis=2), stays, base.models.forecasts], axis=2)
     # Unknown forecasts are those of the base.
     distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest))
-    numbers = [
-        ~np.isnan(last_longer),
-        np.broadcast_to(steps / 24, (rows, horizon)),
-        (steps // season[:, None]) / 4,
-    ]
+    numbers = [~np.isnan(last_longer), np.broadcast_to(steps / 24, (rows, horizon)), steps // season[:, None] / 4]
     return np.concatenate([forecast[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
 
 

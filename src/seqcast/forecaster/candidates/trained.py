@@ -36,6 +36,7 @@ class FittedTrained(FittedCandidate):
 
     key: ClassVar[str] = "trained"
     has_mean: ClassVar[bool] = True
+    has_learnt: ClassVar[bool] = True
     engines: tuple[Engine, ...]
     trainings: tuple[TrainingSpec, ...] = ()
     histories: tuple[History, ...] = ()
@@ -136,11 +137,6 @@ class FittedTrained(FittedCandidate):
     def networks(self) -> tuple[Engine, ...]:
         """The engine of each network."""
         return self.engines
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether it was trained on rows of the fit."""
-        return True
 
     @property
     def context_length(self) -> int:

@@ -177,9 +177,8 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
     if baseline is not None and baseline not in models:
         raise unknown_name("baseline", baseline, models)
     if len(models) < 2:
-        raise SpecError(
-            "models", expected="at least two models", received=f"{list(models)}", hint="Join another's forecasts."
-        )
+        received, hint = f"{list(models)}", "Join another's forecasts."
+        raise SpecError("models", expected="at least two models", received=received, hint=hint)
     if baseline is None:
         return list(itertools.combinations(models, 2))
     return [(name, baseline) for name in models if name != baseline]
@@ -188,12 +187,10 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
 def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
     values = np.asarray(loss(backtest.truth, backtest.forecasts[:, place]), dtype=np.float64)
     if values.shape != backtest.truth.shape or not np.isfinite(values).all():
-        raise DataError(
-            f"loss of {backtest.models[place]!r}",
-            expected=f"a finite number a row, {len(backtest.truth)}",
-            received=f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite",
-            hint="Return one loss a row; leave out a model with infinite forecasts.",
-        )
+        where, expected = f"loss of {backtest.models[place]!r}", f"a finite number a row, {len(backtest.truth)}"
+        received = f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite"
+        hint = "Return one loss a row; leave out a model with infinite forecasts."
+        raise DataError(where, expected=expected, received=received, hint=hint)
     return values
 
 

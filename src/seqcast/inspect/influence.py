@@ -115,10 +115,8 @@ class Sensitivity:
             squares = np.sqrt(np.square(values).mean(axis=0))  # [H, D, steps, features]
             horizon, _, steps, _ = squares.shape
             first = 1 if future else 1 - steps
-            index = pd.MultiIndex.from_product(
-                [range(1, horizon + 1), self.targets, range(first, first + steps), names],
-                names=["step", "target", "input_step", "feature"],
-            )
+            keys = [range(1, horizon + 1), self.targets, range(first, first + steps), names]
+            index = pd.MultiIndex.from_product(keys, names=["step", "target", "input_step", "feature"])
             tables.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
         return pd.concat(tables, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
 

@@ -229,7 +229,7 @@ def measured(yardstick, folder, cut, seed):
         for name, candidate in candidates.items()
     }
     frame = read_rows(rows.options.rows, df, rows.series)
-    backtest = Backtest.of(frame, yardstick.horizon, yardstick.windows, align="series")
+    backtest = Backtest.of(frame, yardstick.horizon, n_windows=yardstick.windows, align="series", complete=False)
     checked_rows = rows.series.checked(frame)
     origins = rows.series.scaled_at_cutoffs(checked_rows, backtest.known, backtest.origins[0])
     reader = rows.series.reader(checked_rows, origins)

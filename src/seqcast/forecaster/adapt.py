@@ -115,13 +115,9 @@ def _check_no_gaps(frame: LongFrame) -> None:
     """Refuse gaps for networks without an input that marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
-        raise frame.error(
-            frame.schema.columns.targets[0],
-            int(np.argmax(missing)),
-            expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
-            received="a missing one",
-            hint="Fill it in, or fit again on rows that have some.",
-        )
+        expected = "no missing values or steps: the fit saw none, so the network has no input that marks them"
+        column, hint = frame.schema.columns.targets[0], "Fill it in, or fit again on rows that have some."
+        raise frame.error(column, int(np.argmax(missing)), expected=expected, received="a missing one", hint=hint)
 
 
 def _check_newest(frame: LongFrame, series: SeriesState) -> None:

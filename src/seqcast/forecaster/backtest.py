@@ -40,36 +40,23 @@ class Backtest:
     every: int
 
     @classmethod
-    def of(
-        cls,
-        frame: AnyFrame,
-        horizon: int,
-        n_windows: int,
-        *,
-        step_size: int | None = None,
-        align: str = "time",
-        complete: bool = False,
-        every: int | None = 0,
-    ) -> Backtest:
+    def of(cls, frame: AnyFrame, horizon: int, *, every: int | None = 0, **cutoffs: Any) -> Backtest:
         """Return the backtest of a frame.
 
         Args:
             frame: The series.
             horizon: Steps to forecast.
-            n_windows: Number of cutoffs.
-            step_size: As for `Forecaster.backtest`.
-            align: As for `Forecaster.backtest`.
-            complete: Whether all series have to reach each cutoff.
             every: Number of cutoffs between two trainings; 0 trains once, `None` not at all.
+            **cutoffs: Other arguments of `seqcast.data.windows.known_at_cutoffs`.
 
         Raises:
             DataError: There are no rows to forecast from.
         """
         frame.check_observed()
-        known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
+        known = known_at_cutoffs(frame, horizon, **cutoffs)
         origins = [Origins.within(shard, known[:, series], horizon) for series, shard in frame.in_shards()]
         check_first_cutoff(origins)
-        return cls(frame, known, origins, every or n_windows)
+        return cls(frame, known, origins, every or len(known))
 
     @property
     def frames(self) -> list[AnyFrame]:

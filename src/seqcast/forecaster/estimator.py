@@ -453,12 +453,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     @overload
     def predict(
-        self,
-        horizon: int | None = None,
-        df: Frame | None = None,
-        future: Any = None,
-        level: Any = None,
-        samples: Any = None,
+        self, horizon: Any = None, df: Frame | None = None, future: Any = None, level: Any = None, samples: Any = None
     ) -> Frame: ...
 
     @overload
@@ -751,9 +746,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in a frame is wrong, or no series is long enough.
             SpecError: There is no such member, or both `step_size` and `future` are given.
         """
-        return explain.model_inputs(
-            self.fitted_, df, step_size=step_size, horizon=horizon, future=future, member=member
-        )
+        return explain.model_inputs(self.fitted_, df, step_size, horizon, future=future, member=member)
 
     @shows_tasks
     def covariate_importance(
@@ -896,18 +889,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             cutoffs = self._backtest(frame, n_windows=n_windows)
             options = self._resolved(self._seed(fitted))
             backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
-        write_report(
-            path,
-            fitted,
-            df,
-            frame,
-            self._options,
-            future=future,
-            backtest=backtest,
-            title=title or "Forecast report",
-            unit=unit,
-            max_series=max_series,
-        )
+        shown = {"title": title or "Forecast report", "unit": unit, "max_series": max_series}
+        write_report(path, fitted, df, frame, self._options, future=future, backtest=backtest, **shown)
 
     def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
         """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.

@@ -37,12 +37,10 @@ class Cluster(Protocol):
     @property
     def workers(self) -> int:
         """Number of workers."""
-        ...
 
     @property
     def storage(self) -> str | os.PathLike[str] | None:
         """The folder that all workers see."""
-        ...
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.
@@ -52,7 +50,6 @@ class Cluster(Protocol):
             engine: Its engine, not yet trained.
             verbose: 0 is silent, 1 shows progress.
         """
-        ...
 
     def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: Any) -> None:
         """Write an output file for each item in the workers.
@@ -62,7 +59,6 @@ class Cluster(Protocol):
             items: Arguments of `table`, one for each frame.
             folder: Where the files go, an `OutputFolder`.
         """
-        ...
 
     def executor(self, retries: int = ...) -> Executor:
         """Return the executor that gives each worker a job of its own.
@@ -70,7 +66,6 @@ class Cluster(Protocol):
         Args:
             retries: How often a job is tried again where a worker dies.
         """
-        ...
 
 
 def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None) -> Cluster | None:
@@ -88,11 +83,8 @@ def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] |
     if on is None:
         return None
     if not isinstance(on, Cluster):
-        expected, hint = (
-            "a RayCluster, or None for this machine",
-            "Make one: seqcast.distributed.RayCluster(workers=4).",
-        )
-        raise SpecError("on", expected=expected, received=repr(on), hint=hint)
+        hint = "Make one: seqcast.distributed.RayCluster(workers=4)."
+        raise SpecError("on", expected="a RayCluster, or None for this machine", received=repr(on), hint=hint)
     if time_limit is not None:
         expected, hint = "None with on: workers would not agree when it is over", "Say with epochs how long to train."
         raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint=hint)
@@ -121,21 +113,6 @@ class TrainingRun:
     deadline: Deadline | None = None
     callbacks: Sequence[Any] = ()
     on: Cluster | None = None
-
-    def train(
-        self, job: TrainingJob, engine: Engine, deadline: Deadline | None, callbacks: Sequence[Any] = ()
-    ) -> History:
-        """Train a single network; see `TrainingJob.train`.
-
-        Args:
-            job: The training.
-            engine: Its engine, not yet trained.
-            deadline: When it has to end.
-            callbacks: Its Keras callbacks.
-        """
-        if self.on is not None:
-            return self.on.train(job, engine, verbose=self.verbose)
-        return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
 
     def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
         """Train several networks side by side; see `seqcast.engine.training_jobs.run_jobs`.
@@ -287,7 +264,10 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
         if deadline is not None:
             deadline = deadline.of_next(len(places) - number)
         try:
-            history = run.train(job, engine, deadline, callbacks[number])
+            if run.on is not None:
+                history = run.on.train(job, engine, verbose=run.verbose)
+            else:
+                history = job.train(engine, verbose=run.verbose, deadline=deadline, callbacks=callbacks[number])
         except (KeyboardInterrupt, TrainingError) as error:
             if engine.model is not None:
                 trained[place] = Outcome(engine, getattr(error, "history", History(interrupted=True)), job)

@@ -100,10 +100,8 @@ class FitPlan:
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
         season = f"{rows.season_length}{' (detected)' * rows.season_is_detected}"
         calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
-        lines = [
-            f"seqcast: {count} series, {step}, season_length {season}, "
-            f"context_length {series.context_length}, horizon {rows.options.horizon}{calendar}"
-        ]
+        lengths = f"context_length {series.context_length}, horizon {rows.options.horizon}"
+        lines = [f"seqcast: {count} series, {step}, season_length {season}, {lengths}{calendar}"]
         if not self.by_place:
             lines += [f"seqcast: {line}; nothing is trained" for each in self.candidates if (line := each.describe())]
         if self.calibration is not None:
@@ -117,10 +115,8 @@ class FitPlan:
         if self.short_series:
             short = len(self.short_series)
             names = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
-            lines.append(
-                f"seqcast: {short} of {count} series have fewer than context_length + horizon "
-                f"rows and are padded: {names}"
-            )
+            few = f"{short} of {count} series have fewer than context_length + horizon rows"
+            lines.append(f"seqcast: {few} and are padded: {names}")
         return "\n".join(lines)
 
 

@@ -126,9 +126,8 @@ class Memory:
         """
         limit = parse_size("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
         if limit < 16 << 20:
-            raise SpecError(
-                "memory_limit", expected="at least 16 MiB", received=repr(memory_limit), hint="Choose a larger one."
-            )
+            received, hint = repr(memory_limit), "Choose a larger one."
+            raise SpecError("memory_limit", expected="at least 16 MiB", received=received, hint=hint)
         return cls(limit)
 
     def piece_rows(self, columns: int, *, of_one: bool = False) -> int:
@@ -138,9 +137,8 @@ class Memory:
             columns: Number of columns.
             of_one: Whether all are of one series: then it is the most.
         """
-        return max(
-            FEWEST_ROWS, self.limit // ((_BYTES_A_ROW_OF_ONE if of_one else _BYTES_A_ROW) + _BYTES_A_COLUMN * columns)
-        )
+        own = _BYTES_A_ROW_OF_ONE if of_one else _BYTES_A_ROW
+        return max(FEWEST_ROWS, self.limit // (own + _BYTES_A_COLUMN * columns))
 
     def rows_remembered(self, frame: AnyFrame) -> int | None:
         """Return the number of last rows of each series that can be remembered; `None` for all of a frame in memory.
@@ -195,13 +193,9 @@ class SourceRows:
         if is_source(df):
             return None, cls(options, open_source(df), Memory.of(memory_limit), before)
         if memory_limit is not None:
-            raise SpecError(
-                "memory_limit",
-                expected="None where df is read at once",
-                received=repr(memory_limit),
-                hint="Give Parquet files, which seqcast partition makes of text, a pyarrow.dataset, a LazyFrame or a "
-                "DuckDB relation.",
-            )
+            expected, files = "None where df is read at once", "Parquet files, which seqcast partition makes of text"
+            hint = f"Give {files}, a pyarrow.dataset, a LazyFrame or a DuckDB relation."
+            raise SpecError("memory_limit", expected=expected, received=repr(memory_limit), hint=hint)
         return df, None
 
     def sharded(
@@ -274,16 +268,12 @@ class SourceRows:
             DataError: The source lacks one.
         """
         columns, present = _columns(self.options, self.before), self.source.columns
-        needed: list[tuple[str | None, str]] = [("ds", columns.ds), *(("y", name) for name in columns.targets)]
-        if columns.unique_id in present or columns.unique_id != Columns().unique_id:
-            needed.insert(0, ("unique_id", columns.unique_id))
-        for role in ("static", "past", "future"):
-            names = getattr(self.options.covariates, role)
-            if role == "static" and self.before is not None:
-                names = [name for name in names if name in present]
-            needed += [(f"{role}_covariates", name) for name in names]
-        if columns.weight is not None and (self.before is None or columns.weight in present):
-            needed.append(("weight", columns.weight))
+        roles = self.options.covariates.to_dict().items()
+        named = [*columns.named(), *((f"{role}_covariates", name) for role, names in roles for name in names)]
+        # Ids may be left out by their usual name, and of rows that follow what the fit knows.
+        optional = {"unique_id"} if columns.unique_id == Columns().unique_id else set()
+        optional |= set() if self.before is None else {"static_covariates", "weight"}
+        needed = [(field, name) for field, name in named if field not in optional or name in present]
         check_columns(self.source, needed)
         return list(dict.fromkeys(name for _, name in needed))
 
@@ -308,12 +298,8 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
     if (future is not None) == needed:
         return
     if not needed:
-        raise DataError(
-            "future",
-            expected="None: there are no future covariates",
-            received="a frame",
-            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
-        )
+        more = Phrase("Leave it out, or fit with ", Option("future_covariates"), ".")
+        raise DataError("future", expected="None: there are no future covariates", received="a frame", hint=more)
     required_columns = ", ".join(map(repr, (columns.ds, *names)))
     expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
     hint = "Give what is known of each step of the horizon, or the stamps to forecast."

@@ -100,9 +100,6 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         members = f"{rows.options.round_size}{more}"
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
-    training = "nothing is trained"
-    if job is not None:
-        training = f"{job.training.epochs} of batches of {job.training.batch_size}"
     return {
         "horizon": rows.options.horizon,
         "context": f"{series.context_length} steps",
@@ -113,7 +110,9 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
-        "epochs": training,
+        "epochs": "nothing is trained"
+        if job is None
+        else f"{job.training.epochs} of batches of {job.training.batch_size}",
         "members": members,
         "padded series": len(plan.short_series),
     }

@@ -172,9 +172,8 @@ def _read(
     """Return a file or a frame as a long frame, its columns, and what was guessed, in words."""
     own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
     columns = own or Columns()
-    given = {} if own is None else {"unique_id": own.unique_id, "ds": own.ds, "y": ",".join(own.targets)}
-    others = {name: getattr(columns, name) for name in ("ds_format", "tz", "weight")}
-    given |= {name: value for name, value in others.items() if value is not None}
+    named = {} if own is None else {**own.to_dict(), "y": ",".join(own.targets)}
+    given = {name: value for name, value in named.items() if value is not None}
     is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])

@@ -186,13 +186,7 @@ class Outlook:
 
 
 def forecast_totals(
-    fitted: FittedForecaster,
-    frame: LongFrame,
-    request: ForecastRequest,
-    total: Total,
-    *,
-    horizon: int | None = None,
-    future: Any = None,
+    fitted: FittedForecaster, frame: LongFrame, request: ForecastRequest, total: Total, **ahead: Any
 ) -> Any:
     """Forecast sums of the steps after the last rows of a frame.
 
@@ -201,8 +195,7 @@ def forecast_totals(
         frame: The rows, see `FittedForecaster.rows_to_forecast`.
         request: Point and intervals.
         total: Which forecasts are summed up.
-        horizon: As for `Forecaster.predict`.
-        future: As for `Forecaster.predict`.
+        **ahead: Other arguments of `FittedForecaster.steps_ahead`.
 
     Returns:
         A frame of the kind that came in.
@@ -210,18 +203,18 @@ def forecast_totals(
     Raises:
         SpecError: There are no such periods, or only a point is forecast.
     """
-    outlook = Outlook(fitted, frame, [fitted.steps_ahead(frame, future, horizon)], request, total)
+    outlook = Outlook(fitted, frame, [fitted.steps_ahead(frame, **ahead)], request, total)
     return outlook.table(request.by_column(outlook.columns[0], fitted.output.alias))
 
 
 def compare_scenarios(
     fitted: FittedForecaster,
     frame: LongFrame,
-    futures: Mapping[str, Any],
+    futures: Any,
     request: ForecastRequest,
     total: Total,
     *,
-    horizon: int | None = None,
+    horizon: int | None,
 ) -> Any:
     """Forecast several futures, with their differences from the first one.
 

@@ -105,8 +105,12 @@ class FittedCandidate(ABC):
         Args:
             reader: The window reader of the series.
             origins: Where forecasts begin.
+
+        Raises:
+            SpecError: It has no network with attention.
         """
-        refuse_without_network("attention")
+        received, hint = f"a share of {self.name!r}, which has none", "Train one: preset=NetworkSpec(attention='dot')."
+        raise SpecError("attention", expected="a network with attention", received=received, hint=hint)
 
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None

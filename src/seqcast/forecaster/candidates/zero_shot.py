@@ -107,17 +107,6 @@ class FittedZeroShot(FittedCandidate):
         by_target = [self.model.states(windows.take(slice(target, None, targets))) for target in range(targets)]
         return np.concatenate(by_target, axis=1)
 
-    def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Refuse: the model has no attention.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-        """
-        expected = "a network with attention"
-        hint = "Train a network with attention: preset=NetworkSpec(attention='dot')."
-        raise SpecError("attention", expected=expected, received="the pretrained network, which has none", hint=hint)
-
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:
@@ -298,13 +287,12 @@ class ZeroShot(Candidate):
         """
         past = rows.frame.covariates.past
         if is_zero_shot(rows.options.preset) and past:
-            raise SpecError(
-                "preset",
-                expected="a network that has been trained on this data, with past covariates",
-                received=f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}",
-                hint="Without training it reads static and future covariates alone: call finetune(df) in place of "
-                "fit(df), which trains it on them, leave them out, or name another preset.",
-            )
+            expected = "a network that has been trained on this data, with past covariates"
+            received = f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}"
+            training = "call finetune(df) in place of fit(df), which trains it on them"
+            reads = "Without training it reads static and future covariates alone"
+            hint = f"{reads}: {training}, leave them out, or name another preset."
+            raise SpecError("preset", expected=expected, received=received, hint=hint)
 
     def compares(self, rows: FitRows) -> bool:
         """Return whether effects of covariates are tried.

@@ -120,9 +120,8 @@ def fits_at(
     if before is not None and is_zero_shot(options.preset):
         # Fine-tuned or not, as the forecaster is.
         choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
-    plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
     # No sample paths are drawn.
-    plans = [replace(plan, judged=None) for plan in plans]
+    plans = [replace(make_plan(frame, options, candidates=candidates, choice=choice), judged=None) for frame in frames]
     if run.verbose:
         say(plans[0].describe(), is_result=True)
     return fit_plans(plans, run)

@@ -84,19 +84,6 @@ class Sizes:
     member: int = 0
 
 
-def auto_effort(rows: int) -> str:
-    """Choose how much to try: `quick` where there are few rows to learn from, else `balanced`.
-
-    Args:
-        rows: Rows that can be forecast from, those with a horizon after them.
-
-    Example:
-        >>> auto_effort(132), auto_effort(50_000)
-        ('quick', 'balanced')
-    """
-    return "quick" if rows < ROWS_TO_TRAIN else "balanced"
-
-
 def auto_preset(sizes: Sizes) -> str:
     """Choose a preset: `segment` where series have a season that can be cut into segments.
 

@@ -15,7 +15,7 @@ from seqcast.data.series import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.defaults import EFFORTS, Sizes, auto_effort, specs
+from seqcast.forecaster.defaults import EFFORTS, ROWS_TO_TRAIN, Sizes, specs
 from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
@@ -190,14 +190,14 @@ class FitOptions:
         return self.output.horizon
 
     def decided(self, rows: int) -> Self:
-        """Return the options with an effort that suits the data.
+        """Return the options with an effort that suits the data: `quick` for few rows to learn from.
 
         Args:
             rows: Rows that can be forecast from, those with a horizon after them.
         """
         if self.effort != "auto":
             return self
-        return replace(self, effort=auto_effort(rows) if self.zero_shot else "balanced")
+        return replace(self, effort="quick" if self.zero_shot and rows < ROWS_TO_TRAIN else "balanced")
 
     def trained(self) -> Self:
         """Return the options of a fit that trains a network on the data, however few rows there are."""

@@ -108,8 +108,8 @@ class Memory:
 
     Example:
         >>> memory = Memory.of("1 GiB")
-        >>> memory.piece_rows(columns=3), memory.piece_rows(columns=3, of_one=True)
-        (477218, 1263220)
+        >>> memory.piece_rows(columns=3), memory.rows_of_one(columns=3)
+        (477218, 1263225)
     """
 
     limit: int
@@ -130,15 +130,21 @@ class Memory:
             raise SpecError("memory_limit", expected="at least 16 MiB", received=received, hint=hint)
         return cls(limit)
 
-    def piece_rows(self, columns: int, *, of_one: bool = False) -> int:
+    def piece_rows(self, columns: int) -> int:
         """Return the approximate number of rows of a piece.
 
         Args:
             columns: Number of columns.
-            of_one: Whether all are of one series: then it is the most.
         """
-        own = _BYTES_A_ROW_OF_ONE if of_one else _BYTES_A_ROW
-        return max(FEWEST_ROWS, self.limit // (own + _BYTES_A_COLUMN * columns))
+        return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW + _BYTES_A_COLUMN * columns))
+
+    def rows_of_one(self, columns: int) -> int:
+        """Return the most rows of one series.
+
+        Args:
+            columns: Number of columns.
+        """
+        return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
     def rows_remembered(self, frame: AnyFrame) -> int | None:
         """Return the number of last rows of each series that can be remembered; `None` for all of a frame in memory.
@@ -235,7 +241,7 @@ class SourceRows:
         """
         columns, names, before = _columns(self.options, self.before), self.columns_read, self.before
         rows = self.piece_rows if piece_rows is None else piece_rows
-        most, keys = self.memory.piece_rows(len(names), of_one=True), (columns.unique_id, columns.ds)
+        most, keys = self.memory.rows_of_one(len(names)), (columns.unique_id, columns.ds)
         first: LongFrame | None = None
         rest: dict[Any, DataError] = {}
         for piece in pieces(self.source, names, keys, rows, most):

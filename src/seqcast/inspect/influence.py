@@ -190,11 +190,7 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
 
 
 def _without(states: States, layer: int, unit: int) -> States:
-    changed = []
-    for state in states.layers[layer]:
-        values = np.array(state)
+    changed = tuple(np.array(state) for state in states.layers[layer])
+    for values in changed:
         values[:, unit] = values[:, unit].mean()
-        changed.append(values)
-    layers = list(states.layers)
-    layers[layer] = tuple(changed)
-    return replace(states, layers=tuple(layers))
+    return replace(states, layers=(*states.layers[:layer], changed, *states.layers[layer + 1 :]))

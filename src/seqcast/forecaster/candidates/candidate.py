@@ -105,12 +105,8 @@ class FittedCandidate(ABC):
         Args:
             reader: The window reader of the series.
             origins: Where forecasts begin.
-
-        Raises:
-            SpecError: It has no network with attention.
         """
-        received, hint = f"a share of {self.name!r}, which has none", "Train one: preset=NetworkSpec(attention='dot')."
-        raise SpecError("attention", expected="a network with attention", received=received, hint=hint)
+        refuse_without_network("attention")
 
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None

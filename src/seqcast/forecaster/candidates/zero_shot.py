@@ -107,6 +107,17 @@ class FittedZeroShot(FittedCandidate):
         by_target = [self.model.states(windows.take(slice(target, None, targets))) for target in range(targets)]
         return np.concatenate(by_target, axis=1)
 
+    def attention(self, reader: WindowReader, origins: Origins) -> Array:
+        """Refuse: the model has no attention.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+        """
+        expected = "a network with attention"
+        hint = "Train a network with attention: preset=NetworkSpec(attention='dot')."
+        raise SpecError("attention", expected=expected, received="the pretrained network, which has none", hint=hint)
+
     def model_inputs(
         self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
     ) -> ModelInputs:

@@ -890,7 +890,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             options = self._resolved(self._seed(fitted))
             backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
         shown = {"title": title or "Forecast report", "unit": unit, "max_series": max_series}
-        write_report(path, fitted, df, frame, self._options, future=future, backtest=backtest, **shown)
+        write_report(fitted, df, frame, self._options, path=path, future=future, backtest=backtest, **shown)
 
     def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
         """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.

@@ -98,6 +98,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     if rows.options.round_size is not None:
         more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
         members = f"{rows.options.round_size}{more}"
+    epochs = "nothing is trained" if job is None else f"{job.training.epochs} of batches of {job.training.batch_size}"
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     return {
@@ -110,9 +111,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
-        "epochs": "nothing is trained"
-        if job is None
-        else f"{job.training.epochs} of batches of {job.training.batch_size}",
+        "epochs": epochs,
         "members": members,
         "padded series": len(plan.short_series),
     }
@@ -186,25 +185,17 @@ def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str,
 
 
 def write_report(
-    path: Any,
-    fitted: FittedForecaster,
-    df: Any,
-    frame: LongFrame,
-    options: Mapping[str, Any],
-    *,
-    future: Any,
-    **shown: Any,
+    fitted: FittedForecaster, df: Any, frame: LongFrame, options: Mapping[str, Any], *, future: Any, **how: Any
 ) -> None:
     """Write the report of a fit; see `Forecaster.report`.
 
     Args:
-        path: Path of the page, which appears whole or not at all.
         fitted: The fitted forecaster.
         df: The rows to forecast from; `None` takes those of the fit.
         frame: The same rows, read.
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
-        **shown: Other arguments of `seqcast.report.report`: the backtest, the title and so on.
+        **how: Other arguments of `seqcast.report.report`: the path, the backtest, the title and so on.
     """
     from seqcast.report import report
 
@@ -216,7 +207,6 @@ def write_report(
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)
     columns = frame.schema.columns
     report(
-        path,
         history=frame.table(),
         model=fitted.output.alias,
         metadata=facts(fitted, options),
@@ -226,5 +216,5 @@ def write_report(
         columns=Columns(columns.unique_id, columns.ds, columns.value),
         forecast=forecast,
         importance=importance,
-        **shown,
+        **how,
     )

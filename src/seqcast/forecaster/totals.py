@@ -208,13 +208,7 @@ def forecast_totals(
 
 
 def compare_scenarios(
-    fitted: FittedForecaster,
-    frame: LongFrame,
-    futures: Any,
-    request: ForecastRequest,
-    total: Total,
-    *,
-    horizon: int | None,
+    fitted: FittedForecaster, frame: LongFrame, futures: Any, request: ForecastRequest, total: Total, **ahead: Any
 ) -> Any:
     """Forecast several futures, with their differences from the first one.
 
@@ -224,7 +218,7 @@ def compare_scenarios(
         futures: The frame of future steps of each scenario, by its name.
         request: Point and intervals.
         total: Which forecasts are summed up.
-        horizon: As for `Forecaster.predict`.
+        **ahead: Other arguments of `FittedForecaster.steps_ahead`.
 
     Returns:
         A frame of the kind that came in, scenario after scenario.
@@ -235,7 +229,7 @@ def compare_scenarios(
     if not isinstance(futures, Mapping) or not futures or not all(isinstance(name, str) for name in futures):
         hint = "Give futures={'as planned': future, 'no promotion': other}."
         raise SpecError("futures", expected="a frame of future steps by name", received=repr(futures)[:80], hint=hint)
-    ahead = {name: fitted.steps_ahead(frame, future, horizon) for name, future in futures.items()}
+    ahead = {name: fitted.steps_ahead(frame, future, **ahead) for name, future in futures.items()}
     first = next(iter(ahead.values()))
     for name, steps in ahead.items():
         if not steps.stamps.equals(first.stamps):

@@ -184,8 +184,8 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     return starts
 
 
-def comparison_origins(lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS) -> Origins:
-    """Return the origins at which candidates are compared: evenly spaced, their horizons within the validation rows.
+def validation_origins(lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS) -> Origins:
+    """Return origins on which nothing was trained, evenly spaced, their horizons within the validation rows.
 
     Args:
         lengths: Rows of each series.
@@ -210,7 +210,7 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     Raises:
         DataError: A level needs more windows.
     """
-    origins = comparison_origins(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
+    origins = validation_origins(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
     observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:

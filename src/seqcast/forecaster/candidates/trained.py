@@ -159,8 +159,9 @@ class FittedTrained(FittedCandidate):
             window = engine.window
             if window is None or window.context_length is None or window.context_length > series.context_length:
                 raise ValueError("a network without windows of the series")
-            sizes = {"horizon": window.horizon, "context_length": window.context_length}
-            expected = series.builder.window(**sizes, observed=series.observed)
+            expected = series.builder.window(
+                horizon=window.horizon, context_length=window.context_length, observed=series.observed
+            )
             if replace(window, season_length=None) != expected or engine.network.head != self.engines[0].network.head:
                 raise ValueError(f"a network of {window}, where the series have {expected}")
 

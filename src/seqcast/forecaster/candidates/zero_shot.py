@@ -298,12 +298,13 @@ class ZeroShot(Candidate):
         """
         past = rows.frame.covariates.past
         if is_zero_shot(rows.options.preset) and past:
-            expected = "a network that has been trained on this data, with past covariates"
-            received = f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}"
-            training = "call finetune(df) in place of fit(df), which trains it on them"
-            reads = "Without training it reads static and future covariates alone"
-            hint = f"{reads}: {training}, leave them out, or name another preset."
-            raise SpecError("preset", expected=expected, received=received, hint=hint)
+            raise SpecError(
+                "preset",
+                expected="a network that has been trained on this data, with past covariates",
+                received=f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}",
+                hint="Without training it reads static and future covariates alone: call finetune(df) in place of "
+                "fit(df), which trains it on them, leave them out, or name another preset.",
+            )
 
     def compares(self, rows: FitRows) -> bool:
         """Return whether effects of covariates are tried.

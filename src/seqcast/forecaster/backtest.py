@@ -91,8 +91,7 @@ class Backtest:
             return None
         by_fit = []
         for place, fitted in enumerate(tracked(fits, "forecasting", len(fits))):
-            first = place * self.every
-            chosen = (origins.cutoff >= first) & (origins.cutoff < first + self.every)
+            chosen = origins.cutoff // self.every == place
             if not chosen.any():
                 continue
             checked, own = fitted.series.checked(frame), origins.take(chosen)

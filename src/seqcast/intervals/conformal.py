@@ -26,6 +26,9 @@ from seqcast.intervals.quantiles import ForecastRequest, check_levels
 from seqcast.runtime import Array
 from seqcast.specs import check_choice
 
+__all__ = ["Calibration", "calibrate_intervals", "calibrate_points", "windows_needed"]
+
+
 _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding
 
 KINDS = ("intervals", "point")

@@ -221,7 +221,7 @@ def measured(yardstick, folder, cut, seed):
             series=rows.series,
             season_length=rows.season_length,
             seed=seed,
-            choice=Choice.only(name),
+            choice=Choice({name: 1.0}),
             candidates=(candidate,),
             rows=rows.options.rows,
             output=rows.options.output,
@@ -229,7 +229,7 @@ def measured(yardstick, folder, cut, seed):
         for name, candidate in candidates.items()
     }
     frame = read_rows(rows.options.rows, df, rows.series)
-    backtest = Backtest.of(frame, yardstick.horizon, yardstick.windows, align="series")
+    backtest = Backtest.of(frame, yardstick.horizon, n_windows=yardstick.windows, align="series", complete=False)
     checked_rows = rows.series.checked(frame)
     origins = rows.series.scaled_at_cutoffs(checked_rows, backtest.known, backtest.origins[0])
     reader = rows.series.reader(checked_rows, origins)

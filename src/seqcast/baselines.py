@@ -8,7 +8,7 @@ Stability: stable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -111,6 +111,7 @@ class LastValue(SeasonalNaive):
         super().__init__(1, target_features=target_features)
 
 
+@dataclass(eq=False, repr=False)
 class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     """The many-to-one network: it forecasts one step, and later steps from its own forecasts.
 
@@ -137,6 +138,13 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     Source: the introduction of Luke Tonin's post, which replaces it by the encoder-decoder.
     """
 
+    units: Sequence[int] = (35, 35)
+    _: KW_ONLY
+    cell: str = "gru"
+    training: TrainingSpec | None = None
+    random_state: Any = None
+    verbose: int = 1
+
     model_ = Learnt["ManyToOne"](lambda fitted: fitted.model)
     """The trained network."""
 
@@ -148,21 +156,6 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
 
     seed_ = Learnt[int](lambda fitted: fitted.seed)
     """Seed of everything that was random in the fit."""
-
-    def __init__(
-        self,
-        units: Sequence[int] = (35, 35),
-        *,
-        cell: str = "gru",
-        training: TrainingSpec | None = None,
-        random_state: Any = None,
-        verbose: int = 1,
-    ) -> None:
-        self.units = units
-        self.cell = cell
-        self.training = training
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train to forecast one step. A fit that fails or is interrupted leaves the baseline as it was.

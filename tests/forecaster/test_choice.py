@@ -149,7 +149,7 @@ WRONG = [{"shares": {}}, {"shares": {"oracle": 1.0}}, {"shares": {"trained": 0.5
 @pytest.mark.parametrize("changes", WRONG)
 def test_what_is_no_choice_is_refused(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
-        from_payload(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()
+        from_payload(Choice, {**Choice({"trained": 1.0}).to_dict(), **changes}, {}).check()
 
 
 # ---------------------------------------------------------------- hold-out windows

@@ -69,7 +69,7 @@ def test_it_repeats_the_last_season_or_the_last_value(season, context, horizon):
         Origins.at_rows(np.arange(5), np.full(5, context), horizon),
         reader_of(rows, context_length=context),
     )
-    forecast = Blend.of(FittedLastSeason(season)).forecast(reader, origins, ForecastRequest())
+    forecast = Blend([FittedLastSeason(season)], [1.0]).forecast(reader, origins, ForecastRequest())
     expected = np.stack([rows[:, context - m + t % m] for t in range(horizon)], axis=1)
     before = rows[0, -2 - m, 0]
     np.testing.assert_allclose(forecast[..., 0], np.where(np.isnan(expected), before, expected), atol=1e-5)

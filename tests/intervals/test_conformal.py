@@ -168,7 +168,7 @@ WRONG = {
     "axes": (points(TRUTH[0], ONE[0]), DataError, "truth: expected 2 axes"),
     "inf": (points(TRUTH + np.inf), DataError, "truth: expected finite numbers"),
     "empty": (points(TRUTH[:0], ONE[:0]), DataError, r"truth: .*shape \(0, 3\)"),
-    "nan": (points(point=HOLE), DataError, "point, window 2, step 2: expected a finite forecast, received nan"),
+    "nan": (points(point=HOLE), DataError, "point, window 2, step 1: expected finite numbers, received NaN"),
     "level": (points(level=(95, 80)), SpecError, "level: .*ascending"),
     "few windows": (points(FEW, level=LEVEL), DataError, r"level 95: .* least 19 .*received 10 at step 3.*=\[50.*80"),
     "no window": (points(NONE, level=LEVEL), DataError, "level 50: .* least 1 .*received 0 at step 3.*choose lower"),

@@ -86,7 +86,7 @@ def fit(
     Raises:
         KeyboardInterrupt: It was stopped before there was any result.
     """
-    from seqcast.forecaster import Forecaster, check_future_given
+    from seqcast.forecaster import Forecaster, check_future_given, words
     from seqcast.runtime import listen
 
     model = Forecaster(**options, verbose=0)
@@ -101,9 +101,9 @@ def fit(
             raise
         interrupted = True
     model.save(model_file)
-    shares, losses, only = model.choice_.shares, model.choice_.losses, model.choice_.only
+    shares, losses, texts = model.choice_.shares, model.choice_.losses, words()
     ranked = sorted({**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each))
-    choice = [(str(only(each)), shares.get(each, 0.0), losses.get(each)) for each in ranked]
+    choice = [(texts[each], shares.get(each, 0.0), losses.get(each)) for each in ranked]
     return FitOutcome(model.predict(future=ahead), choice, model.choice_.windows, model.season_length_, interrupted)
 
 

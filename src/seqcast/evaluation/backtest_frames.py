@@ -75,12 +75,10 @@ class Backtest:
         values = self.rows.numbers(name)
         missing = np.isnan(values)
         if missing.any():
-            raise self.rows.column(name).error(
-                row=int(self._places[first(missing)]),
-                expected="a forecast wherever the truth is known",
-                received=f"none ({missing.sum()} such rows)",
-                hint="Leave the model out with models=[...], or drop such rows for all models.",
-            )
+            row, expected = int(self._places[first(missing)]), "a forecast wherever the truth is known"
+            received = f"none ({missing.sum()} such rows)"
+            hint = "Leave the model out with models=[...], or drop such rows for all models."
+            raise self.rows.column(name).error(row=row, expected=expected, received=received, hint=hint)
         return values
 
     def levels(self, level: Sequence[float] | float | None = None) -> tuple[float, ...]:
@@ -262,9 +260,7 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
     differ = known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size)
     if differ.any():
         place = first(differ)
-        raise others.column(name).error(
-            row=int(places[place]),
-            expected=f"the same truth as in df, {ours[place]:g}",
-            received=f"{theirs[place]:g} ({differ.sum()} such rows)",
-            hint="Forecast the same data, or drop the column from one of the frames.",
-        )
+        received = f"{theirs[place]:g} ({differ.sum()} such rows)"
+        expected = f"the same truth as in df, {ours[place]:g}"
+        hint = "Forecast the same data, or drop the column from one of the frames."
+        raise others.column(name).error(row=int(places[place]), expected=expected, received=received, hint=hint)

@@ -217,9 +217,7 @@ class FrameRows:
         """Name of each row's series for people: `a`, or `a, price` of several targets; `[rows]`, objects."""
         first, *rest = (self.frame[name].to_list() for name in self.series)
         labels = [f"{name}, {target}" for name, target in zip(first, rest[0], strict=True)] if rest else first
-        names = np.empty(len(labels), dtype=object)
-        names[:] = labels
-        return names
+        return np.fromiter(labels, dtype=object)
 
     def labels(self, name: str) -> Array:
         """Return a key column's values, `[rows]`.
@@ -231,9 +229,7 @@ class FrameRows:
             return self.times(name)
         if name == STEP:
             return self.steps
-        values = np.empty(len(self), dtype=object)
-        values[:] = self.frame[name].to_list()
-        return values
+        return np.fromiter(self.frame[name].to_list(), dtype=object)
 
     def groups(self, *names: str) -> Groups:
         """Return the rows' groups by key columns.

@@ -160,12 +160,10 @@ class Scorer:
                 raise DataError("train_df", expected=expected, received="None", hint=_TRAINING_ROWS)
             scales[scale] = naive_scale(self.backtest, train_df, season(), scale)
             if self._requested and np.isnan(scales[scale]).all():
-                raise DataError(
-                    "train_df",
-                    expected=f"rows before the cutoff that change over season_length={season()} steps",
-                    received="only constant series, or ones shorter than that",
-                    hint="Choose metrics that are not scaled, or another season_length.",
-                )
+                expected = f"rows before the cutoff that change over season_length={season()} steps"
+                received = "only constant series, or ones shorter than that"
+                hint = "Choose metrics that are not scaled, or another season_length."
+                raise DataError("train_df", expected=expected, received=received, hint=hint)
         return scales
 
     def keys(self, by: Sequence[str] | str) -> list[str]:
@@ -389,7 +387,8 @@ def leaderboard(
     table: dict[str, list[str] | Array] = {"model": [backtest.models[i] for i in order]}
     table |= {name: values[0][order] for name, values in overall.items()}
     if baseline is not None:
-        table[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]
+        relative = _log_ratios(by_series[ranked], backtest.models.index(baseline))
+        table[f"relative_{ranked}"] = np.exp(every.mean(relative)[0])[order]
     table |= {"series": np.full(count, len(series)), "points": np.full(count, len(rows))}
     result: IntoDataFrameT = rows.lay_out((), np.zeros(0, dtype=np.int64), table)
     return result
@@ -411,13 +410,9 @@ def _ranking(scorer: Scorer, sort_by: str | None) -> str:
     return ranked
 
 
-def _relative(scores: Array, baseline: int) -> Array:
-    """Return each model's geometric mean over series of its score over the baseline's; scores `[series, models]`."""
+def _log_ratios(scores: Array, baseline: int) -> Array:
+    """Return logarithms of each model's score over the baseline's, `[series, models]`."""
     with np.errstate(all="ignore"):
         ratios = scores / scores[:, [baseline]]
     ratios[(scores == 0) & (scores[:, [baseline]] == 0)] = 1.0
-    logs = np.log(np.clip(ratios, *_RATIOS))
-    known = ~np.isnan(logs)
-    means = np.full(scores.shape[1], np.nan)
-    np.divide(np.where(known, logs, 0.0).sum(axis=0), known.sum(axis=0), out=means, where=known.any(axis=0))
-    return np.asarray(np.exp(means))
+    return np.asarray(np.log(np.clip(ratios, *_RATIOS)))

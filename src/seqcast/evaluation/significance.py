@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,12 +156,12 @@ def diebold_mariano(
         loss = LOSSES[loss]
     backtest = Backtest(df, columns, models=models)
     pairs = _pairs(backtest.models, baseline)
-    draws = _Draws(backtest, over)
+    draws, spacing = _draws(backtest, over)
     losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
     rows = [
         (model, rival, step, *dm_test(differences, horizon, alternative=alternative), len(differences))
         for model, rival in pairs
-        for step, differences, horizon in draws.of(losses[model], losses[rival])
+        for step, differences, horizon in _tests(backtest, draws, spacing, losses[model], losses[rival])
     ]
     names = ("model_a", "model_b", "step", "statistic", "p_value", "n")
     table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
@@ -177,9 +177,8 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
     if baseline is not None and baseline not in models:
         raise unknown_name("baseline", baseline, models)
     if len(models) < 2:
-        raise SpecError(
-            "models", expected="at least two models", received=f"{list(models)}", hint="Join another's forecasts."
-        )
+        received, hint = f"{list(models)}", "Join another's forecasts."
+        raise SpecError("models", expected="at least two models", received=received, hint=hint)
     if baseline is None:
         return list(itertools.combinations(models, 2))
     return [(name, baseline) for name in models if name != baseline]
@@ -188,46 +187,38 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
 def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
     values = np.asarray(loss(backtest.truth, backtest.forecasts[:, place]), dtype=np.float64)
     if values.shape != backtest.truth.shape or not np.isfinite(values).all():
-        raise DataError(
-            f"loss of {backtest.models[place]!r}",
-            expected=f"a finite number a row, {len(backtest.truth)}",
-            received=f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite",
-            hint="Return one loss a row; leave out a model with infinite forecasts.",
-        )
+        where, expected = f"loss of {backtest.models[place]!r}", f"a finite number a row, {len(backtest.truth)}"
+        received = f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite"
+        hint = "Return one loss a row; leave out a model with infinite forecasts."
+        raise DataError(where, expected=expected, received=received, hint=hint)
     return values
 
 
-class _Draws:
-    """The differences that are tested, step by step, from the rows of a backtest."""
-
-    def __init__(self, backtest: Backtest, over: str) -> None:
-        rows = backtest.rows
-        if over == "cutoffs":
-            rows.need(CUTOFF)
-        self.steps = rows.steps
-        self.series = rows.groups(*rows.series)
-        self.draws = rows.groups(CUTOFF) if over == "cutoffs" else self.series
-        self.spacing = _spacing(backtest, self.draws) if over == "cutoffs" else int(self.steps.max())
-
-    def of(self, ours: Array, theirs: Array) -> list[tuple[int, Array, int]]:
-        """Return step, differences and the horizon of the test for each step, and for all steps as step 0."""
-        size = self.series.mean((ours + theirs) / 2)
-        size[size == 0] = 1.0
-        differences = (ours - theirs) / size[self.series.codes]
-        tests = []
-        for step in [*np.unique(self.steps).tolist(), 0]:
-            chosen = self.steps == step if step else slice(None)
-            means = Groups(self.draws.codes[chosen], self.draws.first).mean(differences[chosen])
-            overlap = math.ceil((step or int(self.steps.max())) / self.spacing)
-            tests.append((step, means[~np.isnan(means)], overlap))
-        return tests
+def _tests(
+    backtest: Backtest, draws: Groups, spacing: int, ours: Array, theirs: Array
+) -> Iterator[tuple[int, Array, int]]:
+    """Yield step, differences and the horizon of the test for each step, and for all steps as step 0."""
+    steps, series = backtest.rows.steps, backtest.rows.groups(*backtest.rows.series)
+    size = series.mean((ours + theirs) / 2)
+    size[size == 0] = 1.0
+    differences = (ours - theirs) / size[series.codes]
+    for step in [*np.unique(steps).tolist(), 0]:
+        chosen = steps == step if step else slice(None)
+        means = Groups(draws.codes[chosen], draws.first).mean(differences[chosen])
+        yield step, means[~np.isnan(means)], math.ceil((step or int(steps.max())) / spacing)
 
 
-def _spacing(backtest: Backtest, cutoffs: Groups) -> int:
-    """Return the steps from a cutoff to the next: the step of a forecast at which the next one begins."""
+def _draws(backtest: Backtest, over: str) -> tuple[Groups, int]:
+    """Return the samples of the test, and the steps from one to the next.
+
+    From a cutoff to the next this is the step of a forecast at which the next one begins.
+    """
     rows = backtest.rows
-    times = rows.times(CUTOFF)
+    if over == "series":
+        return rows.groups(*rows.series), int(rows.steps.max())
+    rows.need(CUTOFF)
+    cutoffs, times = rows.groups(CUTOFF), rows.times(CUTOFF)
     following = np.append(times[cutoffs.first], times[cutoffs.first][-1:])[cutoffs.codes + 1]
     reached = rows.times(rows.columns.ds) == following
     # When no forecast reaches the next cutoff, none overlap.
-    return int(rows.steps[reached].min()) if reached.any() else int(rows.steps.max())
+    return cutoffs, int(rows.steps[reached].min() if reached.any() else rows.steps.max())

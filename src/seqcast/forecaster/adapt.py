@@ -32,7 +32,7 @@ def untrained(frame: AnyFrame, options: FitOptions, starts: Array | None = None)
         starts: Position of each series' first validation target; `None` takes the training's fraction.
     """
     (candidate,) = candidates(options)
-    choice = Choice.only(candidate.key)
+    choice = Choice({candidate.key: 1.0})
     plan = make_plan(frame, replace(options, calibrate=()), starts=starts, candidates=[candidate], choice=choice)
     return fit_plan(plan, TrainingRun())
 
@@ -115,13 +115,9 @@ def _check_no_gaps(frame: LongFrame) -> None:
     """Refuse gaps for networks without an input that marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
-        raise frame.error(
-            frame.schema.columns.targets[0],
-            int(np.argmax(missing)),
-            expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
-            received="a missing one",
-            hint="Fill it in, or fit again on rows that have some.",
-        )
+        expected = "no missing values or steps: the fit saw none, so the network has no input that marks them"
+        column, hint = frame.schema.columns.targets[0], "Fill it in, or fit again on rows that have some."
+        raise frame.error(column, int(np.argmax(missing)), expected=expected, received="a missing one", hint=hint)
 
 
 def _check_newest(frame: LongFrame, series: SeriesState) -> None:

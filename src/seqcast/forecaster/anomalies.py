@@ -45,9 +45,7 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     levels = check_levels(level)
     if len(levels) != 1:
         raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
-    series, horizon = fitted.series, fitted.output.horizon
-    frame = series.checked(fitted.rows_of_fit(df))
-    origins = Origins.every(frame, horizon, fitted.rows_before, horizon)
+    series, (frame, origins) = fitted.series, fitted.past_windows(df, fitted.output.horizon)
     reader, rows = series.reader(frame, origins), origins.rows(frame)
     values, trained = frame.targets[rows], fitted.trained_rows(frame)[rows]
     groups = _groups(origins, trained, values)

@@ -21,16 +21,7 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration, Copula
 from seqcast.pretrained import MODELS, ZeroShotModel
 from seqcast.runtime import Array, from_payload, open_archive, to_payload, write_archive
-from seqcast.specs import (
-    Columns,
-    Covariates,
-    EnsembleSpec,
-    NetworkSpec,
-    TrainingSpec,
-    check_choice,
-    check_int,
-    check_writable,
-)
+from seqcast.specs import Columns, Covariates, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
 from seqcast.training import History
 
 KIND = "Forecaster"
@@ -122,10 +113,9 @@ class StoredSeries:
         """Refuse options of the series that are impossible, or do not go with the columns."""
         builder, covariates, targets = self.builder, self.covariates, self.schema.columns.targets
         builder.check()
-        check_choice("scale", self.scale, SERIES_SCALES)
         check_int("context_length", self.context_length)
-        for support in self.support:
-            check_choice("support", support, SUPPORTS)
+        if self.scale not in SERIES_SCALES or not set(self.support) <= set(SUPPORTS):
+            raise ValueError(f"series with the scale {self.scale!r} and the support {self.support}")
         names = (builder.past.names, builder.future.names, builder.static.names)
         if (
             names != (covariates.past, covariates.future, covariates.static)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +17,8 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import TrainingRun, fit_plans
-from seqcast.forecaster.options import FitOptions, RowOptions
-from seqcast.forecaster.output import OutputFolder
+from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
-from seqcast.forecaster.reading import SourceRows, read_rows
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array, say, tracked
 
@@ -44,36 +40,23 @@ class Backtest:
     every: int
 
     @classmethod
-    def of(
-        cls,
-        frame: AnyFrame,
-        horizon: int,
-        n_windows: int,
-        *,
-        step_size: int | None = None,
-        align: str = "time",
-        complete: bool = False,
-        every: int | None = 0,
-    ) -> Backtest:
+    def of(cls, frame: AnyFrame, horizon: int, *, every: int | None = 0, **cutoffs: Any) -> Backtest:
         """Return the backtest of a frame.
 
         Args:
             frame: The series.
             horizon: Steps to forecast.
-            n_windows: Number of cutoffs.
-            step_size: As for `Forecaster.backtest`.
-            align: As for `Forecaster.backtest`.
-            complete: Whether all series have to reach each cutoff.
             every: Number of cutoffs between two trainings; 0 trains once, `None` not at all.
+            **cutoffs: Other arguments of `seqcast.data.windows.known_at_cutoffs`.
 
         Raises:
             DataError: There are no rows to forecast from.
         """
         frame.check(LongFrame.check_observed)
-        known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
+        known = known_at_cutoffs(frame, horizon, **cutoffs)
         origins = [Origins.at_cutoffs(shard, known[:, series], horizon) for series, shard in frame.in_shards()]
         check_first_cutoff(origins)
-        return cls(frame, known, origins, every or n_windows)
+        return cls(frame, known, origins, every or len(known))
 
     @property
     def frames(self) -> list[AnyFrame]:
@@ -108,8 +91,7 @@ class Backtest:
             return None
         by_fit = []
         for place, fitted in enumerate(tracked(fits, "forecasting", len(fits))):
-            first = place * self.every
-            chosen = (origins.cutoff >= first) & (origins.cutoff < first + self.every)
+            chosen = origins.cutoff // self.every == place
             if not chosen.any():
                 continue
             checked, own = fitted.series.checked(frame), origins.take(chosen)
@@ -119,45 +101,6 @@ class Backtest:
         forecasts[SEASONAL_NAIVE] = origins.naive(frame, Season.of(fits[0].season_length).lengths)
         forecasts["last_value"] = origins.naive(frame, (1,))
         return origins.table(frame, forecasts)
-
-
-def backtest_rows(
-    options: Mapping[str, Any],
-    fitted: FittedForecaster | None,
-    df: Any,
-    opened: contextlib.ExitStack,
-    arguments: Mapping[str, Any],
-    *,
-    output: str | os.PathLike[str] | None,
-    memory_limit: Any,
-    storage: str | os.PathLike[str] | None = None,
-) -> tuple[AnyFrame, OutputFolder | None]:
-    """Read the rows of a backtest.
-
-    Args:
-        options: The arguments of the forecaster, by name.
-        fitted: The fitted forecaster, if nothing is to be trained.
-        df: The rows.
-        opened: Exit stack that removes the shards of a source.
-        arguments: The cutoffs, JSON types by name.
-        output: The folder for the forecasts, if any.
-        memory_limit: The user's limit.
-        storage: Folder of the shards; `None` is the one for temporary files.
-
-    Returns:
-        The rows, and the folder.
-    """
-    row_options, before = RowOptions.of(options), None if fitted is None else fitted.series
-    df, source = SourceRows.of(row_options, df, memory_limit, before)
-    folder = None
-    if output is not None:
-        written = ", ".join(f"{name}={value!r}" for name, value in options.items() if name != "verbose")
-        job = {"job": "backtest", **arguments, "options": written}
-        folder = OutputFolder.of_job(output, job, fitted, df, source)
-    if source is None:
-        return read_rows(row_options, df, before), folder
-    rows = None if folder is None else folder.piece_rows
-    return source.sharded(opened, piece_rows=rows, storage=storage), folder
 
 
 def fits_at(
@@ -176,9 +119,8 @@ def fits_at(
     if before is not None and is_zero_shot(options.preset):
         # Fine-tuned or not, as the forecaster is.
         choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
-    plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
     # No sample paths are drawn.
-    plans = [replace(plan, judged=None) for plan in plans]
+    plans = [replace(make_plan(frame, options, candidates=candidates, choice=choice), judged=None) for frame in frames]
     if run.verbose:
         say(plans[0].describe(), is_result=True)
     return fit_plans(plans, run)

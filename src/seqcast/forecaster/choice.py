@@ -57,22 +57,13 @@ class Choice:
     Example:
         >>> print(Choice({"pretrained": 1.0}, {"seasonal_naive": 0.5, "pretrained": 0.4, "blend": 0.4}, 12))
         the pretrained network (quantile loss on 12 validation windows: the pretrained network 0.4, the last season 0.5)
-        >>> print(Choice.only("trained"))
+        >>> print(Choice({"trained": 1.0}))
         a network trained on this data
     """
 
     shares: Mapping[str, float]
     losses: Mapping[str, float] = field(default_factory=dict)
     windows: int = 0
-
-    @classmethod
-    def only(cls, name: str) -> Self:
-        """Return the choice of one candidate without a comparison.
-
-        Args:
-            name: Its name.
-        """
-        return cls({name: 1.0})
 
     def among(self, fitted: Sequence[FittedCandidate]) -> Self:
         """Return the choice with the same shares for candidates after a later training, by their present names.
@@ -223,15 +214,6 @@ class Blend:
     support: Sequence[str] = ()
     copula: Copula = field(default_factory=Copula)
     cold: ColdStart | None = None
-
-    @classmethod
-    def of(cls, candidate: FittedCandidate) -> Self:
-        """Return the forecast of one candidate.
-
-        Args:
-            candidate: The candidate.
-        """
-        return cls([candidate], [1.0])
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return calibrated forecasts in the data's units, `[B, H, D, 1 + 2 L]`, block by block.
@@ -412,7 +394,7 @@ class HoldOut:
         Args:
             candidate: The candidate.
         """
-        forecast = Blend.of(candidate).forecast(self.reader, self.origins, self.request)
+        forecast = Blend([candidate], [1.0]).forecast(self.reader, self.origins, self.request)
         return forecast / self.units[..., None]
 
     def loss(self, forecast: Array) -> float:

@@ -55,15 +55,8 @@ LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
 # With this number of steps an epoch, networks of segments learn little after eight epochs of falling learning rate
 # (docs/history.md). A user who changes one of these fields gets all epochs.
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
-SHORTER_UNLESS = (
-    "epochs",
-    "early_stopping",
-    "steps_per_epoch",
-    "batch_size",
-    "learning_rate",
-    "learning_rate_schedule",
-    "optimizer",
-)
+OF_LENGTH = ("epochs", "early_stopping", "steps_per_epoch", "batch_size")
+OF_RATE = ("learning_rate", "learning_rate_schedule", "optimizer")
 # From a hundred thousand windows on, where networks of segments are largest, they learn from more and longer epochs.
 MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 100_000, 300, 12
 
@@ -89,19 +82,6 @@ class Sizes:
     horizon: int = 1
     season_length: int = 1
     member: int = 0
-
-
-def auto_effort(rows: int) -> str:
-    """Choose how much to try: `quick` where there are few rows to learn from, else `balanced`.
-
-    Args:
-        rows: Rows that can be forecast from, those with a horizon after them.
-
-    Example:
-        >>> auto_effort(132), auto_effort(50_000)
-        ('quick', 'balanced')
-    """
-    return "quick" if rows < ROWS_TO_TRAIN else "balanced"
 
 
 def auto_preset(sizes: Sizes) -> str:
@@ -189,7 +169,7 @@ def specs(
     many = network.segment > 1 and sizes.windows >= MORE_WINDOWS
     most = MORE_STEPS if many else MANY_STEPS
     steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
-    ours = network is not preset and not set(SHORTER_UNLESS) & set(changes)
+    ours = network is not preset and not {*OF_LENGTH, *OF_RATE} & set(changes)
     if ours and network.segment > 1 and steps >= LONG_EPOCH_STEPS:
         epochs = MORE_EPOCHS if many else SHORTER_EPOCHS
         chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from narwhals.typing import IntoDataFrameT
-
 from seqcast.data.frames import AnyFrame
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import DataError, SpecError, TrainingError
@@ -18,13 +16,13 @@ from seqcast.forecaster import explain
 from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
-from seqcast.forecaster.backtest import Backtest, backtest_rows, fits_at, refit_every
+from seqcast.forecaster.backtest import Backtest, fits_at, refit_every
 from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
 from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
-from seqcast.forecaster.output import gathered, predicted
+from seqcast.forecaster.output import OutputFolder, digests, gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
 from seqcast.forecaster.report import PlannedFit, described, planned, write_report
@@ -40,6 +38,11 @@ from seqcast.training import CheckpointFolder, History, check_callbacks, check_t
 
 if TYPE_CHECKING:
     import pandas as pd
+    from narwhals.typing import IntoDataFrame
+    from typing_extensions import TypeVar
+
+    # The kind of frame that comes in, and so goes out; any where the call does not say it.
+    Frame = TypeVar("Frame", bound=IntoDataFrame, default=Any)
 
 
 @dataclass(eq=False, repr=False)
@@ -450,19 +453,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     @overload
     def predict(
-        self, horizon: int | None, df: IntoDataFrameT, future: Any = None, level: Any = None, samples: int | None = None
-    ) -> IntoDataFrameT: ...
-
-    @overload
-    def predict(
-        self,
-        horizon: int | None = None,
-        *,
-        df: IntoDataFrameT,
-        future: Any = None,
-        level: Any = None,
-        samples: Any = None,
-    ) -> IntoDataFrameT: ...
+        self, horizon: Any = None, df: Frame | None = None, future: Any = None, level: Any = None, samples: Any = None
+    ) -> Frame: ...
 
     @overload
     def predict(self, *args: Any, **options: Any) -> Any: ...
@@ -526,12 +518,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
         sums, request = Total(total, total_over), fitted.request(level)
         if total is not None:
-            sum_up = functools.partial(forecast_totals, fitted, total=sums)
-            forecast = functools.partial(sum_up, request=request, horizon=horizon, future=future)
+            forecast = functools.partial(forecast_totals, fitted, request=request, total=sums)
         elif samples is None:
-            forecast = functools.partial(fitted.forecast, request=request, horizon=horizon, future=future)
+            forecast = functools.partial(fitted.forecast, request=request)
         else:
-            forecast = functools.partial(fitted.paths, samples=samples, horizon=horizon, future=future)
+            forecast = functools.partial(fitted.paths, samples=samples)
+        forecast = functools.partial(forecast, horizon=horizon, future=future)
         arguments = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
         arguments |= {"total": total, "total_over": total_over}
         on = check_cluster(on)
@@ -575,14 +567,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     @overload
     def backtest(
-        self,
-        df: IntoDataFrameT,
-        n_windows: int = 1,
-        step_size: int | None = None,
-        *,
-        align: str = "time",
-        refit: Any = False,
-    ) -> IntoDataFrameT: ...
+        self, df: Frame, n_windows: int = 1, step_size: int | None = None, *, align: str = "time", refit: Any = False
+    ) -> Frame: ...
 
     @overload
     def backtest(self, df: Any, *args: Any, **options: Any) -> Any: ...
@@ -640,42 +626,43 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             KeyboardInterrupt: The user interrupted; nothing has changed.
         """
         deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
-        self._checked_rows()
-        every = refit_every(refit)
+        rows, every = self._checked_rows(), refit_every(refit)
         before = self.fitted_ if every is None else None
-        arguments = {"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every}
-        storage = None if on is None else on.storage
+        series, storage = None if before is None else before.series, None if on is None else on.storage
+        cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align}
+        written: OutputFolder | None = None
         with contextlib.ExitStack() as opened:
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
-            frame, written = backtest_rows(
-                self._options, before, df, opened, arguments, output=output, memory_limit=memory_limit, storage=storage
-            )
-            backtest = self._backtest(frame, n_windows, step_size=step_size, align=align, every=every)
+            df, source = SourceRows.of(rows, df, memory_limit, series)
+            if output is not None:
+                options = ", ".join(f"{name}={each!r}" for name, each in self._options.items() if name != "verbose")
+                job = {"job": "backtest", **cutoffs, "refit": every, "options": options}
+                written = OutputFolder.opened(output, job | digests(before, df, source))
+            if source is None:
+                frame: AnyFrame = read_rows(rows, df, series)
+            else:
+                piece_rows = None if written is None else written.piece_rows
+                frame = source.sharded(opened, piece_rows=piece_rows, storage=storage)
+            backtest = self._backtest(frame, **cutoffs, every=every)
             if before is not None:
                 backtest.check_after(before)
                 fits = [before]
             else:
                 seed = self._seed(self._learnt, folder)
-                options = self._resolved(seed if written is None else written.seed(seed))
-                options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
+                resolved = self._resolved(seed if written is None else written.seed(seed))
+                resolved = replace(resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
-                fits = fits_at(backtest.frames, options, self._learnt, run)
+                fits = fits_at(backtest.frames, resolved, self._learnt, run)
             table = functools.partial(backtest.table, fits)
             return gathered(table, range(len(backtest.origins)), written, on)
 
-    def _backtest(self, frame: AnyFrame, n_windows: int, **how: Any) -> Backtest:
-        return Backtest.of(frame, int(self.horizon), n_windows, complete=self.missing == "raise", **how)
+    def _backtest(self, frame: AnyFrame, **how: Any) -> Backtest:
+        return Backtest.of(frame, int(self.horizon), complete=self.missing == "raise", **how)
 
     # Explanations
 
-    @overload
-    def predict_insample(self, df: None = None, *, step_size: int = 1) -> Any: ...
-
-    @overload
-    def predict_insample(self, df: IntoDataFrameT, *, step_size: int = 1) -> IntoDataFrameT: ...
-
     @shows_tasks
-    def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
+    def predict_insample(self, df: Frame | None = None, *, step_size: int = 1) -> Frame:
         """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
         These forecasts show how well the networks fit, not how well they forecast; use `backtest` for that.
@@ -691,16 +678,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called, or the forecaster was loaded.
             DataError: Something in the frame is wrong, or no series is long enough.
         """
-        return explain.in_sample(self.fitted_, df, step_size)
-
-    @overload
-    def anomalies(self, df: None = None, level: float = 99) -> Any: ...
-
-    @overload
-    def anomalies(self, df: IntoDataFrameT, level: float = 99) -> IntoDataFrameT: ...
+        forecast: Frame = explain.in_sample(self.fitted_, df, step_size)
+        return forecast
 
     @shows_tasks
-    def anomalies(self, df: Any = None, level: float = 99) -> Any:
+    def anomalies(self, df: Frame | None = None, level: float = 99) -> Frame:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
         Forecasts begin one horizon after another, counted from each series' end, so that each row is judged once. The
@@ -734,7 +716,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             >>> list(judged.columns[3:])
             ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
         """
-        return judge_rows(self.fitted_, df, level)
+        judged: Frame = judge_rows(self.fitted_, df, level)
+        return judged
 
     def model_inputs(
         self,
@@ -763,9 +746,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in a frame is wrong, or no series is long enough.
             SpecError: There is no such member, or both `step_size` and `future` are given.
         """
-        return explain.model_inputs(
-            self.fitted_, df, step_size=step_size, horizon=horizon, future=future, member=member
-        )
+        return explain.model_inputs(self.fitted_, df, step_size, horizon, future=future, member=member)
 
     @shows_tasks
     def covariate_importance(
@@ -828,13 +809,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         return explain.contributions(self.fitted_, df, future, horizon)
 
-    @overload
-    def encode(self, df: None = None) -> Any: ...
-
-    @overload
-    def encode(self, df: IntoDataFrameT) -> IntoDataFrameT: ...
-
-    def encode(self, df: Any = None) -> Any:
+    def encode(self, df: Frame | None = None) -> Frame:
         """Return the encoder's state after the last row of each series.
 
         Args:
@@ -848,15 +823,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong.
         """
-        return self.fitted_.states(df)
+        states: Frame = self.fitted_.states(df)
+        return states
 
-    @overload
-    def attention(self, df: None = None, future: Any = None, horizon: int | None = None) -> Any: ...
-
-    @overload
-    def attention(self, df: IntoDataFrameT, future: Any = None, horizon: int | None = None) -> IntoDataFrameT: ...
-
-    def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
+    def attention(self, df: Frame | None = None, future: Any = None, horizon: int | None = None) -> Frame:
         """Return the attention weights of each forecast step over the steps of the past.
 
         Args:
@@ -874,7 +844,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             SpecError: The network has no attention.
             DataError: Something in a frame is wrong.
         """
-        return explain.attention(self.fitted_, df, future, horizon)
+        weights: Frame = explain.attention(self.fitted_, df, future, horizon)
+        return weights
 
     # Files
 
@@ -915,21 +886,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         fitted = self.fitted_
         frame = fitted.rows_of_fit(df)
         if check_int("n_windows", n_windows, at_least=0) and backtest is None:
-            cutoffs = self._backtest(frame, n_windows)
+            cutoffs = self._backtest(frame, n_windows=n_windows)
             options = self._resolved(self._seed(fitted))
             backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
-        write_report(
-            path,
-            fitted,
-            df,
-            frame=frame,
-            options=self._options,
-            future=future,
-            backtest=backtest,
-            title=title,
-            unit=unit,
-            max_series=max_series,
-        )
+        shown = {"title": title or "Forecast report", "unit": unit, "max_series": max_series}
+        write_report(fitted, df, frame, self._options, path=path, future=future, backtest=backtest, **shown)
 
     def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
         """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.

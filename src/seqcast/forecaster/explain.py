@@ -33,22 +33,13 @@ def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
         df: As for `Forecaster.predict_insample`.
         step_size: As for `Forecaster.predict_insample`.
     """
-    step = check_int("step_size", step_size)
-    frame = fitted.rows_of_fit(df)
-    origins = Origins.every(frame, fitted.output.horizon, fitted.rows_before, step)
-    checked, request = fitted.series.checked(frame), fitted.request()
-    forecast = fitted.blend.forecast(fitted.series.reader(checked, origins), origins, request)
+    (frame, origins), request = fitted.past_windows(df, step_size), fitted.request()
+    forecast = fitted.blend.forecast(fitted.series.reader(frame, origins), origins, request)
     return origins.table(frame, request.by_column(forecast, fitted.output.alias))
 
 
 def model_inputs(
-    fitted: FittedForecaster,
-    df: Any = None,
-    *,
-    step_size: int | None = None,
-    horizon: int | None = None,
-    future: Any = None,
-    member: int = 1,
+    fitted: FittedForecaster, df: Any, step_size: int | None, horizon: int | None, *, future: Any, member: int
 ) -> ModelInputs:
     """Return the inputs of one of the networks; see `Forecaster.model_inputs`.
 
@@ -72,9 +63,8 @@ def model_inputs(
         return candidate.model_inputs(place, ahead.reader, ahead.origins, labels, truth=None)
     if future is not None:
         raise SpecError("future", expected="None with step_size", received="a frame", hint="The rows contain it.")
-    frame = fitted.rows_of_fit(df)
-    origins = Origins.every(frame, steps, fitted.rows_before, check_int("step_size", step_size))
-    reader = fitted.series.reader(fitted.series.checked(frame), origins)
+    frame, origins = fitted.past_windows(df, step_size, steps)
+    reader = fitted.series.reader(frame, origins)
     return candidate.model_inputs(place, reader, origins, _labels(frame, origins), truth=origins.truth(reader))
 
 

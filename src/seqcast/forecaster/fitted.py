@@ -22,7 +22,7 @@ from seqcast.forecaster.reading import check_future_given, read_rows
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
 from seqcast.runtime import Array
-from seqcast.specs import TrainingSpec
+from seqcast.specs import TrainingSpec, check_int
 from seqcast.training import History
 
 # Fewest rows before a forecast of the past, also without a season.
@@ -166,10 +166,6 @@ class FittedForecaster:
         """
         return replace(self.blend, cold=steps.cold)
 
-    def facts(self) -> dict[str, Any]:
-        """Return facts about the candidates, by name."""
-        return {name: value for each in self.by_learning for name, value in each.facts().items()}
-
     def trained_rows(self, frame: LongFrame) -> Array:
         """Return which rows of a frame the networks were trained on, a mask `[rows]`.
 
@@ -222,6 +218,22 @@ class FittedForecaster:
             expected, received = "the rows of fit", "a forecaster that was loaded, or fitted to files"
             raise NotFittedError("df", expected=expected, received=received, hint="Files hold no rows; give them.")
         return self.frame
+
+    def past_windows(self, df: Any, step_size: Any, horizon: int | None = None) -> tuple[LongFrame, Origins]:
+        """Return some rows, or else those of the fit, and origins among them, each with a whole horizon after it.
+
+        Args:
+            df: The rows; `None` takes those of the fit.
+            step_size: Rows from one origin to the next.
+            horizon: Number of steps; `None` is the trained one.
+
+        Raises:
+            NotFittedError: The rows of the fit are not in memory.
+            DataError: Something in the frame is wrong, or no series is long enough.
+        """
+        frame, steps = self.rows_of_fit(df), self.output.horizon if horizon is None else horizon
+        origins = Origins.every(frame, steps, self.rows_before, check_int("step_size", step_size))
+        return self.series.checked(frame), origins
 
     def steps_ahead(
         self, frame: LongFrame, future: Any = None, horizon: int | None = None, panel: Panel | None = None
@@ -293,28 +305,18 @@ class FittedForecaster:
             candidate.check_levels(levels, fitted)
         return ForecastRequest(self.output.point, levels)
 
-    def forecast(
-        self,
-        frame: LongFrame,
-        request: ForecastRequest,
-        *,
-        horizon: int | None = None,
-        future: Any = None,
-        panel: Panel | None = None,
-    ) -> Any:
+    def forecast(self, frame: LongFrame, request: ForecastRequest, **ahead: Any) -> Any:
         """Forecast the steps after the last rows of a frame.
 
         Args:
             frame: The rows, see `rows_to_forecast`.
             request: Point and intervals.
-            horizon: As for `Forecaster.predict`.
-            future: As for `Forecaster.predict`.
-            panel: The series that those with few rows borrow from; `None` takes the remembered ones.
+            **ahead: Other arguments of `steps_ahead`.
 
         Returns:
             A frame of the kind that came in.
         """
-        steps = self.steps_ahead(frame, future, horizon, panel)
+        steps = self.steps_ahead(frame, **ahead)
         forecast = self.blend_of(steps).forecast(steps.reader, steps.origins, request)
         values = request.by_column(forecast, self.output.alias)
         times = {frame.schema.columns.ds: steps.stamps}
@@ -373,19 +375,18 @@ class FittedForecaster:
             frame = series.with_history(each.read(owned.renamed(df)), empty=self.panel.lends)
         if future is not None and future_owners is not None:
             future = owned.renamed_future(future, future_owners)
-        frame = replace(frame, schema=owned.schema(frame.schema))
+        frame = replace(frame, schema=replace(frame.schema, id_dtype=owned.dtype))
         return owned.restored(each.forecast(frame, request, horizon=horizon, future=future, panel=self.panel))
 
-    def paths(self, frame: LongFrame, samples: int, *, horizon: int | None = None, future: Any = None) -> Any:
+    def paths(self, frame: LongFrame, samples: int, **ahead: Any) -> Any:
         """Draw sample paths of the steps after the last rows of a frame.
 
         Args:
             frame: The rows, see `rows_to_forecast`.
             samples: Number of paths.
-            horizon: As for `Forecaster.predict`.
-            future: As for `Forecaster.predict`.
+            **ahead: Other arguments of `steps_ahead`.
         """
-        steps = self.steps_ahead(frame, future, horizon)
+        steps = self.steps_ahead(frame, **ahead)
         drawn = np.stack(list(self.drawn(frame, steps, samples)))
         return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
 

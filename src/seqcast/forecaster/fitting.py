@@ -22,9 +22,6 @@ from seqcast.training import CheckpointFolder, Deadline, History, check_callback
 # More networks are trained while those of the last round lowered the hold-out loss by this fraction.
 LEAST_GAIN = 0.002
 
-_USE_EPOCHS = "Say with epochs how long to train."
-_USE_HISTORIES = "Leave them out and read histories_ afterwards, or train on this machine."
-
 
 @runtime_checkable
 class Cluster(Protocol):
@@ -40,12 +37,10 @@ class Cluster(Protocol):
     @property
     def workers(self) -> int:
         """Number of workers."""
-        ...
 
     @property
     def storage(self) -> str | os.PathLike[str] | None:
         """The folder that all workers see."""
-        ...
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.
@@ -55,7 +50,6 @@ class Cluster(Protocol):
             engine: Its engine, not yet trained.
             verbose: 0 is silent, 1 shows progress.
         """
-        ...
 
     def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: Any) -> None:
         """Write an output file for each item in the workers.
@@ -65,7 +59,6 @@ class Cluster(Protocol):
             items: Arguments of `table`, one for each frame.
             folder: Where the files go, an `OutputFolder`.
         """
-        ...
 
     def executor(self, retries: int = ...) -> Executor:
         """Return the executor that gives each worker a job of its own.
@@ -73,7 +66,6 @@ class Cluster(Protocol):
         Args:
             retries: How often a job is tried again where a worker dies.
         """
-        ...
 
 
 def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None) -> Cluster | None:
@@ -91,18 +83,15 @@ def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] |
     if on is None:
         return None
     if not isinstance(on, Cluster):
-        raise SpecError(
-            "on",
-            expected="a RayCluster, or None for this machine",
-            received=repr(on),
-            hint="Make one: seqcast.distributed.RayCluster(workers=4).",
-        )
-    for name, given, expected, hint in (
-        ("time_limit", time_limit, "None with on: workers would not agree when it is over", _USE_EPOCHS),
-        ("callbacks", callbacks or None, "none with on: other processes train", _USE_HISTORIES),
-    ):
-        if given is not None:
-            raise SpecError(name, expected=expected, received=repr(given), hint=hint)
+        hint = "Make one: seqcast.distributed.RayCluster(workers=4)."
+        raise SpecError("on", expected="a RayCluster, or None for this machine", received=repr(on), hint=hint)
+    if time_limit is not None:
+        expected, hint = "None with on: workers would not agree when it is over", "Say with epochs how long to train."
+        raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint=hint)
+    if callbacks:
+        hint = "Leave them out and read histories_ afterwards, or train on this machine."
+        expected = "none with on: other processes train"
+        raise SpecError("callbacks", expected=expected, received=repr(callbacks), hint=hint)
     return on
 
 
@@ -124,21 +113,6 @@ class TrainingRun:
     deadline: Deadline | None = None
     callbacks: Sequence[Any] = ()
     on: Cluster | None = None
-
-    def train(
-        self, job: TrainingJob, engine: Engine, deadline: Deadline | None, callbacks: Sequence[Any] = ()
-    ) -> History:
-        """Train a single network; see `TrainingJob.train`.
-
-        Args:
-            job: The training.
-            engine: Its engine, not yet trained.
-            deadline: When it has to end.
-            callbacks: Its Keras callbacks.
-        """
-        if self.on is not None:
-            return self.on.train(job, engine, verbose=self.verbose)
-        return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
 
     def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
         """Train several networks side by side; see `seqcast.engine.training_jobs.run_jobs`.
@@ -290,14 +264,13 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
         if deadline is not None:
             deadline = deadline.of_next(len(places) - number)
         try:
-            history = run.train(job, engine, deadline, callbacks[number])
-        except KeyboardInterrupt as interruption:
+            if run.on is not None:
+                history = run.on.train(job, engine, verbose=run.verbose)
+            else:
+                history = job.train(engine, verbose=run.verbose, deadline=deadline, callbacks=callbacks[number])
+        except (KeyboardInterrupt, TrainingError) as error:
             if engine.model is not None:
-                history = getattr(interruption, "history", History(interrupted=True))
-                trained[place] = Outcome(engine, history, job)
-            raise
-        except TrainingError as error:
-            trained[place] = Outcome(engine, error.history, job)
+                trained[place] = Outcome(engine, getattr(error, "history", History(interrupted=True)), job)
             raise
         trained[place] = Outcome(engine, history, job)
 
@@ -428,10 +401,10 @@ def _compared(
 def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
     """Return the choice among the results of candidates."""
     if hold_out is None or len(learnt) == 1:
-        return Choice.only(learnt[-1].fitted.name)
+        return Choice({learnt[-1].fitted.name: 1.0})
     if not len(hold_out):
         # A network that was trained on so few rows cannot be judged.
-        return Choice.only([each for each in learnt if not each.candidate.learns_alone][-1].fitted.name)
+        return Choice({[each for each in learnt if not each.candidate.learns_alone][-1].fitted.name: 1.0})
     forecasts = {
         each.fitted.name: hold_out.forecast(each.fitted) if each.forecast is None else each.forecast for each in learnt
     }

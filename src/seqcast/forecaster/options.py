@@ -15,7 +15,7 @@ from seqcast.data.series import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.defaults import EFFORTS, Sizes, auto_effort, specs
+from seqcast.forecaster.defaults import EFFORTS, ROWS_TO_TRAIN, Sizes, specs
 from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
@@ -85,7 +85,8 @@ class RowOptions:
         Args:
             options: The arguments of a `Forecaster`, by name.
         """
-        return cls(**_given(cls, options), covariates=Covariates(*_covariates(options)))
+        covariates = Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
+        return cls(**_given(cls, options), covariates=covariates)
 
     @property
     def fill(self) -> bool:
@@ -189,14 +190,14 @@ class FitOptions:
         return self.output.horizon
 
     def decided(self, rows: int) -> Self:
-        """Return the options with an effort that suits the data.
+        """Return the options with an effort that suits the data: `quick` for few rows to learn from.
 
         Args:
             rows: Rows that can be forecast from, those with a horizon after them.
         """
         if self.effort != "auto":
             return self
-        return replace(self, effort=auto_effort(rows) if self.zero_shot else "balanced")
+        return replace(self, effort="quick" if self.zero_shot and rows < ROWS_TO_TRAIN else "balanced")
 
     def trained(self) -> Self:
         """Return the options of a fit that trains a network on the data, however few rows there are."""
@@ -355,12 +356,11 @@ def check_options(options: Mapping[str, Any]) -> None:
         if options[name] is not None or name in ("horizon", "members"):
             check_int(name, options[name], at_least=least)
     context_lengths(options["context_length"], options["members"])
-    for name, kind, expected in (
-        ("training", TrainingSpec | Mapping, "a TrainingSpec, a dict of some of its fields, or None"),
-        ("columns", Columns, "a Columns or None"),
-    ):
-        if options[name] is not None and not isinstance(options[name], kind):
-            raise _refusal(options, name, expected, "from seqcast import TrainingSpec, Columns")
+    hint = "from seqcast import TrainingSpec, Columns"
+    if not isinstance(options["training"], TrainingSpec | Mapping | None):
+        raise _refusal(options, "training", "a TrainingSpec, a dict of some of its fields, or None", hint)
+    if not isinstance(options["columns"], Columns | None):
+        raise _refusal(options, "columns", "a Columns or None", hint)
     for name, known in CHOICES.items():
         check_choice(name, options[name], known)
     for name in ("irregular", "calibrate"):
@@ -400,27 +400,21 @@ def _check_effort(options: Mapping[str, Any]) -> None:
         expected = "'auto' with a preset that is named: there is nothing to choose"
         raise _refusal(options, "effort", expected, "Leave out one of the two.")
     if effort == "quick" and wants_training(options):
-        raise SpecError(
-            "effort",
-            expected="'balanced' or 'best' with training, members or past covariates, which are for networks that are "
-            "trained on this data",
-            received="'quick', which trains none",
-            hint="Name another effort, or leave these out.",
-        )
-    if effort == "quick" and not can_be_pretrained(options):
-        raise SpecError(
-            "effort",
-            expected="'balanced' or 'best' with irregular stamps and with levels above 98",
-            received="'quick', which trains nothing: the pretrained network forecasts steps of one length and "
-            "levels up to 98",
-            hint="Name another effort, or leave these out.",
-        )
+        reason, received = "which are for networks that are trained on this data", "'quick', which trains none"
+        expected = f"'balanced' or 'best' with training, members or past covariates, {reason}"
+    elif effort == "quick" and not can_be_pretrained(options):
+        reason = "the pretrained network forecasts steps of one length and levels up to 98"
+        expected = "'balanced' or 'best' with irregular stamps and with levels above 98"
+        received = f"'quick', which trains nothing: {reason}"
+    else:
+        return
+    raise SpecError("effort", expected=expected, received=received, hint="Name another effort, or leave these out.")
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
     """Refuse names that other columns have."""
     columns, alias = options["columns"] or Columns(), options["alias"]
-    Covariates(*_covariates(options)).check_beside(columns)
+    RowOptions.of(options).covariates.check_beside(columns)
     reserved = [*columns.names, columns.value, *RESERVED]
     if not isinstance(alias, str) or not alias or alias in reserved:
         raise _refusal(options, "alias", f"a name other than {reserved}", "Choose one.")
@@ -477,11 +471,6 @@ def check_head(preset: Any, scale: Any) -> None:
 def _refusal(options: Mapping[str, Any], name: str, expected: str, hint: str) -> SpecError:
     """Return the error of an impossible option."""
     return SpecError(name, expected=expected, received=repr(options[name]), hint=hint)
-
-
-def _covariates(options: Mapping[str, Any]) -> list[Any]:
-    """Return the static, past and future covariates that a forecaster names."""
-    return [options[f"{role}_covariates"] for role in ("static", "past", "future")]
 
 
 def _given(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class OutputFolder:
         ...     folder = OutputFolder.opened(path, {"horizon": 2})
         ...     for number in (0, 1):
         ...         folder.write(number, lambda number=number: pd.DataFrame({"y": [number]}))
-        ...     folder.finish(2)
+        ...     folder.record(files=2)
         ...     pd.read_parquet(path)["y"].tolist()
         [0, 1]
     """
@@ -72,50 +72,18 @@ class OutputFolder:
                 begun = {}
             job = json.loads(json.dumps(job, default=str))
             same = {*begun, *job} - {"piece_rows", "seed"}
-            differing = sorted(name for name in same if begun.get(name) != job.get(name))
+            differing = ", ".join(sorted(name for name in same if begun.get(name) != job.get(name)))
             if differing:
-                raise SaveError(
-                    str(folder),
-                    expected="an empty folder, or one that the same job has begun",
-                    received=f"one of a job with another {', '.join(differing)}",
-                    hint="Name another folder, or remove this one.",
-                )
+                expected = "an empty folder, or one that the same job has begun"
+                received, hint = f"one of a job with another {differing}", "Name another folder, or remove this one."
+                raise SaveError(str(folder), expected=expected, received=received, hint=hint)
             return cls(folder, begun)
         if any(folder.iterdir()):
-            raise SaveError(
-                str(folder), expected="an empty folder", received="one that holds files", hint="Name another folder."
-            )
+            expected, received = "an empty folder", "one that holds files"
+            raise SaveError(str(folder), expected=expected, received=received, hint="Name another folder.")
         opened = cls(folder, job)
-        opened._write_manifest()
+        opened.record()
         return opened
-
-    @classmethod
-    def of_job(
-        cls,
-        path: str | os.PathLike[str],
-        arguments: Mapping[str, Any],
-        fitted: FittedForecaster | None,
-        df: Any,
-        source: SourceRows | None,
-    ) -> Self:
-        """Open the folder of a call of `Forecaster.predict` or `Forecaster.backtest`.
-
-        Args:
-            path: The folder.
-            arguments: Arguments of the call, JSON types by name.
-            fitted: The fitted forecaster, if nothing is to be trained.
-            df: The frame that it reads.
-            source: The source that it reads in place of a frame.
-
-        Raises:
-            SaveError: As for `opened`.
-        """
-        job = {**arguments, "forecaster": None if fitted is None else _digest_of(fitted)}
-        if source is None:
-            job |= {"rows": _frame_digest(df), "piece_rows": 0}
-        else:
-            job |= {"source": source.source.name, "rows": source.source.version, "piece_rows": source.piece_rows}
-        return cls.opened(path, job)
 
     def seed(self, seed: int) -> int:
         """Return the seed of the job: that of its beginning, or a new one.
@@ -124,7 +92,7 @@ class OutputFolder:
             seed: The seed of a job that begins.
         """
         if "seed" not in self.job:
-            replace(self, job={**self.job, "seed": seed})._write_manifest()
+            replace(self, job={**self.job, "seed": seed}).record()
             return seed
         return int(self.job["seed"])
 
@@ -154,21 +122,15 @@ class OutputFolder:
         if self.file(number).exists() or (frame := table()) is None:
             return
         parquet: Any = require("pyarrow.parquet", extra="parquet")
-        pyarrow: Any = require("pyarrow", extra="parquet")
-        arrow = (
-            frame.to_arrow() if hasattr(frame, "to_arrow") else pyarrow.Table.from_pandas(frame, preserve_index=False)
-        )
+        arrow = nw.from_native(frame, eager_only=True).to_arrow()
         write_atomically(self.file(number), lambda file: parquet.write_table(arrow, file))
 
-    def finish(self, files: int) -> None:
-        """Record in the manifest that all output files are written.
+    def record(self, **more: Any) -> None:
+        """Write the manifest.
 
         Args:
-            files: Their number.
+            **more: What it says besides the job: the number of `files`, once all are written.
         """
-        self._write_manifest(files=files)
-
-    def _write_manifest(self, **more: Any) -> None:
         text = json.dumps({"job": dict(self.job), **more}, indent=1, default=str)
         write_atomically(self.path / MANIFEST, lambda file: file.write(text.encode()))
 
@@ -205,7 +167,7 @@ def gathered(
     else:
         for count, item in enumerate(items, 1):
             folder.write(count - 1, functools.partial(table, item))
-    folder.finish(count)
+    folder.record(files=count)
     return folder.path
 
 
@@ -243,7 +205,7 @@ def predicted(
     if output is not None:
         job = {"job": "predict", **arguments, "future": _frame_digest(arguments["future"])}
         job |= {"files": "pieces" if on is None else "files"}
-        folder = OutputFolder.of_job(output, job, fitted, df, source)
+        folder = OutputFolder.opened(output, {**job, **digests(fitted, df, source)})
     if source is None:
         return gathered(lambda rows: forecast(fitted.rows_to_forecast(rows)), [df], folder)
     of_piece = functools.partial(_of_piece, fitted.series, forecast)
@@ -269,6 +231,21 @@ def _of_files(
     """Forecast from the rows of some files."""
     source = SourceRows(fitted.rows, open_source(files), memory, fitted.series)
     return gathered(of_piece, source.pieces(), None)
+
+
+def digests(fitted: FittedForecaster | None, df: Any, source: SourceRows | None) -> dict[str, Any]:
+    """Return what tells the job of a folder from others, JSON types by name: forecaster and rows.
+
+    Args:
+        fitted: The fitted forecaster, if nothing is to be trained.
+        df: The frame that is read.
+        source: The source that is read in place of a frame.
+    """
+    forecaster = None if fitted is None else _digest_of(fitted)
+    if source is None:
+        return {"forecaster": forecaster, "rows": _frame_digest(df), "piece_rows": 0}
+    rows = {"source": source.source.name, "rows": source.source.version, "piece_rows": source.piece_rows}
+    return {"forecaster": forecaster, **rows}
 
 
 def _frame_digest(frame: Any) -> str | None:

@@ -21,7 +21,7 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.training_rows import FitRows, PlannedRows, calibration_origins, comparison_origins, learn_series
+from seqcast.forecaster.training_rows import FitRows, PlannedRows, calibration_origins, learn_series, validation_origins
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
 
@@ -100,10 +100,8 @@ class FitPlan:
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
         season = f"{rows.season_length}{' (detected)' * rows.season_is_detected}"
         calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
-        lines = [
-            f"seqcast: {count} series, {step}, season_length {season}, "
-            f"context_length {series.context_length}, horizon {rows.options.horizon}{calendar}"
-        ]
+        lengths = f"context_length {series.context_length}, horizon {rows.options.horizon}"
+        lines = [f"seqcast: {count} series, {step}, season_length {season}, {lengths}{calendar}"]
         if not self.by_place:
             lines += [f"seqcast: {line}; nothing is trained" for each in self.candidates if (line := each.describe())]
         if self.calibration is not None:
@@ -117,10 +115,8 @@ class FitPlan:
         if self.short_series:
             short = len(self.short_series)
             names = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
-            lines.append(
-                f"seqcast: {short} of {count} series have fewer than context_length + horizon "
-                f"rows and are padded: {names}"
-            )
+            few = f"{short} of {count} series have fewer than context_length + horizon rows"
+            lines.append(f"seqcast: {few} and are padded: {names}")
         return "\n".join(lines)
 
 
@@ -219,13 +215,13 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     calibration = None
     if options.calibrate:
         calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
-    comparison = comparison_origins(lengths, judged, options.horizon) if compare else None
+    comparison = validation_origins(lengths, judged, options.horizon) if compare else None
     season = Season.of(rows.season_length)
     is_short = comparison is not None and not len(comparison) and not any(jobs)
     # No window has the whole horizon: what knows more than a longer season is compared a season ahead, unless there are
     # effects of covariates, which were learnt from the same rows.
     if is_short and season.longer and not rows.frame.covariates.future:
-        comparison = comparison_origins(lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length)
+        comparison = validation_origins(lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length)
     return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, judged)
 
 

@@ -108,8 +108,8 @@ class Memory:
 
     Example:
         >>> memory = Memory.of("1 GiB")
-        >>> memory.shards, memory.piece_rows(columns=3)
-        (536870912, 477218)
+        >>> memory.piece_rows(columns=3), memory.rows_of_one(columns=3)
+        (477218, 1263225)
     """
 
     limit: int
@@ -126,15 +126,9 @@ class Memory:
         """
         limit = parse_size("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
         if limit < 16 << 20:
-            raise SpecError(
-                "memory_limit", expected="at least 16 MiB", received=repr(memory_limit), hint="Choose a larger one."
-            )
+            received, hint = repr(memory_limit), "Choose a larger one."
+            raise SpecError("memory_limit", expected="at least 16 MiB", received=received, hint=hint)
         return cls(limit)
-
-    @property
-    def shards(self) -> int:
-        """Bytes of shards that are in memory."""
-        return self.limit // 2
 
     def piece_rows(self, columns: int) -> int:
         """Return the approximate number of rows of a piece.
@@ -205,13 +199,9 @@ class SourceRows:
         if is_source(df):
             return None, cls(options, open_source(df), Memory.of(memory_limit), before)
         if memory_limit is not None:
-            raise SpecError(
-                "memory_limit",
-                expected="None where df is read at once",
-                received=repr(memory_limit),
-                hint="Give Parquet files, which seqcast partition makes of text, a pyarrow.dataset, a LazyFrame or a "
-                "DuckDB relation.",
-            )
+            expected, files = "None where df is read at once", "Parquet files, which seqcast partition makes of text"
+            hint = f"Give {files}, a pyarrow.dataset, a LazyFrame or a DuckDB relation."
+            raise SpecError("memory_limit", expected=expected, received=repr(memory_limit), hint=hint)
         return df, None
 
     def sharded(
@@ -235,7 +225,7 @@ class SourceRows:
         if storage is not None:
             make_folder(Path(storage))
         folder = tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True)
-        scratch = Scratch(Path(opened.enter_context(folder)), ArrayCache(self.memory.shards))
+        scratch = Scratch(Path(opened.enter_context(folder)), ArrayCache(self.memory.limit // 2))
         return ShardedFrame.of(scratch, self.pieces(piece_rows))
 
     def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[LongFrame, tuple[Span, ...]]]:
@@ -284,16 +274,12 @@ class SourceRows:
             DataError: The source lacks one.
         """
         columns, present = _columns(self.options, self.before), self.source.columns
-        needed: list[tuple[str | None, str]] = [("ds", columns.ds), *(("y", name) for name in columns.targets)]
-        if columns.unique_id in present or columns.unique_id != Columns().unique_id:
-            needed.insert(0, ("unique_id", columns.unique_id))
-        for role in ("static", "past", "future"):
-            names = getattr(self.options.covariates, role)
-            if role == "static" and self.before is not None:
-                names = [name for name in names if name in present]
-            needed += [(f"{role}_covariates", name) for name in names]
-        if columns.weight is not None and (self.before is None or columns.weight in present):
-            needed.append(("weight", columns.weight))
+        roles = self.options.covariates.to_dict().items()
+        named = [*columns.named(), *((f"{role}_covariates", name) for role, names in roles for name in names)]
+        # Ids may be left out by their usual name, and of rows that follow what the fit knows.
+        optional = {"unique_id"} if columns.unique_id == Columns().unique_id else set()
+        optional |= set() if self.before is None else {"static_covariates", "weight"}
+        needed = [(field, name) for field, name in named if field not in optional or name in present]
         check_columns(self.source, needed)
         return list(dict.fromkeys(name for _, name in needed))
 
@@ -318,12 +304,9 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
     if (future is not None) == needed:
         return
     if not needed:
-        raise DataError(
-            "future",
-            expected="no rows, since there are no future covariates",
-            received="a frame",
-            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
-        )
+        more = Phrase("Leave it out, or fit with ", Option("future_covariates"), ".")
+        none = "no rows, since there are no future covariates"
+        raise DataError("future", expected=none, received="a frame", hint=more)
     required_columns = ", ".join(map(repr, (columns.ds, *names)))
     expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
     hint = "Give what is known of each step of the horizon, or the stamps to forecast."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,11 +98,9 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     if rows.options.round_size is not None:
         more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
         members = f"{rows.options.round_size}{more}"
+    epochs = "nothing is trained" if job is None else f"{job.training.epochs} of batches of {job.training.batch_size}"
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
-    training = "nothing is trained"
-    if job is not None:
-        training = f"{job.training.epochs} of batches of {job.training.batch_size}"
     return {
         "horizon": rows.options.horizon,
         "context": f"{series.context_length} steps",
@@ -114,7 +111,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
-        "epochs": training,
+        "epochs": epochs,
         "members": members,
         "padded series": len(plan.short_series),
     }
@@ -146,7 +143,9 @@ def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dic
         "batch size": trainings[0].batch_size if trainings else "nothing was trained",
         "seconds": f"{history.seconds:.1f}",
     }
-    network = {"forecast": str(fitted.choice), **fitted.facts()}
+    network: dict[str, Any] = {"forecast": str(fitted.choice)}
+    for candidate in fitted.by_learning:
+        network |= candidate.facts()
     if networks:
         network |= {**network_facts(networks[0]), "members": len(networks)}
     return {"Training": training, "Network": network, "Settings": _settings(fitted, options)}
@@ -186,31 +185,17 @@ def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str,
 
 
 def write_report(
-    path: str | os.PathLike[str],
-    fitted: FittedForecaster,
-    df: Any,
-    *,
-    frame: LongFrame,
-    options: Mapping[str, Any],
-    future: Any,
-    backtest: Any,
-    title: str,
-    unit: str,
-    max_series: int,
+    fitted: FittedForecaster, df: Any, frame: LongFrame, options: Mapping[str, Any], *, future: Any, **how: Any
 ) -> None:
     """Write the report of a fit; see `Forecaster.report`.
 
     Args:
-        path: Path of the page, which appears whole or not at all.
         fitted: The fitted forecaster.
         df: The rows to forecast from; `None` takes those of the fit.
         frame: The same rows, read.
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
-        backtest: A frame from `Forecaster.backtest`.
-        title: Title of the page; a usual one if empty.
-        unit: Unit of the values.
-        max_series: Most series that are drawn.
+        **how: Other arguments of `seqcast.report.report`: the path, the backtest, the title and so on.
     """
     from seqcast.report import report
 
@@ -222,8 +207,6 @@ def write_report(
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)
     columns = frame.schema.columns
     report(
-        path,
-        title=title or "Forecast report",
         history=frame.table(),
         model=fitted.output.alias,
         metadata=facts(fitted, options),
@@ -232,8 +215,6 @@ def write_report(
         trained_horizon=fitted.output.horizon,
         columns=Columns(columns.unique_id, columns.ds, columns.value),
         forecast=forecast,
-        backtest=backtest,
         importance=importance,
-        max_series=max_series,
-        unit=unit,
+        **how,
     )

@@ -219,17 +219,10 @@ class SeriesState:
         if place >= 0 and self.frequency is not None:
             following = self.frequency.after(self.frame.last_stamps[place : place + 1], 1)[0]
             expected += f", or rows that follow its last known one from {following} on"
-        raise DataError(
-            option="df",
-            series=name,
-            expected=expected,
-            received=f"{origins.stops[short[0]]} rows from {frame.first_stamps[series]} on",
-            hint=Phrase(
-                "Give more of its past, drop it, or fit with a smaller context_length or ",
-                Option("missing", "fill"),
-                ".",
-            ),
-        )
+        received = f"{origins.stops[short[0]]} rows from {frame.first_stamps[series]} on"
+        more = "Give more of its past, drop it, or fit with a smaller context_length or "
+        hint = Phrase(more, Option("missing", "fill"), ".")
+        raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
 
     def check_follows(self, new: LongFrame) -> None:
         """Refuse rows that do not follow the remembered ones of their series, directly where gaps are not legal.
@@ -248,13 +241,9 @@ class SeriesState:
         misplaced &= places >= 0
         if misplaced.any():
             series = int(np.flatnonzero(misplaced)[0])
-            raise new.error(
-                self.schema.columns.ds,
-                int(new.source.starts[series]),
-                expected=f"rows that follow {last[series]}, the last one that is known",
-                received=str(new.first_stamps[series]),
-                hint="Give new rows only.",
-            )
+            expected, hint = f"rows that follow {last[series]}, the last one that is known", "Give new rows only."
+            place, received = (self.schema.columns.ds, int(new.source.starts[series])), str(new.first_stamps[series])
+            raise new.error(*place, expected=expected, received=received, hint=hint)
 
     def checked(self, new: LongFrame, *, empty: bool = False) -> LongFrame:
         """Return a frame with its categories numbered as at fit.
@@ -270,9 +259,8 @@ class SeriesState:
         kinds = (stamp_kind(each.stamps) for each in (self.frame, new))
         for column, prefix, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
             if ours != theirs:
-                raise DataError(
-                    column=column, expected=f"{prefix}{ours}, as at fit", received=theirs, hint="Convert the column."
-                )
+                expected, hint = f"{prefix}{ours}, as at fit", "Convert the column."
+                raise DataError(column=column, expected=expected, received=theirs, hint=hint)
         if self.scale == "log1p":
             new.check_positive(self.scale)
         places = self.places(new.source.ids)
@@ -384,17 +372,15 @@ class OwnedSeries:
         return list(self.names[self.pairs % len(self.names)].tolist())
 
     @property
-    def is_whole(self) -> bool:
-        """Whether ids are whole numbers."""
-        import pandas as pd
-
-        return bool(pd.api.types.is_integer_dtype(self.names.dtype))
+    def dtype(self) -> str:
+        """Type of the ids of forecasts: whole numbers or objects."""
+        return "int64" if self.names.dtype.kind in "iu" else "object"
 
     @cached_property
     def labels(self) -> Array:
         """The names of the pairs during a forecast, in their order, and one more at the end."""
         count = len(self.pairs) + 1
-        return np.arange(count) if self.is_whole else np.array([f"{n:012d}" for n in range(count)], object)
+        return np.arange(count) if self.dtype == "int64" else np.array([f"{n:012d}" for n in range(count)], object)
 
     def copies(self, series: SeriesState) -> tuple[SeriesState, int]:
         """Return the state of the fitted series with a copy for each owner, and the number of known ones.
@@ -405,7 +391,7 @@ class OwnedSeries:
         places = series.places(tuple(self.pair_names))
         known, labels = np.flatnonzero(places >= 0), self.labels
         # One more series at the end, so that the state has one where all are new.
-        last = labels.tolist()[-1] if self.is_whole == isinstance(series.ids[0], int) else series.ids[0]
+        last = labels.tolist()[-1] if (self.dtype == "int64") == isinstance(series.ids[0], int) else series.ids[0]
         return series.copies(np.append(places[known], 0), (*labels[known].tolist(), last)), len(known)
 
     def renamed(self, df: Any) -> Any:
@@ -429,14 +415,6 @@ class OwnedSeries:
         known = (codes >= 0) & (self.pairs[places] == wanted)
         return future[known].assign(**{self.column: self.labels[places[known]]})
 
-    def schema(self, schema: FrameSchema) -> FrameSchema:
-        """Return the schema of forecasts, whose ids become those of the owners again.
-
-        Args:
-            schema: The schema of the fitted series.
-        """
-        return replace(schema, id_dtype="int64" if self.is_whole else "object")
-
     def restored(self, table: Any) -> tuple[Any, Array]:
         """Return forecasts under the ids of their owners, and the owner of each row.
 
@@ -446,6 +424,6 @@ class OwnedSeries:
         import pandas as pd
 
         rows = table[self.column].to_numpy().astype(np.int64)
-        ids = pd.Series(self.pair_names, dtype="int64" if self.is_whole else "object").to_numpy()
+        ids = pd.Series(self.pair_names, dtype=self.dtype).to_numpy()
         table[self.column] = ids[rows]
         return table, self.pairs[rows] // len(self.names)

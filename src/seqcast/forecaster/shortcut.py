@@ -11,17 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import (
-    LONG,
-    ONE_SERIES,
-    UNDERSTOOD,
-    Dialect,
-    OpenTable,
-    Steps,
-    form_of,
-    is_source,
-    usual_season,
-)
+from seqcast.data.frames import LONG, ONE_SERIES, UNDERSTOOD, Dialect, OpenTable, Steps, form_of, is_source
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
@@ -127,7 +117,8 @@ def what_was_chosen(forecaster: Forecaster) -> str:
         forecaster: The fitted forecaster.
     """
     state, length = forecaster.series_state_, forecaster.season_length_
-    series, is_given = len(state.ids), forecaster.season_length is not None or length == usual_season(state.frequency)
+    usual, series = getattr(state.frequency, "season_length", 1), len(state.ids)
+    is_given = forecaster.season_length is not None or length == usual
     step = "irregular steps" if forecaster.freq_ is None else f"a step of {forecaster.freq_!r}"
     season = f"a season of {length}{'' if is_given else ' (detected)'}" if length > 1 else "no season"
     return f"{series} series with {step} and {season}, forecast with {forecaster.choice_}"
@@ -172,9 +163,8 @@ def _read(
     """Return a file or a frame as a long frame, its columns, and what was guessed, in words."""
     own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
     columns = own or Columns()
-    given = {} if own is None else {"unique_id": own.unique_id, "ds": own.ds, "y": ",".join(own.targets)}
-    others = {name: getattr(columns, name) for name in ("ds_format", "tz", "weight")}
-    given |= {name: value for name, value in others.items() if value is not None}
+    named = {} if own is None else {**own.to_dict(), "y": ",".join(own.targets)}
+    given = {name: value for name, value in named.items() if value is not None}
     is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])

@@ -186,13 +186,7 @@ class Outlook:
 
 
 def forecast_totals(
-    fitted: FittedForecaster,
-    frame: LongFrame,
-    request: ForecastRequest,
-    total: Total,
-    *,
-    horizon: int | None = None,
-    future: Any = None,
+    fitted: FittedForecaster, frame: LongFrame, request: ForecastRequest, total: Total, **ahead: Any
 ) -> Any:
     """Forecast sums of the steps after the last rows of a frame.
 
@@ -201,8 +195,7 @@ def forecast_totals(
         frame: The rows, see `FittedForecaster.rows_to_forecast`.
         request: Point and intervals.
         total: Which forecasts are summed up.
-        horizon: As for `Forecaster.predict`.
-        future: As for `Forecaster.predict`.
+        **ahead: Other arguments of `FittedForecaster.steps_ahead`.
 
     Returns:
         A frame of the kind that came in.
@@ -210,18 +203,12 @@ def forecast_totals(
     Raises:
         SpecError: There are no such periods, or only a point is forecast.
     """
-    outlook = Outlook(fitted, frame, [fitted.steps_ahead(frame, future, horizon)], request, total)
+    outlook = Outlook(fitted, frame, [fitted.steps_ahead(frame, **ahead)], request, total)
     return outlook.table(request.by_column(outlook.columns[0], fitted.output.alias))
 
 
 def compare_scenarios(
-    fitted: FittedForecaster,
-    frame: LongFrame,
-    futures: Mapping[str, Any],
-    request: ForecastRequest,
-    total: Total,
-    *,
-    horizon: int | None = None,
+    fitted: FittedForecaster, frame: LongFrame, futures: Any, request: ForecastRequest, total: Total, **ahead: Any
 ) -> Any:
     """Forecast several futures, with their differences from the first one.
 
@@ -231,7 +218,7 @@ def compare_scenarios(
         futures: The frame of future steps of each scenario, by its name.
         request: Point and intervals.
         total: Which forecasts are summed up.
-        horizon: As for `Forecaster.predict`.
+        **ahead: Other arguments of `FittedForecaster.steps_ahead`.
 
     Returns:
         A frame of the kind that came in, scenario after scenario.
@@ -242,7 +229,7 @@ def compare_scenarios(
     if not isinstance(futures, Mapping) or not futures or not all(isinstance(name, str) for name in futures):
         hint = "Give futures={'as planned': future, 'no promotion': other}."
         raise SpecError("futures", expected="a frame of future steps by name", received=repr(futures)[:80], hint=hint)
-    ahead = {name: fitted.steps_ahead(frame, future, horizon) for name, future in futures.items()}
+    ahead = {name: fitted.steps_ahead(frame, future, **ahead) for name, future in futures.items()}
     first = next(iter(ahead.values()))
     for name, steps in ahead.items():
         if not steps.stamps.equals(first.stamps):

@@ -133,12 +133,9 @@ def learn_support(frame: AnyFrame, support: str, point: str) -> tuple[str, ...]:
     if support == "auto":
         by_shard = zip(*(observed_support(shard.targets, point) for _, shard in frame.in_shards()), strict=True)
         return tuple(min(supports, key=SUPPORTS.index) for supports in by_shard)
+    expected, hint = f"{VALUES_OF[support]}, for support={support!r}", "Correct the row, or choose another support."
     frame.check(
-        lambda shard: shard.refuse_targets(
-            outside_support_of(shard.targets, support),
-            expected=f"{VALUES_OF[support]}, for support={support!r}",
-            hint="Correct the row, or choose another support.",
-        )
+        lambda shard: shard.refuse_targets(outside_support_of(shard.targets, support), expected=expected, hint=hint)
     )
     return (support,) * len(frame.schema.columns.targets)
 
@@ -156,11 +153,8 @@ def check_head_support(frame: AnyFrame, head: str) -> None:
 
     def check(shard: LongFrame) -> None:
         unsupported, expected = outside_support(shard.targets, head)
-        shard.refuse_targets(
-            unsupported,
-            expected=f"{expected}, for head={head!r}",
-            hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
-        )
+        hint = "Correct the row, or take another head, such as 'quantile', which is for any numbers."
+        shard.refuse_targets(unsupported, expected=f"{expected}, for head={head!r}", hint=hint)
 
     frame.check(check)
 
@@ -190,22 +184,18 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     return starts
 
 
-def _origins_within(lengths: Array, starts: Array, horizon: int, most: int) -> Origins:
-    """Return at most about `most` origins, evenly spaced, whose horizon lies within the validation rows."""
-    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
-    step = max(1, -(-int(counts.sum()) // most))
-    return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
-
-
-def comparison_origins(lengths: Array, starts: Array, horizon: int) -> Origins:
-    """Return the origins at which candidates are compared.
+def validation_origins(lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS) -> Origins:
+    """Return origins on which nothing was trained, evenly spaced, their horizons within the validation rows.
 
     Args:
         lengths: Rows of each series.
         starts: Position of each series' first validation target.
         horizon: Steps to forecast.
+        most: Approximate number of windows at most.
     """
-    return _origins_within(lengths, starts, horizon, MOST_COMPARED_WINDOWS)
+    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
+    step = max(1, -(-int(counts.sum()) // most))
+    return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
 
 
 def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
@@ -220,16 +210,14 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     Raises:
         DataError: A level needs more windows.
     """
-    origins = _origins_within(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
+    origins = validation_origins(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
     observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:
-        raise DataError(
-            "calibrate",
-            expected=f"at least {needed} validation windows for level {max(level):g}",
-            received=f"{observed} with a known value at each step",
-            hint=Phrase("Give longer series or a lower ", Option("level"), ", or leave out ", Option("calibrate"), "."),
-        )
+        expected = f"at least {needed} validation windows for level {max(level):g}"
+        hint = Phrase("Give longer series or a lower ", Option("level"), ", or leave out ", Option("calibrate"), ".")
+        received = f"{observed} with a known value at each step"
+        raise DataError("calibrate", expected=expected, received=received, hint=hint)
     return origins
 
 
@@ -305,24 +293,17 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
     )
     unknown = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(unknown):
-        raise DataError(
-            option="validation",
-            series=later.source.ids[unknown[0]],
-            expected="series of df",
-            received="one that is not",
-            hint="Leave it out, or add its earlier rows to df.",
-        )
+        expected, received, hint = "series of df", "one that is not", "Leave it out, or add its earlier rows to df."
+        name = later.source.ids[unknown[0]]
+        raise DataError(option="validation", series=name, expected=expected, received=received, hint=hint)
     later = series.checked(later)
     series.check_follows(later)
     joined = series.concat(later, series.ids)
     lost = np.flatnonzero(np.asarray(joined.first_stamps != frame.first_stamps))
     if len(lost):
         place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
-        raise DataError(
-            option="validation",
-            series=frame.source.ids[lost[0]],
-            expected=f"rows that begin within {FARTHEST} steps of {frame.last_stamps[lost[0]]}, the last one of df",
-            received=str(later.first_stamps[place]),
-            hint="Give rows that follow, or the number of rows to validate on.",
-        )
+        name, last, received = frame.source.ids[lost[0]], frame.last_stamps[lost[0]], str(later.first_stamps[place])
+        expected = f"rows that begin within {FARTHEST} steps of {last}, the last one of df"
+        hint = "Give rows that follow, or the number of rows to validate on."
+        raise DataError(option="validation", series=name, expected=expected, received=received, hint=hint)
     return replace(joined, schema=frame.schema)

@@ -115,10 +115,8 @@ class Sensitivity:
             squares = np.sqrt(np.square(values).mean(axis=0))  # [H, D, steps, features]
             horizon, _, steps, _ = squares.shape
             first = 1 if future else 1 - steps
-            index = pd.MultiIndex.from_product(
-                [range(1, horizon + 1), self.targets, range(first, first + steps), names],
-                names=["step", "target", "input_step", "feature"],
-            )
+            keys = [range(1, horizon + 1), self.targets, range(first, first + steps), names]
+            index = pd.MultiIndex.from_product(keys, names=["step", "target", "input_step", "feature"])
             tables.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
         return pd.concat(tables, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
 
@@ -192,11 +190,7 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
 
 
 def _without(states: States, layer: int, unit: int) -> States:
-    changed = []
-    for state in states.layers[layer]:
-        values = np.array(state)
+    changed = tuple(np.array(state) for state in states.layers[layer])
+    for values in changed:
         values[:, unit] = values[:, unit].mean()
-        changed.append(values)
-    layers = list(states.layers)
-    layers[layer] = tuple(changed)
-    return replace(states, layers=tuple(layers))
+    return replace(states, layers=(*states.layers[:layer], changed, *states.layers[layer + 1 :]))

@@ -55,12 +55,8 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
         True
     """
     traced = model_inputs.engine.trace(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)
-    return Trajectories(
-        {submodule: tuple(traced[submodule]) for submodule in TRACED},
-        model_inputs.labels,
-        model_inputs.engine.network.segment,
-        traced.get("valid"),
-    )
+    layers, segment = {name: tuple(traced[name]) for name in TRACED}, model_inputs.engine.network.segment
+    return Trajectories(layers, model_inputs.labels, segment, traced.get("valid"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,13 +179,8 @@ def gate_statistics(trajectories: Trajectories) -> Any:
             for gate, values in trajectories.gates(submodule, layer).items():
                 units = np.arange(1, values.shape[2] + 1)
                 flat = values.reshape(-1, len(units)) if valid is None else values[np.asarray(valid, dtype=bool)]
-                columns = {
-                    "submodule": submodule,
-                    "layer": layer,
-                    "gate": gate,
-                    "unit": units,
-                    "mean": flat.mean(axis=0),
-                }
+                columns = {"submodule": submodule, "layer": layer, "gate": gate}
+                columns |= {"unit": units, "mean": flat.mean(axis=0)}
                 if gate != "candidate":
                     columns |= {"shut": (flat < SHUT).mean(axis=0), "open": (flat > OPEN).mean(axis=0)}
                 if gate in _KEEPING:
@@ -247,10 +238,8 @@ def principal_components(values: Array, count: int = 2) -> Components:
     from sklearn.decomposition import PCA
 
     if check_int("count", count) > min(values.shape):
-        expected, hint = (
-            f"at least {count} windows and {count} units",
-            "Choose fewer directions, or give more windows.",
-        )
+        hint = "Choose fewer directions, or give more windows."
+        expected = f"at least {count} windows and {count} units"
         raise DataError("values", expected=expected, received=f"shape {values.shape}", hint=hint)
     pca = PCA(count, svd_solver="full").fit(values)
     # The sign is free; the largest coordinate of a direction is positive, so that pictures do not flip.

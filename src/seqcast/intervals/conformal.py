@@ -335,7 +335,7 @@ def calibrate_points(truth: Any, point: Any, *, level: Levels) -> Calibration:
     """
     levels = check_levels(level)
     values = _truth(truth)
-    middle = _finite("point", _check_shape("point", point, values.shape))
+    middle = _check_shape("point", point, values.shape, finite=True)
     scores, windows = np.repeat(np.abs(values - middle)[:, :, None], len(levels), axis=2), _windows(values, levels)
     return Calibration(levels, _ranked(scores, windows, levels), windows, "point")
 
@@ -366,11 +366,10 @@ def _own_intervals(lo: Any, hi: Any, point: Any, levels: int, windows: tuple[int
     """Return lower and upper bounds, `[N, H, L]`, and the point, `[N, H, 1]`, or their middles."""
     lower = as_array("lo", lo, (3,)).astype(np.float64)
     shape = (*(windows or lower.shape[:2]), levels)
-    lower, upper = (_finite(name, _check_shape(name, each, shape)) for name, each in (("lo", lower), ("hi", hi)))
-    middle = (
-        (lower + upper) / 2 if point is None else _finite("point", _check_shape("point", point, shape[:2]))[..., None]
-    )
-    return lower, upper, middle
+    lower, upper = (_check_shape(name, each, shape, finite=True) for name, each in (("lo", lower), ("hi", hi)))
+    if point is None:
+        return lower, upper, (lower + upper) / 2
+    return lower, upper, _check_shape("point", point, shape[:2], finite=True)[..., None]
 
 
 def _truth(truth: Any) -> Array:
@@ -380,18 +379,6 @@ def _truth(truth: Any) -> Array:
         hint = "Give at least one window and step, NaN where the truth is missing."
         raise DataError("truth", expected="finite numbers, [N, H]", received=received, hint=hint)
     return values
-
-
-def _finite(where: str, array: Array) -> Array:
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0]
-        raise DataError(
-            f"{where}, window {place[0]}, step {place[1] + 1}",
-            expected="a finite forecast",
-            received=str(array[tuple(place)]),
-            hint="Leave the window out, or find out why it could not be forecast.",
-        )
-    return array
 
 
 def _check_numbers(where: str, values: Any, shape: tuple[int, ...], *, least: float = -math.inf) -> Array:
@@ -404,9 +391,9 @@ def _check_numbers(where: str, values: Any, shape: tuple[int, ...], *, least: fl
     return array
 
 
-def _check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
+def _check_shape(where: str, values: Any, shape: tuple[int, ...], *, finite: bool = False) -> Array:
     """Return an array in double precision, and refuse other shapes."""
-    array = as_array(where, values, (len(shape),)).astype(np.float64)
+    array = as_array(where, values, (len(shape),), finite=finite).astype(np.float64)
     if array.shape != shape:
         expected = f"shape {shape}, from windows, steps and levels"
         raise DataError(where, expected=expected, received=f"shape {array.shape}", hint="Give one entry for each.")

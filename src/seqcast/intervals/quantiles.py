@@ -79,15 +79,11 @@ def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
     values = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
     levels = [check_number("level", each) for each in values]
     if not levels or levels[0] <= LEAST_LEVEL or levels[-1] >= 100 or levels != sorted(set(levels)):
-        fraction = next((each for each in levels if 0 < each < 1), None)
-        raise SpecError(
-            "level",
-            expected=f"levels above {LEAST_LEVEL} and below 100 per cent, ascending",
-            received=repr(level),
-            hint=Phrase("Give, for example, ", Option("level", (80, 95)), ".")
-            if fraction is None
-            else f"Levels are per cent: {100 * fraction:g}, not {fraction:g}.",
-        )
+        hint: str = Phrase("Give, for example, ", Option("level", (80, 95)), ".")
+        if fractions := [each for each in levels if 0 < each < 1]:
+            hint = f"Levels are per cent: {100 * fractions[0]:g}, not {fractions[0]:g}."
+        expected = f"levels above {LEAST_LEVEL} and below 100 per cent, ascending"
+        raise SpecError("level", expected=expected, received=repr(level), hint=hint)
     return tuple(levels)
 
 
@@ -246,12 +242,8 @@ def outside_support_of(targets: Array, support: str) -> Array:
         >>> outside_support_of(np.array([-1.0, 0.5, 2.0, np.nan]), "counts")
         array([ True,  True, False, False])
     """
-    outside = np.zeros(targets.shape, dtype=bool)
-    if support in ("non-negative", "counts"):
-        outside |= targets < 0
-    if support == "counts":
-        outside |= ~np.isnan(targets) & (targets != np.floor(targets))
-    return outside
+    below = (targets < 0) & (support in ("non-negative", "counts"))
+    return np.asarray(below | ~np.isnan(targets) & (targets != np.floor(targets)) & (support == "counts"))
 
 
 def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) -> Any:

@@ -52,14 +52,9 @@ def finetune_training(
     short = shares_data and not covariates
     most, epochs = (MOST_STEPS_SHARED, EPOCHS_SHARED) if short else (MOST_STEPS, EPOCHS)
     steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, most))
-    usual = {
-        "learning_rate": 2e-3 if covariates else 5e-4,
-        "batch_size": BATCH_SIZE,
-        "epochs": epochs,
-        "steps_per_epoch": -(-steps // epochs),
-        "early_stopping": None if short else 2,
-        "horizon_decay": 0.5,
-    }
+    length = {"batch_size": BATCH_SIZE, "epochs": epochs, "steps_per_epoch": -(-steps // epochs)}
+    rate, stopping = 2e-3 if covariates else 5e-4, None if short else 2
+    usual = {**length, "learning_rate": rate, "early_stopping": stopping, "horizon_decay": 0.5}
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
 
 

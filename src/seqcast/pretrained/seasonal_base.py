@@ -127,8 +127,8 @@ class SeasonalBase:
 
     @cached_property
     def errors(self) -> Array:
-        """Mean absolute error one step ahead of each model, `[B, K]`; NaN where there is none."""
-        return np.asarray(self._errors[0])
+        """Mean absolute errors of each model, one step ahead and in each check, `[1 + checks, B, K]`; NaN for none."""
+        return self.models.errors(self.values)
 
     @cached_property
     def weights(self) -> Array:
@@ -142,7 +142,7 @@ class SeasonalBase:
     @cached_property
     def far_weights(self) -> Array:
         """Weight of each model in far steps, `[B, K]`: that of the first ones if fewer than 128 values are known."""
-        checked = ~np.isnan(self._errors[1 + CHECK_OF_FAR]).all(axis=1, keepdims=True)
+        checked = ~np.isnan(self.errors[1 + CHECK_OF_FAR]).all(axis=1, keepdims=True)
         return np.where(checked, self._weights(FAR), self.weights)
 
     @cached_property
@@ -168,12 +168,8 @@ class SeasonalBase:
         own = SimpleForecasts(self.forecast[:, :, None], values, checks, alike)
         return own.errors(self.values)[1:, :, 0].T
 
-    @cached_property
-    def _errors(self) -> Array:
-        return self.models.errors(self.values)
-
     def _weights(self, powers: tuple[float, ...]) -> Array:
-        weights = weights_by_errors(self._errors, powers, BEFORE_ERRORS)
+        weights = weights_by_errors(self.errors, powers, BEFORE_ERRORS)
         few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
         return np.where(few, 0.0, weights)
 

@@ -131,13 +131,10 @@ class SeasonalInputs:
         """Return the inputs of the windows of several pieces as one."""
         if len(by_piece) == 1:
             return by_piece[0]
-        return replace(
-            by_piece[0],
-            inputs={name: np.concatenate([each.inputs[name] for each in by_piece]) for name in by_piece[0].inputs},
-            base=np.concatenate([each.base for each in by_piece]),
-            unit=np.concatenate([each.unit for each in by_piece]),
-            floor=np.concatenate([each.floor for each in by_piece]),
-        )
+        inputs = {name: np.concatenate([each.inputs[name] for each in by_piece]) for name in by_piece[0].inputs}
+        arrays = zip(*((each.base, each.unit, each.floor) for each in by_piece), strict=True)
+        base, unit, floor = map(np.concatenate, arrays)
+        return replace(by_piece[0], inputs=inputs, base=base, unit=unit, floor=floor)
 
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
@@ -203,7 +200,7 @@ def inputs_around(
         longer: As for `seasonal_inputs`.
         farthest: The largest distance from it that the network reads and learns.
     """
-    values, loc, scale, errors = base.values, base.loc, base.scale, base.errors
+    values, loc, scale, errors = base.values, base.loc, base.scale, base.errors[0]
     places = np.arange(values.shape[1])
     differences = [values - _at(values, places - lag[:, None], lag) for lag in (season, longer)]
     step = mean_of_known(np.abs(differences[0]))
@@ -279,11 +276,7 @@ def _future(
     candidates = np.concatenate([np.stack(filled, axis=2), stays, base.models.forecasts], axis=2)
     # Unknown forecasts are those of the base.
     distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest))
-    numbers = [
-        ~np.isnan(last_longer),
-        np.broadcast_to(steps / 24, (rows, horizon)),
-        (steps // season[:, None]) / 4,
-    ]
+    numbers = [~np.isnan(last_longer), np.broadcast_to(steps / 24, (rows, horizon)), steps // season[:, None] / 4]
     return np.concatenate([forecast[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
 
 

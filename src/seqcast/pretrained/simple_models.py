@@ -58,12 +58,10 @@ class SimpleForecasts:
     @classmethod
     def concat(cls, groups: Sequence[Self]) -> Self:
         """Return the forecasts of the same windows by several groups of models."""
-        return cls(
-            np.concatenate([group.forecasts for group in groups], axis=2),
-            np.concatenate([group.ahead for group in groups], axis=2),
-            {steps: np.concatenate([group.checks[steps] for group in groups], axis=2) for steps in groups[0].checks},
-            np.concatenate([group.optimism for group in groups], axis=1),
-        )
+        arrays = zip(*((group.forecasts, group.ahead, group.optimism) for group in groups), strict=True)
+        forecasts, ahead, optimism = (np.concatenate(each, axis=-1) for each in arrays)
+        checks = {steps: np.concatenate([each.checks[steps] for each in groups], axis=2) for steps in groups[0].checks}
+        return cls(forecasts, ahead, checks, optimism)
 
     def take(self, rows: slice) -> Self:
         """Return the forecasts of some of the windows."""

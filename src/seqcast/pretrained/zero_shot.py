@@ -36,10 +36,9 @@ class ZeroShotWindows:
 
     def take(self, rows: Any) -> Self:
         """Return some of the windows; `rows` is an index array, a mask or a slice."""
+        past, season, longer = (values[rows] for values in (self.past, self.season, self.longer))
         covariates = {name: values[rows] for name, values in self.covariates.items()}
-        return replace(
-            self, past=self.past[rows], season=self.season[rows], longer=self.longer[rows], covariates=covariates
-        )
+        return replace(self, past=past, season=season, longer=longer, covariates=covariates)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,10 +97,8 @@ class FittedLastSeason(FittedCandidate):
             context_length: Steps of past that a forecast reads.
         """
         repeated = f"season of {self.season_length}" if 1 < self.season_length <= context_length else "value"
-        warn_user(
-            f"forecasts repeat the last {repeated}, because {reason}. Name a preset to have its network in any case.",
-            FallbackWarning,
-        )
+        why = f"forecasts repeat the last {repeated}, because {reason}"
+        warn_user(f"{why}. Name a preset to have its network in any case.", FallbackWarning)
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
         """Refuse another season than those of the series, and intervals of other targets than they have.

@@ -36,6 +36,7 @@ class FittedTrained(FittedCandidate):
 
     key: ClassVar[str] = "trained"
     has_mean: ClassVar[bool] = True
+    has_learnt: ClassVar[bool] = True
     engines: tuple[Engine, ...]
     trainings: tuple[TrainingSpec, ...] = ()
     histories: tuple[History, ...] = ()
@@ -49,10 +50,8 @@ class FittedTrained(FittedCandidate):
             origins: Where forecasts begin.
             request: Point and intervals of the forecasts.
         """
-        inputs = origins.inputs(reader)
-        members = [
-            _forecast(engine, _member_inputs(engine, inputs), origins.horizon, request) for engine in self.engines
-        ]
+        read, horizon = origins.inputs(reader), origins.horizon
+        members = [_forecast(engine, _member_inputs(engine, read), horizon, request) for engine in self.engines]
         return members[0] if len(members) == 1 else np.asarray(COMBINATIONS[self.combine](members, axis=0))
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
@@ -64,9 +63,8 @@ class FittedTrained(FittedCandidate):
         """
         inputs = origins.inputs(reader)
         inputs.pop("future", None)
-        return np.concatenate(
-            [engine.encode(_member_inputs(engine, inputs)).vector() for engine in self.engines], axis=1
-        )
+        encoded = [engine.encode(_member_inputs(engine, inputs)).vector() for engine in self.engines]
+        return np.concatenate(encoded, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, the mean of the networks.
@@ -136,11 +134,6 @@ class FittedTrained(FittedCandidate):
     def networks(self) -> tuple[Engine, ...]:
         """The engine of each network."""
         return self.engines
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether it was trained on rows of the fit."""
-        return True
 
     @property
     def context_length(self) -> int:
@@ -366,10 +359,8 @@ def _warn_if_all_padded(rows: FitRows, context_lengths: Sequence[int | None]) ->
     longest, horizon = int(rows.lengths.max()), rows.options.horizon
     given = max(length or 0 for length in context_lengths)
     if rows.options.rows.fill and given and given + horizon > longest:
-        warn_user(
-            f"context_length {given} and horizon {horizon} are more than the {longest} rows of the "
-            "longest series: all windows are padded. Choose a smaller context_length, or leave it out."
-        )
+        sizes = f"context_length {given} and horizon {horizon} are more than the {longest} rows of the longest series"
+        warn_user(f"{sizes}: all windows are padded. Choose a smaller context_length, or leave it out.")
 
 
 def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:

@@ -75,8 +75,7 @@ def learning_curve(
         ax.set_yscale("log")
     ax.set(xlabel="epoch", ylabel=style.axis_label(ylabel))
     style.step_axis(ax)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -115,8 +114,7 @@ def error_by_step(
     _start_at_zero(ax)
     ax.set(xlabel="step of the forecast", ylabel=style.axis_label(ylabel))
     style.step_axis(ax)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 def _start_at_zero(ax: Axes) -> None:
@@ -236,8 +234,7 @@ def calibration_curve(
     ax.set(xlabel="level of the interval", ylabel="truth inside the interval")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(decimals=0))
-    style.finish(figure, title or f"Calibration ({counted(backtest)})")
-    return figure
+    return style.finish(figure, title or f"Calibration ({counted(backtest)})")
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -295,8 +292,7 @@ def repeated_runs(
             ax.set_ylabel(style.plain(ylabel[panel] if isinstance(ylabel, Mapping) else ylabel))
     for ax in axes:  # after all curves are drawn, since panels share an axis
         _scale(ax, logx=logx, logy=logy, lowest=lowest)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:

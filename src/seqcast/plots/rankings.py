@@ -133,8 +133,7 @@ def score_by_series(
     else:
         ax.axvline(0, color=style.GUIDE, linewidth=1.0, zorder=1)
     few = f"the {len(order)} hardest of {len(groups)}" if len(order) < len(groups) else f"all {len(groups)}"
-    style.finish(figure, title or f"Error by series ({few})")
-    return figure
+    return style.finish(figure, title or f"Error by series ({few})")
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -171,8 +170,7 @@ def dot_chart(
     if logx:
         ax.set_xscale("log")
         style.name_decades(ax.xaxis)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -214,8 +212,7 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
     ax.axvline(0.0, color=style.GUIDE, linewidth=1.0)
     if len(order) < len(values):
         title = title or f"{len(order)} of {len(values)} covariates, the most important"
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -251,8 +248,7 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
         ax.plot(shown["r2_permuted"], places, marker, color=colour, markerfacecolor="white", label=control)
     ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
     ax.set_xlim(-0.24, 1.04)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -288,5 +284,4 @@ def unit_chart(
         ax.set(title=style.plain(name), xlabel="unit, the largest first")
         style.step_axis(ax, 6)
     axes[0].set_ylabel(style.plain(ylabel))
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)

@@ -73,8 +73,7 @@ def residual_diagnostics(
     _by_step(axes[2], steps, residuals, label)
     _autocorrelation(axes[3], residuals, steps, rows.groups(*rows.window).codes)
     name = style.spoken(backtest.models[0])
-    style.finish(figure, title or f"Errors of {name} ({len(residuals):,} forecasts)")
-    return figure
+    return style.finish(figure, title or f"Errors of {name} ({len(residuals):,} forecasts)")
 
 
 def _over_time(ax: Axes, stamps: Array, residuals: Array, label: str) -> None:

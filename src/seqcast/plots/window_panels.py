@@ -84,8 +84,7 @@ def forecast_panels(
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     grid.supxlabel(style.plain(xlabel), fontsize=10)
     grid.supylabel(style.plain(ylabel), fontsize=10)
-    style.finish(figure, suptitle)
-    return figure
+    return style.finish(figure, suptitle)
 
 
 def _windows(where: str, values: Any, count: int | None = None) -> Array:
@@ -153,5 +152,4 @@ def similar_windows(
         ax.set_title(style.plain(title_of_panel), loc="left", fontsize=9)
     grid.supxlabel(style.plain(xlabel), fontsize=10)
     grid.supylabel(style.plain(ylabel), fontsize=10)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)

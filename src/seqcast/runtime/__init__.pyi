@@ -13,6 +13,8 @@ from .environment import current_environment as current_environment
 from .environment import require as require
 from .executors import ALL_MEMORY as ALL_MEMORY
 from .executors import Executor as Executor
+from .executors import Finished as Finished
+from .executors import Jobs as Jobs
 from .executors import choose_executor as choose_executor
 from .executors import inherited_environment as inherited_environment
 from .executors import kill_workers as kill_workers

@@ -46,6 +46,7 @@ from .long_tasks import TaskEvent as TaskEvent
 from .long_tasks import bar_is_shown as bar_is_shown
 from .long_tasks import listen as listen
 from .long_tasks import listener as listener
+from .long_tasks import new_bar as new_bar
 from .long_tasks import showing as showing
 from .long_tasks import shows_tasks as shows_tasks
 from .long_tasks import task as task

@@ -125,7 +125,7 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
         values[name] = file.read(name, ndx.float32, tuple(shape), name)
     count = file.read_horizon(None if any_horizon else horizon)
     written = add_network(model, NetworkInputs(**values), count, columns)
-    file.write("forecast", written, ("batch", "steps", window.targets, len(columns)), "forecast")
+    file.write("forecast", written, ("batch", "steps", window.targets, 1 + len(columns.probabilities)), "forecast")
     feeds = {**inputs, "horizon": np.array([horizon])} if any_horizon else inputs
     found = run_file(file.model({}).SerializeToString())(**feeds)["forecast"]
 

@@ -12,24 +12,10 @@ from matplotlib.figure import Figure
 
 from seqcast.data.frames import check_columns, open_frame
 from seqcast.errors import DataError
-from seqcast.evaluation import Backtest, Scorer
+from seqcast.evaluation import Backtest, Scorer, spoken_metric
 from seqcast.plots import style
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
-
-_SPOKEN = {
-    "mae": "mean absolute error",
-    "mse": "mean squared error",
-    "rmse": "root mean squared error",
-    "mape": "mean absolute percentage error (as a fraction)",
-    "smape": "symmetric mean absolute percentage error (as a fraction)",
-    "mase": "mean absolute scaled error (1 is the naive forecast in training)",
-    "rmsse": "root mean squared scaled error (1 is the naive forecast in training)",
-    "nd": "normalised deviation",
-    "bias": "mean error (above 0 is too high)",
-    "mqloss": "mean quantile loss",
-    "scaled_crps": "scaled CRPS",
-}
 
 
 def score_label(metric: str, unit: str) -> str:
@@ -39,7 +25,7 @@ def score_label(metric: str, unit: str) -> str:
         metric: The metric.
         unit: Unit of the values, or an empty text.
     """
-    return _SPOKEN.get(metric, metric.replace("_", " ")) + (f" [{unit}]" if unit else "")
+    return spoken_metric(metric) + (f" [{unit}]" if unit else "")
 
 
 def only_score(scores: dict[str, Array], metric: str) -> Array:

@@ -22,12 +22,7 @@ _MOST_POINTS = 5_000  # of the scatter; more would overlap and make a large file
 
 @matplotlib.rc_context(style.STYLE)
 def residual_diagnostics(
-    df: Any,
-    model: str | None = None,
-    *,
-    columns: Columns | None = None,
-    unit: str = "",
-    title: str | None = None,
+    df: Any, model: str | None = None, *, columns: Columns | None = None, unit: str = "", title: str | None = None
 ) -> Figure:
     """Draw a model's errors, truth minus forecast, in four panels.
 

@@ -63,12 +63,8 @@ def forecast_panels(
     written = _windows("forecast", forecast, count)
     check_int("columns", columns)
     if titles is not None and len(titles) != count:
-        raise SpecError(
-            "titles",
-            expected=f"{count}, one a panel",
-            received=str(len(titles)),
-            hint="Give one a window, or None.",
-        )
+        expected = f"{count}, one a panel"
+        raise SpecError("titles", expected=expected, received=str(len(titles)), hint="Give one a window, or None.")
     if trained_horizon is not None:
         check_int("trained_horizon", trained_horizon)
     figure, grid, axes = style.new_panels(count, columns, 2.6, 2.1, margins=(0.5, 0.95), sharex=True)
@@ -91,12 +87,9 @@ def _windows(where: str, values: Any, count: int | None = None) -> Array:
     """Return windows as `[N, steps]`; refuse a number of windows other than `count`."""
     array = as_array(where, values, (2, 3))
     if array.size == 0 or array.shape[2:] not in ((), (1,)):
-        raise DataError(
-            where,
-            expected="at least one window, [N, steps] or [N, steps, 1]",
-            received=f"shape {array.shape}",
-            hint="Choose windows, and one target: values[:10, :, 0].",
-        )
+        expected = "at least one window, [N, steps] or [N, steps, 1]"
+        hint = "Choose windows, and one target: values[:10, :, 0]."
+        raise DataError(where, expected=expected, received=f"shape {array.shape}", hint=hint)
     if count is not None and len(array) != count:
         expected = f"{count} windows, as in past"
         raise DataError(where, expected=expected, received=str(len(array)), hint="Give one row a window.")

@@ -70,8 +70,8 @@ def read_regressor(
         FileFormatError: The file is damaged, foreign, of another kind or of another format.
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
-    with open_archive(path, kind, max_size=max_size) as archive:
-        file: _File = from_payload(_File, archive.header, archive.arrays)
+    with open_archive(path, kind, max_size=max_size) as payload:
+        file: _File = from_payload(_File, *payload)
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in file.params.items()}
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")

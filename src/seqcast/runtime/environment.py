@@ -43,10 +43,8 @@ def require(package: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise MissingPackageError(
-            f"the optional package {package!r} is needed for this",
-            hint=f"Install it: pip install 'seqcast[{extra}]'",
-        ) from error
+        hint = f"Install it: pip install 'seqcast[{extra}]'"
+        raise MissingPackageError(f"the optional package {package!r} is needed for this", hint=hint) from error
 
 
 def current_environment() -> dict[str, Any]:

@@ -61,8 +61,7 @@ class Columns(Spec):
                 )
         names = [name for _, name in self.named()]
         if len(set(names)) < len(names):
-            count = "three" if len(names) == 3 else len(names)
-            raise SpecError("columns", expected=f"{count} different names", received=repr(names), hint="Rename one.")
+            raise SpecError("columns", expected="different names", received=repr(names), hint="Rename one.")
         reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
         if len(self.targets) > 1 and reserved:
             expected = f"other names than 'target' and {self.value!r}, which the forecasts of several targets have"

@@ -133,22 +133,15 @@ class CheckpointSpec:
         2
     """
 
-    folder: Path
+    folder: str | os.PathLike[str]
     minutes: float = 2.0
     keep: int = 2
     max_size: Any = None
 
-    def __init__(
-        self, folder: str | os.PathLike[str], minutes: float = 2.0, keep: int = 2, max_size: Any = None
-    ) -> None:
-        FileLimits.of(max_size)
-        set_fields(
-            self,
-            folder=Path(folder),
-            minutes=check_number("minutes", minutes, low=0.0, open_low=True),
-            keep=check_int("keep", keep),
-            max_size=max_size,
-        )
+    def __post_init__(self) -> None:
+        FileLimits.of(self.max_size)
+        minutes = check_number("minutes", self.minutes, low=0.0, open_low=True)
+        set_fields(self, folder=Path(self.folder), minutes=minutes, keep=check_int("keep", self.keep))
 
     @classmethod
     def of(cls, checkpoint: Any) -> Self:

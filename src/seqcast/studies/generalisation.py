@@ -10,16 +10,7 @@ from matplotlib.figure import Figure
 from seqcast.data import SineParameters
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.study_base import (
-    FREQUENCY,
-    Results,
-    Run,
-    Setting,
-    Study,
-    markdown,
-    plain_sines,
-    spread,
-)
+from seqcast.studies.study_base import FREQUENCY, Results, Run, Setting, Study, markdown, plain_sines, spread
 
 
 class Learning(Study):

@@ -146,11 +146,7 @@ def _curve(rows: Results, key: str) -> tuple[Any, Any]:
 STEPS = 30
 # Mean square of an amplitude over its cosine and sine, of Chevalier's ranges.
 PRIOR = 0.23
-MODELS = {
-    "network": "network",
-    "fit": "least-squares fit",
-    "penalised": "fit that knows the level of noise",
-}
+MODELS = {"network": "network", "fit": "least-squares fit", "penalised": "fit that knows the level of noise"}
 
 
 class Noise(Study):

@@ -13,16 +13,7 @@ from seqcast.baselines import ManyToOneRegressor
 from seqcast.network import weight_shapes
 from seqcast.plots import dot_chart
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.studies.study_base import (
-    Results,
-    Run,
-    Setting,
-    Study,
-    markdown,
-    mse_by_step,
-    plain_sines,
-    spread,
-)
+from seqcast.studies.study_base import Results, Run, Setting, Study, markdown, mse_by_step, plain_sines, spread
 
 # Weights of the post's network without the input kernel that a decoder fed with zeros never uses.
 WEIGHTS = 23_031

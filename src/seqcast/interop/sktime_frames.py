@@ -362,12 +362,10 @@ class Translation:
             return None
         lacking = list(needed) if X is None else [column for column in needed if column not in X.columns]
         if lacking:
-            raise DataError(
-                "X",
-                expected=f"the columns {', '.join(map(repr, needed))}, as at fit",
-                received="None" if X is None else f"a frame without {lacking[0]!r}",
-                hint="Give them; columns whose future is not known may be named in past_covariates.",
-            )
+            expected = f"the columns {', '.join(map(repr, needed))}, as at fit"
+            received = "None" if X is None else f"a frame without {lacking[0]!r}"
+            hint = "Give them; columns whose future is not known may be named in past_covariates."
+            raise DataError("X", expected=expected, received=received, hint=hint)
         return X
 
     def indexed(self, values: Any, columns: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:

@@ -215,9 +215,8 @@ def state_map(
     """
     where = as_array("points", points, (2,))
     if where.shape[1] != 2 or not properties:
-        raise DataError(
-            "points", expected="[N, 2], and a property", received=f"shape {where.shape}, {len(properties)} properties"
-        )
+        expected = "[N, 2], and a property"
+        raise DataError("points", expected=expected, received=f"shape {where.shape}, {len(properties)} properties")
     figure, _, axes = style.new_panels(len(properties), columns, 3.3, 3.0, margins=(0.6, 0.5), sharex=True, sharey=True)
     for number, (ax, (name, numbers_or_texts)) in enumerate(zip(axes, properties.items(), strict=True)):
         values = np.asarray(numbers_or_texts)

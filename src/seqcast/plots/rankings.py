@@ -186,9 +186,8 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
     check_columns(frame, [(None, name) for name in ("covariate", "importance", "spread", "error")], "importance")
     values, spread, errors = (frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error"))
     if not np.isfinite(values).all():
-        raise DataError(
-            option="importance", expected="finite numbers", received="NaN or infinite ones", hint="Compute it again."
-        )
+        received = "NaN or infinite ones"
+        raise DataError(option="importance", expected="finite numbers", received=received, hint="Compute it again.")
     order = np.argsort(-values, kind="stable")[:max_covariates][::-1]
     label = f"growth of the error, which is {errors[0]:.3g} without permutation (scaled units)"
     figure, ax = _rows(frame["covariate"].to_numpy()[order], label)

@@ -130,9 +130,8 @@ def similar_windows(
     values = as_array("windows", windows, (2,))
     numbers = range(-len(values), len(values))
     if not similar or not all(place in numbers for window, near in similar.items() for place in (window, *near)):
-        raise DataError(
-            "similar", expected=f"numbers of some of the {len(values)} windows", received=repr(similar), hint="From 0."
-        )
+        expected = f"numbers of some of the {len(values)} windows"
+        raise DataError("similar", expected=expected, received=repr(similar), hint="From 0.")
     words = [f"window {place}" for place in range(len(values))] if names is None else [str(name) for name in names]
     steps = np.arange(1 - values.shape[1], 1)
     figure, grid, axes = style.new_panels(len(similar), 1, 10.0, 2.0, margins=(0.0, 0.5), sharex=True)

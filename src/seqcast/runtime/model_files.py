@@ -175,9 +175,8 @@ def _check_content(content: Any, path: Path, kind: str) -> None:
         hint = "Upgrade seqcast: pip install --upgrade seqcast" if newer else "Fit and save the model again."
         raise FileFormatError(str(path), expected=f"format {FORMAT_VERSION}", received=received, hint=hint)
     if content["kind"] != kind:
-        raise FileFormatError(
-            str(path), expected=f"a {kind}", received=f"a {content['kind']}", hint=f"Use {content['kind']}.load."
-        )
+        received = f"a {content['kind']}"
+        raise FileFormatError(str(path), expected=f"a {kind}", received=received, hint=f"Use {content['kind']}.load.")
     if not isinstance(content["header"], dict):
         raise _unusable(path, "a file without a header")
 

@@ -283,9 +283,8 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
     if isinstance(units, numbers.Integral) and not isinstance(units, bool):
         units = (units,)
     if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
-        raise SpecError(
-            where, expected="one width a layer, such as (35, 35)", received=repr(units), hint="Give a tuple of ints."
-        )
+        expected = "one width a layer, such as (35, 35)"
+        raise SpecError(where, expected=expected, received=repr(units), hint="Give a tuple of ints.")
     return tuple(check_int(where, width) for width in units)
 
 

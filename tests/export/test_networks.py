@@ -14,17 +14,7 @@ from seqcast.export.operators import ndx
 from seqcast.network import Seq2Seq
 from seqcast.network.distributions import distribution_of
 from seqcast.runtime.backend import keras
-from seqcast.specs.network import (
-    ATTENTIONS,
-    CELLS,
-    DECODER_INPUTS,
-    DECODINGS,
-    NORMALISERS,
-    RESIDUALS,
-    STATIC_INPUTS,
-    NetworkSpec,
-    WindowSpec,
-)
+from seqcast.specs.network import CHOICES, NetworkSpec, WindowSpec
 
 COUNT = int(os.environ.get("SEQCAST_EXPORTED", "24"))
 HEADS = ("point", "point", "quantile", "normal", "log_normal")
@@ -34,13 +24,10 @@ def drawn(rng):
     """Draw a network and the sizes of its windows, that can be built and written."""
     while True:
         options = {
-            "cell": CELLS,
-            "normalise": NORMALISERS,
-            "static_input": STATIC_INPUTS,
-            "decoder_input": [name for name in DECODER_INPUTS if name != "scheduled"],
-            "decoding": DECODINGS,
-            "residual": ("none", *RESIDUALS),
-            "attention": ("none", *ATTENTIONS),
+            **{name: CHOICES[name] for name in ("cell", "normalise", "static_input", "decoding")},
+            "decoder_input": [name for name in CHOICES["decoder_input"] if name != "scheduled"],
+            "residual": ("none", *CHOICES["residual"]),
+            "attention": ("none", *CHOICES["attention"]),
             "head": HEADS,
         }
         spec = {name: str(rng.choice(values)) for name, values in options.items()}

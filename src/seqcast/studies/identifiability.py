@@ -27,7 +27,6 @@ class Periods(Study):
     samples.
     """
 
-    name = "periods"
     title = "Periods in the context"
     question = (
         "How many periods of each sine must the context show, is it periods or samples that count, and where the post "
@@ -152,7 +151,6 @@ MODELS = {"network": "network", "fit": "least-squares fit", "penalised": "fit th
 class Noise(Study):
     """Chevalier's third exercise at several levels of noise."""
 
-    name = "noise"
     title = "Noise on the past"
     question = (
         "In Chevalier's denoising exercise, how does the network compare with a fit of two sines by someone who knows "

@@ -36,7 +36,6 @@ SHAPES = (
 class Sizes(Study):
     """Networks of as many weights as the post's."""
 
-    name = "sizes"
     title = "Sizes"
     question = (
         "With as many weights as the post's network has: deep or wide, a larger encoder or a larger decoder, joined as "

@@ -167,7 +167,7 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
 
 
 class Progress(_Follower):
-    """Show epochs, loss, validation loss, rate and remaining time of a training, and a final line.
+    """Show epochs, loss, validation loss and remaining time of a training, and a final line.
 
     The best epoch has the smallest validation loss. An interrupted or failed training does not call `on_train_end`:
     the caller of `fit` then calls `close`.

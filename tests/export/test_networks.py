@@ -140,10 +140,10 @@ def test_what_cannot_be_written(network, horizon, message):
 def test_every_part_of_a_spec_is_written_and_those_of_ones_own_are_refused_by_name(monkeypatch):
     window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
     for name, known in WRITTEN.items():
-        others = set(NetworkSpec._names[name]) - set(known)
+        others = set(CHOICES[name]) - set(known)
         assert others == ({"student_t", "negative_binomial"} if name == "head" else set())
     for part in ("cell", "normalise", "attention"):
         with monkeypatch.context() as patch:
-            patch.setitem(NetworkSpec._names, part, (*NetworkSpec._names[part], "own"))
+            patch.setitem(CHOICES, part, (*CHOICES[part], "own"))
             with pytest.raises(SpecError, match=f"{part}: expected one of .*, received 'own'"):
                 check_network(NetworkSpec(**{part: "own"}), window, 3)

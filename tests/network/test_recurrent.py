@@ -9,7 +9,7 @@ from seqcast.network.plain_keras import to_keras
 from seqcast.network.recurrent import RecurrentStack, Scanned
 from seqcast.network.seq2seq import Seq2Seq, weight_shapes
 from seqcast.runtime.backend import keras, to_numpy
-from seqcast.specs.network import CHOICES, WindowSpec
+from seqcast.specs.network import CHOICES, NetworkSpec, WindowSpec
 
 from .networks import drawn_stack, reference_loop, same
 
@@ -90,7 +90,7 @@ def test_a_cell_without_a_recurrent_kernel_is_scanned_and_named_by_to_keras():
     assert isinstance(stack.loop_backend, Scanned)
     assert [weight.name for weight in stack.weights] == ["kernel", "bias"] * 2
     window = WindowSpec(horizon=3, features=2, targets=1)
-    network = Seq2Seq(window, specs.NetworkSpec(cell="min_gru", bidirectional=True), seed=0)
+    network = Seq2Seq(window, NetworkSpec(cell="min_gru", bidirectional=True), seed=0)
     assert list(weight_shapes(window, network.network)) == [tuple(weight.shape) for weight in network.weights]
     with pytest.raises(SpecError, match=r"cell: expected .*gru.*lstm.*simple_rnn.*, received 'min_gru'"):
         to_keras(network)

@@ -140,8 +140,8 @@ class Runner:
         """Read every checkpoint and the model of a folder."""
         for path in folder.glob("checkpoints/*/*.checkpoint"):
             try:
-                with open_archive(path, "Checkpoint") as archive:
-                    for values in archive.arrays.values():
+                with open_archive(path, "Checkpoint") as (_, arrays):
+                    for values in arrays.values():
                         np.asarray(values)
             except MissingFileError:  # removed for newer ones by a worker that outlives its parent for a moment
                 continue

@@ -35,7 +35,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 RECIPES = dict(zip(*[iter(re.split(r"^### (.*)\n", PAGE, flags=re.MULTILINE)[1:])] * 2, strict=True))
 BLOCK = re.compile(r"```python\n# src/(seqcast/[\w/]+)\.py\n(.*?)```", flags=re.DOTALL)
 FILE = re.compile(r"^\| `([\w/]+\.py)` \|", flags=re.MULTILINE)
-ENTRY = re.compile(r"^- Enter `(.+)` in `(\w+)` of `([\w/]+)\.py`\.$", flags=re.MULTILINE)
+ENTRY = re.compile(r"^- Enter `(.+)` in `([^`]+)` of `([\w/]+)\.py`\.$", flags=re.MULTILINE)
 TINY = {"encoder_units": (4,), "decoder_units": (4,)}
 
 
@@ -69,15 +69,14 @@ def follow(monkeypatch):
         return types.SimpleNamespace(**defined)
 
     def enter(entry, name, module, defined):
-        table = getattr(module, name)
+        table = eval(name, vars(module))
         if isinstance(table, dict):
             for key, value in eval(f"{{{entry}}}", {**vars(module), **defined}).items():
                 assert key not in table
                 monkeypatch.setitem(table, key, value)
             return
-        monkeypatch.setattr(module, name, (*table, eval(entry)))
-        (option,) = [option for option, names in NetworkSpec._names.items() if names is table]
-        monkeypatch.setitem(NetworkSpec._names, option, (*table, eval(entry)))
+        (option,) = [option for option, names in module.CHOICES.items() if names is table]
+        monkeypatch.setitem(module.CHOICES, option, (*table, eval(entry)))
 
     return run
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seqcast import errors
 from seqcast.runtime import environment
-from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, SAMPLING_SCHEDULES
+from seqcast.specs.network import CHOICES
 
 WORDS = {"expected": "a whole number >= 1", "received": "0", "hint": "Choose a larger one."}
 CLASSES = [name for name in errors.__all__ if name.endswith("Error")]
@@ -102,7 +102,7 @@ def test_not_fitted_error_arrives_in_a_new_process(run_python):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from([CELLS, DECODER_INPUTS, ATTENTIONS, SAMPLING_SCHEDULES]).flatmap(
+    st.sampled_from([CHOICES[name] for name in ("cell", "decoder_input", "attention", "sampling_schedule")]).flatmap(
         lambda names: st.tuples(st.just(names), st.sampled_from(names))
     ),
     st.data(),

@@ -14,17 +14,7 @@ from seqcast.export.operators import ndx
 from seqcast.network import Seq2Seq
 from seqcast.network.distributions import distribution_of
 from seqcast.runtime.backend import keras
-from seqcast.specs.network import (
-    ATTENTIONS,
-    CELLS,
-    DECODER_INPUTS,
-    DECODINGS,
-    NORMALISERS,
-    RESIDUALS,
-    STATIC_INPUTS,
-    NetworkSpec,
-    WindowSpec,
-)
+from seqcast.specs.network import CHOICES, NetworkSpec, WindowSpec
 
 COUNT = int(os.environ.get("SEQCAST_EXPORTED", "24"))
 HEADS = ("point", "point", "quantile", "normal", "log_normal")
@@ -34,13 +24,10 @@ def drawn(rng):
     """Draw a network and the sizes of its windows, that can be built and written."""
     while True:
         options = {
-            "cell": CELLS,
-            "normalise": NORMALISERS,
-            "static_input": STATIC_INPUTS,
-            "decoder_input": [name for name in DECODER_INPUTS if name != "scheduled"],
-            "decoding": DECODINGS,
-            "residual": ("none", *RESIDUALS),
-            "attention": ("none", *ATTENTIONS),
+            **{name: CHOICES[name] for name in ("cell", "normalise", "static_input", "decoding")},
+            "decoder_input": [name for name in CHOICES["decoder_input"] if name != "scheduled"],
+            "residual": ("none", *CHOICES["residual"]),
+            "attention": ("none", *CHOICES["attention"]),
             "head": HEADS,
         }
         spec = {name: str(rng.choice(values)) for name, values in options.items()}
@@ -125,7 +112,7 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
         values[name] = file.read(name, ndx.float32, tuple(shape), name)
     count = file.read_horizon(None if any_horizon else horizon)
     written = add_network(model, NetworkInputs(**values), count, columns)
-    file.write("forecast", written, ("batch", "steps", window.targets, len(columns)), "forecast")
+    file.write("forecast", written, ("batch", "steps", window.targets, 1 + len(columns.probabilities)), "forecast")
     feeds = {**inputs, "horizon": np.array([horizon])} if any_horizon else inputs
     found = run_file(file.model({}).SerializeToString())(**feeds)["forecast"]
 
@@ -153,10 +140,10 @@ def test_what_cannot_be_written(network, horizon, message):
 def test_every_part_of_a_spec_is_written_and_those_of_ones_own_are_refused_by_name(monkeypatch):
     window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
     for name, known in WRITTEN.items():
-        others = set(NetworkSpec._names[name]) - set(known)
+        others = set(CHOICES[name]) - set(known)
         assert others == ({"student_t", "negative_binomial"} if name == "head" else set())
     for part in ("cell", "normalise", "attention"):
         with monkeypatch.context() as patch:
-            patch.setitem(NetworkSpec._names, part, (*NetworkSpec._names[part], "own"))
+            patch.setitem(CHOICES, part, (*CHOICES[part], "own"))
             with pytest.raises(SpecError, match=f"{part}: expected one of .*, received 'own'"):
                 check_network(NetworkSpec(**{part: "own"}), window, 3)

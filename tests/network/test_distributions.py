@@ -17,7 +17,7 @@ from seqcast.network.distributions import (
     distribution_of,
     quantile_weights,
 )
-from seqcast.specs.network import HEADS, NetworkSpec
+from seqcast.specs.network import CHOICES, NetworkSpec
 
 from .networks import REFERENCES, references
 
@@ -50,7 +50,7 @@ def test_shapes_and_names_and_quantiles_that_rise_with_their_probability_in_any_
     assert (np.diff(quantiles[..., np.argsort(asked)], axis=-1) >= 0).all()
     assert distribution.mean(parameters).shape == distribution.median(parameters).shape == (5, 4, 3)
     assert distribution.cdf(parameters, np.ones((5, 4, 3))).shape == (5, 4, 3)
-    assert list(DISTRIBUTIONS) == list(HEADS[1:])
+    assert list(DISTRIBUTIONS) == list(CHOICES["head"][1:])
 
 
 def test_no_count_is_below_nothing_and_no_fraction_counts():

@@ -16,13 +16,13 @@ from seqcast.network.heads import HEADS
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
 from seqcast.runtime.backend import to_numpy as numpy
-from seqcast.specs.network import HEADS as NAMES
+from seqcast.specs.network import CHOICES
 
 from .networks import REFERENCES, log_density
 
-PROBABILISTIC = tuple(NAMES[1:])
+PROBABILISTIC = CHOICES["head"][1:]
 MULTIPLICATIVE = ("negative_binomial", "log_normal")
-each_head = pytest.mark.parametrize("name", NAMES)
+each_head = pytest.mark.parametrize("name", CHOICES["head"])
 each_probabilistic = pytest.mark.parametrize("name", PROBABILISTIC)
 
 
@@ -58,7 +58,7 @@ def head_of(name, targets=2, seed=0, **options):
 
 
 def test_every_name_has_a_head():
-    assert tuple(HEADS) == NAMES
+    assert tuple(HEADS) == CHOICES["head"]
     assert set(LOG_LIKELIHOODS) == set(PROBABILISTIC) - {"quantile"}
 
 

@@ -9,8 +9,7 @@ from seqcast.network.plain_keras import to_keras
 from seqcast.network.recurrent import RecurrentStack, Scanned
 from seqcast.network.seq2seq import Seq2Seq, weight_shapes
 from seqcast.runtime.backend import keras, to_numpy
-from seqcast.specs import network as specs
-from seqcast.specs.network import WindowSpec
+from seqcast.specs.network import CHOICES, NetworkSpec, WindowSpec
 
 from .networks import drawn_stack, reference_loop, same
 
@@ -35,9 +34,7 @@ class MinGRUCell(Cell):
 def _min_gru(monkeypatch):
     """Enter a cell without a recurrent kernel in the tables, as `min_gru`."""
     monkeypatch.setitem(CELLS, "min_gru", MinGRUCell)
-    names = (*specs.CELLS, "min_gru")
-    monkeypatch.setattr(specs, "CELLS", names)
-    monkeypatch.setitem(specs.NetworkSpec._names, "cell", names)
+    monkeypatch.setitem(CHOICES, "cell", (*CHOICES["cell"], "min_gru"))
 
 
 WAYS = (None, Scanned())  # the fastest one of the backend, and that of all backends
@@ -93,7 +90,7 @@ def test_a_cell_without_a_recurrent_kernel_is_scanned_and_named_by_to_keras():
     assert isinstance(stack.loop_backend, Scanned)
     assert [weight.name for weight in stack.weights] == ["kernel", "bias"] * 2
     window = WindowSpec(horizon=3, features=2, targets=1)
-    network = Seq2Seq(window, specs.NetworkSpec(cell="min_gru", bidirectional=True), seed=0)
+    network = Seq2Seq(window, NetworkSpec(cell="min_gru", bidirectional=True), seed=0)
     assert list(weight_shapes(window, network.network)) == [tuple(weight.shape) for weight in network.weights]
     with pytest.raises(SpecError, match=r"cell: expected .*gru.*lstm.*simple_rnn.*, received 'min_gru'"):
         to_keras(network)

@@ -50,7 +50,7 @@ def test_score_by_step(make_backtest, kind, lines):
     scores = evaluate(backtest, "rmse", by="step")
     np.testing.assert_array_equal(drawn["seasonal naive"].get_ydata(), scores["seasonal_naive"])
     np.testing.assert_array_equal(drawn["good"].get_xdata(), [1, 2, 3, 4])
-    assert figure.axes[0].get_ylabel() == "root mean squared error [MW]"
+    assert figure.axes[0].get_ylabel() == "RMSE [MW]"
     assert figure.get_suptitle() == "Error by step of the forecast (2 series, 6 windows)"
     df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 1.0, 2.0]})
     np.testing.assert_array_equal(lines(score_by_step(df).axes[0])["model"].get_ydata(), [1.0, np.nan, 2.0])

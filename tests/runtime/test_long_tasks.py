@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 import threading
 import time
 import types
@@ -24,7 +25,7 @@ def terminal(monkeypatch):
     monkeypatch.setattr(long_tasks, "SECONDS_BEFORE_BAR", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     stderr = Terminal()
-    monkeypatch.setattr(long_tasks, "sys", types.SimpleNamespace(stderr=stderr))
+    monkeypatch.setattr(long_tasks, "sys", types.SimpleNamespace(stderr=stderr, stdout=sys.stdout))
     return stderr
 
 

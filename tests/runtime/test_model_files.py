@@ -52,7 +52,7 @@ def same(read, written):
 
 def read_archive(path, kind="Model"):
     with open_archive(path, kind, gaps=("float64", "stamps")) as opened:
-        return opened.header, opened.arrays
+        return opened
 
 
 def content_of(path):

@@ -112,12 +112,13 @@ def study(
             for each, question in questions.items():
                 print_line(f"{each:<10}{question}")
         return
-    names = NAMES if name == "all" else (find_study(name).name,)
+    if name != "all":
+        find_study(name)  # refuses a name that there is not
     from seqcast.studies import run_study
 
     say = (lambda _: None) if quiet else note
     done = []
-    for each in names:
+    for each in NAMES if name == "all" else (name,):
         outcome = run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
         if as_json:
             facts = {"finding": outcome.finding, "seconds": outcome.seconds, "files": list(map(str, outcome.files))}

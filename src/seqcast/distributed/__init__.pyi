@@ -1,2 +1,2 @@
 from .ray_cluster import RayCluster as RayCluster
-from .ray_session import RayExecutor as RayExecutor
+from .ray_cluster import RayExecutor as RayExecutor

@@ -23,7 +23,7 @@ from seqcast.errors import ClusterError, Option, Phrase, SpecError, TrainingErro
 from seqcast.runtime import Processes, make_folder, require, say
 
 if TYPE_CHECKING:
-    from seqcast.distributed.ray_session import Session
+    from seqcast.distributed.ray_cluster import RayCluster
     from seqcast.engine import Engine, TrainingJob
     from seqcast.training import Checkpoints, History, TrainState
 
@@ -36,16 +36,7 @@ _SETTINGS = {
 }
 
 
-def train_together(
-    session: Session,
-    job: TrainingJob,
-    engine: Engine,
-    *,
-    micro_batches: int,
-    min_workers: int,
-    max_failures: int,
-    verbose: int = 0,
-) -> History:
+def train_together(cluster: RayCluster, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
     """Train one network in all workers together; errors and results as for `seqcast.distributed.RayCluster.train`.
 
     The first worker writes checkpoints: to those of the job, or else every two minutes to `storage`. If a worker dies,
@@ -53,44 +44,39 @@ def train_together(
     checkpoint.
 
     Args:
-        session: The workers.
+        cluster: The workers.
         job: The training job.
         engine: The engine of the job, which receives the network.
-        micro_batches: Number of equal micro-batches of a batch.
-        min_workers: Fewest workers with which the training begins or goes on.
-        max_failures: Largest number of resumptions after a worker has died.
         verbose: 0 is silent, 1 prints a line before and after, to standard error.
     """
     from seqcast.runtime import NumberTypes, keras
     from seqcast.training import Checkpoints
 
+    micro_batches = cluster.shared_micro_batches(job.training)
     if keras.backend.backend() != "jax":
         expected = "the JAX backend, whose collectives add up gradients"
         hint = Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), ".")
         raise SpecError("on", expected=expected, received=keras.backend.backend(), hint=hint)
-    ray = session.connect()
+    ray = cluster.connect()
     train = require("ray.train", extra="ray")
     training = replace(job.training, micro_batches=micro_batches)
     if verbose:
-        say(f"seqcast: {session.workers} workers share each batch, in {micro_batches} micro-batches")
-    if session.storage is not None:
-        make_folder(session.storage)
-    with tempfile.TemporaryDirectory(prefix="seqcast-", dir=session.storage, ignore_cleanup_errors=True) as folder:
+        say(f"seqcast: {cluster.workers} workers share each batch, in {micro_batches} micro-batches")
+    if cluster.storage is not None:
+        make_folder(cluster.storage)
+    with tempfile.TemporaryDirectory(prefix="seqcast-", dir=cluster.storage, ignore_cleanup_errors=True) as folder:
         written = job.checkpoints or Checkpoints(Path(folder) / "network", {})
         written = replace(written, resume=True)
         shared = replace(job, training=training, checkpoints=None).with_own_series()
         work = {"work": ray.put((NumberTypes.current(), shared, written)), "micro_batches": micro_batches}
         try:
             with _settings(), _own_interrupts():
-                limits = {"min_workers": min_workers, "max_failures": max_failures}
-                outcome = _trainer(session, work, folder, **limits).fit().return_value
+                outcome = _trainer(cluster, work, folder).fit().return_value
         except train.TrainingFailedError as error:
-            raise ClusterError(
-                "on",
-                expected=f"workers that die at most {max_failures} times",
-                received=str(error).strip().splitlines()[-1],
-                hint="Find the cause, perhaps memory, or allow more with max_failures.",
-            ) from error
+            expected = f"workers that die at most {cluster.max_failures} times"
+            last_line = str(error).strip().splitlines()[-1]
+            advice = "Find the cause, perhaps memory, or allow more with max_failures."
+            raise ClusterError("on", expected=expected, received=last_line, hint=advice) from error
         except KeyboardInterrupt as interruption:
             interruption.history = _take_best(engine, job, written)  # type: ignore[attr-defined]
             raise
@@ -104,21 +90,23 @@ def train_together(
     return history
 
 
-def _trainer(session: Session, work: dict[str, Any], folder: str, *, min_workers: int, max_failures: int) -> Any:
+def _trainer(cluster: RayCluster, work: dict[str, Any], folder: str) -> Any:
     """Return Ray Train's trainer of a shared training."""
     train = require("ray.train", extra="ray")
     # Ray's JaxTrainer joins processes on TPUs and GPUs only.
     trainer = require("ray.train.v2.api.data_parallel_trainer", extra="ray").DataParallelTrainer
-    count = session.workers if min_workers == session.workers else (min_workers, session.workers)
+    least, most = cluster.min_workers, cluster.workers
     return trainer(
         train_share,
         train_loop_config=work,
-        scaling_config=train.ScalingConfig(num_workers=count, resources_per_worker={"CPU": session.cpus_per_worker}),
+        scaling_config=train.ScalingConfig(
+            num_workers=most if least == most else (least, most), resources_per_worker={"CPU": cluster.cpus_per_worker}
+        ),
         run_config=train.RunConfig(
             name=f"seqcast-{uuid.uuid4().hex[:8]}",
             storage_path=folder,
-            failure_config=train.FailureConfig(max_failures=max_failures),
-            worker_runtime_env={"env_vars": session.variables},
+            failure_config=train.FailureConfig(max_failures=cluster.max_failures),
+            worker_runtime_env={"env_vars": cluster.variables},
             logging_config=train.LoggingConfig("ERROR"),
         ),
     )

@@ -14,9 +14,9 @@ from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import WindowReader, training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import Array, Executor, Processes, choose_executor, say, task
+from seqcast.runtime import Array, Executor, Processes, choose_executor, digest, say, task
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, digest, fingerprint
+from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, fingerprint
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,6 @@ metadata), `operators` (dense and recurrent layers, attention), `encoding`, `dec
 Stability: experimental.
 """
 
-from seqcast.export.calendar import is_cyclic
-from seqcast.export.decoding import ForecastColumns
-from seqcast.export.forecaster_file import LastSeasonGraph, NetworksGraph, SeriesModel, write_series_model
-from seqcast.export.regressor_file import ArrayModel, write_array_model
+import lazy_loader
 
-__all__ = [
-    "ArrayModel",
-    "ForecastColumns",
-    "LastSeasonGraph",
-    "NetworksGraph",
-    "SeriesModel",
-    "is_cyclic",
-    "write_array_model",
-    "write_series_model",
-]
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

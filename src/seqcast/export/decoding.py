@@ -47,17 +47,10 @@ class ForecastColumns:
     Args:
         point: `median` or `mean`.
         probabilities: Probabilities of the quantiles.
-
-    Example:
-        >>> len(ForecastColumns("median", (0.1, 0.9)))
-        3
     """
 
     point: str = "median"
     probabilities: tuple[float, ...] = ()
-
-    def __len__(self) -> int:
-        return 1 + len(self.probabilities)
 
 
 def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: ForecastColumns) -> Array:
@@ -86,14 +79,10 @@ def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: Fore
 def _of_quantiles(numbers: Array, quantiles: Sequence[float], columns: ForecastColumns) -> Array:
     """Return columns that are sums of the median and of distances between neighbours."""
     middle, count = quantiles.index(0.5), len(quantiles)
-    # The weight of each number in each quantile, [numbers, quantiles].
-    sums = np.zeros((count, count))
-    sums[middle] = 1.0
-    for place in range(count):
-        if place > middle:
-            sums[place, place:] = 1.0
-        elif place < middle:
-            sums[place, : place + 1] = -1.0
+    # The weight of each number in each quantile, [numbers, quantiles]: those above the median add up, those below too.
+    number, quantile = np.indices((count, count))
+    above, below = (number > middle) & (quantile >= number), (number < middle) & (quantile <= number)
+    sums = np.where(number == middle, 1.0, above - 1.0 * below)
     of_point = quantile_weights(quantiles, np.array([0.5]))
     if columns.point == "mean":
         # The mean is a sum of quantiles, so that the means of unit vectors are its weights.

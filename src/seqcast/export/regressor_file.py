@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from seqcast.data.arrays import Preparation
@@ -16,29 +15,14 @@ from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
 from seqcast.export.operators import Array, ndx
 from seqcast.intervals import bounded
 from seqcast.network import Seq2Seq
-from seqcast.specs import check_probabilities
-
-CUBE = 3
-
-
-@dataclass(frozen=True)
-class ArrayModel:
-    """The content of a regressor's file.
-
-    Args:
-        network: The network.
-        preparation: Sizes and scaling of the windows.
-        support: The support of each target.
-    """
-
-    network: Seq2Seq
-    preparation: Preparation
-    support: Sequence[str]
+from seqcast.specs import NetworkSpec, WindowSpec, check_probabilities
 
 
 def write_array_model(
     path: str | os.PathLike[str],
-    model: ArrayModel,
+    model: Seq2Seq,
+    preparation: Preparation,
+    support: Sequence[str],
     *,
     horizon: int | str | None = None,
     probabilities: Sequence[float] | None = None,
@@ -47,7 +31,9 @@ def write_array_model(
 
     Args:
         path: The file; it appears whole or not at all.
-        model: The regressor.
+        model: The network.
+        preparation: Sizes and scaling of the windows.
+        support: The support of each target.
         horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the trained one.
         probabilities: Probabilities of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
 
@@ -55,22 +41,21 @@ def write_array_model(
         SpecError: An option is impossible, or a component of the network cannot be written as operators.
         SaveError: The file could not be written.
     """
-    network, window, preparation = model.network.network, model.network.window, model.preparation
-    steps = check_horizon(horizon, window.horizon)
-    check_network(network, window, steps)
-    checked = _checked(model, probabilities)
+    window, steps = model.window, check_horizon(horizon, model.window.horizon)
+    check_network(model.network, window, steps)
+    checked = _checked(model.network, probabilities)
     file, free = OnnxFile(), "horizon" if steps is None else steps
-    past = _past(file, model)
+    past = _past(file, window, preparation)
     static = _read(file, preparation, "static", ("batch", window.static))
     future = _read(file, preparation, "future", ("batch", free, window.future))
     inputs = NetworkInputs(past, None, static, future)
-    forecast = add_network(model.network, inputs, file.read_horizon(steps), ForecastColumns("median", checked))
+    forecast = add_network(model, inputs, file.read_horizon(steps), ForecastColumns("median", checked))
     scaler = preparation.scalers["y"]
     forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]
-    forecast = bounded(forecast, model.support)
+    forecast = bounded(forecast, support)
     names = [f"quantile {probability:g}" for probability in checked]
     outputs = Outputs("forecast", names, checked, list(range(1, 1 + len(checked))))
-    flat = preparation.y_axes < CUBE
+    flat = preparation.y_axes < 3
     file.write_forecast(forecast, outputs, ("batch", free) if flat else ("batch", free, window.targets))
     metadata = {
         "model": {"name": "seqcast", "kind": "Seq2SeqRegressor"},
@@ -83,25 +68,20 @@ def write_array_model(
     file.save(path, metadata)
 
 
-def _checked(model: ArrayModel, probabilities: Sequence[float] | None) -> tuple[float, ...]:
+def _checked(network: NetworkSpec, probabilities: Sequence[float] | None) -> tuple[float, ...]:
     """Return the probabilities of the quantiles, rising."""
-    network = model.network.network
     if probabilities is None:
         return network.quantiles or ()
     checked = tuple(sorted(set(check_probabilities("probabilities", probabilities))))
     if not network.is_probabilistic:
-        raise SpecError(
-            "probabilities",
-            expected="None with head='point'",
-            received=repr(probabilities),
-            hint="Fit with head='quantile' or 'normal'.",
-        )
+        expected, hint = "None with head='point'", "Fit with head='quantile' or 'normal'."
+        raise SpecError("probabilities", expected=expected, received=repr(probabilities), hint=hint)
     return checked
 
 
-def _past(file: OnnxFile, model: ArrayModel) -> Array:
+def _past(file: OnnxFile, window: WindowSpec, preparation: Preparation) -> Array:
     """Return the scaled past, `[B, T, F]`."""
-    window, scaler = model.network.window, model.preparation.scalers["past"]
+    scaler = preparation.scalers["past"]
     meaning = "windows, oldest step first"
     if window.context_length is not None:
         return _scaled(file.read("past", ndx.float64, ("batch", window.context_length), meaning)[..., None], scaler)

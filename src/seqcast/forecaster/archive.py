@@ -226,10 +226,10 @@ def read_forecaster(
         FileFormatError: It is not the file of a forecaster.
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
-    with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as archive:
+    with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as payload:
         fitted = {key: kind.fitted_type for key, kind in CANDIDATES.items()}
         tables: Any = {FittedCandidate: fitted, ZeroShotModel: MODELS}
-        file: _File = from_payload(_File, archive.header, archive.arrays, tables=tables)
+        file: _File = from_payload(_File, *payload, tables=tables)
         if set(file.options) != set(names):
             raise ValueError(f"options {', '.join(sorted(set(file.options) ^ set(names)))}")
         options = _options(file.options)

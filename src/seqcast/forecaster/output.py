@@ -21,8 +21,7 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster
 from seqcast.forecaster.reading import Memory, SourceRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime import make_folder, require, tracked, write_atomically
-from seqcast.training import digest
+from seqcast.runtime import digest, make_folder, require, tracked, write_atomically
 
 # File with the job of a folder and its progress; readers of folders of Parquet files ignore such names.
 MANIFEST = "_seqcast.json"

@@ -103,21 +103,15 @@ def model_card(
     """
     frames = isinstance(estimator, Forecaster)
     if not frames and not isinstance(estimator, Seq2SeqRegressor):
-        raise SpecError(
-            "estimator",
-            expected="a fitted Forecaster or Seq2SeqRegressor",
-            received=repr(estimator),
-            hint="Other estimators have cards of skops.",
-        )
+        expected = "a fitted Forecaster or Seq2SeqRegressor"
+        received = repr(estimator)
+        raise SpecError("estimator", expected=expected, received=received, hint="Other estimators have cards of skops.")
     foreign = {"test": test} if frames else {"data": data, "backtest": backtest, "metrics": metrics}
     for name, value in foreign.items():
         if value is not None:
-            raise SpecError(
-                name,
-                expected=f"None for a {type(estimator).__name__}",
-                received=type(value).__name__,
-                hint="A Forecaster takes data and backtest, a Seq2SeqRegressor test.",
-            )
+            expected = f"None for a {type(estimator).__name__}"
+            hint = "A Forecaster takes data and backtest, a Seq2SeqRegressor test."
+            raise SpecError(name, expected=expected, received=type(value).__name__, hint=hint)
     for name, value in {"data": data, "backtest": backtest}.items():
         opened = nw.from_native(value, eager_only=True, allow_series=True, pass_through=True)
         if value is not None and not isinstance(opened, nw.DataFrame | nw.Series):
@@ -222,11 +216,7 @@ def _backtest_scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: 
     if backtest is None:
         return _Scores("It was not judged by a backtest.")
     table = leaderboard(
-        backtest,
-        metrics,
-        train_df=data,
-        season_length=forecaster.season_length_,
-        columns=forecaster.columns,
+        backtest, metrics, train_df=data, season_length=forecaster.season_length_, columns=forecaster.columns
     )
     columns = nw.from_native(table).to_dict(as_series=False)
     names, points, series = (columns.pop(name) for name in ("model", "points", "series"))

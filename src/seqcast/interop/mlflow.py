@@ -62,12 +62,9 @@ class MlflowLog(Observer):
         mlflow = require("mlflow", extra="mlflow")
         active = mlflow.active_run()
         if run_id is None and active is None:
-            raise SpecError(
-                "run_id",
-                expected="an active run, or the id of a run",
-                received="None, outside of a run",
-                hint="Write with mlflow.start_run(): around it.",
-            )
+            expected = "an active run, or the id of a run"
+            hint = "Write with mlflow.start_run(): around it."
+            raise SpecError("run_id", expected=expected, received="None, outside of a run", hint=hint)
         self.run_id = active.info.run_id if run_id is None else run_id
         self.tracking_uri = mlflow.get_tracking_uri()
         self._failed = False
@@ -126,12 +123,8 @@ def log_fit(
         KeyboardInterrupt: The user interrupted; the run has the records so far.
     """
     if not isinstance(estimator, Forecaster | Seq2SeqRegressor):
-        raise SpecError(
-            "estimator",
-            expected="a Forecaster or a Seq2SeqRegressor",
-            received=repr(estimator),
-            hint=Phrase("Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks."),
-        )
+        hint = Phrase("Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks.")
+        raise SpecError("estimator", expected="a Forecaster or a Seq2SeqRegressor", received=repr(estimator), hint=hint)
     mlflow = require("mlflow", extra="mlflow")
     with contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run():
         mlflow.set_tag("seqcast.estimator", type(estimator).__name__)
@@ -225,12 +218,8 @@ def save_model(
     pyfunc, models = require("mlflow.pyfunc", extra="mlflow"), require("mlflow.models", extra="mlflow")
     name = next((name for name, kind in FILES.items() if isinstance(model, kind)), None)
     if name is None:
-        raise SpecError(
-            "model",
-            expected="a fitted Forecaster or Seq2SeqRegressor",
-            received=repr(model),
-            hint="Other estimators go with mlflow.sklearn.",
-        )
+        hint = "Other estimators go with mlflow.sklearn."
+        raise SpecError("model", expected="a fitted Forecaster or Seq2SeqRegressor", received=repr(model), hint=hint)
     mlflow_model = models.Model() if mlflow_model is None else mlflow_model
     mlflow_model.add_flavor(FLAVOUR, data=f"data/{name}", seqcast_version=__version__)
     options.setdefault("pip_requirements", _requirements())
@@ -286,12 +275,9 @@ def load_model(model_uri: str, *, max_size: Any = None) -> Forecaster | Seq2SeqR
     folder = Path(artifacts.download_artifacts(artifact_uri=os.fspath(model_uri)))
     flavours = models.Model.load(str(folder)).flavors
     if FLAVOUR not in flavours:
-        raise SpecError(
-            "model_uri",
-            expected="a model that seqcast has saved",
-            received=f"one of the flavours {', '.join(flavours)}",
-            hint="mlflow.pyfunc.load_model loads any.",
-        )
+        expected = "a model that seqcast has saved"
+        received = f"one of the flavours {', '.join(flavours)}"
+        raise SpecError("model_uri", expected=expected, received=received, hint="mlflow.pyfunc.load_model loads any.")
     file = folder / flavours[FLAVOUR]["data"]
     model: Forecaster | Seq2SeqRegressor = FILES[file.name].load(file, max_size=max_size)
     return model

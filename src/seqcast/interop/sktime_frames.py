@@ -127,12 +127,9 @@ class HorizonSteps:
         if len(lacking):
             series = int(lacking[0])
             own = following[series * horizon : (series + 1) * horizon]
-            raise DataError(
-                "fh",
-                expected=f"steps of {frequency.name} after {ends[series]}, the end of a series",
-                received=str(stamps[~stamps.isin(own)][0]),
-                hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
-            )
+            expected = f"steps of {frequency.name} after {ends[series]}, the end of a series"
+            hint = "Ask for other stamps, or for steps, such as fh=[1, 2]."
+            raise DataError("fh", expected=expected, received=str(stamps[~stamps.isin(own)][0]), hint=hint)
         return cls(following, named)
 
     @property
@@ -214,12 +211,9 @@ class Translation:
         for option, role_columns in (("static_covariates", static), ("past_covariates", past)):
             for column in role_columns:
                 if column not in columns:
-                    raise SpecError(
-                        option,
-                        expected=f"columns of X: {', '.join(map(repr, columns)) or 'there is none'}",
-                        received=repr(column),
-                        hint="Name columns of the X that fit is given.",
-                    )
+                    expected = f"columns of X: {', '.join(map(repr, columns)) or 'there is none'}"
+                    hint = "Name columns of the X that fit is given."
+                    raise SpecError(option, expected=expected, received=repr(column), hint=hint)
         targets = column_names(y.columns, "y", RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"})
         names = dict(zip(columns, column_names(columns, "x", RESERVED_NAMES | {*targets}), strict=True))
         roles = Covariates(
@@ -285,12 +279,8 @@ class Translation:
             keys = dict(zip(unique, levels, strict=True))
             if len(keys) < len(unique):
                 twice = next(name for place, name in enumerate(unique) if name in unique[:place])
-                raise DataError(
-                    "y, index",
-                    expected="series whose names differ as text",
-                    received=f"two that are {twice!r}",
-                    hint="Rename one.",
-                )
+                expected = "series whose names differ as text"
+                raise DataError("y, index", expected=expected, received=f"two that are {twice!r}", hint="Rename one.")
             ids = np.asarray(unique)[codes]
         return pd.DataFrame({"unique_id": ids, "ds": self.stamps(index), **values}), keys
 
@@ -307,12 +297,9 @@ class Translation:
             DataError: Columns or rows are missing, or two series would have the same id.
         """
         if len(y.columns) != len(self.targets):
-            raise DataError(
-                "y",
-                expected=f"{len(self.targets)} columns, as at fit",
-                received=f"{len(y.columns)}: {list(y.columns)}",
-                hint="Give the same ones.",
-            )
+            expected = f"{len(self.targets)} columns, as at fit"
+            received = f"{len(y.columns)}: {list(y.columns)}"
+            raise DataError("y", expected=expected, received=received, hint="Give the same ones.")
         values = {name: y.iloc[:, place].to_numpy() for place, name in enumerate(self.targets)}
         rows, keys = self._long(y.index, values)
         self.keys = {**self.keys, **keys}
@@ -375,12 +362,10 @@ class Translation:
             return None
         lacking = list(needed) if X is None else [column for column in needed if column not in X.columns]
         if lacking:
-            raise DataError(
-                "X",
-                expected=f"the columns {', '.join(map(repr, needed))}, as at fit",
-                received="None" if X is None else f"a frame without {lacking[0]!r}",
-                hint="Give them; columns whose future is not known may be named in past_covariates.",
-            )
+            expected = f"the columns {', '.join(map(repr, needed))}, as at fit"
+            received = "None" if X is None else f"a frame without {lacking[0]!r}"
+            hint = "Give them; columns whose future is not known may be named in past_covariates."
+            raise DataError("X", expected=expected, received=received, hint=hint)
         return X
 
     def indexed(self, values: Any, columns: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:

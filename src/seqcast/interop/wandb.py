@@ -47,9 +47,8 @@ class WandbLog(Observer):
             SpecError: There is no active run.
         """
         if require("wandb", extra="wandb").run is None:
-            raise SpecError(
-                "callbacks", expected="WandbLog within a run of W&B", received="none", hint="Call wandb.init() first."
-            )
+            expected = "WandbLog within a run of W&B"
+            raise SpecError("callbacks", expected=expected, received="none", hint="Call wandb.init() first.")
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Define the horizontal axes of the metrics.

@@ -53,13 +53,11 @@ def learning_curve(
     """
     curves = {name: as_array(name, history[name], (1,)) for name in ("loss", "val_loss") if name in history}
     if not len(curves.get("loss", ())):
-        raise DataError(
-            "history", expected="'loss', one number an epoch", received=f"{list(history)}", hint="Train first."
-        )
+        expected = "'loss', one number an epoch"
+        raise DataError("history", expected=expected, received=f"{list(history)}", hint="Train first.")
     if best_epoch is not None and check_int("best_epoch", best_epoch) > len(curves["loss"]):
-        raise SpecError(
-            "best_epoch", expected=f"at most {len(curves['loss'])}", received=str(best_epoch), hint="Count from 1."
-        )
+        expected = f"at most {len(curves['loss'])}"
+        raise SpecError("best_epoch", expected=expected, received=str(best_epoch), hint="Count from 1.")
     figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
     styles = {
         "loss": ("training", (style.PAST, "o", "-")),
@@ -75,8 +73,7 @@ def learning_curve(
         ax.set_yscale("log")
     ax.set(xlabel="epoch", ylabel=style.axis_label(ylabel))
     style.step_axis(ax)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -115,8 +112,7 @@ def error_by_step(
     _start_at_zero(ax)
     ax.set(xlabel="step of the forecast", ylabel=style.axis_label(ylabel))
     style.step_axis(ax)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 def _start_at_zero(ax: Axes) -> None:
@@ -236,8 +232,7 @@ def calibration_curve(
     ax.set(xlabel="level of the interval", ylabel="truth inside the interval")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(decimals=0))
-    style.finish(figure, title or f"Calibration ({counted(backtest)})")
-    return figure
+    return style.finish(figure, title or f"Calibration ({counted(backtest)})")
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -295,8 +290,7 @@ def repeated_runs(
             ax.set_ylabel(style.plain(ylabel[panel] if isinstance(ylabel, Mapping) else ylabel))
     for ax in axes:  # after all curves are drawn, since panels share an axis
         _scale(ax, logx=logx, logy=logy, lowest=lowest)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:

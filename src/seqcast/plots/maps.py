@@ -86,8 +86,7 @@ def heat_map(
     beyond: Any = "max" if high is not None and numbers.max() > high else "neither"  # an arrow for larger numbers
     bar = grid.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond)
     bar.set_label("\n".join(map(style.plain, value.split("\n"))))
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 def _tick(axis: Any, names: list[Any]) -> None:
@@ -216,9 +215,8 @@ def state_map(
     """
     where = as_array("points", points, (2,))
     if where.shape[1] != 2 or not properties:
-        raise DataError(
-            "points", expected="[N, 2], and a property", received=f"shape {where.shape}, {len(properties)} properties"
-        )
+        expected = "[N, 2], and a property"
+        raise DataError("points", expected=expected, received=f"shape {where.shape}, {len(properties)} properties")
     figure, _, axes = style.new_panels(len(properties), columns, 3.3, 3.0, margins=(0.6, 0.5), sharex=True, sharey=True)
     for number, (ax, (name, numbers_or_texts)) in enumerate(zip(axes, properties.items(), strict=True)):
         values = np.asarray(numbers_or_texts)
@@ -232,8 +230,7 @@ def state_map(
             marks = ax.scatter(where[:, 0], where[:, 1], c=values, cmap=colours, s=6, linewidths=0)
             figure.colorbar(marks, ax=ax, fraction=0.05, pad=0.02)
         _name_components(ax, explained, x=number + columns >= len(axes), y=number % columns == 0)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 def _name_components(ax: Axes, explained: Sequence[float] | None, *, x: bool = True, y: bool = True) -> None:
@@ -300,5 +297,4 @@ def state_paths(
             ax.plot(*path.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=f"{name}, written")
     ax.plot([], [], linestyle="none", marker="^", color=style.GUIDE, markersize=8, label="now: the end of the past")
     _name_components(ax, explained)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)

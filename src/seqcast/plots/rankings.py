@@ -12,24 +12,10 @@ from matplotlib.figure import Figure
 
 from seqcast.data.frames import check_columns, open_frame
 from seqcast.errors import DataError
-from seqcast.evaluation import Backtest, Scorer
+from seqcast.evaluation import Backtest, Scorer, spoken_metric
 from seqcast.plots import style
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
-
-_SPOKEN = {
-    "mae": "mean absolute error",
-    "mse": "mean squared error",
-    "rmse": "root mean squared error",
-    "mape": "mean absolute percentage error (as a fraction)",
-    "smape": "symmetric mean absolute percentage error (as a fraction)",
-    "mase": "mean absolute scaled error (1 is the naive forecast in training)",
-    "rmsse": "root mean squared scaled error (1 is the naive forecast in training)",
-    "nd": "normalised deviation",
-    "bias": "mean error (above 0 is too high)",
-    "mqloss": "mean quantile loss",
-    "scaled_crps": "scaled CRPS",
-}
 
 
 def score_label(metric: str, unit: str) -> str:
@@ -39,7 +25,7 @@ def score_label(metric: str, unit: str) -> str:
         metric: The metric.
         unit: Unit of the values, or an empty text.
     """
-    return _SPOKEN.get(metric, metric.replace("_", " ")) + (f" [{unit}]" if unit else "")
+    return spoken_metric(metric) + (f" [{unit}]" if unit else "")
 
 
 def only_score(scores: dict[str, Array], metric: str) -> Array:
@@ -133,8 +119,7 @@ def score_by_series(
     else:
         ax.axvline(0, color=style.GUIDE, linewidth=1.0, zorder=1)
     few = f"the {len(order)} hardest of {len(groups)}" if len(order) < len(groups) else f"all {len(groups)}"
-    style.finish(figure, title or f"Error by series ({few})")
-    return figure
+    return style.finish(figure, title or f"Error by series ({few})")
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -171,8 +156,7 @@ def dot_chart(
     if logx:
         ax.set_xscale("log")
         style.name_decades(ax.xaxis)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -202,9 +186,8 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
     check_columns(frame, [(None, name) for name in ("covariate", "importance", "spread", "error")], "importance")
     values, spread, errors = (frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error"))
     if not np.isfinite(values).all():
-        raise DataError(
-            option="importance", expected="finite numbers", received="NaN or infinite ones", hint="Compute it again."
-        )
+        received = "NaN or infinite ones"
+        raise DataError(option="importance", expected="finite numbers", received=received, hint="Compute it again.")
     order = np.argsort(-values, kind="stable")[:max_covariates][::-1]
     label = f"growth of the error, which is {errors[0]:.3g} without permutation (scaled units)"
     figure, ax = _rows(frame["covariate"].to_numpy()[order], label)
@@ -214,8 +197,7 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
     ax.axvline(0.0, color=style.GUIDE, linewidth=1.0)
     if len(order) < len(values):
         title = title or f"{len(order)} of {len(values)} covariates, the most important"
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -251,8 +233,7 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
         ax.plot(shown["r2_permuted"], places, marker, color=colour, markerfacecolor="white", label=control)
     ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
     ax.set_xlim(-0.24, 1.04)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -288,5 +269,4 @@ def unit_chart(
         ax.set(title=style.plain(name), xlabel="unit, the largest first")
         style.step_axis(ax, 6)
     axes[0].set_ylabel(style.plain(ylabel))
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)

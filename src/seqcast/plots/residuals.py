@@ -22,12 +22,7 @@ _MOST_POINTS = 5_000  # of the scatter; more would overlap and make a large file
 
 @matplotlib.rc_context(style.STYLE)
 def residual_diagnostics(
-    df: Any,
-    model: str | None = None,
-    *,
-    columns: Columns | None = None,
-    unit: str = "",
-    title: str | None = None,
+    df: Any, model: str | None = None, *, columns: Columns | None = None, unit: str = "", title: str | None = None
 ) -> Figure:
     """Draw a model's errors, truth minus forecast, in four panels.
 
@@ -73,8 +68,7 @@ def residual_diagnostics(
     _by_step(axes[2], steps, residuals, label)
     _autocorrelation(axes[3], residuals, steps, rows.groups(*rows.window).codes)
     name = style.spoken(backtest.models[0])
-    style.finish(figure, title or f"Errors of {name} ({len(residuals):,} forecasts)")
-    return figure
+    return style.finish(figure, title or f"Errors of {name} ({len(residuals):,} forecasts)")
 
 
 def _over_time(ax: Axes, stamps: Array, residuals: Array, label: str) -> None:

@@ -129,8 +129,7 @@ def forecast_frame(
         _forecasts(ax, before, after, {model: forecast.bounds(model) for model in models}, forecast.columns.value, last)
         ax.set_title(style.plain(style.short(str(name), 60)))
     _label(grid, forecast.columns, ylabel)
-    style.finish(figure, _first(drawn, len(names)))
-    return figure
+    return style.finish(figure, _first(drawn, len(names)))
 
 
 def _forecasts(
@@ -236,8 +235,7 @@ def forecast_fans(
         _fan(ax, before, after, model, bounds, forecast.columns.value, last)
         ax.set_title(style.plain(style.short(str(name), 34)), fontsize=9)
     _label(grid, forecast.columns, ylabel)
-    style.finish(figure, title or _first(drawn, len(names)))
-    return figure
+    return style.finish(figure, title or _first(drawn, len(names)))
 
 
 def main_model(forecast: FrameRows, model: str | None) -> str:
@@ -305,8 +303,7 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
         title = f"{drawn[number].name}: {drawn[number].rows} rows, trend {drawn[number].trend:.2f}{season}"
         ax.set_title(style.plain(style.short(title, 60)))
     _label(grid, frame.schema.columns, ylabel)
-    style.finish(figure, _first(drawn, len(facts)))
-    return figure
+    return style.finish(figure, _first(drawn, len(facts)))
 
 
 def _gaps_and_outliers(ax: Axes, when: Array, values: Array) -> None:
@@ -364,12 +361,10 @@ def anomaly_frame(
     model = main_model(rows, None)
     bounds = rows.bounds(model)
     if not bounds:
-        raise DataError(
-            option="judged",
-            expected="columns of a forecast and its interval, such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'",
-            received=f"the columns {', '.join(map(repr, rows.frame.columns))}",
-            hint="Give the result of Forecaster.anomalies.",
-        )
+        expected = "columns of a forecast and its interval, such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'"
+        received = f"the columns {', '.join(map(repr, rows.frame.columns))}"
+        hint = "Give the result of Forecaster.anomalies."
+        raise DataError(option="judged", expected=expected, received=received, hint=hint)
     series = rows.groups(*rows.series)
     worst = np.zeros(len(series))
     np.fmax.at(worst, series.codes, rows.numbers(SCORE))
@@ -383,8 +378,7 @@ def anomaly_frame(
         _judged(ax, newest, rows.columns.value, model, bounds)
     _label(grid, rows.columns, ylabel)
     title = f"{len(drawn)} of {len(series)} series, those with the most unusual rows"
-    style.finish(figure, title if len(drawn) < len(series) else None)
-    return figure
+    return style.finish(figure, title if len(drawn) < len(series) else None)
 
 
 def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds) -> None:
@@ -434,5 +428,4 @@ def family_chart(
         ax.set_title(name.replace("_", " "))
         ax.set_yticks([])
     grid.supxlabel(f"step, of {season_length} a season", fontsize=10)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from seqcast.data.arrays import as_array
-from seqcast.errors import DataError, unknown_name
-from seqcast.runtime import Array, write_atomically
+from seqcast.errors import DataError
+from seqcast.runtime import Array, suffix_of, write_atomically
 from seqcast.specs import check_number
 
 PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
@@ -73,9 +73,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) 
         SpecError: The suffix is unknown.
         SaveError: The file could not be written.
     """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix not in SUFFIXES:
-        raise unknown_name("path's suffix", suffix, SUFFIXES)
+    suffix = suffix_of(Path(path), SUFFIXES)
     check_number("dpi", dpi, low=0.0, open_low=True)
     write_atomically(path, lambda file: figure.savefig(file, format=suffix, dpi=dpi))
 
@@ -182,8 +180,8 @@ def model_style(number: int) -> LineStyle:
     return MODELS[number % len(MODELS)], MARKERS[(number + turn) % len(MARKERS)], DASHES[(number + turn) % len(DASHES)]
 
 
-def finish(figure: Figure, title: str | None) -> None:
-    """Add the title and one legend for all panels, below them.
+def finish(figure: Figure, title: str | None) -> Figure:
+    """Add the title and one legend for all panels, below them, and return the figure.
 
     Args:
         figure: The figure.
@@ -196,12 +194,12 @@ def finish(figure: Figure, title: str | None) -> None:
         ax.tick_params(which="both", **_TICKS)
         legend.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
     if not legend:
-        return
-    width = float(figure.get_size_inches()[0])
+        return figure
     longest = max(map(len, legend))
-    across = max(1, min(len(legend), int(width / (0.075 * longest + 0.7))))
+    across = max(1, min(len(legend), int(figure.get_figwidth() / (0.075 * longest + 0.7))))
     figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(legend) / across))
     figure.legend([*legend.values()], [*legend], loc="outside lower center", ncols=across)
+    return figure
 
 
 def axis_label(text: str) -> str:

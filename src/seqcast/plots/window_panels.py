@@ -63,12 +63,8 @@ def forecast_panels(
     written = _windows("forecast", forecast, count)
     check_int("columns", columns)
     if titles is not None and len(titles) != count:
-        raise SpecError(
-            "titles",
-            expected=f"{count}, one a panel",
-            received=str(len(titles)),
-            hint="Give one a window, or None.",
-        )
+        expected = f"{count}, one a panel"
+        raise SpecError("titles", expected=expected, received=str(len(titles)), hint="Give one a window, or None.")
     if trained_horizon is not None:
         check_int("trained_horizon", trained_horizon)
     figure, grid, axes = style.new_panels(count, columns, 2.6, 2.1, margins=(0.5, 0.95), sharex=True)
@@ -84,20 +80,16 @@ def forecast_panels(
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     grid.supxlabel(style.plain(xlabel), fontsize=10)
     grid.supylabel(style.plain(ylabel), fontsize=10)
-    style.finish(figure, suptitle)
-    return figure
+    return style.finish(figure, suptitle)
 
 
 def _windows(where: str, values: Any, count: int | None = None) -> Array:
     """Return windows as `[N, steps]`; refuse a number of windows other than `count`."""
     array = as_array(where, values, (2, 3))
     if array.size == 0 or array.shape[2:] not in ((), (1,)):
-        raise DataError(
-            where,
-            expected="at least one window, [N, steps] or [N, steps, 1]",
-            received=f"shape {array.shape}",
-            hint="Choose windows, and one target: values[:10, :, 0].",
-        )
+        expected = "at least one window, [N, steps] or [N, steps, 1]"
+        hint = "Choose windows, and one target: values[:10, :, 0]."
+        raise DataError(where, expected=expected, received=f"shape {array.shape}", hint=hint)
     if count is not None and len(array) != count:
         expected = f"{count} windows, as in past"
         raise DataError(where, expected=expected, received=str(len(array)), hint="Give one row a window.")
@@ -138,9 +130,8 @@ def similar_windows(
     values = as_array("windows", windows, (2,))
     numbers = range(-len(values), len(values))
     if not similar or not all(place in numbers for window, near in similar.items() for place in (window, *near)):
-        raise DataError(
-            "similar", expected=f"numbers of some of the {len(values)} windows", received=repr(similar), hint="From 0."
-        )
+        expected = f"numbers of some of the {len(values)} windows"
+        raise DataError("similar", expected=expected, received=repr(similar), hint="From 0.")
     words = [f"window {place}" for place in range(len(values))] if names is None else [str(name) for name in names]
     steps = np.arange(1 - values.shape[1], 1)
     figure, grid, axes = style.new_panels(len(similar), 1, 10.0, 2.0, margins=(0.0, 0.5), sharex=True)
@@ -153,5 +144,4 @@ def similar_windows(
         ax.set_title(style.plain(title_of_panel), loc="left", fontsize=9)
     grid.supxlabel(style.plain(xlabel), fontsize=10)
     grid.supylabel(style.plain(ylabel), fontsize=10)
-    style.finish(figure, title)
-    return figure
+    return style.finish(figure, title)

@@ -325,8 +325,8 @@ class PretrainedNetwork(ZeroShotModel):
         Raises:
             FileFormatError: It is no such file, or damaged.
         """
-        with open_archive(path, KIND) as archive:
-            return cls.from_payload(archive.header["network"], archive.arrays)
+        with open_archive(path, KIND) as (header, arrays):
+            return cls.from_payload(header["network"], arrays)
 
 
 @functools.cache
@@ -368,8 +368,8 @@ def training_log() -> dict[str, Any]:
         >>> log["training"]["optimizer"], log["network"]["head"]
         ('muon', 'quantile')
     """
-    with resources.as_file(WEIGHTS) as path, open_archive(path, KIND) as archive:
-        return dict(archive.header["log"])
+    with resources.as_file(WEIGHTS) as path, open_archive(path, KIND) as (header, _):
+        return dict(header["log"])
 
 
 def _with_more_inputs(weight: Array, shape: tuple[int, ...], steps: int) -> Array:

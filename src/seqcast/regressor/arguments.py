@@ -219,9 +219,8 @@ def check_states(states: Any, engine: Engine) -> States:
         DataError: They are no states, or come from a network of other sizes.
     """
     if not isinstance(states, States):
-        raise DataError(
-            "states", expected="states from encode", received=type(states).__name__, hint="Or call predict(X)."
-        )
+        expected = "states from encode"
+        raise DataError("states", expected=expected, received=type(states).__name__, hint="Or call predict(X).")
     widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
     if widths != engine.state_widths:
         expected = f"layer states of widths {engine.state_widths}"

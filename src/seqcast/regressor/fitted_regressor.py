@@ -182,10 +182,10 @@ class FittedRegressor:
             horizon: Steps to forecast: a number, `any`, or `None` for the trained one.
             probabilities: Probabilities of the quantiles.
         """
-        from seqcast.export import ArrayModel, write_array_model
+        from seqcast.export import write_array_model
 
-        model = ArrayModel(self.engine.built.model, self.preparation, self.support)
-        write_array_model(path, model, horizon=horizon, probabilities=probabilities)
+        fitted = (self.engine.built.model, self.preparation, self.support)
+        write_array_model(path, *fitted, horizon=horizon, probabilities=probabilities)
 
     def check(self) -> None:
         """Refuse fields from a file that do not fit together.

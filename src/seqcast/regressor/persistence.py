@@ -70,8 +70,8 @@ def read_regressor(
         FileFormatError: The file is damaged, foreign, of another kind or of another format.
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
-    with open_archive(path, kind, max_size=max_size) as archive:
-        file: _File = from_payload(_File, archive.header, archive.arrays)
+    with open_archive(path, kind, max_size=max_size) as payload:
+        file: _File = from_payload(_File, *payload)
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in file.params.items()}
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")
@@ -123,11 +123,8 @@ def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[
     plain: dict[str, Any] = {}
     for name, value in params.items():
         is_plain = value is None or isinstance(value, str)
-        plain[name] = specs[name] if name in specs and not is_plain else value
-    if not isinstance(params["target_features"], str | None):
-        plain["target_features"] = [int(index) for index in np.atleast_1d(params["target_features"])]
-    for name in ("season_length", "random_state", "verbose"):
-        plain[name] = None if params[name] is None else int(params[name])
+        own = value.tolist() if isinstance(value, np.ndarray) else to_payload(value)[0]
+        plain[name] = specs[name] if name in specs and not is_plain else own
     return plain
 
 

@@ -13,6 +13,8 @@ from .environment import current_environment as current_environment
 from .environment import require as require
 from .executors import ALL_MEMORY as ALL_MEMORY
 from .executors import Executor as Executor
+from .executors import Finished as Finished
+from .executors import Jobs as Jobs
 from .executors import choose_executor as choose_executor
 from .executors import inherited_environment as inherited_environment
 from .executors import kill_workers as kill_workers
@@ -44,6 +46,7 @@ from .long_tasks import TaskEvent as TaskEvent
 from .long_tasks import bar_is_shown as bar_is_shown
 from .long_tasks import listen as listen
 from .long_tasks import listener as listener
+from .long_tasks import new_bar as new_bar
 from .long_tasks import showing as showing
 from .long_tasks import shows_tasks as shows_tasks
 from .long_tasks import task as task

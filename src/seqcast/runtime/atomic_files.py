@@ -37,9 +37,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         received = "a file" if folder.exists() else str(error.strerror)
-        raise SaveError(
-            str(folder), expected="a folder to write to", received=received, hint="Choose another."
-        ) from error
+        expected = "a folder to write to"
+        raise SaveError(str(folder), expected=expected, received=received, hint="Choose another.") from error
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:

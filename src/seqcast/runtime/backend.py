@@ -15,15 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
+    os.environ["KERAS_BACKEND"] = "jax"
 
-def _choose_backend() -> None:
-    if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
-        os.environ["KERAS_BACKEND"] = "jax"
-
-
-_choose_backend()
-
-import keras as keras  # noqa: E402  (the choice above comes first)
+import keras as keras
 
 ops = keras.ops
 # A tensor of any backend.
@@ -43,21 +38,14 @@ def platform() -> str:
         >>> platform()
         'cpu'
     """
-    kind = _device_kind()
-    return "gpu" if kind in _GPUS else kind
-
-
-def _device_kind() -> str:
-    """Return the kind of device by the backend's own name for it."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
 
         config: Any = jax.config
-        chosen = config.jax_default_device
-        if chosen is None:
-            return str(jax.default_backend())
-        return str(getattr(chosen, "platform", chosen))  # a device, or the name of a kind
+        chosen = config.jax_default_device or jax.default_backend()
+        kind = str(getattr(chosen, "platform", chosen))  # of a device, or the name of a kind
+        return "gpu" if kind in _GPUS else kind
     if backend == "torch":
         import torch
 

@@ -14,8 +14,6 @@ from typing import Any
 
 from seqcast.errors import MissingPackageError
 
-# Extras that are for work on seqcast itself.
-INTERNAL_EXTRAS = ("dev",)
 # Variables that change how seqcast, its backend and its threads work.
 _MATTERS = re.compile(
     r"SEQCAST_(THREADS|KEEP_MEMORY|CACHE_DIR)|KERAS_BACKEND|JAX_\w+|XLA_FLAGS|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|NO_COLOR"
@@ -43,10 +41,8 @@ def require(package: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise MissingPackageError(
-            f"the optional package {package!r} is needed for this",
-            hint=f"Install it: pip install 'seqcast[{extra}]'",
-        ) from error
+        hint = f"Install it: pip install 'seqcast[{extra}]'"
+        raise MissingPackageError(f"the optional package {package!r} is needed for this", hint=hint) from error
 
 
 def current_environment() -> dict[str, Any]:
@@ -86,7 +82,7 @@ def current_environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "python": platform.python_version(),
         "packages": packages.pop(""),
-        "extras": {extra: each for extra, each in packages.items() if extra not in INTERNAL_EXTRAS},
+        "extras": {extra: each for extra, each in packages.items() if extra != "dev"},  # for work on seqcast itself
         "backend": backend,
         "devices": devices,
         "cores": cores(),

@@ -19,7 +19,7 @@ from multiprocessing import current_process, resource_tracker
 from pathlib import Path
 from typing import Any, Protocol
 
-from seqcast.errors import SpecError, WorkerDiedError
+from seqcast.errors import WorkerDiedError
 from seqcast.runtime.backend import NumberTypes, keras, platform
 from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
@@ -30,6 +30,10 @@ PARENT_SECONDS = 1.0  # between two checks of a worker whether its parent still 
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
+
+# The arguments of each call, and what is called with the place of a job and its result.
+Jobs = Iterable[Sequence[Any]]
+Finished = Callable[[int, Any], None]
 
 
 class Executor(Protocol):
@@ -43,13 +47,7 @@ class Executor(Protocol):
       runs on after `map` has ended with an exception. A worker that dies is a `WorkerDiedError`.
     """
 
-    def map(
-        self,
-        function: Callable[..., Any],
-        jobs: Iterable[Sequence[Any]],
-        *,
-        finished: Callable[[int, Any], None] | None = None,
-    ) -> list[Any]:
+    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
         """Call `function(*job)` for each job.
 
         Args:
@@ -70,13 +68,7 @@ class SerialExecutor:
         [8, 9]
     """
 
-    def map(
-        self,
-        function: Callable[..., Any],
-        jobs: Iterable[Sequence[Any]],
-        *,
-        finished: Callable[[int, Any], None] | None = None,
-    ) -> list[Any]:
+    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Args:
@@ -106,26 +98,15 @@ class LokyExecutor:
     Args:
         workers: Most processes; `None` is one a core, `threads()`.
 
-    Raises:
-        SpecError: There is not at least one worker.
-
     Example:
         >>> LokyExecutor(workers=2).workers
         2
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise SpecError("workers", expected="a whole number >= 1", received=repr(workers), hint="Give 1 or more.")
-        self.workers = workers
+        self.workers = threads() if workers is None else workers
 
-    def map(
-        self,
-        function: Callable[..., Any],
-        jobs: Iterable[Sequence[Any]],
-        *,
-        finished: Callable[[int, Any], None] | None = None,
-    ) -> list[Any]:
+    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Args:
@@ -136,9 +117,8 @@ class LokyExecutor:
         jobs = list(jobs)
         if not jobs:
             return []
-        count = min(threads() if self.workers is None else self.workers, len(jobs))
         with _pool.turn:
-            return _pool.map(count, function, jobs, finished)
+            return _pool.map(min(self.workers, len(jobs)), function, jobs, finished)
 
 
 def choose_executor(jobs: int, workers: int | None = None) -> Executor:
@@ -221,13 +201,7 @@ class _WorkerPool:
         self._executor: Any = None
         self._started_for: Any = None
 
-    def map(
-        self,
-        count: int,
-        function: Callable[..., Any],
-        jobs: list[Sequence[Any]],
-        finished: Callable[[int, Any], None] | None,
-    ) -> list[Any]:
+    def map(self, count: int, function: Callable[..., Any], jobs: Jobs, finished: Finished | None) -> list[Any]:
         """Run jobs in workers; see `Executor.map`."""
         number_types = NumberTypes.current()
         with warnings.catch_warnings():

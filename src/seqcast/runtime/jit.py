@@ -166,14 +166,12 @@ class Program:
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        if not self.called:
-            with self._lock:
-                # Another thread may have called it while this one waited.
-                if not self.called:
-                    result = self._function(*arguments)
-                    self.called = True
-                    return result
-        return self._function(*arguments)
+        if self.called:
+            return self._function(*arguments)
+        with self._lock:
+            result = self._function(*arguments)
+            self.called = True
+        return result
 
 
 class Programs:

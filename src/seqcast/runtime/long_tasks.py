@@ -10,12 +10,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -152,14 +157,38 @@ def tracked(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
             advance()
 
 
+def new_bar(console: Console, *, fixed: bool = False) -> Progress:
+    """Return a bar of steps with the time that is left, one line in any terminal, which is removed at the end.
+
+    Args:
+        console: The terminal.
+        fixed: Whether it is drawn on request only; otherwise also as time passes.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    line = Column(no_wrap=True, overflow="crop")  # cut, not wrapped, where the terminal is too narrow
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=line),
+        BarColumn(),
+        MofNCompleteColumn(table_column=line),
+        TimeRemainingColumn(compact=True, table_column=line),
+        TextColumn("left", table_column=line),
+        console=console,
+        transient=True,
+        auto_refresh=not fixed,
+        speed_estimate_period=math.inf,  # a step may take minutes
+        # rich would print the output of the work on this console, even if standard output is a file.
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+    )
+
+
 @contextlib.contextmanager
 def _bar(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """Draw a bar, if it takes longer than a moment; it is removed at the end."""
+    """Draw a bar, if it takes longer than a moment."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
-    bar = Progress(*columns, TextColumn("left"), console=Console(file=sys.stderr), transient=True)
+    bar = new_bar(Console(file=sys.stderr))
     number = bar.add_task(title, total=total)
     timer = threading.Timer(SECONDS_BEFORE_BAR, bar.start)
     timer.daemon = True

@@ -19,7 +19,6 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,26 +31,13 @@ from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
 from seqcast.runtime.atomic_files import write_atomically
 from seqcast.runtime.file_checks import LARGEST_NUMBER, MODEL_ENTRY, FileLimits, check_source
-from seqcast.runtime.payload import Array
+from seqcast.runtime.payload import Array, Payload
 
 FORMAT_VERSION = 4
 
 _LENGTH_BYTES = 8  # at the beginning of the file: the length of its header
 _HEADER_BYTES = 32 << 20  # longest header; JSON takes some twenty times as much memory once it is read
 _TIMES = re.compile(r"<[mM]8\[\w+\]")
-
-
-@dataclass(frozen=True)
-class Archive:
-    """The content of a model's file.
-
-    Args:
-        header: JSON types, as written.
-        arrays: The arrays by name, in the order in which they were written.
-    """
-
-    header: dict[str, Any]
-    arrays: dict[str, Array]
 
 
 def digest(arrays: Iterable[Array | None]) -> str:
@@ -110,7 +96,7 @@ def write_archive(
 @contextmanager
 def open_archive(
     path: str | os.PathLike[str], kind: str, *, max_size: Any = None, gaps: Collection[str] = ()
-) -> Iterator[Archive]:
+) -> Iterator[Payload]:
     """Read a model's file for a `with` block, which builds the model.
 
     Args:
@@ -120,7 +106,7 @@ def open_archive(
         gaps: Arrays in which NaN stands for a missing value; the numbers of all others are finite.
 
     Yields:
-        Header and arrays.
+        Header, as JSON types, and arrays by name, in the order in which they were written.
 
     Raises:
         MissingFileError: There is no such file.
@@ -132,13 +118,13 @@ def open_archive(
     check_source(target)
     try:
         _check_size(target, most)
-        archive = _read(target, kind, gaps)
+        payload = _read(target, kind, gaps)
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # a damaged or hostile file raises errors of many types
         raise _unusable(target, f"a file that is damaged or not one ({type(error).__name__}: {error})") from error
     try:
-        yield archive
+        yield payload
     except SeqcastError:
         raise
     except (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
@@ -165,7 +151,7 @@ def _check_size(path: Path, most: int) -> None:
         raise _unusable(path, f"a header of more than {_HEADER_BYTES >> 20} MiB")
 
 
-def _read(path: Path, kind: str, gaps: Collection[str]) -> Archive:
+def _read(path: Path, kind: str, gaps: Collection[str]) -> Payload:
     # Not mapped to memory: a file that somebody shortens meanwhile would end the process.
     with safe_open(path, framework="np", backend="pread") as file:
         entry = json.loads((file.metadata() or {}).get(MODEL_ENTRY, "null"))
@@ -177,7 +163,7 @@ def _read(path: Path, kind: str, gaps: Collection[str]) -> Archive:
     types = content["arrays"]
     if set(types) != set(stored) or entry["sha256"] != _digest_of(content, stored):
         raise _unusable(path, "a file that is damaged: it holds other numbers than were written")
-    return Archive(content["header"], {name: _restored(name, stored[name], types[name], gaps) for name in types})
+    return content["header"], {name: _restored(name, stored[name], types[name], gaps) for name in types}
 
 
 def _check_content(content: Any, path: Path, kind: str) -> None:
@@ -189,9 +175,8 @@ def _check_content(content: Any, path: Path, kind: str) -> None:
         hint = "Upgrade seqcast: pip install --upgrade seqcast" if newer else "Fit and save the model again."
         raise FileFormatError(str(path), expected=f"format {FORMAT_VERSION}", received=received, hint=hint)
     if content["kind"] != kind:
-        raise FileFormatError(
-            str(path), expected=f"a {kind}", received=f"a {content['kind']}", hint=f"Use {content['kind']}.load."
-        )
+        received = f"a {content['kind']}"
+        raise FileFormatError(str(path), expected=f"a {kind}", received=received, hint=f"Use {content['kind']}.load.")
     if not isinstance(content["header"], dict):
         raise _unusable(path, "a file without a header")
 

@@ -33,9 +33,8 @@ class Spec:
             SpecError: A field does not exist or has an impossible value, or `values` is no mapping.
         """
         if not isinstance(values, Mapping):
-            raise SpecError(
-                cls.__name__, expected="its fields, by name", received=repr(values)[:80], hint="Give a dict."
-            )
+            expected = "its fields, by name"
+            raise SpecError(cls.__name__, expected=expected, received=repr(values)[:80], hint="Give a dict.")
         known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
         for name in values:
             if name not in known:

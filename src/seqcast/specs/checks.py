@@ -126,9 +126,8 @@ def check_keras_object(where: str, value: Any) -> None:
         if getter[where](dict(value) if isinstance(value, Mapping) else value) is None:
             raise ValueError("None")
     except Exception as error:  # Keras raises errors of many types
-        raise SpecError(
-            where, expected=f"a Keras {where}: name, config or object", received=repr(value), hint="See keras.io/api."
-        ) from error
+        expected = f"a Keras {where}: name, config or object"
+        raise SpecError(where, expected=expected, received=repr(value), hint="See keras.io/api.") from error
 
 
 # Modules of the objects that a config may name; `builtins` are Keras's own functions, by name.

@@ -50,19 +50,16 @@ class Columns(Spec):
             _check_zone(self.tz)
         if isinstance(self.y, Sequence) and not isinstance(self.y, str):
             if not len(self.y):
-                raise SpecError(
-                    "columns.y", expected="a column's name", received=repr(self.y), hint="Name one or more."
-                )
+                expected = "a column's name"
+                raise SpecError("columns.y", expected=expected, received=repr(self.y), hint="Name one or more.")
             set_fields(self, y=self.y[0] if len(self.y) == 1 else tuple(self.y))
         for where, name in self.named():
             if not isinstance(name, str) or not name:
-                raise SpecError(
-                    f"columns.{where}", expected="a column's name", received=repr(name), hint="Give a string."
-                )
+                expected = "a column's name"
+                raise SpecError(f"columns.{where}", expected=expected, received=repr(name), hint="Give a string.")
         names = [name for _, name in self.named()]
         if len(set(names)) < len(names):
-            count = "three" if len(names) == 3 else len(names)
-            raise SpecError("columns", expected=f"{count} different names", received=repr(names), hint="Rename one.")
+            raise SpecError("columns", expected="different names", received=repr(names), hint="Rename one.")
         reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
         if len(self.targets) > 1 and reserved:
             expected = f"other names than 'target' and {self.value!r}, which the forecasts of several targets have"

@@ -6,7 +6,7 @@ import itertools
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from seqcast.errors import SpecError
 from seqcast.specs.base import Spec, set_fields, set_ints
@@ -19,15 +19,18 @@ from seqcast.specs.checks import (
     check_probabilities,
 )
 
-CELLS = ("gru", "lstm", "simple_rnn")
-DECODER_INPUTS = ("zeros", "position", "teacher", "scheduled", "autoregressive")
-DECODINGS = ("recurrent", "parallel")
-RESIDUALS = ("none", "seasonal", "gated")
-ATTENTIONS = ("none", "additive", "dot", "multi_head")
-NORMALISERS = ("none", "last", "level", "instance", "recent", "scale")
-STATIC_INPUTS = ("state", "steps")
-SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
-HEADS = ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal")
+# The names that each option may have.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "cell": ("gru", "lstm", "simple_rnn"),
+    "normalise": ("none", "last", "level", "instance", "recent", "scale"),
+    "static_input": ("state", "steps"),
+    "decoder_input": ("zeros", "position", "teacher", "scheduled", "autoregressive"),
+    "decoding": ("recurrent", "parallel"),
+    "residual": ("none", "seasonal", "gated"),
+    "sampling_schedule": ("linear", "exponential", "inverse_sigmoid"),
+    "attention": ("none", "additive", "dot", "multi_head"),
+    "head": ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal"),
+}
 
 # Heads for positive data, which may be multiplied but not shifted.
 MULTIPLICATIVE_HEADS = ("negative_binomial", "log_normal")
@@ -158,20 +161,8 @@ class NetworkSpec(Spec):
     head: str = "point"
     quantiles: tuple[float, ...] | None = None
 
-    _names: ClassVar[dict[str, tuple[str, ...]]] = {
-        "cell": CELLS,
-        "normalise": NORMALISERS,
-        "static_input": STATIC_INPUTS,
-        "decoder_input": DECODER_INPUTS,
-        "decoding": DECODINGS,
-        "residual": RESIDUALS,
-        "sampling_schedule": SAMPLING_SCHEDULES,
-        "attention": ATTENTIONS,
-        "head": HEADS,
-    }
-
     def __post_init__(self) -> None:
-        for name, known in self._names.items():
+        for name, known in CHOICES.items():
             check_choice(name, getattr(self, name), known)
         for name in ("encoder_units", "decoder_units"):
             set_fields(self, **{name: _checked_units(name, getattr(self, name))})
@@ -283,9 +274,8 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
     if isinstance(units, numbers.Integral) and not isinstance(units, bool):
         units = (units,)
     if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
-        raise SpecError(
-            where, expected="one width a layer, such as (35, 35)", received=repr(units), hint="Give a tuple of ints."
-        )
+        expected = "one width a layer, such as (35, 35)"
+        raise SpecError(where, expected=expected, received=repr(units), hint="Give a tuple of ints.")
     return tuple(check_int(where, width) for width in units)
 
 

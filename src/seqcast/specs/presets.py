@@ -247,9 +247,8 @@ class EnsembleSpec(Spec):
         ):
             if len(set(values)) > 1:
                 different = " and ".join(map(str, dict.fromkeys(values)))
-                raise SpecError(
-                    name, expected="the same of all members", received=different, hint="Their forecasts are combined."
-                )
+                expected = "the same of all members"
+                raise SpecError(name, expected=expected, received=different, hint="Their forecasts are combined.")
 
     @property
     def trained(self) -> tuple[MemberSpec, ...]:

@@ -16,9 +16,8 @@ from seqcast.specs.checks import check_choice, check_int, check_keras_object, ch
 
 def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):
-        raise SpecError(
-            "metrics", expected="a sequence of Keras metrics", received=repr(metrics), hint="Give a tuple, ('mae',)."
-        )
+        expected = "a sequence of Keras metrics"
+        raise SpecError("metrics", expected=expected, received=repr(metrics), hint="Give a tuple, ('mae',).")
     for metric in metrics:
         check_keras_object("metrics", metric)
     return tuple(metrics)
@@ -112,9 +111,8 @@ def check_loss(head: str, loss: Any) -> None:
         seqcast.errors.SpecError: loss: expected None with head='normal', received 'mse'. The head has its own loss.
     """
     if head != "point" and loss is not None:
-        raise SpecError(
-            "loss", expected=f"None with head={head!r}", received=repr(loss), hint="The head has its own loss."
-        )
+        expected = f"None with head={head!r}"
+        raise SpecError("loss", expected=expected, received=repr(loss), hint="The head has its own loss.")
 
 
 @dataclass(frozen=True)
@@ -133,22 +131,15 @@ class CheckpointSpec:
         2
     """
 
-    folder: Path
+    folder: str | os.PathLike[str]
     minutes: float = 2.0
     keep: int = 2
     max_size: Any = None
 
-    def __init__(
-        self, folder: str | os.PathLike[str], minutes: float = 2.0, keep: int = 2, max_size: Any = None
-    ) -> None:
-        FileLimits.of(max_size)
-        set_fields(
-            self,
-            folder=Path(folder),
-            minutes=check_number("minutes", minutes, low=0.0, open_low=True),
-            keep=check_int("keep", keep),
-            max_size=max_size,
-        )
+    def __post_init__(self) -> None:
+        FileLimits.of(self.max_size)
+        minutes = check_number("minutes", self.minutes, low=0.0, open_low=True)
+        set_fields(self, folder=Path(self.folder), minutes=minutes, keep=check_int("keep", self.keep))
 
     @classmethod
     def of(cls, checkpoint: Any) -> Self:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from seqcast.baselines import LastValue, ManyToOneRegressor
 from seqcast.data import random_sines
@@ -24,7 +23,7 @@ from seqcast.evaluation import BASELINE, evaluate
 from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor import Seq2SeqRegressor
-from seqcast.runtime import Array, check_target, make_folder, write_atomically
+from seqcast.runtime import check_target, make_folder, write_atomically
 from seqcast.specs import TrainingSpec
 from seqcast.studies.study_base import mse_by_step
 
@@ -118,8 +117,11 @@ def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[
     }
     by_step = {name: mse_by_step(forecast, truth) for name, forecast in forecasts.items()}
     shown = zip((test, truth, forecasts["seqcast"]), (past, future, model.predict(past[:5], LONGER)), strict=True)
+    windows = [np.concatenate([unseen[:5], seen[:5]]) for unseen, seen in shown]
+    titles = ["test window"] * 5 + ["training window"] * 5
+    suptitle = f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}"
     figures = {
-        "forecasts": _ten_windows(*(np.concatenate([unseen[:5], seen[:5]]) for unseen, seen in shown)),
+        "forecasts": forecast_panels(*windows, titles=titles, trained_horizon=FUTURE, suptitle=suptitle),
         "learning_curve": learning_curve(model.history_.epochs, ylabel="mean squared error (scaled units)"),
         "error_by_step": error_by_step(by_step, trained_horizon=FUTURE, ylabel="mean squared error"),
     }
@@ -133,17 +135,6 @@ def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[
     history, weights = model.history_, model.engine_.weight_count
     training = {"training_loss": history["loss"], "training_seconds": history.seconds}
     return {**training, "weights": weights, "scores": scores}
-
-
-def _ten_windows(past: Array, truth: Array, forecast: Array) -> Figure:
-    return forecast_panels(
-        past,
-        truth,
-        forecast,
-        titles=["test window"] * 5 + ["training window"] * 5,
-        trained_horizon=FUTURE,
-        suptitle=f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}",
-    )
 
 
 def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, Any]:

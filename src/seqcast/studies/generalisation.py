@@ -10,22 +10,12 @@ from matplotlib.figure import Figure
 from seqcast.data import SineParameters
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.study_base import (
-    FREQUENCY,
-    Results,
-    Run,
-    Setting,
-    Study,
-    markdown,
-    plain_sines,
-    spread,
-)
+from seqcast.studies.study_base import FREQUENCY, Results, Run, Setting, Study, markdown, plain_sines, spread
 
 
 class Learning(Study):
     """Error on training and test windows, by their number and by gradient steps."""
 
-    name = "learning"
     title = "Learning curves"
     question = "What do more training windows and more passes bring, and when does the network overfit?"
     # With batches of 128 the larger number of steps sees a million windows once.
@@ -87,7 +77,6 @@ MIXED = "1 to 4"
 class Sines(Study):
     """Trained on one number of sines, tested on each."""
 
-    name = "sines"
     title = "Three sines from two"
     question = (
         "What does a network that was trained on sums of two sines make of one, three or four, and the other way round?"
@@ -154,7 +143,6 @@ GROUPS, HORIZON, NOISE = 16, 15, 0.1
 class Static(Study):
     """Groups that differ in their frequencies, with and without a static vector that says which."""
 
-    name = "static"
     title = "A static vector"
     question = "Does a static vector help when series belong to hidden groups, and when does it hurt?"
     settings = tuple(

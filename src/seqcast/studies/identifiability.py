@@ -27,7 +27,6 @@ class Periods(Study):
     samples.
     """
 
-    name = "periods"
     title = "Periods in the context"
     question = (
         "How many periods of each sine must the context show, is it periods or samples that count, and where the post "
@@ -146,17 +145,12 @@ def _curve(rows: Results, key: str) -> tuple[Any, Any]:
 STEPS = 30
 # Mean square of an amplitude over its cosine and sine, of Chevalier's ranges.
 PRIOR = 0.23
-MODELS = {
-    "network": "network",
-    "fit": "least-squares fit",
-    "penalised": "fit that knows the level of noise",
-}
+MODELS = {"network": "network", "fit": "least-squares fit", "penalised": "fit that knows the level of noise"}
 
 
 class Noise(Study):
     """Chevalier's third exercise at several levels of noise."""
 
-    name = "noise"
     title = "Noise on the past"
     question = (
         "In Chevalier's denoising exercise, how does the network compare with a fit of two sines by someone who knows "

@@ -29,7 +29,6 @@ COLUMNS = (
 class States(Study):
     """Probes for each property, by layer and by unit."""
 
-    name = "states"
     title = "What the state holds"
     question = (
         "How are offset, frequency, amplitude and phase of each sine represented in the encoder's state, "

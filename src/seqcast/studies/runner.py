@@ -92,9 +92,9 @@ def run_study(
     executor.map(make_run, missing, finished=finished)
     results = Results([make_run(*job) for job in jobs])
     seconds = float(sum(row["seconds"] for row in results.rows))
-    about = {"quick": quick, "seeds": count, "seconds": seconds, "libraries": libraries, "cores": threads()}
-    finding = study.finding(results)
-    return Outcome(finding, _write(study, results, finding, target, about), len(missing), seconds)
+    about: dict[str, Any] = {"study": name, "quick": quick, "seeds": count, "seconds": seconds, "libraries": libraries}
+    table = {**about, "cores": threads(), "finding": study.finding(results), "results": results.rows}
+    return Outcome(table["finding"], _write(study, results, table, target), len(missing), seconds)
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dict[str, str]) -> dict[str, Any]:
@@ -169,17 +169,13 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in names}
 
 
-def _write(study: Study, results: Results, finding: str, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
-    files = []
+def _write(study: Study, results: Results, table: dict[str, Any], folder: Path) -> tuple[Path, ...]:
+    name, files = table["study"], []
     for suffix, figure in study.figures(results).items():
-        files.append(folder / f"{study.name}{f'_{suffix}' if suffix else ''}.png")
+        files.append(folder / f"{name}{f'_{suffix}' if suffix else ''}.png")
         save_figure(figure, files[-1], dpi=110)
-    table = {"study": study.name, **about, "finding": finding, "results": results.rows}
-    texts = {
-        f"{study.name}.json": json.dumps(table, indent=1),
-        f"{study.name}.md": f"# {study.title}\n\n{study.question}\n\n{finding}\n",
-    }
-    for name, text in texts.items():
-        files.append(folder / name)
+    page = f"# {study.title}\n\n{study.question}\n\n{table['finding']}\n"
+    for suffix, text in {"json": json.dumps(table, indent=1), "md": page}.items():
+        files.append(folder / f"{name}.{suffix}")
         write_atomically(files[-1], lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
     return tuple(files)

@@ -13,16 +13,7 @@ from seqcast.baselines import ManyToOneRegressor
 from seqcast.network import weight_shapes
 from seqcast.plots import dot_chart
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.studies.study_base import (
-    Results,
-    Run,
-    Setting,
-    Study,
-    markdown,
-    mse_by_step,
-    plain_sines,
-    spread,
-)
+from seqcast.studies.study_base import Results, Run, Setting, Study, markdown, mse_by_step, plain_sines, spread
 
 # Weights of the post's network without the input kernel that a decoder fed with zeros never uses.
 WEIGHTS = 23_031
@@ -45,7 +36,6 @@ SHAPES = (
 class Sizes(Study):
     """Networks of as many weights as the post's."""
 
-    name = "sizes"
     title = "Sizes"
     question = (
         "With as many weights as the post's network has: deep or wide, a larger encoder or a larger decoder, joined as "

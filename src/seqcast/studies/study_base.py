@@ -169,7 +169,6 @@ class Study(ABC):
     of which `size` is added. A quick run measures the settings of the slice `quick` at `quick_size`.
     """
 
-    name: ClassVar[str]
     title: ClassVar[str]
     question: ClassVar[str]
     settings: ClassVar[Sequence[Setting]]

@@ -20,7 +20,6 @@ TRAINED, LAST = 15, 150
 class Horizon(Study):
     """The error of each step up to ten times the trained horizon."""
 
-    name = "horizon"
     title = "Beyond the horizon"
     question = (
         "What is the error of each step up to ten times the trained horizon, and where do decoders break down that "
@@ -91,7 +90,6 @@ def _first(errors: Array, limit: float) -> int:
 class Teacher(Study):
     """Error, gradient that reaches the encoder, and memory length, by what the decoder reads."""
 
-    name = "teacher"
     title = "Teacher forcing"
     question = (
         "Is the post's guess right that a decoder which is shown the true value before each step gets lazy and asks "

@@ -3,7 +3,6 @@ from .callbacks import History as History
 from .checkpoints import CheckpointFolder as CheckpointFolder
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import check_same as check_same
-from .checkpoints import digest as digest
 from .checkpoints import fingerprint as fingerprint
 from .deadline import Deadline as Deadline
 from .deadline import check_time_limit as check_time_limit
@@ -18,7 +17,6 @@ from .observers import Record as Record
 from .observers import check_callbacks as check_callbacks
 from .observers import check_observers as check_observers
 from .observers import for_network as for_network
-from .observers import others as others
 from .progress import listeners as listeners
 from .progress import progress as progress
 from .state import TrainState as TrainState

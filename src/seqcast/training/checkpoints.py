@@ -27,6 +27,7 @@ from seqcast.runtime import (
     Array,
     NumberTypes,
     check_fields,
+    digest,
     from_payload,
     keras,
     make_folder,
@@ -36,7 +37,6 @@ from seqcast.runtime import (
     write_archive,
     write_atomically,
 )
-from seqcast.runtime import digest as digest
 from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writable
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
@@ -146,12 +146,11 @@ class Checkpoints:
         damaged: list[FileFormatError] = []
         for path in self._files():
             try:
-                with open_archive(path, KIND, max_size=self.max_size) as archive:
+                with open_archive(path, KIND, max_size=self.max_size) as (header, arrays):
                     # Compared first, since another version may have another form of states.
                     expected = f"a checkpoint of this training; that in {path.parent}"
-                    found = archive.header["fingerprint"]
-                    check_same(found, self.fingerprint, expected, "train in another folder")
-                    file: _File = from_payload(_File, archive.header, archive.arrays)
+                    check_same(header["fingerprint"], self.fingerprint, expected, "train in another folder")
+                    file: _File = from_payload(_File, header, arrays)
             except FileFormatError as error:
                 damaged.append(error)
                 continue
@@ -202,7 +201,7 @@ class CheckpointFolder:
     """
 
     def __init__(self, spec: CheckpointSpec, *, resume: bool) -> None:
-        self.spec, self.resume = spec, resume
+        self.spec, self.resume, self.folder = spec, resume, Path(spec.folder)
 
     @classmethod
     @contextmanager
@@ -228,33 +227,32 @@ class CheckpointFolder:
             return
         from filelock import FileLock, Timeout
 
-        spec = CheckpointSpec.of(checkpoint)
-        make_folder(spec.folder)
-        lock = FileLock(spec.folder / ".lock")
+        opened = cls(CheckpointSpec.of(checkpoint), resume=resume)
+        folder = opened.folder
+        make_folder(folder)
+        lock = FileLock(folder / ".lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
             expected = "a folder that no other training uses"
             hint = "Wait for the process that trains there, or choose another."
-            raise SpecError("checkpoint", expected=expected, received=str(spec.folder), hint=hint) from None
+            raise SpecError("checkpoint", expected=expected, received=str(folder), hint=hint) from None
         except OSError as error:
-            raise SaveError(
-                str(spec.folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
-            ) from error
+            received, hint = str(error.strerror), "Choose another."
+            raise SaveError(str(folder), expected="a folder to write to", received=received, hint=hint) from error
         try:
-            for unfinished in spec.folder.glob("*/.*.part"):  # of a process that was killed
+            for unfinished in folder.glob("*/.*.part"):  # of a process that was killed
                 unfinished.unlink(missing_ok=True)
-            folder = cls(spec, resume=resume)
-            folder._check_empty()
-            yield folder
+            opened._check_empty()
+            yield opened
         finally:
             lock.release()
 
     def _check_empty(self) -> None:
-        if not self.resume and any(self.spec.folder.glob(f"*/*{SUFFIX}")):
+        if not self.resume and any(self.folder.glob(f"*/*{SUFFIX}")):
             expected = Phrase("a folder without a training, or ", Option("resume", True))
             hint = "To begin once more, empty it or choose another."
-            raise SpecError("checkpoint", expected=expected, received=str(self.spec.folder), hint=hint)
+            raise SpecError("checkpoint", expected=expected, received=str(self.folder), hint=hint)
 
     def seed(self, drawn: int) -> int:
         """Return the seed of the fit: the recorded one of a resumed fit, otherwise the new one, which is recorded.
@@ -262,7 +260,7 @@ class CheckpointFolder:
         Args:
             drawn: The seed of a new fit.
         """
-        path = self.spec.folder / "fit.json"
+        path = self.folder / "fit.json"
         if self.resume and path.is_file() and path.stat().st_size <= _MOST_BYTES:
             with contextlib.suppress(OSError, ValueError, RecursionError):
                 seed = int(check_fields(json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json")["seed"])
@@ -278,10 +276,8 @@ class CheckpointFolder:
             name: Name of the network and its folder.
             fingerprint: The fingerprint of its training.
         """
-        spec = self.spec
-        return Checkpoints(
-            spec.folder.absolute() / name, fingerprint, spec.minutes, spec.keep, self.resume, max_size=spec.max_size
-        )
+        spec, folder = self.spec, self.folder.absolute() / name
+        return Checkpoints(folder, fingerprint, spec.minutes, spec.keep, self.resume, max_size=spec.max_size)
 
 
 class CheckpointCallback(keras.callbacks.Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import time
@@ -102,10 +103,8 @@ def _seconds(time_limit: Any) -> float:
         import pandas as pd
 
         text = time_limit.strip()
-        try:
+        with contextlib.suppress(ValueError):
             seconds = float(text) if text.replace(".", "", 1).isdigit() else pd.Timedelta(text).total_seconds()
-        except ValueError:
-            seconds = math.nan
     elif isinstance(time_limit, numbers.Real) and not isinstance(time_limit, bool | np.bool_):
         seconds = float(time_limit)
     if not (math.isfinite(seconds) and seconds > 0):

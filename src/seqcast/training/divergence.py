@@ -29,9 +29,7 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
         windows: Batches of its training.
         first_step: Finished steps of the first epoch of a resumed training.
     """
-    if not getattr(model, "compiles_for_jax", False):
-        return _LossWatch(windows, first_step)
-    return (_SharedWatch if model.processes.count > 1 else _GuardedWatch)(windows, first_step)
+    return (_GuardedWatch if getattr(model, "compiles_for_jax", False) else _LossWatch)(windows, first_step)
 
 
 def is_sound(model: Any) -> bool:
@@ -117,8 +115,9 @@ class _GuardedWatch(DivergenceWatch):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at intervals."""
-        # At the end of a batch Keras would wait for each loss.
-        if time.monotonic() - self.looked >= SECONDS_BETWEEN_LOOKS:
+        # At the end of a batch Keras would wait for each loss. Processes that share a training look at the end of the
+        # epoch only, all at the same step, so that none waits for others.
+        if self.model.processes.count == 1 and time.monotonic() - self.looked >= SECONDS_BETWEEN_LOOKS:
             self._look()
             self.looked = time.monotonic()
 
@@ -131,13 +130,6 @@ class _GuardedWatch(DivergenceWatch):
         if not bool(guard.sound):
             self.model.jax_state_sync()
             self.stop(int(guard.steps), float(guard.loss), float(guard.limit))
-
-
-class _SharedWatch(_GuardedWatch):
-    """The watch of a training that processes share: all look at the same step, so that none waits for others."""
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Do nothing before the end of the epoch."""
 
 
 class _LossWatch(DivergenceWatch):

@@ -146,9 +146,8 @@ def _check_log(path: Path, suffix: str) -> None:
         first = file.readline(4096).decode("utf-8", "replace").strip()
     start = ",".join(FIELDS) if suffix == "csv" else '{"event":'
     if first and not first.startswith(start):
-        raise FileFormatError(
-            str(path), expected="a log of training, or no file", received=repr(first[:60]), hint="Name another file."
-        )
+        expected = "a log of training, or no file"
+        raise FileFormatError(str(path), expected=expected, received=repr(first[:60]), hint="Name another file.")
 
 
 def _csv_line(cells: list[Any]) -> str:

@@ -141,7 +141,9 @@ def train(
     own = [*_own_callbacks(model, windows, keeper, state=state, checkpoints=checkpoints), *timekeeper]
     before, last = keeper.history.seconds, spec.epochs if deadline is None else MOST_EPOCHS
     last = len(keeper.history) if keeper.history.stopped_early else last
-    _begin_watching(callbacks, windows, validation, 0 if state is None else state.step, before)
+    for callback in callbacks:
+        if isinstance(callback, Observer):
+            callback.watch(windows, validation, step=0 if state is None else state.step, seconds=before)
     began = time.perf_counter()
     try:
         with CtrlC() as ctrl_c:
@@ -188,9 +190,3 @@ def _own_callbacks(
     if checkpoints is not None:
         own.append(CheckpointCallback(keeper, checkpoints, keeper.history.seconds))
     return own
-
-
-def _begin_watching(callbacks: Sequence[Any], windows: Any, validation: Any, step: int, seconds: float) -> None:
-    for callback in callbacks:
-        if isinstance(callback, Observer):
-            callback.watch(windows, validation, step=step, seconds=seconds)

@@ -220,23 +220,13 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
     return callbacks
 
 
-def others(callbacks: Sequence[Any], *, in_workers: bool = False) -> list[Any]:
-    """Return the callbacks that are no observers, which may change a training and may not be copied.
-
-    Args:
-        callbacks: Keras callbacks.
-        in_workers: Whether to include observers that are not useful in another process.
-    """
-    return [each for each in callbacks if not isinstance(each, Observer) or (in_workers and not each.in_workers)]
-
-
 def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool = False) -> None:
-    """Refuse callbacks that are no observers.
+    """Refuse callbacks that are no observers, which may change a training and may not be copied.
 
     Args:
         callbacks: Keras callbacks.
         expected: The expected callbacks, for the message.
-        in_workers: As for `others`.
+        in_workers: Whether to refuse observers that are not useful in another process, too.
 
     Raises:
         SpecError: There are other callbacks.
@@ -246,7 +236,9 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
         Traceback (most recent call last):
         seqcast.errors.SpecError: callbacks: expected observers only with checkpoint, received ...
     """
-    for callback in others(callbacks, in_workers=in_workers)[:1]:
+    for callback in callbacks:
+        if isinstance(callback, Observer) and (callback.in_workers or not in_workers):
+            continue
         received = f"{callback!r}, which observes a single training from its beginning"
         hint = "Take TrainingLog or another observer of seqcast, or train one network without checkpoint."
         raise SpecError("callbacks", expected=expected, received=received, hint=hint)

@@ -1,13 +1,12 @@
 """Progress of a training: a bar or a few lines, and events for listeners such as a page.
 
-Progress goes to standard error, so that the output of a program can be piped on; a notebook gets one output that is
-updated. All text is ASCII, the only encoding of some log files and old consoles, where rich draws the bar in ASCII too.
+Progress goes to standard error, so that the output of a program can be piped on; a notebook gets the lines of a log.
+All text is ASCII, the only encoding of some log files and old consoles, where rich draws the bar in ASCII too.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import math
 import sys
 import threading
@@ -15,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener
+from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener, new_bar
 from seqcast.training.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -168,13 +167,13 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
 
 
 class Progress(_Follower):
-    """Show epochs, loss, validation loss, rate and remaining time of a training, and a final line.
+    """Show epochs, loss, validation loss and remaining time of a training, and a final line.
 
     The best epoch has the smallest validation loss. An interrupted or failed training does not call `on_train_end`:
     the caller of `fit` then calls `close`.
 
     Args:
-        console: A terminal or a notebook for a bar; another console gets a few plain lines.
+        console: A terminal, for a bar; another console gets a few plain lines.
         deadline: The end of the training; `None` if its epochs determine it.
 
     Example:
@@ -193,8 +192,10 @@ class Progress(_Follower):
             logs: Empty.
         """
         with self._lock:
-            shown_live = self.console.is_jupyter or self.console.is_interactive
-            self._bar = _Bar(self.console) if shown_live else None
+            self._bar = new_bar(self.console, fixed=True) if self.console.is_interactive else None
+            if self._bar is not None:
+                self._task = self._bar.add_task("", total=None, start=False)
+                self._bar.start()
             self._best, self._last_line = (math.inf, 0), time.perf_counter()
             self._unwritten = ""  # the last epoch's line, if it is not in the log file
             super().on_train_begin(logs)
@@ -217,8 +218,7 @@ class Progress(_Follower):
             if not running:
                 return
             if self._bar is not None:
-                self._bar.end(f"{how} {self._summary()}")
-                return
+                self._bar.stop()
             if self._unwritten:  # training stopped early
                 self._write()
             self._unwritten = f"{how} {self._summary()}"
@@ -231,11 +231,11 @@ class Progress(_Follower):
         if self._bar is None:
             self._unwritten = f"{_number(self._epoch, self._epochs)}  {_losses(self._logs)}  {self._elapsed()}"
             if self.deadline is not None:
-                self._unwritten += f", {_left(self.deadline.left())}"
+                self._unwritten += f", {_duration(max(0.0, self.deadline.left()))} left"
             if self._line_is_due():
                 self._write()
         elif self._epoch == 1:
-            self._bar.restart_rate()  # the first validation included its compilation
+            self._bar.reset(self._task)  # the first validation included its compilation
         self._show_if_due()
 
     def _write(self) -> None:
@@ -257,13 +257,17 @@ class Progress(_Follower):
         super()._show()
         if self._bar is None:
             return
-        if self.deadline is not None:
-            left, whole = max(0.0, self.deadline.left()), self.deadline.ends - self.deadline.began
-            self._bar.draw(_number(self._epoch + 1, 0), whole - left, whole, self._logs, left)
-            return
-        epoch = _number(min(self._epoch + 1, self._epochs), self._epochs)
-        done = self._epoch * self._steps + self._step
-        self._bar.draw(epoch, done, self._epochs * self._steps or None, self._logs)
+        if self.deadline is None:
+            total: float = self._epochs * self._steps
+            done: float = self._epoch * self._steps + self._step
+        else:
+            total = self.deadline.ends - self.deadline.began
+            done = total - max(0.0, self.deadline.left())
+        if done:  # rich's rate leaves out the time before the first sample: the step that compiled the network
+            self._bar.start_task(self._task)
+        epoch = min(self._epoch + 1, self._epochs or self._epoch + 1)
+        text = f"{_number(epoch, self._epochs)}  {_losses(self._logs) or 'starting'}"
+        self._bar.update(self._task, completed=done, total=total or None, description=text, refresh=True)
 
     def _elapsed(self) -> str:
         return _duration(time.perf_counter() - self._began)
@@ -287,14 +291,9 @@ def _number(epoch: int, epochs: int) -> str:
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}" if epochs else f"epoch {epoch}"
 
 
-def _left(seconds: float) -> str:
-    seconds = max(0.0, seconds)
-    return f"{math.ceil(seconds)} s left" if seconds < 60 else f"{_duration(seconds)} left"
-
-
-def _losses(logs: Logs, digits: int = 4, validation: str = "validation loss") -> str:
-    names = {"loss": "loss", "val_loss": validation}
-    return "  ".join(f"{name} {logs[key]:.{digits}g}" for key, name in names.items() if key in logs)
+def _losses(logs: Logs) -> str:
+    names = {"loss": "loss", "val_loss": "validation loss"}
+    return "  ".join(f"{name} {logs[key]:.4g}" for key, name in names.items() if key in logs)
 
 
 def _duration(seconds: float) -> str:
@@ -308,68 +307,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
-
-
-class _Bar:
-    """rich's bar, removed after training: redrawn in place in a terminal, an updated output in a notebook."""
-
-    def __init__(self, console: Console) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-        from rich.table import Column
-
-        def text(field: str) -> TextColumn:  # cut, not wrapped, where a terminal is too narrow
-            column = Column(no_wrap=True, overflow="crop")
-            return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=column)
-
-        self.console = console
-        bar = BarColumn(max(8, min(console.width - 72, 40)))
-        self.bar = Progress(
-            text("epoch"), bar, text("state"), console=console, transient=True, auto_refresh=False,
-            speed_estimate_period=math.inf,  # a step may take minutes
-            # rich would print the output of callbacks on this console, even if standard output is a file.
-            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
-        )  # fmt: skip
-        self.task = self.bar.add_task("", total=None, start=False, epoch="", state="")
-        self.output: Any = None  # of a notebook
-        if console.is_jupyter:
-            # rich's own updates in a notebook would need ipywidgets.
-            self.output = importlib.import_module("IPython.display").display(self.bar, display_id=True)
-        else:
-            self.bar.start()
-
-    def draw(self, epoch: str, done: float, total: float | None, logs: Logs, left: float | None = None) -> None:
-        """Draw the bar: of time with the remaining seconds, otherwise of steps."""
-        task = self.bar.tasks[0]
-        if done:  # rich's rate leaves out the time before the first sample: the step that compiled the network
-            self.bar.start_task(self.task)
-        self.bar.update(self.task, completed=done, total=total)
-        speed, left = (task.speed, task.time_remaining) if left is None else (None, left)
-        self.bar.update(self.task, epoch=epoch, state=self._state(logs, speed, left))
-        if self.output is None:
-            self.bar.refresh()
-        else:
-            self.output.update(self.bar)
-
-    def _state(self, logs: Logs, speed: float | None, left: float | None) -> str:
-        """Return losses, rate and remaining time, as far as the width allows."""
-        if not logs:
-            return "starting"
-        width = self.console.width
-        texts = [_losses(logs if width >= 60 else {"loss": logs.get("loss", math.nan)}, 3, "validation")]
-        if speed and width >= 80:
-            texts.append(f"{speed:.{0 if speed >= 100 else 1}f} steps/s")
-        if left is not None:
-            texts.append(_left(left))
-        return "  ".join(texts)
-
-    def restart_rate(self) -> None:
-        self.bar.reset(self.task)
-
-    def end(self, text: str) -> None:
-        from rich.text import Text
-
-        self.bar.stop()
-        if self.output is None:
-            self.console.print(Text(text), soft_wrap=True)
-        else:
-            self.output.update(Text(text))

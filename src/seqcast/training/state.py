@@ -115,9 +115,7 @@ def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -
     """Refuse values with other shapes than a group of variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
-        raise SpecError(
-            "state",
-            expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
-            received=f"{len(values)} of the shapes {[value.shape for value in values]}",
-            hint="Resume with the network, the optimiser and the frozen submodules of the interrupted training.",
-        )
+        expected = f"{len(shapes)} {group} variables of the shapes {shapes}"
+        received = f"{len(values)} of the shapes {[value.shape for value in values]}"
+        hint = "Resume with the network, the optimiser and the frozen submodules of the interrupted training."
+        raise SpecError("state", expected=expected, received=received, hint=hint)

@@ -28,9 +28,9 @@ from seqcast.forecaster import (
     untrained,
 )
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import Array
+from seqcast.runtime import Array, digest
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, TrainingSpec
-from seqcast.training import check_same, digest
+from seqcast.training import check_same
 from seqcast.tune.space import Setting, Space
 
 # A trial learns from about this number of windows and series at most. Ten trials on 500 series of 400 rows then take

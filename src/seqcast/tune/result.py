@@ -150,8 +150,7 @@ class TuningResult:
         ax.set_yticks(range(len(names)), [plain(spoken(name)) for name in names])
         ax.set_xlim(0.0, 1.12 * importance[names[-1]])
         ax.set_xlabel("share in the variance of the loss")
-        finish(figure, title or "Importance of the searched parameters")
-        return figure
+        return finish(figure, title or "Importance of the searched parameters")
 
     @matplotlib.rc_context(STYLE)
     def parallel_figure(self, title: str | None = None) -> Figure:
@@ -189,8 +188,7 @@ class TuningResult:
         ax.grid(visible=False)
         ax.spines["left"].set_visible(False)
         figure.colorbar(ScalarMappable(scale, COLOURS), ax=ax, label="loss", pad=0.01)
-        finish(figure, title or f"{len(trials)} complete trials, a line each")
-        return figure
+        return finish(figure, title or f"{len(trials)} complete trials, a line each")
 
 
 STATES = ("complete", "pruned", "failed")

@@ -23,7 +23,6 @@ from seqcast.errors import ClusterError, Option, Phrase, SpecError, TrainingErro
 from seqcast.runtime import Processes, make_folder, require, say
 
 if TYPE_CHECKING:
-    from seqcast.distributed.ray_cluster import RayCluster
     from seqcast.engine import Engine, TrainingJob
     from seqcast.training import Checkpoints, History, TrainState
 
@@ -36,7 +35,7 @@ _SETTINGS = {
 }
 
 
-def train_together(cluster: RayCluster, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
+def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
     """Train one network in all workers together; errors and results as for `seqcast.distributed.RayCluster.train`.
 
     The first worker writes checkpoints: to those of the job, or else every two minutes to `storage`. If a worker dies,
@@ -90,7 +89,7 @@ def train_together(cluster: RayCluster, job: TrainingJob, engine: Engine, *, ver
     return history
 
 
-def _trainer(cluster: RayCluster, work: dict[str, Any], folder: str) -> Any:
+def _trainer(cluster: Any, work: dict[str, Any], folder: str) -> Any:
     """Return Ray Train's trainer of a shared training."""
     train = require("ray.train", extra="ray")
     # Ray's JaxTrainer joins processes on TPUs and GPUs only.

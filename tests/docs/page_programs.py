@@ -8,10 +8,12 @@ import collections
 import contextlib
 import dataclasses
 import io
+import pathlib
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
@@ -185,3 +187,28 @@ def run(programs, page="page", *, shell=run_in_process, told=None):
             told(program, time.perf_counter() - began, printed)
         check_output(program, printed, page)
     return names
+
+
+def refresh(path):
+    """Run a page with its whole trainings, and write the numbers that it prints now into its blocks of text.
+
+    Args:
+        path: The page.
+    """
+    text, outputs = path.read_text(encoding="utf-8"), []
+    programs = programs_of(text)
+    shown = [None if each.fails else each.shown for each in programs]
+    programs = [each if each.fails else dataclasses.replace(each, shown=None) for each in programs]
+    run(programs, path.name, told=lambda program, seconds, printed: outputs.append(printed))
+    for old, new in zip(shown, outputs, strict=True):
+        if old and masked(old) == masked(new):
+            text = text.replace(f"```text\n{old}```", f"```text\n{new}```")
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    # python tests/docs/page_programs.py docs/how-to/totals.md …
+    for name in map(pathlib.Path, sys.argv[1:]):
+        page_path = name.resolve()
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            refresh(page_path)

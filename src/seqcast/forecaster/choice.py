@@ -18,6 +18,7 @@ from seqcast.errors import counted
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
 from seqcast.forecaster.cold_start import ColdStart
 from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
+from seqcast.pretrained import sharing_inputs
 from seqcast.runtime import Array, tracked
 
 # Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
@@ -258,6 +259,7 @@ class Blend:
         """
         return np.concatenate([self._scaled(reader, block, request) for block in _blocks(reader, origins)])
 
+    @sharing_inputs()
     def _scaled(self, reader: WindowReader, block: Origins, request: ForecastRequest) -> Array:
         forecasts = (each.forecast(reader, block, request) for each in self.candidates)
         if len(self.candidates) == 1:

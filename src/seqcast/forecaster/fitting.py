@@ -16,6 +16,7 @@ from seqcast.forecaster.candidates import Candidate, FittedCandidate
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
+from seqcast.pretrained import sharing_inputs
 from seqcast.runtime import Array, Executor, say, warn_user
 from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
 
@@ -379,6 +380,7 @@ def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut |
     return learnt
 
 
+@sharing_inputs()
 def _compared(
     plan: FitPlan, versions: Sequence[FittedCandidate], hold_out: HoldOut | None
 ) -> list[tuple[FittedCandidate, Array | None]]:

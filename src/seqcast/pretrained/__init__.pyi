@@ -11,6 +11,7 @@ from .pretrained_network import training_log as training_log
 from .pretrained_network import weights_are_intact as weights_are_intact
 from .seasonal_inputs import CovariateSizes as CovariateSizes
 from .seasonal_inputs import seasonal_reader as seasonal_reader
+from .seasonal_inputs import sharing_inputs as sharing_inputs
 from .zero_shot import FinetuneOptions as FinetuneOptions
 from .zero_shot import ZeroShotModel as ZeroShotModel
 from .zero_shot import ZeroShotWindows as ZeroShotWindows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from typing import Any, ClassVar, Self, TypeGuard
@@ -29,6 +29,7 @@ from seqcast.pretrained.seasonal_inputs import (
     last_steps,
     seasonal_inputs,
     seasonal_reader,
+    shared_inputs,
 )
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
 from seqcast.runtime import Array, check_fields, in_threads, open_archive, write_archive
@@ -151,11 +152,12 @@ class PretrainedNetwork(ZeroShotModel):
             probabilities: The probability of each quantile, `Q`.
         """
         result = np.empty((len(windows.past), horizon, len(probabilities)))
+        inputs_of = shared_inputs()
 
         def write(piece: tuple[Array, int]) -> None:
             rows, context = piece
             own = windows.take(rows)
-            read = self._read(own, last_steps(own.past, context, np.nan), self.steps(horizon))
+            read = self._read(own, last_steps(own.past, context, np.nan), self.steps(horizon), inputs_of)
             result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
         pieces = list(self._by_context(windows.past))
@@ -171,9 +173,11 @@ class PretrainedNetwork(ZeroShotModel):
             for first in range(0, len(rows), MOST_ROWS):
                 yield rows[first : first + MOST_ROWS], int(context)
 
-    def _read(self, windows: ZeroShotWindows, past: Array, horizon: int) -> SeasonalInputs:
+    def _read(
+        self, windows: ZeroShotWindows, past: Array, horizon: int, inputs_of: Callable[..., Any] = seasonal_inputs
+    ) -> SeasonalInputs:
         """Return the inputs of windows with this past."""
-        read = seasonal_inputs(past, windows.season, windows.longer, horizon)
+        read: SeasonalInputs = inputs_of(past, windows.season, windows.longer, horizon)
         if not windows.covariates:
             return read
         return replace(read, inputs=add_covariates(read.inputs, windows.covariates))

@@ -8,7 +8,10 @@ where it has learnt nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -68,6 +71,8 @@ STATIC = (
 
 # Values of a piece, and its fewest windows: larger pieces leave the processor's cache; with fewer Python is slow.
 VALUES_AT_ONCE, LEAST_AT_ONCE = 2**16, 64
+# Calls of which the inputs are shared, about seven megabytes each.
+_MOST_SHARED = 16
 # Number of last seasons in their mean.
 SEASONS = 6
 # Units of differences from the season before, and of distances from the base, in deviations of the window.
@@ -170,6 +175,40 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         seasons = season[rows], longer[rows]
         by_piece.append(inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons))
     return SeasonalInputs.concat(by_piece)
+
+
+_Shared = dict[Any, SeasonalInputs]
+_shared: ContextVar[_Shared | None] = ContextVar("shared inputs", default=None)
+
+
+@contextlib.contextmanager
+def sharing_inputs() -> Iterator[None]:
+    """Let networks that read the same windows in the block compute their inputs once, as those with other weights."""
+    token = _shared.set(_Shared() if (known := _shared.get()) is None else known)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def shared_inputs() -> Callable[[Array, Integers, Integers, int], SeasonalInputs]:
+    """Return `seasonal_inputs`, which within `sharing_inputs` remembers its last results, for any thread."""
+    known = _shared.get()
+    if known is None:
+        return seasonal_inputs
+
+    def read(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
+        digest = hashlib.blake2b(b"".join(np.ascontiguousarray(each).tobytes() for each in (past, season, longer)))
+        key = past.shape, horizon, digest.digest()
+        found = known.get(key)
+        if found is None:
+            found = seasonal_inputs(past, season, longer, horizon)
+            if len(known) == _MOST_SHARED:
+                known.clear()
+            known[key] = found
+        return found
+
+    return read
 
 
 def pieces(rows: int, values: int, least: int = 1) -> list[slice]:

@@ -403,9 +403,6 @@ def _labels(values: Any) -> tuple[Array, ColumnType]:
     """Return text as numbers of its sorted labels, NaN where it is missing, and the labels."""
     import pandas as pd
 
-    codes, labels = pd.factorize(np.asarray(values, dtype=object), sort=False)
-    names = np.array([str(label) for label in labels], dtype=object)
-    order = np.argsort(names)
-    numbers = np.empty(len(names) + 1)
-    numbers[order], numbers[-1] = np.arange(len(names)), np.nan
-    return numbers[codes], ColumnType("category", tuple(names[order].tolist()))
+    codes, labels = pd.factorize(np.asarray(values, dtype=object))
+    names, ranks = np.unique(np.array([str(label) for label in labels], dtype=object), return_inverse=True)
+    return np.append(ranks, np.nan)[codes], ColumnType("category", tuple(names.tolist()))

@@ -24,7 +24,7 @@ class WindowIndex:
         without_target: Numbers of windows that are left out, since they have no known target, ascending.
 
     Example:
-        >>> index = WindowIndex.of(np.array([6, 4]), context_length=2, horizon=1)
+        >>> index = WindowIndex(first=np.array([2, 2]), ends=np.array([4, 6]))
         >>> index.count, index.locate(np.array([0, 3, 4]))
         (6, (array([0, 0, 1]), array([2, 5, 2])))
     """
@@ -32,36 +32,6 @@ class WindowIndex:
     first: Array
     ends: Array
     without_target: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    @classmethod
-    def of(
-        cls,
-        lengths: Array,
-        *,
-        context_length: int,
-        horizon: int,
-        first_target: Array | None = None,
-        stops: Array | None = None,
-        pad_short: bool = False,
-    ) -> Self:
-        """Number all windows of series.
-
-        Args:
-            lengths: Rows of each series, `[N]`.
-            context_length: Steps of past, `T`.
-            horizon: Steps of future, `H`.
-            first_target: The earliest position that a target may have in each series; windows whose targets begin
-                before it are left out. `None` leaves none out.
-            stops: Number of usable rows of each series; `None` is all.
-            pad_short: Whether contexts of series with fewer than `T + H` rows begin before their first row.
-        """
-        usable = lengths if stops is None else np.minimum(stops, lengths)
-        least = np.full(len(lengths), context_length)
-        if pad_short:
-            least = np.where(usable < context_length + horizon, 1, least)
-        first = least if first_target is None else np.maximum(first_target, least)
-        counts = np.maximum(usable - horizon - first + 1, 0)
-        return cls(first, np.cumsum(counts))
 
     @property
     def count(self) -> int:

@@ -5,7 +5,7 @@ All positions are numbers of rows from the start of a series.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -15,9 +15,10 @@ from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
 from seqcast.data.series import SeriesScaler, positions_of
 from seqcast.data.windows.batches import Windows
 from seqcast.data.windows.gaps import filled_by_season, repeat_season
+from seqcast.data.windows.order import ALONE
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.runtime import Array
+from seqcast.runtime import Array, Processes
 from seqcast.specs import check_choice, check_int
 
 ALIGNMENTS = ("time", "series")
@@ -443,7 +444,7 @@ def training_windows(
     weighting: str = "windows",
     most_validation: int = MOST_VALIDATION_WINDOWS,
     windows: Callable[..., Windows] = SeriesWindows,
-    share: Mapping[str, Any] | None = None,
+    processes: Processes = ALONE,
     **options: Any,
 ) -> tuple[Windows, Windows | None]:
     """Return the windows to train and to validate on.
@@ -456,15 +457,15 @@ def training_windows(
         weighting: As for `SeriesWindows`.
         most_validation: Most windows to validate on.
         windows: The kind of windows.
-        share: The rows of each batch to read, as options of `BatchOrder`; `None` is all of them.
+        processes: The processes that share each batch.
         **options: Further options of the training windows.
 
     Returns:
         Both; no validation windows where no series has any. If there are more than `most_validation`, the last windows
         of each series' tail are taken, and of more series than that only some.
     """
-    share = share or {}
-    train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **share, **options)
+    both = {"weighting": weighting, "processes": processes}
+    train = windows(reader, horizon, stops=starts, batch_size=batch_size, **both, **options)
     divided = starts < reader.lengths
     count = int(divided.sum())
     each = max(1, most_validation // max(1, count))
@@ -472,6 +473,5 @@ def training_windows(
     if count > most_validation:
         left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
         first[left_out] = reader.lengths[left_out]
-    batch_size = max(batch_size, 1024)
-    validation = windows(reader, horizon, weighting=weighting, first_target=first, batch_size=batch_size, **share)
+    validation = windows(reader, horizon, first_target=first, batch_size=max(batch_size, 1024), **both)
     return train, validation if validation.count else None

@@ -107,10 +107,8 @@ def sine_parameters(
         True
     """
     n, num_signals = check_int("n", n), check_int("num_signals", num_signals)
-    ranges = [
-        _checked_range(where, value, num_signals)
-        for where, value in (("amplitude", amplitude), ("frequency", frequency), ("phase", phase), ("offset", offset))
-    ]
+    given = {"amplitude": amplitude, "frequency": frequency, "phase": phase, "offset": offset}
+    ranges = [_checked_range(where, value, num_signals) for where, value in given.items()]
     low, high = np.stack(ranges, axis=1).transpose(2, 0, 1)  # both [num_signals, 4]
     unit = _generator(seed, PARAMETERS).random((n, num_signals, len(ranges)))
     drawn = low + (high - low) * unit

@@ -120,9 +120,9 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     path = file.path
     if path != STANDARD_INPUT:
         check_source(path, expected="a file with a table")
+        if not path.stat().st_size:
+            raise file_error(path, "a table", "an empty file")
     kind = _kind(path)
-    if path != STANDARD_INPUT and not path.stat().st_size:
-        raise file_error(path, "a table", "an empty file")
     try:
         frame, dialect = kind.read(file)
     except SeqcastError:
@@ -289,16 +289,12 @@ def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
     return read_binary(kind, file.path, file.limits, file.dialect.sheet), file.dialect
 
 
-_CSV, _JSON = FileKind("CSV", 2, _read_text, is_text=True), FileKind("JSON lines", 1, _read_json, is_text=True)
-_FEATHER, _EXCEL, _PARQUET = (
-    FileKind(name, first_row, partial(_read_binary, name))
-    for name, first_row in (("Feather", 1), ("Excel", 2), ("Parquet", 1))
-)
+_CSV = FileKind("CSV", 2, _read_text, is_text=True)
 # The kind of each suffix.
 KINDS: dict[str, FileKind] = {
     **dict.fromkeys(("csv", "tsv", "txt"), _CSV),
-    **dict.fromkeys(("jsonl", "ndjson"), _JSON),
-    **dict.fromkeys(("feather", "arrow"), _FEATHER),
-    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), _EXCEL),
-    "parquet": _PARQUET,
+    **dict.fromkeys(("jsonl", "ndjson"), FileKind("JSON lines", 1, _read_json, is_text=True)),
+    **dict.fromkeys(("feather", "arrow"), FileKind("Feather", 1, partial(_read_binary, "Feather"))),
+    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), FileKind("Excel", 2, partial(_read_binary, "Excel"))),
+    "parquet": FileKind("Parquet", 1, partial(_read_binary, "Parquet")),
 }

@@ -70,11 +70,8 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
     last = np.flatnonzero(stamps == stamps.max())
     clock = int(last[np.argmax(source.lengths[last])])
     rows = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size) - 1
-    marks = next(
-        shard.stamps[shard.source.starts[clock - series[0]] + rows]
-        for series, shard in frame.in_shards()
-        if clock in series
-    )
+    series, shard = next(each for each in frame.in_shards() if clock in each[0])
+    marks = shard.stamps[shard.source.starts[clock - series[0]] + rows]
     return np.concatenate([_rows_until(shard, marks) for _, shard in frame.in_shards()], axis=1)
 
 

@@ -168,18 +168,15 @@ class WindowReader:
         """
         return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future=future)[0]
 
-    def windows(
-        self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
-    ) -> tuple[dict[str, Array], Array]:
+    def windows(self, series: Array, stops: Array, horizon: int) -> tuple[dict[str, Array], Array]:
         """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`.
 
         Args:
             series: The series of each window, `[B]`.
             stops: Number of known rows of each window, `[B]`.
             horizon: Number of steps, `H`.
-            scaler: Scaling of each window; `None` is that of its series.
         """
-        return self._read(series, stops, horizon, horizon, self.scaler_of(series, scaler), future=None)
+        return self._read(series, stops, horizon, horizon, self.scaler.take(series), future=None)
 
     def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
         """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`.

@@ -39,6 +39,8 @@ class Grid:
     """
 
     def __init__(self, frequency: Frequency, stamps: Stamps) -> None:
+        import pandas as pd
+
         offset = frequency.offset
         self.zone = getattr(stamps, "tz", None)
         self.is_integer = isinstance(offset, int)
@@ -58,18 +60,11 @@ class Grid:
         self.tick = 86_400_000_000_000 // _UNITS[self.unit]
         if kind == "Day":
             return
-        local = wall_clock(stamps)
-        if kind.endswith("BusinessHour"):  # the only calendar with several steps a day
-            self.tick = 1
-            self.marks = self._marks(local.min(), local.max(), offset)
-        else:
-            self.marks = self._marks(local.min().normalize(), local.max().normalize(), offset)
-
-    def _marks(self, start: Any, end: Any, offset: Any) -> Array:
-        import pandas as pd
-
-        marks = pd.date_range(start, end, freq=offset.base).as_unit(self.unit)
-        return np.asarray(marks.asi8 // self.tick)
+        has_hours = kind.endswith("BusinessHour")  # the only calendar with several steps a day
+        self.tick = 1 if has_hours else self.tick
+        local = wall_clock(stamps) if has_hours else wall_clock(stamps).normalize()
+        marks = pd.date_range(local.min(), local.max(), freq=offset.base).as_unit(self.unit)
+        self.marks = np.asarray(marks.asi8 // self.tick)
 
     def numbers(self, stamps: Stamps) -> tuple[Array, Array]:
         """Return the number of each stamp, and its rest beyond whole steps.

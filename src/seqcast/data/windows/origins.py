@@ -27,13 +27,7 @@ MOST_DISTANCES = 8
 
 
 def known_at_cutoffs(
-    frame: AnyFrame,
-    horizon: int,
-    n_windows: int = 1,
-    step_size: int | None = None,
-    align: str = "time",
-    *,
-    complete: bool = True,
+    frame: AnyFrame, horizon: int, n_windows: int, step_size: int | None, align: str = "time", *, complete: bool = True
 ) -> Array:
     """Return the number of known rows of each series at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
 
@@ -151,7 +145,7 @@ class Origins:
         >>> from seqcast.data.frames.frame_reader import read_frame
         >>> from seqcast.data.windows.origins import known_at_cutoffs
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(9), "y": range(9)}))
-        >>> origins = Origins.at_cutoffs(frame, known_at_cutoffs(frame, 2, n_windows=2), 2)
+        >>> origins = Origins.at_cutoffs(frame, known_at_cutoffs(frame, 2, 2, None), 2)
         >>> origins.stops.tolist()
         [5, 7]
         >>> origins.table(frame, {"zero": np.zeros((2, 2, 1))}).head(2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.detection import detect_seasons, main_season
 from seqcast.data.faults import beyond_quartiles, odd_series, without_sentinels
@@ -129,8 +130,6 @@ class Description:
 
     def to_frame(self) -> Any:
         """Return a pandas frame with a row for each series."""
-        import pandas as pd
-
         return pd.DataFrame([vars(facts) for facts in self.series])
 
     def __str__(self) -> str:

@@ -15,6 +15,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect, parse_numbers, without_missing
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
@@ -58,8 +60,6 @@ def as_whole(column: Any) -> Any:
     Args:
         column: A pandas Series.
     """
-    import pandas as pd
-
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
 
@@ -115,8 +115,6 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     Raises:
         DataError: It is empty, not a table, can be read in two ways, or is too large.
     """
-    import pandas as pd
-
     path = file.path
     if path != STANDARD_INPUT:
         check_source(path, expected="a file with a table")
@@ -200,8 +198,6 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
 
 
 def _read_json(file: TableFile) -> tuple[Any, Dialect]:
-    import pandas as pd
-
     text, _ = file.text
     names, rows = set[str](), 0
     for number, line in enumerate(io.StringIO(text), 1):
@@ -246,8 +242,6 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
 
 def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
     """Return a text as a frame, its values as pandas reads them."""
-    import pandas as pd
-
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.frequency import CLOCK, Frequency, infer
 from seqcast.data.frames.long_frame import LongFrame
@@ -39,8 +40,6 @@ class Grid:
     """
 
     def __init__(self, frequency: Frequency, stamps: Stamps) -> None:
-        import pandas as pd
-
         offset = frequency.offset
         self.zone = getattr(stamps, "tz", None)
         self.is_integer = isinstance(offset, int)
@@ -90,8 +89,6 @@ class Grid:
             numbers: Numbers of stamps.
             rests: The rest of each beyond whole steps.
         """
-        import pandas as pd
-
         if self.is_integer:
             return pd.Index(numbers)
         if self.clock:
@@ -123,8 +120,6 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
         frame: Series whose rows are in the given order.
         how: `first` or `last` of the rows; `mean` or `sum` of their known targets, with the covariates of the first.
     """
-    import pandas as pd
-
     source = frame.source
     keys = pd.DataFrame({"series": np.repeat(np.arange(len(source)), source.lengths), "stamp": frame.stamps})
     groups = keys.groupby(["series", "stamp"], sort=False).ngroup().to_numpy()
@@ -231,8 +226,6 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     Raises:
         DataError: A stamp is not on the grid, or a step is missing and may not be.
     """
-    import pandas as pd
-
     if frame.frequency is None:
         return frame
     # Series share their stamps, so each distinct stamp is computed once.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
@@ -37,8 +38,6 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
         >>> find_rows(np.array([0, 0, 1]), stamps, np.array([1, 1, -1]), wanted)
         array([ 2, -1, -1])
     """
-    import pandas as pd
-
     rows = pd.MultiIndex.from_arrays([owner, stamps])
     return np.asarray(rows.get_indexer(pd.MultiIndex.from_arrays([wanted_owner, wanted])))
 
@@ -62,8 +61,6 @@ def _read_related(
     Raises:
         DataError: It lacks a column, or ids or stamps are of another type than those of the series.
     """
-    import pandas as pd
-
     long = to_long(df, columns, form_of(df, columns), ids[0] if len(ids) == 1 else None)
     needed = [("future_covariates", name) for name in covariates]
     table = read_keys(open_frame(long, option), columns, needed, option)
@@ -175,8 +172,6 @@ def read_future(
     Raises:
         DataError: The frame is invalid.
     """
-    import pandas as pd
-
     table, stamps, owner = _read_related(future, columns, ids, like, "future", names)
     read = [read_covariate(table.column(name), gaps=gaps) for name in names]
     values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))

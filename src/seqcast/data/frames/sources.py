@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from seqcast.data.frames.row_sources import Span, file_error, files_at, in_source
 from seqcast.errors import DataError, SpecError
@@ -328,8 +329,6 @@ class _SeenSeries:
         Raises:
             DataError: One of them was seen before.
         """
-        import pandas as pd
-
         # A missing id is refused by the reader of frames.
         names = pd.Series(ids.take(begins).to_pylist(), list(begins), dtype=object).dropna()
         if names.empty:

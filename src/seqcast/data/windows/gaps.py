@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import LongFrame
 from seqcast.data.series import positions_of
@@ -119,8 +120,6 @@ def filled_by_season(frame: LongFrame, season_length: int) -> Array:
         frame: The series.
         season_length: Steps of a season.
     """
-    import pandas as pd
-
     targets, source = frame.targets, frame.source
     if not np.isnan(targets).any():
         return targets

@@ -130,8 +130,8 @@ class KeyedFrame:
     @property
     def places_by_time(self) -> Array:
         """Positions of the rows by series and time."""
-        keys = pd.DataFrame({"id": self.ids, "ds": self.stamps})
-        return keys.sort_values(["id", "ds"], kind="stable").index.to_numpy()
+        rows = pd.DataFrame({"id": self.ids, "ds": self.stamps}).sort_values(["id", "ds"], kind="stable")
+        return rows.index.to_numpy()
 
     def column(self, name: str) -> FrameColumn:
         """Return an unread column.

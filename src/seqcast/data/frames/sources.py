@@ -6,6 +6,7 @@ A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB r
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,10 +99,8 @@ def open_source(df: Any) -> TableSource:
 def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     pyarrow: Any = require("pyarrow", extra="parquet")
     datasets: Any = require("pyarrow.dataset", extra="parquet")
-    paths = [
-        file for one in given for file in files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files")
-    ]
-    files = list(map(str, paths))
+    found = [files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files") for one in given]
+    files = list(map(str, itertools.chain.from_iterable(found)))
     name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
     keys = [folder.split("=", 1)[0] for folder in Path(files[0]).parts[:-1] if "=" in folder]
     # The names of folders are text: 007 is not 7.

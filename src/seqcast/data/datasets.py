@@ -118,11 +118,8 @@ def load(name: str, *, backend: str = "pandas") -> Any:
     rows = list(csv.reader(_read(f"{dataset.name}.csv").splitlines()))[1:]
     # Nanoseconds for both, which pandas and the packages around it expect.
     stamps = np.array([row[0] for row in rows], dtype="datetime64[ns]")
-    columns = {
-        "unique_id": [dataset.name] * len(rows),
-        "ds": stamps,
-        "y": np.array([row[1] for row in rows], dtype=np.float64),
-    }
+    values = np.array([row[1] for row in rows], dtype=np.float64)
+    columns = {"unique_id": [dataset.name] * len(rows), "ds": stamps, "y": values}
     if backend == "polars":
         return require("polars", extra="polars").DataFrame(columns)
     import pandas

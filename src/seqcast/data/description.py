@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.detection import detect_seasons, main_season
 from seqcast.data.faults import beyond_quartiles, odd_series, without_sentinels
@@ -118,24 +119,20 @@ class Description:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all facts as JSON types."""
+        own = {name: getattr(self, name) for name in ("frequency", "inferred", "season_length")}
+        totals = {name: self._total(name) for name in ("missing_steps", "missing_values", "outliers")}
         return {
             "series_count": len(self.series),
             "rows": self._total("rows"),
-            "frequency": self.frequency,
-            "inferred": self.inferred,
-            "season_length": self.season_length,
+            **own,
             "detected": list(self.detected),
-            "missing_steps": self._total("missing_steps"),
-            "missing_values": self._total("missing_values"),
-            "outliers": self._total("outliers"),
+            **totals,
             "faults": list(map(str, self.faults)),
             "series": [facts.to_dict() for facts in self.series],
         }
 
     def to_frame(self) -> Any:
         """Return a pandas frame with a row for each series."""
-        import pandas as pd
-
         return pd.DataFrame([vars(facts) for facts in self.series])
 
     def __str__(self) -> str:
@@ -192,16 +189,13 @@ class Description:
 
     def _seasons(self) -> Iterator[str]:
         longer = max((steps for steps in self.detected if steps > self.season_length), default=1)
-        by_series = {
-            self.season_length: [facts.season for facts in self.series],
-            longer: [facts.longer_season for facts in self.series],
-        }
-        for steps, strong in by_series.items():
-            known = [strength for strength in strong if strength == strength]
+        names = {self.season_length: "season", longer: "longer_season"}
+        for steps, name in names.items():
+            known = [strength for facts in self.series if (strength := getattr(facts, name)) == strength]
             strength = f", strength {np.median(known):.2f}" if known else ""
             if steps > 1:
                 yield f"{steps} steps{' (detected)' * (steps in self.detected)}{strength}"
-        if max(by_series) == 1:
+        if max(names) == 1:
             yield "none"
 
 

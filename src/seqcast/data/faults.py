@@ -34,11 +34,10 @@ def beyond_quartiles(values: Array, others: Array) -> Array:
 
     Source: Tukey 1977, Exploratory data analysis, "far out".
     """
-    ordered = np.sort(others)  # NaN comes last
-    last = len(ordered) - 1 - int(np.isnan(others).sum())
-    if last < 3:
+    known = others[~np.isnan(others)]
+    if len(known) < 4:
         return np.zeros(np.shape(values), dtype=bool)
-    low, high = ordered[int(0.25 * last)], ordered[int(np.ceil(0.75 * last))]
+    low, high = np.quantile(known, 0.25, method="lower"), np.quantile(known, 0.75, method="higher")
     margin = FAR_OUT * (high - low)
     # Where half of the values are equal the quartiles may be too, and their distance says nothing.
     far = (values < low - margin) | (values > high + margin)

@@ -107,10 +107,8 @@ def sine_parameters(
         True
     """
     n, num_signals = check_int("n", n), check_int("num_signals", num_signals)
-    ranges = [
-        _checked_range(where, value, num_signals)
-        for where, value in (("amplitude", amplitude), ("frequency", frequency), ("phase", phase), ("offset", offset))
-    ]
+    given = {"amplitude": amplitude, "frequency": frequency, "phase": phase, "offset": offset}
+    ranges = [_checked_range(where, value, num_signals) for where, value in given.items()]
     low, high = np.stack(ranges, axis=1).transpose(2, 0, 1)  # both [num_signals, 4]
     unit = _generator(seed, PARAMETERS).random((n, num_signals, len(ranges)))
     drawn = low + (high - low) * unit
@@ -192,8 +190,9 @@ def random_sines(
     parameters = sine_parameters(
         n, num_signals=num_signals, amplitude=amplitude, frequency=frequency, phase=phase, offset=offset, seed=seed
     )
-    pair = _windows(parameters, past, future, dtype)
-    return _with_noise(pair, noise, seed)
+    past, future = check_int("past", past), check_int("future", future)
+    signals = parameters.values(np.arange(past + future))[:, :, None].astype(_floating(dtype))
+    return _with_noise(signals[:, :past], noise, seed), signals[:, past:]
 
 
 def noisy_past(
@@ -250,25 +249,23 @@ def noisy_past(
     )
 
 
-def _windows(parameters: SineParameters, past: int, future: int, dtype: npt.DTypeLike) -> tuple[Array, Array]:
-    past, future = check_int("past", past), check_int("future", future)
+def _floating(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a floating type, and refuse others."""
     try:
         kind = np.dtype(dtype)
     except TypeError:
         kind = np.dtype(object)
     if kind.kind != "f":
         raise SpecError("dtype", expected="a floating type", received=repr(dtype), hint="Give 'float32'.")
-    signals = parameters.values(np.arange(past + future))[:, :, None].astype(kind)
-    return signals[:, :past], signals[:, past:]
+    return kind
 
 
-def _with_noise(pair: tuple[Array, Array], noise: float | tuple[float, float], seed: Seed) -> tuple[Array, Array]:
-    past, future = pair
+def _with_noise(past: Array, noise: float | tuple[float, float], seed: Seed) -> Array:
     levels = (noise, noise) if np.ndim(noise) == 0 else noise
     low, high = (check_number("noise", float(level), low=0.0) for level in _checked_range("noise", levels, 1)[0])
     if high == 0.0:
-        return past, future
+        return past
     # Two streams, so that a window keeps its level and its noise when there are more windows.
     level = low + (high - low) * _generator(seed, NOISE, 0).random((len(past), 1, 1))
     deviate = _generator(seed, NOISE, 1).standard_normal(past.shape)
-    return (past + level * deviate).astype(past.dtype), future
+    return np.asarray((past + level * deviate).astype(past.dtype))

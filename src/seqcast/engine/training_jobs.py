@@ -197,8 +197,6 @@ class TrainingJob:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine has the best weights so far.
         """
-        # The rows of a micro-batch depend only on the number of micro-batches, not on the processes.
-        share = {"micro_batches": self.training.micro_batches} if self.training.micro_batches else None
         windows, validation = training_windows(
             self._reader,
             self.starts,
@@ -208,7 +206,8 @@ class TrainingJob:
             seed=self.seeds[1],
             steps=self.training.steps_per_epoch,
             teacher_forcing=self.network.uses_teacher_forcing,
-            share=share if processes is None else processes.of_batches,
+            # The rows of a micro-batch depend only on the number of micro-batches, not on the processes.
+            processes=processes or Processes(micro_batches=self.training.micro_batches or 1),
             **self.kind,
         )
         return engine.fit(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 # Seconds without a sign of life after which a process counts as dead, and seconds to wait until all have begun.
 HEARTBEAT_SECONDS, START_SECONDS = 30, 120
@@ -17,20 +16,11 @@ class Processes:
         rank: Number of this process, from 0.
         count: Number of processes; 1 shares nothing.
         micro_batches: Number of equal micro-batches of a batch, a multiple of `count`.
-
-    Example:
-        >>> Processes(rank=1, count=2, micro_batches=4).of_batches
-        {'rank': 1, 'world_size': 2, 'micro_batches': 4}
     """
 
     rank: int = 0
     count: int = 1
     micro_batches: int = 1
-
-    @property
-    def of_batches(self) -> dict[str, Any]:
-        """The rows of each batch to read here, as options of `BatchOrder`."""
-        return {"rank": self.rank, "world_size": self.count, "micro_batches": self.micro_batches}
 
 
 def join(processes: Processes, address: str) -> None:

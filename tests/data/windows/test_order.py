@@ -1,14 +1,11 @@
 """Windows in shards: each once a pass, the same for a seed, few shards at a time, whatever the number of processes."""
 
-from functools import partial
-
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.data.windows.order import BATCHES_A_VISIT, BatchOrder, ShardOrder, Shards
-from seqcast.errors import SpecError
+from seqcast.runtime import Processes
 
 few = settings(max_examples=80, deadline=None)
 counts_of = st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(any)
@@ -77,9 +74,10 @@ def test_windows_of_a_shard_are_mixed():
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=9), st.sampled_from([1, 2, 4]), st.integers(0, 9))
 def test_processes_share_each_batch_and_its_shards(counts, world_size, number):
     shards = Shards(np.array(counts), at_once=4)
-    options = {"batch_size": 16, "seed": 3, "micro_batches": 4}
-    whole = ShardOrder(shards, **options)
-    shares = [ShardOrder(shards, **options, rank=rank, world_size=world_size) for rank in range(world_size)]
+    of_all = [Processes(rank, world_size, micro_batches=4) for rank in range(world_size)]
+    whole, *shares = (
+        ShardOrder(shards, batch_size=16, seed=3, processes=each) for each in (Processes(micro_batches=4), *of_all)
+    )
     windows, counting = whole.batch(number)
     micro_batches = [share.batch(number) for share in shares]
     drawn = np.concatenate([part[counts] for part, counts in micro_batches])
@@ -99,13 +97,8 @@ def test_processes_share_each_batch_and_its_shards(counts, world_size, number):
 def test_processes_share_each_batch_of_one_store(count, batch_size, steps, world_size, number):
     options = {"batch_size": batch_size, "seed": 3, "steps": steps}
     windows, counting = BatchOrder(count, **options).batch(number)
-    shares = [BatchOrder(count, **options, rank=rank, world_size=world_size) for rank in range(world_size)]
+    of_all = [Processes(rank, world_size, micro_batches=world_size) for rank in range(world_size)]
+    shares = [BatchOrder(count, **options, processes=each) for each in of_all]
     micro_batches = [share.batch(number) for share in shares]
     assert len({len(part) for part, _ in micro_batches}) == 1
     assert [one for part, own in micro_batches for one in part[own]] == windows[counting].tolist()
-
-
-@pytest.mark.parametrize("make", [partial(BatchOrder, 4), partial(ShardOrder, Shards(np.array([3, 3]), 1), seed=0)])
-def test_a_rank_that_there_is_not_is_refused(make):
-    with pytest.raises(SpecError, match="rank: expected 0 to 1, received 2"):
-        make(batch_size=2, rank=2, world_size=2)

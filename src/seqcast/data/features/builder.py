@@ -232,11 +232,8 @@ class FeatureBuilder:
             frame: The series.
         """
         split = len(self.past.names)
-        blocks = [
-            self.past.encode(frame.varying[:, :split]),
-            self.future.encode(frame.varying[:, split:]),
-            self.calendar.features(frame.stamps),
-        ]
+        past, future = frame.varying[:, :split], frame.varying[:, split:]
+        blocks = [self.past.encode(past), self.future.encode(future), self.calendar.features(frame.stamps)]
         if self.median_gap is not None:
             moments = seconds(frame.stamps)
             gaps = np.diff(moments, prepend=moments[:1])

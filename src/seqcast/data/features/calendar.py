@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import Stamps, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
@@ -139,8 +140,6 @@ class Calendar:
         Args:
             stamps: The stamps.
         """
-        import pandas as pd
-
         if not self.names:
             return np.zeros((len(stamps), 0), dtype=np.float32)
         # Series share their stamps, so each distinct stamp is computed once.
@@ -174,8 +173,6 @@ def _country(name: str, years: Sequence[int]) -> Any:
 
 
 def _is_holiday(name: str, stamps: Stamps) -> Array:
-    import pandas as pd
-
     codes, days = pd.factorize(wall_clock(stamps).normalize())
     holidays = _country(name, sorted({*days.year}))
     return np.array([day in holidays for day in days.date], dtype=np.float64)[codes]

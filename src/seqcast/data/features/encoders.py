@@ -64,10 +64,7 @@ class ColumnStatistics:
         Raises:
             DataError: A column holds numbers in one and categories in the other.
         """
-        kinds = tuple(
-            self._merged(place, other) if mine != theirs else mine
-            for place, (mine, theirs) in enumerate(zip(self.kinds, other.kinds, strict=True))
-        )
+        kinds = tuple(self._merged(place, other) for place in range(len(self.kinds)))
         return type(self)(self.names, kinds, self.moments.merge(other.moments), self.rows + other.rows)
 
     def _merged(self, place: int, other: Self) -> ColumnType:

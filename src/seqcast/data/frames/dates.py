@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns
@@ -59,8 +60,6 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
     """
     if columns.ds_format is not None:
         return column, None
-    import pandas as pd
-
     # Series share their times, so each distinct time is parsed once.
     codes, _ = pd.factorize(column, use_na_sentinel=False)
     places = (~column.duplicated()).to_numpy().nonzero()[0]
@@ -109,8 +108,6 @@ def is_text(column: Any) -> bool:
         >>> [is_text(pd.Series(values)) for values in (["a", None], [1, None])]
         [True, False]
     """
-    import pandas as pd
-
     return pd.api.types.infer_dtype(column) in ("string", "empty")
 
 
@@ -160,8 +157,6 @@ def _in_english(column: Any) -> Any:
 
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
-    import pandas as pd
-
     for kind, pattern in (("week", _WEEK), ("month", _MONTH), ("quarter", _QUARTER)):
         found = column.str.extract(f"^(?:{pattern})$").reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
@@ -206,8 +201,6 @@ def _clock(rest: str) -> str:
 
 
 def _parsed(column: Any, style: str) -> Any:
-    import pandas as pd
-
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         try:
@@ -222,8 +215,6 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
     Raises:
         DataError: No time zone is given, or a row has another offset than its clock.
     """
-    import pandas as pd
-
     if parsed.dt.tz is None or not is_text(column):
         return
     offsets = column.str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.dates import YEARS, is_text
 from seqcast.data.frames.row_sources import file_error
@@ -405,8 +406,6 @@ def parse_numerals(column: Any, dialect: Dialect) -> Any:
         column: A pandas Series of text; missing values stay missing.
         dialect: Its marks; `None` is a decimal point, and no mark between thousands.
     """
-    import pandas as pd
-
     decimal = dialect.decimal or "."
     numerals = column.str.strip().str.replace("−", "-", regex=False)
     groups = dialect.thousands if dialect.thousands not in (None, decimal) else None
@@ -445,8 +444,6 @@ def holds_numbers(column: Any) -> bool:
         >>> holds_numbers(pd.Series(["1", "2", "3", "4", "five"])), holds_numbers(pd.Series(["a", "b"]))
         (True, False)
     """
-    import pandas as pd
-
     if not is_text(column):
         return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
     texts = column.dropna().astype("str").iloc[:_ROWS_LOOKED_AT]
@@ -461,8 +458,6 @@ def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[s
         missing_values: What stands for a missing value.
         keys: Columns in which they stand for themselves.
     """
-    import pandas as pd
-
     numbers = pd.to_numeric(pd.Series(missing_values, dtype=object), errors="coerce").dropna()
     names = [name for name in frame.columns if name not in keys]
     return frame.assign(**{name: frame[name].mask(frame[name].isin([*missing_values, *numbers])) for name in names})
@@ -477,8 +472,6 @@ def to_numbers(column: Any) -> Any:
     Raises:
         DataError: A value is no number.
     """
-    import pandas as pd
-
     words, received, hint = find_words(column)
     if words.any():
         row = int(words.argmax())
@@ -497,8 +490,6 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
         column: A pandas Series of text, numbers or objects.
         code: A line of Python that makes `{words}` missing, where no file is read.
     """
-    import pandas as pd
-
     words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
     numerals = words.copy()
     numerals[words] = [is_numeral(str(value)) for value in column[words]]

@@ -15,6 +15,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, parse_numbers, without_missing
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
@@ -60,8 +62,6 @@ def as_whole(column: Any) -> Any:
     Args:
         column: A pandas Series.
     """
-    import pandas as pd
-
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
 
@@ -117,14 +117,12 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     Raises:
         DataError: It is empty, not a table, can be read in two ways, or is too large.
     """
-    import pandas as pd
-
     path = file.path
     if path != STANDARD_INPUT:
         check_source(path, expected="a file with a table")
+        if not path.stat().st_size:
+            raise file_error(path, "a table", "an empty file")
     kind = _kind(path)
-    if path != STANDARD_INPUT and not path.stat().st_size:
-        raise file_error(path, "a table", "an empty file")
     try:
         frame, dialect = kind.read(file)
     except SeqcastError:
@@ -204,8 +202,6 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
 
 
 def _read_json(file: TableFile) -> tuple[Any, Dialect]:
-    import pandas as pd
-
     text, _ = file.text
     names, rows = set[str](), 0
     for number, line in enumerate(io.StringIO(text), 1):
@@ -250,8 +246,6 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
 
 def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
     """Return a text as a frame, its values as pandas reads them."""
-    import pandas as pd
-
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -294,16 +288,12 @@ def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
     return frame, replace(file.dialect, skip=frame.attrs[ABOVE])
 
 
-_CSV, _JSON = FileKind("CSV", 2, _read_text, is_text=True), FileKind("JSON lines", 1, _read_json, is_text=True)
-_FEATHER, _EXCEL, _PARQUET = (
-    FileKind(name, first_row, partial(_read_binary, name))
-    for name, first_row in (("Feather", 1), ("Excel", 2), ("Parquet", 1))
-)
+_CSV = FileKind("CSV", 2, _read_text, is_text=True)
 # The kind of each suffix.
 KINDS: dict[str, FileKind] = {
     **dict.fromkeys(("csv", "tsv", "txt"), _CSV),
-    **dict.fromkeys(("jsonl", "ndjson"), _JSON),
-    **dict.fromkeys(("feather", "arrow"), _FEATHER),
-    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), _EXCEL),
-    "parquet": _PARQUET,
+    **dict.fromkeys(("jsonl", "ndjson"), FileKind("JSON lines", 1, _read_json, is_text=True)),
+    **dict.fromkeys(("feather", "arrow"), FileKind("Feather", 1, partial(_read_binary, "Feather"))),
+    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), FileKind("Excel", 2, partial(_read_binary, "Excel"))),
+    "parquet": FileKind("Parquet", 1, partial(_read_binary, "Parquet")),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.dates import formats_of
 from seqcast.data.frames.dialect import find_words
@@ -117,8 +118,6 @@ class FrameColumn:
 
     def no_numbers(self) -> DataError:
         """Build the error for a column that should hold numbers; it names the words among them."""
-        import pandas as pd
-
         column = f'df["{self.name}"]'
         if self.values.dtype in (nw.Object, nw.String):
             values = pd.Series(self.values.to_list(), dtype=object)
@@ -238,8 +237,6 @@ def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[st
 
 def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
     """Return stamps on the clock of a zone; of two rows of a series with one stamp the second is after summer time."""
-    import pandas as pd
-
     if stamps.tz is not None:
         return stamps.tz_convert(tz)
     keys = pd.DataFrame({"id": 0 if column.ids is None else column.ids, "stamp": stamps})
@@ -251,8 +248,6 @@ def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
 
 
 def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection[str]) -> StampColumn:
-    import pandas as pd
-
     series = column.values
     native = series.to_native()
     dtype = str(native.dtype)
@@ -285,8 +280,6 @@ _MOST = 2**62
 
 
 def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> StampColumn:
-    import pandas as pd
-
     given = column.values.to_numpy()
     outside, expected = (given > _MOST) | (given < -_MOST), "whole numbers up to 2 ** 62"
     hint = "Count in larger units, or from a later start."
@@ -401,11 +394,6 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
 
 def _labels(values: Any) -> tuple[Array, ColumnType]:
     """Return text as numbers of its sorted labels, NaN where it is missing, and the labels."""
-    import pandas as pd
-
-    codes, labels = pd.factorize(np.asarray(values, dtype=object), sort=False)
-    names = np.array([str(label) for label in labels], dtype=object)
-    order = np.argsort(names)
-    numbers = np.empty(len(names) + 1)
-    numbers[order], numbers[-1] = np.arange(len(names)), np.nan
-    return numbers[codes], ColumnType("category", tuple(names[order].tolist()))
+    codes, labels = pd.factorize(np.asarray(values, dtype=object))
+    names, ranks = np.unique(np.array([str(label) for label in labels], dtype=object), return_inverse=True)
+    return np.append(ranks, np.nan)[codes], ColumnType("category", tuple(names.tolist()))

@@ -12,6 +12,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.forms import added_columns, form_of, to_long
 from seqcast.data.frames.frame_columns import (
@@ -129,10 +130,8 @@ class KeyedFrame:
     @property
     def places_by_time(self) -> Array:
         """Positions of the rows by series and time."""
-        import pandas as pd
-
-        keys = pd.DataFrame({"id": self.ids, "ds": self.stamps})
-        return keys.sort_values(["id", "ds"], kind="stable").index.to_numpy()
+        rows = pd.DataFrame({"id": self.ids, "ds": self.stamps}).sort_values(["id", "ds"], kind="stable")
+        return rows.index.to_numpy()
 
     def column(self, name: str) -> FrameColumn:
         """Return an unread column.
@@ -271,8 +270,6 @@ def read_frame(
 
 def _only_numbers(column: Any) -> Any:
     """Return a column as numbers, and other values as missing."""
-    import pandas as pd
-
     numbers = pd.to_numeric(pd.Series(column.to_list(), dtype=object), errors="coerce").to_numpy()
     return nw.new_series(column.name, numbers, backend=column.implementation)
 
@@ -291,8 +288,6 @@ def _sorted_frame(
     table: KeyedFrame, covariates: Covariates, static: tuple[str, ...], form: str, *, gaps: bool, zone: str | None
 ) -> LongFrame:
     """Return the rows of a frame by series, within each in the given order."""
-    import pandas as pd
-
     columns = table.columns
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
     varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from typing import Any
 
+import pandas as pd
+
 from seqcast.data.frames.dates import YEARS, is_text, parse_dates, without_long
 from seqcast.data.frames.dialect import holds_numbers
 from seqcast.data.frames.layouts import LAYOUTS, grid_columns, header_times, join_times, joined_parts, numbers_rows
@@ -277,8 +279,6 @@ def _is_flag(column: Any) -> bool:
 
 def _are_series(head: Any, names: Sequence[str]) -> bool:
     """Return whether columns of numbers are alike, so that each of them may be a series."""
-    import pandas as pd
-
     groups = _groups(names, (*VALUES, *_BESIDE))
     if groups and max(map(len, groups)) < len(names):
         return False
@@ -295,8 +295,6 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
 
 def _as_times(column: Any) -> Any:
     """Return a column of text as times, `NaT` where a value is no time; other columns unchanged."""
-    import pandas as pd
-
     if not is_text(column):
         return column
     try:
@@ -310,8 +308,6 @@ def _as_times(column: Any) -> Any:
 
 def _is_time(column: Any) -> bool:
     """Return whether a column holds times, or text that reads as times; a time of the day alone is none."""
-    import pandas as pd
-
     known = column.dropna()
     if not len(known) or known.dtype.kind in _NUMERIC or _is_clock(known):
         return False

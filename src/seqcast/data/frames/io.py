@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.dates import is_text, parse_dates
 from seqcast.data.frames.dialect import Dialect, to_numbers
@@ -209,8 +210,6 @@ class OpenTable:
                 in each of its `rows`.
             steps: Times of a table without a column of them.
         """
-        import pandas as pd
-
         path, names = self.file.path, [str(name) for name in self.raw.columns]
         frame = with_joined(self.file.with_ids(self.raw, columns.unique_id, self.dialect), columns)
         if steps is not None and columns.ds in frame.columns and steps.start is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.dates import YEARS, parse_dates
 from seqcast.data.frames.dialect import holds_numbers, to_numbers
@@ -53,8 +54,6 @@ class Steps:
         Raises:
             SpecError: `start` is no time, or `freq` no step.
         """
-        import pandas as pd
-
         if self.start is None:
             return pd.Index(np.asarray(places) + 1)
         first = pd.to_datetime([self.start], errors="coerce").as_unit("us")
@@ -148,8 +147,6 @@ def header_times(names: Sequence[str]) -> Any:
         >>> header_times(["1990", "1991", "1992"]).tolist(), header_times(["V1", "V2", "V3"])
         ([1990, 1991, 1992], None)
     """
-    import pandas as pd
-
     texts = pd.Series([str(name).partition(" [")[0] for name in names], dtype="str")
     try:
         years = bool(texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all())
@@ -185,8 +182,6 @@ def _values(table: Any, keys: Sequence[str]) -> Any:
 
 def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
-    import pandas as pd
-
     numbers = _values(table, [columns.unique_id])
     values, times = numbers.to_numpy(dtype=float), header_times(list(numbers.columns))
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
@@ -198,8 +193,6 @@ def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
 
 def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a table with a series in each column as a long frame."""
-    import pandas as pd
-
     table = _with_times(table, columns, steps)
     numbers = _values(table, [columns.ds, *(name for name in table.columns if numbers_rows(table[name]))])
     values = numbers.to_numpy(dtype=float)
@@ -235,8 +228,6 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
 
 def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     """Return a table with the months of a year or the hours of a day in each row as a long frame of one series."""
-    import pandas as pd
-
     names = grid_columns(table, columns.ds)
     values = _values(table[[columns.ds, *names]], [columns.ds]).to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).reshape(-1, 1)).reshape(values.shape))
@@ -250,8 +241,6 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a long or wide table with times; those that are not in it are counted in the order of its rows."""
-    import pandas as pd
-
     if columns.ds in table.columns:
         return table
     alone = columns.unique_id not in table.columns

@@ -146,8 +146,7 @@ class LongFrame:
     @property
     def latest_stamp(self) -> Stamps:
         """The latest time stamp of all series, an index of one."""
-        last = int(self.last_stamps.argmax())
-        return self.last_stamps[last : last + 1]
+        return self.last_stamps[[self.last_stamps.argmax()]]
 
     @property
     def targets(self) -> Array:

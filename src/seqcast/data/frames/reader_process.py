@@ -142,11 +142,8 @@ class ReaderProcess:
         packages = [folder for folder in sys.path if os.path.isabs(folder)]
         task: dict[str, Any] = {"kind": self.kind, "file": str(self.path), "sheet": self.sheet, "packages": packages}
         task |= {"names_only": self.names_only, "memory": memory if _HAS_LIMIT else 0, "seconds": seconds}
-        command, environment = (
-            [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)],
-            {**os.environ, **_ENVIRONMENT},
-        )
-        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        command = [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)]
+        environment, nothing, pipe = {**os.environ, **_ENVIRONMENT}, subprocess.DEVNULL, subprocess.PIPE
         return subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=pipe, env=environment)
 
     def _error(self, report: bytes, ending: str, seconds: int) -> SeqcastError:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.frequency import CLOCK, Frequency, infer
 from seqcast.data.frames.long_frame import LongFrame
@@ -58,18 +59,11 @@ class Grid:
         self.tick = 86_400_000_000_000 // _UNITS[self.unit]
         if kind == "Day":
             return
-        local = wall_clock(stamps)
-        if kind.endswith("BusinessHour"):  # the only calendar with several steps a day
-            self.tick = 1
-            self.marks = self._marks(local.min(), local.max(), offset)
-        else:
-            self.marks = self._marks(local.min().normalize(), local.max().normalize(), offset)
-
-    def _marks(self, start: Any, end: Any, offset: Any) -> Array:
-        import pandas as pd
-
-        marks = pd.date_range(start, end, freq=offset.base).as_unit(self.unit)
-        return np.asarray(marks.asi8 // self.tick)
+        has_hours = kind.endswith("BusinessHour")  # the only calendar with several steps a day
+        self.tick = 1 if has_hours else self.tick
+        local = wall_clock(stamps) if has_hours else wall_clock(stamps).normalize()
+        marks = pd.date_range(local.min(), local.max(), freq=offset.base).as_unit(self.unit)
+        self.marks = np.asarray(marks.asi8 // self.tick)
 
     def numbers(self, stamps: Stamps) -> tuple[Array, Array]:
         """Return the number of each stamp, and its rest beyond whole steps.
@@ -95,8 +89,6 @@ class Grid:
             numbers: Numbers of stamps.
             rests: The rest of each beyond whole steps.
         """
-        import pandas as pd
-
         if self.is_integer:
             return pd.Index(numbers)
         if self.clock:
@@ -128,8 +120,6 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
         frame: Series whose rows are in the given order.
         how: `first` or `last` of the rows; `mean` or `sum` of their known targets, with the covariates of the first.
     """
-    import pandas as pd
-
     source = frame.source
     keys = pd.DataFrame({"series": np.repeat(np.arange(len(source)), source.lengths), "stamp": frame.stamps})
     groups = keys.groupby(["series", "stamp"], sort=False).ngroup().to_numpy()
@@ -236,8 +226,6 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     Raises:
         DataError: A stamp is not on the grid, or a step is missing and may not be.
     """
-    import pandas as pd
-
     if frame.frequency is None:
         return frame
     # Series share their stamps, so each distinct stamp is computed once.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
@@ -16,7 +17,6 @@ from seqcast.errors import DataError, Phrase
 from seqcast.runtime import Array
 from seqcast.specs import Columns
 
-_UNITS = ("s", "ms", "us", "ns")
 # Stamps that a message lists.
 SHOWN = 3
 # Columns that a frame of anomalies has besides ids and stamps.
@@ -24,11 +24,11 @@ MARK, TARGET = "anomaly", "target"
 
 
 def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps) -> Array:
-    """Return the positions of rows among others that are sorted by series and stamp; -1 for missing ones.
+    """Return the positions of rows among others, each of which has a stamp of its series once; -1 for missing ones.
 
     Args:
-        owner: Number of the series of each of the others, ascending.
-        stamps: Their stamps, ascending within a series.
+        owner: Number of the series of each of the others.
+        stamps: Their stamps.
         wanted_owner: Number of the series of each row to find; -1 for another series.
         wanted: The stamps of the rows to find.
 
@@ -38,22 +38,8 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
         >>> find_rows(np.array([0, 0, 1]), stamps, np.array([1, 1, -1]), wanted)
         array([ 2, -1, -1])
     """
-    if not len(owner):
-        return np.full(len(wanted_owner), -1)
-    present_ticks, wanted_ticks = _ticks(stamps, wanted)
-    moments = np.unique(np.concatenate([present_ticks, wanted_ticks]))
-    keys = owner * len(moments) + np.searchsorted(moments, present_ticks)
-    wanted_keys = wanted_owner * len(moments) + np.searchsorted(moments, wanted_ticks)
-    places = np.minimum(np.searchsorted(keys, wanted_keys), len(keys) - 1)
-    return np.where((keys[places] == wanted_keys) & (wanted_owner >= 0), places, -1)
-
-
-def _ticks(*stamps: Stamps) -> list[Array]:
-    """Return each index of stamps as whole numbers, in the finest of their units."""
-    if stamps[0].dtype.kind in "iu":
-        return [index.to_numpy().astype(np.int64) for index in stamps]
-    unit = max((index.unit for index in stamps), key=_UNITS.index)
-    return [np.asarray(index.as_unit(unit).asi8) for index in stamps]
+    rows = pd.MultiIndex.from_arrays([owner, stamps])
+    return np.asarray(rows.get_indexer(pd.MultiIndex.from_arrays([wanted_owner, wanted])))
 
 
 def _read_related(
@@ -75,8 +61,6 @@ def _read_related(
     Raises:
         DataError: It lacks a column, or ids or stamps are of another type than those of the series.
     """
-    import pandas as pd
-
     long = to_long(df, columns, form_of(df, columns), ids[0] if len(ids) == 1 else None)
     needed = [("future_covariates", name) for name in covariates]
     table = read_keys(open_frame(long, option), columns, needed, option)
@@ -191,11 +175,10 @@ def read_future(
     table, stamps, owner = _read_related(future, columns, ids, like, "future", names)
     read = [read_covariate(table.column(name), gaps=gaps) for name in names]
     values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
-    (moments,) = _ticks(stamps)
-    order = np.lexsort((moments, owner))
-    order = order[owner[order] >= 0]
-    twice = np.zeros(len(owner), dtype=bool)
-    twice[order[1:][(np.diff(owner[order]) == 0) & (np.diff(moments[order]) == 0)]] = True
+    keys = pd.DataFrame({"owner": owner, "stamp": stamps}).sort_values(["owner", "stamp"], kind="stable")
+    keys = keys[keys["owner"] >= 0]
+    order, twice = keys.index.to_numpy(), np.zeros(len(owner), dtype=bool)
+    twice[order[keys.duplicated()]] = True
     once, hint = "each stamp of a series once", "Drop one of the rows."
     table.column(columns.ds).refuse(twice, lambda row: (once, f"the duplicate {stamps[row]}"), hint)
     kinds = tuple(kind for _, kind in read)

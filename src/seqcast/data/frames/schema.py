@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.forms import LONG, in_form
 from seqcast.data.frames.frame_columns import IdColumn, StampColumn
@@ -68,8 +69,6 @@ class FrameSchema:
         Args:
             values: Whole numbers, or times in UTC.
         """
-        import pandas as pd
-
         if values.dtype.kind in "iu":
             return pd.Index(values)
         return from_utc(pd.DatetimeIndex(values), self.zone)
@@ -142,21 +141,17 @@ class FrameSchema:
         if targets is not None and len(names_of_targets) > 1:
             target_column = {"target": names_of_targets[targets].tolist()}
         names = [self.columns.unique_id, *target_column, *times, *values]
-        library: Any
+        library: Any = pd
         if self.kind == "polars":
             library = require("polars", extra="polars")
             columns = [self._polars_ids(ids), *target_column.values(), *map(self._polars_stamps, times.values())]
         else:
-            import pandas as library
-
             columns = [library.Series(ids.tolist()).astype(self.id_dtype), *target_column.values()]
             columns += map(self._pandas_stamps, times.values())
         frame = library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
         return in_form(frame, self.columns, self.form)
 
     def _pandas_stamps(self, index: Stamps) -> Any:
-        import pandas as pd
-
         if self.ds_dtype == "object" and self.columns.ds_format is None:  # datetime.date
             return pd.Series(index.date, dtype=object)
         dtype: Any = self.ds_dtype

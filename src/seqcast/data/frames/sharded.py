@@ -167,8 +167,7 @@ class ShardedFrame:
     @property
     def latest_stamp(self) -> Stamps:
         """The latest time stamp of all series, an index of one."""
-        last = int(self.last_stamps.argmax())
-        return self.last_stamps[last : last + 1]
+        return self.last_stamps[[self.last_stamps.argmax()]]
 
     # ------------------------------------------------------------ rows
 

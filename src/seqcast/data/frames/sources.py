@@ -6,6 +6,7 @@ A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB r
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from seqcast.data.frames.row_sources import Span, file_error, files_at, in_source
 from seqcast.errors import DataError, SpecError
@@ -97,10 +99,8 @@ def open_source(df: Any) -> TableSource:
 def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     pyarrow: Any = require("pyarrow", extra="parquet")
     datasets: Any = require("pyarrow.dataset", extra="parquet")
-    paths = [
-        file for one in given for file in files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files")
-    ]
-    files = list(map(str, paths))
+    found = [files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files") for one in given]
+    files = list(map(str, itertools.chain.from_iterable(found)))
     name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
     keys = [folder.split("=", 1)[0] for folder in Path(files[0]).parts[:-1] if "=" in folder]
     # The names of folders are text: 007 is not 7.
@@ -328,8 +328,6 @@ class _SeenSeries:
         Raises:
             DataError: One of them was seen before.
         """
-        import pandas as pd
-
         # A missing id is refused by the reader of frames.
         names = pd.Series(ids.take(begins).to_pylist(), list(begins), dtype=object).dropna()
         if names.empty:

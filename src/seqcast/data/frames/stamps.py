@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.runtime import Array
 
-Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
+Stamps = Any  # a pandas Index of integers or of time stamps
 
 
 def plain_stamps(stamps: Stamps) -> Array:
@@ -194,8 +195,6 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         >>> parse_stamps(np.array([86400]), "unix_s")[0]
         Timestamp('1970-01-02 00:00:00')
     """
-    import pandas as pd
-
     if format_ in _UNIX:
         numbers = pd.to_numeric(pd.Series(values), errors="coerce")
         whole = numbers.notna() & (numbers % 1 == 0)

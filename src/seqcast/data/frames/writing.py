@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from seqcast.errors import SaveError
 from seqcast.runtime import require, suffix_of, write_atomically
 
@@ -68,8 +70,6 @@ def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
 
 
 def _write_workbook(frame: Any, buffer: io.BytesIO) -> None:
-    import pandas as pd
-
     with pd.ExcelWriter(buffer, engine="openpyxl") as writer:
         legal = _with_text(frame, lambda text: _NOT_IN_WORKBOOKS.sub("", text))
         legal.to_excel(writer, index=False, sheet_name="forecast")
@@ -85,7 +85,6 @@ def _safe(text: str) -> str:
 
 def _with_text(frame: Any, change: Callable[[str], str]) -> Any:
     """Return a frame whose text, names of columns included, is changed."""
-    import pandas as pd
 
     def changed(value: Any) -> Any:
         return change(value) if isinstance(value, str) else value

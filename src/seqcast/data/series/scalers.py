@@ -345,17 +345,10 @@ class Rows:
         Args:
             *shares: Probabilities of the quantiles.
         """
-        quantiles = [np.full(self.count.shape, np.nan) for _ in shares]
-        for column in range(self.values.shape[1]):
-            order = np.lexsort((self.values[:, column], self.owner))  # NaN comes last in each stretch
-            ranked, count = self.values[order, column], self.count[:, column]
-            for quantile, share in zip(quantiles, shares, strict=True):
-                place = share * np.maximum(count - 1, 0)
-                low = np.floor(place).astype(np.int64)
-                high = np.minimum(low + 1, np.maximum(count - 1, 0))
-                below, above = ranked[self.starts + low], ranked[self.starts + high]
-                quantile[:, column] = below + (above - below) * (place - low)
-        return [np.nan_to_num(quantile) for quantile in quantiles]
+        import pandas as pd
+
+        series = pd.DataFrame(self.values).groupby(self.owner)
+        return [np.nan_to_num(series.quantile(share).to_numpy()) for share in shares]
 
     @cached_property
     def level(self) -> Any:

@@ -1,9 +1,4 @@
-"""Stores of the rows of series: in memory, and in files with some of them in memory.
-
-Rows are numbered from the first row of the first series to the last row of the last one. Windows are cut by `read`,
-which returns any rows. Statistics are learnt from whole series, which `batches` yields some at a time, so that a store
-need not hold all of them at once.
-"""
+"""Stores of the rows of series: the interface, series in memory, and series in files with some of them in memory."""
 
 from __future__ import annotations
 
@@ -13,11 +8,48 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from seqcast.runtime import Array
+
+
+class SeriesStore(Protocol):
+    """Rows of many series, numbered from the first row of the first series to the last row of the last one.
+
+    Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series, which `batches` yields
+    some at a time, so that a store need not hold all of them at once.
+    """
+
+    @property
+    def ids(self) -> tuple[Any, ...]:
+        """One name a series, sorted."""
+
+    @property
+    def lengths(self) -> Array:
+        """Number of rows of each series."""
+
+    @property
+    def width(self) -> int:
+        """Number of columns, `C`."""
+
+    def read(self, rows: Array) -> Array:
+        """Return the rows with these numbers, `[..., C]` for numbers of any shape `[...]`.
+
+        Args:
+            rows: Numbers of the rows.
+        """
+
+    def batches(self) -> Iterator[tuple[Array, Array]]:
+        """Yield whole series: their numbers, and their rows one after another, `[rows, C]`."""
+
+    def take(self, series: Array) -> Self:
+        """Return a store of some of the series, in this order.
+
+        Args:
+            series: Numbers of the series.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +96,7 @@ class SeriesLayout:
 
 @dataclass(frozen=True)
 class InMemoryStore(SeriesLayout):
-    """Many series in memory, laid end to end.
+    """Many series in memory, laid end to end: a `SeriesStore`.
 
     Args:
         ids: One name a series, sorted.
@@ -206,7 +238,7 @@ class ArrayCache:
 
 @dataclass(frozen=True, eq=False)
 class ShardedStore(SeriesLayout):
-    """Many series in files, the shards, in which they lie end to end.
+    """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
 
     A series lies wholly in one shard. Shards that were read stay in memory as long as the cache has room.
 
@@ -291,7 +323,3 @@ class ShardedStore(SeriesLayout):
     @cached_property
     def _dtype(self) -> Any:
         return np.load(self.paths[0], mmap_mode="r").dtype
-
-
-# Where rows of series come from.
-SeriesStore = InMemoryStore | ShardedStore

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import LongFrame
 from seqcast.data.series import positions_of
@@ -124,11 +125,4 @@ def filled_by_season(frame: LongFrame, season_length: int) -> Array:
         return targets
     phase = positions_of(source.ends) % season_length
     stretch = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
-    order = np.argsort(stretch, kind="stable")
-    ordered, stretch = targets[order], stretch[order]
-    rows = np.arange(len(ordered))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(ordered), -1, rows), axis=0)
-    first_row = np.searchsorted(stretch, stretch)[:, None]
-    filled = np.empty_like(targets)
-    filled[order] = np.where(last >= first_row, np.take_along_axis(ordered, np.maximum(last, 0), axis=0), np.nan)
-    return filled
+    return pd.DataFrame(targets).groupby(stretch).ffill().to_numpy()

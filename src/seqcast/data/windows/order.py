@@ -10,8 +10,10 @@ from typing import Self
 import numpy as np
 
 from seqcast.data.series import SeriesStore, starts_of
-from seqcast.errors import SpecError
-from seqcast.runtime import Array
+from seqcast.runtime import Array, Processes
+
+# One process reads batches as a whole.
+ALONE = Processes()
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class WindowIndex:
         without_target: Numbers of windows that are left out, since they have no known target, ascending.
 
     Example:
-        >>> index = WindowIndex.of(np.array([6, 4]), context_length=2, horizon=1)
+        >>> index = WindowIndex(first=np.array([2, 2]), ends=np.array([4, 6]))
         >>> index.count, index.locate(np.array([0, 3, 4]))
         (6, (array([0, 0, 1]), array([2, 5, 2])))
     """
@@ -32,36 +34,6 @@ class WindowIndex:
     first: Array
     ends: Array
     without_target: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    @classmethod
-    def of(
-        cls,
-        lengths: Array,
-        *,
-        context_length: int,
-        horizon: int,
-        first_target: Array | None = None,
-        stops: Array | None = None,
-        pad_short: bool = False,
-    ) -> Self:
-        """Number all windows of series.
-
-        Args:
-            lengths: Rows of each series, `[N]`.
-            context_length: Steps of past, `T`.
-            horizon: Steps of future, `H`.
-            first_target: The earliest position that a target may have in each series; windows whose targets begin
-                before it are left out. `None` leaves none out.
-            stops: Number of usable rows of each series; `None` is all.
-            pad_short: Whether contexts of series with fewer than `T + H` rows begin before their first row.
-        """
-        usable = lengths if stops is None else np.minimum(stops, lengths)
-        least = np.full(len(lengths), context_length)
-        if pad_short:
-            least = np.where(usable < context_length + horizon, 1, least)
-        first = least if first_target is None else np.maximum(first_target, least)
-        counts = np.maximum(usable - horizon - first + 1, 0)
-        return cls(first, np.cumsum(counts))
 
     @property
     def count(self) -> int:
@@ -125,16 +97,14 @@ class BatchOrder:
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order; `None` keeps the windows in order.
         steps: Batches an epoch; `None` is one pass.
-        rank: Number of this process among those that share each batch, from 0.
-        world_size: Number of processes that share each batch equally.
-        micro_batches: Number of equal micro-batches of a batch, a multiple of `world_size`; `None` is one a process.
-            With the same number batches are the same, for any number of processes.
+        processes: The processes that share each batch equally. With the same number of micro-batches, batches are the
+            same for any number of processes.
 
     Example:
         >>> order = BatchOrder(5, batch_size=2)
         >>> [windows[counts].tolist() for windows, counts in map(order.batch, range(4))]
         [[0], [1, 2], [3, 4], [0]]
-        >>> halves = [BatchOrder(4, batch_size=4, rank=rank, world_size=2) for rank in range(2)]
+        >>> halves = [BatchOrder(4, batch_size=4, processes=Processes(rank, 2, 2)) for rank in range(2)]
         >>> [half.batch(0)[0].tolist() for half in halves]
         [[0, 1], [2, 3]]
     """
@@ -146,18 +116,15 @@ class BatchOrder:
         batch_size: int,
         seed: int | None = None,
         steps: int | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-        micro_batches: int | None = None,
+        processes: Processes = ALONE,
     ) -> None:
-        check_rank(rank, world_size)
-        self.count, self.seed, self.rank, self.world_size = count, seed, rank, world_size
+        self.count, self.seed, self.processes = count, seed, processes
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
-        micro_batches = micro_batches or world_size
+        micro_batches = processes.micro_batches
         micro_batch_size = math.ceil(rounded_size(math.ceil(count / self.batches_per_pass)) / micro_batches)
         # Windows of a batch that this process reads.
-        self.batch_size = micro_batches // world_size * micro_batch_size
+        self.batch_size = micro_batches // processes.count * micro_batch_size
         self._last_pass: tuple[int, Array] | None = None
 
     def batch(self, number: int) -> tuple[Array, Array]:
@@ -170,7 +137,7 @@ class BatchOrder:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
         windows, counts = self.whole_batch(number)
-        own = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
+        own = slice(self.processes.rank * self.batch_size, (self.processes.rank + 1) * self.batch_size)
         return windows[own], counts[own]
 
     def whole_batch(self, number: int) -> tuple[Array, Array]:
@@ -182,7 +149,7 @@ class BatchOrder:
         pass_number, place = divmod(number, self.batches_per_pass)
         low = place * self.count // self.batches_per_pass
         high = (place + 1) * self.count // self.batches_per_pass
-        windows, size = self._pass_order(pass_number)[low:high], self.batch_size * self.world_size
+        windows, size = self._pass_order(pass_number)[low:high], self.batch_size * self.processes.count
         counts = np.arange(size) < len(windows)
         if len(windows) < size:
             windows = np.resize(windows, size)
@@ -195,21 +162,6 @@ class BatchOrder:
                 order = np.random.default_rng([self.seed, number]).permutation(self.count)
             self._last_pass = (number, order)
         return self._last_pass[1]
-
-
-def check_rank(rank: int, world_size: int) -> None:
-    """Refuse a rank that no process has.
-
-    Args:
-        rank: Number of a process among those that share each batch, from 0.
-        world_size: Number of processes that share each batch.
-
-    Raises:
-        SpecError: It is not below `world_size`.
-    """
-    if not 0 <= rank < world_size:
-        expected = f"0 to {world_size - 1}"
-        raise SpecError("rank", expected=expected, received=repr(rank), hint="Ranks are counted from 0.")
 
 
 def rounded_size(size: int) -> int:
@@ -264,9 +216,7 @@ class ShardOrder:
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order.
         steps: Batches an epoch; `None` is one pass.
-        micro_batches: Number of micro-batches of a batch, a multiple of `world_size`; `None` is one a process.
-        rank: Number of this process among those that share each batch, from 0.
-        world_size: Number of processes that share each batch.
+        processes: The processes that share each batch.
 
     Example:
         >>> order = ShardOrder(Shards(np.array([3, 3]), at_once=1), batch_size=3, seed=0)
@@ -282,14 +232,11 @@ class ShardOrder:
         batch_size: int,
         seed: int,
         steps: int | None = None,
-        micro_batches: int | None = None,
-        rank: int = 0,
-        world_size: int = 1,
+        processes: Processes = ALONE,
     ) -> None:
-        check_rank(rank, world_size)
-        micro_batches = micro_batches or world_size
+        micro_batches = processes.micro_batches
         counts = _stretches(np.asarray(shards.counts, dtype=np.int64), micro_batches)
-        self.count, self.rank, self.world_size = int(counts.sum()), rank, world_size
+        self.count = int(counts.sum())
         first, size = starts_of(np.cumsum(counts)), math.ceil(batch_size / micro_batches)
         # The same for any number of processes, since the order depends on it.
         at_once = max(1, shards.at_once // micro_batches)
@@ -301,7 +248,8 @@ class ShardOrder:
         self._micro_batches = [
             _MicroBatch(counts[own], first[own], at_once, size, [seed, number]) for number, own in enumerate(owned)
         ]
-        self._own = slice(rank * micro_batches // world_size, (rank + 1) * micro_batches // world_size)
+        own_count = micro_batches // processes.count
+        self._own = slice(processes.rank * own_count, (processes.rank + 1) * own_count)
         self._micro_batch_size = rounded_size(math.ceil(largest / self.batches_per_pass))
         # Windows of a batch that this process reads.
         self.batch_size = self._micro_batch_size * len(self._micro_batches[self._own])

@@ -5,7 +5,7 @@ All positions are numbers of rows from the start of a series.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -15,9 +15,10 @@ from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
 from seqcast.data.series import SeriesScaler, positions_of
 from seqcast.data.windows.batches import Windows
 from seqcast.data.windows.gaps import filled_by_season, repeat_season
+from seqcast.data.windows.order import ALONE
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.runtime import Array
+from seqcast.runtime import Array, Processes
 from seqcast.specs import check_choice, check_int
 
 ALIGNMENTS = ("time", "series")
@@ -26,13 +27,7 @@ MOST_DISTANCES = 8
 
 
 def known_at_cutoffs(
-    frame: AnyFrame,
-    horizon: int,
-    n_windows: int = 1,
-    step_size: int | None = None,
-    align: str = "time",
-    *,
-    complete: bool = True,
+    frame: AnyFrame, horizon: int, n_windows: int, step_size: int | None, align: str = "time", *, complete: bool = True
 ) -> Array:
     """Return the number of known rows of each series at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
 
@@ -69,11 +64,8 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
     last = np.flatnonzero(stamps == stamps.max())
     clock = int(last[np.argmax(source.lengths[last])])
     rows = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size) - 1
-    marks = next(
-        shard.stamps[shard.source.starts[clock - series[0]] + rows]
-        for series, shard in frame.in_shards()
-        if clock in series
-    )
+    series, shard = next(each for each in frame.in_shards() if clock in each[0])
+    marks = shard.stamps[shard.source.starts[clock - series[0]] + rows]
     return np.concatenate([_rows_until(shard, marks) for _, shard in frame.in_shards()], axis=1)
 
 
@@ -153,7 +145,7 @@ class Origins:
         >>> from seqcast.data.frames.frame_reader import read_frame
         >>> from seqcast.data.windows.origins import known_at_cutoffs
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(9), "y": range(9)}))
-        >>> origins = Origins.at_cutoffs(frame, known_at_cutoffs(frame, 2, n_windows=2), 2)
+        >>> origins = Origins.at_cutoffs(frame, known_at_cutoffs(frame, 2, 2, None), 2)
         >>> origins.stops.tolist()
         [5, 7]
         >>> origins.table(frame, {"zero": np.zeros((2, 2, 1))}).head(2)
@@ -443,7 +435,7 @@ def training_windows(
     weighting: str = "windows",
     most_validation: int = MOST_VALIDATION_WINDOWS,
     windows: Callable[..., Windows] = SeriesWindows,
-    share: Mapping[str, Any] | None = None,
+    processes: Processes = ALONE,
     **options: Any,
 ) -> tuple[Windows, Windows | None]:
     """Return the windows to train and to validate on.
@@ -456,15 +448,15 @@ def training_windows(
         weighting: As for `SeriesWindows`.
         most_validation: Most windows to validate on.
         windows: The kind of windows.
-        share: The rows of each batch to read, as options of `BatchOrder`; `None` is all of them.
+        processes: The processes that share each batch.
         **options: Further options of the training windows.
 
     Returns:
         Both; no validation windows where no series has any. If there are more than `most_validation`, the last windows
         of each series' tail are taken, and of more series than that only some.
     """
-    share = share or {}
-    train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **share, **options)
+    both = {"weighting": weighting, "processes": processes}
+    train = windows(reader, horizon, stops=starts, batch_size=batch_size, **both, **options)
     divided = starts < reader.lengths
     count = int(divided.sum())
     each = max(1, most_validation // max(1, count))
@@ -472,6 +464,5 @@ def training_windows(
     if count > most_validation:
         left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
         first[left_out] = reader.lengths[left_out]
-    batch_size = max(batch_size, 1024)
-    validation = windows(reader, horizon, weighting=weighting, first_target=first, batch_size=batch_size, **share)
+    validation = windows(reader, horizon, first_target=first, batch_size=max(batch_size, 1024), **both)
     return train, validation if validation.count else None

@@ -124,17 +124,16 @@ class WindowReader:
 
         Args:
             horizon: Steps of future, `H`.
-            first_target: As for `WindowIndex.of`.
-            stops: As for `WindowIndex.of`.
+            first_target: The earliest position that a target may have in each series; windows whose targets begin
+                before it are left out. `None` leaves none out.
+            stops: Number of usable rows of each series; `None` is all.
         """
-        index = WindowIndex.of(
-            self.lengths,
-            context_length=self.context_length,
-            horizon=horizon,
-            first_target=first_target,
-            stops=stops,
-            pad_short=self.observed,
-        )
+        usable = self.lengths if stops is None else np.minimum(stops, self.lengths)
+        # With an observed channel contexts of short series begin before their first row.
+        is_short = self.observed & (usable < self.context_length + horizon)
+        least = np.where(is_short, 1, self.context_length)
+        first = least if first_target is None else np.maximum(first_target, least)
+        index = WindowIndex(first, np.cumsum(np.maximum(usable - horizon - first + 1, 0)))
         is_complete = isinstance(self.targets, ShardedStore) and self.targets.complete
         return index if is_complete else index.with_target(self.targets, horizon)
 
@@ -169,18 +168,15 @@ class WindowReader:
         """
         return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future=future)[0]
 
-    def windows(
-        self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
-    ) -> tuple[dict[str, Array], Array]:
+    def windows(self, series: Array, stops: Array, horizon: int) -> tuple[dict[str, Array], Array]:
         """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`.
 
         Args:
             series: The series of each window, `[B]`.
             stops: Number of known rows of each window, `[B]`.
             horizon: Number of steps, `H`.
-            scaler: Scaling of each window; `None` is that of its series.
         """
-        return self._read(series, stops, horizon, horizon, self.scaler_of(series, scaler), future=None)
+        return self._read(series, stops, horizon, horizon, self.scaler.take(series), future=None)
 
     def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
         """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`.
@@ -287,8 +283,8 @@ class SeriesWindows(Windows):
     Args:
         reader: The window reader.
         horizon: Steps of future, `H`.
-        first_target: As for `WindowIndex.of`.
-        stops: As for `WindowIndex.of`.
+        first_target: As for `WindowReader.index`.
+        stops: As for `WindowReader.index`.
         weighting: `windows` gives each window the same weight, `series` each series.
         each: Number of windows at each place.
         teacher_forcing: As for `Windows`.

@@ -32,32 +32,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-__all__ = [
-    "ClusterError",
-    "DataError",
-    "DataTypeError",
-    "FileFormatError",
-    "MissingFileError",
-    "MissingPackageError",
-    "NotFittedError",
-    "Option",
-    "Phrase",
-    "Row",
-    "SaveError",
-    "SeqcastError",
-    "SeqcastWarning",
-    "SpecError",
-    "TrainingError",
-    "WorkerDiedError",
-    "ask_for",
-    "compose_message",
-    "compose_place",
-    "counted",
-    "nearest_name",
-    "suggest_name",
-    "unknown_name",
-]
-
 # Longer names are not compared, which takes time that grows with the square of their length.
 _LONGEST_NAME = 100
 
@@ -485,11 +459,7 @@ def __getattr__(name: str) -> Any:
     if name == "NotFittedError":
         from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
-        cls = type(
-            "NotFittedError",
-            (SeqcastError, SklearnNotFittedError),
-            {"__doc__": "A result was asked for before `fit`.", "__module__": __name__},
-        )
-        globals()[name] = cls
+        namespace = {"__doc__": "A result was asked for before `fit`.", "__module__": __name__}
+        globals()[name] = cls = type(name, (SeqcastError, SklearnNotFittedError), namespace)
         return cls
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

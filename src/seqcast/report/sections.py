@@ -11,20 +11,9 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast import plots
+from seqcast import evaluation, plots
 from seqcast.data.frames import open_frame
 from seqcast.errors import DataError, SpecError, counted
-from seqcast.evaluation import (
-    BASELINE,
-    CUTOFF,
-    STEP,
-    Backtest,
-    FrameRows,
-    Scorer,
-    diebold_mariano,
-    leaderboard,
-    spoken_metric,
-)
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
 from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
@@ -89,7 +78,7 @@ def report(
     if forecast is None and backtest is None:
         raise SpecError("forecast", expected="a forecast or a backtest", received="neither", hint="Give one.")
     check_int("max_series", max_series)
-    rows = FrameRows("history", history, columns)
+    rows = evaluation.FrameRows("history", history, columns)
     rows.need(rows.columns.value)
     sections = [Section("The data", [Facts(_data(rows))])]
     if forecast is not None:
@@ -115,7 +104,7 @@ def report(
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
-def _data(rows: FrameRows) -> dict[str, Any]:
+def _data(rows: evaluation.FrameRows) -> dict[str, Any]:
     groups = rows.groups(*rows.series)
     lengths = np.bincount(groups.codes)
     times = rows.times(rows.columns.ds, local=True)
@@ -136,7 +125,7 @@ def _stamp(time: Any) -> str:
     return day if clock == "00:00:00" else f"{day} {clock}"
 
 
-def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
+def _forecast_picture(figure: Any, forecast: evaluation.FrameRows, model: str) -> Picture:
     names = list(dict.fromkeys(forecast.names))
     listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
     alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
@@ -185,18 +174,18 @@ class _Scored:
     unit: str
 
     def __post_init__(self) -> None:
-        checked = Backtest(self.backtest, self.columns)
+        checked = evaluation.Backtest(self.backtest, self.columns)
         rows = checked.rows
         rows.models(None if self.model is None else [self.model])  # refuses a model that is not there
         main = self.model or checked.models[0]
         self.models = [main, *(name for name in checked.models if name != main)]
         self.levels, self.own_levels = checked.levels(), tuple(sorted(rows.bounds(main)))
         self.series, self.windows = len(rows.groups(*rows.series)), len(rows.groups(*rows.window))
-        self.cutoffs = len(rows.groups(CUTOFF)) if rows.has(CUTOFF) else 1
+        self.cutoffs = len(rows.groups(evaluation.CUTOFF)) if rows.has(evaluation.CUTOFF) else 1
 
     def leaderboard(self, metrics: Sequence[str] | None, season_length: int | None) -> Table:
         """Return the table of scores."""
-        frame = leaderboard(
+        frame = evaluation.leaderboard(
             self.backtest,
             metrics,
             train_df=self.history,
@@ -219,11 +208,11 @@ class _Scored:
             f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
         )
-        return Table(["model", *map(spoken_metric, columns)], rows, caption, best=best)
+        return Table(["model", *map(evaluation.spoken_metric, columns)], rows, caption, best=best)
 
     def overlays(self) -> list[Block]:
         """Return pictures of forecasts and intervals, with the truth."""
-        drawn = self.models[:1] + [name for name in self.models[1:] if name == BASELINE]
+        drawn = self.models[:1] + [name for name in self.models[1:] if name == evaluation.BASELINE]
         figure = plots.forecast_frame(
             self.history,
             self.backtest,
@@ -248,9 +237,11 @@ class _Scored:
     def coverage(self) -> Table:
         """Return the coverage of the main model's intervals over all rows, by step and by series."""
         levels, ids = self.own_levels, (self.columns or Columns()).unique_id
-        scorer = Scorer(self.backtest, ["coverage"], level=levels, models=self.models[:1], columns=self.columns)
+        scorer = evaluation.Scorer(
+            self.backtest, ["coverage"], level=levels, models=self.models[:1], columns=self.columns
+        )
         overall, by_step, by_series = (
-            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), STEP, ids)
+            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), evaluation.STEP, ids)
         )
         third = -(-by_step.shape[1] // 3)
         rows = {
@@ -295,7 +286,7 @@ class _Scored:
             return Note("There is only one model, so there is nothing to test.")
         over = "cutoffs" if self.cutoffs >= self.series else "series"
         try:
-            frame = diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
+            frame = evaluation.diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
         except DataError as error:
             return Note(f"There are too few forecasts to test. {error}")
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.models[0])

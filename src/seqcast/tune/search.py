@@ -24,17 +24,7 @@ from seqcast.training import Deadline
 from seqcast.tune.objective import Objective, check_study
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import searched_script
-from seqcast.tune.space import (
-    FIELDS,
-    FINETUNE_FIELDS,
-    UNTUNED,
-    Setting,
-    Space,
-    check_space,
-    default_space,
-    neighbours,
-    widened,
-)
+from seqcast.tune.space import UNTUNED, Setting, Space, check_space, default_space, neighbours, widened
 from seqcast.tune.trials import Clock, Task, has_run, none_complete, optuna, quiet, run_trials, seconds_of, storage_url
 
 # Trials, where neither their number nor a time is given.
@@ -134,7 +124,7 @@ def tune(
     ensemble = _networks(preset, ensemble)
     arguments = _arguments(horizon, preset, random_state, options)
     if space is not None:
-        space = check_space(space, FINETUNE_FIELDS if is_zero_shot(preset) else FIELDS)
+        space = check_space(space, finetuned=is_zero_shot(preset))
     seed = int(fresh_seed() if random_state is None else random_state)
     frame = read_rows(RowOptions.of(arguments), df)
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)

@@ -97,9 +97,19 @@ def named(element: Named, alt: str) -> Named:
     return element
 
 
-def panel_card() -> ui.card:
-    """Return a card for a section of a panel."""
-    return ui.card().props("flat bordered").classes("w-full gap-3")
+def panel_card(title: str = "", text: str = "") -> ui.card:
+    """Return a card for a section of a panel.
+
+    Args:
+        title: Its heading, if it has one.
+        text: A line of explanation below the heading.
+    """
+    with ui.card().props("flat bordered").classes("w-full gap-3") as card:
+        if title:
+            heading(title, 3)
+        if text:
+            note(text)
+    return card
 
 
 def show_chart(options: dict[str, Any], alt: str, *, dark: bool, height: str = "24rem") -> ui.echart:

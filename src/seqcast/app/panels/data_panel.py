@@ -79,11 +79,11 @@ class DataPanel(Panel):
 
     def _upload(self) -> None:
         # FastAPI caches the route of each upload, and with it this function: a proxy lets the panel go.
-        panel, size = proxy(self), self.context.settings.max_upload
-        refused = f"Expected one table: a {KINDS} file of at most {size // 2**20} MiB."
+        panel, most = proxy(self), self.context.settings.max_upload
+        refused = f"Expected one table: a {KINDS} file of at most {most} MiB."
         self.upload = ui.upload(
             auto_upload=True,
-            max_file_size=size,
+            max_file_size=most << 20,
             on_upload=lambda event: panel._uploaded(event),
             on_rejected=lambda: ui.notify(refused, type="negative"),
         )
@@ -154,9 +154,10 @@ class DataPanel(Panel):
             note("No table yet.")
         if table is not None:
             if frame is not None:
-                with panel_card():
-                    self._series(table, frame)
-            with panel_card():
+                text = f"{self._read(table)} These are guesses: correct below what is wrong."
+                with panel_card(f"The series of {table.path.name}", text):
+                    self._series(frame)
+            with panel_card("What the columns are"):
                 self._columns(table)
 
     def _around(self) -> None:
@@ -173,7 +174,6 @@ class DataPanel(Panel):
         show_table(["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1))
 
     def _columns(self, table: Table) -> None:
-        heading("What the columns are", 3)
         raw = table.raw
         names = [str(name) for name in raw.columns]
         if table.guess.rivals:
@@ -236,10 +236,8 @@ class DataPanel(Panel):
         chosen = next(text for text, each in known.items() if each == getattr(table.dialect, field))
         ui.select(list(known), value=chosen, label=label, on_change=change).classes("w-56")
 
-    def _series(self, table: Table, frame: VisitorFrame) -> None:
-        """Say what was read, and draw the series with a first forecast."""
-        heading(f"The series of {table.path.name}", 3)
-        note(f"{self._read(table)} These are guesses: correct below what is wrong.")
+    def _series(self, frame: VisitorFrame) -> None:
+        """Draw the series with a first forecast, and list their problems."""
         self._chart()
         with ui.row():
             ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))

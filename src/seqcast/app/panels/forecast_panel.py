@@ -139,8 +139,7 @@ class ForecastPanel(JobPanel):
             with ui.row():
                 ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
                 ui.button("Take it away", on_click=lambda: self.context.go_to("take")).props("outline")
-        with panel_card():
-            heading("What forecasts, and why", 3)
+        with panel_card("What forecasts, and why"):
             self._choice(frame, outcome)
 
     def _choice(self, frame: VisitorFrame, outcome: FitOutcome) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from nicegui import ui
 
 from seqcast.data.frames import stamp_text
-from seqcast.errors import Option, Phrase, SeqcastError
+from seqcast.errors import Option, Phrase, SeqcastError, compose_message
 from seqcast.plots import GUIDE, TRUTH
 
 Named = TypeVar("Named", bound=ui.element)
@@ -203,10 +203,8 @@ def explain_problem(error: BaseException) -> str:
         return "There is not enough memory for this."
     if not isinstance(error, SeqcastError):
         return f"Something went wrong that should not: {type(error).__name__}: {error}"
-    text = str(error)
-    if error.expected:
-        where = f"{error.where}: " if error.where else ""
-        text = f"{where}expected {error.expected}, received {error.received}."
+    facts = {"expected": error.expected, "received": error.received}
+    text = compose_message(error.where, **facts) if error.expected else str(error)
     path = getattr(error, "path", None)
     text = text if path is None else text.replace(path, Path(path).name)  # a visitor does not know the folder
     return text[:1].upper() + text[1:]

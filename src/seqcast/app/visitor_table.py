@@ -153,11 +153,6 @@ class Table:
         guess = frames.guess_columns(raw)
         return cls(path, raw, Roles.of_guess(guess, raw.columns), dialect or frames.Dialect(), guess)
 
-    @property
-    def understood(self) -> str:
-        """The format in which the file was read, where it is unusual."""
-        return str(self.raw.attrs.get(frames.UNDERSTOOD, ""))
-
     def frame(self) -> VisitorFrame:
         """Return the series, checked.
 
@@ -261,10 +256,6 @@ class VisitorFrame:
         unit = _unit(frequency.name)[1]
         day = "" if unit in ("month", "quarter", "year") else f"{end.day} "
         return f", to {day}{end:%B %Y}" + (f"{end:, %H:%M}" if unit in ("hour", "minute", "second") else "")
-
-    def options(self) -> dict[str, Any]:
-        """Return the arguments of a `Forecaster` that describe columns and series."""
-        return {**({"on_bad_series": "skip"} if self.problems else {}), "columns": self.columns}
 
 
 def _unit(frequency: str | int | None) -> tuple[int, str]:

@@ -50,8 +50,9 @@ class Asked:
             frame: The series to forecast.
         """
         options = {"horizon": self.horizon, "level": self.level, "effort": self.effort, "random_state": SEED}
+        options |= {"on_bad_series": "skip"} if frame.problems else {}
         covariates = {f"{role}_covariates": names for role, names in self.covariates(frame).items()}
-        return options | frame.options() | covariates
+        return options | {"columns": frame.columns} | covariates
 
     def covariates(self, frame: VisitorFrame) -> dict[str, tuple[str, ...]]:
         """Return the covariates that are read, by role: past ones take a network that is trained.

@@ -47,10 +47,9 @@ def anomalies(
     """
     from seqcast.plots import anomaly_frame, save_figure
 
-    table.check([model, data], one_of_two=True)
     check_figures(figure, read=[model, data], force=table.force)
     with files.opened(model, data) as (fitted, frame):
-        table.check([model, data], column=fitted.alias)
+        table.check([model, data], column=fitted.alias, one_of_two=True)
         judged = fitted.anomalies(frame, level)
     if table.output is not None:
         table.write(judged)

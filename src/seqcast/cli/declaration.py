@@ -7,8 +7,10 @@ have a panel, whose title begins its docstring, up to "as typed"; the usual ones
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
@@ -93,7 +95,7 @@ def _flags(name: str) -> tuple[str, ...]:
 
 def _options(source: Any) -> Iterator[inspect.Parameter]:
     """Yield the parameters of a function or a dataclass as typer's."""
-    described, titles = _descriptions(source), _titles(source)
+    described, titles = _docstrings(source)
     for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
         kind = parameter.annotation
         if is_dataclass(kind):
@@ -105,9 +107,10 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
             parser: Callable[[str], Any] | None = None
             metavar = "PATH" if kind in (Path, Path | None) else "TEXT"
             if kind in (int, int | None):
-                parser, metavar = partial(_whole_number, _LEAST.get(name, 1)), "N"
+                least = _LEAST.get(name, 1)
+                parser, metavar = partial(_parse, int, least, f"a whole number, at least {least}"), "N"
             elif kind in (float, float | None):
-                parser, metavar = _number, "NUMBER"
+                parser, metavar = partial(_parse, float, -math.inf, "a number"), "NUMBER"
             info = typer.Option(
                 *_flags(name), help=text, parser=parser, metavar=metavar, rich_help_panel=titles.get(name)
             )
@@ -115,38 +118,24 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
         yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
 
 
-def _descriptions(source: Any) -> dict[str, str]:
-    """Return the descriptions of parameters in the docstrings of a function or a dataclass."""
-    described: dict[str, str] = {}
+def _docstrings(source: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the description of each parameter of a function or a dataclass, and the title of its panel.
+
+    The title is that of the dataclass that declares the field.
+    """
+    described, titles = dict[str, str](), dict[str, str]()
     for each in (source,) if inspect.isfunction(source) else source.__mro__[:-1]:
-        section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
-        described |= re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
-    return described
+        summary, _, section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")
+        entries = re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
+        described |= entries
+        if not inspect.isfunction(source):
+            title = summary.partition("\n")[0].partition(", as typed")[0].rstrip(".")
+            titles |= {name: title for name, _ in entries if name not in _USUAL}
+    return described, titles
 
 
-def _titles(source: Any) -> dict[str, str]:
-    """Return the title of the panel of each field of a dataclass, which stands below the class that declares it."""
-    kinds = () if inspect.isfunction(source) else source.__mro__[:-1]
-    return {
-        name: (each.__doc__ or "").partition("\n")[0].partition(", as typed")[0].rstrip(".")
-        for each in kinds
-        for name in inspect.get_annotations(each)
-        if name not in _USUAL
-    }
-
-
-def _whole_number(least: int, text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise typer.BadParameter(f"expected a whole number, at least {least}, received {text!r}.")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"expected a number, received {text!r}.") from None
+def _parse(kind: type[int | float], least: float, words: str, text: str) -> int | float:
+    with contextlib.suppress(ValueError):
+        if (number := kind(text)) >= least:
+            return number
+    raise typer.BadParameter(f"expected {words}, received {text!r}.")

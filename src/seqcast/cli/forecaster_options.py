@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from seqcast.specs import Columns
 
 # Options that are arguments of a forecaster as they are.
-_AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale", "support")
-_OF_CHOICE = ("effort", "calibrate")
+_AS_TYPED: tuple[str, ...] = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale")
+_AS_TYPED += ("support", "effort", "calibrate", "members")
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,7 @@ class ForecasterOptions(SeriesOptions):
         from seqcast.forecaster import Forecaster, interval_levels
 
         level = interval_levels(parse_levels(self.level))
-        training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        same: dict[str, Any] = {name: getattr(self, name) for name in (*_AS_TYPED, *_OF_CHOICE)}
+        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
         same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
@@ -165,8 +164,7 @@ class ForecasterOptions(SeriesOptions):
             preset=self._network(level),
             level=level,
             # The forecaster's own rules apply to the rest.
-            training=given(**training) or None,
-            members=self.members,
+            training=given(epochs=self.epochs, learning_rate=self.learning_rate) or None,
             random_state=self.seed,
             verbose=int(not (self.quiet or silent)),
             **same,

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast import evaluation, plots
-from seqcast.data.frames import open_frame
+from seqcast.data.frames import open_frame, stamp_text
 from seqcast.errors import DataError, SpecError, counted
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
@@ -32,7 +32,7 @@ def report(
     forecast: Any = None,
     backtest: Any = None,
     model: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Mapping[str, Any]] | None = None,
     learning: Mapping[str, Sequence[float]] | None = None,
     importance: Any = None,
     metrics: Sequence[str] | None = None,
@@ -51,7 +51,7 @@ def report(
         forecast: Forecasts after the ends of the series; `None` leaves them out.
         backtest: Forecasts of one or more models from earlier cutoffs, with the truth; `None` leaves them out.
         model: The main model of the report; `None` takes the first of the backtest or the forecast.
-        metadata: Facts to show: `{"Training": {"epochs": 20}, …}`; values that are no dicts come under Settings.
+        metadata: Facts to show by heading: `{"Training": {"epochs": 20}, …}`.
         learning: Loss by epoch to draw, `loss` and perhaps `val_loss`.
         importance: The importance of each covariate, from `covariate_importance`.
         metrics: Metrics of the leaderboard; `None` takes the default, see `evaluate`.
@@ -84,9 +84,8 @@ def report(
     if forecast is not None:
         _, future = plots.read_pair(history, forecast, columns)
         main = plots.main_model(future, model)
-        figure = plots.forecast_fans(
-            history, forecast, model=main, max_series=max_series, columns=columns, ylabel=unit or None
-        )
+        drawn: Any = {"model": main, "max_series": max_series, "columns": columns, "ylabel": unit or None}
+        figure = plots.forecast_fans(history, forecast, **drawn)
         sections.append(Section("Forecast", [_forecast_picture(figure, future, main)]))
     if backtest is not None:
         scored = _Scored(history, backtest, columns, model, max_series, unit)
@@ -108,21 +107,15 @@ def _data(rows: evaluation.FrameRows) -> dict[str, Any]:
     groups = rows.groups(*rows.series)
     lengths = np.bincount(groups.codes)
     times = rows.times(rows.columns.ds, local=True)
+    first, last = map(stamp_text, np.array([times.min(), times.max()]).tolist())
     return {
         "series": len(groups),
         "rows": len(rows),
         "rows a series": str(lengths[0]) if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}",
-        "first stamp": _stamp(times.min()),
-        "last stamp": _stamp(times.max()),
+        "first stamp": first,
+        "last stamp": last,
         "missing values": int(np.isnan(rows.numbers(rows.columns.value)).sum()),
     }
-
-
-def _stamp(time: Any) -> str:
-    if not isinstance(time, np.datetime64):
-        return str(time)
-    day, _, clock = str(np.datetime_as_string(time, unit="s")).partition("T")
-    return day if clock == "00:00:00" else f"{day} {clock}"
 
 
 def _forecast_picture(figure: Any, forecast: evaluation.FrameRows, model: str) -> Picture:
@@ -144,18 +137,14 @@ def _importance_picture(importance: Any) -> Picture:
     return Picture.of(plots.importance_chart(importance), alt, caption)
 
 
-def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:
+def _fit_sections(
+    metadata: Mapping[str, Mapping[str, Any]], learning: Mapping[str, Sequence[float]] | None
+) -> list[Section]:
     """Return the sections about training and settings."""
-    groups = {str(name): dict(values) for name, values in metadata.items() if isinstance(values, Mapping)}
-    loose = {str(name): value for name, value in metadata.items() if not isinstance(value, Mapping)}
-    if loose:
-        groups["Settings"] = {**loose, **groups.get("Settings", {})}
-    sections = []
+    groups, sections = dict(metadata), []
     if learning is not None:
         alt = f"Loss over {len(learning['loss'])} epochs of training" if "loss" in learning else "Loss by epoch"
-        caption = (
-            "The training loss should fall and level off; a validation loss that rises again is a sign of overfitting."
-        )
+        caption = "The training loss should fall and level off; a validation loss that rises is a sign of overfitting."
         curve = Picture.of(plots.learning_curve(learning, ylabel="loss"), alt, caption)
         facts = groups.pop("Training", {})
         sections.append(Section("Training", [curve, Facts(facts)] if facts else [curve]))
@@ -225,10 +214,7 @@ class _Scored:
         pictures: list[Block] = [Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")]
         if self.levels:
             alt = "Share of the truth inside the intervals against their level, with the band of chance"
-            caption = (
-                "Below the line intervals are too narrow, above it too wide. Within the grey band the difference may "
-                "be chance."
-            )
+            caption = "Below the line intervals are too narrow, above too wide; within the grey band it may be chance."
             pictures.append(Picture.of(plots.calibration_curve(self.backtest, columns=self.columns), alt, caption))
         if self.own_levels:
             pictures.append(self.coverage())
@@ -253,7 +239,7 @@ class _Scored:
         }
         cells = [[name, *(f"{value:.3g} %" for value in values)] for name, values in rows.items()]
         caption = (
-            "Share of the truth inside the intervals. Good ones reach their level at each step and in each series."
+            "Share of the truth inside the intervals; good ones reach their level at each step and in each series."
         )
         return Table(["coverage", *(f"{level_text(level)} %" for level in levels)], cells, caption)
 

@@ -174,10 +174,7 @@ _TEXT = {"schema": {"type": "string"}}
 _PROBLEM = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
 
 
-def _fields(
-    address: Annotated[Options, Address()],
-    body: Annotated[ForecastOptions, Body(examples=EXAMPLES)],
-) -> None:
+def _fields(address: Annotated[Options, Address()], body: Annotated[ForecastOptions, Body(examples=EXAMPLES)]) -> None:
     """Declare the parameters of a forecast for FastAPI; nobody calls this."""
 
 

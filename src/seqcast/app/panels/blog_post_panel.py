@@ -120,10 +120,6 @@ def state_path(outcome: SineOutcome) -> list[tuple[float, float, float, str]]:
     Args:
         outcome: The forecasts of the networks.
     """
-    points = []
-    for place, (x, y) in enumerate(outcome.tokens):
-        step = place + 1 - len(outcome.past)
-        points.append(
-            (x, y, place / max(1, len(outcome.tokens) - 1), f"{'reads' if step < 1 else 'writes'} step {step}")
-        )
-    return points
+    last, first = max(1, len(outcome.tokens) - 1), 1 - len(outcome.past)
+    names = [f"{'writes' if place + first > 0 else 'reads'} step {place + first}" for place in range(last + 1)]
+    return [(x, y, place / last, names[place]) for place, (x, y) in enumerate(outcome.tokens)]

@@ -17,7 +17,7 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import LAYOUTS, Dialect, Steps, guess_columns, row_in_file
+from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, guess_columns, row_in_file
 from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
@@ -180,9 +180,8 @@ class DataPanel(Panel):
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
         with ui.row().classes("w-full"):
             layouts = {name: layout.words for name, layout in LAYOUTS.items()}
-            chosen = ui.select(
-                layouts, value=table.roles.layout, label="The table has", on_change=partial(self._set_layout, table)
-            )
+            change = partial(self._set_layout, table)
+            chosen = ui.select(layouts, value=table.roles.layout, label="The table has", on_change=change)
             chosen.classes("w-72 max-w-full")
             if not table.roles.names("time"):
                 self._steps(table)
@@ -265,17 +264,12 @@ class DataPanel(Panel):
         self.choose_series(frame.ids, self._chart.refresh)
         show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
         if self.session.outcome is None:
-            ui.label("A first forecast follows in some seconds; if not, the panel Forecast says why.").props(
-                "role=status"
-            )
+            text = "A first forecast follows in some seconds; if not, the panel Forecast says why."
+            ui.label(text).props("role=status")
 
     def _read(self, table: Table) -> str:
         """Return what was read in a sentence."""
-        columns = {text: table.roles.names(role) for role, text in ROLES.items() if role != "ignore"}
-        roles = [
-            f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}"
-            for text, of in columns.items()
-            if of
-        ]
-        said = [f"{len(table.raw):,} rows, {len(table.raw.columns)} columns", table.understood, *roles]
+        by_role = [(text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"]
+        roles = [f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}" for text, of in by_role if of]
+        said = [f"{len(table.raw):,} rows, {len(table.raw.columns)} columns", table.raw.attrs.get(UNDERSTOOD), *roles]
         return f"{'; '.join(filter(None, said))}."

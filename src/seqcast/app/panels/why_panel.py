@@ -36,9 +36,7 @@ class WhyPanel(JobPanel):
         if self.session.forecasted is None:
             note("Make a forecast in the panel Forecast first.")
             return
-        note(
-            "The network is read through its derivatives and its states: what would change the forecast, and how much."
-        )
+        note("The network is read by its derivatives and its states: what would change the forecast, and how much.")
         self.start_button("Look inside", "psychology", partial(self.look, self.session.forecasted[0]))
 
     async def look(self, frame: VisitorFrame) -> None:
@@ -75,11 +73,8 @@ class WhyPanel(JobPanel):
         with panel_card("Moments of the past that look alike to it", text):
             names = ["series", "the latest moment", "is like", "of the series", "distance"]
             show_table(names, nearest_rows(seen, frame.columns), "Nearest windows of the past")
-        with panel_card("The map of its states"):
-            note(
-                "While it reads, a network keeps numbers in mind, its state: all that it remembers when it begins to"
-                " write the forecast."
-            )
+        text = "While it reads, a network keeps numbers in mind, its state: all that it knows when it begins to write."
+        with panel_card("The map of its states", text):
             explained = " and ".join(f"{share:.0%}" for share in seen.explained)
             note(
                 "Each point is a moment of the past, placed by what the network remembered then; points that are near"

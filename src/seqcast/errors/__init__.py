@@ -54,10 +54,7 @@ class SeqcastError(Exception):
     """
 
     def __init__(self, where: str, *, expected: str = "", received: str = "", hint: str = "") -> None:
-        self.where = where
-        self.expected = expected
-        self.received = received
-        self.hint = hint
+        self.where, self.expected, self.received, self.hint = where, expected, received, hint
         super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,11 +110,7 @@ class DataError(SeqcastError, ValueError):
     ) -> None:
         where = where or path or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
-        self.option = option
-        self.column = column
-        self.row = row
-        self.series = series
-        self.path = path
+        self.option, self.column, self.row, self.series, self.path = option, column, row, series, path
         self.by_series: dict[Any, DataError] = {}
         self.rows: Sequence[int] = ()
 

@@ -69,7 +69,7 @@ async def _metrics(request: Request) -> Response:
 
 def _ready_service(request: Request) -> Service:
     service: Service = request.app.state.service
-    if not service.is_ready:
+    if not service.shelf.ready.is_set():
         received = "some still being warmed up"
         raise RequestError(503, "models", "models that are ready", received, "Come again.", retry_after=2)
     return service

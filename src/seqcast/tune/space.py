@@ -325,26 +325,8 @@ def default_space(
     space: dict[str, Choice | Range] = {"learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)}
     if isinstance(untuned, FinetuneSpec):
         return space | _finetuning(untuned, freezable=not covariates)
-    return space | _network(untuned, sizes, contexts=contexts)
-
-
-def _finetuning(untuned: FinetuneSpec, *, freezable: bool) -> dict[str, Choice | Range]:
-    """Return the space of a fine-tuning but its rate; `freezable` says whether submodules may stay as they are."""
-    space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
-    steps = untuned.training.steps_per_epoch
-    if steps is not None:
-        least, most = (max(1, round(share * steps)) for share in STEPS)
-        space["steps_per_epoch"] = Range(least, most, log=True, whole=True)
-    if freezable:
-        frozen = {name: {"freeze": tuple(name.split("-"))} for name in FROZEN}
-        space["freeze"] = Choice({"none": {"freeze": ()}, **frozen})
-    return space
-
-
-def _network(untuned: MemberSpec, sizes: Sizes, *, contexts: bool) -> dict[str, Choice | Range]:
-    """Return the space of a network that is trained, but its rate."""
     context, season, segment = sizes.context_length, sizes.season_length, untuned.network.segment
-    space: dict[str, Choice | Range] = {"batch_size": Choice([64, 128, 256])}
+    space["batch_size"] = Choice([64, 128, 256])
     if segment > 1:
         tokens = (steps for steps in {season, 2 * season, season // 2} if 1 < steps <= min(sizes.horizon, context // 2))
         space["units"] = _widths((64,), (128,), (64, 64), (128, 128))
@@ -366,4 +348,17 @@ def _network(untuned: MemberSpec, sizes: Sizes, *, contexts: bool) -> dict[str, 
     lengths = {length for length in lengths if least <= length <= longest}
     if contexts and len(lengths) > 1:
         space["context_length"] = Choice(sorted(lengths))
+    return space
+
+
+def _finetuning(untuned: FinetuneSpec, *, freezable: bool) -> dict[str, Choice | Range]:
+    """Return the space of a fine-tuning but its rate; `freezable` says whether submodules may stay as they are."""
+    space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
+    steps = untuned.training.steps_per_epoch
+    if steps is not None:
+        least, most = (max(1, round(share * steps)) for share in STEPS)
+        space["steps_per_epoch"] = Range(least, most, log=True, whole=True)
+    if freezable:
+        frozen = {name: {"freeze": tuple(name.split("-"))} for name in FROZEN}
+        space["freeze"] = Choice({"none": {"freeze": ()}, **frozen})
     return space

@@ -29,20 +29,10 @@ ROLES: Mapping[str, str] = {
 MOST_ROWS = 5_000_000
 # The roles of covariates.
 COVARIATES = ("static", "past", "future")
-
-
 # Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
-STEPS = {
-    "s": "second",
-    "min": "minute",
-    "h": "hour",
-    "D": "day",
-    "B": "working day",
-    "W": "week",
-    "M": "month",
-    "Q": "quarter",
-    "Y": "year",
-}
+OF_CLOCK = {"s": "second", "min": "minute", "h": "hour"}
+OF_MONTHS = {"M": "month", "Q": "quarter", "Y": "year"}
+STEPS = {**OF_CLOCK, "D": "day", "B": "working day", "W": "week", **OF_MONTHS}
 
 
 @dataclass(frozen=True)
@@ -108,9 +98,8 @@ class Roles:
         if not self.names("value"):
             expected, hint = f"one for {ROLES['value']}", "Choose it in the table."
             raise DataError("columns", expected=expected, received="none", hint=hint)
-        usual = Columns()
         ids, time = (",".join(self.names(role)) or own for role, own in (("unique_id", "unique_id"), ("time", "ds")))
-        return Columns(ids, time, self.names("value")[0] if self.layout == "long" else usual.y)
+        return Columns(ids, time, self.names("value")[0] if self.layout == "long" else "y")
 
 
 @dataclass(frozen=True)
@@ -254,8 +243,8 @@ class VisitorFrame:
         if isinstance(frequency.name, int):
             return f", to step {end}"
         unit = _unit(frequency.name)[1]
-        day = "" if unit in ("month", "quarter", "year") else f"{end.day} "
-        return f", to {day}{end:%B %Y}" + (f"{end:, %H:%M}" if unit in ("hour", "minute", "second") else "")
+        day = "" if unit in OF_MONTHS.values() else f"{end.day} "
+        return f", to {day}{end:%B %Y}" + (f"{end:, %H:%M}" if unit in OF_CLOCK.values() else "")
 
 
 def _unit(frequency: str | int | None) -> tuple[int, str]:

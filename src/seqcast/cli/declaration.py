@@ -21,28 +21,11 @@ from typing import Annotated, Any
 import typer
 
 # Parameters that are typed without a name, with their names in the help.
-_ARGUMENTS = {
-    "data": "DATA",
-    "forecast": "FORECAST",
-    "model": "MODEL",
-    "models": "[NAME=]MODEL",
-    "name": "NAME",
-    "sources": "DATA...",
-    "table": "FILE",
-}
-# Options whose names differ from those of their parameters, or that have two.
-_FLAGS = {
-    "as_json": ("--json",),
-    "browser": ("--browser/--no-browser",),
-    "day_first": ("--day-first/--month-first",),
-    "header": ("--header/--no-header",),
-    "horizon": ("--horizon", "-H"),
-    "id_column": ("--id",),
-    "output": ("--output", "-o"),
-    "quiet": ("--quiet", "-q"),
-    "time_column": ("--time",),
-    "value_column": ("--value",),
-}
+_ARGUMENTS = {name: name.upper() for name in ("data", "forecast", "model", "name")}
+_ARGUMENTS |= {"models": "[NAME=]MODEL", "sources": "DATA...", "table": "FILE"}
+# Short names of options, and the opposites of flags.
+_SHORT = {"horizon": ("-H",), "output": ("-o",), "quiet": ("-q",)}
+_OPPOSITE = {"browser": "/--no-browser", "day_first": "/--month-first", "header": "/--no-header"}
 # Options that are needed most days: they come first, with those that only one command has.
 _USUAL = ("horizon", "output", "id_column", "time_column", "value_column", "effort", "level", "time_limit", "as_json")
 # Fields that do nothing for a command, or that it refuses.
@@ -90,7 +73,8 @@ def flags_of(source: Any) -> frozenset[str]:
 
 
 def _flags(name: str) -> tuple[str, ...]:
-    return _FLAGS.get(name, (f"--{name.replace('_', '-')}",))
+    typed = re.sub("^as_|_column$", "", name).replace("_", "-")
+    return f"--{typed}{_OPPOSITE.get(name, '')}", *_SHORT.get(name, ())
 
 
 def _options(source: Any) -> Iterator[inspect.Parameter]:

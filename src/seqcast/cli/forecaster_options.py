@@ -184,7 +184,8 @@ class ForecasterOptions(SeriesOptions):
             hint = "Leave it out, or name another preset."
             raise SpecError(name, expected=expected, received=str(changes[name]), hint=hint)
         if self.units is not None:
-            widths = _parse_widths(changes.pop("units"))
+            words = "whole numbers with commas, as 35,35"
+            widths = _numbers("units", int, changes.pop("units"), words, "One a layer.")
             changes |= {"encoder_units": widths, "decoder_units": widths}
         return replace(named_network("classic" if self.preset == "auto" else self.preset, level, Sizes()), **changes)
 
@@ -281,19 +282,14 @@ def parse_levels(text: str) -> tuple[float, ...]:
         >>> parse_levels("80,95"), parse_levels("")
         ((80.0, 95.0), ())
     """
-    try:
-        return tuple(float(level) for level in split_names(text))
-    except ValueError:
-        expected = "numbers with commas, as 80,95"
-        raise SpecError("level", expected=expected, received=repr(text), hint="In per cent.") from None
+    return _numbers("level", float, text, "numbers with commas, as 80,95", "In per cent.")
 
 
-def _parse_widths(text: str) -> tuple[int, ...]:
+def _numbers(option: str, kind: type, text: str, expected: str, hint: str) -> tuple[Any, ...]:
     try:
-        return tuple(int(width) for width in text.split(","))
+        return tuple(map(kind, split_names(text)))
     except ValueError:
-        expected = "whole numbers with commas, as 35,35"
-        raise SpecError("units", expected=expected, received=repr(text), hint="One a layer.") from None
+        raise SpecError(option, expected=expected, received=repr(text), hint=hint) from None
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -174,48 +174,39 @@ class _Scored:
 
     def leaderboard(self, metrics: Sequence[str] | None, season_length: int | None) -> Table:
         """Return the table of scores."""
+        models, columns, history = self.models, self.columns, self.history
         frame = evaluation.leaderboard(
-            self.backtest,
-            metrics,
-            train_df=self.history,
-            season_length=season_length,
-            models=self.models,
-            columns=self.columns,
+            self.backtest, metrics, train_df=history, season_length=season_length, models=models, columns=columns
         )
-        columns = nw.from_native(frame).to_dict(as_series=False)
-        names, points = columns.pop("model"), columns.pop("points")[0]
-        columns.pop("series")
+        scores = nw.from_native(frame).to_dict(as_series=False)
+        names, points = scores.pop("model"), scores.pop("points")[0]
+        scores.pop("series")
         best = {
             (min(range(len(names)), key=lambda row: (math.isnan(values[row]), values[row])), column)
-            for column, (name, values) in enumerate(columns.items(), start=1)
+            for column, (name, values) in enumerate(scores.items(), start=1)
             if not name.startswith(("bias", "coverage"))
         }
         rows = [
-            [spoken(model), *(_number(values[row]) for values in columns.values())] for row, model in enumerate(names)
+            [spoken(model), *(_number(values[row]) for values in scores.values())] for row, model in enumerate(names)
         ]
         caption = (
             f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
         )
-        return Table(["model", *map(evaluation.spoken_metric, columns)], rows, caption, best=best)
+        return Table(["model", *map(evaluation.spoken_metric, scores)], rows, caption, best=best)
 
     def overlays(self) -> list[Block]:
         """Return pictures of forecasts and intervals, with the truth."""
         drawn = self.models[:1] + [name for name in self.models[1:] if name == evaluation.BASELINE]
-        figure = plots.forecast_frame(
-            self.history,
-            self.backtest,
-            columns=self.columns,
-            models=drawn,
-            max_series=min(_OVERLAYS, self.max_series),
-            ylabel=self.unit or None,
-        )
+        history, backtest, columns, unit = self.history, self.backtest, self.columns, self.unit or None
+        most = min(_OVERLAYS, self.max_series)
+        figure = plots.forecast_frame(history, backtest, columns=columns, models=drawn, max_series=most, ylabel=unit)
         alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {counted(self.cutoffs, 'cutoff')}, over the truth"
         pictures: list[Block] = [Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")]
         if self.levels:
             alt = "Share of the truth inside the intervals against their level, with the band of chance"
             caption = "Below the line intervals are too narrow, above too wide; within the grey band it may be chance."
-            pictures.append(Picture.of(plots.calibration_curve(self.backtest, columns=self.columns), alt, caption))
+            pictures.append(Picture.of(plots.calibration_curve(backtest, columns=columns), alt, caption))
         if self.own_levels:
             pictures.append(self.coverage())
         return pictures
@@ -223,9 +214,8 @@ class _Scored:
     def coverage(self) -> Table:
         """Return the coverage of the main model's intervals over all rows, by step and by series."""
         levels, ids = self.own_levels, (self.columns or Columns()).unique_id
-        scorer = evaluation.Scorer(
-            self.backtest, ["coverage"], level=levels, models=self.models[:1], columns=self.columns
-        )
+        models, backtest = self.models[:1], self.backtest
+        scorer = evaluation.Scorer(backtest, ["coverage"], level=levels, models=models, columns=self.columns)
         overall, by_step, by_series = (
             100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), evaluation.STEP, ids)
         )
@@ -238,27 +228,22 @@ class _Scored:
             "half of the series: at most": np.nanquantile(by_series, 0.5, axis=1),
         }
         cells = [[name, *(f"{value:.3g} %" for value in values)] for name, values in rows.items()]
-        caption = (
-            "Share of the truth inside the intervals; good ones reach their level at each step and in each series."
-        )
+        caption = "Share of the truth inside intervals; good ones reach their level at each step and in each series."
         return Table(["coverage", *(f"{level_text(level)} %" for level in levels)], cells, caption)
 
     def errors(self, trained_horizon: int | None) -> list[Block]:
         """Return pictures of the errors by step and by series, and of their distribution."""
-        models, columns, unit = self.models, self.columns, self.unit
+        models, most = self.models, self.max_series
+        drawn: Any = {"columns": self.columns, "unit": self.unit}
         listed = ", ".join(map(spoken, models))
-        figure = plots.score_by_step(
-            self.backtest, models=models, trained_horizon=trained_horizon, columns=columns, unit=unit
-        )
+        figure = plots.score_by_step(self.backtest, models=models, trained_horizon=trained_horizon, **drawn)
         caption = "Growth of the error with each step ahead; the lowest line is the best."
         pictures: list[Block] = [Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)]
         if self.series > 1:
-            figure = plots.score_by_series(
-                self.backtest, models=models, max_series=self.max_series, columns=columns, unit=unit
-            )
+            figure = plots.score_by_series(self.backtest, models=models, max_series=most, **drawn)
             caption = "One mark for each model on the line of a series; left is better."
             pictures.append(Picture.of(figure, f"Mean absolute error by series, of {listed}", caption))
-        figure = plots.residual_diagnostics(self.backtest, models[0], columns=columns, unit=unit)
+        figure = plots.residual_diagnostics(self.backtest, models[0], **drawn)
         caption = (
             "Errors of a good forecast lie around 0 at all times and steps. Correlated errors within a window are "
             "usual beyond the first step."
@@ -279,8 +264,7 @@ class _Scored:
         rows = []
         for rival in self.models[1:]:
             against = tests.filter(nw.col("model_b") == rival)
-            overall = against.filter(nw.col("step") == 0).row(0)
-            _, _, _, statistic, p_value, count = overall
+            *_, statistic, p_value, count = against.filter(nw.col("step") == 0).row(0)
             steps = against.filter(nw.col("step") > 0)["p_value"].to_numpy()
             cells = [_verdict(statistic, p_value), _number(statistic), _p_value(p_value)]
             rows.append([spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"])

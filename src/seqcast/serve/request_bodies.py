@@ -233,9 +233,8 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     needed = Needed("\0", "\0", tuple(names))
     columns, _ = _columns_of(value, needed, "rows", most_rows)
     typed = {name: _typed(cells, name, needed, "rows") for name, cells in columns.items()}
-    frame = pd.DataFrame(
-        {name: array if kind in "fbi" else pd.Series(array, dtype="str") for name, (kind, array) in typed.items()}
-    )
+    series = {name: pd.Series(array, dtype="str") for name, (kind, array) in typed.items() if kind not in "fbi"}
+    frame = pd.DataFrame({name: series.get(name, array) for name, (_, array) in typed.items()})
     try:
         guess = guess_columns(frame)
         if guess.question is not None:

@@ -113,8 +113,7 @@ class DataPanel(Panel):
                 self.context.show_error(error)
             elif self.session.table is None or self.session.table.path != path:
                 self.session.table = self.session.frame = None
-        read = self.session.table
-        if read is not None and self.problem is None:
+        if self.problem is None:
             self.give.value = False
             self.give.text = "Another table"
         self.dropped.text = path.name if self.problem is None else f"{path.name}: see below"

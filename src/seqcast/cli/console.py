@@ -198,7 +198,7 @@ def _flag(name: str, options: Collection[str]) -> str | None:
         return "--future-file"  # where --future names columns
     name = re.sub(r"^(columns|dialect)\.|_covariates$", "", name)
     flags = RENAMED.get(name) or ", ".join(f"--{each}" for each in name.replace("_", "-").split(", "))
-    return flags if {*options, *_OF_FIT}.issuperset(flags.split(", ")) else None
+    return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
 
 
 def _word_option(option: Option, options: Collection[str]) -> str:

@@ -132,12 +132,8 @@ def _print_environment(system: Mapping[str, Any], weights: str) -> None:
     print_table("seqcast runs on", ("what", "value"), facts.items(), names=2)
     versions = [(name, version or "missing") for name, version in system["packages"].items()]
     print_table("Packages", ("package", "version"), versions, names=2)
-    extras = [
-        (
-            extra,
-            ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
-            f"pip install 'seqcast[{extra}]'" if None in packages.values() else "",
-        )
-        for extra, packages in system["extras"].items()
-    ]
+    extras = []
+    for extra, packages in system["extras"].items():
+        installed = ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items())
+        extras.append((extra, installed, f"pip install 'seqcast[{extra}]'" if None in packages.values() else ""))
     print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

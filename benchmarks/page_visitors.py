@@ -55,7 +55,8 @@ def serve():
     """Serve the page, and say at `/held` what the process holds."""
     from seqcast.app import startup
     from seqcast.app.job_queue import JobQueue
-    from seqcast.app.visitors import AppSettings, Session
+    from seqcast.app.settings import AppSettings
+    from seqcast.app.visitors import Session
 
     create = startup.create_page_app
 

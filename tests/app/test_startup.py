@@ -9,7 +9,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from seqcast.app.visitors import AppSettings
+from seqcast.app.settings import AppSettings
 
 pytestmark = pytest.mark.processes
 SOCKET = "/_nicegui_ws/socket.io/"
@@ -43,7 +43,7 @@ def test_an_upload_is_counted_while_it_comes(visitor, is_claimed):
 
 
 def check_upload(visitor, route, is_claimed):
-    size = AppSettings().max_upload + (3 << 20)
+    size = (AppSettings().max_upload + 3) << 20
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     if is_claimed:
         headers["Content-Length"] = str(sum(map(len, form(size))))

@@ -118,7 +118,7 @@ def test_a_series_with_a_problem_is_left_out_with_its_row_as_the_file_counts(tmp
     assert problem.startswith("b, ")
     row = int(problem.partition("row ")[2].partition(":")[0])
     assert row - 2 in (list(mixed.index).index(40), list(mixed.index).index(39))
-    assert frame.options()["on_bad_series"] == "skip"
+    assert Asked().options(frame)["on_bad_series"] == "skip"
 
 
 def test_an_error_counts_all_rows_as_the_file_does(tmp_path):

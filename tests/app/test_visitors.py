@@ -13,8 +13,9 @@ from seqcast.app import computations, recipes
 from seqcast.app.panels.download_panel import picture_of
 from seqcast.app.panels.scores_panel import coverage, error_by_step, scores_by_series
 from seqcast.app.panels.why_panel import nearest_rows, state_points
+from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
-from seqcast.app.visitors import AppSettings, Pace, SessionLimitError, Sessions
+from seqcast.app.visitors import Pace, SessionLimitError, Sessions
 from seqcast.data.frames.writing import table_bytes
 from seqcast.errors import SpecError
 from seqcast.forecaster import estimate_seconds
@@ -233,8 +234,8 @@ def test_impossible_settings_are_refused():
     with pytest.raises(SpecError, match="frequencies: expected a slow one above 0"):
         computations.learn_sines(silent, {"frequency": (3.0, 2.0)}, ("zeros",))
     for settings, said in (
-        ({"max_sessions": 0}, "max_sessions: expected at least 1"),
-        ({"port": 70000}, "port: expected 0 to 65535"),
+        ({"max_sessions": 0}, "max_sessions: expected a whole number >= 1"),
+        ({"port": 70000}, "port: expected at most 65535"),
         ({"host": "0.0.0.0"}, "the page knows no passwords"),
     ):
         refused(SpecError, said, AppSettings, **settings)

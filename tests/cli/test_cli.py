@@ -341,7 +341,7 @@ WRONG = [
     ("fit good.csv -H 1 -o none/m.seqcast", "none/m.seqcast: expected a file in a folder to write to, received no fol"),
     ("fit good.csv -H 1 -o .", ".: expected a file in a folder to write to, received a folder."),
     ("predict binary.seqcast", "binary.seqcast: expected a model saved by seqcast"),
-    ("predict binary.seqcast -o x.xls", "x.xls, suffix: expected one of 'csv', 'parquet', received 'xls'."),
+    ("forecast good.csv -H 2 -o x.xls", "x.xls, suffix: expected one of 'csv', 'parquet', received 'xls'."),
     ("backtest good.csv -H 1 --n-windows 30", "--n-windows: expected cutoffs inside the longest series"),
     ("backtest good.csv -H 1 --figure p.jpeg", "p.jpeg, suffix: expected one of 'pdf', 'png', 'svg', received 'jpeg'."),
     ("plot good.csv good.csv", "good.csv: expected a column of forecasts"),

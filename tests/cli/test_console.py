@@ -152,6 +152,12 @@ def test_options_in_a_hint(option, words):
     assert word_error(lacking, ["-H"]) == "df. As in row 3, take --missing fill (an option of fit)."
 
 
+def test_a_flag_is_named_with_its_opposite_where_a_command_has_it():
+    error = DataError("df", hint=Phrase("Take ", Option("day_first", False), "."))
+    assert word_error(error, ["--day-first"]) == "df. Take --month-first."
+    assert word_error(SpecError("host, port", expected="others"), ["--host"]) == "--host, --port: expected others."
+
+
 def test_a_path_is_never_an_option():
     for name in ("future", "cell", "df", "units"):
         for error in (DataError(path=name, expected="a table"), SaveError(name, expected="a table")):

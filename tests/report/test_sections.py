@@ -35,7 +35,7 @@ def test_all_parts(make_backtest, written, kind):
         forecast=ahead,
         backtest=backtest,
         model="good",
-        metadata={"Settings": {"horizon": 4}, "Training": {"epochs": 20}, "seed": 7},
+        metadata={"Settings": {"horizon": 4, "seed": 7}, "Training": {"epochs": 20}},
         learning={"loss": [1.0, 0.5], "val_loss": [1.2, 0.9]},
         importance=pd.DataFrame({"covariate": ["price"], "importance": 0.3, "spread": 0.01, "error": 0.5}),
         trained_horizon=4,
@@ -72,7 +72,7 @@ def test_names_from_the_data_come_out_as_text(make_backtest, written):
     history, backtest = make_backtest(series=2, cutoffs=4)
     history, backtest = (df.replace({"s00": EVIL}) for df in (history, backtest))
     backtest.columns = [name.replace("good", EVIL) for name in backtest.columns]
-    page = written(history=history, backtest=backtest, metadata={EVIL: EVIL})
+    page = written(history=history, backtest=backtest, metadata={EVIL: {EVIL: EVIL}})
     assert "script" not in [tag for tag, _ in page.tags]
     assert "alert(1)" in page.words
     assert any(EVIL in alt for alt in alts(page))

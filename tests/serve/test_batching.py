@@ -62,7 +62,7 @@ def test_in_one_call_each_gets_what_it_gets_alone(shelf, requests):
         if isinstance(outcome, DataError):
             assert str(alone) == str(outcome)
             continue
-        one, several = (answer.forecast.table.iloc[answer.start : answer.stop] for answer in (alone, outcome))
+        one, several = (answer.table.iloc[answer.start : answer.stop] for answer in (alone, outcome))
         assert one.iloc[:, :2].to_numpy().tolist() == several.iloc[:, :2].to_numpy().tolist()
         np.testing.assert_allclose(one.iloc[:, 2:], several.iloc[:, 2:], rtol=1e-6, atol=1e-6)
 

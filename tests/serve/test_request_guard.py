@@ -182,7 +182,7 @@ def running(settings):
     address = listener.getsockname()
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()
-    wait_until(lambda: server.started and app.state.service.is_ready)
+    wait_until(lambda: server.started and app.state.service.shelf.ready.is_set())
     try:
         yield address, app.state.service
     finally:
@@ -235,10 +235,10 @@ def test_a_client_that_goes_is_not_computed_for(models):
         clients = [socket.create_connection(address, timeout=60) for _ in bodies]
         for number, (client, body) in enumerate(zip(clients, bodies, strict=True)):
             client.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            wait_until(lambda number=number: len(asked) + service.short.waiting == number + 1)
+            wait_until(lambda number=number: len(asked) + len(service.short.queue) == number + 1)
         for client in clients[1:4]:
             client.close()
-        wait_until(lambda: service.short.waiting == 1)
+        wait_until(lambda: len(service.short.queue) == 1)
         go.set()
         for client in (clients[0], clients[4]):
             assert client.recv(1 << 16).startswith(b"HTTP/1.1 500")

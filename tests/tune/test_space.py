@@ -7,7 +7,7 @@ from seqcast.forecaster.defaults import Sizes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import FinetuneSpec, MemberSpec, preset
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune.space import FINETUNE_FIELDS, Choice, Range, check_space, default_space, neighbours, widened
+from seqcast.tune.space import Choice, Range, check_space, default_space, neighbours, widened
 from tests.refusals import refused
 
 CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
@@ -108,5 +108,5 @@ def test_neighbours_differ_from_the_untuned_setting_in_one_parameter(untuned):
 def test_a_fine_tuning_that_learns_covariates_freezes_nothing():
     assert "freeze" in default_space(FINETUNING, sizes(FINETUNING))
     assert "freeze" not in default_space(FINETUNING, sizes(FINETUNING), covariates=True)
-    check_space({"freeze": [(), ("encoder",)]}, FINETUNE_FIELDS)
-    refused(SpecError, "encoder_units", check_space, {"size": {"small": {"encoder_units": (9,)}}}, FINETUNE_FIELDS)
+    check_space({"freeze": [(), ("encoder",)]}, finetuned=True)
+    refused(SpecError, "encoder_units", check_space, {"size": {"small": {"encoder_units": (9,)}}}, finetuned=True)

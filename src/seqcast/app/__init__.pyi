@@ -1,3 +1,2 @@
+from .settings import AppSettings as AppSettings
 from .startup import run_page as run_page
-from .visitors import MEBIBYTE as MEBIBYTE
-from .visitors import AppSettings as AppSettings

@@ -172,14 +172,9 @@ def thinned(values: Any, most: int) -> Any:
     """
     if len(values) <= most:
         return np.arange(len(values))
-    places: list[int] = []
-    for stretch in np.array_split(np.arange(len(values)), most // 2):
-        section = values[stretch]
-        if np.isnan(section).all():
-            places.append(int(stretch[0]))
-            continue
-        places += sorted({int(stretch[np.nanargmin(section)]), int(stretch[np.nanargmax(section)])})
-    return np.array(places)
+    low, high = (np.where(np.isnan(values), bound, values) for bound in (np.inf, -np.inf))
+    stretches = np.array_split(np.arange(len(values)), most // 2)
+    return np.unique([[each[low[each].argmin()], each[high[each].argmax()]] for each in stretches])
 
 
 def _stamp(stamp: Any) -> Any:

@@ -11,6 +11,7 @@ from seqcast.app.visitors import SEED, Asked
 from seqcast.tune import Code, python_call, python_imports
 
 ROWS, FUTURE = "rows.csv", "future.csv"
+DATES = {True: ["--day-first"], False: ["--month-first"]}
 COLUMN_OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
 
 
@@ -89,10 +90,7 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     words += ["--level", ",".join(f"{level:g}" for level in asked.level), "--effort", asked.effort]
     words += ["--time-limit", asked.time_limit] if asked.time_limit else []
     for name, value in _dialect(table).items():
-        if name == "day_first":
-            words += ["--day-first" if value else "--month-first"]
-        else:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+        words += DATES[value] if name == "day_first" else [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join([*words, "--seed", str(SEED), "-o", "forecast.csv"])
 
 

@@ -8,7 +8,8 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from seqcast.app.visitors import MEBIBYTE, AppSettings, Sessions
+from seqcast.app.settings import AppSettings
+from seqcast.app.visitors import Sessions
 from seqcast.runtime import require
 
 # The session of a visitor who is away for longer ends; a laptop may sleep for a while.
@@ -39,7 +40,7 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
 
     settings = settings or AppSettings()
     # A form around the file takes some bytes too.
-    application = create_app(settings.of_api, bodies={UPLOADS: settings.max_upload + MEBIBYTE})
+    application = create_app(settings.of_api, bodies={UPLOADS: (settings.max_upload + 1) << 20})
     sessions = Sessions(settings)
     add_page(sessions, first)
     ui.run_with(

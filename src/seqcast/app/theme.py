@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from nicegui import ui
 
 from seqcast.data.frames import stamp_text
-from seqcast.errors import Option, Phrase, SeqcastError
+from seqcast.errors import Option, Phrase, SeqcastError, compose_message
 from seqcast.plots import GUIDE, TRUTH
 
 Named = TypeVar("Named", bound=ui.element)
@@ -97,9 +97,19 @@ def named(element: Named, alt: str) -> Named:
     return element
 
 
-def panel_card() -> ui.card:
-    """Return a card for a section of a panel."""
-    return ui.card().props("flat bordered").classes("w-full gap-3")
+def panel_card(title: str = "", text: str = "") -> ui.card:
+    """Return a card for a section of a panel.
+
+    Args:
+        title: Its heading, if it has one.
+        text: A line of explanation below the heading.
+    """
+    with ui.card().props("flat bordered").classes("w-full gap-3") as card:
+        if title:
+            heading(title, 3)
+        if text:
+            note(text)
+    return card
 
 
 def show_chart(options: dict[str, Any], alt: str, *, dark: bool, height: str = "24rem") -> ui.echart:
@@ -193,10 +203,8 @@ def explain_problem(error: BaseException) -> str:
         return "There is not enough memory for this."
     if not isinstance(error, SeqcastError):
         return f"Something went wrong that should not: {type(error).__name__}: {error}"
-    text = str(error)
-    if error.expected:
-        where = f"{error.where}: " if error.where else ""
-        text = f"{where}expected {error.expected}, received {error.received}."
+    facts = {"expected": error.expected, "received": error.received}
+    text = compose_message(error.where, **facts) if error.expected else str(error)
     path = getattr(error, "path", None)
     text = text if path is None else text.replace(path, Path(path).name)  # a visitor does not know the folder
     return text[:1].upper() + text[1:]

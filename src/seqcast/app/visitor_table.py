@@ -12,16 +12,6 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.data import Description, frames
-from seqcast.data.frames import (
-    UNDERSTOOD,
-    ColumnGuess,
-    Dialect,
-    OpenTable,
-    Steps,
-    guess_columns,
-    joined_parts,
-    read_table,
-)
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
@@ -39,20 +29,10 @@ ROLES: Mapping[str, str] = {
 MOST_ROWS = 5_000_000
 # The roles of covariates.
 COVARIATES = ("static", "past", "future")
-
-
 # Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
-STEPS = {
-    "s": "second",
-    "min": "minute",
-    "h": "hour",
-    "D": "day",
-    "B": "working day",
-    "W": "week",
-    "M": "month",
-    "Q": "quarter",
-    "Y": "year",
-}
+OF_CLOCK = {"s": "second", "min": "minute", "h": "hour"}
+OF_MONTHS = {"M": "month", "Q": "quarter", "Y": "year"}
+STEPS = {**OF_CLOCK, "D": "day", "B": "working day", "W": "week", **OF_MONTHS}
 
 
 @dataclass(frozen=True)
@@ -64,7 +44,8 @@ class Roles:
         layout: Layout of the table: in `wide` ones each column with the role `value` is a series.
 
     Example:
-        >>> roles = Roles.of_guess(ColumnGuess("day", None, "sold", past=("rain",)), ["day", "sold", "rain", "note"])
+        >>> guess = frames.ColumnGuess("day", None, "sold", past=("rain",))
+        >>> roles = Roles.of_guess(guess, ["day", "sold", "rain", "note"])
         >>> roles.names("past"), roles.of["note"], roles.columns.value
         (('rain',), 'ignore', 'sold')
     """
@@ -73,7 +54,7 @@ class Roles:
     layout: str = "long"
 
     @classmethod
-    def of_guess(cls, guess: ColumnGuess, names: Any) -> Self:
+    def of_guess(cls, guess: frames.ColumnGuess, names: Any) -> Self:
         """Return the roles that a guess gives.
 
         Args:
@@ -82,7 +63,7 @@ class Roles:
         """
         roles = dict.fromkeys(map(str, names), "ignore" if guess.layout == "long" else "value")
         for role, name in (("time", guess.time), ("unique_id", guess.unique_id), ("value", guess.value)):
-            roles |= dict.fromkeys(joined_parts(roles, str(name)), role)
+            roles |= dict.fromkeys(frames.joined_parts(roles, str(name)), role)
         for role in COVARIATES:
             roles |= dict.fromkeys(getattr(guess, role), role)
         return cls(roles, guess.layout)
@@ -117,9 +98,8 @@ class Roles:
         if not self.names("value"):
             expected, hint = f"one for {ROLES['value']}", "Choose it in the table."
             raise DataError("columns", expected=expected, received="none", hint=hint)
-        usual = Columns()
         ids, time = (",".join(self.names(role)) or own for role, own in (("unique_id", "unique_id"), ("time", "ds")))
-        return Columns(ids, time, self.names("value")[0] if self.layout == "long" else usual.y)
+        return Columns(ids, time, self.names("value")[0] if self.layout == "long" else "y")
 
 
 @dataclass(frozen=True)
@@ -138,12 +118,12 @@ class Table:
     path: Path
     raw: Any
     roles: Roles
-    dialect: Dialect = field(default_factory=Dialect)
-    guess: ColumnGuess = field(default_factory=lambda: ColumnGuess(None))
-    steps: Steps = field(default_factory=Steps)
+    dialect: frames.Dialect = field(default_factory=frames.Dialect)
+    guess: frames.ColumnGuess = field(default_factory=lambda: frames.ColumnGuess(None))
+    steps: frames.Steps = field(default_factory=frames.Steps)
 
     @classmethod
-    def read(cls, path: Path, dialect: Dialect | None = None) -> Self:
+    def read(cls, path: Path, dialect: frames.Dialect | None = None) -> Self:
         """Read a file and guess its columns.
 
         Args:
@@ -154,18 +134,13 @@ class Table:
             DataError: It is no table, or too long.
             MissingFileError: There is no such file.
         """
-        raw = OpenTable.of(path, dialect).raw
+        raw = frames.OpenTable.of(path, dialect).raw
         if len(raw) > MOST_ROWS:
             expected, received = f"at most {MOST_ROWS:,} rows", f"{len(raw):,}"
             hint = "Forecast tables of this size with the command line or the library."
             raise DataError(path=path.name, expected=expected, received=received, hint=hint)
-        guess = guess_columns(raw)
-        return cls(path, raw, Roles.of_guess(guess, raw.columns), dialect or Dialect(), guess)
-
-    @property
-    def understood(self) -> str:
-        """The format in which the file was read, where it is unusual."""
-        return str(self.raw.attrs.get(UNDERSTOOD, ""))
+        guess = frames.guess_columns(raw)
+        return cls(path, raw, Roles.of_guess(guess, raw.columns), dialect or frames.Dialect(), guess)
 
     def frame(self) -> VisitorFrame:
         """Return the series, checked.
@@ -175,7 +150,7 @@ class Table:
         """
         columns, roles = self.roles.columns, self.roles
         steps = None if roles.names("time") else self.steps
-        frame = read_table(self.path, columns, dialect=self.dialect, layout=roles.layout, steps=steps)
+        frame = frames.read_table(self.path, columns, dialect=self.dialect, layout=roles.layout, steps=steps)
         ahead = None
         if roles.layout == "wide":
             frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
@@ -268,12 +243,8 @@ class VisitorFrame:
         if isinstance(frequency.name, int):
             return f", to step {end}"
         unit = _unit(frequency.name)[1]
-        day = "" if unit in ("month", "quarter", "year") else f"{end.day} "
-        return f", to {day}{end:%B %Y}" + (f"{end:, %H:%M}" if unit in ("hour", "minute", "second") else "")
-
-    def options(self) -> dict[str, Any]:
-        """Return the arguments of a `Forecaster` that describe columns and series."""
-        return {**({"on_bad_series": "skip"} if self.problems else {}), "columns": self.columns}
+        day = "" if unit in OF_MONTHS.values() else f"{end.day} "
+        return f", to {day}{end:%B %Y}" + (f"{end:, %H:%M}" if unit in OF_CLOCK.values() else "")
 
 
 def _unit(frequency: str | int | None) -> tuple[int, str]:

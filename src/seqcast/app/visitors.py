@@ -1,4 +1,4 @@
-"""Visitors of the page: their limits, and each session with its table, the options of a forecast and its results."""
+"""Visitors of the page: each session with its table, the options of a forecast and its results."""
 
 from __future__ import annotations
 
@@ -12,62 +12,15 @@ from typing import Any
 
 from seqcast.app.computations import Explanation, FitOutcome
 from seqcast.app.job_queue import JobQueue
+from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, VisitorFrame
-from seqcast.errors import Option, Phrase, SeqcastError, SpecError
+from seqcast.errors import SeqcastError
 from seqcast.runtime import write_atomically
-from seqcast.serve import ServerSettings
 
-MEBIBYTE = 1 << 20
 # Seed of everything random, so that all of it can be repeated.
 SEED = 0
 # Characters of a file's name, of up to four bytes each: file systems take 255 bytes.
 LONGEST_NAME = 60
-
-
-@dataclass(frozen=True)
-class AppSettings:
-    """Address and limits of the page.
-
-    Args:
-        host: Address to listen at; that of this machine alone by default.
-        port: Port; 0 takes a free one.
-        max_upload: Largest file, in bytes.
-        max_sessions: Most visitors at a time, each with tables and models of their own.
-        max_waiting: Most trainings that wait for their turn; one more is refused.
-        allow_open: Whether other machines may use the page, which knows no passwords.
-        allow_host: As for `ServerSettings`.
-
-    Raises:
-        SpecError: A number is not positive, or the page would be open to other machines.
-
-    Example:
-        >>> AppSettings(port=0).max_upload // 2**20
-        100
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    max_upload: int = 100 * MEBIBYTE
-    max_sessions: int = 20
-    max_waiting: int = 8
-    allow_open: bool = False
-    allow_host: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("max_upload", "max_sessions", "max_waiting"):
-            if getattr(self, name) < 1:
-                raise SpecError(name, expected="at least 1", received=repr(getattr(self, name)), hint="Give more.")
-        if not 0 <= self.port < 65536:
-            raise SpecError("port", expected="0 to 65535", received=repr(self.port), hint="8080 is usual.")
-        if not (self.of_api.is_local or self.allow_open):
-            expected = "127.0.0.1: the page knows no passwords, and whoever reaches it can use it"
-            hint = Phrase("If that is meant, take ", Option("allow_open", True), ".")
-            raise SpecError("host", expected=expected, received=self.host, hint=hint)
-
-    @property
-    def of_api(self) -> ServerSettings:
-        """The settings of the API at the same address."""
-        return ServerSettings(host=self.host, port=self.port, allow_open=self.allow_open, allow_host=self.allow_host)
 
 
 class SessionLimitError(SeqcastError):
@@ -97,8 +50,9 @@ class Asked:
             frame: The series to forecast.
         """
         options = {"horizon": self.horizon, "level": self.level, "effort": self.effort, "random_state": SEED}
+        options |= {"on_bad_series": "skip"} if frame.problems else {}
         covariates = {f"{role}_covariates": names for role, names in self.covariates(frame).items()}
-        return options | frame.options() | covariates
+        return options | {"columns": frame.columns} | covariates
 
     def covariates(self, frame: VisitorFrame) -> dict[str, tuple[str, ...]]:
         """Return the covariates that are read, by role: past ones take a network that is trained.

@@ -33,6 +33,7 @@ PANELS: dict[str, tuple[str, str, Any]] = {
     "take": ("Take away", "download", TakePanel),
 }
 
+PREFERS_DARK = 'window.matchMedia("(prefers-color-scheme: dark)").matches'
 # A browser connects within moments of loading the page; a program that only asks for the page never does.
 CONNECTING_SECONDS = 15.0
 
@@ -67,9 +68,7 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
         # The browser's preference comes first; later the switch decides.
         preferred = False
         with contextlib.suppress(TimeoutError):
-            preferred = await ui.run_javascript(
-                'window.matchMedia("(prefers-color-scheme: dark)").matches', timeout=5.0
-            )
+            preferred = await ui.run_javascript(PREFERS_DARK, timeout=5.0)
         switch.set_value(True) if preferred else dark.set_value(False)
         if first is not None:
             path = session.store(first.name, await asyncio.to_thread(first.read_bytes))
@@ -105,10 +104,8 @@ def _build(context: Context, panels: dict[str, Any]) -> ui.switch:
             ui.tab(name, label=text, icon=icon).props("no-caps")
     main = ui.element("main").classes("seqcast-page p-2")
     ui.skip_link("Skip to the panel", target=main)
-    with (
-        main,
-        ui.tab_panels(context.tabs, value="data", animated=False, keep_alive=True).classes("w-full bg-transparent"),
-    ):
+    with main, ui.tab_panels(context.tabs, value="data", animated=False, keep_alive=True) as shown:
+        shown.classes("w-full bg-transparent")
         for name, panel in panels.items():
             with ui.tab_panel(name).classes("w-full gap-4 p-2"):
                 panel.build()

@@ -47,10 +47,9 @@ def anomalies(
     """
     from seqcast.plots import anomaly_frame, save_figure
 
-    table.check([model, data], one_of_two=True)
     check_figures(figure, read=[model, data], force=table.force)
     with files.opened(model, data) as (fitted, frame):
-        table.check([model, data], column=fitted.alias)
+        table.check([model, data], column=fitted.alias, one_of_two=True)
         judged = fitted.anomalies(frame, level)
     if table.output is not None:
         table.write(judged)
@@ -74,15 +73,10 @@ def _print_unusual(judged: Any, unusual: Any, fitted: Forecaster, level: float) 
         return
     names = [name for name in (columns.unique_id, "target", columns.ds) if name in judged.columns]
     low, high = (f"{fitted.alias}-{side}-{level_text(level)}" for side in ("lo", "hi"))
-    rows = [
-        [
-            *(stamp_text(row[name]) for name in names),
-            *(f"{row[name]:.6g}" for name in (columns.value, low, high)),
-            f"{row['score']:.2f}",
-            "yes" if row["trained_on"] else "no",
-        ]
-        for row in unusual.to_dict("records")
-    ]
+    rows = []
+    for row in unusual.to_dict("records"):
+        numbers = [*(f"{row[name]:.6g}" for name in (columns.value, low, high)), f"{row['score']:.2f}"]
+        rows.append([*(stamp_text(row[name]) for name in names), *numbers, "yes" if row["trained_on"] else "no"])
     title = "The most unusual rows; score: as rare as so many standard deviations"
     print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
 
@@ -129,10 +123,9 @@ def explain(
     if as_json:
         print_json(as_records(table))
         return
-    rows = [
-        [row["covariate"], f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"]
-        for row in table.to_dict("records")
-    ]
+    rows = []
+    for row in table.to_dict("records"):
+        rows.append([row["covariate"], f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"])
     title = f"{metric.upper()} {table['error'].iloc[0]:.4g} (scaled); how much it grows without each covariate"
     print_table(title, ["covariate", "by", "spread", "share"], rows)
 

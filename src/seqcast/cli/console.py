@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,16 +22,7 @@ from rich.table import Table
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.data import frames
-from seqcast.errors import (
-    DataError,
-    Option,
-    Phrase,
-    Row,
-    SeqcastError,
-    SpecError,
-    compose_message,
-    compose_place,
-)
+from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
@@ -46,21 +38,14 @@ _ERRORS = Console(stderr=True, emoji=False)
 # Most skipped series that are listed.
 MOST_SKIPPED = 5
 
-# Options of arguments in Python, where their names differ.
+# Options of arguments in Python, where their names differ in more than `columns.`, `dialect.` or `_covariates`.
 RENAMED = {
     "columns": "--id, --time, --value",
-    "columns.unique_id": "--id",
-    "columns.ds": "--time",
-    "columns.y": "--value",
-    "columns.ds_format": "--time-format",
-    "columns.tz": "--tz",
-    "columns.weight": "--weight",
+    "unique_id": "--id",
+    "ds": "--time",
+    "y": "--value",
+    "ds_format": "--time-format",
     "day_first": "--day-first, --month-first",
-    "static_covariates": "--static",
-    "past_covariates": "--past",
-    "future_covariates": "--future",
-    "certificate, private_key": "--certificate, --private-key",
-    "host, port": "--host, --port",
     "encoder_units": "--units",
     "decoder_units": "--units",
     "random_state": "--seed",
@@ -211,8 +196,8 @@ def _flag(name: str, options: Collection[str]) -> str | None:
     """Return an argument's option at the running command, or else at fit; `None` if it has none."""
     if name == "future" and "--future-file" in options:
         return "--future-file"  # where --future names columns
-    name = name.removeprefix("dialect.")
-    flags = RENAMED.get(name) or f"--{name.replace('_', '-')}"
+    name = re.sub(r"^(columns|dialect)\.|_covariates$", "", name)
+    flags = RENAMED.get(name) or ", ".join(f"--{each}" for each in name.replace("_", "-").split(", "))
     return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
 
 

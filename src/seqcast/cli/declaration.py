@@ -7,8 +7,10 @@ have a panel, whose title begins its docstring, up to "as typed"; the usual ones
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
@@ -19,28 +21,11 @@ from typing import Annotated, Any
 import typer
 
 # Parameters that are typed without a name, with their names in the help.
-_ARGUMENTS = {
-    "data": "DATA",
-    "forecast": "FORECAST",
-    "model": "MODEL",
-    "models": "[NAME=]MODEL",
-    "name": "NAME",
-    "sources": "DATA...",
-    "table": "FILE",
-}
-# Options whose names differ from those of their parameters, or that have two.
-_FLAGS = {
-    "as_json": ("--json",),
-    "browser": ("--browser/--no-browser",),
-    "day_first": ("--day-first/--month-first",),
-    "header": ("--header/--no-header",),
-    "horizon": ("--horizon", "-H"),
-    "id_column": ("--id",),
-    "output": ("--output", "-o"),
-    "quiet": ("--quiet", "-q"),
-    "time_column": ("--time",),
-    "value_column": ("--value",),
-}
+_ARGUMENTS = {name: name.upper() for name in ("data", "forecast", "model", "name")}
+_ARGUMENTS |= {"models": "[NAME=]MODEL", "sources": "DATA...", "table": "FILE"}
+# Short names of options, and the opposites of flags.
+_SHORT = {"horizon": ("-H",), "output": ("-o",), "quiet": ("-q",)}
+_OPPOSITE = {"browser": "/--no-browser", "day_first": "/--month-first", "header": "/--no-header"}
 # Options that are needed most days: they come first, with those that only one command has.
 _USUAL = ("horizon", "output", "id_column", "time_column", "value_column", "effort", "level", "time_limit", "as_json")
 # Fields that do nothing for a command, or that it refuses.
@@ -88,12 +73,13 @@ def flags_of(source: Any) -> frozenset[str]:
 
 
 def _flags(name: str) -> tuple[str, ...]:
-    return _FLAGS.get(name, (f"--{name.replace('_', '-')}",))
+    typed = re.sub("^as_|_column$", "", name).replace("_", "-")
+    return f"--{typed}{_OPPOSITE.get(name, '')}", *_SHORT.get(name, ())
 
 
 def _options(source: Any) -> Iterator[inspect.Parameter]:
     """Yield the parameters of a function or a dataclass as typer's."""
-    described, titles = _descriptions(source), _titles(source)
+    described, titles = _docstrings(source)
     for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
         kind = parameter.annotation
         if is_dataclass(kind):
@@ -105,9 +91,10 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
             parser: Callable[[str], Any] | None = None
             metavar = "PATH" if kind in (Path, Path | None) else "TEXT"
             if kind in (int, int | None):
-                parser, metavar = partial(_whole_number, _LEAST.get(name, 1)), "N"
+                least = _LEAST.get(name, 1)
+                parser, metavar = partial(_parse, int, least, f"a whole number, at least {least}"), "N"
             elif kind in (float, float | None):
-                parser, metavar = _number, "NUMBER"
+                parser, metavar = partial(_parse, float, -math.inf, "a number"), "NUMBER"
             info = typer.Option(
                 *_flags(name), help=text, parser=parser, metavar=metavar, rich_help_panel=titles.get(name)
             )
@@ -115,38 +102,24 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
         yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
 
 
-def _descriptions(source: Any) -> dict[str, str]:
-    """Return the descriptions of parameters in the docstrings of a function or a dataclass."""
-    described: dict[str, str] = {}
+def _docstrings(source: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the description of each parameter of a function or a dataclass, and the title of its panel.
+
+    The title is that of the dataclass that declares the field.
+    """
+    described, titles = dict[str, str](), dict[str, str]()
     for each in (source,) if inspect.isfunction(source) else source.__mro__[:-1]:
-        section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")[2]
-        described |= re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
-    return described
+        summary, _, section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")
+        entries = re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
+        described |= entries
+        if not inspect.isfunction(source):
+            title = summary.partition("\n")[0].partition(", as typed")[0].rstrip(".")
+            titles |= {name: title for name, _ in entries if name not in _USUAL}
+    return described, titles
 
 
-def _titles(source: Any) -> dict[str, str]:
-    """Return the title of the panel of each field of a dataclass, which stands below the class that declares it."""
-    kinds = () if inspect.isfunction(source) else source.__mro__[:-1]
-    return {
-        name: (each.__doc__ or "").partition("\n")[0].partition(", as typed")[0].rstrip(".")
-        for each in kinds
-        for name in inspect.get_annotations(each)
-        if name not in _USUAL
-    }
-
-
-def _whole_number(least: int, text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise typer.BadParameter(f"expected a whole number, at least {least}, received {text!r}.")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"expected a number, received {text!r}.") from None
+def _parse(kind: type[int | float], least: float, words: str, text: str) -> int | float:
+    with contextlib.suppress(ValueError):
+        if (number := kind(text)) >= least:
+            return number
+    raise typer.BadParameter(f"expected {words}, received {text!r}.")

@@ -13,7 +13,6 @@ from seqcast.errors import SpecError, counted
 
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
-    from seqcast.specs import Columns
 
 
 def forecast(
@@ -53,7 +52,6 @@ def forecast(
     from seqcast.forecaster import fit_and_forecast, what_was_chosen
 
     model = options.forecaster(horizon, silent=True)
-    table.check([data, future_file])
     frame, columns, guess = files.guess(data, options)
     # A wide table does not say whether it holds forecasts.
     table.check([data, future_file], column="" if guess.layout == "wide" else model.alias)
@@ -114,17 +112,14 @@ def predict(
         total_over: What is summed up: steps of each series, or series too.
     """
     folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future]
-    if folder is None:
-        table.check(read)
     fitted = files.load(model)
     if folder is None:
         # A wide table does not say whether it holds forecasts.
         table.check(read, column="" if files.layout == "wide" else fitted.alias)
     for name, given in (("samples", samples), ("total", total)):
         if files.layout == "wide" and given is not None:
-            raise SpecError(
-                name, expected="none with --layout wide", received=str(given), hint="Leave out one of the two."
-            )
+            hint = "Leave out one of the two."
+            raise SpecError(name, expected="none with --layout wide", received=str(given), hint=hint)
     if data is not None and machines.reads_pieces(data):
         path, frame = None, files.source(data)
     else:
@@ -188,6 +183,8 @@ def backtest(
         refit: Train again at every N-th cutoff; only at the first if absent.
         figure: PNG, SVG or PDF file for a picture.
     """
+    from seqcast.plots import forecast_frame, save_figure
+
     in_pieces = machines.reads_pieces(data)
     if in_pieces and figure is not None:
         expected, hint = "none where rows are read piece by piece", "Leave it out."
@@ -207,19 +204,12 @@ def backtest(
     scores = _scores(result, path, frame, model)
     if table.output is not None:
         table.write(result)
-    _draw(result, frame, columns, figure)
+    if figure is not None:
+        save_figure(forecast_frame(frame, result, columns=columns), figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
-
-
-def _draw(forecasts: Any, history: Any, columns: Columns, path: Path | None) -> None:
-    """Draw forecasts and history, if there is a file for it."""
-    if path is not None:
-        from seqcast.plots import forecast_frame, save_figure
-
-        save_figure(forecast_frame(history, forecasts, columns=columns), path)
 
 
 def _scores(result: Any, path: Path | None, frame: Any, model: Forecaster) -> Any:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from seqcast.specs import Columns
 
 # Options that are arguments of a forecaster as they are.
-_AS_TYPED = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale", "support")
-_OF_CHOICE = ("effort", "calibrate")
+_AS_TYPED: tuple[str, ...] = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale")
+_AS_TYPED += ("support", "effort", "calibrate", "members")
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,7 @@ class ForecasterOptions(SeriesOptions):
         from seqcast.forecaster import Forecaster, interval_levels
 
         level = interval_levels(parse_levels(self.level))
-        training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
-        same: dict[str, Any] = {name: getattr(self, name) for name in (*_AS_TYPED, *_OF_CHOICE)}
+        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
         same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
         return Forecaster(
             horizon,
@@ -165,8 +164,7 @@ class ForecasterOptions(SeriesOptions):
             preset=self._network(level),
             level=level,
             # The forecaster's own rules apply to the rest.
-            training=given(**training) or None,
-            members=self.members,
+            training=given(epochs=self.epochs, learning_rate=self.learning_rate) or None,
             random_state=self.seed,
             verbose=int(not (self.quiet or silent)),
             **same,
@@ -186,7 +184,8 @@ class ForecasterOptions(SeriesOptions):
             hint = "Leave it out, or name another preset."
             raise SpecError(name, expected=expected, received=str(changes[name]), hint=hint)
         if self.units is not None:
-            widths = _parse_widths(changes.pop("units"))
+            words = "whole numbers with commas, as 35,35"
+            widths = _numbers("units", int, changes.pop("units"), words, "One a layer.")
             changes |= {"encoder_units": widths, "decoder_units": widths}
         return replace(named_network("classic" if self.preset == "auto" else self.preset, level, Sizes()), **changes)
 
@@ -283,19 +282,14 @@ def parse_levels(text: str) -> tuple[float, ...]:
         >>> parse_levels("80,95"), parse_levels("")
         ((80.0, 95.0), ())
     """
-    try:
-        return tuple(float(level) for level in split_names(text))
-    except ValueError:
-        expected = "numbers with commas, as 80,95"
-        raise SpecError("level", expected=expected, received=repr(text), hint="In per cent.") from None
+    return _numbers("level", float, text, "numbers with commas, as 80,95", "In per cent.")
 
 
-def _parse_widths(text: str) -> tuple[int, ...]:
+def _numbers(option: str, kind: type, text: str, expected: str, hint: str) -> tuple[Any, ...]:
     try:
-        return tuple(int(width) for width in text.split(","))
+        return tuple(map(kind, split_names(text)))
     except ValueError:
-        expected = "whole numbers with commas, as 35,35"
-        raise SpecError("units", expected=expected, received=repr(text), hint="One a layer.") from None
+        raise SpecError(option, expected=expected, received=repr(text), hint=hint) from None
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -19,17 +19,8 @@ if TYPE_CHECKING:
 # The path of standard output.
 STANDARD_OUTPUT = Path("-")
 
-_IN_WORDS = {
-    "archive": "a model of seqcast",
-    "csv": "text",
-    "html": "an HTML page",
-    "other": "something else",
-    "parquet": "a Parquet table",
-    "pdf": "a PDF",
-    "png": "a PNG picture",
-    "svg": "an SVG picture",
-    "zip": "a zip archive, such as an Excel sheet",
-}
+# Kinds of files whose names say little, in words.
+_IN_WORDS = {"archive": "a model of seqcast", "csv": "text", "other": "something else", "zip": "a zip archive"}
 
 
 @dataclass(frozen=True)
@@ -216,7 +207,8 @@ def check_output(
     kind = "html" if kind == "htm" else kind
     actual, expected, received = file_kind(path), "", ""
     if actual not in ("empty", kind):
-        expected, received = f"no file yet, or {_IN_WORDS[kind]}", _IN_WORDS[actual]
+        wanted, received = (_IN_WORDS.get(each, f"a file of kind {each.upper()}") for each in (kind, actual))
+        expected = f"no file yet, or {wanted}"
     elif actual == kind and column is not None and column not in _column_names(path, kind):
         expected, received = f"no file yet, or forecasts, with a column {column!r}", "another table"
     if expected:

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 import seqcast
+from seqcast.app import AppSettings
 from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.serve import ServerSettings, entry_of, named_models
 from seqcast.serve import new_key as draw_key
@@ -48,17 +49,7 @@ def serve(settings: ServerSettings, models: list[str] | None = None, new_key: st
     run(replace(settings, models=named_models(models or [])))
 
 
-def app(
-    table: Path | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    max_upload: int = 100,
-    max_sessions: int = 20,
-    max_waiting: int = 8,
-    allow_open: bool = False,
-    allow_host: list[str] | None = None,
-    browser: bool = True,
-) -> None:
+def app(settings: AppSettings, table: Path | None = None, browser: bool = True) -> None:
     """Open a page in the browser: load a table, forecast, test, ask why.
 
     Nothing leaves this machine. Needs the extra `app`: pip install 'seqcast[app]'.
@@ -72,30 +63,15 @@ def app(
         seqcast app --port 8090 --no-browser
 
     Args:
+        settings: Address and limits of the page.
         table: A table to begin with; one is chosen on the page if absent.
-        host: Address to listen at; others reach 0.0.0.0 too.
-        port: Port; 0 takes a free one.
-        max_upload: Largest file that is taken, in MiB.
-        max_sessions: Visitors at a time.
-        max_waiting: Trainings that wait for their turn.
-        allow_open: Let other machines use the page, which knows no passwords.
-        allow_host: A name by which others ask this machine; may be repeated.
         browser: Open the page in the browser.
     """
-    from seqcast.app import MEBIBYTE, AppSettings, run_page
+    from seqcast.app import run_page
     from seqcast.runtime import check_source
 
     if table is not None:
         check_source(table, expected="a file with a table")
-    settings = AppSettings(
-        host=host,
-        port=port,
-        max_upload=max_upload * MEBIBYTE,
-        max_sessions=max_sessions,
-        max_waiting=max_waiting,
-        allow_open=allow_open,
-        allow_host=tuple(allow_host or ()),
-    )
     run_page(settings, table, browse=browser)
 
 
@@ -156,12 +132,8 @@ def _print_environment(system: Mapping[str, Any], weights: str) -> None:
     print_table("seqcast runs on", ("what", "value"), facts.items(), names=2)
     versions = [(name, version or "missing") for name, version in system["packages"].items()]
     print_table("Packages", ("package", "version"), versions, names=2)
-    extras = [
-        (
-            extra,
-            ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
-            f"pip install 'seqcast[{extra}]'" if None in packages.values() else "",
-        )
-        for extra, packages in system["extras"].items()
-    ]
+    extras = []
+    for extra, packages in system["extras"].items():
+        installed = ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items())
+        extras.append((extra, installed, f"pip install 'seqcast[{extra}]'" if None in packages.values() else ""))
     print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

@@ -40,15 +40,15 @@ def demo(
         return
     _print_scores(metrics)
     if quick:
-        print_line(
-            "The networks were trained for seconds only, to try the command; run it without --quick for the real thing."
-        )
+        print_line("The networks were trained for seconds only, to try the command; without --quick they learn.")
     print_line(f"Done in {metrics['seconds']:.0f} s. Written:")
     for path in metrics["files"]:
         print_line(f"  {output / path}")
 
 
 def _print_scores(metrics: dict[str, Any]) -> None:
+    from seqcast.plots import spoken
+
     numbers = {}
     for name, score in metrics["sines"]["scores"].items():
         steps = score["mse_by_step"]
@@ -56,18 +56,14 @@ def _print_scores(metrics: dict[str, Any]) -> None:
     print_table(
         "Sums of two sines: mean squared error on test windows",
         ("forecast", "steps 1-15", "steps 1-20", "step 1", "step 15", "step 20"),
-        [[_spoken(name), *(f"{number:.4f}" for number in row)] for name, row in numbers.items()],
+        [[spoken(name), *(f"{number:.4f}" for number in row)] for name, row in numbers.items()],
     )
     series = metrics["series"]
     print_table(
         f"{series['title']}: backtest from {series['n_windows']} cutoffs, {series['horizon']} steps each",
         ("forecast", "mean absolute error", "root mean squared error"),
-        [[_spoken(name), f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()],
+        [[spoken(name), f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()],
     )
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def study(

@@ -127,8 +127,7 @@ def _print_trials(result: TuningResult, most: int = 10) -> None:
     best = result.complete[:most]
     names = list(dict.fromkeys(name for trial in best for name in trial.parameters))
     rows = [
-        [str(trial.number), f"{trial.loss:.4f}", *(_text(trial.parameters.get(name)) for name in names)]
-        for trial in best
+        [str(each.number), f"{each.loss:.4f}", *(_text(each.parameters.get(name)) for name in names)] for each in best
     ]
     untuned = "" if result.untuned_loss is None else f"; untuned {result.untuned_loss:.4f}"
     counts = ", ".join(f"{count} {state}" for state, count in result.to_dict()["trials"].items() if count)

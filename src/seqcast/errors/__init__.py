@@ -32,32 +32,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-__all__ = [
-    "ClusterError",
-    "DataError",
-    "DataTypeError",
-    "FileFormatError",
-    "MissingFileError",
-    "MissingPackageError",
-    "NotFittedError",
-    "Option",
-    "Phrase",
-    "Row",
-    "SaveError",
-    "SeqcastError",
-    "SeqcastWarning",
-    "SpecError",
-    "TrainingError",
-    "WorkerDiedError",
-    "ask_for",
-    "compose_message",
-    "compose_place",
-    "counted",
-    "nearest_name",
-    "suggest_name",
-    "unknown_name",
-]
-
 # Longer names are not compared, which takes time that grows with the square of their length.
 _LONGEST_NAME = 100
 
@@ -80,10 +54,7 @@ class SeqcastError(Exception):
     """
 
     def __init__(self, where: str, *, expected: str = "", received: str = "", hint: str = "") -> None:
-        self.where = where
-        self.expected = expected
-        self.received = received
-        self.hint = hint
+        self.where, self.expected, self.received, self.hint = where, expected, received, hint
         super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -139,11 +110,7 @@ class DataError(SeqcastError, ValueError):
     ) -> None:
         where = where or path or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
-        self.option = option
-        self.column = column
-        self.row = row
-        self.series = series
-        self.path = path
+        self.option, self.column, self.row, self.series, self.path = option, column, row, series, path
         self.by_series: dict[Any, DataError] = {}
         self.rows: Sequence[int] = ()
 
@@ -485,11 +452,7 @@ def __getattr__(name: str) -> Any:
     if name == "NotFittedError":
         from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
-        cls = type(
-            "NotFittedError",
-            (SeqcastError, SklearnNotFittedError),
-            {"__doc__": "A result was asked for before `fit`.", "__module__": __name__},
-        )
-        globals()[name] = cls
+        namespace = {"__doc__": "A result was asked for before `fit`.", "__module__": __name__}
+        globals()[name] = cls = type(name, (SeqcastError, SklearnNotFittedError), namespace)
         return cls
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

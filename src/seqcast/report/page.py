@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.figure import Figure
 
@@ -33,7 +33,6 @@ class Picture:
         width: Width in pixels of the page.
     """
 
-    kind: ClassVar[str] = "picture"
     source: str
     alt: str
     caption: str
@@ -70,7 +69,6 @@ class Table:
         'best'
     """
 
-    kind: ClassVar[str] = "table"
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str
@@ -99,7 +97,6 @@ class Facts:
         [('units', '35, 35'), ('scale', '–')]
     """
 
-    kind: ClassVar[str] = "facts"
     values: Mapping[str, Any]
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -115,7 +112,6 @@ class Note:
         text: The sentence.
     """
 
-    kind: ClassVar[str] = "note"
     text: str
 
 

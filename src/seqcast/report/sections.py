@@ -11,20 +11,9 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast import plots
-from seqcast.data.frames import open_frame
+from seqcast import evaluation, plots
+from seqcast.data.frames import open_frame, stamp_text
 from seqcast.errors import DataError, SpecError, counted
-from seqcast.evaluation import (
-    BASELINE,
-    CUTOFF,
-    STEP,
-    Backtest,
-    FrameRows,
-    Scorer,
-    diebold_mariano,
-    leaderboard,
-    spoken_metric,
-)
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
 from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
@@ -43,7 +32,7 @@ def report(
     forecast: Any = None,
     backtest: Any = None,
     model: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Mapping[str, Any]] | None = None,
     learning: Mapping[str, Sequence[float]] | None = None,
     importance: Any = None,
     metrics: Sequence[str] | None = None,
@@ -62,7 +51,7 @@ def report(
         forecast: Forecasts after the ends of the series; `None` leaves them out.
         backtest: Forecasts of one or more models from earlier cutoffs, with the truth; `None` leaves them out.
         model: The main model of the report; `None` takes the first of the backtest or the forecast.
-        metadata: Facts to show: `{"Training": {"epochs": 20}, …}`; values that are no dicts come under Settings.
+        metadata: Facts to show by heading: `{"Training": {"epochs": 20}, …}`.
         learning: Loss by epoch to draw, `loss` and perhaps `val_loss`.
         importance: The importance of each covariate, from `covariate_importance`.
         metrics: Metrics of the leaderboard; `None` takes the default, see `evaluate`.
@@ -89,15 +78,14 @@ def report(
     if forecast is None and backtest is None:
         raise SpecError("forecast", expected="a forecast or a backtest", received="neither", hint="Give one.")
     check_int("max_series", max_series)
-    rows = FrameRows("history", history, columns)
+    rows = evaluation.FrameRows("history", history, columns)
     rows.need(rows.columns.value)
     sections = [Section("The data", [Facts(_data(rows))])]
     if forecast is not None:
         _, future = plots.read_pair(history, forecast, columns)
         main = plots.main_model(future, model)
-        figure = plots.forecast_fans(
-            history, forecast, model=main, max_series=max_series, columns=columns, ylabel=unit or None
-        )
+        drawn: Any = {"model": main, "max_series": max_series, "columns": columns, "ylabel": unit or None}
+        figure = plots.forecast_fans(history, forecast, **drawn)
         sections.append(Section("Forecast", [_forecast_picture(figure, future, main)]))
     if backtest is not None:
         scored = _Scored(history, backtest, columns, model, max_series, unit)
@@ -115,28 +103,22 @@ def report(
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
-def _data(rows: FrameRows) -> dict[str, Any]:
+def _data(rows: evaluation.FrameRows) -> dict[str, Any]:
     groups = rows.groups(*rows.series)
     lengths = np.bincount(groups.codes)
     times = rows.times(rows.columns.ds, local=True)
+    first, last = map(stamp_text, np.array([times.min(), times.max()]).tolist())
     return {
         "series": len(groups),
         "rows": len(rows),
         "rows a series": str(lengths[0]) if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}",
-        "first stamp": _stamp(times.min()),
-        "last stamp": _stamp(times.max()),
+        "first stamp": first,
+        "last stamp": last,
         "missing values": int(np.isnan(rows.numbers(rows.columns.value)).sum()),
     }
 
 
-def _stamp(time: Any) -> str:
-    if not isinstance(time, np.datetime64):
-        return str(time)
-    day, _, clock = str(np.datetime_as_string(time, unit="s")).partition("T")
-    return day if clock == "00:00:00" else f"{day} {clock}"
-
-
-def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
+def _forecast_picture(figure: Any, forecast: evaluation.FrameRows, model: str) -> Picture:
     names = list(dict.fromkeys(forecast.names))
     listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
     alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
@@ -155,18 +137,14 @@ def _importance_picture(importance: Any) -> Picture:
     return Picture.of(plots.importance_chart(importance), alt, caption)
 
 
-def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:
+def _fit_sections(
+    metadata: Mapping[str, Mapping[str, Any]], learning: Mapping[str, Sequence[float]] | None
+) -> list[Section]:
     """Return the sections about training and settings."""
-    groups = {str(name): dict(values) for name, values in metadata.items() if isinstance(values, Mapping)}
-    loose = {str(name): value for name, value in metadata.items() if not isinstance(value, Mapping)}
-    if loose:
-        groups["Settings"] = {**loose, **groups.get("Settings", {})}
-    sections = []
+    groups, sections = dict(metadata), []
     if learning is not None:
         alt = f"Loss over {len(learning['loss'])} epochs of training" if "loss" in learning else "Loss by epoch"
-        caption = (
-            "The training loss should fall and level off; a validation loss that rises again is a sign of overfitting."
-        )
+        caption = "The training loss should fall and level off; a validation loss that rises is a sign of overfitting."
         curve = Picture.of(plots.learning_curve(learning, ylabel="loss"), alt, caption)
         facts = groups.pop("Training", {})
         sections.append(Section("Training", [curve, Facts(facts)] if facts else [curve]))
@@ -185,62 +163,50 @@ class _Scored:
     unit: str
 
     def __post_init__(self) -> None:
-        checked = Backtest(self.backtest, self.columns)
+        checked = evaluation.Backtest(self.backtest, self.columns)
         rows = checked.rows
         rows.models(None if self.model is None else [self.model])  # refuses a model that is not there
         main = self.model or checked.models[0]
         self.models = [main, *(name for name in checked.models if name != main)]
         self.levels, self.own_levels = checked.levels(), tuple(sorted(rows.bounds(main)))
         self.series, self.windows = len(rows.groups(*rows.series)), len(rows.groups(*rows.window))
-        self.cutoffs = len(rows.groups(CUTOFF)) if rows.has(CUTOFF) else 1
+        self.cutoffs = len(rows.groups(evaluation.CUTOFF)) if rows.has(evaluation.CUTOFF) else 1
 
     def leaderboard(self, metrics: Sequence[str] | None, season_length: int | None) -> Table:
         """Return the table of scores."""
-        frame = leaderboard(
-            self.backtest,
-            metrics,
-            train_df=self.history,
-            season_length=season_length,
-            models=self.models,
-            columns=self.columns,
+        models, columns, history = self.models, self.columns, self.history
+        frame = evaluation.leaderboard(
+            self.backtest, metrics, train_df=history, season_length=season_length, models=models, columns=columns
         )
-        columns = nw.from_native(frame).to_dict(as_series=False)
-        names, points = columns.pop("model"), columns.pop("points")[0]
-        columns.pop("series")
+        scores = nw.from_native(frame).to_dict(as_series=False)
+        names, points = scores.pop("model"), scores.pop("points")[0]
+        scores.pop("series")
         best = {
             (min(range(len(names)), key=lambda row: (math.isnan(values[row]), values[row])), column)
-            for column, (name, values) in enumerate(columns.items(), start=1)
+            for column, (name, values) in enumerate(scores.items(), start=1)
             if not name.startswith(("bias", "coverage"))
         }
         rows = [
-            [spoken(model), *(_number(values[row]) for values in columns.values())] for row, model in enumerate(names)
+            [spoken(model), *(_number(values[row]) for values in scores.values())] for row, model in enumerate(names)
         ]
         caption = (
             f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
         )
-        return Table(["model", *map(spoken_metric, columns)], rows, caption, best=best)
+        return Table(["model", *map(evaluation.spoken_metric, scores)], rows, caption, best=best)
 
     def overlays(self) -> list[Block]:
         """Return pictures of forecasts and intervals, with the truth."""
-        drawn = self.models[:1] + [name for name in self.models[1:] if name == BASELINE]
-        figure = plots.forecast_frame(
-            self.history,
-            self.backtest,
-            columns=self.columns,
-            models=drawn,
-            max_series=min(_OVERLAYS, self.max_series),
-            ylabel=self.unit or None,
-        )
+        drawn = self.models[:1] + [name for name in self.models[1:] if name == evaluation.BASELINE]
+        history, backtest, columns, unit = self.history, self.backtest, self.columns, self.unit or None
+        most = min(_OVERLAYS, self.max_series)
+        figure = plots.forecast_frame(history, backtest, columns=columns, models=drawn, max_series=most, ylabel=unit)
         alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {counted(self.cutoffs, 'cutoff')}, over the truth"
         pictures: list[Block] = [Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")]
         if self.levels:
             alt = "Share of the truth inside the intervals against their level, with the band of chance"
-            caption = (
-                "Below the line intervals are too narrow, above it too wide. Within the grey band the difference may "
-                "be chance."
-            )
-            pictures.append(Picture.of(plots.calibration_curve(self.backtest, columns=self.columns), alt, caption))
+            caption = "Below the line intervals are too narrow, above too wide; within the grey band it may be chance."
+            pictures.append(Picture.of(plots.calibration_curve(backtest, columns=columns), alt, caption))
         if self.own_levels:
             pictures.append(self.coverage())
         return pictures
@@ -248,9 +214,10 @@ class _Scored:
     def coverage(self) -> Table:
         """Return the coverage of the main model's intervals over all rows, by step and by series."""
         levels, ids = self.own_levels, (self.columns or Columns()).unique_id
-        scorer = Scorer(self.backtest, ["coverage"], level=levels, models=self.models[:1], columns=self.columns)
+        models, backtest = self.models[:1], self.backtest
+        scorer = evaluation.Scorer(backtest, ["coverage"], level=levels, models=models, columns=self.columns)
         overall, by_step, by_series = (
-            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), STEP, ids)
+            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), evaluation.STEP, ids)
         )
         third = -(-by_step.shape[1] // 3)
         rows = {
@@ -261,27 +228,22 @@ class _Scored:
             "half of the series: at most": np.nanquantile(by_series, 0.5, axis=1),
         }
         cells = [[name, *(f"{value:.3g} %" for value in values)] for name, values in rows.items()]
-        caption = (
-            "Share of the truth inside the intervals. Good ones reach their level at each step and in each series."
-        )
+        caption = "Share of the truth inside intervals; good ones reach their level at each step and in each series."
         return Table(["coverage", *(f"{level_text(level)} %" for level in levels)], cells, caption)
 
     def errors(self, trained_horizon: int | None) -> list[Block]:
         """Return pictures of the errors by step and by series, and of their distribution."""
-        models, columns, unit = self.models, self.columns, self.unit
+        models, most = self.models, self.max_series
+        drawn: Any = {"columns": self.columns, "unit": self.unit}
         listed = ", ".join(map(spoken, models))
-        figure = plots.score_by_step(
-            self.backtest, models=models, trained_horizon=trained_horizon, columns=columns, unit=unit
-        )
+        figure = plots.score_by_step(self.backtest, models=models, trained_horizon=trained_horizon, **drawn)
         caption = "Growth of the error with each step ahead; the lowest line is the best."
         pictures: list[Block] = [Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)]
         if self.series > 1:
-            figure = plots.score_by_series(
-                self.backtest, models=models, max_series=self.max_series, columns=columns, unit=unit
-            )
+            figure = plots.score_by_series(self.backtest, models=models, max_series=most, **drawn)
             caption = "One mark for each model on the line of a series; left is better."
             pictures.append(Picture.of(figure, f"Mean absolute error by series, of {listed}", caption))
-        figure = plots.residual_diagnostics(self.backtest, models[0], columns=columns, unit=unit)
+        figure = plots.residual_diagnostics(self.backtest, models[0], **drawn)
         caption = (
             "Errors of a good forecast lie around 0 at all times and steps. Correlated errors within a window are "
             "usual beyond the first step."
@@ -295,15 +257,14 @@ class _Scored:
             return Note("There is only one model, so there is nothing to test.")
         over = "cutoffs" if self.cutoffs >= self.series else "series"
         try:
-            frame = diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
+            frame = evaluation.diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
         except DataError as error:
             return Note(f"There are too few forecasts to test. {error}")
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.models[0])
         rows = []
         for rival in self.models[1:]:
             against = tests.filter(nw.col("model_b") == rival)
-            overall = against.filter(nw.col("step") == 0).row(0)
-            _, _, _, statistic, p_value, count = overall
+            *_, statistic, p_value, count = against.filter(nw.col("step") == 0).row(0)
             steps = against.filter(nw.col("step") > 0)["p_value"].to_numpy()
             cells = [_verdict(statistic, p_value), _number(statistic), _p_value(p_value)]
             rows.append([spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"])

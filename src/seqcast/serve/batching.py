@@ -30,6 +30,9 @@ class Lane:
         settings: Limits of the queue, of the wait for other queries, and of the rows in one call of several queries.
         size: Most queries in one call.
         on_call: Called with the number of queries of each call.
+
+    Attributes:
+        queue: The queries that wait.
     """
 
     def __init__(
@@ -40,15 +43,10 @@ class Lane:
         on_call: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.run, self.settings, self.size, self.on_call = run, settings, size, on_call
-        self._queue: deque[_Waiting] = deque()
+        self.queue: deque[_Waiting] = deque()
         # Queries of the last call, and the number of waiting queries that starts the next one.
         self._expected = self._wanted = 1
         self._arrived = asyncio.Event()
-
-    @property
-    def waiting(self) -> int:
-        """Number of queries that wait."""
-        return len(self._queue)
 
     async def ask(self, query: Query) -> Any:
         """Return the answer of a query.
@@ -60,19 +58,19 @@ class Lane:
             RequestError: Too many queries wait.
             SeqcastError: The query is wrong.
         """
-        if len(self._queue) >= self.settings.queue:
+        if len(self.queue) >= self.settings.queue:
             expected, again = f"at most {self.settings.queue} requests that wait", self.settings.retry_after
             hint = f"Come again in {again} s."
             raise RequestError(429, "queue", expected, "another one", hint, retry_after=again)
         waiting: _Waiting = (query, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        if len(self._queue) >= self._wanted:
+        self.queue.append(waiting)
+        if len(self.queue) >= self._wanted:
             self._arrived.set()
         try:
             outcome = await waiting[1]
         except asyncio.CancelledError:  # nobody waits for it any more
             with contextlib.suppress(ValueError):
-                self._queue.remove(waiting)
+                self.queue.remove(waiting)
             raise
         if isinstance(outcome, BaseException):
             raise outcome
@@ -104,13 +102,13 @@ class Lane:
     async def _wait_for(self, count: int) -> None:
         """Wait until a number of queries have come."""
         self._wanted = count
-        if len(self._queue) < count:
+        if len(self.queue) < count:
             self._arrived.clear()
             await self._arrived.wait()
 
     async def _gathered(self) -> list[_Waiting]:
         """Take the first query and those of its shape out of the queue, after a moment if more are expected."""
-        if self._queue and self._queue[0][0].shape is not None and self._expected > 1:
+        if self.queue and self.queue[0][0].shape is not None and self._expected > 1:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.batch_wait / 1000):
                     await self._wait_for(min(self.size, self._expected))
@@ -118,8 +116,8 @@ class Lane:
         batch: list[_Waiting] = []
         rest: list[_Waiting] = []
         shape, rows = None, 0
-        while self._queue and len(batch) < self.size:
-            each = self._queue.popleft()
+        while self.queue and len(batch) < self.size:
+            each = self.queue.popleft()
             query, future = each
             if future.done():  # it has waited too long, or its connection is gone
                 continue
@@ -130,6 +128,6 @@ class Lane:
                 continue
             batch.append(each)
             rows += query.size
-        self._queue.extendleft(reversed(rest))
+        self.queue.extendleft(reversed(rest))
         self._expected = max(1, len(batch))
         return batch

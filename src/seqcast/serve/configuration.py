@@ -99,10 +99,8 @@ class ServerSettings:
                 expected = f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}"
                 raise SpecError("models", expected=expected, received=repr(name), hint="Name a model as NAME=FILE.")
         if (self.certificate is None) != (self.private_key is None):
-            given = "certificate" if self.private_key is None else "private_key"
-            raise SpecError(
-                "certificate, private_key", expected="both or none", received=given, hint="TLS takes the two files."
-            )
+            given, hint = "certificate" if self.private_key is None else "private_key", "TLS takes the two files."
+            raise SpecError("certificate, private_key", expected="both or none", received=given, hint=hint)
         for path in (*(path for _, path in self.models), self.keys, self.certificate, self.private_key):
             if path is not None:
                 check_source(path)
@@ -134,12 +132,9 @@ class ServerSettings:
             hint = "See seqcast serve --new-key NAME."
             raise SpecError(where, expected="hashes of keys", received="none", hint=hint)
         if not (self.is_local or keys or self.allow_open):
-            raise SpecError(
-                "host",
-                expected="127.0.0.1, or keys",
-                received=f"{self.host} without keys",
-                hint="Make a key (seqcast serve --new-key NAME) and give its hash with --keys, or take --allow-open.",
-            )
+            received = f"{self.host} without keys"
+            hint = "Make a key (seqcast serve --new-key NAME) and give its hash with --keys, or take --allow-open."
+            raise SpecError("host", expected="127.0.0.1, or keys", received=received, hint=hint)
         return keys
 
 
@@ -197,9 +192,8 @@ def entry_of(name: str, key: str) -> str:
     """
     entry = f"{name}:{hash_of(key)}"
     if not _ENTRY.fullmatch(entry):
-        raise SpecError(
-            "new_key", expected="a name of letters, digits, . _ and -", received=repr(name), hint="For example shop."
-        )
+        expected, hint = "a name of letters, digits, . _ and -", "For example shop."
+        raise SpecError("new_key", expected=expected, received=repr(name), hint=hint)
     return entry
 
 

@@ -144,7 +144,9 @@ class Query:
         if model is None or not model.is_regular or (self.rows is None and self.series is None):
             return None
         unique_id = model.needed.unique_id, "i" if model.needed.whole_ids else "s"
-        if not all(table is None or (table.is_plain and unique_id in table.kinds) for table in tables):
+        if not all(
+            table is None or (unique_id in table.kinds and "o" not in dict(table.kinds).values()) for table in tables
+        ):
             return None
         return model, self.horizon, self.level, *(table and table.kinds for table in tables)
 

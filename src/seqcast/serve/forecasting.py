@@ -7,7 +7,6 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,34 +18,20 @@ from seqcast.serve.request_bodies import CSV, JSON, Table
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
-    """The table of a call, which may answer several queries.
+class Answer:
+    """The answer of one query: some rows of the table of a call, which may answer several queries.
 
     Args:
         table: A pandas frame.
+        columns: All columns as lists of JSON types.
         facts: Fields of a JSON document besides its rows.
+        start: The first row.
+        stop: The row after the last one.
     """
 
     table: Any
+    columns: dict[str, list[Any]]
     facts: dict[str, Any]
-
-    @cached_property
-    def columns(self) -> dict[str, list[Any]]:
-        """All columns as lists of JSON types."""
-        return {str(name): _as_json(self.table[name]) for name in self.table.columns}
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """The answer of one query: some rows of a table.
-
-    Args:
-        forecast: The table.
-        start: Its first row.
-        stop: The row after its last one.
-    """
-
-    forecast: Forecast
     start: int
     stop: int
 
@@ -57,12 +42,10 @@ class Answer:
             media_type: JSON or CSV.
         """
         if media_type == CSV:
-            table = self.forecast.table.iloc[self.start : self.stop]
+            table = self.table.iloc[self.start : self.stop]
             return bytes(table.to_csv(index=False).encode("utf-8", "replace"))
-        columns = self.forecast.columns
-        names = list(columns)
-        cells = zip(*(column[self.start : self.stop] for column in columns.values()), strict=True)
-        document = self.forecast.facts | {"rows": [dict(zip(names, row, strict=True)) for row in cells]}
+        cells = zip(*(column[self.start : self.stop] for column in self.columns.values()), strict=True)
+        document = self.facts | {"rows": [dict(zip(self.columns, row, strict=True)) for row in cells]}
         return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -128,9 +111,7 @@ def _together(queries: Sequence[Query], model: Any) -> list[Answer]:
         future=future,
         future_owners=future_owners,
     )
-    forecast = Forecast(table, model.version)
-    bounds = np.searchsorted(owners, np.arange(len(queries) + 1))
-    return [Answer(forecast, int(start), int(stop)) for start, stop in itertools.pairwise(bounds)]
+    return _answers(table, model.version, np.searchsorted(owners, np.arange(len(queries) + 1)).tolist())
 
 
 def _alone(query: Query) -> Answer:
@@ -140,15 +121,20 @@ def _alone(query: Query) -> Answer:
         forecaster = Forecaster(query.steps, **options).fit(frame)
         table, facts = forecaster.predict(), {"model": query.name, "frequency": forecaster.freq_}
         facts |= {"read": query.read} if query.read else {}
-        forecast = Forecast(table, facts | {"season_length": forecaster.season_length_})
+        facts["season_length"] = forecaster.season_length_
     else:
         fitted = query.model.fitted
         if query.series is not None:
             fitted = fitted.of_series(query.series.columns[query.model.needed.unique_id].tolist())
         rows, request = fitted.rows_to_forecast(frame), fitted.request(query.level)
-        table = fitted.forecast(rows, request, horizon=query.horizon, future=future)
-        forecast = Forecast(table, query.model.version)
-    return Answer(forecast, 0, len(table))
+        table, facts = fitted.forecast(rows, request, horizon=query.horizon, future=future), query.model.version
+    return _answers(table, facts, [0, len(table)])[0]
+
+
+def _answers(table: Any, facts: dict[str, Any], bounds: Sequence[int]) -> list[Answer]:
+    """Return the answers that a table holds, one between each two bounds."""
+    columns = {str(name): _as_json(table[name]) for name in table.columns}
+    return [Answer(table, columns, facts, start, stop) for start, stop in itertools.pairwise(bounds)]
 
 
 def _as_json(column: Any) -> list[Any]:

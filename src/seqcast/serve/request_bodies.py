@@ -188,11 +188,9 @@ class Table:
         columns, names = _columns_of(value, needed, option, most_rows)
         lacking = next((name for name in needed.required if name not in columns), None)
         if lacking is not None and len(names):
-            listed = ", ".join(map(shown, islice(names, _MOST_NAMES)))
+            received = f"the columns {', '.join(map(shown, islice(names, _MOST_NAMES)))}"
             hint = "GET /v1/models names the columns of each model."
-            raise DataError(
-                option=option, expected=f"a column {lacking!r}", received=f"the columns {listed}", hint=hint
-            )
+            raise DataError(option=option, expected=f"a column {lacking!r}", received=received, hint=hint)
         rows = len(columns.get(needed.ds, ()))
         if not rows:
             raise DataError(option=option, expected="at least one row", received="none", hint="Send some.")
@@ -200,11 +198,6 @@ class Table:
         typed = {name: _typed(cells, name, needed, option) for name, cells in read.items()}
         kinds = tuple((name, kind) for name, (kind, _) in typed.items())
         return cls({name: array for name, (_, array) in typed.items()}, kinds, rows)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether each column is of one kind."""
-        return all(kind != "o" for _, kind in self.kinds)
 
     @staticmethod
     def joined(tables: Sequence[Table]) -> tuple[Any, Array]:
@@ -240,9 +233,8 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     needed = Needed("\0", "\0", tuple(names))
     columns, _ = _columns_of(value, needed, "rows", most_rows)
     typed = {name: _typed(cells, name, needed, "rows") for name, cells in columns.items()}
-    frame = pd.DataFrame(
-        {name: array if kind in "fbi" else pd.Series(array, dtype="str") for name, (kind, array) in typed.items()}
-    )
+    series = {name: pd.Series(array, dtype="str") for name, (kind, array) in typed.items() if kind not in "fbi"}
+    frame = pd.DataFrame({name: series.get(name, array) for name, (_, array) in typed.items()})
     try:
         guess = guess_columns(frame)
         if guess.question is not None:
@@ -304,9 +296,8 @@ def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tupl
         if not is_key and kinds <= {int, float, type(None)}:
             return "f", np.array(cells, dtype=np.float64)
     except OverflowError:
-        raise DataError(
-            column=name, expected="numbers of 64 bits", received="larger ones", hint="Correct it."
-        ) from None
+        expected, received = "numbers of 64 bits", "larger ones"
+        raise DataError(column=name, expected=expected, received=received, hint="Correct it.") from None
     return "o", _objects(cells)
 
 
@@ -323,9 +314,8 @@ def _times(cells: Sequence[str], name: str, option: str) -> tuple[str, Any]:
     zones = [match and match["zone"] for match in matches]
     wrong = np.asarray(index.isna()) | [(zone is None) != (zones[0] is None) for zone in zones]
     if wrong.any():
-        raise _wrong_cell(
-            name, option, int(wrong.argmax()), "a time as ISO 8601 writes it, all or none with a zone", cells
-        )
+        expected = "a time as ISO 8601 writes it, all or none with a zone"
+        raise _wrong_cell(name, option, int(wrong.argmax()), expected, cells)
     if zones[0] is None:
         index = index.tz_localize(None)
     elif len(set(zones)) == 1:

@@ -69,7 +69,7 @@ async def _metrics(request: Request) -> Response:
 
 def _ready_service(request: Request) -> Service:
     service: Service = request.app.state.service
-    if not service.is_ready:
+    if not service.shelf.ready.is_set():
         received = "some still being warmed up"
         raise RequestError(503, "models", "models that are ready", received, "Come again.", retry_after=2)
     return service
@@ -174,10 +174,7 @@ _TEXT = {"schema": {"type": "string"}}
 _PROBLEM = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
 
 
-def _fields(
-    address: Annotated[Options, Address()],
-    body: Annotated[ForecastOptions, Body(examples=EXAMPLES)],
-) -> None:
+def _fields(address: Annotated[Options, Address()], body: Annotated[ForecastOptions, Body(examples=EXAMPLES)]) -> None:
     """Declare the parameters of a forecast for FastAPI; nobody calls this."""
 
 

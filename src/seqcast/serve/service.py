@@ -32,18 +32,13 @@ class Service:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.keys = settings.read_keys()
-        self.metrics = Metrics(lambda: self.short.waiting + self.long.waiting)
+        self.metrics = Metrics(lambda: len(self.short.queue) + len(self.long.queue))
         self.shelf = ModelShelf(settings, self._on_read)
         self.short = Lane(answer_all, settings, settings.batch_size, self.metrics.batch.observe)
         # The pretrained network and large tables take long: short queries do not wait for them.
         self.long = Lane(answer_all, settings)
         # JSON takes twenty times its size while it is read: one body at a time.
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether all models have been warmed up."""
-        return self.shelf.ready.is_set()
 
     @contextlib.asynccontextmanager
     async def running(self, _: Any = None) -> AsyncIterator[None]:
@@ -82,9 +77,9 @@ class Service:
 
     async def _watch(self) -> None:
         """Warm the models up, then look at their files at intervals; no error ends this."""
-        while self.settings.watch or not self.is_ready:
+        while self.settings.watch or not self.shelf.ready.is_set():
             try:
-                if self.is_ready:
+                if self.shelf.ready.is_set():
                     await asyncio.to_thread(self.shelf.look)
                 else:
                     await asyncio.to_thread(self.shelf.warm_up)

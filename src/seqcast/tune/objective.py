@@ -9,24 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast import forecaster
 from seqcast.data import naive_errors
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.engine import TrainingJob
 from seqcast.errors import DataError, Option, Phrase, SpecError
-from seqcast.forecaster import (
-    FitOptions,
-    FitPlan,
-    FittedForecaster,
-    Sizes,
-    TrainingRun,
-    fit_plan,
-    make_plan,
-    middle_length,
-    pinball,
-    plan_finetuning,
-    untrained,
-)
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array, digest
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, TrainingSpec
@@ -96,7 +84,7 @@ class Objective:
         frame.check_observed()
         horizon, complete = int(options["horizon"]), options["missing"] == "raise"
         if n_windows is None:
-            n_windows = windows_rule(middle_length(frame.source.lengths), horizon, step_size)
+            n_windows = windows_rule(forecaster.middle_length(frame.source.lengths), horizon, step_size)
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
         untuned, season_length = untuned_setting(frame.until(known[0]), options, seed)
         if len(frame.source) > MOST_SERIES:
@@ -107,10 +95,10 @@ class Objective:
         return cls(frame, options, known, origins, seed, untuned, season_length, step_size)
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> forecaster.Sizes:
         """Sizes of the data: `windows` are the rows of the longest series before the first origin."""
         context, rows = int(self.untuned.values.get("context_length") or 1), int(self.known[0].max())
-        return Sizes(rows, context, int(self.options["horizon"]), self.season_length)
+        return forecaster.Sizes(rows, context, int(self.options["horizon"]), self.season_length)
 
     @property
     def share(self) -> float:
@@ -133,7 +121,7 @@ class Objective:
         """
         return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
-    def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedForecaster:
+    def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> forecaster.FittedForecaster:
         """Return the fitted value of a setting on the rows before the first origin.
 
         Args:
@@ -147,12 +135,12 @@ class Objective:
             own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
             preset = EnsembleSpec((setting,), alone=True)
             options = {**self.options, **own, "preset": preset, "season_length": self.season_length}
-            plan = make_plan(frame, FitOptions.resolve(options, self.seed))
+            plan = forecaster.make_plan(frame, forecaster.FitOptions.resolve(options, self.seed))
         jobs = tuple(tuple(_shortened(job, self.share) for job in jobs) for jobs in plan.jobs)
         # No sample paths are drawn.
-        return fit_plan(replace(plan, jobs=jobs, judged=None), TrainingRun(callbacks=callbacks))
+        return forecaster.fit_plan(replace(plan, jobs=jobs, judged=None), forecaster.TrainingRun(callbacks=callbacks))
 
-    def forecast(self, fitted: FittedForecaster) -> tuple[Array, tuple[float, ...]]:
+    def forecast(self, fitted: forecaster.FittedForecaster) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
 
         Args:
@@ -178,7 +166,7 @@ class Objective:
         inside = places < self.frame.source.ends[self.origins.series][:, None]
         truth = np.where(inside[..., None], self.frame.targets[np.where(inside, places, 0)], np.nan)
         errors = naive_errors(self.frame.target_store, self.known[0], self.season_length)[self.origins.series]
-        losses = 2.0 * pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
+        losses = 2.0 * forecaster.pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
         known = ~np.isnan(losses)
         counts = known.sum(axis=1)
         windows = np.where(known, losses, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
@@ -220,8 +208,8 @@ def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> 
     if is_zero_shot(options["preset"]):
         plan = _finetuning_plan(frame, options, seed, options["training"])
         return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
-    resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
-    plan = make_plan(frame, resolved)
+    resolved = forecaster.FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
+    plan = forecaster.make_plan(frame, resolved)
     job = _first_job(plan)
     return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
 
@@ -240,15 +228,15 @@ def _finetuning_plan(
     seed: int,
     training: TrainingSpec | Mapping[str, Any] | None,
     freeze: tuple[str, ...] = (),
-) -> FitPlan:
+) -> forecaster.FitPlan:
     """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
-    resolved = FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)
-    fitted = untrained(frame, resolved)
+    resolved = forecaster.FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)
+    fitted = forecaster.untrained(frame, resolved)
     resolved = replace(resolved, season_length=fitted.season_length)
-    return plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)
+    return forecaster.plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)
 
 
-def _first_job(plan: FitPlan) -> TrainingJob:
+def _first_job(plan: forecaster.FitPlan) -> TrainingJob:
     """Return the training of the first network that learns from the data alone, or else of the first one."""
     jobs = list(plan.by_place.values())
     return next((job for job in jobs if not job.observers_only), jobs[0])

@@ -198,9 +198,8 @@ WIDE_SPAN = 8.0
 
 def _refuse_few(trials: int) -> None:
     if trials < 2:
-        raise DataError(
-            option="trials", expected="at least two complete trials", received=str(trials), hint="Let more trials run."
-        )
+        expected, hint = "at least two complete trials", "Let more trials run."
+        raise DataError(option="trials", expected=expected, received=str(trials), hint=hint)
 
 
 def _on_axis(values: Sequence[Any]) -> tuple[Any, list[tuple[float, str]]]:

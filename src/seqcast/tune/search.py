@@ -6,8 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,7 @@ from seqcast.training import Deadline
 from seqcast.tune.objective import Objective, check_study
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import searched_script
-from seqcast.tune.space import (
-    FIELDS,
-    FINETUNE_FIELDS,
-    UNTUNED,
-    Setting,
-    Space,
-    check_space,
-    default_space,
-    neighbours,
-    widened,
-)
+from seqcast.tune.space import UNTUNED, Setting, Space, check_space, default_space, neighbours, widened
 from seqcast.tune.trials import Clock, Task, has_run, none_complete, optuna, quiet, run_trials, seconds_of, storage_url
 
 # Trials, where neither their number nor a time is given.
@@ -130,11 +119,14 @@ def tune(
     _check_counts(n_windows=n_windows, ensemble=ensemble, trials=trials, workers=workers)
     on = check_cluster(on)
     deadline = None if time_limit is None else Deadline.of(time_limit)
-    url = _url(storage, resume)
+    if resume and storage is None:
+        expected = Phrase(Option("storage"), " as well")
+        raise SpecError("resume", expected=expected, received="None", hint="Name the study's.")
+    url = "" if storage is None else storage_url(storage)
     ensemble = _networks(preset, ensemble)
     arguments = _arguments(horizon, preset, random_state, options)
     if space is not None:
-        space = check_space(space, FINETUNE_FIELDS if is_zero_shot(preset) else FIELDS)
+        space = check_space(space, finetuned=is_zero_shot(preset))
     seed = int(fresh_seed() if random_state is None else random_state)
     frame = read_rows(RowOptions.of(arguments), df)
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
@@ -142,8 +134,18 @@ def tune(
     count = worker_count(workers) if on is None else (workers or on.workers)
     clock = Clock(deadline, min(count, trials or sys.maxsize), ensemble, is_compared(preset), objective.share)
     most = USUAL_TRIALS if trials is None and deadline is None else trials
-    with quiet(), _lasting(url, on) as url:
-        task = Task(url, objective, searched, most, clock, pruner=pruner, verbose=verbose)
+    folder = on.storage if on is not None and not url else None
+    lasting = tempfile.TemporaryDirectory(prefix="seqcast-tune-", dir=folder, ignore_cleanup_errors=True)
+    with quiet(), lasting as name:
+        task = Task(
+            url or storage_url(Path(name) / "study.db"),
+            objective,
+            searched,
+            most,
+            clock,
+            pruner=pruner,
+            verbose=verbose,
+        )
         with task.study() as study:
             seed = check_study(study, objective, searched, resume=resume, drawn=random_state is None)
             task = replace(task, objective=replace(objective, seed=seed))
@@ -172,25 +174,6 @@ def _check_counts(**counts: int | None) -> None:
     for name, value in counts.items():
         if value is not None:
             check_int(name, value)
-
-
-def _url(storage: Any, resume: bool) -> str | None:
-    """Return the URL of the storage; `None` for one that lasts as long as the call."""
-    if resume and storage is None:
-        expected = Phrase(Option("storage"), " as well")
-        raise SpecError("resume", expected=expected, received="None", hint="Name the study's.")
-    return None if storage is None else storage_url(storage)
-
-
-@contextmanager
-def _lasting(url: str | None, on: Cluster | None) -> Iterator[str]:
-    """Yield the URL of a storage: the given one, or that of a file which lasts as long as the block."""
-    if url is not None:
-        yield url
-        return
-    folder = None if on is None else on.storage
-    with tempfile.TemporaryDirectory(prefix="seqcast-tune-", dir=folder, ignore_cleanup_errors=True) as name:
-        yield storage_url(Path(name) / "study.db")
 
 
 def _with_untuned(space: Space | None, objective: Objective) -> Space:

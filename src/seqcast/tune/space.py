@@ -15,9 +15,6 @@ from seqcast.specs import NETWORK_FIELDS, TRAINING_FIELDS, FinetuneSpec, MemberS
 
 # The members of an ensemble share these fields, or they define the forecast.
 _FIXED = ("head", "quantiles", "validation_fraction", "metrics")
-# Fields that may be searched: of networks that are trained, and of the fine-tuning of the pretrained one.
-FIELDS = tuple(name for name in (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length") if name not in _FIXED)
-FINETUNE_FIELDS = tuple(name for name in (*TRAINING_FIELDS, "freeze") if name not in _FIXED)
 
 # The options that a trial tries.
 Setting = MemberSpec | FinetuneSpec
@@ -65,9 +62,7 @@ class Choice:
         Args:
             name: Its own name in the space.
         """
-        return (
-            {name} if not isinstance(self.values, Mapping) else {key for each in self.values.values() for key in each}
-        )
+        return {field for label in self.labels for field in self.fields_of(name, label)}
 
     def fields_of(self, name: str, label: str) -> dict[str, Any]:
         """Return the fields that a label sets.
@@ -221,12 +216,12 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other))
 
 
-def check_space(space: Any, known: Sequence[str] = FIELDS) -> Space:
+def check_space(space: Any, *, finetuned: bool = False) -> Space:
     """Return the user's space, or refuse it.
 
     Args:
         space: By name, a `Choice`, a `Range`, a list of values, or fields by label.
-        known: The fields that may be searched: `FIELDS`, or `FINETUNE_FIELDS` for a fine-tuning.
+        finetuned: Whether it is that of a fine-tuning.
 
     Raises:
         SpecError: It is no mapping, or names a field that does not exist or cannot be searched.
@@ -238,6 +233,8 @@ def check_space(space: Any, known: Sequence[str] = FIELDS) -> Space:
     if not isinstance(space, Mapping) or not space:
         hint = "{'learning_rate': Range(1e-3, 1e-2, log=True), 'dropout': [0.0, 0.2]}"
         raise SpecError("space", expected="values by the name of a field", received=repr(space), hint=hint)
+    fields = (*TRAINING_FIELDS, "freeze") if finetuned else (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length")
+    known = [each for each in fields if each not in _FIXED]
     checked = {name: each if isinstance(each, Choice | Range) else Choice(each) for name, each in space.items()}
     for each in (field for name, parameter in checked.items() for field in parameter.names(name)):
         if each in _FIXED:
@@ -328,26 +325,8 @@ def default_space(
     space: dict[str, Choice | Range] = {"learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)}
     if isinstance(untuned, FinetuneSpec):
         return space | _finetuning(untuned, freezable=not covariates)
-    return space | _network(untuned, sizes, contexts=contexts)
-
-
-def _finetuning(untuned: FinetuneSpec, *, freezable: bool) -> dict[str, Choice | Range]:
-    """Return the space of a fine-tuning but its rate; `freezable` says whether submodules may stay as they are."""
-    space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
-    steps = untuned.training.steps_per_epoch
-    if steps is not None:
-        least, most = (max(1, round(share * steps)) for share in STEPS)
-        space["steps_per_epoch"] = Range(least, most, log=True, whole=True)
-    if freezable:
-        frozen = {name: {"freeze": tuple(name.split("-"))} for name in FROZEN}
-        space["freeze"] = Choice({"none": {"freeze": ()}, **frozen})
-    return space
-
-
-def _network(untuned: MemberSpec, sizes: Sizes, *, contexts: bool) -> dict[str, Choice | Range]:
-    """Return the space of a network that is trained, but its rate."""
     context, season, segment = sizes.context_length, sizes.season_length, untuned.network.segment
-    space: dict[str, Choice | Range] = {"batch_size": Choice([64, 128, 256])}
+    space["batch_size"] = Choice([64, 128, 256])
     if segment > 1:
         tokens = (steps for steps in {season, 2 * season, season // 2} if 1 < steps <= min(sizes.horizon, context // 2))
         space["units"] = _widths((64,), (128,), (64, 64), (128, 128))
@@ -369,4 +348,17 @@ def _network(untuned: MemberSpec, sizes: Sizes, *, contexts: bool) -> dict[str, 
     lengths = {length for length in lengths if least <= length <= longest}
     if contexts and len(lengths) > 1:
         space["context_length"] = Choice(sorted(lengths))
+    return space
+
+
+def _finetuning(untuned: FinetuneSpec, *, freezable: bool) -> dict[str, Choice | Range]:
+    """Return the space of a fine-tuning but its rate; `freezable` says whether submodules may stay as they are."""
+    space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
+    steps = untuned.training.steps_per_epoch
+    if steps is not None:
+        least, most = (max(1, round(share * steps)) for share in STEPS)
+        space["steps_per_epoch"] = Range(least, most, log=True, whole=True)
+    if freezable:
+        frozen = {name: {"freeze": tuple(name.split("-"))} for name in FROZEN}
+        space["freeze"] = Choice({"none": {"freeze": ()}, **frozen})
     return space

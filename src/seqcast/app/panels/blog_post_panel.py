@@ -9,7 +9,7 @@ from nicegui import ui
 from seqcast.app.charts import Options, line_chart, map_chart
 from seqcast.app.computations import DECODERS, EPOCHS, HORIZON, SineOutcome, Snapshot, learn_sines
 from seqcast.app.panels.panel import Context, JobPanel, refreshable
-from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table
+from seqcast.app.theme import note, panel_card, redraw, show_chart, show_table
 
 # Of each field: name, label, usual value, minimum, maximum and step.
 FIELDS = (
@@ -78,15 +78,13 @@ class PostPanel(JobPanel):
         self.show_problem()
         if self.outcome is None:
             return
-        with panel_card():
-            heading("A signal that it never saw", 3)
+        with panel_card("A signal that it never saw"):
             alt = "A sum of sines, and its continuation by each network beyond its horizon"
             show_chart(signal_chart(self.outcome), alt, dark=self.dark)
             names = ["the decoder reads", "mean squared error / variance, on 500 signals"]
             rows = [[DECODERS[decoder], f"{error:.3f}"] for decoder, error in self.outcome.errors.items()]
             show_table(names, rows, "Errors of the networks")
-        with panel_card():
-            heading("Its state, step by step", 3)
+        with panel_card("Its state, step by step"):
             note(
                 "The path of the first network's state, in the two directions in which it moves most: while it reads"
                 " the past, and then while it writes the future."
@@ -122,10 +120,6 @@ def state_path(outcome: SineOutcome) -> list[tuple[float, float, float, str]]:
     Args:
         outcome: The forecasts of the networks.
     """
-    points = []
-    for place, (x, y) in enumerate(outcome.tokens):
-        step = place + 1 - len(outcome.past)
-        points.append(
-            (x, y, place / max(1, len(outcome.tokens) - 1), f"{'reads' if step < 1 else 'writes'} step {step}")
-        )
-    return points
+    last, first = max(1, len(outcome.tokens) - 1), 1 - len(outcome.past)
+    names = [f"{'writes' if place + first > 0 else 'reads'} step {place + first}" for place in range(last + 1)]
+    return [(x, y, place / last, names[place]) for place, (x, y) in enumerate(outcome.tokens)]

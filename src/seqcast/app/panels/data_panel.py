@@ -17,7 +17,7 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import LAYOUTS, Dialect, Steps, guess_columns, row_in_file
+from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, guess_columns, row_in_file
 from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
@@ -79,11 +79,11 @@ class DataPanel(Panel):
 
     def _upload(self) -> None:
         # FastAPI caches the route of each upload, and with it this function: a proxy lets the panel go.
-        panel, size = proxy(self), self.context.settings.max_upload
-        refused = f"Expected one table: a {KINDS} file of at most {size // 2**20} MiB."
+        panel, most = proxy(self), self.context.settings.max_upload
+        refused = f"Expected one table: a {KINDS} file of at most {most} MiB."
         self.upload = ui.upload(
             auto_upload=True,
-            max_file_size=size,
+            max_file_size=most << 20,
             on_upload=lambda event: panel._uploaded(event),
             on_rejected=lambda: ui.notify(refused, type="negative"),
         )
@@ -113,8 +113,7 @@ class DataPanel(Panel):
                 self.context.show_error(error)
             elif self.session.table is None or self.session.table.path != path:
                 self.session.table = self.session.frame = None
-        read = self.session.table
-        if read is not None and self.problem is None:
+        if self.problem is None:
             self.give.value = False
             self.give.text = "Another table"
         self.dropped.text = path.name if self.problem is None else f"{path.name}: see below"
@@ -154,9 +153,10 @@ class DataPanel(Panel):
             note("No table yet.")
         if table is not None:
             if frame is not None:
-                with panel_card():
-                    self._series(table, frame)
-            with panel_card():
+                text = f"{self._read(table)} These are guesses: correct below what is wrong."
+                with panel_card(f"The series of {table.path.name}", text):
+                    self._series(frame)
+            with panel_card("What the columns are"):
                 self._columns(table)
 
     def _around(self) -> None:
@@ -173,16 +173,14 @@ class DataPanel(Panel):
         show_table(["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1))
 
     def _columns(self, table: Table) -> None:
-        heading("What the columns are", 3)
         raw = table.raw
         names = [str(name) for name in raw.columns]
         if table.guess.rivals:
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
         with ui.row().classes("w-full"):
             layouts = {name: layout.words for name, layout in LAYOUTS.items()}
-            chosen = ui.select(
-                layouts, value=table.roles.layout, label="The table has", on_change=partial(self._set_layout, table)
-            )
+            change = partial(self._set_layout, table)
+            chosen = ui.select(layouts, value=table.roles.layout, label="The table has", on_change=change)
             chosen.classes("w-72 max-w-full")
             if not table.roles.names("time"):
                 self._steps(table)
@@ -236,10 +234,8 @@ class DataPanel(Panel):
         chosen = next(text for text, each in known.items() if each == getattr(table.dialect, field))
         ui.select(list(known), value=chosen, label=label, on_change=change).classes("w-56")
 
-    def _series(self, table: Table, frame: VisitorFrame) -> None:
-        """Say what was read, and draw the series with a first forecast."""
-        heading(f"The series of {table.path.name}", 3)
-        note(f"{self._read(table)} These are guesses: correct below what is wrong.")
+    def _series(self, frame: VisitorFrame) -> None:
+        """Draw the series with a first forecast, and list their problems."""
         self._chart()
         with ui.row():
             ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
@@ -267,17 +263,12 @@ class DataPanel(Panel):
         self.choose_series(frame.ids, self._chart.refresh)
         show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
         if self.session.outcome is None:
-            ui.label("A first forecast follows in some seconds; if not, the panel Forecast says why.").props(
-                "role=status"
-            )
+            text = "A first forecast follows in some seconds; if not, the panel Forecast says why."
+            ui.label(text).props("role=status")
 
     def _read(self, table: Table) -> str:
         """Return what was read in a sentence."""
-        columns = {text: table.roles.names(role) for role, text in ROLES.items() if role != "ignore"}
-        roles = [
-            f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}"
-            for text, of in columns.items()
-            if of
-        ]
-        said = [f"{len(table.raw):,} rows, {len(table.raw.columns)} columns", table.understood, *roles]
+        by_role = [(text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"]
+        roles = [f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}" for text, of in by_role if of]
+        said = [f"{len(table.raw):,} rows, {len(table.raw.columns)} columns", table.raw.attrs.get(UNDERSTOOD), *roles]
         return f"{'; '.join(filter(None, said))}."

@@ -14,7 +14,7 @@ from nicegui import ui
 from seqcast.app.computations import write_report
 from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.recipes import FUTURE, command_of, file_name, needs_rows, script_of
-from seqcast.app.theme import heading, named, note, panel_card
+from seqcast.app.theme import named, note, panel_card
 from seqcast.app.visitor_table import Table, VisitorFrame, assumed_ahead
 from seqcast.data.frames import table_bytes
 
@@ -36,8 +36,7 @@ class TakePanel(Panel):
             note("Make a forecast in the panel Forecast first.")
             return
         frame, outcome = self.session.forecasted
-        with panel_card():
-            heading("The forecast", 3)
+        with panel_card("The forecast"):
             with ui.row():
                 for kind, name in KINDS.items():
                     make = partial(table_bytes, outcome.forecast, kind, safe_formulas=True)
@@ -47,9 +46,8 @@ class TakePanel(Panel):
                 self._button("Model", "model.seqcast", self.session.model_file.read_bytes)
             note("The report is one page that needs no other file. The model is read by seqcast.Forecaster.load.")
             note("In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1.")
-        with panel_card():
-            heading("The same again, without this page", 3)
-            note("The recipes read these tables: put them into the folder of the script.")
+        text = "The recipes read these tables: put them into the folder of the script."
+        with panel_card("The same again, without this page", text):
             with ui.row():
                 name = file_name(table)
                 rows = partial(table_bytes, frame.df, "csv")

@@ -77,9 +77,8 @@ class ForecastPanel(JobPanel):
         steps = ui.number(label, value=asked.horizon, min=1, max=10_000, precision=0, on_change=ask_horizon)
         steps.classes("w-full max-w-80").props["hint"] = frame.spoken_end(asked.horizon)[2:]
         levels, chosen = {level: f"{level} %" for level in LEVELS}, [int(level) for level in asked.level]
-        ui.select(levels, value=chosen, multiple=True, label="Intervals", on_change=ask_level).classes(
-            "w-full max-w-80"
-        )
+        intervals = ui.select(levels, value=chosen, multiple=True, label="Intervals", on_change=ask_level)
+        intervals.classes("w-full max-w-80")
         note("An 80 % interval is meant to contain the actual value eight times out of ten.")
 
     def _ask_effort(self, frame: VisitorFrame) -> None:
@@ -139,14 +138,12 @@ class ForecastPanel(JobPanel):
             with ui.row():
                 ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
                 ui.button("Take it away", on_click=lambda: self.context.go_to("take")).props("outline")
-        with panel_card():
-            heading("What forecasts, and why", 3)
+        with panel_card("What forecasts, and why"):
             self._choice(frame, outcome)
 
     def _choice(self, frame: VisitorFrame, outcome: FitOutcome) -> None:
-        season = (
-            f"a season of {frame.spoken_steps(outcome.season_length)}" if outcome.season_length > 1 else "no season"
-        )
+        steps = outcome.season_length
+        season = f"a season of {frame.spoken_steps(steps)}" if steps > 1 else "no season"
         note(f"{len(frame.ids):,} series with {season}.")
         rows = [[name, f"{share:.0%}", "" if loss is None else loss] for name, share, loss in outcome.choice]
         show_table(["what forecasts", "share of the forecast", "error on the past"], rows, "Who makes the forecast")
@@ -174,10 +171,7 @@ def show_forecast(frame: VisitorFrame, outcome: FitOutcome | None, name: str, *,
     chart = fan_chart(name, past, ahead, bounds, unit=frame.columns.value)
     ahead_in_words = f", and their forecast over {steps} steps with {len(bounds)} intervals" if steps else ""
     show_chart(chart, f"Values of {name}{ahead_in_words}.", dark=dark, height="26rem")
-    note(
-        "Gaps are left open; diamonds are values far from the rest. Drag the handles below the chart to see more of the"
-        " past."
-    )
+    note("Gaps are left open; diamonds are values far from the rest. Handles below the chart show more of the past.")
 
 
 def forecast_of(columns: Any, forecast: Any, name: str) -> tuple[tuple[Any, Any], dict[str, tuple[Any, Any]]]:

@@ -39,12 +39,16 @@ class Context:
         sessions: All visitors.
         session: This visitor's session.
         dark: The switch between light and dark.
+
+    Attributes:
+        tabs: The tabs, once they are written.
     """
+
+    tabs: ui.tabs
 
     def __init__(self, sessions: Sessions, session: Session, dark: ui.dark_mode) -> None:
         self.sessions, self.session, self.dark_mode = sessions, session, dark
         self.settings = sessions.settings
-        self.tabs: ui.tabs | None = None
         self.refreshers: list[Callable[[], Any]] = []
 
     def go_to(self, panel: str) -> None:
@@ -53,8 +57,7 @@ class Context:
         Args:
             panel: Its name in `seqcast.app.webpage.PANELS`.
         """
-        if self.tabs is not None:
-            self.tabs.set_value(panel)
+        self.tabs.set_value(panel)
 
     def changed(self) -> None:
         """Refresh all panels after a change of the session or of the colours."""

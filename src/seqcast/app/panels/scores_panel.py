@@ -18,8 +18,6 @@ from seqcast.evaluation import BASELINE, evaluate
 
 FORECASTS = {"seqcast": "the forecast", BASELINE: "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
-# Two errors are called equal if their ratio lies between these.
-SAME = (0.995, 1.005)
 # Steps that are drawn with a forecast of the past, in horizons.
 DRAWN = 9
 
@@ -74,21 +72,18 @@ class ScoresPanel(JobPanel):
         if tested is None or frame is None:
             return
         columns = frame.columns
-        with panel_card():
-            heading("Mean error by step", 3)
+        with panel_card("Mean error by step"):
             ui.label(_verdict(tested, columns))
             lines = {FORECASTS[name]: values for name, values in error_by_step(tested, columns).items()}
             steps = range(1, len(lines[FORECASTS["seqcast"]]) + 1)
             chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name=f"mean error of {columns.value}")
             show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=self.dark)
-        with panel_card():
-            heading("How often the intervals contained the value", 3)
-            note("An 80 % interval should contain about 80 % of the actual values.")
+        text = "An 80 % interval should contain about 80 % of the actual values."
+        with panel_card("How often the intervals contained the value", text):
             rows = [[f"{level:g} %", f"{share:.0%}"] for level, share in coverage(tested, columns).items()]
             show_table(["interval", "share of values within"], rows, "Coverage of the intervals")
         table = scores_by_series(tested, columns)
-        with panel_card():
-            heading("Series, the worst first", 3)
+        with panel_card("Series, the worst first"):
             names = ["series", "mean error of the forecast", "of repeating the last season", "first / second"]
             show_table(names, table.head(WORST_SHOWN).values.tolist(), "Errors by series, the worst first")
             if len(table) > WORST_SHOWN:
@@ -116,13 +111,8 @@ def _verdict(tested: Any, columns: Any) -> str:
     ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
         return f"On average the forecast was off by {ours:.3g} ({columns.value})."
-    how = "as large as"
-    if ratio < SAME[0]:
-        how = f"{1 - ratio:.0%} smaller than"
-    elif ratio > SAME[1]:
-        how = f"{ratio - 1:.0%} larger than"
-    off = f"On average the forecast was off by {ours:.3g} ({columns.value}), an error"
-    return f"{off} {how} that of repeating the last season."
+    off = f"On average the forecast was off by {ours:.3g} ({columns.value}), an error {abs(ratio - 1):.0%}"
+    return f"{off} {'smaller' if ratio < 1 else 'larger'} than that of repeating the last season."
 
 
 def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from seqcast.app.charts import Options, fan_chart
 from seqcast.app.computations import FitOutcome, forecast
 from seqcast.app.panels.forecast_panel import forecast_of
 from seqcast.app.panels.panel import Panel, refreshable
-from seqcast.app.theme import heading, named, note, panel_card, redraw, show_chart, show_table
+from seqcast.app.theme import named, note, panel_card, redraw, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, changed_ahead, rows_of
 from seqcast.data.frames import stamp_text
 
@@ -57,9 +57,8 @@ class WhatIfPanel(Panel):
             self.choose_series(frame.ids, self._show.refresh)
             alt = f"Forecast of {self.series} before and after the change"
             self.chart = show_chart(self._chart(frame, outcome), alt, dark=self.dark)
-        with panel_card():
-            heading("What is known in advance", 3)
-            note("Change a number: the forecast follows. Where the table has no value, the last season stands here.")
+        text = "Change a number: the forecast follows. Where the table has no value, the last season stands here."
+        with panel_card("What is known in advance", text):
             self._table(frame)
             ui.button("As it was", icon="undo", on_click=self._reset).props("outline")
 

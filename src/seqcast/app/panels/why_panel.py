@@ -11,7 +11,7 @@ from nicegui import ui
 from seqcast.app.charts import line_chart, map_chart
 from seqcast.app.computations import Explanation, explain
 from seqcast.app.panels.panel import JobPanel, refreshable
-from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
+from seqcast.app.theme import note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame
 
 # Most inputs that are listed: the pretrained network reads dozens of numbers a step.
@@ -36,9 +36,7 @@ class WhyPanel(JobPanel):
         if self.session.forecasted is None:
             note("Make a forecast in the panel Forecast first.")
             return
-        note(
-            "The network is read through its derivatives and its states: what would change the forecast, and how much."
-        )
+        note("The network is read by its derivatives and its states: what would change the forecast, and how much.")
         self.start_button("Look inside", "psychology", partial(self.look, self.session.forecasted[0]))
 
     async def look(self, frame: VisitorFrame) -> None:
@@ -61,10 +59,9 @@ class WhyPanel(JobPanel):
             if self.looked:
                 note("The forecast repeats the last season: there is no network to look into.")
             return
-        with panel_card():
+        with panel_card(f"How far back the {seen.network} looks"):
             self._memory(seen, frame)
-        with panel_card():
-            heading("What it reads", 3)
+        with panel_card("What it reads"):
             note(
                 "At each step it reads the value and numbers computed from it, such as the difference from the season"
                 " before. Influence is how much the forecast would change with the number; it need not be a cause."
@@ -72,17 +69,12 @@ class WhyPanel(JobPanel):
             inputs = sorted(seen.covariates.items(), key=lambda each: -each[1])[:MOST_INPUTS]
             rows = [[name, f"{share:.0%}"] for name, share in inputs]
             show_table(["number", "share of the influence"], rows, "Share of the influence that each input has")
-        with panel_card():
-            heading("Moments of the past that look alike to it", 3)
-            note("The latest moment of each series whose continuation is known, and the moments nearest to it.")
+        text = "The latest moment of each series whose continuation is known, and the moments nearest to it."
+        with panel_card("Moments of the past that look alike to it", text):
             names = ["series", "the latest moment", "is like", "of the series", "distance"]
             show_table(names, nearest_rows(seen, frame.columns), "Nearest windows of the past")
-        with panel_card():
-            heading("The map of its states", 3)
-            note(
-                "While it reads, a network keeps numbers in mind, its state: all that it remembers when it begins to"
-                " write the forecast."
-            )
+        text = "While it reads, a network keeps numbers in mind, its state: all that it knows when it begins to write."
+        with panel_card("The map of its states", text):
             explained = " and ".join(f"{share:.0%}" for share in seen.explained)
             note(
                 "Each point is a moment of the past, placed by what the network remembered then; points that are near"
@@ -92,7 +84,6 @@ class WhyPanel(JobPanel):
             show_chart(chart, "Map of the states at many moments, coloured from early to late", dark=self.dark)
 
     def _memory(self, seen: Explanation, frame: VisitorFrame) -> None:
-        heading(f"How far back the {seen.network} looks", 3)
         last = len(seen.by_step)
         ui.label(
             f"95 % of what moves the forecast lies within the last {min(seen.memory)} to {max(seen.memory)} of the"

@@ -71,9 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     figure = similar_windows(weeks, {place: near[place] for place in chosen}, names=names, **labels)
     save_figure(figure, options.out / "nearest_weeks.png")
     found = principal_components(states(days))
-    kinds = np.where(
-        cutoffs.day_of_week < 5, "Monday to Friday", np.where(cutoffs.day_of_week == 5, "Saturday", "Sunday")
-    )
+    kinds = np.array([*["Monday to Friday"] * 5, "Saturday", "Sunday"])[cutoffs.day_of_week]
     load = weeks[:, -DAY:].mean(axis=1)
     seen = {"last day read": kinds, "day of the year": cutoffs.dayofyear, "mean of the last day [GWh]": load}
     figure = state_map(found.points, seen, explained=found.explained, circular=["day of the year"])

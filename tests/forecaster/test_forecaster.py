@@ -248,11 +248,11 @@ def test_a_file_and_an_array_give_the_same_numbers(ahead, tmp_path):
 def test_a_file_is_read_in_the_dialect_that_its_error_names(ahead, tmp_path):
     path = tmp_path / "sales.csv"
     marked = sales().astype({"y": object})
-    marked.loc[5, "y"] = "?"
+    marked.loc[5, "y"] = "out"
     marked.to_csv(path, index=False)
-    names = r"read them as missing: dialect=Dialect\(missing_values=\('\?',\)\)"
+    names = r"read them as missing: dialect=Dialect\(missing_values=\('out',\)\)"
     refused(DataError, names, seqcast.forecast, path, AHEAD)
-    known = seqcast.forecast(path, AHEAD, dialect=Dialect(missing_values=("?",)), verbose=0)
+    known = seqcast.forecast(path, AHEAD, dialect=Dialect(missing_values=("out",)), verbose=0)
     np.testing.assert_allclose(known["seqcast"], ahead["seqcast"], rtol=0.05)
     refused(SpecError, "dialect: expected None", seqcast.forecast, sales(), AHEAD, dialect=Dialect())
 
@@ -282,4 +282,4 @@ def test_a_future_that_is_missing_is_seen_before_the_training():
     frame = sales().assign(price=1.0)
     with pytest.raises(DataError, match="future: expected a frame of the steps ahead"):
         seqcast.forecast(frame, AHEAD, future_covariates=["price"], effort="balanced")
-    refused(DataError, "future: expected None", seqcast.forecast, frame, AHEAD, future=frame)
+    refused(DataError, "future: expected no rows", seqcast.forecast, frame, AHEAD, future=frame)

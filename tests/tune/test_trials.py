@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -257,3 +258,16 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
         run_trials(task, worker=1)
         states = [(trial.state.name, has_run(trial)) for trial in study.get_trials()]
     assert states == [("COMPLETE", True), ("FAIL", False)]
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_processes_that_create_a_storage_at_once_share_it(tmp_path):
+    url, together = url_of(tmp_path / "a.db"), threading.Barrier(4)
+
+    def create(_):
+        together.wait()
+        with open_study(url) as study:
+            return study.study_name
+
+    with quiet(), ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(create, range(4)))) == 1

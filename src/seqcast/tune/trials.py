@@ -25,6 +25,8 @@ STUDY_NAME = "seqcast"
 SUFFIXES = (".db", ".sqlite", ".sqlite3")
 # Seconds between two heartbeats of a running trial, seconds without one after which it is tried again, most retries.
 HEARTBEAT_SECONDS, GRACE_SECONDS, MOST_RETRIES = 10, 60, 3
+# Attempts to open a storage.
+ATTEMPTS = 10
 # Seconds that a process waits for another one that writes to SQLite.
 LOCK_SECONDS = 120
 
@@ -112,20 +114,14 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
         MissingPackageError: Optuna is not installed.
         SpecError: The storage cannot be opened.
     """
-    storages = optuna().storages
-    try:
-        storage = storages.RDBStorage(
-            url,
-            engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite:") else {},
-            heartbeat_interval=HEARTBEAT_SECONDS,
-            grace_period=GRACE_SECONDS,
-            heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
-        )
-    except Exception as error:  # drivers raise errors of their own
-        received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
-        if isinstance(error, ImportError):
-            hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
-        raise SpecError("storage", expected="a storage that can be opened", received=received, hint=hint) from error
+    for attempt in range(ATTEMPTS):
+        try:
+            storage = _storage(url)
+            break
+        except Exception as error:  # drivers raise errors of their own
+            if attempt + 1 < ATTEMPTS:  # other processes may create the same tables at the same moment
+                continue
+            raise _unopened(url, error) from error
     if url.startswith("sqlite:"):
         # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a waiting trial.
         require("sqlalchemy", extra="tune").event.listen(storage.engine, "begin", _begin_immediately)
@@ -134,6 +130,24 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _unopened(url: str, error: Exception) -> SpecError:
+    received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
+    if isinstance(error, ImportError):
+        hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
+    return SpecError("storage", expected="a storage that can be opened", received=received, hint=hint)
+
+
+def _storage(url: str) -> Any:
+    storages = optuna().storages
+    return storages.RDBStorage(
+        url,
+        engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite:") else {},
+        heartbeat_interval=HEARTBEAT_SECONDS,
+        grace_period=GRACE_SECONDS,
+        heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
+    )
 
 
 def _begin_immediately(connection: Any) -> None:

@@ -157,8 +157,9 @@ def _in_english(column: Any) -> Any:
 
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
-    for kind, pattern in (("week", _WEEK), ("month", _MONTH), ("quarter", _QUARTER)):
-        found = column.str.extract(f"^(?:{pattern})$").reindex(columns=list("abcde"))
+    patterns = {"week": f"^(?:{_WEEK})$", "month": f"^(?:{_MONTH})$", "quarter": f"^(?:{_QUARTER})$"}
+    for kind in patterns:
+        found = column.str.extract(patterns[kind]).reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
         if year.isna().any() or place.isna().any():
             continue

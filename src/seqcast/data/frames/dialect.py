@@ -10,19 +10,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from seqcast.data.frames.dates import YEARS, is_text
+from seqcast.data.frames.dates import YEARS
 from seqcast.data.frames.row_sources import file_error
-from seqcast.errors import DataError, Option, Phrase, SpecError, counted
-from seqcast.runtime import Array
+from seqcast.errors import Option, Phrase, SpecError, counted
 from seqcast.specs import check_choice
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
@@ -39,7 +34,9 @@ _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN
 _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
 )
-_DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
+# Spaces that stand between digits, and a number with any marks.
+SPACES = " \u00a0\u202f\u2009"
+NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
 # Control characters that no text has.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -264,162 +261,6 @@ def _kind(cell: str) -> str:
     return "date" if _DATE.fullmatch(text) else "number" if is_numeral(text) else "text"
 
 
-# ---------------------------------------------------------------- numbers
-
-_SPACES = " \u00a0\u202f\u2009"
-_NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
-# A number with a sign of money or per cent, a unit after a space, a note, or brackets for a minus.
-_WITH_UNIT = re.compile(
-    rf"(\(|[-−](?=\D))?(?P<sign>[$€£¥₹] ?)?(?P<number>{_NUMERAL.pattern.replace('(', '(?:')})"
-    r"(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4})?(?:[*†]+|\([a-z]\))?(?(1)\)?)"
-)
-# Fraction of the first values of a column with words that have to be numbers.
-_READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
-# Most letters of a value in an error, and most words.
-_LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
-_GROUPS = "'’_" + _SPACES
-# Marks between groups of three digits, as written.
-_WRITTEN = {" ": f"[{_SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
-_BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d))") for mark, marks in _WRITTEN.items()}
-
-
-def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> Dialect:
-    """Turn text columns of a frame whose values are numerals into numbers.
-
-    Args:
-        frame: A pandas frame, which is changed.
-        names: Names of the columns that may hold numbers.
-        dialect: The dialect as far as it is known.
-        path: The file, for the error.
-
-    Returns:
-        The dialect with the marks of the numbers.
-
-    Raises:
-        DataError: The numbers can be read in two ways, or in none.
-    """
-    written = {name: without_units(frame[name]) for name in names if is_text(frame[name])}
-    known = {name: column.dropna().unique().tolist() for name, column in written.items()}
-    texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
-    # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
-    days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
-    dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
-    for name, column in texts.items():
-        frame[name] = parse_numerals(column, dialect)
-    return dialect
-
-
-def without_units(column: Any) -> Any:
-    """Return a column of text without the unit that its numbers have, notes at numbers, and brackets for a minus.
-
-    Args:
-        column: A pandas Series of text.
-
-    Example:
-        >>> import pandas as pd
-        >>> for texts in (["$1.50", "($2)"], ["3,5 kWh", "4"], ["3 kWh", "4 MWh"], ["A1", "A2"]):
-        ...     print(without_units(pd.Series(texts)).tolist())
-        ['1.50', '-2']
-        ['3,5', '4']
-        ['3 kWh', '4 MWh']
-        ['A1', 'A2']
-    """
-    found = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
-    matches = [match for match in found.values() if match]
-    units = {(match["sign"] or match["unit"] or "").strip() for match in matches} - {""}
-    if len(matches) < len(found) or len(units) > 1:
-        return column
-    return column.map({text: ("-" if match[1] else "") + match["number"] for text, match in found.items() if match})
-
-
-def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:
-    """Return the dialect with the decimal mark, and the one between thousands if there is one.
-
-    One mark holds for all columns. Of both marks in a number the last is decimal; a mark that occurs more than once
-    groups thousands. A mark that is not followed by three digits, or follows a zero or more than three digits, is
-    decimal. Where nothing decides, as in 1,234, the usual mark of the country is decimal, or the numbers are refused.
-
-    Args:
-        texts: Columns of text whose values are numerals, by name.
-        dialect: The dialect as far as it is known.
-        path: The file, for the error.
-        usual: The decimal mark that is usual where the file was written, as far as it shows.
-
-    Raises:
-        DataError: The numbers can be read in two ways, or in none.
-    """
-    decimals: dict[str, tuple[str, str]] = {}
-    thousands = dialect.thousands
-    undecided: dict[str, tuple[str, str]] = {}
-    for name, column in texts.items():
-        for text in column.dropna().unique().tolist():
-            digits = re.split("[eE]", text.strip().lstrip("+-−"))[0]
-            group = next((mark for mark in digits if mark in _GROUPS), None)
-            if group is not None:
-                thousands = thousands or (" " if group in _SPACES else "'" if group in "'’" else group)
-            decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
-            if decimal == "?":
-                undecided.setdefault("," if "," in text else ".", (name, text))
-            elif decimal:
-                decimals.setdefault(decimal, (name, text))
-                other = "." if decimal == "," else ","
-                thousands = other if other in digits else thousands
-    if dialect.decimal is not None:
-        return replace(dialect, thousands=thousands if thousands != dialect.decimal else dialect.thousands)
-    if len(decimals) > 1:
-        (first, example), (second, other) = decimals.values()
-        received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
-        hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
-        raise file_error(path, "one decimal mark in all numbers", received, hint)
-    if not decimals and usual in undecided:
-        return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
-    if not decimals and undecided:
-        if dialect.thousands is not None:
-            return replace(dialect, decimal="." if dialect.thousands == "," else ",")
-        mark, (name, text) = next(iter(undecided.items()))
-        received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
-        hint = Phrase("Give ", Option("dialect.decimal", mark), " or ", Option("dialect.thousands", mark), " .")
-        raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
-    decimal = next(iter(decimals), ".")
-    # Beside a decimal mark, the other one groups thousands.
-    return replace(dialect, decimal=decimal, thousands=next(iter(undecided.keys() - {decimal}), thousands))
-
-
-def _decimal_mark(digits: str) -> str:
-    """Return the decimal mark that a numeral shows; nothing if it has no mark, `?` if it may be either."""
-    commas, dots = digits.count(","), digits.count(".")
-    if not commas and not dots:
-        return ""
-    if commas and dots:
-        return "," if digits.rindex(",") > digits.rindex(".") else "."
-    mark, other = (",", ".") if commas else (".", ",")
-    if commas + dots > 1:
-        return other
-    head, _, tail = digits.partition(mark)
-    return mark if len(tail) != 3 or len(head) > 3 or head in ("", "0") or head.startswith("0") else "?"
-
-
-def parse_numerals(column: Any, dialect: Dialect) -> Any:
-    """Return a column of text as numbers, or unchanged where a value is no number.
-
-    Args:
-        column: A pandas Series of text; missing values stay missing.
-        dialect: Its marks; `None` is a decimal point, and no mark between thousands.
-    """
-    decimal = dialect.decimal or "."
-    numerals = column.str.strip().str.replace("−", "-", regex=False)
-    groups = dialect.thousands if dialect.thousands not in (None, decimal) else None
-    if groups is not None:
-        # Only between groups of three digits: 1.23 is not 123.
-        numerals = numerals.str.replace(_BETWEEN[groups], "", regex=True)
-    if decimal == ",":
-        # A remaining point is no mark of this file.
-        numerals = numerals.where(~numerals.str.contains(".", regex=False, na=False), "?")
-        numerals = numerals.str.replace(",", ".", regex=False)
-    numbers = pd.to_numeric(numerals, errors="coerce")
-    return numbers if bool((numbers.notna() | column.isna()).all()) else column
-
-
 def is_numeral(text: str) -> bool:
     """Return whether a text may be a number, with any marks.
 
@@ -430,79 +271,4 @@ def is_numeral(text: str) -> bool:
         >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x")]
         [True, True, True, False, False]
     """
-    return _NUMERAL.fullmatch(text.strip()) is not None and _DATE.fullmatch(text.strip()) is None
-
-
-def holds_numbers(column: Any) -> bool:
-    """Return whether a column holds numbers, or text of which a few words are none.
-
-    Args:
-        column: A pandas Series.
-
-    Example:
-        >>> import pandas as pd
-        >>> holds_numbers(pd.Series(["1", "2", "3", "4", "five"])), holds_numbers(pd.Series(["a", "b"]))
-        (True, False)
-    """
-    if not is_text(column):
-        return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
-    texts = column.dropna().astype("str").iloc[:_ROWS_LOOKED_AT]
-    return bool(len(texts)) and float(texts.map(is_numeral).mean()) >= _READ_AS_NUMBERS
-
-
-def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[str]) -> Any:
-    """Return a frame without the values that stand for missing ones.
-
-    Args:
-        frame: A pandas frame.
-        missing_values: What stands for a missing value.
-        keys: Columns in which they stand for themselves.
-    """
-    numbers = pd.to_numeric(pd.Series(missing_values, dtype=object), errors="coerce").dropna()
-    names = [name for name in frame.columns if name not in keys]
-    return frame.assign(**{name: frame[name].mask(frame[name].isin([*missing_values, *numbers])) for name in names})
-
-
-def to_numbers(column: Any) -> Any:
-    """Return a column as numbers, and refuse words among them.
-
-    Args:
-        column: A pandas Series of text or numbers.
-
-    Raises:
-        DataError: A value is no number.
-    """
-    words, received, hint = find_words(column)
-    if words.any():
-        row = int(words.argmax())
-        error = DataError(column=column.name, row=row, expected="numbers", received=received, hint=hint)
-        error.rows = words.nonzero()[0].tolist() if hint.remedy else ()
-        raise error
-    return pd.to_numeric(column)
-
-
-def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
-    """Return which values of a column are no numbers, `[rows]`, what an error says of them, and its hint.
-
-    Numbers with other marks count only where there are no words.
-
-    Args:
-        column: A pandas Series of text, numbers or objects.
-        code: A line of Python that makes `{words}` missing, where no file is read.
-    """
-    words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
-    numerals = words.copy()
-    numerals[words] = [is_numeral(str(value)) for value in column[words]]
-    words = words if (words == numerals).all() else words & ~numerals
-    counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
-    # A long text is a note rather than a mark.
-    names = tuple(counts.index[counts.index.str.len() <= _LONGEST_MARK][:_MOST_WORDS])
-    if len(counts) and words.sum() == column.notna().sum():
-        hint = Phrase("Leave it out, or name another with ", Option("columns.y", ...), ".")
-        return words, f"text, such as {counts.index[0]!r}", hint
-    listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
-    more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
-    missing = Option("dialect.missing_values", names, code.replace("{words}", repr(list(names))))
-    hint = Phrase("Correct them, or read them as missing: ", missing, ".", remedy="correct")
-    hint = hint if names or not len(counts) else Phrase("Correct them.", remedy="correct")
-    return words, f"{', '.join(listed)}{more}", hint
+    return NUMERAL.fullmatch(text.strip()) is not None and _DATE.fullmatch(text.strip()) is None

@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, parse_numbers, without_missing
+from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
+from seqcast.data.frames.numerals import parse_numbers, without_missing
 from seqcast.data.frames.reader_process import ABOVE, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.dates import formats_of
-from seqcast.data.frames.dialect import find_words
+from seqcast.data.frames.numerals import find_words
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from seqcast.data.frames.dates import YEARS, is_text, parse_dates, without_long
-from seqcast.data.frames.dialect import holds_numbers
 from seqcast.data.frames.layouts import LAYOUTS, grid_columns, header_times, join_times, joined_parts, numbers_rows
+from seqcast.data.frames.numerals import holds_numbers
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.dates import is_text, parse_dates
-from seqcast.data.frames.dialect import Dialect, to_numbers
+from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.file_kinds import FIRST_ROW, SOME_ROW, UNDERSTOOD, TableFile, as_whole, naming_cells, read_file
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
+from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
 from seqcast.errors import DataError, Option, SpecError, counted
 from seqcast.runtime import FileLimits

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.dates import YEARS, parse_dates
-from seqcast.data.frames.dialect import holds_numbers, to_numbers
 from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
+from seqcast.data.frames.numerals import holds_numbers, to_numbers
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
 

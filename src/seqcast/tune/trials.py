@@ -121,7 +121,10 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
         except Exception as error:  # drivers raise errors of their own
             if attempt + 1 < ATTEMPTS:  # other processes may create the same tables at the same moment
                 continue
-            raise _unopened(url, error) from error
+            received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
+            if isinstance(error, ImportError):
+                hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
+            raise SpecError("storage", expected="a storage that can be opened", received=received, hint=hint) from error
     if url.startswith("sqlite:"):
         # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a waiting trial.
         require("sqlalchemy", extra="tune").event.listen(storage.engine, "begin", _begin_immediately)
@@ -130,13 +133,6 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
-
-
-def _unopened(url: str, error: Exception) -> SpecError:
-    received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
-    if isinstance(error, ImportError):
-        hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
-    return SpecError("storage", expected="a storage that can be opened", received=received, hint=hint)
 
 
 def _storage(url: str) -> Any:

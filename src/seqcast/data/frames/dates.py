@@ -33,6 +33,9 @@ _WEEK = r"(?P<a>\d{4})[- ]?W(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P
 _MONTH = r"(?P<a>\d{4})(?:[- ]?M(?P<b>\d{1,2})|:(?P<c>\d\d))"
 _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
+_WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
+# Years, months and days in Chinese, Japanese and Korean.
+_CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?"
 # Beginnings of the names of months in languages of Europe, month after month, and their beginnings in English.
 _NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
 _NAMES += "aug aoû aou ago,sep set,oct okt ott out,nov,dec dez déc dic des"
@@ -97,6 +100,29 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     return parsed, _day_stands_first(style)
 
 
+def is_clock(column: Any) -> bool:
+    """Return whether a column holds times of the day, or times since a beginning: 0:00:00, 0:10:00.
+
+    Args:
+        column: A pandas Series.
+    """
+    return is_text(column) and bool(column.dropna().astype("str").str.fullmatch(r" *\d{1,3}:\d{2}(:\d{2})? *").all())
+
+
+def seconds(column: Any) -> Any:
+    """Return times since a beginning as whole seconds.
+
+    Args:
+        column: A pandas Series, for which `is_clock` holds.
+
+    Example:
+        >>> seconds(pd.Series(["0:00", "23:50", "24:00:00"])).tolist()
+        [0, 85800, 86400]
+    """
+    parts = column.astype("str").str.strip().str.split(":", expand=True).reindex(columns=range(3)).fillna(0).astype(int)
+    return parts[0] * 3600 + parts[1] * 60 + parts[2]
+
+
 def is_text(column: Any) -> bool:
     """Return whether a column holds text alone; with missing values its type is `object` in pandas 2.
 
@@ -151,23 +177,27 @@ def _in_english(column: Any) -> Any:
         word = found[0].lower()
         return _ENGLISH.get(word[:4]) or _ENGLISH.get(word[:3]) or found[0]
 
+    def digits(found: re.Match[str]) -> str:
+        return "-".join(part.zfill(2) for part in found.groups() if part)
+
+    column = column.str.replace(_CJK, digits, regex=True)
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
     return column.str.replace(r"[^\W\d_]{3,}\.?", name, regex=True)
 
 
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
-    patterns = {"week": f"^(?:{_WEEK})$", "month": f"^(?:{_MONTH})$", "quarter": f"^(?:{_QUARTER})$"}
-    for kind in patterns:
-        found = column.str.extract(patterns[kind]).reindex(columns=list("abcde"))
+    weeks, months, quarters = column.str.extract(_WEEK), column.str.extract(_MONTH), column.str.extract(_QUARTER)
+    for kind, extracted in (("week", weeks), ("month", months), ("quarter", quarters)):
+        found = extracted.reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
         if year.isna().any() or place.isna().any():
             continue
         year = year.where(year.str.len() == 4, "20" + year)
         if kind == "week":
             return pd.to_datetime(year + place.str.zfill(2) + "1", format="%G%V%u", errors="coerce")
-        months = place.astype(int) if kind == "month" else place.astype(int) * 3 - 2
-        return pd.to_datetime(year + "-" + months.astype(str), format="%Y-%m", errors="coerce")
+        number = place.astype(int) if kind == "month" else place.astype(int) * 3 - 2
+        return pd.to_datetime(year + "-" + number.astype(str), format="%Y-%m", errors="coerce")
     return None
 
 

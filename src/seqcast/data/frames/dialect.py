@@ -32,7 +32,7 @@ _LINES = 20
 NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 _DATE = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
+    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+|\d{4} ?[年년].*"
 )
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
@@ -213,7 +213,8 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
     reader = csv.reader(
         io.StringIO(dialect.spaced(text), newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote
     )
-    lines = [(0, 0), *((reader.line_num, len(cells)) for cells in reader)]
+    # A title that a spreadsheet has written has empty cells beside it.
+    lines = [(0, 0), *((reader.line_num, len(cells) if len(cells) < 3 or any(cells[1:]) else 0) for cells in reader)]
     widths = Counter(width for _, width in lines[1:] if width)
     width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
     place = next((place for place, line in enumerate(lines) if line[1] == width), 1)

@@ -30,7 +30,8 @@ _LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
 _GROUPS = "'’_" + SPACES
 # Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
-_BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d))") for mark, marks in _WRITTEN.items()}
+# In India, all but the last group have two digits: 1,02,159.
+_BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d)|\d\d,)") for mark, marks in _WRITTEN.items()}
 
 
 def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> Dialect:

@@ -27,7 +27,13 @@ MOST_DISTANCES = 8
 
 
 def known_at_cutoffs(
-    frame: AnyFrame, horizon: int, n_windows: int, step_size: int | None, align: str = "time", *, complete: bool = True
+    frame: AnyFrame,
+    horizon: int,
+    n_windows: int,
+    step_size: int | None = None,
+    align: str = "time",
+    *,
+    complete: bool = True,
 ) -> Array:
     """Return the number of known rows of each series at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
 

@@ -154,11 +154,26 @@ def _step(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Ar
     return recurrence.forward(jnp.split(from_input, gates), jnp.split(from_state, gates), before)
 
 
+class _Sums(NamedTuple):
+    """Sums from which the gradients of a layer's weights are made.
+
+    Args:
+        kernel: Those of the kernel, or `None`.
+        recurrent: Those of the recurrent kernel, and in the last column of the bias of the state, `[gates * n, n + 1]`.
+        own: Those of the bias of the input, of the gates whose gradients for input and state differ, `[n, 1]` each.
+    """
+
+    kernel: Array | None
+    recurrent: Array
+    own: Arrays
+
+
 class _Backward:
     """The backward step: gradients of the states before, of the input, and of the weights."""
 
     def __init__(self, recurrence: Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
+        self.gates, self.width = weights.gates, weights.recurrent.shape[1]
         # XLA computes a block of gates as one array, and one block of four gates much more slowly than two of two.
         self.blocks = 2 if weights.gates == 4 else 1
         self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
@@ -168,9 +183,14 @@ class _Backward:
         self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
 
     def step(
-        self, d_states: Arrays, x: Array | None, valid: Array | None, before: Arrays, saved: Arrays
-    ) -> tuple[Arrays, Array | None, _Weights]:
-        """Return the gradients of the states before, of `x` and of the weights from those of the states after."""
+        self, d_states: Arrays, x: Array | None, valid: Array | None, with_ones: Array, others: Arrays, saved: Arrays
+    ) -> tuple[Arrays, Array | None, _Sums]:
+        """Return the gradients of the states before and of `x`, and the sums, from the gradients of the states after.
+
+        The first state before is given with a row of ones, so that one product sums the rows of gates as well: XLA adds
+        the numbers of a row one after another.
+        """
+        before = (with_ones[:-1], *others)
         through = d_states
         if valid is not None:
             through = tuple(jnp.where(valid, d, 0) for d in d_states)
@@ -179,14 +199,23 @@ class _Backward:
         e = d if e_gates is d_gates else self._in_blocks(e_gates)
         if valid is not None:
             direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
-        d_weights = _Weights(
-            None if x is None else self._outer(d, x),
-            self._outer(e, before[0]),
-            self._row_sums(d),
-            self._row_sums(e) if self.has_second_bias else None,
-        )
+        self.differs = [of_input is not of_state for of_input, of_state in zip(d_gates, e_gates, strict=True)]
+        own = [
+            gate.sum(1, keepdims=True, dtype=self.exact)
+            for gate, other in zip(d_gates, self.differs, strict=True)
+            if other
+        ]
+        sums = _Sums(None if x is None else self._outer(d, x), self._outer(e, with_ones), tuple(own))
         d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
-        return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, d_weights
+        return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, sums
+
+    def weights(self, sums: _Sums) -> _Weights:
+        """Return the gradients of the weights."""
+        of_state = jnp.split(sums.recurrent[:, -1:], self.gates)
+        own = iter(sums.own)
+        of_input = [next(own) if other else bias for bias, other in zip(of_state, self.differs, strict=True)]
+        second = sums.recurrent[:, -1:] if self.has_second_bias else None
+        return _Weights(sums.kernel, sums.recurrent[:, :-1], jnp.concatenate(of_input), second)
 
     def _in_blocks(self, gates: Arrays) -> list[Array]:
         size = len(gates) // self.blocks
@@ -198,8 +227,10 @@ class _Backward:
         products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in blocks]
         return jnp.concatenate(products)
 
-    def _row_sums(self, blocks: Sequence[Array]) -> Array:
-        return jnp.concatenate([d.sum(1, keepdims=True, dtype=self.exact) for d in blocks])
+
+def _with_ones(states: Array) -> Array:
+    """Return states, `[..., n, B]`, with a row of ones."""
+    return jnp.concatenate([states, jnp.ones_like(states[..., :1, :])], axis=-2)
 
 
 def _products(weights: Sequence[Array], blocks: Sequence[Array]) -> Array:
@@ -224,8 +255,9 @@ def _single_forward(recurrence: Recurrence, weights: _Weights, x: Array | None, 
 
 def _single_backward(recurrence: Recurrence, residuals: Any, d_states: Arrays) -> Any:
     weights, x, before, saved = residuals
-    d_before, d_x, d_weights = _Backward(recurrence, weights).step(d_states, x, None, before, saved)
-    return _as(weights, d_weights), d_x, d_before
+    backward = _Backward(recurrence, weights)
+    d_before, d_x, sums = backward.step(d_states, x, None, _with_ones(before[0]), before[1:], saved)
+    return _as(weights, backward.weights(sums)), d_x, d_before
 
 
 _single.defvjp(_single_forward, _single_backward)
@@ -260,19 +292,20 @@ def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
     x, first, weights, valid, outputs, (others, saved) = residuals
     d_outputs, d_last = gradients
     around = [outputs[1:], first[None]] if loop.reverse else [first[None], outputs[:-1]]
-    before = (jnp.concatenate(around), *others)
-    backward = _Backward(loop.recurrence, weights)
+    before, backward = _with_ones(jnp.concatenate(around)), _Backward(loop.recurrence, weights)
 
     def step(carry: Any, at: Any) -> Any:
         d_states, sums = carry
         d_output, *of_step = at
-        d_before, d_x, d_weights = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step)
-        return (d_before, jax.tree.map(jnp.add, sums, d_weights)), d_x
+        d_before, d_x, more = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step)
+        return (d_before, jax.tree.map(jnp.add, sums, more)), d_x
 
-    sums = jax.tree.map(lambda weight: jnp.zeros(weight.shape, backward.exact), weights)
-    steps = (d_outputs, x, valid, before, saved)
+    steps = (d_outputs, x, valid, before, others, saved)
+    start = jax.tree.map(lambda each: each[0], steps)
+    shapes = jax.eval_shape(lambda d, at: backward.step(d, *at[1:])[2], d_last, start)
+    sums = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
     (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
-    return d_x, d_states, _as(weights, sums), None
+    return d_x, d_states, _as(weights, backward.weights(sums)), None
 
 
 _layer.defvjp(_layer_forward, _layer_backward)

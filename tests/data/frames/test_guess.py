@@ -105,14 +105,14 @@ WRITTEN = {
         ("time: Tempo (min), a series in each column", 2, 72, 0),
     ),
     "numbered rows, events": (
-        lines("#,Date Time,T1,T2,Stopped", [(n + 1, f"03/14/23 {n:02}:00", n, n + 1, "") for n in range(9)])
-        + "10,03/14/23 09:12,,,Logged\n",
-        ("time: Date Time, a series in each column", 2, 18, "2023-03-14"),
+        lines("#,Date Time,T1,T2,Stopped", [(n + 1, f"03/14/23 {n:02}:00", n % 3, n % 4 + 1, "") for n in range(12)])
+        + "13,03/14/23 12:12,,,Logged\n",
+        ("time: Date Time, a series in each column", 2, 24, "2023-03-14"),
     ),
     "units below the header": (
         "Time,AirT,RH\nTS,Deg C,%\n"
-        + lines(",Avg,Smp", [(f"2024-01-{day + 1:02}", value, 50) for day, value in enumerate(WAVE[:30])]),
-        ("without 2 rows at the start, 'TS'; time: Time, a series in each column", 2, 60, "2024-01-01"),
+        + lines(",Avg,Smp", [(f"2024-01-{day + 1:02}", value, value) for day, value in enumerate(WAVE[:30])]),
+        ("without 2 rows below the header; time: Time, a series in each column", 2, 60, "2024-01-01"),
     ),
     "months in words, money": (
         lines("Monat;Umsatz", [(f"{month} 2024", '"€1.234,50"') for month in ("März", "April", "Mai", "Juni")], ";"),
@@ -121,6 +121,30 @@ WRITTEN = {
     "hours of a day in columns": (
         lines("Date," + ",".join(f"H{hour}" for hour in range(1, 25)), [("2024-01-31", *WAVE[:24])] * 2),
         ("time: Date, a year or day in each row, its months or hours in the columns", 1, 48, "2024-01-31"),
+    ),
+    "a title with commas, CJK": (
+        "宿泊者数,,\n"
+        + lines(
+            "年月,北海道,東京",
+            [(f"{2010 + n // 12}年{n % 12 + 1}月", f'"{n + 200},997"', f'"{n + 300},500"') for n in range(24)],
+        ),
+        ("time: 年月, a series in each column", 2, 48, "2010-01-01"),
+    ),
+    "lakhs, numbered rows": (
+        lines("Sr. No.,Date,Milk (Ltr)", [(n + 1, f"{n + 1:02}-Apr-23", f'"1,{n:02},159.80"') for n in range(20)]),
+        ("time: Date, value: Milk (Ltr)", 1, 20, "2023-04-01"),
+    ),
+    "weeks in Norwegian": (
+        lines(
+            "År;Uke;Område;Fylling;Kapasitet",
+            [(2023, w, o, w + k, 9 + k) for w in range(1, 53) for k, o in enumerate("ab")],
+            ";",
+        ),
+        ("time: År,Uke, value: Fylling, series: Område", 2, 104, "2023-01-02"),
+    ),
+    "time since the beginning": (
+        lines("Time,A1,A2", [(f"{n // 6}:{n % 6}0:00", f"0.{n + 1}", f"0.{n + 2}") for n in range(150)]),
+        ("time: Time, a series in each column", 2, 300, 0),
     ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),

@@ -14,6 +14,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 from seqcast.data.frames.dates import YEARS
 from seqcast.data.frames.row_sources import file_error
@@ -28,11 +29,14 @@ _SHARE_OF_ZEROS = 0.3
 _SAMPLE = 1 << 16
 # Lines from which it is inferred whether the first one has names.
 _LINES = 20
+# Most rows below a header that are none of the table, and columns that are looked at.
+_MOST_ODD, _MOST_COLUMNS = 5, 50
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
 NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 _DATE = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+|\d{4} ?[年년].*"
+    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
+    r"|\d{4} ?[年년].*"
 )
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
@@ -244,6 +248,28 @@ def has_header(lines: Sequence[Sequence[str]]) -> bool:
         return bool(others) or "text" in dict(pairs)
     same = [cell for cell, (above, under) in zip(first, pairs, strict=True) if "text" != above == under != ""]
     return not same or _count(same)
+
+
+def odd_rows(frame: Any) -> int:
+    """Return the number of rows below the header that are none of the table: units, formats, notes.
+
+    In each column of dates or numbers they have text, or nothing.
+
+    Args:
+        frame: A pandas frame of text, as a file has it.
+
+    Example:
+        >>> import pandas as pd
+        >>> odd_rows(pd.DataFrame({"time": ["TS", *["2024-01-01"] * 9], "sold": ["kg", *"123456789"]}))
+        1
+    """
+    head = frame.head(_LINES).astype("str").where(frame.head(_LINES).notna(), "")
+    kinds = head.map(_kind).to_numpy()[:, :_MOST_COLUMNS]
+    usual = [Counter(filter(None, column)).most_common(1) for column in kinds[_MOST_ODD:].T]
+    columns = [place for place, kind in enumerate(usual) if kind and kind[0][0] != "text"]
+    fits = [any(kinds[row, place] == usual[place][0][0] for place in columns) for row in range(len(kinds))]
+    count = fits.index(True) if True in fits else 0
+    return count if count <= _MOST_ODD and len(columns) > 1 else 0
 
 
 def _count(cells: Sequence[str]) -> bool:

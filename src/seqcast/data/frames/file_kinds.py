@@ -17,17 +17,19 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect
+from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, odd_rows
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.numerals import parse_numbers, without_missing
 from seqcast.data.frames.reader_process import ABOVE, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
-from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
+from seqcast.errors import DataError, Phrase, Row, SeqcastError, counted, unknown_name
 from seqcast.runtime import FileLimits, check_source
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
 UNDERSTOOD, FIRST_ROW = "understood", "first row"
+# Attribute of a frame: which rows below the header were left out, in words.
+LEFT_OUT = "left out"
 # What a file needs of which some rows are left out.
 SOME_ROW = "at least one row without a fault"
 
@@ -140,12 +142,14 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         frame = frame[~(frame.index + first).isin(file.left_out)].copy()
         if frame.empty:
             raise file_error(path, SOME_ROW, "none")
+    if odd := odd_rows(frame):
+        frame = frame.iloc[odd:].copy()
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
         dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
     if dialect.missing_values:
         frame = without_missing(frame, dialect.missing_values, file.keys)
-    frame.attrs[UNDERSTOOD] = dialect.describe()
+    frame.attrs[LEFT_OUT] = f"without {counted(odd, 'row')} below the header" if odd else ""
     return frame, dialect
 
 

@@ -14,8 +14,17 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dates import YEARS, is_text, parse_dates, without_long
-from seqcast.data.frames.layouts import LAYOUTS, grid_columns, header_times, join_times, joined_parts, numbers_rows
+from seqcast.data.frames.dates import YEARS, is_clock, is_text, parse_dates, without_long
+from seqcast.data.frames.layouts import (
+    LAYOUTS,
+    WITHIN_YEARS,
+    grid_columns,
+    header_times,
+    join_times,
+    joined_parts,
+    numbers_rows,
+    part_of_year,
+)
 from seqcast.data.frames.numerals import holds_numbers
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
@@ -29,14 +38,15 @@ IDS += ("name", "key", "dept", "department", "category", "family", "region", "co
 IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
 VALUES: tuple[str, ...] = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units")
 VALUES += ("amount", "close", "menge", "absatz", "umsatz", "wert", "ventes", "ventas", "vendite", "valor", "valeur")
-VALUES += ("obs_value", "total")
+VALUES += ("obs_value",)
 # What is measured or set beside a value, and fields of the calendar.
 _BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
 _BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
 _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
 _BESIDE += ("visitors", "customers", "revenue", "orders", "profit", "preis", "prix", "precio", "prezzo", "aktion")
-# Fields of a date within its year.
-_WITHIN_YEARS = ("month", "monat", "quarter", "quartal", "week", "woche", "kw")
+_BESIDE += ("latitude", "longitude", "lat", "lon", "lng", "capacity", "kapasitet")
+# Words for a year.
+_YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi")
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
@@ -108,7 +118,10 @@ class ColumnGuess:
         hint: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
         expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
         if set(self.rivals) - LAYOUTS.keys():
-            expected, received = "one column of values", ", ".join(map(repr, self.rivals[:_MANY]))
+            expected, received = (
+                "one column of values",
+                ", ".join(map(repr, self.rivals[:_MANY])) + ", ..." * (len(self.rivals) > _MANY),
+            )
             several = Option("columns.y", ",".join(self.rivals[:2]))
             hint = ("Name one, such as ", Option("columns.y", self.rivals[0]), ", or several, such as ", several)
             hint += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
@@ -162,7 +175,11 @@ class _Guesser:
         names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
         numbers = [name for name in names if holds_numbers(head[name]) and self.table[name].notna().any()]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
-        if self.layout in (None, "grid") and not {"y", "unique_id"} & self.given.keys() and grid_columns(head, time):
+        if (
+            self.layout in (None, "grid")
+            and not {"y", "unique_id"} & self.given.keys()
+            and (self.layout is not None or grid_columns(head, time))
+        ):
             return ColumnGuess(time, layout="grid")
         keys = joined_parts(names, time)
         if not keys and self.layout != "wide" and "y" not in self.given:
@@ -172,7 +189,8 @@ class _Guesser:
         others = [name for name in names if name not in keys]
         unique_id = None if self.layout == "wide" else self.given.get("unique_id") or self._id(keys, others, numbers)
         others = [name for name in others if name not in joined_parts(names, unique_id)]
-        numbers = [name for name in others if name in numbers and not (keys and numbers_rows(head[name]))]
+        counters = [name for name in numbers if keys and not _ranked([name], VALUES) and numbers_rows(head[name])]
+        numbers = [name for name in others if name in numbers and name not in counters]
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide")
         value, rivals = self._value(head, others, numbers)
@@ -180,7 +198,7 @@ class _Guesser:
         if rivals and alone and self.layout is None and _are_series(head, rivals):
             return ColumnGuess(time, layout="wide")
         targets = (value,) if isinstance(value, str) else tuple(value or ())
-        rest = [name for name in others if name not in targets and not (keys and numbers_rows(head[name]))]
+        rest = [name for name in others if name not in targets and name not in counters]
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
 
     def _twice(self, keys: Sequence[str]) -> float:
@@ -230,7 +248,7 @@ class _Guesser:
         changing = [name for name in numbers if not _is_flag(head[name])] or list(numbers)
         beside = set(_ranked(changing, _BESIDE))
         likely = [name for name in changing if name not in beside] or changing
-        named = _groups(likely, VALUES)
+        named = _groups(likely, VALUES) or [[name] for name in changing if name.strip().lower() == "price"]
         if named and len(named[0]) == 1:
             return named[0][0], ()
         # Text in a column of that name becomes an error that names its cell.
@@ -309,17 +327,10 @@ def _as_times(column: Any) -> Any:
 def _is_time(column: Any) -> bool:
     """Return whether a column holds times, or text that reads as times; a time of the day alone is none."""
     known = column.dropna()
-    if not len(known) or known.dtype.kind in _NUMERIC or _is_clock(known):
+    if not len(known) or known.dtype.kind in _NUMERIC or is_clock(known):
         return False
     read = _as_times(known)
     return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
-
-
-def _is_clock(column: Any) -> bool:
-    """Return whether a column holds times of the day."""
-    if not is_text(column):
-        return False
-    return bool(column.dropna().astype("str").str.fullmatch(r" *\d{1,2}:\d{2}(:\d{2})? *").all())
 
 
 def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str | None:
@@ -330,9 +341,12 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         counts = {name: head[name].nunique() for name in ranked}
         first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
         hours = [name for name in _ranked(numbers, ("hour", "stunde")) if _is_whole(head[name])]
-        clocks = [*(name for name in names if _is_clock(head[name])), *hours]
+        clocks = [*(name for name in names if is_clock(head[name])), *hours]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
         return ",".join([first, *finer[:1]])
+    elapsed = [name for name in names if is_clock(head[name]) and head[name].notna().any()]
+    if elapsed:
+        return elapsed[0]
     words = [name for name in names if name not in numbers]
     named = [name for name in _ranked(words, TIMES) if name.strip().lower() in TIMES]
     unread = [*named, *(name for name in words if _has_years(head[name]))]
@@ -340,10 +354,12 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         return unread[0]  # a value that is no time becomes an error that names its cell
     whole = [name for name in numbers if _is_whole(head[name]) and head[name].notna().all()]
     years = [name for name in whole if bool(head[name].between(*YEARS).all())]
-    year = next(iter(_ranked(years, ("year", "jahr"))), None)
-    within = _ranked([name for name in whole if bool(head[name].between(1, 53).all())], _WITHIN_YEARS)
+    year = next(iter(_ranked(years, _YEARS)), None)
+    inside = [name for name in whole if bool(head[name].between(1, 53).all())]
+    within = _ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))
     if year is not None and within:
-        days = _ranked([name for name in whole if name != within[0]], ("day", "tag")) if "onth" in within[0] else []
+        days = _ranked([name for name in whole if name != within[0]], ("day", "tag"))
+        days = days if part_of_year(head[within[0]]) == "month" else []
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in _ranked(whole, TIMES) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.

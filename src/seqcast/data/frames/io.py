@@ -10,9 +10,18 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import is_text, parse_dates
+from seqcast.data.frames.dates import is_clock, is_text, parse_dates, seconds
 from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.file_kinds import FIRST_ROW, SOME_ROW, UNDERSTOOD, TableFile, as_whole, naming_cells, read_file
+from seqcast.data.frames.file_kinds import (
+    FIRST_ROW,
+    LEFT_OUT,
+    SOME_ROW,
+    UNDERSTOOD,
+    TableFile,
+    as_whole,
+    naming_cells,
+    read_file,
+)
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
@@ -239,7 +248,7 @@ class OpenTable:
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), notes, words)))
+        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, words)))
         return frame
 
     def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect]:
@@ -250,7 +259,9 @@ class OpenTable:
                 if name not in frame.columns or not is_text(frame[name]):
                     continue
                 column = frame[name] if columns.ds_format is not None else as_whole(frame[name])
-                if is_text(column):
+                if is_clock(column):
+                    column = seconds(column)
+                elif is_text(column):
                     column, day_first = parse_dates(column, columns, dialect.day_first)
                     dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
                 frame = frame.assign(**{name: column})
@@ -258,25 +269,17 @@ class OpenTable:
 
 
 def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
-    """Return a frame without rows at its ends that are no steps: units, a total or a source; and words on it."""
+    """Return a frame without rows at its end that are no steps, such as a total or a source; and words on it."""
     if columns.ds not in frame.columns or not is_text(frame[columns.ds]):
         return frame, ""
-
-    def count(rows: Any) -> int:
-        cells = rows[columns.ds].astype("str").where(rows[columns.ds].notna(), "")
-        is_note = ~cells.str.contains(r"\d") | ((rows.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
-        if columns.unique_id in rows.columns:
-            is_note &= rows[columns.unique_id].isna()
-        return 0 if is_note.all() else int(is_note.to_numpy().argmin())
-
-    above, below = count(frame.head(_MOST_NOTES)), count(frame.iloc[::-1].head(_MOST_NOTES))
-    ends = [(above, "start", frame.index[:above]), (below, "end", frame.index[len(frame) - below :])]
-    words = [
-        f"without {counted(rows, 'row')} at the {end}, {frame.loc[index[0], columns.ds]!r:.40}"
-        for rows, end, index in ends
-        if rows
-    ]
-    return frame.iloc[above : len(frame) - below], ", ".join(words)
+    last = frame.iloc[::-1].head(_MOST_NOTES)
+    cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
+    is_note = ~cells.str.contains(r"\d") | ((last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
+    if columns.unique_id in last.columns:
+        is_note &= last[columns.unique_id].isna()
+    count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
+    words = f"without {counted(count, 'row')} at the end, {cells.iloc[count - 1]!r:.40}" if count else ""
+    return frame.iloc[: len(frame) - count], words
 
 
 def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:

@@ -22,11 +22,17 @@ from seqcast.specs import Columns
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3
-# Names of columns that number the rows.
-_NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "row_id", "row id", "no", "nr", "#")
+# Words for the parts of a year.
+WITHIN_YEARS = {
+    "week": ("week", "woche", "kw", "uke", "vecka", "uge", "semaine", "semana", "settimana", "viikko"),
+    "month": ("month", "monat", "mois", "mes", "mês", "mese", "måned", "månad", "maand", "kuukausi"),
+    "quarter": ("quarter", "quartal", "trimestre", "kvartal"),
+}
+# Fewest rows whose numbers 1, 2, 3 … are no values.
+_FEWEST_NUMBERED = 10
 # Names of columns with the months of a year, in their order, and the hours of a day.
 _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
-_HOUR = re.compile(r"(?:h|he|hour|stunde)?\W*(\d{1,2})(?::00)?")
+_HOUR = re.compile(r"(\D*)(\d{1,2})(?::00)?\D*")
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,25 @@ def join_times(table: Any, name: str) -> Any:
     if not all(whole):
         hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
         return hours[0].str.cat(hours[1:], sep=" ")
-    within = str(parts[1].name).lower()
-    if "quart" in within:
+    kind = part_of_year(parts[1])
+    if kind == "quarter":
         return texts[0] + "Q" + texts[1].str[-1]
-    return texts[0].str.cat(texts[1:], sep="-" if not within.startswith(("week", "woche", "kw")) else "-W")
+    return texts[0].str.cat(texts[1:], sep="-W" if kind == "week" else "-")
+
+
+def part_of_year(column: Any) -> str:
+    """Return what a column counts within years, by its name and its largest number: `month`, `quarter` or `week`.
+
+    Args:
+        column: A pandas Series of whole numbers.
+
+    Example:
+        >>> [part_of_year(pd.Series([1, most], name=name)) for name, most in (("Quartal", 4), ("uke", 5), ("p", 13))]
+        ['quarter', 'week', 'week']
+    """
+    name = str(column.name).strip().lower()
+    named = next((part for part, words in WITHIN_YEARS.items() if any(word in name for word in words)), "month")
+    return "week" if named == "month" and float(column.max()) > len(_MONTHS) else named
 
 
 def with_joined(table: Any, columns: Columns) -> Any:
@@ -164,11 +185,13 @@ def numbers_rows(column: Any) -> bool:
 
     Example:
         >>> import pandas as pd
-        >>> [numbers_rows(pd.Series([1, 2, 3], name=name)) for name in ("#", "sold")]
-        [True, False]
+        >>> numbers_rows(pd.Series(range(1, 20))), numbers_rows(pd.Series([1, 2, 4]))
+        (True, False)
     """
-    is_named = str(column.name).strip().lower() in _NUMBERS_ROWS and column.dtype.kind in "iuf"
-    return is_named and bool((column.diff()[1:] == 1).all())
+    known = column.dropna()
+    if column.dtype.kind not in "iuf" or len(known) < _FEWEST_NUMBERED or known.iloc[0] not in (0, 1):
+        return False
+    return bool((known.diff()[1:] == 1).all())
 
 
 def _values(table: Any, keys: Sequence[str]) -> Any:
@@ -222,13 +245,20 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
         months = {column.strip().lower()[:3]: column for column in reversed(names)}
         is_grid = len(_MONTHS & months.keys()) == len(_MONTHS) and bool(table[name].between(*YEARS).all())
         return [months[month] for month in _MONTHS] if is_grid else []
-    hours = {int(found[1]): column for column in names if (found := _HOUR.fullmatch(column.strip().lower()))}
-    return [hours[hour] for hour in sorted(hours)] if hours.keys() in (set(range(24)), set(range(1, 25))) else []
+    hours = dict[str, dict[int, str]]()
+    for column in names:
+        if found := _HOUR.fullmatch(column.strip()):
+            hours.setdefault(found[1], {})[int(found[2])] = column
+    whole = [own for own in hours.values() if own.keys() in (set(range(24)), set(range(1, 25)))]
+    return [whole[0][hour] for hour in sorted(whole[0])] if whole else []
 
 
 def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     """Return a table with the months of a year or the hours of a day in each row as a long frame of one series."""
     names = grid_columns(table, columns.ds)
+    if not names:
+        expected = "twelve columns named as months, or 24 that count the hours of a day"
+        raise DataError(option="layout", expected=expected, received=", ".join(map(repr, table.columns[:24])))
     values = _values(table[[columns.ds, *names]], [columns.ds]).to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).reshape(-1, 1)).reshape(values.shape))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)

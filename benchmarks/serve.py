@@ -246,7 +246,7 @@ def main():
     parser = options(__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="seconds of each figure")
     parser.add_argument("--clients", type=int, default=32, help="clients of the figures under load")
-    parser.add_argument("--presets", nargs="+", default=["classic", "segment"], choices=["classic", "segment"])
+    parser.add_argument("--presets", nargs="+", default=["classic", "segment"], choices=["classic", "segment", "auto"])
     parser.add_argument("--replace", action="store_true", help="replace the model under load instead")
     parser.add_argument("--pairs", type=int, default=0, metavar="N", help="compare both ways at one client instead")
     parser.add_argument("--attack", action="store_true", help="ask beside an attacker instead")

@@ -48,9 +48,9 @@ def on(monkeypatch):
         monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
         micro_batches = []
 
-        def counted(function, rows, count):
+        def counted(function, rows, *how):
             micro_batches.append([len(part) for part in rows])
-            return in_threads(function, rows, count)
+            return in_threads(function, rows, *how)
 
         with monkeypatch.context() as patch:
             patch.setattr(jax_training, "in_threads", counted)

@@ -77,7 +77,7 @@ def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
     effort = "quick" if is_zero_shot(given["preset"]) else "balanced" if options.effort == "auto" else options.effort
     return {
         "effort": options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
-        "candidates": ", ".join(texts[name] for candidate in candidates(options) for name in candidate.names),
+        "candidates": "; ".join(texts[name] for candidate in candidates(options) for name in candidate.names),
         "time": in_words(estimate_seconds(lengths, options.horizon, effort)),
     }
 

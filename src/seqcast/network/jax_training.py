@@ -15,7 +15,7 @@ state. Callbacks, metrics and history are Keras's. `seqcast.network.jax_train_st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ from seqcast.network.jax_train_step import (
     over_processes,
 )
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
-from seqcast.runtime import jax_jit, keras, platform, threads
+from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
 
 
 class Guard(NamedTuple):
@@ -201,20 +201,10 @@ class TrainFunction:
         plan = self.plans[kind]
 
         # Nothing waits for the results: the next batch is prepared while they are computed.
-        contributions = self._in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
+        contributions = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads, self.pool)
         batch, contributions = self.over_processes(batch, contributions)
         logs, state, self.guard = self.update(state, self.guard, batch, contributions)
         return logs, state
-
-    def _in_threads(self, function: Callable[[Any], Any], items: Sequence[Any], count: int) -> list[Any]:
-        """Return the results of a function in threads of this training alone, so that no call waits for another's."""
-
-        def run(first: int) -> list[Any]:
-            return [function(item) for item in items[first::count]]
-
-        others = [self.pool.submit(run, first) for first in range(1, count)]
-        results = [run(0), *(other.result() for other in others)]
-        return [results[place % count][place // count] for place in range(len(items))]
 
     def _make_room(self, kind: tuple[Any, ...]) -> None:
         """Drop all programs before a kind of batch beyond `MOST_KINDS`; those still needed are compiled again."""

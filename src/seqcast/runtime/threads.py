@@ -43,7 +43,12 @@ def threads() -> int:
     return min(cores(), max(1, int(level))) if level.isdecimal() else cores()
 
 
-def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int | None = None) -> list[Any]:
+def in_threads(
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    count: int | None = None,
+    pool: ThreadPoolExecutor | None = None,
+) -> list[Any]:
     """Call a function of each item in several threads, the caller's own and others of the pool; return all results.
 
     JAX runs programs that are started from different threads in parallel, those from one thread one after another.
@@ -54,6 +59,7 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int 
         function: The function.
         items: Its arguments, one a call.
         count: Number of threads; `None` is one an item, at most `threads()`.
+        pool: A pool with free threads, for which this waits: so calls are never made one after another.
 
     Returns:
         The results, in the order of the items.
@@ -70,12 +76,12 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int 
     def run(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    futures = [_shared_pool().submit(run, thread) for thread in range(1, count)]
+    futures = [(pool or _shared_pool()).submit(run, thread) for thread in range(1, count)]
     try:
         results = [run(0)]
         for thread, future in enumerate(futures, 1):
             # `cancel` succeeds where all threads of the pool are busy and none has begun this call.
-            results.append(run(thread) if future.cancel() else future.result())
+            results.append(run(thread) if pool is None and future.cancel() else future.result())
     finally:
         for future in futures:
             future.cancel()

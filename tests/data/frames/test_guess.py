@@ -146,6 +146,29 @@ WRITTEN = {
         lines("Time,A1,A2", [(f"{n // 6}:{n % 6}0:00", f"0.{n + 1}", f"0.{n + 2}") for n in range(150)]),
         ("time: Time, a series in each column", 2, 300, 0),
     ),
+    "a town and year in each row": (
+        lines(
+            "Municipio;Año;Ene;Feb;Mar;Abr;May;Jun;Jul;Ago;Sep;Oct;Nov;Dic;Total",
+            [(town, year, *range(12), 66) for town in "ab" for year in (2020, 2021)],
+            ";",
+        ),
+        (
+            "time: Año, a year or day in each row, its months or hours in the columns, series: Municipio",
+            2,
+            48,
+            "2020-01-01",
+        ),
+    ),
+    "documents, periods": (
+        lines(
+            "Pay Date,Period #,Docket,Wages ($)",
+            [
+                (day.date(), n % 26 + 1, 100 + n * n, n % 7)
+                for n, day in enumerate(pd.date_range("2024-01-05", periods=60))
+            ],
+        ),
+        ("time: Pay Date, value: Wages ($)", 1, 60, "2024-01-05"),
+    ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
         ("time: Date, a series in each column", 2, 18, "2024-01-01"),

@@ -38,7 +38,7 @@ _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})
 _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?"
 # Beginnings of the names of months in languages of Europe, month after month, and their beginnings in English.
 _NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
-_NAMES += "aug aoû aou ago,sep set,oct okt ott out,nov,dec dez déc dic des"
+_NAMES += "aug aoû aou ago agu,sep set,oct okt ott out,nov,dec dez déc dic des"
 _ENGLISH = {name: names[:3].title() for names in _NAMES.split(",") for name in names.split()}
 # A span, whose start is its time.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
@@ -79,7 +79,7 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
     written = column.str.strip()
-    column = _in_english(without_long(written.str.replace(_SPAN, r"\1", regex=True)))
+    column = _with_english_months(without_long(written.str.replace(_SPAN, r"\1", regex=True)))
     parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
         _check_offsets(column, parsed, columns)
@@ -170,12 +170,25 @@ def _day_stands_first(style: str | None) -> bool | None:
     return style.index("%d") < style.index("%m")
 
 
-def _in_english(column: Any) -> Any:
+def in_english(word: str) -> str:
+    """Return the beginning of the English name of a month in a language of Europe; any other word unchanged.
+
+    Args:
+        word: The word.
+
+    Example:
+        >>> in_english("août"), in_english("Juillet"), in_english("Total")
+        ('Aug', 'Jul', 'Total')
+    """
+    plain = word.strip().lower()
+    return _ENGLISH.get(plain[:4]) or _ENGLISH.get(plain[:3]) or word
+
+
+def _with_english_months(column: Any) -> Any:
     """Return text with the names of months in English, as pandas reads them: `3. März 2024` as `3 Mar 2024`."""
 
     def name(found: re.Match[str]) -> str:
-        word = found[0].lower()
-        return _ENGLISH.get(word[:4]) or _ENGLISH.get(word[:3]) or found[0]
+        return in_english(found[0])
 
     def digits(found: re.Match[str]) -> str:
         return "-".join(part.zfill(2) for part in found.groups() if part)
@@ -273,7 +286,7 @@ def _refuse_first(column: Any, invalid: Any, expected: str, hint: str) -> None:
     rows = invalid.to_numpy().nonzero()[0]
     if len(rows):
         row = int(rows[0])
-        received = repr(str(column.iloc[row])[:_LONGEST])
+        received = "none" if pd.isna(column.iloc[row]) else repr(str(column.iloc[row])[:_LONGEST])
         error = DataError(column=column.name, row=row, expected=expected, received=received, hint=hint)
         error.rows = rows.tolist()
         raise error

@@ -22,7 +22,6 @@ from seqcast.data.frames.layouts import (
     header_times,
     join_times,
     joined_parts,
-    numbers_rows,
     part_of_year,
 )
 from seqcast.data.frames.numerals import holds_numbers
@@ -38,12 +37,12 @@ IDS += ("name", "key", "dept", "department", "category", "family", "region", "co
 IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
 VALUES: tuple[str, ...] = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units")
 VALUES += ("amount", "close", "menge", "absatz", "umsatz", "wert", "ventes", "ventas", "vendite", "valor", "valeur")
-VALUES += ("obs_value",)
+VALUES += ("obs_value", "visitors", "visits", "guests", "customers", "orders", "revenue", "turnover", "attendance")
 # What is measured or set beside a value, and fields of the calendar.
 _BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
 _BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
 _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
-_BESIDE += ("visitors", "customers", "revenue", "orders", "profit", "preis", "prix", "precio", "prezzo", "aktion")
+_BESIDE += ("profit", "staff", "personal", "employees", "preis", "prix", "precio", "prezzo", "aktion")
 _BESIDE += ("latitude", "longitude", "lat", "lon", "lng", "capacity", "kapasitet")
 # Words for a year.
 _YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi")
@@ -175,13 +174,11 @@ class _Guesser:
         names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
         numbers = [name for name in names if holds_numbers(head[name]) and self.table[name].notna().any()]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
-        if (
-            self.layout in (None, "grid")
-            and not {"y", "unique_id"} & self.given.keys()
-            and (self.layout is not None or grid_columns(head, time))
-        ):
-            return ColumnGuess(time, layout="grid")
         keys = joined_parts(names, time)
+        months = grid_columns(head, time)
+        if self.layout == "grid" or (months and self.layout is None and "y" not in self.given):
+            others = [name for name in names if name not in (*keys, *months)]
+            return ColumnGuess(time, self.given.get("unique_id") or self._id(keys, others, numbers), layout="grid")
         if not keys and self.layout != "wide" and "y" not in self.given:
             rows = self._rows(names, numbers)
             if rows is not None:
@@ -189,8 +186,11 @@ class _Guesser:
         others = [name for name in names if name not in keys]
         unique_id = None if self.layout == "wide" else self.given.get("unique_id") or self._id(keys, others, numbers)
         others = [name for name in others if name not in joined_parts(names, unique_id)]
-        counters = [name for name in numbers if keys and not _ranked([name], VALUES) and numbers_rows(head[name])]
-        numbers = [name for name in others if name in numbers and name not in counters]
+        numbers = [name for name in others if name in numbers]
+        known = _ranked(numbers, (*VALUES, *_BESIDE))
+        counters = [name for name in numbers if keys and name not in known and _is_counter(head[name])]
+        counters = counters if len(counters) < len(numbers) else []
+        numbers = [name for name in numbers if name not in counters]
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide")
         value, rivals = self._value(head, others, numbers)
@@ -291,6 +291,12 @@ def _has_years(column: Any) -> bool:
     return float(years.mean()) >= READ_AS_TIMES and column.nunique() > 2
 
 
+def _is_counter(column: Any) -> bool:
+    """Return whether a column numbers rows or documents: whole numbers that only grow, or start again and again."""
+    steps = column.dropna().diff()[1:]
+    return _is_whole(column) and len(steps) >= _FEWEST_STEPS and bool((steps > 0).all() or (steps == 1).mean() > 0.9)
+
+
 def _is_flag(column: Any) -> bool:
     return column.dtype.kind in _NUMERIC and (column.nunique() < 2 or bool(column.dropna().isin((0, 1)).all()))
 
@@ -361,7 +367,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         days = _ranked([name for name in whole if name != within[0]], ("day", "tag"))
         days = days if part_of_year(head[within[0]]) == "month" else []
         return ",".join([year, within[0], *days[:1]])
-    exact = [name for name in _ranked(whole, TIMES) if name.strip().lower() in TIMES or name in years]
+    exact = [name for name in _ranked(whole, (*TIMES, *_YEARS)) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
     counted = [name for name in whole if len(numbers) > 1 and _counts(head[name], name in _ranked(whole, TIMES))]
     return next(iter([*exact, *counted]), None)

@@ -276,9 +276,11 @@ def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
     cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
     is_note = ~cells.str.contains(r"\d") | ((last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
     if columns.unique_id in last.columns:
-        is_note &= last[columns.unique_id].isna()
+        ids = frame[columns.unique_id].iloc[: len(frame) - len(last)]
+        is_note &= last[columns.unique_id].isna() | (last[columns.ds].isna() & ~last[columns.unique_id].isin(ids))
     count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
-    words = f"without {counted(count, 'row')} at the end, {cells.iloc[count - 1]!r:.40}" if count else ""
+    cell = next((str(cell) for cell in last.iloc[count - 1] if pd.notna(cell)), "") if count else ""
+    words = f"without {counted(count, 'row')} at the end, {cell!r:.40}" if count else ""
     return frame.iloc[: len(frame) - count], words
 
 

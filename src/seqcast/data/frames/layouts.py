@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import YEARS, parse_dates
+from seqcast.data.frames.dates import YEARS, in_english, parse_dates
 from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.numerals import holds_numbers, to_numbers
@@ -28,8 +28,8 @@ WITHIN_YEARS = {
     "month": ("month", "monat", "mois", "mes", "mês", "mese", "måned", "månad", "maand", "kuukausi"),
     "quarter": ("quarter", "quartal", "trimestre", "kvartal"),
 }
-# Fewest rows whose numbers 1, 2, 3 … are no values.
-_FEWEST_NUMBERED = 10
+# Names of columns that number the rows.
+_NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 # Names of columns with the months of a year, in their order, and the hours of a day.
 _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
 _HOUR = re.compile(r"(\D*)(\d{1,2})(?::00)?\D*")
@@ -185,13 +185,11 @@ def numbers_rows(column: Any) -> bool:
 
     Example:
         >>> import pandas as pd
-        >>> numbers_rows(pd.Series(range(1, 20))), numbers_rows(pd.Series([1, 2, 4]))
-        (True, False)
+        >>> [numbers_rows(pd.Series([1, 2, 3], name=name)) for name in ("#", "sold")]
+        [True, False]
     """
-    known = column.dropna()
-    if column.dtype.kind not in "iuf" or len(known) < _FEWEST_NUMBERED or known.iloc[0] not in (0, 1):
-        return False
-    return bool((known.diff()[1:] == 1).all())
+    is_named = str(column.name).strip().lower() in _NUMBERS_ROWS and column.dtype.kind in "iuf"
+    return is_named and bool((column.dropna().diff()[1:] == 1).all())
 
 
 def _values(table: Any, keys: Sequence[str]) -> Any:
@@ -242,7 +240,7 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
         return []
     names = [str(column) for column in table.columns if column != name]
     if holds_numbers(table[name]):
-        months = {column.strip().lower()[:3]: column for column in reversed(names)}
+        months = {in_english(column)[:3].lower(): column for column in reversed(names)}
         is_grid = len(_MONTHS & months.keys()) == len(_MONTHS) and bool(table[name].between(*YEARS).all())
         return [months[month] for month in _MONTHS] if is_grid else []
     hours = dict[str, dict[int, str]]()
@@ -254,19 +252,22 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
 
 
 def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
-    """Return a table with the months of a year or the hours of a day in each row as a long frame of one series."""
+    """Return a table with the months of a year or the hours of a day in each row as a long frame."""
     names = grid_columns(table, columns.ds)
     if not names:
         expected = "twelve columns named as months, or 24 that count the hours of a day"
         raise DataError(option="layout", expected=expected, received=", ".join(map(repr, table.columns[:24])))
     values = _values(table[[columns.ds, *names]], [columns.ds]).to_numpy(dtype=float)
-    rows, places = np.nonzero(inside(~np.isnan(values).reshape(-1, 1)).reshape(values.shape))
+    rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
         stamps = pd.to_datetime({"year": first.astype(int), "month": places + 1, "day": 1}).dt.as_unit("us")
     else:
         stamps = first + pd.to_timedelta(places, unit="h")
-    return pd.DataFrame({columns.ds: stamps.array, columns.value: values[rows, places]}, index=table.index[rows])
+    long = {columns.ds: stamps.array, columns.value: values[rows, places]}
+    if columns.unique_id in table:
+        long = {columns.unique_id: table[columns.unique_id].array[rows], **long}
+    return pd.DataFrame(long, index=table.index[rows])
 
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:

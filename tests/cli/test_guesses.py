@@ -1,5 +1,6 @@
 """Files of eleven kinds without options: what commands, the page and the server read in each, and what they ask."""
 
+import io
 import json
 
 import pandas as pd
@@ -92,3 +93,15 @@ def test_steps_become_times_and_a_forecast_goes_on(run):
     assert "--start: expected a time" in run("forecast", "demand.csv", "-H", 2, "--start", "soon", "--freq", "h")[2]
     pd.DataFrame({"ds": eleven.DAYS, "y": eleven.WAVE}).to_csv("days.csv", index=False)
     assert "--start: expected none for a file with times" in run("describe", "days.csv", *timed)[2]
+
+
+def test_ids_of_two_columns_come_back_as_two(run):
+    rows = [(town, kind, day, 1.0) for town in ("a", "b, c") for kind in ("x", 'y"') for day in range(1, 30)]
+    table = pd.DataFrame(rows, columns=["town", "kind", "ds", "y"])
+    table.to_csv("towns.csv", index=False)
+    code, out, err = run("forecast", "towns.csv", "-H", 2, "--id", "town,kind", "--effort", "quick")
+    assert code == 0, err
+    made = pd.read_csv(io.StringIO(out))
+    assert list(made.columns[:3]) == ["town", "kind", "ds"]
+    expected = table[["town", "kind"]].drop_duplicates().to_numpy().tolist()
+    assert made[["town", "kind"]].drop_duplicates().to_numpy().tolist() == expected

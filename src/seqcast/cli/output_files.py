@@ -81,9 +81,9 @@ class TableOptions:
         Args:
             table: The table.
         """
-        from seqcast.data.frames import write_table
+        from seqcast.data.frames import split_ids, write_table
 
-        write_table(table, self.path, safe_formulas=self.safe_formulas)
+        write_table(split_ids(table), self.path, safe_formulas=self.safe_formulas)
 
     def give(self, table: Any, model: Forecaster, layout: str | None, **facts: Any) -> None:
         """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
@@ -94,7 +94,7 @@ class TableOptions:
             layout: Layout of the files.
             facts: Other fields of a JSON document.
         """
-        from seqcast.data.frames import to_wide
+        from seqcast.data.frames import split_ids, to_wide
 
         if layout == "wide":
             columns = model.series_state_.schema.columns
@@ -102,7 +102,7 @@ class TableOptions:
             table = to_wide(table, values, columns=columns)
         if self.path is not None or not self.as_json:
             self.write(table)
-        result = {"forecast": as_records(table)} if self.path is None else {"file": str(self.path)}
+        result = {"forecast": as_records(split_ids(table))} if self.path is None else {"file": str(self.path)}
         if self.as_json:
             print_json({**facts, **result})
         elif self.path is not None:

@@ -34,6 +34,7 @@ from .io import read_table as read_table
 from .layouts import LAYOUTS as LAYOUTS
 from .layouts import Steps as Steps
 from .layouts import joined_parts as joined_parts
+from .layouts import split_ids as split_ids
 from .long_frame import MISSING as MISSING
 from .long_frame import LongFrame as LongFrame
 from .reader_process import column_names as column_names

@@ -5,6 +5,7 @@ Each becomes a long frame, whose index keeps the rows of the table.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -152,10 +153,33 @@ def with_joined(table: Any, columns: Columns) -> Any:
     for name in (columns.unique_id, columns.ds):
         parts = joined_parts(table.columns, name)
         if len(parts) > 1:
-            texts = [table[part].astype("str") for part in parts]
+            texts = [_quoted(table[part].astype("str")) for part in parts]
             made = join_times(table, name) if name == columns.ds else texts[0].str.cat(texts[1:], sep=",")
             table = table.assign(**{name: made})
     return table
+
+
+def _quoted(column: Any) -> Any:
+    """Return text as cells of CSV."""
+    return column.where(~column.str.contains('[,"]'), '"' + column.str.replace('"', '""') + '"')
+
+
+def split_ids(table: Any) -> Any:
+    """Return a table whose first column, if several were joined in it, are these again.
+
+    Args:
+        table: A pandas frame of forecasts.
+
+    Example:
+        >>> split_ids(pd.DataFrame({"shop,item": ["a,x", 'a,"y, z"'], "ds": [1, 1]})).values.tolist()
+        [['a', 'x', 1], ['a', 'y, z', 1]]
+    """
+    name = str(table.columns[0])
+    parts, cells = next(csv.reader([name])), list(csv.reader(table.iloc[:, 0].astype("str")))
+    if len(parts) == 1 or any(len(row) != len(parts) for row in cells):
+        return table
+    ids = pd.DataFrame(cells, columns=[part.strip() for part in parts], index=table.index)
+    return pd.concat([ids, table.iloc[:, 1:]], axis=1)
 
 
 def header_times(names: Sequence[str]) -> Any:

@@ -86,7 +86,7 @@ def test_a_description_lists_all_faults_and_what_would_forecast(run, bad):
     assert lines[lines.index("A fit would take") :][1:5] == [
         "horizon     7",
         "effort      quick",
-        "candidates  the last season, the pretrained network",
+        "candidates  the last season; the pretrained network",
         "time        about 5 seconds",
     ]
     assert lines[-len(FAULTS) :] == list(FAULTS)

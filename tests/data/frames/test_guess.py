@@ -93,7 +93,7 @@ WRITTEN = {
     "a total and a source": (
         lines("Datum;Summa kr", [*zip(pd.date_range("2024-01-01", periods=9).date, UP * 3, strict=False)], ";")
         + "Summa;22\n;\nSource: the office of numbers of the town, 2024;\n",
-        ("without 3 rows at the end, 'Summa'; time: Datum, value: Summa kr", 1, 9, "2024-01-01"),
+        ("without 1 row at the end, 'Summa'; time: Datum, value: Summa kr", 1, 9, "2024-01-01"),
     ),
     "aligned, a month in each column": (
         "Station, mean\nof 2024\n"
@@ -112,7 +112,7 @@ WRITTEN = {
     "units below the header": (
         "Time,AirT,RH\nTS,Deg C,%\n"
         + lines(",Avg,Smp", [(f"2024-01-{day + 1:02}", value, value) for day, value in enumerate(WAVE[:30])]),
-        ("without 2 rows below the header; time: Time, a series in each column", 2, 60, "2024-01-01"),
+        ("without 2 rows below the header, 'TS'; time: Time, a series in each column", 2, 60, "2024-01-01"),
     ),
     "months in words, money": (
         lines("Monat;Umsatz", [(f"{month} 2024", '"€1.234,50"') for month in ("März", "April", "Mai", "Juni")], ";"),
@@ -169,6 +169,23 @@ WRITTEN = {
         ),
         ("time: Pay Date, value: Wages ($)", 1, 60, "2024-01-05"),
     ),
+    "a month in each column, a total": (
+        lines("Unit,Data,Jan-22,Feb-22,Mar-22,Apr-22,Total", [(u, d, 1, 2, 3, 4, 10) for u in "ab" for d in "xy"]),
+        ("time: the header, a series in each row, series: Unit,Data", 4, 16, "2022-01-01"),
+    ),
+    "quarters in Roman, codes of series": (
+        lines(
+            "Yıl;Çeyrek;Kod;İlçe;Sayı",
+            [
+                (y, f"{q}. Çeyrek", c, "ab"[c - 7], c * y + len(q))
+                for y in (2021, 2022)
+                for q in ("I", "IV")
+                for c in (7, 8)
+            ],
+            ";",
+        ),
+        ("time: Yıl,Çeyrek, value: Sayı, series: İlçe", 2, 24, "2016-01-01"),
+    ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
         ("time: Date, a series in each column", 2, 18, "2024-01-01"),
@@ -208,3 +225,11 @@ def test_text_with_years_is_no_step(tmp_path):
             faults, lambda _, out: OpenTable.of(tmp_path / "a.csv", None, None, (), out).guessed(), Dialect()
         )
     assert len(faults) == 1
+
+
+def test_text_of_japan_is_no_text_of_the_west(tmp_path):
+    (tmp_path / "a.csv").write_bytes(
+        lines("日付,来客数", [(f"2024/1/{day}", day) for day in (3, 9, 4, 5)]).encode("cp932")
+    )
+    opened = OpenTable.of(tmp_path / "a.csv", None)
+    assert (list(opened.raw.columns), opened.dialect.encoding) == (["日付", "来客数"], "cp932")

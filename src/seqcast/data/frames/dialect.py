@@ -41,8 +41,9 @@ _DATE = re.compile(
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
 NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
-# Control characters that no text has.
-_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# Control characters that no text has; encodings in which many bytes have a meaning, and letters that they are for.
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
+_OF_CHINA, _HAN = ("cp932", "gb18030", "euc-kr"), re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2}")
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Dialect:
 
 
 def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:
-    """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or that of Windows in the west.
+    """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or that of Windows in the west or east.
 
     Args:
         data: The bytes.
@@ -168,12 +169,12 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
     for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         if start[place::2].count(0) > _SHARE_OF_ZEROS * len(start) and len(data) % 2 == 0:
             return data.decode(name, errors="replace"), name
-    for name in ("utf-8-sig", "cp1252", "latin-1"):
+    for name in ("utf-8-sig", "cp1252", "cp932", "gb18030", "euc-kr", "latin-1"):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
-        if not _NO_TEXT.search(text[:_SAMPLE]):
+        if not _NO_TEXT.search(text[:_SAMPLE]) and (name not in _OF_CHINA or _HAN.search(text[:_SAMPLE])):
             return text, name.removesuffix("-sig")
     hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
     raise file_error(path, "text", "bytes that are no text", hint)
@@ -250,26 +251,42 @@ def has_header(lines: Sequence[Sequence[str]]) -> bool:
     return not same or _count(same)
 
 
-def odd_rows(frame: Any) -> int:
-    """Return the number of rows below the header that are none of the table: units, formats, notes.
+def odd_rows(frame: Any) -> tuple[int, int]:
+    """Return the numbers of rows below the header and at the end that are none of the table: units, notes, totals.
 
-    In each column of dates or numbers they have text, or nothing.
+    Those below the header have text, or nothing, in each column of dates or numbers; those at the end have no date, and
+    nothing in another column.
 
     Args:
         frame: A pandas frame of text, as a file has it.
 
     Example:
         >>> import pandas as pd
-        >>> odd_rows(pd.DataFrame({"time": ["TS", *["2024-01-01"] * 9], "sold": ["kg", *"123456789"]}))
-        1
+        >>> days = [f"2024-01-0{day}" for day in range(1, 10)]
+        >>> rows = {"time": ["TS", *days, "Total"], "sold": ["kg", *"123456789", "45"], "shop": ["", *["a"] * 9, ""]}
+        >>> odd_rows(pd.DataFrame(rows))
+        (1, 1)
     """
-    head = frame.head(_LINES).astype("str").where(frame.head(_LINES).notna(), "")
-    kinds = head.map(_kind).to_numpy()[:, :_MOST_COLUMNS]
-    usual = [Counter(filter(None, column)).most_common(1) for column in kinds[_MOST_ODD:].T]
-    columns = [place for place, kind in enumerate(usual) if kind and kind[0][0] != "text"]
-    fits = [any(kinds[row, place] == usual[place][0][0] for place in columns) for row in range(len(kinds))]
-    count = fits.index(True) if True in fits else 0
-    return count if count <= _MOST_ODD and len(columns) > 1 else 0
+    first = _kinds(frame.head(_LINES))
+    usual = [Counter(filter(None, column)).most_common(1) for column in first[_MOST_ODD:].T]
+    kinds = [kind[0][0] if kind else "" for kind in usual]
+    typed = [place for place, kind in enumerate(kinds) if kind in ("date", "number")]
+    dates = [place for place in typed if kinds[place] == "date"]
+    fits = [any(row[place] == kinds[place] for place in typed) for row in first]
+    last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_ODD and dates else []
+    others = [place for place, kind in enumerate(kinds) if kind and place not in dates]
+    steps = [any(row[place] == "date" for place in dates) or all(row[others]) for row in last]
+    return _until_first(fits) if len(typed) > 1 else 0, _until_first(steps)
+
+
+def _kinds(rows: Any) -> Any:
+    """Return the kind of each cell of some rows, `[rows, columns]`."""
+    return rows.astype("str").where(rows.notna(), "").map(_kind).to_numpy()[:, :_MOST_COLUMNS]
+
+
+def _until_first(fits: Sequence[bool]) -> int:
+    """Return the number of rows before the first that fits, where they are few."""
+    return fits.index(True) if True in fits[: _MOST_ODD + 1] else 0
 
 
 def _count(cells: Sequence[str]) -> bool:

@@ -28,7 +28,7 @@ from seqcast.runtime import FileLimits, check_source
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
 UNDERSTOOD, FIRST_ROW = "understood", "first row"
-# Attribute of a frame: which rows below the header were left out, in words.
+# Attribute of a frame: which rows at its ends were left out, in words.
 LEFT_OUT = "left out"
 # What a file needs of which some rows are left out.
 SOME_ROW = "at least one row without a fault"
@@ -142,15 +142,29 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         frame = frame[~(frame.index + first).isin(file.left_out)].copy()
         if frame.empty:
             raise file_error(path, SOME_ROW, "none")
-    if odd := odd_rows(frame):
-        frame = frame.iloc[odd:].copy()
+    above, below = odd_rows(frame)
+    left_out = [frame.iloc[:above], frame.iloc[len(frame) - below :]]
+    if above or below:
+        frame = frame.iloc[above : len(frame) - below].copy()
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
         dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
     if dialect.missing_values:
         frame = without_missing(frame, dialect.missing_values, file.keys)
-    frame.attrs[LEFT_OUT] = f"without {counted(odd, 'row')} below the header" if odd else ""
+    words = [words_on(rows, where) for rows, where in zip(left_out, ("below the header", "at the end"), strict=True)]
+    frame.attrs[LEFT_OUT] = ", ".join(filter(None, words))
     return frame, dialect
+
+
+def words_on(rows: Any, where: str) -> str:
+    """Return words on rows that are left out, with the first cell of them; none for no rows.
+
+    Args:
+        rows: A pandas frame of them.
+        where: Where they stood.
+    """
+    cell = next((str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)), "")
+    return f"without {counted(len(rows), 'row')} {where}, {cell!r:.40}" if len(rows) else ""
 
 
 @contextlib.contextmanager

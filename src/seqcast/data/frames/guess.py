@@ -18,11 +18,13 @@ from seqcast.data.frames.dates import YEARS, is_clock, is_text, parse_dates, wit
 from seqcast.data.frames.layouts import (
     LAYOUTS,
     WITHIN_YEARS,
+    dated_columns,
     grid_columns,
     header_times,
     join_times,
     joined_parts,
     part_of_year,
+    quarters_of,
 )
 from seqcast.data.frames.numerals import holds_numbers
 from seqcast.errors import DataError, Option, Phrase
@@ -43,9 +45,9 @@ _BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday"
 _BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
 _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
 _BESIDE += ("profit", "staff", "personal", "employees", "preis", "prix", "precio", "prezzo", "aktion")
-_BESIDE += ("latitude", "longitude", "lat", "lon", "lng", "capacity", "kapasitet")
+_BESIDE += ("pvp", "cena", "fiyat", "latitude", "longitude", "lat", "lon", "lng", "capacity", "kapasitet")
 # Words for a year.
-_YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi")
+_YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi", "yıl")
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
@@ -188,9 +190,14 @@ class _Guesser:
         others = [name for name in others if name not in joined_parts(names, unique_id)]
         numbers = [name for name in others if name in numbers]
         known = _ranked(numbers, (*VALUES, *_BESIDE))
-        counters = [name for name in numbers if keys and name not in known and _is_counter(head[name])]
-        counters = counters if len(counters) < len(numbers) else []
-        numbers = [name for name in numbers if name not in counters]
+        ids = joined_parts(names, unique_id)
+        digits = head[numbers].apply(pd.to_numeric, errors="coerce")
+        by_series = digits.groupby([head[name] for name in ids], observed=True) if ids else None
+        steps, most = (digits.diff(), None) if by_series is None else (by_series.diff(), by_series.nunique().max())
+        counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
+        # Facts and codes of a series are no values either.
+        values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
+        counters, numbers = (counters, values) if values else ([], numbers)
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide")
         value, rivals = self._value(head, others, numbers)
@@ -208,11 +215,13 @@ class _Guesser:
     def _rows(self, names: Sequence[str], numbers: Sequence[str]) -> ColumnGuess | None:
         """Return the guess of a table without times if a series may be in each row, otherwise nothing."""
         words = [name for name in names if name not in numbers and self.table[name].notna().any()]
-        unique_id = self.given.get("unique_id") or next((name for name in words if self.table[name].is_unique), None)
-        by_row = ColumnGuess(None, unique_id, layout="rows", timed=header_times(numbers) is not None)
+        groups = chain.from_iterable(combinations(words[:_MOST_KEYS], count) for count in range(1, 4))
+        named = (",".join(group) for group in groups if not self.table.duplicated(list(group)).any())
+        unique_id = self.given.get("unique_id") or next(named, None)
+        by_row = ColumnGuess(None, unique_id, layout="rows", timed=header_times(dated_columns(numbers)) is not None)
         if self.layout == "rows" or by_row.timed:
             return by_row
-        if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and unique_id is None):
+        if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and "," in (unique_id or ",")):
             return None
         ends = self.table[numbers[-1]].isna().any() and not self.table[list(numbers)].iloc[-1].isna().all()
         more_steps = len(numbers) > len(self.table)
@@ -253,7 +262,10 @@ class _Guesser:
             return named[0][0], ()
         # Text in a column of that name becomes an error that names its cell.
         value = next(iter(likely), None) or next(iter(_ranked(others, VALUES)), None)
-        return value, tuple(likely) if len(likely) > 1 else ()
+        if len(likely) < 2:
+            return value, ()
+        first = max(likely, key=lambda name: head[name].nunique())
+        return value, (first, *(name for name in likely if name != first))
 
 
 def _groups(names: Iterable[str], likely: Sequence[str]) -> list[list[str]]:
@@ -291,9 +303,9 @@ def _has_years(column: Any) -> bool:
     return float(years.mean()) >= READ_AS_TIMES and column.nunique() > 2
 
 
-def _is_counter(column: Any) -> bool:
-    """Return whether a column numbers rows or documents: whole numbers that only grow, or start again and again."""
-    steps = column.dropna().diff()[1:]
+def _is_counter(column: Any, steps: Any) -> bool:
+    """Return whether a column numbers rows, days or documents: whole numbers that only grow, or begin again."""
+    steps = steps.dropna()
     return _is_whole(column) and len(steps) >= _FEWEST_STEPS and bool((steps > 0).all() or (steps == 1).mean() > 0.9)
 
 
@@ -354,7 +366,8 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     if elapsed:
         return elapsed[0]
     words = [name for name in names if name not in numbers]
-    named = [name for name in _ranked(words, TIMES) if name.strip().lower() in TIMES]
+    digits = [name for name in words if head[name].astype("str").str.count(r"\d").median() > 1]
+    named = [name for name in _ranked(digits, TIMES) if name.strip().lower() in TIMES]
     unread = [*named, *(name for name in words if _has_years(head[name]))]
     if unread:
         return unread[0]  # a value that is no time becomes an error that names its cell
@@ -362,6 +375,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     years = [name for name in whole if bool(head[name].between(*YEARS).all())]
     year = next(iter(_ranked(years, _YEARS)), None)
     inside = [name for name in whole if bool(head[name].between(1, 53).all())]
+    inside += [name for name in words if quarters_of(head[name].dropna()) is not None]
     within = _ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))
     if year is not None and within:
         days = _ranked([name for name in whole if name != within[0]], ("day", "tag"))

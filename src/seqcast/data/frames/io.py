@@ -21,13 +21,14 @@ from seqcast.data.frames.file_kinds import (
     as_whole,
     naming_cells,
     read_file,
+    words_on,
 )
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
 from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
-from seqcast.errors import DataError, Option, SpecError, counted
+from seqcast.errors import DataError, Option, SpecError
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 
@@ -279,9 +280,7 @@ def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
         ids = frame[columns.unique_id].iloc[: len(frame) - len(last)]
         is_note &= last[columns.unique_id].isna() | (last[columns.ds].isna() & ~last[columns.unique_id].isin(ids))
     count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
-    cell = next((str(cell) for cell in last.iloc[count - 1] if pd.notna(cell)), "") if count else ""
-    words = f"without {counted(count, 'row')} at the end, {cell!r:.40}" if count else ""
-    return frame.iloc[: len(frame) - count], words
+    return frame.iloc[: len(frame) - count], words_on(frame.iloc[len(frame) - count :], "at the end")
 
 
 def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:

@@ -27,8 +27,11 @@ _FEWEST_TIMES = 3
 WITHIN_YEARS = {
     "week": ("week", "woche", "kw", "uke", "vecka", "uge", "semaine", "semana", "settimana", "viikko"),
     "month": ("month", "monat", "mois", "mes", "mês", "mese", "måned", "månad", "maand", "kuukausi"),
-    "quarter": ("quarter", "quartal", "trimestre", "kvartal"),
+    "quarter": ("quarter", "quartal", "trimestre", "kvartal", "kwartał", "çeyrek", "neljännes"),
 }
+_ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
+# Most columns after those that are named by times, such as a total.
+_MOST_TOTALS = 3
 # Names of columns that number the rows.
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 # Names of columns with the months of a year, in their order, and the hours of a day.
@@ -116,16 +119,32 @@ def join_times(table: Any, name: str) -> Any:
     parts = [table[part] for part in joined_parts(table.columns, name)]
     if len(parts) == 1:
         return parts[0]
+    if (quarters := quarters_of(parts[1])) is not None:
+        return parts[0].astype("int64").astype("str") + "Q" + quarters
     whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
     cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
     texts = [part.astype("str").str.strip().str.zfill(2) for part in cells]
     if not all(whole):
         hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
         return hours[0].str.cat(hours[1:], sep=" ")
-    kind = part_of_year(parts[1])
-    if kind == "quarter":
-        return texts[0] + "Q" + texts[1].str[-1]
-    return texts[0].str.cat(texts[1:], sep="-W" if kind == "week" else "-")
+    return texts[0].str.cat(texts[1:], sep="-W" if part_of_year(parts[1]) == "week" else "-")
+
+
+def quarters_of(column: Any) -> Any:
+    """Return the quarters of a column, `1` to `4`, if all its values are: `2`, `Q2`, `II`, `2. Quartal`; else `None`.
+
+    Args:
+        column: A pandas Series; numbers are quarters by its name.
+
+    Example:
+        >>> quarters_of(pd.Series(["Q1", "IV. x"])).tolist(), quarters_of(pd.Series([1, 2], name="day"))
+        (['1', '4'], None)
+    """
+    if column.dtype.kind in "iuf" and part_of_year(column) != "quarter":
+        return None
+    texts = column.astype("str").str.strip().str.removesuffix(".0")
+    found = texts.str.extract(r"^(?:[QTK] ?)?([1-4]|I{1,3}|IV)(?:\W.*)?$")[0]
+    return found.replace(_ROMAN) if found.notna().all() else None
 
 
 def part_of_year(column: Any) -> str:
@@ -201,6 +220,21 @@ def header_times(names: Sequence[str]) -> Any:
     return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
 
 
+def dated_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns that are named by times, without sums beside them; all if there are none.
+
+    Args:
+        names: The names of columns of numbers.
+
+    Example:
+        >>> dated_columns(["1990", "1991", "1992", "Total"]), dated_columns(["a", "b"])
+        (['1990', '1991', '1992'], ['a', 'b'])
+    """
+    ends = [(first, len(names) - after) for after in range(_MOST_TOTALS + 1) for first in range(_MOST_TOTALS + 1)]
+    found = (list(names[first:end]) for first, end in ends if header_times(names[first:end]) is not None)
+    return next(found, list(names))
+
+
 def numbers_rows(column: Any) -> bool:
     """Return whether a column numbers the rows of its table.
 
@@ -228,6 +262,7 @@ def _values(table: Any, keys: Sequence[str]) -> Any:
 def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
     numbers = _values(table, [columns.unique_id])
+    numbers = numbers[dated_columns(list(numbers.columns))]
     values, times = numbers.to_numpy(dtype=float), header_times(list(numbers.columns))
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))

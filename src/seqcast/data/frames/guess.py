@@ -305,8 +305,9 @@ def _has_years(column: Any) -> bool:
 
 def _is_counter(column: Any, steps: Any) -> bool:
     """Return whether a column numbers rows, days or documents: whole numbers that only grow, or begin again."""
-    steps = steps.dropna()
-    return _is_whole(column) and len(steps) >= _FEWEST_STEPS and bool((steps > 0).all() or (steps == 1).mean() > 0.9)
+    if not _is_whole(column) or steps.count() < _FEWEST_STEPS:
+        return False
+    return bool((column.diff().dropna() > 0).all() or (steps.dropna() == 1).mean() > 0.9)
 
 
 def _is_flag(column: Any) -> bool:

@@ -178,7 +178,7 @@ WRITTEN = {
             "Yıl;Çeyrek;Kod;İlçe;Sayı",
             [
                 (y, f"{q}. Çeyrek", c, "ab"[c - 7], c * y + len(q))
-                for y in (2021, 2022)
+                for y in range(2016, 2022)
                 for q in ("I", "IV")
                 for c in (7, 8)
             ],

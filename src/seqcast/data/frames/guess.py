@@ -185,21 +185,13 @@ class _Guesser:
             rows = self._rows(names, numbers)
             if rows is not None:
                 return rows
-        others = [name for name in names if name not in keys]
-        unique_id = None if self.layout == "wide" else self.given.get("unique_id") or self._id(keys, others, numbers)
-        others = [name for name in others if name not in joined_parts(names, unique_id)]
-        numbers = [name for name in others if name in numbers]
-        known = _ranked(numbers, (*VALUES, *_BESIDE))
-        ids = joined_parts(names, unique_id)
-        digits = head[numbers].apply(pd.to_numeric, errors="coerce")
-        by_series = digits.groupby([head[name] for name in ids], observed=True) if ids else None
-        steps, most = (digits.diff(), None) if by_series is None else (by_series.diff(), by_series.nunique().max())
-        counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
-        # Facts and codes of a series are no values either.
-        values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
-        counters, numbers = (counters, values) if values else ([], numbers)
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide")
+        others = [name for name in names if name not in keys]
+        unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
+        ids = joined_parts(names, unique_id)
+        others = [name for name in others if name not in ids]
+        counters, numbers = self._without_counters(ids, keys, [name for name in others if name in numbers])
         value, rivals = self._value(head, others, numbers)
         alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
         if rivals and alone and self.layout is None and _are_series(head, rivals):
@@ -207,6 +199,22 @@ class _Guesser:
         targets = (value,) if isinstance(value, str) else tuple(value or ())
         rest = [name for name in others if name not in targets and name not in counters]
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
+
+    def _without_counters(
+        self, ids: list[str], keys: Sequence[str], numbers: list[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """Return columns of numbers that count rows, days or documents, and those that may hold values.
+
+        Facts and codes of a series are neither. Where nothing is left, nothing is set aside.
+        """
+        head = self.table.head(ROWS_LOOKED_AT)
+        digits, known = head[numbers].apply(pd.to_numeric, errors="coerce"), _ranked(numbers, (*VALUES, *_BESIDE))
+        by_series = digits.groupby([head[name] for name in ids], observed=True) if ids else None
+        steps = digits.diff() if by_series is None else by_series.diff()
+        most = None if by_series is None else by_series.nunique().max()
+        counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
+        values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
+        return (counters, values) if values else ([], numbers)
 
     def _twice(self, keys: Sequence[str]) -> float:
         """Return the fraction of rows whose keys another row has."""

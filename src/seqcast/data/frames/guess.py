@@ -200,9 +200,7 @@ class _Guesser:
         rest = [name for name in others if name not in targets and name not in counters]
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
 
-    def _without_counters(
-        self, ids: list[str], keys: Sequence[str], numbers: list[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
+    def _without_counters(self, ids: list[str], keys: Sequence[str], numbers: list[str]) -> tuple[list[str], list[str]]:
         """Return columns of numbers that count rows, days or documents, and those that may hold values.
 
         Facts and codes of a series are neither. Where nothing is left, nothing is set aside.

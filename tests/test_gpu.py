@@ -65,9 +65,9 @@ def seen(monkeypatch):
             found.options.append(options["compiler_options"])
         return jit(function, **options)
 
-    def counted(function, items, count=None):
+    def counted(function, items, count=None, pool=None):
         found.threads.append(len(items) if count is None else count)
-        return in_threads(function, items, count)
+        return in_threads(function, items, count, pool)
 
     monkeypatch.setattr(jax, "jit", recorded)
     for module in ("seqcast.network.jax_training", "seqcast.engine.compiled"):

@@ -153,6 +153,7 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         frame = without_missing(frame, dialect.missing_values, file.keys)
     words = [words_on(rows, where) for rows, where in zip(left_out, ("below the header", "at the end"), strict=True)]
     frame.attrs[LEFT_OUT] = ", ".join(filter(None, words))
+    frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
     return frame, dialect
 
 

@@ -160,12 +160,12 @@ class _Sums(NamedTuple):
     Args:
         kernel: Those of the kernel, or `None`.
         recurrent: Those of the recurrent kernel, and in the last column of the bias of the state, `[gates * n, n + 1]`.
-        own: Those of the bias of the input, of the gates whose gradients for input and state differ, `[n, 1]` each.
+        own: Those of the bias of the input, `[n, 1]` a gate; `None` where it has the gradients of the state.
     """
 
     kernel: Array | None
     recurrent: Array
-    own: Arrays
+    own: tuple[Array | None, ...]
 
 
 class _Backward:
@@ -173,9 +173,9 @@ class _Backward:
 
     def __init__(self, recurrence: Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
-        self.gates, self.width = weights.gates, weights.recurrent.shape[1]
+        self.gates = weights.gates
         # XLA computes a block of gates as one array, and one block of four gates much more slowly than two of two.
-        self.blocks = 2 if weights.gates == 4 else 1
+        self.blocks = 2 if self.gates == 4 else 1
         self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
         self.recurrent_t = jnp.split(weights.recurrent.T, self.blocks, axis=1)
         self.has_second_bias = weights.second_bias is not None
@@ -199,21 +199,18 @@ class _Backward:
         e = d if e_gates is d_gates else self._in_blocks(e_gates)
         if valid is not None:
             direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
-        self.differs = [of_input is not of_state for of_input, of_state in zip(d_gates, e_gates, strict=True)]
-        own = [
-            gate.sum(1, keepdims=True, dtype=self.exact)
-            for gate, other in zip(d_gates, self.differs, strict=True)
-            if other
-        ]
-        sums = _Sums(None if x is None else self._outer(d, x), self._outer(e, with_ones), tuple(own))
+        own = tuple(
+            None if of_input is of_state else of_input.sum(1, keepdims=True, dtype=self.exact)
+            for of_input, of_state in zip(d_gates, e_gates, strict=True)
+        )
+        sums = _Sums(None if x is None else self._outer(d, x), self._outer(e, with_ones), own)
         d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
         return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, sums
 
     def weights(self, sums: _Sums) -> _Weights:
         """Return the gradients of the weights."""
         of_state = jnp.split(sums.recurrent[:, -1:], self.gates)
-        own = iter(sums.own)
-        of_input = [next(own) if other else bias for bias, other in zip(of_state, self.differs, strict=True)]
+        of_input = [other if bias is None else bias for bias, other in zip(sums.own, of_state, strict=True)]
         second = sums.recurrent[:, -1:] if self.has_second_bias else None
         return _Weights(sums.kernel, sums.recurrent[:, :-1], jnp.concatenate(of_input), second)
 
@@ -301,8 +298,9 @@ def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
         return (d_before, jax.tree.map(jnp.add, sums, more)), d_x
 
     steps = (d_outputs, x, valid, before, others, saved)
-    start = jax.tree.map(lambda each: each[0], steps)
-    shapes = jax.eval_shape(lambda d, at: backward.step(d, *at[1:])[2], d_last, start)
+    shapes = jax.eval_shape(
+        lambda d, at: backward.step(d, *at)[2], d_last, jax.tree.map(lambda each: each[0], steps[1:])
+    )
     sums = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
     (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
     return d_x, d_states, _as(weights, backward.weights(sums)), None

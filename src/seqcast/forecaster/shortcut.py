@@ -54,8 +54,8 @@ def forecast(
             series, `[T]`, or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
-        layout: Layout of a table: `long` (a row for each series and time), or a series in each column (`wide`) or in
-            each of its `rows`; `None` guesses it.
+        layout: Layout of a table: `long` (a row for each series and time), a series in each column (`wide`) or in each
+            of its `rows`, or the months of a year or hours of a day in each row (`grid`); `None` guesses it.
         start: First time of values or a table without times, with `freq`; otherwise steps are 1, 2, 3 …
         time_limit: As for `Forecaster.fit`.
         dialect: How a file is written, as for `read_table`; what is `None` in it is inferred.

@@ -233,3 +233,10 @@ def test_text_of_japan_is_no_text_of_the_west(tmp_path):
     )
     opened = OpenTable.of(tmp_path / "a.csv", None)
     assert (list(opened.raw.columns), opened.dialect.encoding) == (["日付", "来客数"], "cp932")
+
+
+def test_a_missing_time_since_the_beginning_is_named(tmp_path):
+    times = [f"0:{minute:02}:00" for minute in range(12)]
+    (tmp_path / "a.csv").write_text(lines("Time,A1", [*zip(times[:6], WAVE, strict=False), ("", 1.5), (times[6], 2.5)]))
+    with pytest.raises(DataError, match="column 'Time', row 2: expected a date or time"):
+        OpenTable.of(tmp_path / "a.csv", None).guessed({"ds": "Time", "y": "A1"})

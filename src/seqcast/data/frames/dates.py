@@ -79,8 +79,11 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
     written = column.str.strip()
-    column = _with_english_months(without_long(written.str.replace(_SPAN, r"\1", regex=True)))
+    column = without_long(written)
     parsed = _parsed(column, "ISO8601")
+    if parsed.isna().any():
+        column = _with_english_months(column.str.replace(_SPAN, r"\1", regex=True))
+        parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
         _check_offsets(column, parsed, columns)
         return parsed, None

@@ -106,7 +106,7 @@ class Dialect:
             text: The text, or its beginning.
             most: Number of lines; all if `None`.
         """
-        lines = islice(io.StringIO(self.spaced(text), newline=""), self.skip, None)
+        lines = map(self.spaced, islice(io.StringIO(text, newline=""), self.skip, None))
         return list(islice(filter(None, csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)), most))
 
     def spaced(self, text: str) -> str:
@@ -281,7 +281,8 @@ def odd_rows(frame: Any) -> tuple[int, int]:
 
 def _kinds(rows: Any) -> Any:
     """Return the kind of each cell of some rows, `[rows, columns]`."""
-    return rows.astype("str").where(rows.notna(), "").map(_kind).to_numpy()[:, :_MOST_COLUMNS]
+    rows = rows.iloc[:, :_MOST_COLUMNS]
+    return rows.astype("str").where(rows.notna(), "").map(_kind).to_numpy()
 
 
 def _until_first(fits: Sequence[bool]) -> int:

@@ -20,7 +20,6 @@ from seqcast.data.frames.layouts import (
     WITHIN_YEARS,
     dated_columns,
     grid_columns,
-    header_times,
     join_times,
     joined_parts,
     part_of_year,
@@ -71,7 +70,7 @@ class ColumnGuess:
         time: The column of the times, or several with commas; `None` if no column could be.
         unique_id: The column that names the series, or several with commas; `None` for a single series or a wide table.
         value: The column of the values; `None` in other layouts than `long`, or if no column could be.
-        layout: One of `seqcast.data.frames.forms.LAYOUTS`.
+        layout: One of `seqcast.data.frames.layouts.LAYOUTS`.
         static: Columns that are constant within each series.
         future: Columns that are known beyond the last value.
         past: The others.
@@ -224,7 +223,7 @@ class _Guesser:
         groups = chain.from_iterable(combinations(words[:_MOST_KEYS], count) for count in range(1, 4))
         named = (",".join(group) for group in groups if not self.table.duplicated(list(group)).any())
         unique_id = self.given.get("unique_id") or next(named, None)
-        by_row = ColumnGuess(None, unique_id, layout="rows", timed=header_times(dated_columns(numbers)) is not None)
+        by_row = ColumnGuess(None, unique_id, layout="rows", timed=dated_columns(numbers)[1] is not None)
         if self.layout == "rows" or by_row.timed:
             return by_row
         if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and "," in (unique_id or ",")):

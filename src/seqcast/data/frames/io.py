@@ -217,8 +217,8 @@ class OpenTable:
             value: Whether a value column is required.
             series: Name of the one series; the file's name if `None`.
             whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
-            layout: Layout of the table: `long` (a row for each series and time), or a series in each column (`wide`) or
-                in each of its `rows`.
+            layout: Layout of the table: `long` (a row for each series and time), a series in each column (`wide`) or in
+                each of its `rows`, or the months of a year or hours of a day in each row (`grid`).
             steps: Times of a table without a column of them.
         """
         path, names = self.file.path, [str(name) for name in self.raw.columns]
@@ -260,7 +260,7 @@ class OpenTable:
                 if name not in frame.columns or not is_text(frame[name]):
                     continue
                 column = frame[name] if columns.ds_format is not None else as_whole(frame[name])
-                if is_clock(column):
+                if is_clock(column) and column.notna().all():
                     column = seconds(column)
                 elif is_text(column):
                     column, day_first = parse_dates(column, columns, dialect.day_first)

@@ -193,8 +193,8 @@ def split_ids(table: Any) -> Any:
         >>> split_ids(pd.DataFrame({"shop,item": ["a,x", 'a,"y, z"'], "ds": [1, 1]})).values.tolist()
         [['a', 'x', 1], ['a', 'y, z', 1]]
     """
-    name = str(table.columns[0])
-    parts, cells = next(csv.reader([name])), list(csv.reader(table.iloc[:, 0].astype("str")))
+    parts = next(csv.reader([str(table.columns[0])]))
+    cells = list(csv.reader(table.iloc[:, 0].astype("str"))) if len(parts) > 1 else []
     if len(parts) == 1 or any(len(row) != len(parts) for row in cells):
         return table
     ids = pd.DataFrame(cells, columns=[part.strip() for part in parts], index=table.index)
@@ -220,19 +220,23 @@ def header_times(names: Sequence[str]) -> Any:
     return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
 
 
-def dated_columns(names: Sequence[str]) -> list[str]:
-    """Return the columns that are named by times, without sums beside them; all if there are none.
+def dated_columns(names: Sequence[str]) -> tuple[list[str], Any]:
+    """Return the columns that are named by times, without sums beside them, and the times; all and `None` without any.
 
     Args:
         names: The names of columns of numbers.
 
     Example:
-        >>> dated_columns(["1990", "1991", "1992", "Total"]), dated_columns(["a", "b"])
-        (['1990', '1991', '1992'], ['a', 'b'])
+        >>> dated_columns(["1990", "1991", "1992", "Total"])[0], dated_columns(["a", "b"])
+        (['1990', '1991', '1992'], (['a', 'b'], None))
     """
-    ends = [(first, len(names) - after) for after in range(_MOST_TOTALS + 1) for first in range(_MOST_TOTALS + 1)]
-    found = (list(names[first:end]) for first, end in ends if header_times(names[first:end]) is not None)
-    return next(found, list(names))
+    for after in range(_MOST_TOTALS + 1):
+        for first in range(_MOST_TOTALS + 1):
+            dated = list(names[first : len(names) - after])
+            times = header_times(dated) if len(dated) >= _FEWEST_TIMES else None
+            if times is not None:
+                return dated, times
+    return list(names), None
 
 
 def numbers_rows(column: Any) -> bool:
@@ -262,11 +266,11 @@ def _values(table: Any, keys: Sequence[str]) -> Any:
 def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
     numbers = _values(table, [columns.unique_id])
-    numbers = numbers[dated_columns(list(numbers.columns))]
-    values, times = numbers.to_numpy(dtype=float), header_times(list(numbers.columns))
+    dated, times = dated_columns(list(numbers.columns))
+    values = numbers[dated].to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
-    stamps = steps.stamps(np.arange(numbers.shape[1])) if times is None else times
+    stamps = steps.stamps(np.arange(values.shape[1])) if times is None else times
     long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
     return pd.DataFrame(long, index=table.index[rows])
 

@@ -66,6 +66,7 @@ class Roles:
             roles |= dict.fromkeys(frames.joined_parts(roles, str(name)), role)
         for role in COVARIATES:
             roles |= dict.fromkeys(getattr(guess, role), role)
+        roles |= dict.fromkeys(guess.left_out, "ignore")
         return cls(roles, guess.layout)
 
     def names(self, role: str) -> tuple[str, ...]:

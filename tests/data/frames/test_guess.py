@@ -186,6 +186,32 @@ WRITTEN = {
         ),
         ("time: Yıl,Çeyrek, value: Sayı, series: İlçe", 2, 24, "2016-01-01"),
     ),
+    "a column and rows of totals": (
+        lines(
+            "Month;n;Pune;Indore;Total",
+            [
+                row
+                for n, month in enumerate(pd.date_range("2020-01-01", periods=36, freq="MS").strftime("%b-%y"))
+                for row in [(month, 5, n * n % 31, n % 7, n * n % 31 + n % 7)]
+                + [(f"FY {n} Total", "", 9, 9, 18)] * (n % 12 == 11)
+            ],
+            ";",
+        ),
+        (
+            "without 3 rows of totals, 'FY 11 Total'; "
+            "without the columns 'n', 'Total'; time: Month, a series in each column",
+            2,
+            72,
+            "2020-01-01",
+        ),
+    ),
+    "a series that is called Total": (
+        lines(
+            "day,place,sold",
+            [(day, place, 3) for day in pd.date_range("2024-01-01", periods=9).date for place in ("Total", "x")],
+        ),
+        ("time: day, value: sold, series: place", 2, 18, "2024-01-01"),
+    ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
         ("time: Date, a series in each column", 2, 18, "2024-01-01"),

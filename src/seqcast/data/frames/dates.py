@@ -23,6 +23,8 @@ _ZONES = (
 
 # Whole numbers between these are years.
 YEARS = (1500, 2500)
+# Fraction of a column's values that have to be times.
+READ_AS_TIMES = 0.95
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
@@ -124,6 +126,36 @@ def seconds(column: Any) -> Any:
     """
     parts = column.astype("str").str.strip().str.split(":", expand=True).reindex(columns=range(3)).fillna(0).astype(int)
     return parts[0] * 3600 + parts[1] * 60 + parts[2]
+
+
+def as_times(column: Any) -> Any:
+    """Return a column of text as times, `NaT` where a value is no time; other columns unchanged.
+
+    Args:
+        column: A pandas Series.
+    """
+    if not is_text(column):
+        return column
+    try:
+        return parse_dates(column, Columns(), None)[0]
+    except DataError:
+        # Some values are no times, or are ambiguous, which is an error once the file is read.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
+
+
+def is_time(column: Any) -> bool:
+    """Return whether a column holds times, or text that reads as times; a time of the day alone is none.
+
+    Args:
+        column: A pandas Series.
+    """
+    known = column.dropna()
+    if not len(known) or known.dtype.kind in "iuf" or is_clock(known):
+        return False
+    read = as_times(known)
+    return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
 
 
 def is_text(column: Any) -> bool:

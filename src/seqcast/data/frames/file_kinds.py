@@ -23,6 +23,7 @@ from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.numerals import parse_numbers, without_missing
 from seqcast.data.frames.reader_process import ABOVE, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
+from seqcast.data.frames.tidying import total_rows
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, counted, unknown_name
 from seqcast.runtime import FileLimits, check_source
 
@@ -57,6 +58,20 @@ def _kind(path: Path) -> FileKind:
     if suffix not in KINDS or (inner is not path and not KINDS[suffix].is_text):
         raise unknown_name(f"{path}, suffix", suffix, KINDS)
     return KINDS[suffix]
+
+
+def as_written_whole(column: Any) -> Any:
+    """Return a column as whole numbers if these are what is written, without zeros before them.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> [as_written_whole(pd.Series(cells)).tolist() for cells in ([1.0, 2.0], ["1", "2"], ["01", "2"])]
+        [[1, 2], [1, 2], ['01', '2']]
+    """
+    whole = as_whole(column)
+    return whole if column.dtype.kind == "f" or whole.astype("str").equals(column.astype("str")) else column
 
 
 def as_whole(column: Any) -> Any:
@@ -146,12 +161,18 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     left_out = [frame.iloc[:above], frame.iloc[len(frame) - below :]]
     if above or below:
         frame = frame.iloc[above : len(frame) - below].copy()
+    totals = total_rows(frame)
+    if len(totals):
+        frame = frame.drop(totals.index)
+        frame = frame.assign(**{name: as_written_whole(frame[name]) for name in frame.columns})
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
         dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
     if dialect.missing_values:
         frame = without_missing(frame, dialect.missing_values, file.keys)
-    words = [words_on(rows, where) for rows, where in zip(left_out, ("below the header", "at the end"), strict=True)]
+    last = len(totals) and totals.index[0] > frame.index[-1]
+    places = ("below the header", "at the end", "at the end" if last else "of totals")
+    words = [words_on(rows, where) for rows, where in zip([*left_out, totals], places, strict=True)]
     frame.attrs[LEFT_OUT] = ", ".join(filter(None, words))
     frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
     return frame, dialect

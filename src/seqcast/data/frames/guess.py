@@ -6,7 +6,6 @@ A guess says in a line what it reads, and which readings are about as likely; th
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
@@ -14,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dates import YEARS, is_clock, is_text, parse_dates, without_long
+from seqcast.data.frames.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_text, is_time
 from seqcast.data.frames.layouts import (
     LAYOUTS,
     WITHIN_YEARS,
@@ -26,6 +25,7 @@ from seqcast.data.frames.layouts import (
     quarters_of,
 )
 from seqcast.data.frames.numerals import holds_numbers
+from seqcast.data.frames.tidying import sum_columns
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 
@@ -52,8 +52,8 @@ _YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar",
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
 # Seconds since 1970 from 1973 on; smaller numbers are steps.
 _SINCE_1970 = 10**8
-# Fraction of a column's values that have to be times; kinds of types of numbers.
-READ_AS_TIMES, _NUMERIC = 0.95, "iuf"
+# Kinds of types of numbers.
+_NUMERIC = "iuf"
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_TWICE = 0.05
 # Columns that are series have values of like size, and more columns than this are series in any case.
@@ -75,6 +75,7 @@ class ColumnGuess:
         future: Columns that are known beyond the last value.
         past: The others.
         timed: Whether the header has the times, of a series in each row.
+        left_out: Columns of numbers that are no series of a table with several in its columns or header, such as sums.
         rivals: The columns of values, or the layouts, that are about as likely as the guessed one; none if it is sure.
     """
 
@@ -86,6 +87,7 @@ class ColumnGuess:
     future: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     timed: bool = False
+    left_out: tuple[str, ...] = ()
     rivals: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -108,7 +110,9 @@ class ColumnGuess:
         made = "the header" if self.timed else "steps 1, 2, 3 …" if start is None else f"from {start} on"
         words = [f"time: {self.time or made}"]
         words += [LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
-        return ", ".join(words + ([f"series: {self.unique_id}"] if self.unique_id is not None else []))
+        words += [f"series: {self.unique_id}"] if self.unique_id is not None else []
+        columns = f"without the column{'s' * (len(self.left_out) > 1)} {', '.join(map(repr, self.left_out))}; "
+        return columns * bool(self.left_out) + ", ".join(words)
 
     @property
     def question(self) -> DataError | None:
@@ -179,13 +183,15 @@ class _Guesser:
         months = grid_columns(head, time)
         if self.layout == "grid" or (months and self.layout is None and "y" not in self.given):
             others = [name for name in names if name not in (*keys, *months)]
-            return ColumnGuess(time, self.given.get("unique_id") or self._id(keys, others, numbers), layout="grid")
+            unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
+            used = [*keys, *months, *joined_parts(names, unique_id)]
+            return ColumnGuess(time, unique_id, layout="grid", left_out=tuple(_others(numbers, used)))
         if not keys and self.layout != "wide" and "y" not in self.given:
             rows = self._rows(names, numbers)
             if rows is not None:
                 return rows
         if self.layout == "wide":
-            return ColumnGuess(time, layout="wide")
+            return ColumnGuess(time, layout="wide", left_out=tuple(sum_columns(head[_others(numbers, keys)])))
         others = [name for name in names if name not in keys]
         unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
         ids = joined_parts(names, unique_id)
@@ -193,8 +199,11 @@ class _Guesser:
         counters, numbers = self._without_counters(ids, keys, [name for name in others if name in numbers])
         value, rivals = self._value(head, others, numbers)
         alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
-        if rivals and alone and self.layout is None and _are_series(head, rivals):
-            return ColumnGuess(time, layout="wide")
+        if rivals and alone and self.layout is None:
+            series = _others(rivals, sum_columns(head[list(rivals)]))
+            if _are_series(head, series):
+                left_out = _others([*counters, *numbers], series)
+                return ColumnGuess(time, layout="wide", left_out=tuple(left_out))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
         rest = [name for name in others if name not in targets and name not in counters]
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
@@ -223,7 +232,9 @@ class _Guesser:
         groups = chain.from_iterable(combinations(words[:_MOST_KEYS], count) for count in range(1, 4))
         named = (",".join(group) for group in groups if not self.table.duplicated(list(group)).any())
         unique_id = self.given.get("unique_id") or next(named, None)
-        by_row = ColumnGuess(None, unique_id, layout="rows", timed=dated_columns(numbers)[1] is not None)
+        dated, times = dated_columns(numbers)
+        left_out = tuple(_others(numbers, [*dated, *joined_parts(names, unique_id)]))
+        by_row = ColumnGuess(None, unique_id, layout="rows", timed=times is not None, left_out=left_out)
         if self.layout == "rows" or by_row.timed:
             return by_row
         if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and "," in (unique_id or ",")):
@@ -286,6 +297,10 @@ def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chain.from_iterable(_groups(names, likely))))
 
 
+def _others(names: Iterable[str], but: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in set(but)]
+
+
 # ---------------------------------------------------------------- values of columns
 
 
@@ -335,31 +350,9 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
 # ---------------------------------------------------------------- times
 
 
-def _as_times(column: Any) -> Any:
-    """Return a column of text as times, `NaT` where a value is no time; other columns unchanged."""
-    if not is_text(column):
-        return column
-    try:
-        return parse_dates(column, Columns(), None)[0]
-    except DataError:
-        # Some values are no times, or are ambiguous, which is an error once the file is read.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
-
-
-def _is_time(column: Any) -> bool:
-    """Return whether a column holds times, or text that reads as times; a time of the day alone is none."""
-    known = column.dropna()
-    if not len(known) or known.dtype.kind in _NUMERIC or is_clock(known):
-        return False
-    read = _as_times(known)
-    return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
-
-
 def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str | None:
     """Return the column of the times, or the columns that have them together, with commas."""
-    dated = [name for name in names if name not in numbers and _is_time(head[name])]
+    dated = [name for name in names if name not in numbers and is_time(head[name])]
     if dated:
         ranked = list(dict.fromkeys([*_ranked(dated, TIMES), *dated]))
         counts = {name: head[name].nunique() for name in ranked}
@@ -417,7 +410,7 @@ def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> Col
 
 def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:
     """Return which rows come after the last value of their series, in any order of the rows."""
-    times = _as_times(join_times(table, time))
+    times = as_times(join_times(table, time))
     known = times.where(table[value].notna())
     last = known.groupby([table[name] for name in ids], observed=True).transform("max") if ids else known.max()
     return times > last

@@ -198,7 +198,8 @@ class OpenTable:
             series: Name of the one series; the file's name if `None`.
         """
         made = steps if guess.time is None or steps.start is not None else None
-        return self.frame(columns, series=series, layout=guess.layout, steps=made)
+        opened = replace(self, raw=self.raw.drop(columns=list(guess.left_out)))
+        return opened.frame(columns, series=series, layout=guess.layout, steps=made)
 
     def frame(
         self,

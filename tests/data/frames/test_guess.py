@@ -205,6 +205,40 @@ WRITTEN = {
             "2020-01-01",
         ),
     ),
+    "merged cells, fiscal years": (
+        lines(
+            "Area;Branch;FY;Apr;May;Jun;Jul;Aug;Sep;Oct;Nov;Dec;Jan;Feb;Mar;Total",
+            [
+                (
+                    "" if n or branch in "BD" else "XY"[branch > "B"],
+                    "" if n else branch,
+                    f"{y}-{(y + 1) % 100:02}",
+                    *range(12),
+                    66,
+                )
+                for branch in "ABCD"
+                for n, y in enumerate((1998, 1999, 2000))
+            ],
+            ";",
+        ),
+        (
+            "'Area' filled downwards, 'Branch' filled downwards, years that begin with 'Apr'; without the column 'Total'; time: FY, "
+            "a year or day in each row, its months or hours in the columns, series: Branch",
+            4,
+            144,
+            "1998-04-01",
+        ),
+    ),
+    "notes in a few rows": (
+        lines(
+            "day,sold,note",
+            [
+                (day.date(), n % 7, {0: "new", 9: "rain"}.get(n, ""))
+                for n, day in enumerate(pd.date_range("2024-01-01", periods=19))
+            ],
+        ),
+        ("time: day, value: sold", 1, 19, "2024-01-01"),
+    ),
     "a series that is called Total": (
         lines(
             "day,place,sold",
@@ -227,6 +261,15 @@ def test_tables_as_they_are_written(tmp_path, name):
     assert frame.attrs[UNDERSTOOD].endswith(sentence)
     assert (frame[columns.unique_id].nunique(), int(frame[columns.y].notna().sum())) == (series, rows)
     assert frame[columns.ds].min() == (first if isinstance(first, int) else pd.Timestamp(first))
+
+
+def test_years_that_begin_in_april_end_in_march(tmp_path):
+    (tmp_path / "a.csv").write_text(WRITTEN["merged cells, fiscal years"][0])
+    frame, *_ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    series = frame[frame["Branch"] == "B"].set_index("ds" if "ds" in frame else "FY")["y"]
+    assert series[pd.Timestamp("1998-12-01")] == 8
+    assert series[pd.Timestamp("1999-01-01")] == 9
+    assert series.index[-1] == pd.Timestamp("2001-03-01")
 
 
 def test_the_header_of_a_sheet_is_below_its_titles(tmp_path):

@@ -23,7 +23,7 @@ from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.numerals import parse_numbers, without_missing
 from seqcast.data.frames.reader_process import ABOVE, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
-from seqcast.data.frames.tidying import total_rows
+from seqcast.data.frames.tidying import merged_columns, total_rows
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, counted, unknown_name
 from seqcast.runtime import FileLimits, check_source
 
@@ -31,6 +31,8 @@ from seqcast.runtime import FileLimits, check_source
 UNDERSTOOD, FIRST_ROW = "understood", "first row"
 # Attribute of a frame: which rows at its ends were left out, in words.
 LEFT_OUT = "left out"
+# Attribute of a frame: columns whose cells hold for the rows below them, too.
+MERGED = "merged"
 # What a file needs of which some rows are left out.
 SOME_ROW = "at least one row without a fault"
 
@@ -122,7 +124,8 @@ class TableFile:
             place = frame.columns.get_loc(part)
             # Not as other text: NA is a name, no missing value.
             ids = _parse(self.text[0], dialect, usecols=[place], converters={place: str}).iloc[:, 0]
-            frame = frame.assign(**{part: ids.where(ids != "").reindex(frame.index)})
+            ids = ids.where(ids != "").reindex(frame.index)
+            frame = frame.assign(**{part: ids.ffill() if part in frame.attrs[MERGED] else ids})
         return frame
 
 
@@ -165,6 +168,8 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     if len(totals):
         frame = frame.drop(totals.index)
         frame = frame.assign(**{name: as_written_whole(frame[name]) for name in frame.columns})
+    merged = merged_columns(frame)
+    frame = frame.assign(**{name: frame[name].ffill() for name in merged})
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
         dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
@@ -173,6 +178,8 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     last = len(totals) and totals.index[0] > frame.index[-1]
     places = ("below the header", "at the end", "at the end" if last else "of totals")
     words = [words_on(rows, where) for rows, where in zip([*left_out, totals], places, strict=True)]
+    words += [f"{name!r} filled downwards" for name in merged]
+    frame.attrs[MERGED] = merged
     frame.attrs[LEFT_OUT] = ", ".join(filter(None, words))
     frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
     return frame, dialect

@@ -25,7 +25,7 @@ from seqcast.data.frames.file_kinds import (
 )
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined
+from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined, with_years
 from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
 from seqcast.errors import DataError, Option, SpecError
@@ -231,6 +231,7 @@ class OpenTable:
         if steps is None and columns.ds not in frame.columns and layout != "rows":
             raise unknown_column(path, "ds", columns.ds, names)
         frame, notes = _without_notes(frame, columns)
+        frame, years = with_years(frame, columns.ds) if layout == "grid" else (frame, "")
         frame, dialect = self._with_times(frame, columns)
         with naming_cells(path, frame):
             attributes, frame = frame.attrs, LAYOUTS[layout].to_long(frame, columns, steps or Steps())
@@ -250,7 +251,8 @@ class OpenTable:
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, words)))
+        said = (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, years, words)
+        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, said))
         return frame
 
     def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect]:

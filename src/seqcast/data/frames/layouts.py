@@ -36,6 +36,8 @@ _MOST_TOTALS = 3
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 # Names of columns with the months of a year, in their order, and the hours of a day.
 _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
+# A year over parts of two, such as 2016-17.
+_FISCAL = re.compile(r"^(?:FY *)?(\d{4}) ?[-/–] ?(?:\d\d)?(\d\d)$", re.IGNORECASE)
 _HOUR = re.compile(r"(\D*)(\d{1,2})(?::00)?\D*")
 
 
@@ -302,16 +304,56 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
     if name not in table:
         return []
     names = [str(column) for column in table.columns if column != name]
-    if holds_numbers(table[name]):
+    fiscal = fiscal_years(table[name])
+    if fiscal is not None or holds_numbers(table[name]):
         months = {in_english(column)[:3].lower(): column for column in reversed(names)}
-        is_grid = len(_MONTHS & months.keys()) == len(_MONTHS) and bool(table[name].between(*YEARS).all())
-        return [months[month] for month in _MONTHS] if is_grid else []
+        years = table[name] if fiscal is None else fiscal
+        if len(_MONTHS & months.keys()) < len(_MONTHS) or not years.between(*YEARS).all():
+            return []
+        first = min(_MONTHS, key=lambda month: names.index(months[month]))
+        order = [*_MONTHS, *_MONTHS][_number(first) - 1 :][: len(_MONTHS)]
+        places = [names.index(months[month]) for month in order]
+        is_turned = places == sorted(places) and order != list(_MONTHS)
+        return [months[month] for month in (order if is_turned else _MONTHS)] if is_turned or fiscal is None else []
     hours = dict[str, dict[int, str]]()
     for column in names:
         if found := _HOUR.fullmatch(column.strip()):
             hours.setdefault(found[1], {})[int(found[2])] = column
     whole = [own for own in hours.values() if own.keys() in (set(range(24)), set(range(1, 25)))]
     return [whole[0][hour] for hour in sorted(whole[0])] if whole else []
+
+
+def fiscal_years(column: Any) -> Any:
+    """Return the years in which fiscal years such as `2016-17` and `FY2016/17` begin; `None` for other columns.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> fiscal_years(pd.Series(["2016-17", "FY 2017/2018"])).tolist(), fiscal_years(pd.Series(["2016-10"]))
+        ([2016, 2017], None)
+    """
+    found = column.astype("str").str.strip().str.extract(_FISCAL).astype("float")
+    return found[0].astype("int64") if ((found[0] + 1) % 100 == found[1]).all() else None
+
+
+def with_years(table: Any, name: str) -> tuple[Any, str]:
+    """Return a grid whose fiscal years are the years in which they begin, and words on them; other tables unchanged.
+
+    Args:
+        table: A pandas frame.
+        name: The column of the years or days.
+    """
+    months = grid_columns(table, name)
+    if len(months) != len(_MONTHS) or _number(months[0]) == 1:
+        return table, ""
+    years = fiscal_years(table[name])
+    return table if years is None else table.assign(**{name: years}), f"years that begin with {months[0]!r}"
+
+
+def _number(month: str) -> int:
+    """Return the number of a month, by its name."""
+    return list(_MONTHS).index(in_english(month)[:3].lower()) + 1
 
 
 def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
@@ -324,7 +366,9 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
-        stamps = pd.to_datetime({"year": first.astype(int), "month": places + 1, "day": 1}).dt.as_unit("us")
+        months = np.array([_number(name) for name in names])[places]
+        years = first.astype(int) + (months < _number(names[0]))
+        stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
     else:
         stamps = first + pd.to_timedelta(places, unit="h")
     long = {columns.ds: stamps.array, columns.value: values[rows, places]}

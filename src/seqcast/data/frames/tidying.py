@@ -1,4 +1,4 @@
-"""What stands in a table beside its series: columns and rows that are sums of others."""
+"""Columns and rows of a table that are sums of others, and cells that hold for several rows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _TOTAL = re.compile(
 )
 # Rows that are looked at; longer tables are not searched for rows of totals.
 _ROWS_LOOKED_AT, _ROWS_SEARCHED = 5_000, 200_000
-# Fraction of rows in which a column is the sum of others; the fewest different sums; columns of which some may have one.
+# Fraction of rows in which a column is the sum of others; the fewest different sums; columns of which some may add up.
 _MOSTLY, _FEWEST_SUMS, _FEW_COLUMNS = 0.9, 8, 8
 
 
 def sum_columns(numbers: Any) -> list[str]:
-    """Return the columns that are the sum of all other ones or, among a few columns, of some that all stand on one side.
+    """Return the columns that are the sum of all other ones or, among a few, of some on one side of them.
 
     Args:
         numbers: A pandas frame with columns of numbers; text in them is none.
 
     Example:
-        >>> table = pd.DataFrame({"north": range(9), "south": range(20, 11, -1), "all": [20] * 9})
-        >>> sum_columns(table.assign(all=[20.0, 20, 20, 21, 22, 23, 24, 25, 26], north=[0, 1, 2, 4, 6, 8, 10, 12, 14]))
-        ['all']
+        >>> table = pd.DataFrame({"north": range(1, 10), "south": 5, "all": range(6, 15)})
+        >>> sum_columns(table), sum_columns(table.assign(south=7))
+        (['all'], [])
     """
     digits = numbers.head(_ROWS_LOOKED_AT).apply(pd.to_numeric, errors="coerce").fillna(0)
     names = list(digits.columns)
@@ -87,15 +87,14 @@ def total_rows(table: Any) -> Any:
     if len(table) > _ROWS_SEARCHED:
         return table.iloc[:0]
     words = np.zeros(len(table), dtype=bool)
-    for name in table.columns:
-        if is_text(table[name]) or table[name].dtype == object:
-            named = [cell for cell in table[name].dropna().unique() if _TOTAL.search(str(cell))]
-            words |= table[name].isin(named).to_numpy()
+    plain = [name for name in table.columns if table[name].dtype.kind in "fiuM" or is_text(table[name])]
+    for column in (table[name] for name in plain if is_text(table[name])):
+        words |= column.isin([cell for cell in column.dropna().unique() if _TOTAL.search(cell)]).to_numpy()
     rows, others = table[words], table[~words].head(_ROWS_LOOKED_AT)
     if not len(rows) or not len(others):
         return rows.iloc[:0]
     untimed = np.zeros(len(rows), dtype=bool)
-    for name in table.columns:
+    for name in plain:
         lacks = rows[name].isna() | rows[name].isin(rows[name][rows[name].astype("str").str.contains(_TOTAL)])
         if lacks.any() and _has_times(others[name]):
             untimed |= lacks.to_numpy()
@@ -107,3 +106,31 @@ def _has_times(column: Any) -> bool:
     if column.dtype.kind == "f" and (column % 1 == 0).all():
         column = column.astype("int64").astype("str")
     return bool(column.notna().mean() >= _MOSTLY) and is_time(column)
+
+
+def merged_columns(table: Any) -> list[str]:
+    """Return the columns of words that only the first row of each block has, as merged cells of a workbook do.
+
+    Within a block, another column ascends or descends, and begins again with the next one.
+
+    Args:
+        table: A pandas frame.
+
+    Example:
+        >>> table = pd.DataFrame({"zone": ["a", None, None, "b", None], "year": [1, 2, 3, 1, 2], "m": 5})
+        >>> merged_columns(table), merged_columns(table.assign(year=range(5)))
+        (['zone'], [])
+    """
+    heads = {name: table[name].notna().to_numpy() for name in table.columns if _is_sparse(table[name])}
+    whole = [table[name] for name in table.columns if heads and table[name].notna().all()]
+    ranks = [pd.factorize(column, sort=True)[0] for column in whole if column.dtype.kind in "fiuM" or is_text(column)]
+    steps = [sign * np.diff(rank) for rank in ranks for sign in (1, -1)]
+    fitting = {name for name, head in heads.items() if any(((step <= 0) == head[1:]).all() for step in steps)}
+    # Blocks may have blocks within: regions of towns.
+    return [name for name, head in heads.items() if any((head <= heads[inner]).all() for inner in fitting)]
+
+
+def _is_sparse(column: Any) -> bool:
+    """Return whether a column of words has a few, all different, from its first row on."""
+    known = column.dropna()
+    return is_text(column) and 1 < len(known) <= len(column) / 2 and known.is_unique and bool(column.notna().iloc[0])

@@ -222,7 +222,8 @@ WRITTEN = {
             ";",
         ),
         (
-            "'Area' filled downwards, 'Branch' filled downwards, years that begin with 'Apr'; without the column 'Total'; time: FY, "
+            "'Area' filled downwards, 'Branch' filled downwards, years that begin with 'Apr'; "
+            "without the column 'Total'; time: FY, "
             "a year or day in each row, its months or hours in the columns, series: Branch",
             4,
             144,
@@ -282,6 +283,47 @@ def test_the_header_of_a_sheet_is_below_its_titles(tmp_path):
     assert list(opened.raw.columns) == ["Month", "north", "south"]
     with pytest.raises(DataError, match="row 9: expected a date or time"):
         opened.guessed()
+
+
+def test_a_header_in_two_rows_gives_each_column_both_words(tmp_path):
+    rows = [["", "north", "", "south", ""], ["day", "in", "out", "in", "out"]]
+    rows += [[day, *WAVE[place : place + 4]] for place, day in enumerate(DAYS)]
+    (tmp_path / "a.csv").write_text(lines("", rows))
+    pd.DataFrame([["shops"], *rows]).to_excel(tmp_path / "a.xlsx", header=False, index=False)
+    for name in ("a.csv", "a.xlsx"):
+        frame, columns, _ = OpenTable.of(tmp_path / name, None).guessed()
+        assert list(frame[columns.unique_id].unique()) == ["north in", "north out", "south in", "south out"]
+        assert frame["y"].iloc[-1] == WAVE[6]
+
+
+def book(path, sheets):
+    with pd.ExcelWriter(path) as writer:
+        for name, sheet in sheets.items():
+            sheet.to_excel(writer, sheet_name=name, index=False)
+
+
+def weeks(year, rows=9):
+    monday = pd.date_range(f"{year}-01-01", periods=rows, freq="W-MON")
+    return pd.DataFrame({"week": monday, "north": WAVE[:rows], "south": WAVE[9 : 9 + rows]})
+
+
+def test_sheets_that_go_on_are_read_one_after_the_other(tmp_path):
+    book(
+        tmp_path / "a.xlsx",
+        {"2023": weeks(2023), "notes": pd.DataFrame({"a": ["x"]}), "2024": weeks(2024).assign(east=WAVE[:9] * 3)},
+    )
+    frame, columns, _ = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    assert frame.attrs[UNDERSTOOD].startswith("2 sheets, '2023' to '2024', one after the other; time: week")
+    assert frame[columns.unique_id].value_counts().to_dict() == {"north": 18, "south": 18, "east": 9}
+    frame, *_ = OpenTable.of(tmp_path / "a.xlsx", Dialect(sheet="2024")).guessed()
+    assert len(frame) == 27
+
+
+def test_sheets_of_the_same_times_are_not_mixed(tmp_path):
+    book(tmp_path / "a.xlsx", {"sold": weeks(2023), "planned": weeks(2023)})
+    frame, *_ = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    assert frame.attrs[UNDERSTOOD].startswith("the first of 2 sheets with its header; time: week")
+    assert len(frame) == 18
 
 
 def test_text_with_years_is_no_step(tmp_path):

@@ -17,11 +17,20 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, odd_rows
+from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_numeral, odd_rows
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.numerals import parse_numbers, without_missing
-from seqcast.data.frames.reader_process import ABOVE, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.data.frames.reader_process import (
+    ABOVE,
+    PACKED,
+    SHEETS,
+    STANDARD_INPUT,
+    check_cells,
+    read_binary,
+    read_bytes,
+)
+from seqcast.data.frames.reader_script import joined_names
 from seqcast.data.frames.row_sources import file_error, place_in_file
 from seqcast.data.frames.tidying import merged_columns, total_rows
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, counted, unknown_name
@@ -178,7 +187,7 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     last = len(totals) and totals.index[0] > frame.index[-1]
     places = ("below the header", "at the end", "at the end" if last else "of totals")
     words = [words_on(rows, where) for rows, where in zip([*left_out, totals], places, strict=True)]
-    words += [f"{name!r} filled downwards" for name in merged]
+    words = [frame.attrs.get(SHEETS, ""), *words, *(f"{name!r} filled downwards" for name in merged)]
     frame.attrs[MERGED] = merged
     frame.attrs[LEFT_OUT] = ", ".join(filter(None, words))
     frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
@@ -282,6 +291,10 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     if not text.strip():
         raise file_error(path, "a table", "no text")
     dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
+    start = dialect.lines(text, 2)
+    joined = joined_names(*start) if len(start) > 1 and all(start[1]) else []
+    is_joined = bool(joined) and joined != start[1] and not any(map(is_numeral, start[1]))
+    dialect = replace(dialect, skip=dialect.skip + is_joined)
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
@@ -289,6 +302,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     words = [*NOT_KNOWN, *dialect.missing_values]
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
+    frame = frame.set_axis(joined, axis=1) if is_joined else frame
     return frame.rename(columns=str.strip), dialect
 
 

@@ -37,8 +37,8 @@ _CHUNK_BYTES = 1 << 20
 _BASE_BYTES = 128 << 20
 # Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes unpacked in one.
 _START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
-# Attribute of a frame: the number of rows above its header.
-ABOVE = "above"
+# Attributes of a frame: the number of rows above its header, and which of several sheets it is, in words.
+ABOVE, SHEETS = "above", "sheets"
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
@@ -224,7 +224,7 @@ def _resident_bytes(process: int) -> int:
 
 
 def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
-    """Read a table as a pandas frame, whose attribute `ABOVE` is the number of rows above its header.
+    """Read a table as a pandas frame, whose attributes say how many rows are `ABOVE` its header and which `SHEETS` it has.
 
     Its cells are numbers, text, times or flags.
 
@@ -248,7 +248,8 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     # pandas writes an index without a name as such a column; its other metadata are ignored.
     index = [name for name in table.column_names if name.startswith("__index_level_")]
     frame = table.drop_columns(index).to_pandas(ignore_metadata=True)
-    frame.attrs[ABOVE] = int((table.schema.metadata or {}).get(ABOVE.encode(), 0))
+    about = table.schema.metadata or {}
+    frame.attrs = {ABOVE: int(about.get(ABOVE.encode(), 0)), SHEETS: about.get(SHEETS.encode(), b"").decode()}
     return frame
 
 

@@ -12,7 +12,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import IO, Any
 
 # Rows of a batch of the answer, and bytes of a piece of text.
@@ -92,15 +93,70 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     book, sheet = fastexcel.read_excel(task["file"]), task["sheet"]
     if sheet is not None and sheet not in book.sheet_names:
         raise RefusedError("sheet", *book.sheet_names)
-    name = sheet or book.sheet_names[0]
-    first = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES).to_arrow()
-    cells = [sum(column[row].is_valid for column in first.columns) for row in range(first.num_rows)]
+    pyarrow: Any = importlib.import_module("pyarrow")
+    names = [sheet] if sheet else book.sheet_names
+    headers = [_header(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES)) for name in names]
+    first = set(headers[0][1])
+    # A new site is one more column.
+    same = [
+        place for place, (_, own) in enumerate(headers) if len(first & set(own)) >= max(2, min(len(first), len(own)))
+    ]
+    tables = [_table(pyarrow, book, names[place], *headers[place]) for place in same or [0]]
+    said = f"the first of {len(tables)} sheets with its header" if len(tables) > 1 else ""
+    if len(tables) > 1 and _follow(tables):
+        try:
+            tables = [pyarrow.concat_tables(tables, promote_options="permissive")]
+            said = f"{len(same)} sheets, {names[same[0]]!r} to {names[same[-1]]!r}, one after the other"
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):  # words in one of them, numbers in another
+            pass
+    about = {"above": str(headers[0][0]), "sheets": said}
+    _answer(answers, tables[0].schema.with_metadata(about), tables[0].to_batches())
+
+
+def _header(start: Any) -> tuple[int, list[str]]:
+    """Return the number of rows above the header of a sheet, and its names."""
+    columns = [column.to_pylist() for column in start.to_arrow().columns]
+    rows = [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
+    cells = [len(row) - row.count("") for row in rows]
     # Titles stand above the first whole row; a header just above it may have an empty corner.
     wide = max(cells, default=0)
     above = cells.index(wide) if cells else 0
-    above -= above > 0 and wide > 2 and cells[above - 1] == wide - 1
+    over = rows[above - 1] if above else []
+    above -= wide > 2 and len({*over} - {""}) == wide - 1 == len(over) - over.count("")
+    return above, joined_names(rows[above - 1] if above else [], rows[above] if rows else [])
+
+
+def joined_names(over: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return names of columns, each with the word above it where these tell names that occur twice apart.
+
+    Args:
+        over: The cells above; a merged one has its word in the first column.
+        names: The names.
+
+    Example:
+        >>> joined_names(["", "north", "", "south", ""], ["day", "sold", "left", "sold", "left"])
+        ['day', 'north sold', 'north left', 'south sold', 'south left']
+    """
+    groups = [next(filter(None, over[place::-1]), "") for place in range(len(over))]
+    joined = [f"{group} {name}".strip() for group, name in zip(groups, names, strict=False)]
+    tells = len(joined) == len(names) > len(set(names)) and len(set(joined)) == len(names)
+    return joined if tells else list(names)
+
+
+def _table(pyarrow: Any, book: Any, name: str, above: int, names: list[str]) -> Any:
+    """Return a sheet, an Arrow table; names that are missing or stand twice are those of the reader."""
     batch = book.load_sheet(name, header_row=above).to_arrow()
-    _answer(answers, batch.schema.with_metadata({"above": str(above)}), [batch])
+    own = names if len(names) == batch.num_columns == len(set(names) - {""}) else batch.schema.names
+    return pyarrow.Table.from_arrays(batch.columns, names=own)
+
+
+def _follow(tables: list[Any]) -> bool:
+    """Return whether the times of tables do not overlap."""
+    compute: Any = importlib.import_module("pyarrow.compute")
+    timed = [field.name for field in tables[0].schema if str(field.type).startswith(("date", "timestamp"))]
+    columns = [table[name] for name in timed[:1] for table in tables if name in table.column_names]
+    ends = sorted((ends["min"].as_py(), ends["max"].as_py()) for ends in map(compute.min_max, columns))
+    return len(ends) == len(tables) and all(end[1] < start[0] for end, start in pairwise(ends))
 
 
 def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:

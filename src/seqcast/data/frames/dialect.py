@@ -36,11 +36,13 @@ NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
-    r"|\d{4} ?[年년].*"
+    r"|\d{4} ?[年년].*|0\d\d?\.(?:19|20)\d\d"
 )
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
 NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# Marks that stand between other groups of digits than those of thousands, as in numbers of parts.
+_CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])")
 # Control characters that no text has; encodings in which many bytes have a meaning, and letters that they are for.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _OF_CHINA, _HAN = ("cp932", "gb18030", "euc-kr"), re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2}")
@@ -218,14 +220,27 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
     reader = csv.reader(
         io.StringIO(dialect.spaced(text), newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote
     )
-    # A title that a spreadsheet has written has empty cells beside it.
-    lines = [(0, 0), *((reader.line_num, len(cells) if len(cells) < 3 or any(cells[1:]) else 0) for cells in reader)]
+    lines = [(0, 0)]
+    for cells in reader:
+        # A title that a spreadsheet has written has empty cells beside it; a total may have its word behind the others.
+        is_total = is_longer(lines[-1][1], cells)
+        lines.append((reader.line_num, len(cells) - is_total if len(cells) < 3 or any(cells[1:]) else 0))
     widths = Counter(width for _, width in lines[1:] if width)
     width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
     place = next((place for place, line in enumerate(lines) if line[1] == width), 1)
     # A title stands before lines of one width; lines of several widths are series.
-    even = all(cells == width for _, cells in lines[place:] if cells)
+    even = all(cells in (0, width) for _, cells in lines[place:])
     return (width > 1, even, count, width), replace(dialect, skip=lines[place - 1][0] if even else 0)
+
+
+def is_longer(width: int, cells: Sequence[str]) -> bool:
+    """Return whether a line without a first cell is one cell longer than the header above it, as a total may be.
+
+    Args:
+        width: Number of cells of the header.
+        cells: Cells of the line below it.
+    """
+    return len(cells) == width + 1 > 2 and not cells[0] and bool(cells[-1])
 
 
 def has_header(lines: Sequence[Sequence[str]]) -> bool:
@@ -313,7 +328,8 @@ def is_numeral(text: str) -> bool:
         text: The text.
 
     Example:
-        >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x")]
-        [True, True, True, False, False]
+        >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x", "14.5499.26", "001.2024")]
+        [True, True, True, False, False, False, False]
     """
-    return NUMERAL.fullmatch(text.strip()) is not None and _DATE.fullmatch(text.strip()) is None
+    text = text.strip()
+    return bool(NUMERAL.fullmatch(text)) and not _DATE.fullmatch(text) and not _CODE.search(text)

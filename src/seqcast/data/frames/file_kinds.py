@@ -17,20 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_numeral, odd_rows
+from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, is_numeral, odd_rows
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
-from seqcast.data.frames.numerals import parse_numbers, without_missing
-from seqcast.data.frames.reader_process import (
-    ABOVE,
-    PACKED,
-    SHEETS,
-    STANDARD_INPUT,
-    check_cells,
-    read_binary,
-    read_bytes,
-)
-from seqcast.data.frames.reader_script import joined_names
+from seqcast.data.frames.numerals import FLAGS, parse_numbers, without_missing
+from seqcast.data.frames.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
 from seqcast.data.frames.tidying import merged_columns, total_rows
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, counted, unknown_name
@@ -170,38 +161,39 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         if frame.empty:
             raise file_error(path, SOME_ROW, "none")
     above, below = odd_rows(frame)
-    left_out = [frame.iloc[:above], frame.iloc[len(frame) - below :]]
+    said = [frame.attrs.get(ABOUT, (0, ""))[1], words_on(frame.iloc[:above], "below the header")]
+    said += [words_on(frame.iloc[len(frame) - below :], "at the end")]
     if above or below:
         frame = frame.iloc[above : len(frame) - below].copy()
     totals = total_rows(frame)
     if len(totals):
         frame = frame.drop(totals.index)
         frame = frame.assign(**{name: as_written_whole(frame[name]) for name in frame.columns})
+        said += [words_on(totals, "at the end" if totals.index[0] > frame.index[-1] else "of totals")]
     merged = merged_columns(frame)
     frame = frame.assign(**{name: frame[name].ffill() for name in merged})
+    said += [f"{name!r} filled downwards" for name in merged]
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
-        dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
+        frame, dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
     if dialect.missing_values:
         frame = without_missing(frame, dialect.missing_values, file.keys)
-    last = len(totals) and totals.index[0] > frame.index[-1]
-    places = ("below the header", "at the end", "at the end" if last else "of totals")
-    words = [words_on(rows, where) for rows, where in zip([*left_out, totals], places, strict=True)]
-    words = [frame.attrs.get(SHEETS, ""), *words, *(f"{name!r} filled downwards" for name in merged)]
-    frame.attrs[MERGED] = merged
-    frame.attrs[LEFT_OUT] = ", ".join(filter(None, words))
+    if flags := frame.attrs.get(FLAGS):
+        said += [f"without {', '.join(map(repr, flags))} at numbers"]
+    frame.attrs |= {MERGED: merged, LEFT_OUT: ", ".join(filter(None, said))}
     frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
     return frame, dialect
 
 
 def words_on(rows: Any, where: str) -> str:
-    """Return words on rows that are left out, with the first cell of them; none for no rows.
+    """Return words on rows that are left out, with the first cell of words in them; none for no rows.
 
     Args:
         rows: A pandas frame of them.
         where: Where they stood.
     """
-    cell = next((str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)), "")
+    cells = [str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)]
+    cell = next((cell for cell in cells if not is_numeral(cell)), next(iter(cells), ""))
     return f"without {counted(len(rows), 'row')} {where}, {cell!r:.40}" if len(rows) else ""
 
 
@@ -291,10 +283,6 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     if not text.strip():
         raise file_error(path, "a table", "no text")
     dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
-    start = dialect.lines(text, 2)
-    joined = joined_names(*start) if len(start) > 1 and all(start[1]) else []
-    is_joined = bool(joined) and joined != start[1] and not any(map(is_numeral, start[1]))
-    dialect = replace(dialect, skip=dialect.skip + is_joined)
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
@@ -302,12 +290,13 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     words = [*NOT_KNOWN, *dialect.missing_values]
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
-    frame = frame.set_axis(joined, axis=1) if is_joined else frame
     return frame.rename(columns=str.strip), dialect
 
 
 def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
     """Return a text as a frame, its values as pandas reads them."""
+    first = dialect.lines(text, 2)
+    is_total = dialect.header is not False and len(first) > 1 and is_longer(len(first[0]), first[1])
     with warnings.catch_warnings():
         # Rows longer than the header would silently lose their ends.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -318,9 +307,9 @@ def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
             float_precision="round_trip",
             sep=dialect.sep or ",",
             quotechar=dialect.quote,
-            skiprows=dialect.skip,
-            header=None if dialect.header is False else 0,
-            names=dialect.names(text) if dialect.header is False else None,
+            skiprows=dialect.skip + is_total,
+            header=None if dialect.header is False or is_total else 0,
+            names=[*first[0], ""] if is_total else dialect.names(text) if dialect.header is False else None,
             **options,
         )
 
@@ -347,7 +336,7 @@ class FileKind:
 
 def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
     frame = read_binary(kind, file.path, file.limits, file.dialect.sheet)
-    return frame, replace(file.dialect, skip=frame.attrs[ABOVE])
+    return frame, replace(file.dialect, skip=frame.attrs[ABOUT][0])
 
 
 _CSV = FileKind("CSV", 2, _read_text, is_text=True)

@@ -182,30 +182,29 @@ class _Guesser:
         keys = joined_parts(names, time)
         months = grid_columns(head, time)
         if self.layout == "grid" or (months and self.layout is None and "y" not in self.given):
-            others = [name for name in names if name not in (*keys, *months)]
+            others = _others(names, [*keys, *months])
             unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
-            used = [*keys, *months, *joined_parts(names, unique_id)]
-            return ColumnGuess(time, unique_id, layout="grid", left_out=tuple(_others(numbers, used)))
+            left_out = _others(numbers, [*keys, *months, *joined_parts(names, unique_id)])
+            return ColumnGuess(time, unique_id, layout="grid", left_out=left_out)
         if not keys and self.layout != "wide" and "y" not in self.given:
             rows = self._rows(names, numbers)
             if rows is not None:
                 return rows
         if self.layout == "wide":
-            return ColumnGuess(time, layout="wide", left_out=tuple(sum_columns(head[_others(numbers, keys)])))
-        others = [name for name in names if name not in keys]
+            return ColumnGuess(time, layout="wide", left_out=sum_columns(head, _others(numbers, keys)))
+        others = _others(names, keys)
         unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
         ids = joined_parts(names, unique_id)
-        others = [name for name in others if name not in ids]
+        others = _others(others, ids)
         counters, numbers = self._without_counters(ids, keys, [name for name in others if name in numbers])
         value, rivals = self._value(head, others, numbers)
         alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
         if rivals and alone and self.layout is None:
-            series = _others(rivals, sum_columns(head[list(rivals)]))
+            series = _others(rivals, sum_columns(head, rivals))
             if _are_series(head, series):
-                left_out = _others([*counters, *numbers], series)
-                return ColumnGuess(time, layout="wide", left_out=tuple(left_out))
+                return ColumnGuess(time, layout="wide", left_out=_others([*counters, *numbers], series))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
-        rest = [name for name in others if name not in targets and name not in counters]
+        rest = _others(others, [*targets, *counters])
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
 
     def _without_counters(self, ids: list[str], keys: Sequence[str], numbers: list[str]) -> tuple[list[str], list[str]]:
@@ -233,7 +232,9 @@ class _Guesser:
         named = (",".join(group) for group in groups if not self.table.duplicated(list(group)).any())
         unique_id = self.given.get("unique_id") or next(named, None)
         dated, times = dated_columns(numbers)
-        left_out = tuple(_others(numbers, [*dated, *joined_parts(names, unique_id)]))
+        # A column between times that holds no numbers is missed.
+        between = names[names.index(dated[0]) : names.index(dated[-1])] if times is not None else []
+        left_out = _others(dict.fromkeys([*numbers, *between]), [*dated, *joined_parts(names, unique_id)])
         by_row = ColumnGuess(None, unique_id, layout="rows", timed=times is not None, left_out=left_out)
         if self.layout == "rows" or by_row.timed:
             return by_row
@@ -297,8 +298,8 @@ def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chain.from_iterable(_groups(names, likely))))
 
 
-def _others(names: Iterable[str], but: Iterable[str]) -> list[str]:
-    return [name for name in names if name not in set(but)]
+def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in set(but))
 
 
 # ---------------------------------------------------------------- values of columns

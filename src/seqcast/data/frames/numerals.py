@@ -21,12 +21,18 @@ _DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # A number with a sign of money or per cent, a unit after a space, a note, or brackets for a minus.
 _WITH_UNIT = re.compile(
     rf"(\(|[-−](?=\D))?(?P<sign>[$€£¥₹] ?)?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
-    r"(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4})?(?:[*†]+|\([a-z]\))?(?(1)\)?)"
+    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4}|[a-z]{1,2})?(?:[*†]+|\([a-z]\))?(?(1)\)?)"
 )
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # Most letters of a value in an error, and most words.
 _LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
+# A missing value with a flag; most letters of a flag.
+_NOT_KNOWN, _LONGEST_FLAG = re.compile(r":( ?[a-z]{1,2})?"), 2
+# Flags that all numbers of a time may have: a break, an estimate, provisional.
+_OF_ALL = frozenset("bep")
+# Attribute of a frame: letters at numbers that were left out.
+FLAGS = "flags"
 _GROUPS = "'’_" + SPACES
 # Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
@@ -34,53 +40,67 @@ _WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
 _BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d)|\d\d,)") for mark, marks in _WRITTEN.items()}
 
 
-def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> Dialect:
-    """Turn text columns of a frame whose values are numerals into numbers.
+def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> tuple[Any, Dialect]:
+    """Return a frame whose text columns of numerals are numbers, and the dialect with the marks of the numbers.
 
     Args:
-        frame: A pandas frame, which is changed.
+        frame: A pandas frame.
         names: Names of the columns that may hold numbers.
         dialect: The dialect as far as it is known.
         path: The file, for the error.
 
-    Returns:
-        The dialect with the marks of the numbers.
-
     Raises:
         DataError: The numbers can be read in two ways, or in none.
     """
-    written = {name: without_units(frame[name]) for name in names if is_text(frame[name])}
+    flags = set[str]()
+    written = {name: without_units(frame[name], flags) for name in names if is_text(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
     # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
     days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
     dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
-    for name, column in texts.items():
-        frame[name] = parse_numerals(column, dialect)
-    return dialect
+    numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
+    # Many columns that are set one by one would be as many blocks, of which pandas warns.
+    frame = frame.assign(**numbers).copy()
+    frame.attrs[FLAGS] = sorted(flags)
+    return frame, dialect
 
 
-def without_units(column: Any) -> Any:
-    """Return a column of text without the unit that its numbers have, notes at numbers, and brackets for a minus.
+def without_units(column: Any, flags: set[str]) -> Any:
+    """Return a column of text without the unit of its numbers, notes and flags at some, and brackets for a minus.
 
     Args:
         column: A pandas Series of text.
+        flags: Takes the flags: letters at some of the numbers.
 
     Example:
         >>> import pandas as pd
-        >>> for texts in (["$1.50", "($2)"], ["3,5 kWh", "4"], ["3 kWh", "4 MWh"], ["A1", "A2"]):
-        ...     print(without_units(pd.Series(texts)).tolist())
+        >>> flags = set()
+        >>> for texts in (["$1.50", "($2)"], ["3,5 kWh", "4-"], ["3 kWh", "4 MWh"], ["1.5", "2 b", "3.5p", "4", ": c"]):
+        ...     print(without_units(pd.Series(texts), flags).tolist())
         ['1.50', '-2']
-        ['3,5', '4']
+        ['3,5', '-4']
         ['3 kWh', '4 MWh']
-        ['A1', 'A2']
+        ['1.5', '2', '3.5', '4', nan]
+        >>> sorted(flags)
+        ['b', 'p']
     """
     found = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
     matches = [match for match in found.values() if match]
-    units = {(match["sign"] or match["unit"] or "").strip() for match in matches} - {""}
-    if len(matches) < len(found) or len(units) > 1:
+    units = [(match["sign"] or match["unit"] or "").strip() for match in matches]
+    letters = {unit for unit in units if unit.islower() and len(unit) <= _LONGEST_FLAG}
+    mostly_plain = set(units) == {*letters, ""} and 2 * units.count("") >= len(units)
+    are_flags = mostly_plain or bool(_OF_ALL.intersection(*units))
+    glued = any(match["unit"] in letters for match in matches)
+    # Numbers of houses and lines, such as 12b, have no decimals.
+    if glued and not (are_flags and any(re.search(r"\d[.,]\d", match["number"]) for match in matches)):
         return column
-    return column.map({text: ("-" if match[1] else "") + match["number"] for text, match in found.items() if match})
+    known = {text for text in found if not _NOT_KNOWN.fullmatch(text.strip())}
+    if not known or len(matches) < len(known) or (len({*units} - {""}) > 1 and not are_flags):
+        return column
+    flags.update(letters if are_flags else ())
+    minus = {text: "-" if match[1] or match["minus"] else "" for text, match in found.items() if match}
+    return column.map({text: sign + found[text]["number"].strip() for text, sign in minus.items()})
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:

@@ -37,8 +37,8 @@ _CHUNK_BYTES = 1 << 20
 _BASE_BYTES = 128 << 20
 # Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes unpacked in one.
 _START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
-# Attributes of a frame: the number of rows above its header, and which of several sheets it is, in words.
-ABOVE, SHEETS = "above", "sheets"
+# Attribute of a frame: the number of rows above its header, and which of several sheets it is, in words.
+ABOUT = "about"
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
@@ -224,7 +224,7 @@ def _resident_bytes(process: int) -> int:
 
 
 def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
-    """Read a table as a pandas frame, whose attributes say how many rows are `ABOVE` its header and which `SHEETS` it has.
+    """Read a table as a pandas frame, whose attribute `ABOUT` says where in the file it is.
 
     Its cells are numbers, text, times or flags.
 
@@ -249,7 +249,7 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     index = [name for name in table.column_names if name.startswith("__index_level_")]
     frame = table.drop_columns(index).to_pandas(ignore_metadata=True)
     about = table.schema.metadata or {}
-    frame.attrs = {ABOVE: int(about.get(ABOVE.encode(), 0)), SHEETS: about.get(SHEETS.encode(), b"").decode()}
+    frame.attrs[ABOUT] = int(about.get(b"above", 0)), about.get(b"sheets", b"").decode()
     return frame
 
 

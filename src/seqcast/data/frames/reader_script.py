@@ -7,6 +7,7 @@ goes to standard error, as a line of JSON.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -98,17 +99,14 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     headers = [_header(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES)) for name in names]
     first = set(headers[0][1])
     # A new site is one more column.
-    same = [
-        place for place, (_, own) in enumerate(headers) if len(first & set(own)) >= max(2, min(len(first), len(own)))
-    ]
-    tables = [_table(pyarrow, book, names[place], *headers[place]) for place in same or [0]]
+    shared = [len(first & set(own)) >= max(2, min(len(first), len(own))) for _, own in headers]
+    same = [place for place, is_same in enumerate(shared) if is_same] or [0]
+    tables = [_table(pyarrow, book, names[place], *headers[place]) for place in same]
     said = f"the first of {len(tables)} sheets with its header" if len(tables) > 1 else ""
-    if len(tables) > 1 and _follow(tables):
-        try:
+    with contextlib.suppress(pyarrow.ArrowException):  # words in one of them, numbers in another
+        if len(tables) > 1 and _follow(tables):
             tables = [pyarrow.concat_tables(tables, promote_options="permissive")]
             said = f"{len(same)} sheets, {names[same[0]]!r} to {names[same[-1]]!r}, one after the other"
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):  # words in one of them, numbers in another
-            pass
     about = {"above": str(headers[0][0]), "sheets": said}
     _answer(answers, tables[0].schema.with_metadata(about), tables[0].to_batches())
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import product
+from collections.abc import Sequence
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -24,39 +25,35 @@ _ROWS_LOOKED_AT, _ROWS_SEARCHED = 5_000, 200_000
 _MOSTLY, _FEWEST_SUMS, _FEW_COLUMNS = 0.9, 8, 8
 
 
-def sum_columns(numbers: Any) -> list[str]:
+def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that are the sum of all other ones or, among a few, of some on one side of them.
 
     Args:
-        numbers: A pandas frame with columns of numbers; text in them is none.
+        table: A pandas frame; text in columns of numbers is none.
+        names: The columns of numbers.
 
     Example:
         >>> table = pd.DataFrame({"north": range(1, 10), "south": 5, "all": range(6, 15)})
-        >>> sum_columns(table), sum_columns(table.assign(south=7))
-        (['all'], [])
+        >>> sum_columns(table, list(table)), sum_columns(table.assign(south=7), list(table))
+        (('all',), ())
     """
-    digits = numbers.head(_ROWS_LOOKED_AT).apply(pd.to_numeric, errors="coerce").fillna(0)
-    names = list(digits.columns)
-    while len(names) > 2:
-        values = digits[names].to_numpy(dtype=float)
-        found = next((place for place in reversed(range(len(names))) if _is_sum(values, place)), None)
-        if found is None:
-            break
-        names.pop(found)
-    return [name for name in digits.columns if name not in names]
+    digits = table[list(names)].head(_ROWS_LOOKED_AT).apply(pd.to_numeric, errors="coerce").fillna(0).astype("float")
+    rest = list(names)
+    for name in reversed(names):
+        if len(rest) > 2 and _is_sum(digits[rest].to_numpy(), rest.index(name)):
+            rest.remove(name)
+    return tuple(name for name in names if name not in rest)
 
 
 def _is_sum(values: Array, place: int) -> bool:
     """Return whether a column is a sum of others; values are `[rows, columns]`."""
-    total, before, after = values[:, place], values[:, :place], values[:, place + 1 :]
+    total, count = values[:, place], values.shape[1]
     if len(np.unique(total)) < _FEWEST_SUMS:
         return False
-    groups = [np.hstack([before, after])]
-    for parts in (before, after):
-        if values.shape[1] <= _FEW_COLUMNS:
-            chosen = np.array(list(product((False, True), repeat=parts.shape[1])))
-            groups += [parts[:, some] for some in chosen if some.sum() > 1]
-    return any(_adds_up(total, parts) for parts in groups)
+    before, after = range(place), range(place + 1, count)
+    sides = (before, after) if count <= _FEW_COLUMNS else ()
+    some = (group for side in sides for size in range(2, len(side) + 1) for group in combinations(side, size))
+    return any(_adds_up(total, values[:, list(group)]) for group in chain([(*before, *after)], some))
 
 
 def _adds_up(total: Array, parts: Array) -> bool:
@@ -64,13 +61,9 @@ def _adds_up(total: Array, parts: Array) -> bool:
     size = float(np.abs(total).mean())
     digit = next((10.0**-place for place in range(7) if np.allclose(np.round(total, place), total, 0, 1e-9)), 0.0)
     rounding = max(0.49 * digit, min(parts.shape[1] * digit / 2, size / 2_000), 1e-9 * size)
-    several, is_row = (parts != 0).sum(axis=1) > 1, total != 0
-    equal = np.abs(parts.sum(axis=1) - total) <= rounding
-    return bool(
-        equal[is_row].mean() >= _MOSTLY
-        and several[is_row].mean() > 0.5
-        and ((parts >= 0).mean(axis=0) >= _MOSTLY).all()
-    )
+    several, equal = (parts != 0).sum(axis=1) > 1, np.abs(parts.sum(axis=1) - total) <= rounding
+    adds = equal[total != 0].mean() >= _MOSTLY and several[total != 0].mean() > 0.5
+    return bool(adds and ((parts >= 0).mean(axis=0) >= _MOSTLY).all())
 
 
 def total_rows(table: Any) -> Any:
@@ -86,19 +79,13 @@ def total_rows(table: Any) -> Any:
     """
     if len(table) > _ROWS_SEARCHED:
         return table.iloc[:0]
-    words = np.zeros(len(table), dtype=bool)
-    plain = [name for name in table.columns if table[name].dtype.kind in "fiuM" or is_text(table[name])]
-    for column in (table[name] for name in plain if is_text(table[name])):
-        words |= column.isin([cell for cell in column.dropna().unique() if _TOTAL.search(cell)]).to_numpy()
-    rows, others = table[words], table[~words].head(_ROWS_LOOKED_AT)
-    if not len(rows) or not len(others):
-        return rows.iloc[:0]
-    untimed = np.zeros(len(rows), dtype=bool)
-    for name in plain:
-        lacks = rows[name].isna() | rows[name].isin(rows[name][rows[name].astype("str").str.contains(_TOTAL)])
-        if lacks.any() and _has_times(others[name]):
-            untimed |= lacks.to_numpy()
-    return rows[untimed]
+    texts = [table[name] for name in table.columns if is_text(table[name])]
+    named = {text.name: text.isin([cell for cell in text.dropna().unique() if _TOTAL.search(cell)]) for text in texts}
+    is_named = pd.DataFrame(named, index=table.index).any(axis=1)
+    rows, others = table[is_named], table[~is_named].head(_ROWS_LOOKED_AT)
+    lacks = {name: rows[name].isna() | named.get(name, is_named & False)[is_named] for name in table.columns}
+    timed = [name for name in table.columns if lacks[name].any() and _has_times(others[name])]
+    return rows[pd.DataFrame(lacks, index=rows.index)[timed].any(axis=1)]
 
 
 def _has_times(column: Any) -> bool:

@@ -25,6 +25,8 @@ _ZONES = (
 YEARS = (1500, 2500)
 # Fraction of a column's values that have to be times.
 READ_AS_TIMES = 0.95
+# Times whose steps are that many times less even than in another reading are not meant.
+_CLEARLY = 20
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
@@ -32,7 +34,7 @@ _LONGEST = 100
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
 _WEEK = r"(?P<a>\d{4})[- ]?W(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
-_MONTH = r"(?P<a>\d{4})(?:[- ]?M(?P<b>\d{1,2})|:(?P<c>\d\d))"
+_MONTH = r"(?P<a>\d{4})(?:[- ]?M(?P<b>\d{1,2})|:(?P<c>\d\d))|0?(?P<e>0[1-9]|1[0-2])\.(?P<d>(?:19|20)\d\d)"
 _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
 _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
@@ -97,12 +99,21 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     style, parsed = min(tried, key=lambda pair: int(pair[1].isna().sum()))
     hint = Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), ".")
     _refuse_first(written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint)
-    if not all(times.equals(parsed) for _, times in tried if not times.isna().any()):
+    readings = [(style, times) for style, times in tried if not times.isna().any()]
+    style, parsed = min(readings, key=lambda pair: _unevenness(pair[1])) if len(readings) > 1 else readings[0]
+    others = [times for _, times in readings if not times.equals(parsed)]
+    if any(_unevenness(times) < _CLEARLY * _unevenness(parsed) for times in others):
         expected = "dates that can be read in one way only"
         received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
         hint = Phrase("Give ", Option("dialect.day_first", True), " or ", Option("dialect.day_first", False), ".")
         raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
     return parsed, _day_stands_first(style)
+
+
+def _unevenness(times: Any) -> float:
+    """Return how much longer the longest step between times is than the shortest one."""
+    steps = np.diff(np.unique(times.to_numpy("datetime64[s]").astype("int64")))
+    return float(steps.max() / steps.min()) if len(steps) > 1 else 1.0
 
 
 def is_clock(column: Any) -> bool:
@@ -288,19 +299,35 @@ def _parsed(column: Any, style: str) -> Any:
             return pd.to_datetime(column, errors="coerce", format=style, utc=True)
 
 
+def offsets_of(column: Any) -> Any:
+    """Return the offsets from UTC that times in ISO 8601 have, as they are written.
+
+    Args:
+        column: A pandas Series of text.
+
+    Example:
+        >>> offsets_of(pd.Series(["2024-01-01T00:00Z", "2024-01-01 01:00+01:00", "2024-01-01"])).dropna().tolist()
+        ['Z', '+01:00']
+    """
+    return column.str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
+
+
 def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
     """Refuse times whose offset from UTC changes, as with summer time, and is not that of the time zone.
 
     Raises:
-        DataError: No time zone is given, or a row has another offset than its clock.
+        DataError: No time zone is given for days, or a row has no offset, or another one than its clock.
     """
     if parsed.dt.tz is None or not is_text(column):
         return
-    offsets = column.str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
+    offsets = offsets_of(column)
     if offsets.nunique(dropna=False) < 2:
         return
     plain = column.str.removesuffix("Z").str.replace(r"[+-]\d{2}:?\d{0,2}$", "", regex=True)
     local = pd.to_datetime(plain)
+    # Days are days of the clock; shorter steps are as even in UTC.
+    if columns.tz is None and offsets.notna().all() and (local - local.dt.normalize()).nunique() > 1:
+        return
 
     def differs(zone: str) -> Any:
         return parsed.dt.tz_convert(zone).dt.tz_localize(None) != local

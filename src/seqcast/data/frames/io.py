@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import is_clock, is_text, parse_dates, seconds
+from seqcast.data.frames.dates import is_clock, is_text, offsets_of, parse_dates, seconds
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.file_kinds import (
     FIRST_ROW,
@@ -25,13 +25,15 @@ from seqcast.data.frames.file_kinds import (
 )
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.layouts import LAYOUTS, Steps, with_joined, with_years
+from seqcast.data.frames.layouts import LAYOUTS, YEAR, Steps, fiscal_years, with_joined
 from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
 from seqcast.errors import DataError, Option, SpecError
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 
+# What is said of times whose offset from UTC changes.
+_IN_UTC = "times in UTC, as their offsets change"
 # Most rows after the last step, and letters of a time.
 _MOST_NOTES, _LONGEST_TIME = 20, 40
 # A step back of clocks, and the fraction of rows that are at most such steps.
@@ -231,10 +233,10 @@ class OpenTable:
         if steps is None and columns.ds not in frame.columns and layout != "rows":
             raise unknown_column(path, "ds", columns.ds, names)
         frame, notes = _without_notes(frame, columns)
-        frame, years = with_years(frame, columns.ds) if layout == "grid" else (frame, "")
-        frame, dialect = self._with_times(frame, columns)
+        frame, dialect, times = self._with_times(frame, columns)
         with naming_cells(path, frame):
-            attributes, frame = frame.attrs, LAYOUTS[layout].to_long(frame, columns, steps or Steps())
+            long = LAYOUTS[layout].to_long(frame, columns, steps or Steps())
+        attributes, frame = {**frame.attrs, **long.attrs}, long
         frame.attrs.update(attributes)
         if whole_ids and columns.unique_id in frame.columns:
             frame[columns.unique_id] = as_whole(frame[columns.unique_id])
@@ -251,13 +253,13 @@ class OpenTable:
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        said = (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, years, words)
+        said = (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, frame.attrs.get(YEAR), times, words)
         frame.attrs[UNDERSTOOD] = ", ".join(filter(None, said))
         return frame
 
-    def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect]:
-        """Return a frame with its times parsed, and the dialect with the order of their day and month."""
-        dialect = self.dialect
+    def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect, str]:
+        """Return a frame with its times parsed, the dialect with the order of day and month, and words."""
+        dialect, words = self.dialect, ""
         with naming_cells(self.file.path, frame):
             for name in (columns.ds, "cutoff"):
                 if name not in frame.columns or not is_text(frame[name]):
@@ -265,11 +267,14 @@ class OpenTable:
                 column = frame[name] if columns.ds_format is not None else as_whole(frame[name])
                 if is_clock(column) and column.notna().all():
                     column = seconds(column)
+                elif (years := fiscal_years(column)) is not None:
+                    column = years
                 elif is_text(column):
+                    words = _IN_UTC if columns.tz is None and offsets_of(column).nunique() > 1 else words
                     column, day_first = parse_dates(column, columns, dialect.day_first)
                     dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
                 frame = frame.assign(**{name: column})
-        return frame, dialect
+        return frame, dialect, words
 
 
 def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:

@@ -36,6 +36,8 @@ _MOST_TOTALS = 3
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 # Names of columns with the months of a year, in their order, and the hours of a day.
 _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
+# Attribute of a frame: with which month its years begin, in words.
+YEAR = "year"
 # A year over parts of two, such as 2016-17.
 _FISCAL = re.compile(r"^(?:FY *)?(\d{4}) ?[-/–] ?(?:\d\d)?(\d\d)$", re.IGNORECASE)
 _HOUR = re.compile(r"(\D*)(\d{1,2})(?::00)?\D*")
@@ -337,20 +339,6 @@ def fiscal_years(column: Any) -> Any:
     return found[0].astype("int64") if ((found[0] + 1) % 100 == found[1]).all() else None
 
 
-def with_years(table: Any, name: str) -> tuple[Any, str]:
-    """Return a grid whose fiscal years are the years in which they begin, and words on them; other tables unchanged.
-
-    Args:
-        table: A pandas frame.
-        name: The column of the years or days.
-    """
-    months = grid_columns(table, name)
-    if len(months) != len(_MONTHS) or _number(months[0]) == 1:
-        return table, ""
-    years = fiscal_years(table[name])
-    return table if years is None else table.assign(**{name: years}), f"years that begin with {months[0]!r}"
-
-
 def _number(month: str) -> int:
     """Return the number of a month, by its name."""
     return list(_MONTHS).index(in_english(month)[:3].lower()) + 1
@@ -369,12 +357,15 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
         months = np.array([_number(name) for name in names])[places]
         years = first.astype(int) + (months < _number(names[0]))
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
+        said = {YEAR: f"years that begin with {names[0]!r}"} if _number(names[0]) > 1 else {}
     else:
-        stamps = first + pd.to_timedelta(places, unit="h")
+        stamps, said = first + pd.to_timedelta(places, unit="h"), {}
     long = {columns.ds: stamps.array, columns.value: values[rows, places]}
     if columns.unique_id in table:
         long = {columns.unique_id: table[columns.unique_id].array[rows], **long}
-    return pd.DataFrame(long, index=table.index[rows])
+    frame = pd.DataFrame(long, index=table.index[rows])
+    frame.attrs |= said
+    return frame
 
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:

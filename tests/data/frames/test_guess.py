@@ -230,6 +230,81 @@ WRITTEN = {
             "1998-04-01",
         ),
     ),
+    "comments, and a total above": (
+        "# Traffic\n# 2024\n\n"
+        + lines(
+            "Date,Channel,Clicks",
+            [("", "", 99, "Grand total"), *((f"202401{n:02}", c, n % 5) for n in range(1, 20) for c in "ab")],
+        ),
+        (
+            "after 3 lines, without 1 row of totals, 'Grand total'; time: Date, value: Clicks, series: Channel",
+            2,
+            38,
+            20240101,
+        ),
+    ),
+    "numbers of parts, weeks, a total": (
+        lines(
+            "No;Depot;"
+            + ";".join(f"2023-W{n:02}" for n in range(1, 53))
+            + ";"
+            + ";".join(f"2024-W{n:02}" for n in range(1, 53))
+            + ";Toplam",
+            [(f"1{n}.5499.26", d, *[n + 1] * 104, 9) for n in range(4) for d in "xy"],
+            ";",
+        ),
+        ("without the column 'Toplam'; time: the header, a series in each row, series: No,Depot", 8, 832, "2023-01-02"),
+    ),
+    "flags of an office": (
+        lines(
+            "geo\\TIME\t2023-Q1 \t2023-Q2 \t2023-Q3 \t2023-Q4 ",
+            [
+                (
+                    g,
+                    f"{n}.1 ",
+                    f"{n}.2 b" if n else "1.5 bu",
+                    ": " if n < 2 else f"{n}.4 u" if n < 4 else f"{n}.4 ",
+                    ": c" if n > 7 else f"{n}.5p" if n > 6 else f"{n}.5",
+                )
+                for n, g in enumerate("abcdefghi")
+            ],
+            "\t",
+        ),
+        (
+            "without 'b', 'bu', 'p', 'u' at numbers; time: the header, a series in each row, series: geo\\TIME",
+            9,
+            33,
+            "2023-01-01",
+        ),
+    ),
+    "offsets that change": (
+        lines(
+            "when;passed", [(f"2024-03-31T{n:02}:00:00+0{1 + (n > 2)}:00", n) for n in (*range(2), *range(3, 9))], ";"
+        ),
+        (
+            "semicolons between columns, times in UTC, as their offsets change; time: when, value: passed",
+            1,
+            8,
+            "2024-03-30 23:00Z",
+        ),
+    ),
+    "days in two ways": (
+        lines("day;clock;used", [(f"0{d}-06-2024", f"{h:02}:00", h) for d in range(1, 9) for h in range(24)], ";"),
+        ("semicolons between columns, dates with the day first; time: day,clock, value: used", 1, 192, "2024-06-01"),
+    ),
+    "periods, a minus behind": (
+        lines(
+            "Firma;Periode;Umsatz",
+            [(f, f"0{n:02}.2024", f"1.0{n:02},50{'-' * (n == 5)}") for f in "ab" for n in range(1, 13)],
+            ";",
+        )
+        + "*;;12\n",
+        ("time: Periode, value: Umsatz, series: Firma", 2, 24, "2024-01-01"),
+    ),
+    "a forecast of theirs": (
+        lines("DATE,実績(万kW),予測値(万kW)", [(f"2024-01-{n:02}", 9 + n % 5, 10 + n % 4) for n in range(1, 20)]),
+        ("time: DATE, value: 実績(万kW)", 1, 19, "2024-01-01"),
+    ),
     "notes in a few rows": (
         lines(
             "day,sold,note",
@@ -257,11 +332,47 @@ WRITTEN = {
 @pytest.mark.parametrize("name", WRITTEN)
 def test_tables_as_they_are_written(tmp_path, name):
     text, (sentence, series, rows, first) = WRITTEN[name]
-    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
     assert frame.attrs[UNDERSTOOD].endswith(sentence)
     assert (frame[columns.unique_id].nunique(), int(frame[columns.y].notna().sum())) == (series, rows)
     assert frame[columns.ds].min() == (first if isinstance(first, int) else pd.Timestamp(first))
+
+
+def test_flags_are_no_units(tmp_path):
+    sold = [(f"2024-01-{n}", p, f"{n}.5 {u}") for n in range(10, 20) for p, u in (("a", "kg"), ("b", "g"))]
+    (tmp_path / "a.csv").write_text(lines("day;place;sold", sold, ";"))
+    with pytest.raises(DataError, match="column 'sold', row 2: expected numbers, received text"):
+        OpenTable.of(tmp_path / "a.csv", None).guessed()
+
+
+def test_a_minus_may_stand_behind(tmp_path):
+    (tmp_path / "a.csv").write_text(WRITTEN["periods, a minus behind"][0])
+    frame, *_ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert frame["Umsatz"].min() == -1005.5
+
+
+QUESTIONS = {
+    "several instruments": ("day,T 1 temp,T 2 temp,power", ["power", "T 1 temp", "T 2 temp"]),
+    "words within names": (
+        "day,passenger_trips_here,vehicle_revenue_hours",
+        ["passenger_trips_here", "vehicle_revenue_hours"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_columns_about_as_likely_are_a_question(name):
+    header, rivals = QUESTIONS[name]
+    days = pd.date_range("2024-01-01", periods=30).astype(str)
+    columns = {each: WAVE[:30] * 100**place for place, each in enumerate(header.split(",")[1:])}
+    assert set(guess_columns(pd.DataFrame({"day": days, **columns})).rivals) == set(rivals)
+
+
+def test_days_that_are_as_even_in_two_ways_stay_a_question(tmp_path):
+    (tmp_path / "a.csv").write_text(lines("day;used", [(f"0{d}-06-2024", d) for d in range(1, 9)], ";"))
+    with pytest.raises(DataError, match="can be read in one way only"):
+        OpenTable.of(tmp_path / "a.csv", None).guessed()
 
 
 def test_years_that_begin_in_april_end_in_march(tmp_path):
@@ -288,12 +399,10 @@ def test_the_header_of_a_sheet_is_below_its_titles(tmp_path):
 def test_a_header_in_two_rows_gives_each_column_both_words(tmp_path):
     rows = [["", "north", "", "south", ""], ["day", "in", "out", "in", "out"]]
     rows += [[day, *WAVE[place : place + 4]] for place, day in enumerate(DAYS)]
-    (tmp_path / "a.csv").write_text(lines("", rows))
     pd.DataFrame([["shops"], *rows]).to_excel(tmp_path / "a.xlsx", header=False, index=False)
-    for name in ("a.csv", "a.xlsx"):
-        frame, columns, _ = OpenTable.of(tmp_path / name, None).guessed()
-        assert list(frame[columns.unique_id].unique()) == ["north in", "north out", "south in", "south out"]
-        assert frame["y"].iloc[-1] == WAVE[6]
+    frame, columns, _ = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    assert list(frame[columns.unique_id].unique()) == ["north in", "north out", "south in", "south out"]
+    assert frame["y"].iloc[-1] == WAVE[6]
 
 
 def book(path, sheets):

@@ -37,11 +37,26 @@ IDS: tuple[str, ...] = ("unique_id", "id", "series", "series_id", "item_id", "it
 IDS += ("name", "key", "dept", "department", "category", "family", "region", "country", "state", "city", "location")
 IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
 VALUES: tuple[str, ...] = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units")
-VALUES += ("amount", "close", "menge", "absatz", "umsatz", "wert", "ventes", "ventas", "vendite", "valor", "valeur")
-VALUES += ("obs_value", "visitors", "visits", "guests", "customers", "orders", "revenue", "turnover", "attendance")
+VALUES += (
+    "amount",
+    "attendance",
+    "close",
+    "menge",
+    "absatz",
+    "umsatz",
+    "wert",
+    "ventes",
+    "ventas",
+    "vendite",
+    "valor",
+    "valeur",
+)
+VALUES += ("obs_value", "sessions", "visitors", "visits", "guests", "customers", "orders", "revenue", "turnover")
 # What is measured or set beside a value, and fields of the calendar.
 _BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
-_BESIDE += ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation", "cost", "budget", "hour")
+_MEASURED = ("temperature", "temp", "temperatur", "humidity", "pressure", "wind", "rain", "precipitation")
+_BESIDE += (*_MEASURED, "cost", "budget", "hour", "forecast", "prognose", "prévision", "prevision", "plan", "planned")
+_BESIDE += ("予測", "预测", "計画", "计划", "pronóstico", "pronostico", "previsione", "prognoza", "tahmin", "previsão")
 _BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
 _BESIDE += ("profit", "staff", "personal", "employees", "preis", "prix", "precio", "prezzo", "aktion")
 _BESIDE += ("pvp", "cena", "fiyat", "latitude", "longitude", "lat", "lon", "lng", "capacity", "kapasitet")
@@ -277,6 +292,10 @@ class _Guesser:
         named = _groups(likely, VALUES) or [[name] for name in changing if name.strip().lower() == "price"]
         if named and len(named[0]) == 1:
             return named[0][0], ()
+        measured = set(_ranked(changing, _MEASURED))
+        if len(likely) == 1 < len(measured) and measured == beside and not named:
+            # Instruments measure several things, of which none is beside the others.
+            likely = [*likely, *_others(changing, likely)]
         # Text in a column of that name becomes an error that names its cell.
         value = next(iter(likely), None) or next(iter(_ranked(others, VALUES)), None)
         if len(likely) < 2:
@@ -289,8 +308,16 @@ def _groups(names: Iterable[str], likely: Sequence[str]) -> list[list[str]]:
     """Return the names that are a likely word, and those of which one word is, word by word, the likeliest first."""
     plain = {name: re.sub(r"[ \-.]", "_", name.strip().lower()) for name in names}
     whole = [[name for name in plain if plain[name] == word] for word in likely]
-    parts = [[name for name in plain if len(word) > 1 and word in plain[name].split("_")] for word in likely]
+    parts = [[name for name in plain if len(word) > 1 and _has_word(plain[name], word)] for word in likely]
     return [group for group in whole + parts if group]
+
+
+def _has_word(name: str, word: str) -> bool:
+    """Return whether a word is a part of a name; the first or last one before a unit if it is a word for values."""
+    words = [each for each in re.sub(r"[(\[].*", "", name).split("_") if each] or [name]
+    if not word.isascii():  # Chinese and Japanese write no spaces
+        return word in name
+    return word in ((words[0], words[-1]) if word in VALUES else name.split("_"))
 
 
 def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:

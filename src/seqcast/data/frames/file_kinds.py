@@ -160,6 +160,21 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         frame = frame[~(frame.index + first).isin(file.left_out)].copy()
         if frame.empty:
             raise file_error(path, SOME_ROW, "none")
+    frame, said = _tidied(frame)
+    if kind is _CSV:
+        keys = {*file.keys, "unique_id", "ds", "cutoff"}
+        frame, dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
+    if dialect.missing_values:
+        frame = without_missing(frame, dialect.missing_values, file.keys)
+    if flags := frame.attrs.get(FLAGS):
+        said += [f"without {', '.join(map(repr, flags))} at numbers"]
+    frame.attrs[LEFT_OUT] = ", ".join(filter(None, said))
+    frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
+    return frame, dialect
+
+
+def _tidied(frame: Any) -> tuple[Any, list[str]]:
+    """Return a frame without rows that are no steps, its merged cells filled; and words on both."""
     above, below = odd_rows(frame)
     said = [frame.attrs.get(ABOUT, (0, ""))[1], words_on(frame.iloc[:above], "below the header")]
     said += [words_on(frame.iloc[len(frame) - below :], "at the end")]
@@ -171,18 +186,9 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         frame = frame.assign(**{name: as_written_whole(frame[name]) for name in frame.columns})
         said += [words_on(totals, "at the end" if totals.index[0] > frame.index[-1] else "of totals")]
     merged = merged_columns(frame)
-    frame = frame.assign(**{name: frame[name].ffill() for name in merged})
-    said += [f"{name!r} filled downwards" for name in merged]
-    if kind is _CSV:
-        keys = {*file.keys, "unique_id", "ds", "cutoff"}
-        frame, dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
-    if dialect.missing_values:
-        frame = without_missing(frame, dialect.missing_values, file.keys)
-    if flags := frame.attrs.get(FLAGS):
-        said += [f"without {', '.join(map(repr, flags))} at numbers"]
-    frame.attrs |= {MERGED: merged, LEFT_OUT: ", ".join(filter(None, said))}
-    frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
-    return frame, dialect
+    frame = frame.assign(**{name: frame[name].ffill() for name in merged}) if merged else frame
+    frame.attrs[MERGED] = merged
+    return frame, [*said, *(f"{name!r} filled downwards" for name in merged)]
 
 
 def words_on(rows: Any, where: str) -> str:

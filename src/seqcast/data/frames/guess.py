@@ -30,36 +30,24 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 
 # Names of columns, as people write them, the likeliest first.
-TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time")
-TIMES += ("day", "week", "month", "quarter", "year", "period", "elapsed", "datum", "zeit", "monat", "jahr", "fecha")
-TIMES += ("tiempo", "periodo", "mes", "mois", "temps", "période", "tempo", "data", "mese", "tid", "maand")
+TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time", "day", "week", "month", "quarter")
+TIMES += ("year", "period", "elapsed", "datum", "zeit", "monat", "jahr", "fecha", "tiempo", "periodo", "mes", "mois")
+TIMES += ("temps", "période", "tempo", "data", "mese", "tid", "maand")
 IDS: tuple[str, ...] = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop")
 IDS += ("name", "key", "dept", "department", "category", "family", "region", "country", "state", "city", "location")
 IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
 VALUES: tuple[str, ...] = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units")
-VALUES += (
-    "amount",
-    "attendance",
-    "close",
-    "menge",
-    "absatz",
-    "umsatz",
-    "wert",
-    "ventes",
-    "ventas",
-    "vendite",
-    "valor",
-    "valeur",
-)
-VALUES += ("obs_value", "sessions", "visitors", "visits", "guests", "customers", "orders", "revenue", "turnover")
-# What is measured or set beside a value, and fields of the calendar.
-_BESIDE: tuple[str, ...] = ("price", "promo", "promotion", "discount", "holiday", "open", "high", "low", "volume")
-_MEASURED = ("temperature", "temp", "temperatur", "humidity", "pressure", "wind", "rain", "precipitation")
-_BESIDE += (*_MEASURED, "cost", "budget", "hour", "forecast", "prognose", "prévision", "prevision", "plan", "planned")
-_BESIDE += ("予測", "预测", "計画", "计划", "pronóstico", "pronostico", "previsione", "prognoza", "tahmin", "previsão")
-_BESIDE += ("dayofweek", "dow", "day", "week", "weekday", "weekend", "month", "quarter", "year")
-_BESIDE += ("profit", "staff", "personal", "employees", "preis", "prix", "precio", "prezzo", "aktion")
-_BESIDE += ("pvp", "cena", "fiyat", "latitude", "longitude", "lat", "lon", "lng", "capacity", "kapasitet")
+VALUES += ("amount", "attendance", "close", "menge", "absatz", "umsatz", "wert", "ventes", "ventas", "vendite", "valor")
+VALUES += ("valeur", "obs_value", "sessions", "visitors", "visits", "guests", "customers", "orders", "revenue")
+VALUES += ("turnover",)
+# What instruments measure; what is measured or set beside a value, and fields of the calendar.
+_MEASURED = ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation")
+_BESIDE: tuple[str, ...] = (*_MEASURED, "price", "promo", "promotion", "discount", "holiday", "open", "high", "low")
+_BESIDE += ("volume", "cost", "budget", "hour", "forecast", "prognose", "prévision", "plan", "予測", "预测", "計画")
+_BESIDE += ("计划", "pronóstico", "previsione", "prognoza", "tahmin", "dayofweek", "dow", "day", "week", "weekday")
+_BESIDE += ("weekend", "month", "quarter", "year", "profit", "staff", "personal", "employees", "preis", "prix")
+_BESIDE += ("precio", "prezzo", "aktion", "pvp", "cena", "fiyat", "latitude", "longitude", "lat", "lon", "lng")
+_BESIDE += ("capacity", "kapasitet")
 # Words for a year.
 _YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi", "yıl")
 

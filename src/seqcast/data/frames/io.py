@@ -32,8 +32,6 @@ from seqcast.errors import DataError, Option, SpecError
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 
-# What is said of times whose offset from UTC changes.
-_IN_UTC = "times in UTC, as their offsets change"
 # Most rows after the last step, and letters of a time.
 _MOST_NOTES, _LONGEST_TIME = 20, 40
 # A step back of clocks, and the fraction of rows that are at most such steps.
@@ -200,7 +198,7 @@ class OpenTable:
             series: Name of the one series; the file's name if `None`.
         """
         made = steps if guess.time is None or steps.start is not None else None
-        opened = replace(self, raw=self.raw.drop(columns=list(guess.left_out)))
+        opened = replace(self, raw=self.raw.drop(columns=list(guess.left_out), errors="ignore"))
         return opened.frame(columns, series=series, layout=guess.layout, steps=made)
 
     def frame(
@@ -270,8 +268,9 @@ class OpenTable:
                 elif (years := fiscal_years(column)) is not None:
                     column = years
                 elif is_text(column):
-                    words = _IN_UTC if columns.tz is None and offsets_of(column).nunique() > 1 else words
                     column, day_first = parse_dates(column, columns, dialect.day_first)
+                    if columns.tz is None and hasattr(column.dtype, "tz") and offsets_of(frame[name]).nunique() > 1:
+                        words = "times in UTC, as their offsets change"
                     dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
                 frame = frame.assign(**{name: column})
         return frame, dialect, words

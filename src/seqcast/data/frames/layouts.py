@@ -312,11 +312,9 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
         years = table[name] if fiscal is None else fiscal
         if len(_MONTHS & months.keys()) < len(_MONTHS) or not years.between(*YEARS).all():
             return []
-        first = min(_MONTHS, key=lambda month: names.index(months[month]))
-        order = [*_MONTHS, *_MONTHS][_number(first) - 1 :][: len(_MONTHS)]
-        places = [names.index(months[month]) for month in order]
-        is_turned = places == sorted(places) and order != list(_MONTHS)
-        return [months[month] for month in (order if is_turned else _MONTHS)] if is_turned or fiscal is None else []
+        order = sorted(_MONTHS, key=lambda month: names.index(months[month]))
+        is_turned = order[0] != "jan" and "".join(order) in 2 * "".join(_MONTHS)
+        return [months[month] for month in (order if is_turned else _MONTHS if fiscal is None else ())]
     hours = dict[str, dict[int, str]]()
     for column in names:
         if found := _HOUR.fullmatch(column.strip()):
@@ -339,11 +337,6 @@ def fiscal_years(column: Any) -> Any:
     return found[0].astype("int64") if ((found[0] + 1) % 100 == found[1]).all() else None
 
 
-def _number(month: str) -> int:
-    """Return the number of a month, by its name."""
-    return list(_MONTHS).index(in_english(month)[:3].lower()) + 1
-
-
 def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     """Return a table with the months of a year or the hours of a day in each row as a long frame."""
     names = grid_columns(table, columns.ds)
@@ -354,10 +347,10 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
-        months = np.array([_number(name) for name in names])[places]
-        years = first.astype(int) + (months < _number(names[0]))
+        numbers = np.array([list(_MONTHS).index(in_english(name)[:3].lower()) + 1 for name in names])
+        months, years = numbers[places], first.astype(int) + (numbers < numbers[0])[places]
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
-        said = {YEAR: f"years that begin with {names[0]!r}"} if _number(names[0]) > 1 else {}
+        said = {YEAR: f"years that begin with {names[0]!r}"} if numbers[0] > 1 else {}
     else:
         stamps, said = first + pd.to_timedelta(places, unit="h"), {}
     long = {columns.ds: stamps.array, columns.value: values[rows, places]}

@@ -18,10 +18,12 @@ from seqcast.errors import DataError, Option, Phrase, counted
 from seqcast.runtime import Array
 
 _DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
-# A number with a sign of money or per cent, a unit after a space, a note, or brackets for a minus.
+# A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
+# of houses and lines, such as 12b, have no decimals.
 _WITH_UNIT = re.compile(
     rf"(\(|[-−](?=\D))?(?P<sign>[$€£¥₹] ?)?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
-    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4}|[a-z]{1,2})?(?:[*†]+|\([a-z]\))?(?(1)\)?)"
+    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[a-z]{1,2})?"
+    r"(?:[*†]+|\([a-z]\))?(?(1)\)?)"
 )
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
@@ -31,6 +33,8 @@ _LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
 _NOT_KNOWN, _LONGEST_FLAG = re.compile(r":( ?[a-z]{1,2})?"), 2
 # Flags that all numbers of a time may have: a break, an estimate, provisional.
 _OF_ALL = frozenset("bep")
+# More columns than this are made one block.
+_MANY = 50
 # Attribute of a frame: letters at numbers that were left out.
 FLAGS = "flags"
 _GROUPS = "'’_" + SPACES
@@ -60,8 +64,9 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
     dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
     numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
-    # Many columns that are set one by one would be as many blocks, of which pandas warns.
-    frame = frame.assign(**numbers).copy()
+    frame = frame.assign(**numbers)
+    # Many columns that are set one by one are as many blocks, of which pandas warns.
+    frame = frame.copy() if len(numbers) > _MANY else frame
     frame.attrs[FLAGS] = sorted(flags)
     return frame, dialect
 
@@ -85,22 +90,18 @@ def without_units(column: Any, flags: set[str]) -> Any:
         >>> sorted(flags)
         ['b', 'p']
     """
-    found = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
-    matches = [match for match in found.values() if match]
-    units = [(match["sign"] or match["unit"] or "").strip() for match in matches]
+    read = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
+    found = {text: match for text, match in read.items() if match}
+    units = [(match["sign"] or match["unit"] or "").strip() for match in found.values()]
     letters = {unit for unit in units if unit.islower() and len(unit) <= _LONGEST_FLAG}
-    mostly_plain = set(units) == {*letters, ""} and 2 * units.count("") >= len(units)
+    mostly_plain = {*units} == {*letters, ""} and 2 * units.count("") >= len(units)
     are_flags = mostly_plain or bool(_OF_ALL.intersection(*units))
-    glued = any(match["unit"] in letters for match in matches)
-    # Numbers of houses and lines, such as 12b, have no decimals.
-    if glued and not (are_flags and any(re.search(r"\d[.,]\d", match["number"]) for match in matches)):
-        return column
-    known = {text for text in found if not _NOT_KNOWN.fullmatch(text.strip())}
-    if not known or len(matches) < len(known) or (len({*units} - {""}) > 1 and not are_flags):
+    others = [text for text in read.keys() - found if not _NOT_KNOWN.fullmatch(text.strip())]
+    if others or not found or (len({*units} - {""}) > 1 and not are_flags):
         return column
     flags.update(letters if are_flags else ())
-    minus = {text: "-" if match[1] or match["minus"] else "" for text, match in found.items() if match}
-    return column.map({text: sign + found[text]["number"].strip() for text, sign in minus.items()})
+    minus = {text: "-" if match[1] or match["minus"] else "" for text, match in found.items()}
+    return column.map({text: minus[text] + match["number"].strip() for text, match in found.items()})
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:

@@ -96,24 +96,25 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
         raise RefusedError("sheet", *book.sheet_names)
     pyarrow: Any = importlib.import_module("pyarrow")
     names = [sheet] if sheet else book.sheet_names
-    headers = [_header(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES)) for name in names]
-    first = set(headers[0][1])
+    starts = {name: book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES) for name in names}
+    headers = {name: _header(start.to_arrow()) for name, start in starts.items()}
+    first = {*headers[names[0]][1]}
     # A new site is one more column.
-    shared = [len(first & set(own)) >= max(2, min(len(first), len(own))) for _, own in headers]
-    same = [place for place, is_same in enumerate(shared) if is_same] or [0]
-    tables = [_table(pyarrow, book, names[place], *headers[place]) for place in same]
+    shared = {name: len(first & {*own}) >= max(2, min(len(first), len(own))) for name, (_, own) in headers.items()}
+    same = [name for name in names if shared[name]] or names[:1]
+    tables = [_table(pyarrow, book, name, *headers[name]) for name in same]
     said = f"the first of {len(tables)} sheets with its header" if len(tables) > 1 else ""
     with contextlib.suppress(pyarrow.ArrowException):  # words in one of them, numbers in another
         if len(tables) > 1 and _follow(tables):
             tables = [pyarrow.concat_tables(tables, promote_options="permissive")]
-            said = f"{len(same)} sheets, {names[same[0]]!r} to {names[same[-1]]!r}, one after the other"
-    about = {"above": str(headers[0][0]), "sheets": said}
+            said = f"{len(same)} sheets, {same[0]!r} to {same[-1]!r}, one after the other"
+    about = {"above": str(headers[names[0]][0]), "sheets": said}
     _answer(answers, tables[0].schema.with_metadata(about), tables[0].to_batches())
 
 
 def _header(start: Any) -> tuple[int, list[str]]:
     """Return the number of rows above the header of a sheet, and its names."""
-    columns = [column.to_pylist() for column in start.to_arrow().columns]
+    columns = [column.to_pylist() for column in start.columns]
     rows = [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
     cells = [len(row) - row.count("") for row in rows]
     # Titles stand above the first whole row; a header just above it may have an empty corner.

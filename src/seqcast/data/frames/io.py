@@ -266,7 +266,7 @@ class OpenTable:
                 if is_clock(column) and column.notna().all():
                     column = seconds(column)
                 elif (years := fiscal_years(column)) is not None:
-                    column = years
+                    column, words = years, "fiscal years by the year in which they begin"
                 elif is_text(column):
                     column, day_first = parse_dates(column, columns, dialect.day_first)
                     if columns.tz is None and hasattr(column.dtype, "tz") and offsets_of(frame[name]).nunique() > 1:

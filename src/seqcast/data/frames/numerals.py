@@ -22,15 +22,15 @@ _DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # of houses and lines, such as 12b, have no decimals.
 _WITH_UNIT = re.compile(
     rf"(\(|[-−](?=\D))?(?P<sign>[$€£¥₹] ?)?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
-    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[a-z]{1,2})?"
+    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"
     r"(?:[*†]+|\([a-z]\))?(?(1)\)?)"
 )
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # Most letters of a value in an error, and most words.
 _LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
-# A missing value with a flag; most letters of a flag.
-_NOT_KNOWN, _LONGEST_FLAG = re.compile(r":( ?[a-z]{1,2})?"), 2
+# A missing value, perhaps with a flag; flags of statistical offices, which are neither thousands (k) nor metres.
+_NOT_KNOWN, _FLAG = re.compile(r":( ?[a-z]{1,2})?"), re.compile(r"[b-finprsuz]{1,2}")
 # Flags that all numbers of a time may have: a break, an estimate, provisional.
 _OF_ALL = frozenset("bep")
 # More columns than this are made one block.
@@ -93,15 +93,15 @@ def without_units(column: Any, flags: set[str]) -> Any:
     read = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
     found = {text: match for text, match in read.items() if match}
     units = [(match["sign"] or match["unit"] or "").strip() for match in found.values()]
-    letters = {unit for unit in units if unit.islower() and len(unit) <= _LONGEST_FLAG}
+    letters = {unit for unit in units if _FLAG.fullmatch(unit)}
     mostly_plain = {*units} == {*letters, ""} and 2 * units.count("") >= len(units)
-    are_flags = mostly_plain or bool(_OF_ALL.intersection(*units))
+    are_flags = mostly_plain or ({*units} == letters and bool(_OF_ALL.intersection(*units)))
     others = [text for text in read.keys() - found if not _NOT_KNOWN.fullmatch(text.strip())]
     if others or not found or (len({*units} - {""}) > 1 and not are_flags):
         return column
     flags.update(letters if are_flags else ())
-    minus = {text: "-" if match[1] or match["minus"] else "" for text, match in found.items()}
-    return column.map({text: minus[text] + match["number"].strip() for text, match in found.items()})
+    signs = {text: "-" * bool(match[1] or match["minus"]) for text, match in found.items()}
+    return column.map({text: sign + found[text]["number"].strip() for text, sign in signs.items()})
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:

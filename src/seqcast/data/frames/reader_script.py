@@ -104,7 +104,8 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     same = [name for name in names if shared[name]] or names[:1]
     tables = [_table(pyarrow, book, name, *headers[name]) for name in same]
     said = f"the first of {len(tables)} sheets with its header" if len(tables) > 1 else ""
-    with contextlib.suppress(pyarrow.ArrowException):  # words in one of them, numbers in another
+    # One of them may have no times, or words where another has numbers.
+    with contextlib.suppress(pyarrow.ArrowException, KeyError, TypeError):
         if len(tables) > 1 and _follow(tables):
             tables = [pyarrow.concat_tables(tables, promote_options="permissive")]
             said = f"{len(same)} sheets, {same[0]!r} to {same[-1]!r}, one after the other"
@@ -152,10 +153,9 @@ def _table(pyarrow: Any, book: Any, name: str, above: int, names: list[str]) -> 
 def _follow(tables: list[Any]) -> bool:
     """Return whether the times of tables do not overlap."""
     compute: Any = importlib.import_module("pyarrow.compute")
-    timed = [field.name for field in tables[0].schema if str(field.type).startswith(("date", "timestamp"))]
-    columns = [table[name] for name in timed[:1] for table in tables if name in table.column_names]
-    ends = sorted((ends["min"].as_py(), ends["max"].as_py()) for ends in map(compute.min_max, columns))
-    return len(ends) == len(tables) and all(end[1] < start[0] for end, start in pairwise(ends))
+    timed = next((field.name for field in tables[0].schema if str(field.type).startswith(("date", "timestamp"))), "")
+    ends = sorted(tuple(compute.min_max(table[timed]).as_py().values()) for table in tables)
+    return all(end[1] < start[0] for end, start in pairwise(ends))
 
 
 def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:

@@ -192,7 +192,7 @@ WRITTEN = {
             [
                 row
                 for n, month in enumerate(pd.date_range("2020-01-01", periods=36, freq="MS").strftime("%b-%y"))
-                for row in [(month, 5, n * n % 31, n % 7, n * n % 31 + n % 7)]
+                for row in [(month, n % 12 + 1, n * n % 31, n % 7, n * n % 31 + n % 7)]
                 + [(f"FY {n} Total", "", 9, 9, 18)] * (n % 12 == 11)
             ],
             ";",

@@ -203,9 +203,12 @@ class _Guesser:
         value, rivals = self._value(head, others, numbers)
         alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
         if rivals and alone and self.layout is None:
-            series = _others(rivals, sum_columns(head, rivals))
-            if _are_series(head, series):
-                return ColumnGuess(time, layout="wide", left_out=_others([*counters, *numbers], series))
+            # What only grows may be a series, such as a population; what begins again counts weeks.
+            grows = [name for name in counters if bool((head[name].diff().dropna() > 0).all())]
+            sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
+            if _are_series(head, _others(rivals, sums)):
+                beside = _others([*counters, *_ranked(numbers, _BESIDE)], [*rivals, *grows])
+                return ColumnGuess(time, layout="wide", left_out=(*beside, *sums))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
         rest = _others(others, [*targets, *counters])
         return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)

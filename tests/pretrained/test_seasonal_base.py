@@ -6,7 +6,8 @@ import pytest
 from seqcast.pretrained import seasonal_base as module
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, FAR_STEPS, GAINS, NEAR_STEPS, SeasonalBase
-from seqcast.pretrained.simple_models import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again, smoothed
+from seqcast.pretrained.simple_models import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again
+from seqcast.pretrained.smoothing import smoothed
 
 ROWS, LENGTH, HORIZON = 12, 80, 11
 NONE = np.zeros(ROWS, int)

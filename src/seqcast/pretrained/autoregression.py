@@ -8,7 +8,6 @@ import numpy as np
 
 from seqcast.data.windows import forward_fill
 from seqcast.pretrained.simple_models import FARTHEST, RECENT, Array, Integers, SimpleForecasts, checks_of
-from seqcast.runtime import one_blas_thread
 
 # Nearest lags; lags around a season and two of them, for windows with this number of values a lag.
 NEAR, AROUND, MULTIPLES, VALUES_A_LAG = 12, 2, (1, 2), 16
@@ -151,7 +150,7 @@ def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int
         mean = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(begun.sum(axis=1, keepdims=True), 1)
         moves = np.where(begun, filled - mean, 0.0)
     lagged = np.concatenate([np.zeros((rows, farthest)), moves], axis=1)
-    before = np.stack([lagged[:, farthest - lag : farthest - lag + length] for lag in lags], axis=2)
+    before = np.stack([lagged[:, farthest - lag : farthest - lag + length] for lag in lags], axis=1)
     # Only steps after enough values count: after all lags, or a third of a short window's values.
     weight = (begun & (np.arange(length) >= (first + np.clip(count // 3, 1, farthest))[:, None])).astype(float)
     if model.half_life is not None:
@@ -161,7 +160,7 @@ def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int
     checks = checks_of(length)
     ends = {length: horizon, **{length - steps: steps for steps in checks}}
     continued = _continued(lagged, coefficients, lags, ends)
-    ahead = np.einsum("btk,bk->bt", before[:, -RECENT:], coefficients)
+    ahead = (coefficients[:, None] @ before[:, :, -RECENT:])[:, 0]
     if model.of_changes:
         continued = {end: came[:, end, None] + np.cumsum(moved, axis=1) for end, moved in continued.items()}
         ahead += came[:, :-1][:, -RECENT:]
@@ -189,10 +188,10 @@ def _continued(lagged: Array, coefficients: Array, lags: Integers, ends: dict[in
     order = sorted(ends, key=lambda end: -ends[end])
     line = np.zeros((len(order), rows, farthest + most))
     line[:, :, :farthest] = np.stack([lagged[:, end : end + farthest] for end in order])
-    for step in range(most):
-        going = sum(ends[end] > step for end in order)
-        newest = line[:going, :, step + farthest - lags]
-        line[:going, :, step + farthest] = np.clip(np.einsum("erk,rk->er", newest, coefficients), -FARTHEST, FARTHEST)
+    going, places = np.sum(np.array([ends[end] for end in order])[:, None] > np.arange(most), axis=0), farthest - lags
+    for step, count in enumerate(going.tolist()):
+        newest = np.einsum("erk,rk->er", line[:count, :, places + step], coefficients)
+        np.minimum(np.maximum(newest, -FARTHEST, out=newest), FARTHEST, out=line[:count, :, step + farthest])
     return {end: line[place, :, farthest : farthest + ends[end]] for place, end in enumerate(order)}
 
 
@@ -202,23 +201,22 @@ def _coefficients(model: Autoregression, moves: Array, before: Array, weight: Ar
     Args:
         model: The options of the autoregression.
         moves: The series that are continued, `[B, T]`.
-        before: Their values at each lag, `[B, T, lags]`.
+        before: Their values at each lag, `[B, lags, T]`.
         weight: Weight of each step, `[B, T]`.
         at_first: The coefficients without data, `[lags]`.
     """
-    lags, count = before.shape[2], np.maximum(weight.sum(axis=1), 1.0)
-    weighted = (before * weight[:, :, None]).swapaxes(1, 2)
+    lags, count = before.shape[1], np.maximum(weight.sum(axis=1), 1.0)
+    weighted = before * weight[:, None]
     degrees = count / np.maximum(count - model.fitted, 1.0)
     variance = np.maximum((weight * moves**2).sum(axis=1), LEAST_PENALTY)
-    with one_blas_thread():
-        products, sides = np.matmul(weighted, before), np.matmul(weighted, moves[:, :, None])
-        size = np.trace(products, axis1=1, axis2=2) / lags
-        most = size * np.minimum(1.0, SHRUNK_AS / count) ** 1.5
-        share = np.ones(len(moves))
-        for _ in range(ROUNDS + 1):
-            penalty = np.maximum(most * share, LEAST_SHARE * size) + LEAST_PENALTY
-            whole = products + penalty[:, None, None] * np.eye(lags)
-            solution = np.linalg.solve(whole, sides + penalty[:, None, None] * at_first[:, None])
-            explained = (solution * (2 * sides - products @ solution)).sum(axis=(1, 2))
-            share = np.minimum(1.0, model.noise * degrees * np.maximum(1.0 - explained / variance, 0.0))
+    products, sides = np.matmul(weighted, before.swapaxes(1, 2)), np.matmul(weighted, moves[:, :, None])
+    size = np.trace(products, axis1=1, axis2=2) / lags
+    most = size * np.minimum(1.0, SHRUNK_AS / count) ** 1.5
+    share = np.ones(len(moves))
+    for _ in range(ROUNDS + 1):
+        penalty = np.maximum(most * share, LEAST_SHARE * size) + LEAST_PENALTY
+        whole = products + penalty[:, None, None] * np.eye(lags)
+        solution = np.linalg.solve(whole, sides + penalty[:, None, None] * at_first[:, None])
+        explained = (solution * (2 * sides - products @ solution)).sum(axis=(1, 2))
+        share = np.minimum(1.0, model.noise * degrees * np.maximum(1.0 - explained / variance, 0.0))
     return np.asarray(solution[:, :, 0])

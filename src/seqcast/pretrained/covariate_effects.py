@@ -5,7 +5,7 @@ A zero-shot model forecasts what the effects leave of a series; those of the kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, forward_fill
-from seqcast.runtime import Array
+from seqcast.runtime import Array, in_threads, one_blas_thread
 
 # Rows of a window that the regression reads, at most, and the rows after which one counts a half.
 ROWS, HALF_LIFE = 2048, 512
@@ -27,8 +27,8 @@ WAVES, LONGER_WAVES, PENALTY = 12, 6, 0.1
 PHASES = 2
 # Covariates are clipped to this number of deviations, so that powers of rare values stay small.
 LARGEST = 4.0
-# Numbers in the terms of windows that are solved at once.
-NUMBERS_AT_ONCE = 2**22
+# Numbers in the terms of windows that are solved at once, which the processor's cache holds.
+NUMBERS_AT_ONCE = 2**17
 
 
 def _waves(steps: Array, season_length: int, most: int) -> Array:
@@ -141,7 +141,8 @@ class Regression:
             covariates: Their covariates, `[B, T, f]`.
         """
         moments, products, squares, rows = (np.zeros(()) for _ in range(4))
-        for piece, terms in self._pieces(covariates, values.shape[2]):
+        for piece in self._pieces(covariates, values.shape[2]):
+            terms = self._terms(covariates[piece])
             known = ~np.isnan(values[piece]).all(axis=2)
             squares, rows = squares + np.einsum("bt,btg->g", known, terms**2), rows + known.sum()
             own = _normal_equations(terms, values[piece], self.season_length)
@@ -158,30 +159,39 @@ class Regression:
             values: Their known values in scaled units, `[B, T, D]`; NaN is missing.
             covariates: Their covariates, encoded, `[B, T + H, f]`; NaN is missing.
         """
-        return np.concatenate([terms @ weights.swapaxes(1, 2) for terms, weights in self._solved(values, covariates)])
+        return self._by_piece(values, covariates, lambda terms, weights: terms @ weights.swapaxes(1, 2))
 
     def by_feature(self, values: Array, covariates: Array) -> Array:
         """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
         steps, owners = values.shape[1], np.eye(len(self.numbers))[np.concatenate(self._owners)]
-        solved = self._solved(values, covariates)
-        return np.concatenate([terms[:, steps:, None] * weights[:, None] @ owners for terms, weights in solved])
+        return self._by_piece(
+            values, covariates, lambda terms, weights: terms[:, steps:, None] * weights[:, None] @ owners
+        )
 
-    def _solved(self, values: Array, covariates: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece."""
+    def _by_piece(self, values: Array, covariates: Array, result: Callable[[Array, Array], Array]) -> Array:
+        """Return a result of terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece in threads."""
         known, prior = slice(max(0, values.shape[1] - ROWS), values.shape[1]), POOLED_ROWS * self.squares
-        for piece, terms in self._pieces(covariates, values.shape[2]):
-            moments, products = _normal_equations(terms[:, known], values[piece, known], self.season_length)
-            yield terms, np.linalg.solve(moments + np.diag(prior), (products + prior * self.pooled)[..., None])[..., 0]
 
-    def _pieces(self, covariates: Array, targets: int) -> Iterator[tuple[slice, Array]]:
-        """Yield windows, as many as memory allows, with their terms, `[b, S, g]`."""
+        def solved(piece: slice) -> Array:
+            terms = self._terms(covariates[piece])
+            moments, products = _normal_equations(terms[:, known], values[piece, known], self.season_length)
+            sides = (products + prior * self.pooled)[..., None]
+            return result(terms, np.linalg.solve(moments + np.diag(prior), sides)[..., 0])
+
+        with one_blas_thread():
+            return np.concatenate(in_threads(solved, self._pieces(covariates, values.shape[2])))
+
+    def _pieces(self, covariates: Array, targets: int) -> list[slice]:
+        """Return the windows of pieces that the processor's cache holds."""
         width = sum(map(len, self._owners))
         count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width) * targets))
-        for first in range(0, len(covariates), count):
-            piece = slice(first, first + count)
-            values = np.clip(np.nan_to_num(forward_fill(covariates[piece].astype(float))), -LARGEST, LARGEST)
-            terms = [term.of(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]]
-            yield piece, np.concatenate(terms, axis=2)
+        return [slice(first, first + count) for first in range(0, max(1, len(covariates)), count)]
+
+    def _terms(self, covariates: Array) -> Array:
+        """Return the terms of windows, `[b, S, g]`."""
+        values = np.clip(np.nan_to_num(forward_fill(covariates.astype(float))), -LARGEST, LARGEST)
+        terms = [term.of(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]]
+        return np.concatenate(terms, axis=2)
 
     def check(self, targets: int) -> None:
         """Refuse a regression of a file whose fields do not fit together.
@@ -207,12 +217,15 @@ def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[
     weights = np.where(known, 0.5 ** (np.arange(steps)[::-1] / HALF_LIFE), 0.0)
     sums = (weights * np.nan_to_num(by_target)).sum(axis=2, keepdims=True)
     level = sums / np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
-    parts = nuisance, terms[:, None], np.where(known, by_target - level, 0.0)[..., None]
-    columns = [np.broadcast_to(part, (*known.shape, part.shape[-1])) for part in parts]
-    all_columns = np.concatenate(columns, axis=3) * np.sqrt(weights)[..., None]
-    cross = all_columns.swapaxes(2, 3) @ all_columns
-    explained = np.linalg.solve(cross[..., :count, :count] + PENALTY * np.eye(count), cross[..., :count, count:])
-    left = cross[..., count:, count:] - cross[..., count:, :count] @ explained
+    parts = terms[:, None], np.where(known, by_target - level, 0.0)[..., None]
+    columns = np.concatenate([np.broadcast_to(part, (*known.shape, part.shape[-1])) for part in parts], axis=3)
+    weighted = columns * weights[..., None]
+    cross = nuisance.T @ weighted
+    # Windows without gaps have the moments of the nuisance in common, which are most of the work.
+    alike = weights[:1, :1] if known.all() else weights
+    moments = (nuisance.T * alike[:, :, None]) @ nuisance + PENALTY * np.eye(count)
+    explained = np.linalg.solve(np.broadcast_to(moments, (*known.shape[:2], count, count)), cross)
+    left = columns.swapaxes(2, 3) @ weighted - cross.swapaxes(2, 3) @ explained
     return left[..., :-1, :-1], left[..., :-1, -1]
 
 
@@ -270,7 +283,7 @@ class CovariateEffects:
             season_length: Steps of a season; 1 is none.
         """
         series = np.unique(np.linspace(0, len(stops) - 1, min(len(stops), MOST_SERIES)).astype(int))
-        near = reader.with_context(min(reader.context_length, ROWS))
+        near = reader.with_context(min(reader.context_length, ROWS, int(stops.max())))
         values, covariates = window_columns(near, Origins.at_rows(series, stops[series], 1), len(names))
         covariates = covariates[:, :-1]
         numbers = tuple(len(np.unique(column[~np.isnan(column)])) > 2 for column in np.moveaxis(covariates, 2, 0))
@@ -285,7 +298,10 @@ class CovariateEffects:
             values: Their known values in scaled units, `[B, T, D]`; NaN is missing.
             covariates: Their covariates, encoded, `[B, T + H, f]`; NaN is missing.
         """
-        return np.asarray(np.mean([each.of(values, covariates) for each in self.regressions], axis=0))
+        first = self._first(values)
+        own = values[:, first:], covariates[:, first:]
+        effects = np.mean([each.of(*own) for each in self.regressions], axis=0)
+        return np.pad(effects, ((0, 0), (first, 0), (0, 0)))
 
     def by_feature(self, values: Array, covariates: Array) -> Array:
         """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`.
@@ -294,7 +310,15 @@ class CovariateEffects:
             values: As for `of`.
             covariates: As for `of`.
         """
-        return np.asarray(np.mean([each.by_feature(values, covariates) for each in self.regressions], axis=0))
+        first = self._first(values)
+        own = values[:, first:], covariates[:, first:]
+        return np.asarray(np.mean([each.by_feature(*own) for each in self.regressions], axis=0))
+
+    def _first(self, values: Array) -> int:
+        """Return a step, whole seasons after the first, before which no window has a value."""
+        season = self.regressions[0].season_length
+        unknown = np.isnan(values).all(axis=(0, 2))
+        return int(np.argmin(unknown)) // season * season
 
     def check(self, targets: int, names: tuple[str, ...]) -> None:
         """Refuse effects of a file that do not fit the rest of it.

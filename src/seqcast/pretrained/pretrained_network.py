@@ -32,7 +32,7 @@ from seqcast.pretrained.seasonal_inputs import (
     shared_inputs,
 )
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
-from seqcast.runtime import Array, check_fields, in_threads, open_archive, write_archive
+from seqcast.runtime import Array, check_fields, in_threads, one_blas_thread, open_archive, write_archive
 from seqcast.specs import WindowSpec
 
 KIND = "Pretrained"
@@ -162,7 +162,8 @@ class PretrainedNetwork(ZeroShotModel):
 
         pieces = list(self._by_context(windows.past))
         # The inputs of a piece are computed while the network forecasts another one.
-        in_threads(write, pieces)
+        with one_blas_thread():
+            in_threads(write, pieces)
         return result
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:

@@ -15,15 +15,15 @@ from seqcast.pretrained.simple_models import (
     FARTHEST,
     RECENT,
     Array,
-    Gains,
     Integers,
     SimpleForecasts,
     lowest_again,
     mean_of_known,
     repeated,
-    smoothed,
     zero_if_unknown,
 )
+from seqcast.pretrained.smoothing import Gains, smoothed
+from seqcast.runtime import one_blas_thread
 
 # Gains of level, trend and season, and damping: for levels that stay or walk, seasons that stay or change, and trends
 # that last or end. Nine of 100 that are good on training rows of public data (docs/history.md), and two without a
@@ -90,6 +90,7 @@ class SeasonalBase:
     models: SimpleForecasts
 
     @classmethod
+    @one_blas_thread()
     def of(cls, past: Array, season: Integers, longer: Integers, horizon: int) -> Self:
         """Forecast windows by all models.
 

@@ -13,8 +13,6 @@ from seqcast.data.windows import forward_fill
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-# Gains of level, trend and season, and damping; the gain of the season is `None` without one.
-Gains = Sequence[tuple[float, float, float | None, float]]
 
 # Number of last steps whose forecasts are checked.
 CHECKS = (4, 8, 16, 32, 64, 128, 256)
@@ -24,10 +22,6 @@ RECENT = 512
 OFTEN = 3
 # Largest distance in a window's own units, to which others are clipped.
 FARTHEST = 20.0
-# The first level is the mean of this number of values, or of a season if that is longer.
-FIRST = 4
-# The first season is fitted to values that are then forecast: with two known seasons, true errors are larger by half.
-OPTIMISM = 2.0
 
 
 @dataclass(frozen=True)
@@ -193,111 +187,3 @@ def mean_of_known(values: Array, axis: int = 1) -> Array:
 def zero_if_unknown(values: Array) -> Array:
     """Return values with 0 in place of NaN."""
     return np.where(np.isnan(values), 0.0, values)
-
-
-def smoothed(
-    values: Array, season: Integers, horizon: int, gains: Gains, most_damping: Array | float = 1.0
-) -> SimpleForecasts:
-    r"""Smooth windows with a damped trend and a season, with each set of gains.
-
-    .. math:: l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε
-
-    .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
-
-    The first trend is the mean change of a season, and the first season the mean of all without that trend. Forecasts
-    replace missing values. Windows with fewer than two known seasons are smoothed without one. Where `k` seasons are
-    known, errors of models with a season are enlarged by `1 + 2 / k²`.
-
-    Args:
-        values: The known values, `[B, T]`; NaN is missing.
-        season: Steps of the season of each, `[B]`; 1 is none.
-        horizon: Number of future steps, `H`.
-        gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no season.
-        most_damping: Largest `φ`, `[B]` or one for all windows.
-
-    Returns:
-        Forecasts, those one step ahead, and those of the last steps.
-
-    Example:
-        >>> saw = np.tile([0.0, 1.0, 2.0], 4)[None]
-        >>> smoothed(saw, np.array([3]), 4, gains=[(0.3, 0.0, 0.1, 0.98)]).forecasts[0, :, 0].round(6).tolist()
-        [0.0, 1.0, 2.0, 0.0]
-
-    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter 2.
-    """
-    known = (~np.isnan(values)).sum(axis=1)
-    used = np.where(2 * season <= known, season, 1)
-    most = np.broadcast_to(most_damping, len(values))
-    whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, len(gains))
-    for steps in np.unique(used):
-        chosen = np.flatnonzero(used == steps)
-        whole.put(chosen, _of_one_season(values[chosen], int(steps), horizon, gains, most[chosen]))
-    for steps, forecast in whole.checks.items():
-        forecast[known < 2 * steps] = np.nan
-    return whole
-
-
-def _of_one_season(values: Array, season: int, horizon: int, gains: Gains, most_damping: Array) -> SimpleForecasts:
-    """Smooth windows with one season length."""
-    length = values.shape[1]
-    known = ~np.isnan(values)
-    slope = np.nan_to_num(mean_of_known(values[:, season:] - values[:, :-season])) / season
-    profile = _profile(values - slope * np.arange(length), season)
-    # Seasons are counted so that the first step of the future is the first of one.
-    places = (np.arange(length + horizon) - length) % season
-    alpha, beta, gamma, phi = (np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True))
-    phi = np.minimum(phi, most_damping)
-    plain = np.isnan(gamma) | (season == 1)
-    gamma = np.where(plain, 0.0, gamma)
-    count = len(gains)
-    level, level_without = (
-        np.nan_to_num(_first_level(each, slope, max(season, FIRST)))[:, 0]
-        for each in (values - profile[:, places[:length]], values)
-    )
-    levels, trends = np.where(plain, level_without, level), np.tile(slope[:, 0], (count, 1))
-    seasons = np.where(plain, 0.0, profile.T[:, None, :])
-    recent = min(length, RECENT)
-    ahead = np.empty((recent, count, len(values)))
-    reach = np.cumsum(phi ** np.arange(1, max(horizon, *checks_of(length), 1) + 1)[:, None, None], axis=0)
-    checks = {steps: np.full((steps, count, len(values)), np.nan) for steps in checks_of(length)}
-    filled = np.where(known, values, 0.0).T
-    begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
-    counted = known.T.astype(float)
-    all_begun, all_counted = (np.asarray(each.all(axis=1)) for each in (begun, counted))
-    # Before its first value a window is constant: its trend is that of the first step.
-    for step in range(length):
-        left = length - step
-        if left in checks:
-            checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
-        before = seasons[places[step]]
-        damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
-        # Steps before the last ones are written to the place of the first of these, which overwrites them.
-        own = ahead[max(0, recent - left)]
-        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=own)
-        error = filled[step] - forecast
-        if not all_counted[step]:
-            error *= counted[step]
-        levels = forecast - before + alpha * error
-        trends = damped + beta * error
-        before += gamma * error
-    forecasts = levels + trends * reach[:horizon] + seasons[places[length:]]
-    share = season / np.maximum(known.sum(axis=1), 1)
-    optimism = np.where(plain[:, 0], 1.0, 1.0 + OPTIMISM * share[:, None] ** 2)
-    by_window = SimpleForecasts(forecasts, ahead, checks, optimism)
-    return by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0))
-
-
-def _profile(straight: Array, season: int) -> Array:
-    """Return the mean season of windows without trend, `[B, season]`, each season less its own mean."""
-    rows, length = straight.shape
-    if season == 1:
-        return np.zeros((rows, 1))
-    whole = straight[:, length % season :].reshape(rows, -1, season)
-    profile = np.nan_to_num(mean_of_known(whole - mean_of_known(whole, axis=2), axis=1)[:, 0])
-    return np.asarray(profile - profile.mean(axis=1, keepdims=True))
-
-
-def _first_level(values: Array, slope: Array, steps: int) -> Array:
-    """Return the level before the first known value, `[B, 1]`, from a number of steps."""
-    since = np.arange(values.shape[1]) - np.argmax(~np.isnan(values), axis=1)[:, None] + 1
-    return mean_of_known(np.where((since > 0) & (since <= steps), values - slope * since, np.nan))

@@ -121,9 +121,8 @@ def _shared_pool() -> ThreadPoolExecutor:
         return _pool
 
 
-# The setting at the beginning is restored at the end, so only one thread at a time may do both. A function that is
-# called within may enter again.
-_blas_lock = threading.RLock()
+# Who has it sets the limit and restores what was before. One thread alone does both, as threadpoolctl asks for.
+_blas_lock = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -131,9 +130,9 @@ def one_blas_thread() -> Iterator[None]:
     """Let NumPy's products and decompositions of matrices use one thread.
 
     On matrices of a few hundred rows more threads mostly wait for each other. On a busy machine this takes hundreds of
-    times as long as one thread needs. Only one thread is inside at a time, and others that enter wait. OpenBLAS has one
-    setting a process, so products in other threads use one thread meanwhile, too; where another thread holds a limit of
-    `threadpoolctl`, that limit stays.
+    times as long as one thread needs. OpenBLAS has one setting a process: the first thread inside sets it, also for
+    those that come in meanwhile, and restores it as it leaves. Where another thread holds a limit of `threadpoolctl`,
+    that limit stays.
 
     Example:
         >>> import numpy as np
@@ -142,8 +141,14 @@ def one_blas_thread() -> Iterator[None]:
         >>> q.shape
         (3, 3)
     """
-    with _blas_lock, _controller().limit(limits=1):
+    if not _blas_lock.acquire(blocking=False):
         yield
+        return
+    try:
+        with _controller().limit(limits=1):
+            yield
+    finally:
+        _blas_lock.release()
 
 
 @functools.cache
@@ -155,7 +160,7 @@ def _controller() -> ThreadpoolController:
 def _forget_after_fork() -> None:
     """Give a forked child a pool and locks of its own: the threads, and who has the locks, stay in its parent."""
     global _pool, _lock, _blas_lock
-    _pool, _lock, _blas_lock = None, threading.Lock(), threading.RLock()
+    _pool, _lock, _blas_lock = None, threading.Lock(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -14,7 +14,7 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest, UsualErrors, bounded, check_levels
-from seqcast.runtime import Array, tracked
+from seqcast.runtime import Array
 
 # The least difference between values that are no whole numbers, in scaled units.
 SMALLEST = 1e-6
@@ -25,6 +25,9 @@ REPLACED_LEVEL = 99.0
 # If a larger fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has changed. Then later
 # forecasts read its rows.
 MOST_REPLACED, NEWEST_ROWS = 1 / 3, 12
+
+# How often rows are judged to find those that forecasts replace.
+JUDGED = 2
 
 
 def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float) -> Any:
@@ -67,46 +70,54 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
 def _undisturbed(
     fitted: FittedForecaster, reader: WindowReader, frame: LongFrame, origins: Origins, *, groups: list[Array]
 ) -> Array:
-    """Return forecasts from rows in which earlier forecasts replace anomalies, in the order of time in each series.
+    """Return forecasts from rows in which forecasts replace anomalies.
+
+    Rows are judged by forecasts from all rows as they are, so that what comes again, such as the nights of Saturdays,
+    is learnt from the rows before. Those that are unusual are judged again without the others, since an anomaly makes
+    its own echo unusual, too.
 
     Args:
         fitted: The fitted forecaster.
         reader: The window reader of the series.
         frame: The series.
-        origins: Where the forecasts begin, those of a series in the order of time.
+        origins: Where the forecasts begin.
         groups: Labels of each value.
 
     Returns:
         The columns of `_columns`, `[B, H, D, columns]`.
     """
-    columns, rows = _columns(fitted, reader, origins), origins.rows(frame)
-    values, targets = frame.targets[rows], frame.targets.copy()
-    known, reach = ~np.isnan(values), np.ones((*values.shape, 2))
-    reach[known] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
-    place = np.arange(len(origins)) - np.searchsorted(origins.series, origins.series)  # among those of the series
-    order = np.argsort(place, kind="stable")
-    last_replaced = np.full(len(frame.source), -1)
-    replaced = np.zeros(targets.shape, dtype=np.int64)
-    before = max(0, NEWEST_ROWS - origins.horizon)
-    rounds = np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
-    for chosen in tracked(rounds, "judging rows", len(rounds)):
-        series, stops = origins.series[chosen], origins.stops[chosen]
-        disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
+    rows = origins.rows(frame)
+    first, values = rows[:, 0] - np.minimum(origins.stops, reader.context_length), frame.targets[rows]
+    as_they_are = columns = _columns(fitted, reader, origins)
+    before: Array | bool = True
+    for _ in range(JUDGED):
+        unusual = before & _unusual(columns, values, groups, frame, origins)
+        if np.array_equal(unusual, before):
+            break
+        targets, marked = frame.targets.copy(), np.zeros(len(frame.targets), dtype=np.int64)
+        targets[rows], marked[rows] = np.where(unusual, columns[..., 0], values), unusual.any(axis=2)
+        so_far = np.concatenate([[0], np.cumsum(marked)])
+        disturbed, columns = np.flatnonzero(so_far[rows[:, 0]] > so_far[first]), as_they_are.copy()
         if len(disturbed):
             cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
             columns[disturbed] = _columns(fitted, cleaned, origins.take(disturbed))
-        middle, own = columns[chosen, ..., 0], reach[chosen]
-        above = values[chosen] > middle
-        unusual = np.abs(values[chosen] - middle) > np.where(above, own[..., 1], own[..., 0])
-        newest = np.maximum(rows[chosen, :1] - 1 - np.arange(before), frame.source.starts[series][:, None])
-        count = unusual.sum(axis=1) + replaced[newest].sum(axis=1)
-        unusual &= (count <= max(1.0, MOST_REPLACED * (before + origins.horizon)))[:, None]
-        if unusual.any():
-            replaced[rows[chosen]] = unusual
-            targets[rows[chosen]] = np.where(unusual, middle, targets[rows[chosen]])
-            steps = np.where(unusual.any(axis=2), np.arange(1, origins.horizon + 1), 0).max(axis=1)
-            last_replaced[series] = np.where(steps > 0, stops + steps - 1, last_replaced[series])
+        before = unusual
     return columns
+
+
+def _unusual(columns: Array, values: Array, groups: list[Array], frame: LongFrame, origins: Origins) -> Array:
+    """Return which values are beyond `REPLACED_LEVEL`, unless the series has changed, `[B, H, D]`."""
+    rows, middle, known = origins.rows(frame), columns[..., 0], ~np.isnan(values)
+    reach = np.ones((*values.shape, 2))
+    reach[known] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
+    unusual = np.abs(values - middle) > np.where(values > middle, reach[..., 1], reach[..., 0])
+    marked = np.zeros(frame.targets.shape, dtype=np.int64)
+    marked[rows] = unusual
+    # Rows of the same series before those of a short horizon.
+    earlier = max(0, NEWEST_ROWS - origins.horizon)
+    newest = np.maximum(rows[:, :1] - 1 - np.arange(earlier), frame.source.starts[origins.series][:, None])
+    count = unusual.sum(axis=1) + marked[newest].sum(axis=1)
+    return np.asarray(unusual & (count <= max(1.0, MOST_REPLACED * (earlier + origins.horizon)))[:, None])
 
 
 def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -> Array:

@@ -246,3 +246,14 @@ def test_planted_among_noise():
     print(table.describe().to_string())
     assert table["clean rows outside"].between(0.005, 0.02).all()
     assert table["score"].mean() >= 0.9
+
+
+def test_what_comes_again_each_week_is_learnt_and_no_anomaly():
+    hours = pd.date_range("2024-01-01", periods=24 * 7 * 8, freq="h")
+    daily = 10 + 3 * np.sin(2 * np.pi * hours.hour / 24) + np.random.default_rng(0).normal(0, 0.2, len(hours))
+    nights = (hours.dayofweek == 5) & (hours.hour < 5)
+    df = pd.DataFrame({"unique_id": "taxis", "ds": hours, "y": daily + 8.0 * nights})
+    judged = Forecaster(24, preset="pretrained", verbose=0).fit(df).anomalies()
+    late = judged[judged["ds"] > hours[24 * 7 * 4]]
+    assert late.loc[late["ds"].isin(hours[nights]), "anomaly"].sum() == 0
+    assert late["anomaly"].mean() < 0.02

@@ -17,6 +17,7 @@ from seqcast.data.windows import ArrayWindows
 from seqcast.runtime import to_numpy, weights_of
 from seqcast.training import History, learning_rate, optimizer, train
 from seqcast.training.callbacks import KeepBest
+from seqcast.training.loop import BY_CLOCK
 
 WINDOW = WindowSpec(horizon=2, features=1, targets=1)
 NETWORK = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
@@ -370,3 +371,15 @@ def test_keeps_the_best_and_stops_after_patience(losses, patience):
     best_epoch, last, stopped = reference(losses, patience)
     assert (history.best_epoch, len(history), history.stopped_early) == (best_epoch, last, stopped)
     assert weights_of(model)[0].item() == (last if best_epoch is None else best_epoch)
+
+
+@pytest.mark.parametrize(("best", "stop"), [(2, 12), (20, 100)])
+def test_by_the_clock_the_patience_grows_with_the_best_epoch(best, stop):
+    keeper = KeepBest(*BY_CLOCK)
+    keeper.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)]))
+    keeper.model.stop_training = False
+    epochs = 0
+    while not keeper.model.stop_training:
+        epochs += 1
+        keeper.on_epoch_end(epochs - 1, {"val_loss": 1.0 / epochs if epochs <= best else 2.0})
+    assert epochs == stop

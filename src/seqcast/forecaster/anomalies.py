@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from seqcast.data.frames import LongFrame
+from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitted import FittedForecaster
@@ -73,8 +74,8 @@ def _undisturbed(
     """Return forecasts from rows in which forecasts replace anomalies.
 
     Rows are judged by forecasts from all rows as they are, so that what comes again, such as the nights of Saturdays,
-    is learnt from the rows before. Those that are unusual are judged again without the others, since an anomaly makes
-    its own echo unusual, too.
+    is learnt from the rows before; nor is that replaced. Rows that are unusual are judged again without the others,
+    since an anomaly makes its own echo unusual, too.
 
     Args:
         fitted: The fitted forecaster.
@@ -91,7 +92,7 @@ def _undisturbed(
     as_they_are = columns = _columns(fitted, reader, origins)
     before: Array | bool = True
     for _ in range(JUDGED):
-        unusual = before & _unusual(columns, values, groups, frame, origins)
+        unusual = before & _unusual(columns, values, groups, frame, origins, fitted.season_length)
         if np.array_equal(unusual, before):
             break
         targets, marked = frame.targets.copy(), np.zeros(len(frame.targets), dtype=np.int64)
@@ -105,19 +106,35 @@ def _undisturbed(
     return columns
 
 
-def _unusual(columns: Array, values: Array, groups: list[Array], frame: LongFrame, origins: Origins) -> Array:
-    """Return which values are beyond `REPLACED_LEVEL`, unless the series has changed, `[B, H, D]`."""
+def _unusual(
+    columns: Array, values: Array, groups: list[Array], frame: LongFrame, origins: Origins, season_length: int
+) -> Array:
+    """Return which values are beyond `REPLACED_LEVEL`, do not come again, of no changed series, `[B, H, D]`."""
     rows, middle, known = origins.rows(frame), columns[..., 0], ~np.isnan(values)
     reach = np.ones((*values.shape, 2))
     reach[known] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
     unusual = np.abs(values - middle) > np.where(values > middle, reach[..., 1], reach[..., 0])
     marked = np.zeros(frame.targets.shape, dtype=np.int64)
+    marked[rows] = unusual * np.where(values > middle, 1, -1)
+    unusual &= ~_come_again(marked, frame, season_length)[rows]
     marked[rows] = unusual
     # Rows of the same series before those of a short horizon.
     earlier = max(0, NEWEST_ROWS - origins.horizon)
     newest = np.maximum(rows[:, :1] - 1 - np.arange(earlier), frame.source.starts[origins.series][:, None])
     count = unusual.sum(axis=1) + marked[newest].sum(axis=1)
     return np.asarray(unusual & (count <= max(1.0, MOST_REPLACED * (earlier + origins.horizon)))[:, None])
+
+
+def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
+    """Return which rows are unusual in the same way a season before or after, the longest that is known twice."""
+    lengths, season = frame.source.lengths, Season.of(season_length)
+    lag = season.longer if season.longer and 2 * season.longer <= lengths.max() else season.length
+    owner = np.repeat(np.arange(len(lengths)), lengths)[:, None]
+    same = (marked[lag:] * marked[:-lag] > 0) & (owner[lag:] == owner[:-lag])
+    again = np.zeros(marked.shape, dtype=bool)
+    again[lag:] |= same
+    again[:-lag] |= same
+    return again
 
 
 def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -> Array:

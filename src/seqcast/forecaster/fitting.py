@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
@@ -22,6 +23,8 @@ from seqcast.training import CheckpointFolder, Deadline, History, check_callback
 
 # More networks are trained while those of the last round lowered the hold-out loss by this fraction.
 LEAST_GAIN = 0.002
+# Number of windows whose forecasts are timed before a training by the clock.
+FEW = 64
 
 
 @runtime_checkable
@@ -202,6 +205,8 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         KeyboardInterrupt: The user interrupted before there was any network.
     """
     run.check_callbacks(plan)
+    if run.deadline is not None and plan.by_place:
+        run = replace(run, deadline=replace(run.deadline, after=_seconds_after(plan)))
     plan, trained = run.prepared(plan), dict[Place, Outcome]()
     best: FittedForecaster | None = None
     loss = math.inf
@@ -227,6 +232,26 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         if not loss < (1 - LEAST_GAIN) * before:
             break
     return _calibrated(newest if best is None else best, plan)
+
+
+def _seconds_after(plan: FitPlan) -> float | None:
+    """Return about the seconds that comparison and calibration will take, from those of a few windows.
+
+    They are `None` where every candidate is trained first.
+    """
+    ready = [each for each, jobs in zip(plan.candidates, plan.jobs, strict=True) if not each.learns_alone]
+    hold_out = plan.hold_out
+    if hold_out is None or not len(hold_out) or not ready:
+        return None
+    versions = ready[-1].fitted(plan.rows, {})
+    few = replace(hold_out, origins=hold_out.origins.take(slice(None, None, -(-len(hold_out.origins) // FEW))))
+    began = 0.0
+    for _ in range(2):  # the first time compiles
+        began = time.perf_counter()
+        few.forecast(versions[-1])
+    each = (time.perf_counter() - began) / len(few.origins)
+    calibrated = 0 if plan.calibration is None else len(plan.calibration)
+    return each * len(plan.candidates) * (len(hold_out.origins) + 2 * calibrated)
 
 
 def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: dict[Place, Outcome]) -> None:

@@ -98,11 +98,12 @@ class KeepBest(keras.callbacks.Callback):
 
     Args:
         patience: Epochs without improvement after which training stops; `None` never stops.
+        growth: Epochs without improvement after which it stops, as a multiple of those until the best one, if more.
     """
 
-    def __init__(self, patience: int | None) -> None:
+    def __init__(self, patience: int | None, growth: float = 0.0) -> None:
         super().__init__()
-        self.patience = patience
+        self.patience, self.growth = patience, growth
         self.history = History()
         self.best = math.inf
         self.weights: list[Any] | None = None
@@ -123,7 +124,9 @@ class KeepBest(keras.callbacks.Callback):
             self.best = float(validation)
             self.weights = weights_of(self.model)
             self.history.best_epoch = epoch + 1
-        elif self.patience is not None and epoch + 1 - (self.history.best_epoch or 0) >= self.patience:
+            return
+        best = self.history.best_epoch or 0
+        if self.patience is not None and epoch + 1 - best >= max(self.patience, self.growth * best):
             self.history.stopped_early = True
             self.model.stop_training = True
 

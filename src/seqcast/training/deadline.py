@@ -20,8 +20,8 @@ from seqcast.specs import TrainingSpec
 CHANGES = 200
 
 # Share of the limit for the steps after the training, such as the comparison with the seasonal naive forecast, and most
-# seconds for them.
-RESERVED_SHARE, MOST_RESERVED = 0.05, 2.0
+# seconds for them, where their time is not known; share where it is.
+RESERVED_SHARE, MOST_RESERVED, MOST_KNOWN_SHARE = 0.05, 2.0, 0.5
 # Share of the limit for the first validation, whose duration is not known.
 RESERVED_VALIDATION = 0.1
 
@@ -33,6 +33,7 @@ class Deadline:
     Args:
         began: The beginning, seconds since 1970.
         ends: The end, seconds since 1970.
+        after: Seconds of the steps that follow a training; `None` where they are not known.
 
     Example:
         >>> deadline = Deadline.of("2 min")
@@ -42,6 +43,7 @@ class Deadline:
 
     began: float
     ends: float
+    after: float | None = None
 
     @classmethod
     def of(cls, time_limit: Any) -> Self:
@@ -71,12 +73,17 @@ class Deadline:
             20
         """
         now = time.time()
-        return replace(self, began=now, ends=now + (self.ends - now) / trainings)
+        if self.after is None:
+            return replace(self, began=now, ends=now + (self.ends - now) / trainings)
+        return replace(self, began=now, ends=now + (self.stop - now) / trainings, after=0.0)
 
     @property
     def stop(self) -> float:
         """The end of the training itself, before the steps that follow it."""
-        return self.ends - min(RESERVED_SHARE * (self.ends - self.began), MOST_RESERVED)
+        seconds = self.ends - self.began
+        if self.after is None:
+            return self.ends - min(RESERVED_SHARE * seconds, MOST_RESERVED)
+        return self.ends - min(self.after, MOST_KNOWN_SHARE * seconds)
 
 
 def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:

@@ -100,8 +100,9 @@ def optimizer(spec: TrainingSpec, rate: Any) -> Any:
     return kind(learning_rate=rate, global_clipnorm=spec.clip_norm, **more)
 
 
-# More epochs than a training by the clock can have.
-MOST_EPOCHS = 10**9
+# More epochs than a training by the clock can have. It stops after ten without a gain, or four times as many as it took
+# to the best one: its learning rate falls late, and then most is gained.
+MOST_EPOCHS, BY_CLOCK = 10**9, (10, 4.0)
 
 
 def train(
@@ -136,7 +137,7 @@ def train(
         KeyboardInterrupt: The user interrupted; the model has the best weights so far, and the error's `history` is
             the history so far.
     """
-    keeper = KeepBest(spec.early_stopping if deadline is None else None)
+    keeper = KeepBest(spec.early_stopping) if deadline is None else KeepBest(*BY_CLOCK)
     timekeeper = [] if deadline is None else [Timekeeper(deadline, *scheduled_rate(spec))]
     own = [*_own_callbacks(model, windows, keeper, state=state, checkpoints=checkpoints), *timekeeper]
     before, last = keeper.history.seconds, spec.epochs if deadline is None else MOST_EPOCHS

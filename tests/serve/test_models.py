@@ -9,9 +9,10 @@ import pytest
 
 from seqcast.errors import FileFormatError
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.runtime.jit import Programs
 from seqcast.serve import ServerSettings, create_app
 from seqcast.serve import models as models_module
-from seqcast.serve.models import ModelShelf, ServedModel
+from seqcast.serve.models import ModelShelf, ServedModel, warm_up
 from seqcast.serve.problems import RequestError
 from tests.refusals import refused
 
@@ -47,6 +48,22 @@ def test_a_replaced_file_is_taken_over(copied, forecasters):
     assert after.columns.unique_id == "shop"
     assert before.columns.unique_id == "unique_id"  # what requests hold stays as it is
     assert told == [("m", None), ("m", None)]
+
+
+@pytest.mark.parametrize("name", ["sales", "store"])
+def test_a_warm_up_compiles_what_requests_need(models, monkeypatch, name):
+    model, find, ready = ServedModel.read(name, dict(models)[name]), Programs.find, []
+    warm_up(model, [1])
+
+    def found(programs, *key):
+        program = find(programs, *key)
+        ready.append(program.called)
+        return program
+
+    monkeypatch.setattr(Programs, "find", found)
+    warm_up(model, [1])
+    assert ready
+    assert all(ready)
 
 
 def fail(error):

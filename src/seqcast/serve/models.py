@@ -6,6 +6,7 @@ A request refers to its model. So a replaced model answers the requests that hav
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
@@ -16,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames import LONG
+from seqcast.data.frames import LONG, Frequency
 from seqcast.errors import suggest_name
 from seqcast.forecaster import FittedForecaster, Forecaster
 from seqcast.intervals import level_text
+from seqcast.pretrained import load_pretrained
 from seqcast.runtime import check_source
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.problems import RequestError, shown
@@ -142,20 +144,46 @@ def _for_requests(forecaster: Forecaster) -> Forecaster:
 
 
 def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
-    """Compile the programs that requests will need, by forecasting remembered series.
+    """Compile the programs that requests will need, by forecasting a remembered series.
 
     Args:
-        model: The model; one that needs a known future is warmed up by its first request.
+        model: The model; one without a regular step is warmed up by its first request.
         sizes: Numbers of requests in one call.
     """
     import pandas as pd
 
-    if not model.is_regular or model.forecaster.future_covariates:
+    frequency = model.forecaster.series_state_.frequency
+    if frequency is None:
         return
-    fitted = model.fitted
+    fitted, name = model.fitted, model.needed.unique_id
     for size in sizes:
-        asked = pd.DataFrame({model.needed.unique_id: [fitted.series.ids[0]] * size})
-        fitted.for_owners(asked, np.arange(size), remembered=True)
+        asked, future = pd.DataFrame({name: [fitted.series.ids[0]] * size}), None
+        if model.forecaster.future_covariates:
+            future = pd.concat([_steps_ahead(model, frequency)] * size, ignore_index=True)
+        owners = np.repeat(np.arange(size), model.forecaster.horizon)
+        fitted.for_owners(asked, np.arange(size), remembered=True, future=future, future_owners=owners)
+
+
+def _steps_ahead(model: ServedModel, frequency: Frequency) -> Any:
+    """Return a known future of the first series, a pandas frame with any values."""
+    import pandas as pd
+
+    series, frame = model.fitted.series, model.fitted.series.frame
+    stamps = frequency.following(frame.last_stamps[:1], model.forecaster.horizon)
+    kinds = dict(zip(frame.covariates.varying, frame.kinds, strict=True))
+    values = {name: next(iter(kinds[name].labels), 0.0) for name in model.forecaster.future_covariates}
+    times = stamps.strftime(model.columns.ds_format) if model.needed.text_times else stamps
+    return pd.DataFrame({model.needed.unique_id: series.ids[0], model.needed.ds: times, **values})
+
+
+@functools.cache
+def warm_up_pretrained() -> None:
+    """Compile the programs of the pretrained network for contexts of each length, once a process."""
+    import pandas as pd
+
+    for rows in load_pretrained().context_lengths:
+        values = pd.DataFrame({"unique_id": "a", "ds": np.arange(rows), "y": np.arange(rows) % 7.0})
+        Forecaster(1, preset="pretrained", freq=1, level=(), verbose=0).fit(values).predict()
 
 
 class ModelShelf:
@@ -212,6 +240,7 @@ class ModelShelf:
         """Warm all models up and set `ready`; a model that fails is tried again at later looks."""
         for name in self._models:
             self._attempt(name, self._marks[name], partial(self._models.__getitem__, name))
+        warm_up_pretrained()
         self.ready.set()
 
     def look(self) -> None:

@@ -74,6 +74,8 @@ def lines(header, rows, sep=","):
 WAVE = np.round(10 + np.sin(np.arange(36)), 2)
 MONTHS = [f"{2020 + month // 12}M{month % 12 + 1:02}" for month in range(36)]
 YEAR = "year jan feb mar apr may jun jul aug sep oct nov dec ann"
+SUMMED = [(name, name * 2, *(n * n % 7 + n * place**2 for n in range(9))) for place, name in enumerate("abcd")]
+SUMMED += [("all", "", *(sum(column) for column in [*zip(*SUMMED, strict=True)][2:]))]
 SPANS = [f"13.05.2024 {hour:02}:00 - 13.05.2024 {hour + 1:02}:00" for hour in range(23)]
 
 # Tables as offices and instruments write them: text, the sentence of the guess, series and rows, and the first time.
@@ -121,6 +123,49 @@ WRITTEN = {
     "hours of a day in columns": (
         lines("Date," + ",".join(f"H{hour}" for hour in range(1, 25)), [("2024-01-31", *WAVE[:24])] * 2),
         ("time: Date, a year or day in each row, its months or hours in the columns", 1, 48, "2024-01-31"),
+    ),
+    "quarters of an hour in columns, two streams": (
+        lines(
+            "Meter,Stream,Date," + ",".join(f"{n // 4}:{n % 4 * 15:02}" for n in range(96)) + ",Total",
+            [(7, s, day, *range(k, 96 + k), 4560) for k, s in enumerate("EB") for day in ("13.01.2024", "14.01.2024")],
+        ),
+        (
+            "without the columns 'Meter', 'Total'; time: Date, "
+            "a year or day in each row, its months or hours in the columns, series: Stream",
+            2,
+            384,
+            "2024-01-13",
+        ),
+    ),
+    "a row of sums": (
+        lines("Code;Name;" + ";".join(MONTHS[:9]), SUMMED, ";"),
+        (
+            "without 1 row at the end, 'all'; time: the header, a series in each row, series: Code",
+            4,
+            36,
+            "2020-01-01",
+        ),
+    ),
+    "a row with a word for a total": (
+        lines("Code;" + ";".join(MONTHS[:4]), [("a", 1, 2, 3, 4), ("b", 2, 3, 4, 5), ("TOTAL", 9, 9, 9, 9)], ";"),
+        ("without 1 row at the end, 'TOTAL'; time: the header, a series in each row, series: Code", 2, 8, "2020-01-01"),
+    ),
+    "days with points and spaces": (
+        lines(
+            "일자,요일,방문자수",
+            [(f"2024. {n // 28 + 1}. {n % 28 + 1}{'.' * (n > 9)}", "월", n % 7) for n in range(56)],
+        ),
+        ("time: 일자, value: 방문자수", 1, 56, "2024-01-01"),
+    ),
+    "thousands with a point, none above a million": (
+        lines("Tag;Proben", [(f"{n + 1:02}.05.2024", f"1.{n:03}" if n % 3 else 900 + n) for n in range(30)], ";"),
+        (
+            "semicolons between columns, decimal comma, '.' between thousands, dates with the day first; "
+            "time: Tag, value: Proben",
+            1,
+            30,
+            "2024-05-01",
+        ),
     ),
     "a title with commas, CJK": (
         "宿泊者数,,\n"
@@ -368,6 +413,28 @@ def test_columns_about_as_likely_are_a_question(name):
     days = pd.date_range("2024-01-01", periods=30).astype(str)
     columns = {each: WAVE[:30] * 100**place for place, each in enumerate(header.split(",")[1:])}
     assert set(guess_columns(pd.DataFrame({"day": days, **columns})).rivals) == set(rivals)
+
+
+@pytest.mark.parametrize("sold", [("1.234", "5.678"), ("1.234", "99"), ("1.234", "1234")])
+def test_a_point_that_may_be_decimal_stays_a_question(tmp_path, sold):
+    rows = [(f"{day}.05.2024", sold[day % 2]) for day in range(10, 30)]
+    (tmp_path / "a.csv").write_text(lines("day;sold", rows, ";"))
+    with pytest.raises(DataError, match="can be read in one way only"):
+        OpenTable.of(tmp_path / "a.csv", None).guessed()
+
+
+def test_a_series_is_no_total_beside_others_of_that_word(tmp_path):
+    rows = [(place, kind, 1, 2, 3, 4) for place in "ab" for kind in ("in", "out", "Total")]
+    (tmp_path / "a.csv").write_text(lines("place;kind;" + ";".join(MONTHS[:4]), rows, ";"))
+    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert frame[columns.unique_id].nunique() == 6
+
+
+def test_ids_are_those_of_their_column_where_others_before_it_are_left_out(tmp_path):
+    (tmp_path / "a.csv").write_text(WRITTEN["quarters of an hour in columns, two streams"][0])
+    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert list(frame[columns.unique_id].unique()) == ["E", "B"]
+    assert frame[columns.ds].iloc[97] == pd.Timestamp("2024-01-14 00:15")
 
 
 def test_days_that_are_as_even_in_two_ways_stay_a_question(tmp_path):

@@ -38,8 +38,8 @@ _MONTH = r"(?P<a>\d{4})(?:[- ]?M(?P<b>\d{1,2})|:(?P<c>\d\d))|0?(?P<e>0[1-9]|1[0-
 _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
 _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
-# Years, months and days in Chinese, Japanese and Korean.
-_CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?"
+# Years, months and days in Chinese, Japanese and Korean, also with points: 2024. 3. 1.
+_CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4})\. ?(\d{1,2})\. ?(\d{1,2})(?:\.(?!\d))?"
 # Beginnings of the names of months in languages of Europe, month after month, and their beginnings in English.
 _NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
 _NAMES += "aug aoû aou ago agu,sep set,oct okt ott out,nov,dec dez déc dic des"

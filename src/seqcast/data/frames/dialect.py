@@ -35,7 +35,7 @@ _MOST_ODD, _MOST_COLUMNS = 5, 50
 NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 _DATE = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
+    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}\. ?\d\d?\. ?\d\d?\.?( .*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
     r"|\d{4} ?[年년].*|0\d\d?\.(?:19|20)\d\d"
 )
 # Spaces that stand between digits, and a number with any marks.

@@ -17,14 +17,14 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, is_numeral, odd_rows
+from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
 from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.numerals import FLAGS, parse_numbers, without_missing
 from seqcast.data.frames.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.data.frames.row_sources import file_error, place_in_file
-from seqcast.data.frames.tidying import merged_columns, total_rows
-from seqcast.errors import DataError, Phrase, Row, SeqcastError, counted, unknown_name
+from seqcast.data.frames.tidying import merged_columns, total_rows, words_on
+from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
@@ -189,18 +189,6 @@ def _tidied(frame: Any) -> tuple[Any, list[str]]:
     frame = frame.assign(**{name: frame[name].ffill() for name in merged}) if merged else frame
     frame.attrs[MERGED] = merged
     return frame, [*said, *(f"{name!r} filled downwards" for name in merged)]
-
-
-def words_on(rows: Any, where: str) -> str:
-    """Return words on rows that are left out, with the first cell of words in them; none for no rows.
-
-    Args:
-        rows: A pandas frame of them.
-        where: Where they stood.
-    """
-    cells = [str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)]
-    cell = next((cell for cell in cells if not is_numeral(cell)), next(iter(cells), ""))
-    return f"without {counted(len(rows), 'row')} {where}, {cell!r:.40}" if len(rows) else ""
 
 
 @contextlib.contextmanager

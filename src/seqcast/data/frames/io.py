@@ -21,13 +21,13 @@ from seqcast.data.frames.file_kinds import (
     as_whole,
     naming_cells,
     read_file,
-    words_on,
 )
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.layouts import LAYOUTS, YEAR, Steps, fiscal_years, with_joined
+from seqcast.data.frames.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
 from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
+from seqcast.data.frames.tidying import words_on
 from seqcast.errors import DataError, Option, SpecError
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
@@ -198,8 +198,7 @@ class OpenTable:
             series: Name of the one series; the file's name if `None`.
         """
         made = steps if guess.time is None or steps.start is not None else None
-        opened = replace(self, raw=self.raw.drop(columns=list(guess.left_out), errors="ignore"))
-        return opened.frame(columns, series=series, layout=guess.layout, steps=made)
+        return self.frame(columns, series=series, layout=guess.layout, steps=made, left_out=guess.left_out)
 
     def frame(
         self,
@@ -210,6 +209,7 @@ class OpenTable:
         whole_ids: bool = False,
         layout: str = "long",
         steps: Steps | None = None,
+        left_out: Sequence[str] = (),
     ) -> Any:
         """Return the table as a long frame; result and errors as for `read_table`.
 
@@ -221,9 +221,12 @@ class OpenTable:
             layout: Layout of the table: `long` (a row for each series and time), a series in each column (`wide`) or in
                 each of its `rows`, or the months of a year or hours of a day in each row (`grid`).
             steps: Times of a table without a column of them.
+            left_out: Columns to leave out.
         """
         path, names = self.file.path, [str(name) for name in self.raw.columns]
-        frame = with_joined(self.file.with_ids(self.raw, columns.unique_id, self.dialect), columns)
+        # Ids are found by the place of their column, so others are left out after them.
+        frame = self.file.with_ids(self.raw, columns.unique_id, self.dialect)
+        frame = with_joined(frame.drop(columns=list(left_out), errors="ignore"), columns)
         if steps is not None and columns.ds in frame.columns and steps.start is not None:
             received, hint = f"{steps.start!r}, and a column {columns.ds!r}", "Leave it out."
             raise SpecError("start", expected="none for a file with times", received=received, hint=hint)
@@ -251,7 +254,7 @@ class OpenTable:
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        said = (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, frame.attrs.get(YEAR), times, words)
+        said = (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, frame.attrs.get(MADE), times, words)
         frame.attrs[UNDERSTOOD] = ", ".join(filter(None, said))
         return frame
 

@@ -18,6 +18,7 @@ from seqcast.data.frames.dates import YEARS, in_english, parse_dates
 from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.numerals import holds_numbers, to_numbers
+from seqcast.data.frames.tidying import ends_with_total, words_on
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
 
@@ -36,11 +37,13 @@ _MOST_TOTALS = 3
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 # Names of columns with the months of a year, in their order, and the hours of a day.
 _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
-# Attribute of a frame: with which month its years begin, in words.
-YEAR = "year"
+# Attribute of a frame: what became of its rows and times, in words.
+MADE = "made"
 # A year over parts of two, such as 2016-17.
 _FISCAL = re.compile(r"^(?:FY *)?(\d{4}) ?[-/–] ?(?:\d\d)?(\d\d)$", re.IGNORECASE)
-_HOUR = re.compile(r"(\D*)(\d{1,2})(?::00)?\D*")
+# A time of the day in the name of a column: 7, H07, 07:30.
+_CLOCK = re.compile(r"(\D*)(\d{1,2})(?::(\d\d)(?::00)?)?\D*")
+_HOURS, _DAY = 24, 24 * 60
 
 
 @dataclass(frozen=True)
@@ -270,13 +273,17 @@ def _values(table: Any, keys: Sequence[str]) -> Any:
 def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
     """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
     numbers = _values(table, [columns.unique_id])
+    total = table[len(table) - ends_with_total(numbers, table.drop(columns=numbers.columns)) :]
+    table, numbers = table.drop(total.index), numbers.drop(total.index)
     dated, times = dated_columns(list(numbers.columns))
     values = numbers[dated].to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
     stamps = steps.stamps(np.arange(values.shape[1])) if times is None else times
     long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
-    return pd.DataFrame(long, index=table.index[rows])
+    frame = pd.DataFrame(long, index=table.index[rows])
+    frame.attrs[MADE] = words_on(total, "at the end")
+    return frame
 
 
 def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
@@ -291,7 +298,9 @@ def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
 
 
 def grid_columns(table: Any, name: str | None) -> list[str]:
-    """Return the columns of a table with a month of a year in each, or an hour of a day; none where there are no such.
+    """Return the columns of a table with a month of a year in each, or a time of a day; none where there are no such.
+
+    The times are the hours, or finer ones in even steps, from 0:00 on or by the ends of the steps.
 
     Args:
         table: A pandas frame.
@@ -315,12 +324,17 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
         order = sorted(_MONTHS, key=lambda month: names.index(months[month]))
         is_turned = order[0] != "jan" and "".join(order) in 2 * "".join(_MONTHS)
         return [months[month] for month in (order if is_turned else _MONTHS if fiscal is None else ())]
-    hours = dict[str, dict[int, str]]()
+    clocks = dict[str, dict[int, str]]()
     for column in names:
-        if found := _HOUR.fullmatch(column.strip()):
-            hours.setdefault(found[1], {})[int(found[2])] = column
-    whole = [own for own in hours.values() if own.keys() in (set(range(24)), set(range(1, 25)))]
-    return [whole[0][hour] for hour in sorted(whole[0])] if whole else []
+        if found := _CLOCK.fullmatch(column.strip()):
+            clocks.setdefault(found[1], {})[int(found[2]) * 60 + int(found[3] or 0)] = column
+    return next(([own[minute] for minute in sorted(own)] for own in clocks.values() if _fill_a_day(sorted(own))), [])
+
+
+def _fill_a_day(minutes: list[int]) -> bool:
+    """Return whether minutes divide a day evenly into hours or less."""
+    step = _DAY // len(minutes)
+    return len(minutes) >= _HOURS and minutes in [list(range(first, _DAY + first, step)) for first in (0, step)]
 
 
 def fiscal_years(column: Any) -> Any:
@@ -341,23 +355,24 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     """Return a table with the months of a year or the hours of a day in each row as a long frame."""
     names = grid_columns(table, columns.ds)
     if not names:
-        expected = "twelve columns named as months, or 24 that count the hours of a day"
+        expected = "twelve columns named as months, or columns named as all hours of a day or finer times"
         raise DataError(option="layout", expected=expected, received=", ".join(map(repr, table.columns[:24])))
-    values = _values(table[[columns.ds, *names]], [columns.ds]).to_numpy(dtype=float)
+    # A column without numbers keeps its place.
+    values = _values(table[names], []).reindex(columns=names).to_numpy(dtype=float)
     rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
         numbers = np.array([list(_MONTHS).index(in_english(name)[:3].lower()) + 1 for name in names])
         months, years = numbers[places], first.astype(int) + (numbers < numbers[0])[places]
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
-        said = {YEAR: f"years that begin with {names[0]!r}"} if numbers[0] > 1 else {}
+        said = f"years that begin with {names[0]!r}" if numbers[0] > 1 else ""
     else:
-        stamps, said = first + pd.to_timedelta(places, unit="h"), {}
+        stamps, said = first + pd.to_timedelta(places * (_DAY // len(names)), unit="min"), ""
     long = {columns.ds: stamps.array, columns.value: values[rows, places]}
     if columns.unique_id in table:
         long = {columns.unique_id: table[columns.unique_id].array[rows], **long}
     frame = pd.DataFrame(long, index=table.index[rows])
-    frame.attrs |= said
+    frame.attrs[MADE] = said
     return frame
 
 

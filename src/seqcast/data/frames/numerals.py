@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,9 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
         hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
         raise file_error(path, "one decimal mark in all numbers", received, hint)
+    mark = _thousands_mark(texts.values()) if len(undecided) == 1 and not (decimals or thousands) else ""
+    if mark and mark != usual:
+        return replace(dialect, decimal="." if mark == "," else ",", thousands=mark)
     if not decimals and usual in undecided:
         return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
     if not decimals and undecided:
@@ -157,6 +160,20 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
     decimal = next(iter(decimals), ".")
     # Beside a decimal mark, the other one groups thousands.
     return replace(dialect, decimal=decimal, thousands=next(iter(undecided.keys() - {decimal}), thousands))
+
+
+def _thousands_mark(columns: Iterable[Any]) -> str:
+    """Return the mark of numbers, all with three digits behind it, if numbers without it end below 1,000.
+
+    Args:
+        columns: Columns of text. Decimals would begin with 0.998, and beside them 915 would be 915.000.
+    """
+    for column in columns:
+        digits = column.dropna().str.strip().str.lstrip("+-−")
+        whole = digits.str.isdecimal()
+        if whole.any() and not whole.all() and digits[whole].str.len().max() == 3:
+            return "," if "," in digits[~whole].iloc[0] else "."
+    return ""
 
 
 def _decimal_mark(digits: str) -> str:

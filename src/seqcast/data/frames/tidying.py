@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.dates import is_text, is_time
+from seqcast.data.frames.dialect import is_numeral
+from seqcast.errors import counted
 from seqcast.runtime import Array
 
 # Words for a total.
@@ -86,6 +88,36 @@ def total_rows(table: Any) -> Any:
     lacks = {name: rows[name].isna() | named.get(name, is_named & False)[is_named] for name in table.columns}
     timed = [name for name in table.columns if lacks[name].any() and _has_times(others[name])]
     return rows[pd.DataFrame(lacks, index=rows.index)[timed].any(axis=1)]
+
+
+def ends_with_total(numbers: Any, texts: Any) -> bool:
+    """Return whether the last row of a table is the sum of all others, or the only one with a word for a total.
+
+    Args:
+        numbers: A pandas frame, its columns of numbers.
+        texts: A pandas frame, its other columns.
+
+    Example:
+        >>> numbers = pd.DataFrame([range(9), range(3, 12), range(3, 21, 2)])
+        >>> ends_with_total(numbers, pd.DataFrame(index=range(3))), ends_with_total(numbers[:2], numbers[:2])
+        (True, False)
+    """
+    values = numbers.fillna(0).to_numpy(dtype=float)
+    named = texts.astype("str").apply(lambda cells: cells.str.contains(_TOTAL)).any(axis=1).to_numpy()
+    adds = len(values) > 2 and len(np.unique(values[-1])) >= _FEWEST_SUMS and _adds_up(values[-1], values[:-1].T)
+    return bool(adds or (len(values) > 1 and named[-1] and named.sum() == 1))
+
+
+def words_on(rows: Any, where: str) -> str:
+    """Return words on rows that are left out, with the first cell of words in them; none for no rows.
+
+    Args:
+        rows: A pandas frame of them.
+        where: Where they stood.
+    """
+    cells = [str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)]
+    cell = next((cell for cell in cells if not is_numeral(cell)), next(iter(cells), ""))
+    return f"without {counted(len(rows), 'row')} {where}, {cell!r:.40}" if len(rows) else ""
 
 
 def _has_times(column: Any) -> bool:

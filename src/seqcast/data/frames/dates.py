@@ -39,7 +39,7 @@ _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
 _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
 # Years, months and days in Chinese, Japanese and Korean, also with points: 2024. 3. 1.
-_CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4})\. ?(\d{1,2})\. ?(\d{1,2})(?:\.(?!\d))?"
+_CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4})\.(\d{1,2})\.(\d{1,2})\.?(?!\d)"
 # Beginnings of the names of months in languages of Europe, month after month, and their beginnings in English.
 _NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
 _NAMES += "aug aoû aou ago agu,sep set,oct okt ott out,nov,dec dez déc dic des"
@@ -239,7 +239,7 @@ def _with_english_months(column: Any) -> Any:
     def digits(found: re.Match[str]) -> str:
         return "-".join(part.zfill(2) for part in found.groups() if part)
 
-    column = column.str.replace(_CJK, digits, regex=True)
+    column = column.str.replace(r"(?<=\d)\. (?=\d)", ".", regex=True).str.replace(_CJK, digits, regex=True)
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
     return column.str.replace(r"[^\W\d_]{3,}\.?", name, regex=True)
 

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -35,8 +35,8 @@ _MOST_ODD, _MOST_COLUMNS = 5, 50
 NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 _DATE = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}(\1\d{1,4})([ t].*)?|\d{4}\. ?\d\d?\. ?\d\d?\.?( .*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d|\d\d?-[a-z]{3}-\d+"
-    r"|\d{4} ?[年년].*|0\d\d?\.(?:19|20)\d\d"
+    r"\d{1,4}([-/.]) ?\d{1,2}(\1 ?\d{1,4})\.?([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d"
+    r"|\d\d?-[a-z]{3}-\d+|\d{4} ?[年년].*|0\d\d?\.(?:19|20)\d\d"
 )
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
@@ -182,7 +182,7 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
     raise file_error(path, "text", "bytes that are no text", hint)
 
 
-def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dialect:
+def find_dialect(text: str, dialect: Dialect) -> Dialect:
     r"""Return the dialect with its separator, the lines before the header, and whether there is one.
 
     The separator is the one that divides the most lines into the same number of cells.
@@ -190,7 +190,6 @@ def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dia
     Args:
         text: The file's text.
         dialect: The dialect as far as it is known.
-        names: Column names, between which a comma separates.
 
     Example:
         >>> find_dialect("Sales\nday;sold\n1.2.2024;1,5\n2.2.2024;2,5", Dialect()).describe()
@@ -198,11 +197,8 @@ def find_dialect(text: str, dialect: Dialect, names: Container[str] = ()) -> Dia
     """
     start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
     if dialect.sep is None:
-        first = next(iter(dialect.lines(start, 1)), [])
-        is_known = len(first) > 1 and any(name.strip() in names or name.strip().lower() in names for name in first)
-        tried = [_divided(start, replace(dialect, sep=sep)) for sep in (",;\t|" if not is_known else ",")]
-        best = max(tried, key=lambda pair: pair[0])
-        if not is_known and not all(best[0][:2]):
+        best = max((_divided(start, replace(dialect, sep=sep)) for sep in ",;\t|"), key=lambda pair: pair[0])
+        if not all(best[0][:2]):
             aligned = _divided(start, replace(dialect, sep=" "))
             # A number with spaces between its thousands divides into two.
             best = aligned if all(aligned[0][:2]) and aligned[0][-1] > 2 else best
@@ -217,9 +213,8 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
 
     And its dialect.
     """
-    reader = csv.reader(
-        io.StringIO(dialect.spaced(text), newline=""), delimiter=dialect.sep or ",", quotechar=dialect.quote
-    )
+    spaced = io.StringIO(dialect.spaced(text), newline="")
+    reader = csv.reader(spaced, delimiter=dialect.sep or ",", quotechar=dialect.quote)
     lines = [(0, 0)]
     for cells in reader:
         # A title that a spreadsheet has written has empty cells beside it; a total may have its word behind the others.

@@ -18,7 +18,6 @@ from typing import Any
 import pandas as pd
 
 from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
-from seqcast.data.frames.guess import TIMES
 from seqcast.data.frames.layouts import joined_parts
 from seqcast.data.frames.numerals import FLAGS, parse_numbers, without_missing
 from seqcast.data.frames.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
@@ -276,7 +275,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     path, (text, dialect) = file.path, file.text
     if not text.strip():
         raise file_error(path, "a table", "no text")
-    dialect = find_dialect(text, dialect, {*file.keys, *TIMES})
+    dialect = find_dialect(text, dialect)
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.

@@ -125,10 +125,8 @@ class ColumnGuess:
         hint: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
         expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
         if set(self.rivals) - LAYOUTS.keys():
-            expected, received = (
-                "one column of values",
-                ", ".join(map(repr, self.rivals[:_MANY])) + ", ..." * (len(self.rivals) > _MANY),
-            )
+            expected = "one column of values"
+            received = ", ".join(map(repr, self.rivals[:_MANY])) + ", ..." * (len(self.rivals) > _MANY)
             several = Option("columns.y", ",".join(self.rivals[:2]))
             hint = ("Name one, such as ", Option("columns.y", self.rivals[0]), ", or several, such as ", several)
             hint += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()

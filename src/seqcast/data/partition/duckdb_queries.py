@@ -201,7 +201,7 @@ def _text(files: tuple[Path, ...], columns: Columns) -> Source:
         if encoding != "utf-8":
             raise file_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
         if file == files[0]:
-            dialect = find_dialect(text, Dialect(header=True), (columns.ds, columns.unique_id))
+            dialect = find_dialect(text, Dialect(header=True))
         own = tuple(name.strip() for name in dialect.names(text))
         _check_names(file, own)
         names = names or own

@@ -12,15 +12,21 @@ import pandas as pd
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns
 
-# Zones to suggest, the most populous first, one for each rule of summer time in use.
-_ZONES = (
-    "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/Denver", "Europe/London",
-    "Europe/Athens", "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Halifax", "America/Havana",
-    "America/Anchorage", "America/Santiago", "America/St_Johns", "Asia/Jerusalem", "Africa/Cairo", "Asia/Beirut",
-    "America/Asuncion", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca", "Atlantic/Azores",
-    "Australia/Lord_Howe",
-)  # fmt: skip
 
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text.
+
+    Args:
+        text: The text.
+    """
+    return tuple(text.split())
+
+
+# Zones to suggest, the most populous first, one for each rule of summer time in use.
+_ZONES = words_of("""Europe/Berlin America/New_York America/Chicago America/Los_Angeles America/Denver
+    Europe/London Europe/Athens Australia/Sydney Australia/Adelaide Pacific/Auckland America/Halifax America/Havana
+    America/Anchorage America/Santiago America/St_Johns Asia/Jerusalem Africa/Cairo Asia/Beirut America/Asuncion
+    America/Sao_Paulo Asia/Tehran Africa/Casablanca Atlantic/Azores Australia/Lord_Howe""")
 # Whole numbers between these are years.
 YEARS = (1500, 2500)
 # Fraction of a column's values that have to be times.

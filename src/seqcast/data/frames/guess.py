@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_text, is_time
+from seqcast.data.frames.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_text, is_time, words_of
 from seqcast.data.frames.layouts import (
     LAYOUTS,
     WITHIN_YEARS,
@@ -30,24 +30,20 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 
 # Names of columns, as people write them, the likeliest first.
-TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time", "day", "week", "month", "quarter")
-TIMES += ("year", "period", "elapsed", "datum", "zeit", "monat", "jahr", "fecha", "tiempo", "periodo", "mes", "mois")
-TIMES += ("temps", "période", "tempo", "data", "mese", "tid", "maand")
-IDS: tuple[str, ...] = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop")
-IDS += ("name", "key", "dept", "department", "category", "family", "region", "country", "state", "city", "location")
-IDS += ("site", "station", "sensor", "meter", "branch", "customer", "symbol", "ticker", "stock", "code", "line")
-VALUES: tuple[str, ...] = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units")
-VALUES += ("amount", "attendance", "close", "menge", "absatz", "umsatz", "wert", "ventes", "ventas", "vendite", "valor")
-VALUES += ("valeur", "obs_value", "sessions", "visitors", "visits", "guests", "customers", "orders", "revenue")
-VALUES += ("turnover",)
+TIMES = words_of("""ds timestamp datetime date_time date time day week month quarter year period elapsed datum zeit
+    monat jahr fecha tiempo periodo mes mois temps période tempo data mese tid maand""")
+IDS = words_of("""unique_id id series series_id item_id item sku product store shop name key dept department
+    category family region country state city location site station sensor meter branch customer symbol ticker
+    stock code line""")
+VALUES = words_of("""y value target sales sold demand quantity qty count units amount attendance close menge absatz
+    umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits guests customers orders
+    revenue turnover""")
 # What instruments measure; what is measured or set beside a value, and fields of the calendar.
-_MEASURED = ("temperature", "temp", "humidity", "pressure", "wind", "rain", "precipitation")
-_BESIDE: tuple[str, ...] = (*_MEASURED, "price", "promo", "promotion", "discount", "holiday", "open", "high", "low")
-_BESIDE += ("volume", "cost", "budget", "hour", "forecast", "prognose", "prévision", "plan", "予測", "预测", "計画")
-_BESIDE += ("计划", "pronóstico", "previsione", "prognoza", "tahmin", "dayofweek", "dow", "day", "week", "weekday")
-_BESIDE += ("weekend", "month", "quarter", "year", "profit", "staff", "personal", "employees", "preis", "prix")
-_BESIDE += ("precio", "prezzo", "aktion", "pvp", "cena", "fiyat", "latitude", "longitude", "lat", "lon", "lng")
-_BESIDE += ("capacity", "kapasitet")
+_MEASURED = words_of("""temperature temp humidity pressure wind rain precipitation""")
+_BESIDE = _MEASURED + words_of("""price promo promotion discount holiday open high low volume cost budget hour
+    forecast prognose prévision plan 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
+    weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
+    fiyat latitude longitude lat lon lng capacity kapasitet""")
 # Words for a year.
 _YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi", "yıl")
 

@@ -150,9 +150,8 @@ class OpenTable:
             frame: A pandas frame, perhaps with an index of times.
             name: Its name in errors, which count its rows from 0.
         """
-        timed = type(frame.index).__name__ in ("DatetimeIndex", "PeriodIndex")
-        if type(frame.index).__name__ == "PeriodIndex":
-            frame = frame.set_axis(frame.index.to_timestamp())
+        frame = frame.to_timestamp() if isinstance(frame.index, pd.PeriodIndex) else frame
+        timed = isinstance(frame.index, pd.DatetimeIndex)
         raw = frame.rename_axis(index=frame.index.name or "ds").reset_index(drop=not timed).rename(columns=str)
         raw.attrs = {FIRST_ROW: 0}
         return cls(TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,9 +143,9 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
         hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
         raise file_error(path, "one decimal mark in all numbers", received, hint)
-    mark = _thousands_mark(texts.values()) if len(undecided) == 1 and not (decimals or thousands) else ""
-    if mark and mark != usual:
-        return replace(dialect, decimal="." if mark == "," else ",", thousands=mark)
+    unclear = undecided.keys() - {usual} if len(undecided) == 1 and not (decimals or thousands) else ()
+    if unclear and any(map(_end_below_1000, texts.values())):
+        return replace(dialect, decimal="," if "." in unclear else ".", thousands=next(iter(unclear)))
     if not decimals and usual in undecided:
         return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
     if not decimals and undecided:
@@ -162,18 +162,14 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
     return replace(dialect, decimal=decimal, thousands=next(iter(undecided.keys() - {decimal}), thousands))
 
 
-def _thousands_mark(columns: Iterable[Any]) -> str:
-    """Return the mark of numbers, all with three digits behind it, if numbers without it end below 1,000.
+def _end_below_1000(column: Any) -> bool:
+    """Return whether some numbers of a column have a mark, and those without one end below 1,000, above 99.
 
-    Args:
-        columns: Columns of text. Decimals would begin with 0.998, and beside them 915 would be 915.000.
+    Where all marks have three digits behind them, they stand between thousands: beside decimals, 915 would be 915.000.
     """
-    for column in columns:
-        digits = column.dropna().str.strip().str.lstrip("+-−")
-        whole = digits.str.isdecimal()
-        if whole.any() and not whole.all() and digits[whole].str.len().max() == 3:
-            return "," if "," in digits[~whole].iloc[0] else "."
-    return ""
+    digits = column.dropna().str.strip().str.lstrip("+-−")
+    whole = digits.str.isdecimal()
+    return bool(whole.any() and not whole.all() and digits[whole].str.len().max() == 3)
 
 
 def _decimal_mark(digits: str) -> str:

@@ -141,7 +141,7 @@ def find_source(source: Any, columns: Columns) -> Source:
         if _kind(file) != kind:
             hint = "Name files of one kind, as in 'data/*.parquet'."
             raise file_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
-    table = _parquet(files) if kind == "Parquet" else _text(files, columns)
+    table = _parquet(files) if kind == "Parquet" else _text(files)
     for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
         if name not in table.names:
             raise unknown_column(files[0], field, name, list(table.names))
@@ -194,7 +194,7 @@ def _kind_of(kind: Any) -> str:
     return next((words for words, types in _CONTENTS.items() if types.fullmatch(name)), name[:80])
 
 
-def _text(files: tuple[Path, ...], columns: Columns) -> Source:
+def _text(files: tuple[Path, ...]) -> Source:
     dialect, names = Dialect(), tuple[str, ...]()
     for file in files:
         text, encoding = decode(_beginning(file), file)

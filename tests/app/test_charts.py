@@ -58,6 +58,24 @@ def test_a_fan_joins_its_past_and_stacks_its_bounds():
     assert len(chart["series"][-1]["data"]) == 4
 
 
+def drawn(chart, label):
+    """Return the upper edge of an interval as ECharts draws it, which by itself adds values of one sign only."""
+    (floor,), (height,) = (
+        [each for each in chart["series"] if each["name"] == name] for name in (f"{label} from", label)
+    )
+    pairs = [(low, high) for (_, low), (_, high) in zip(floor["data"], height["data"], strict=True)]
+    adds = height.get("stackStrategy", "samesign") == "all"
+    return [low + high if adds or low * high >= 0 else high for low, high in pairs]
+
+
+@given(hnp.arrays(float, (2, 4), elements=st.floats(-1e6, 1e6)))
+def test_intervals_of_negative_values_are_drawn_where_they_are(bounds):
+    low, high = np.sort(bounds, axis=0)
+    past, ahead = (STAMPS[:8], np.arange(8.0)), (STAMPS[8:], low)
+    chart = fan_chart("a", past, ahead, {"80 % interval": (low, high)}, unit="kg")
+    assert drawn(chart, "80 % interval") == pytest.approx(high, abs=1e-6)
+
+
 @pytest.mark.parametrize(("rows", "first"), [(70, None), (500, 500 - 80)])
 def test_of_a_long_past_the_end_is_shown_and_the_slider_shows_all_of_it(rows, first):
     past, ahead = (np.arange(rows), np.arange(rows) % 7.0), (rows + np.arange(10), np.arange(10.0))

@@ -54,10 +54,12 @@ def fan_chart(
     if ahead is None:
         return chart
     for place, (label, (low, high)) in enumerate(bounds.items()):
-        # An interval is an area on top of an invisible line.
+        # An interval is an area on top of an invisible line, also where that is below zero: by itself, ECharts stacks
+        # only values of one sign.
         area = {"color": TRUTH, "opacity": 0.18 + 0.12 * place}
         legend = {"color": TRUTH, "opacity": 0.25 + 0.25 * place}
-        hidden: Options = {"stack": label, "silent": True, "tooltip": {"show": False}, "width": 0}
+        hidden: Options = {"stack": label, "stackStrategy": "all", "silent": True, "tooltip": {"show": False}}
+        hidden["width"] = 0
         floor = _line(f"{label} from", _pairs(ahead[0], low), TRUTH, **hidden)
         chart["series"] += [floor, _line(label, _pairs(ahead[0], high - low), TRUTH, **hidden, areaStyle=area)]
         chart["series"][-1]["itemStyle"] = legend

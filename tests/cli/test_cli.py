@@ -276,6 +276,15 @@ def test_covariates_and_a_file_of_the_steps_ahead(run):
     assert "ahead.csv (series 'b'): expected a row for each of the 3 steps ahead, received none for 2025-02-01" in err
 
 
+def test_the_only_series_goes_on_in_a_file_of_any_name(run):
+    months(price=np.arange(60) % 5).to_csv("known.csv", index=False)
+    months(3, "2025-01", price=1).drop(columns="y").to_csv("ahead.csv", index=False)
+    read = ("--future", "price", "--future-file", "ahead.csv")
+    code, out, err = run("forecast", "known.csv", "-H", 3, "--effort", "quick", "--quiet", *read)
+    assert (code, err) == (0, "")
+    assert [line.split(",")[0] for line in out.splitlines()] == ["unique_id", "known", "known", "known"]
+
+
 def test_a_forecast_of_other_series_is_not_drawn(run):
     months(unique_id="a").to_csv("a.csv", index=False)
     months(3, unique_id="b").rename(columns={"y": "seqcast"}).to_csv("forecast.csv", index=False)

@@ -56,7 +56,7 @@ def forecast(
     # A wide table does not say whether it holds forecasts.
     table.check([data, future_file], column="" if guess.layout == "wide" else model.alias)
     model.set_params(columns=columns)
-    known = None if future_file is None else files.read(future_file, columns, value=False)
+    known = None if future_file is None else files.read_like(future_file, frame, columns)
     with in_files(df=(data, frame), future=(future_file, known)):
         result = fit_and_forecast(model, frame, known, time_limit=time_limit)
     note_skipped(model, data, frame, OF_READING)

@@ -270,9 +270,9 @@ def test_covariates_and_a_file_of_the_steps_ahead(run):
     assert (code, out, err) == (0, "Wrote m.seqcast\n", "")
     ahead = pd.concat([months(3, "2025-01", unique_id=name, price=1).drop(columns="y") for name in "ab"])
     ahead.to_csv("ahead.csv", index=False)
-    assert len(run("predict", "m.seqcast", "--future", "ahead.csv")[1].splitlines()) == 7
+    assert len(run("predict", "m.seqcast", "--future-file", "ahead.csv")[1].splitlines()) == 7
     ahead.iloc[:4].to_csv("ahead.csv", index=False)
-    _, _, err = run("predict", "m.seqcast", "--future", "ahead.csv")
+    _, _, err = run("predict", "m.seqcast", "--future-file", "ahead.csv")
     assert "ahead.csv (series 'b'): expected a row for each of the 3 steps ahead, received none for 2025-02-01" in err
 
 
@@ -283,6 +283,12 @@ def test_the_only_series_goes_on_in_a_file_of_any_name(run):
     code, out, err = run("forecast", "known.csv", "-H", 3, "--effort", "quick", "--quiet", *read)
     assert (code, err) == (0, "")
     assert [line.split(",")[0] for line in out.splitlines()] == ["unique_id", "known", "known", "known"]
+
+
+@pytest.mark.parametrize("command", ["forecast", "predict", "report"])
+def test_the_known_future_is_a_file_in_an_option_of_one_name(run, command):
+    assert "--future-file" in run(command, "--help")[1]
+    assert ("--future " in run(command, "--help")[1]) == (command == "forecast")
 
 
 def test_a_forecast_of_other_series_is_not_drawn(run):

@@ -135,7 +135,7 @@ def report(
     data: Path,
     files: FileOptions,
     output: Path = Path("report.html"),
-    future: Path | None = None,
+    future_file: Path | None = None,
     n_windows: int = 3,
     title: str = "",
     unit: str = "",
@@ -152,15 +152,15 @@ def report(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         files: Format of the files.
         output: HTML file.
-        future: File of the steps ahead, if the model needs it.
+        future_file: File of the steps ahead, if the model needs it.
         n_windows: Cutoffs of the backtest, for which a network is trained; 0 for none.
         title: Title of the page.
         unit: Unit of the values.
         force: Write also over a file of another kind, or one that was read.
     """
-    check_output(output, ("html", "htm"), read=[model, data, future], force=force)
+    check_output(output, ("html", "htm"), read=[model, data, future_file], force=force)
     with files.opened(model, data) as (fitted, frame):
-        known = files.read_for(fitted, future, value=False)
-        with in_files(future=(future, known)):
+        known = files.read_for(fitted, future_file, value=False)
+        with in_files(future=(future_file, known)):
             fitted.report(output, frame, future=known, n_windows=n_windows, title=title, unit=unit)
     print_line(f"Wrote {output}")

@@ -50,6 +50,7 @@ RENAMED = {
     "decoder_units": "--units",
     "random_state": "--seed",
     "on": "--ray",
+    "future": "--future-file",  # --future names columns
     "address": "--ray",
 }
 
@@ -194,10 +195,9 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
 
 def _flag(name: str, options: Collection[str]) -> str | None:
     """Return an argument's option at the running command, or else at fit; `None` if it has none."""
-    if name == "future" and "--future-file" in options:
-        return "--future-file"  # where --future names columns
-    name = re.sub(r"^(columns|dialect)\.|_covariates$", "", name)
-    flags = RENAMED.get(name) or ", ".join(f"--{each}" for each in name.replace("_", "-").split(", "))
+    name = re.sub(r"^(columns|dialect)\.", "", name)
+    typed = name.removesuffix("_covariates").replace("_", "-").split(", ")
+    flags = RENAMED.get(name) or ", ".join(f"--{each}" for each in typed)
     return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
 
 

@@ -72,7 +72,7 @@ def predict(
     files: FileOptions,
     data: Path | None = None,
     horizon: int | None = None,
-    future: Path | None = None,
+    future_file: Path | None = None,
     level: str = "",
     samples: int | None = None,
     total: str | None = None,
@@ -88,7 +88,7 @@ def predict(
 
         seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
 
-        seqcast predict sales.seqcast --future prices.csv -o forecast.csv
+        seqcast predict sales.seqcast --future-file prices.csv -o forecast.csv
 
         seqcast predict sales.seqcast --total W -o weeks.csv
 
@@ -105,13 +105,13 @@ def predict(
         files: Format of the files.
         data: File with newer rows or new series; the rows of fit if absent.
         horizon: Steps to forecast; as many as at fit if absent.
-        future: File of the steps ahead with their known values.
+        future_file: File of the steps ahead with their known values.
         level: Levels of the intervals in per cent, with commas; the fit's if absent.
         samples: Sample paths to draw, instead of a point and intervals.
         total: Sums in place of steps: of all steps, of so many steps each, or of each period, such as W or M.
         total_over: What is summed up: steps of each series, or series too.
     """
-    folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future]
+    folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future_file]
     fitted = files.load(model)
     if folder is None:
         # A wide table does not say whether it holds forecasts.
@@ -124,8 +124,8 @@ def predict(
         path, frame = None, files.source(data)
     else:
         path, frame = data, files.read_for(fitted, data)
-    known = files.read_for(fitted, future, value=False)
-    with in_files(df=(path, frame), future=(future, known)):
+    known = files.read_for(fitted, future_file, value=False)
+    with in_files(df=(path, frame), future=(future_file, known)):
         result = fitted.predict(
             horizon,
             frame,

@@ -178,6 +178,43 @@ def test_what_is_wrong_is_shown_at_its_cell(open_page):
     assert cell.locator("xpath=..").inner_text().split()[0] == "14"  # as a spreadsheet counts
 
 
+def test_a_word_among_numbers_is_read_as_missing(open_page):
+    page = open_page()
+    rows = [f"2024-01-{day:02d},{day % 7}" for day in range(1, 32)]
+    rows[12] = "2024-01-13,closed"
+    give(page, "sales.csv", ("ds,y\n" + "\n".join(rows)).encode())
+    alert = page.get_by_role("alert")
+    assert alert.get_by_label("Read as missing").input_value() == "closed"
+    alert.get_by_role("button", name="Read again").click()
+    page.get_by_role("heading", name="The series of sales.csv").wait_for()
+    assert page.get_by_text("'closed' for missing values").is_visible()
+    assert facts(page)["missing values"] == "1"
+    forecast(page)
+    go(page, "Take away")
+    page.get_by_text("--missing-values closed").wait_for()
+
+
+def test_a_number_for_missing_values_is_told_and_read_as_missing(open_page):
+    page = open_page()
+    values = [
+        -200.0 if day in range(3, 60, 5) else value
+        for day, value in enumerate(np.random.default_rng(0).normal(size=len(DAYS)))
+    ]
+    rows = "\n".join(f"{day:%Y-%m-%d},{value}" for day, value in zip(DAYS, values, strict=True))
+    give(page, "gas.csv", f"ds,y\n{rows}".encode())
+    page.get_by_text(re.compile(r"received -200 .12 rows.\. If it means a missing value: “Read as missing”.")).wait_for()
+    page.get_by_role("button", name="Read again").first.click()
+    page.get_by_text("'-200' for missing values").wait_for()
+    assert facts(page)["missing values"] == "12"
+    assert page.get_by_text("If it means a missing value").count() == 0
+
+
+def facts(page):
+    """Return the facts about the series of a table by their names."""
+    table = page.get_by_role("region", name="Facts about the series")
+    return dict(zip(table.locator("th").all_inner_texts(), table.locator("td").all_inner_texts(), strict=True))
+
+
 def test_rows_that_are_pasted(open_page):
     page = open_page()
     rows = "\n".join(f"{day:%Y-%m-%d}\t{value}" for day, value in zip(DAYS, weekly(5, 3), strict=True))

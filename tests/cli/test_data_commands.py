@@ -105,4 +105,8 @@ def test_the_options_that_it_names_settle_the_faults(run, bad):
     assert [line for line in again.splitlines() if line.startswith("- ")] == list(FAULTS[-2:])
     code, out, err = run("forecast", "bad.csv", "-H", 3, *COLUMNS, *options)
     assert code == 0, err
+    assert "Perhaps not meant" not in err
+    without = (*COLUMNS, "--missing-values", "closed", "--on-duplicates", "first")
+    _, _, err = run("forecast", "bad.csv", "-H", 3, *without)
+    assert f"Perhaps not meant: {FAULTS[2].removeprefix('- ')}" in err
     assert len(out.splitlines()) == 10

@@ -5,8 +5,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.faults import beyond_quartiles, odd_series, without_sentinels
+from seqcast.data.faults import beyond_quartiles, odd_series, sentinels_of, without_sentinels
 from seqcast.data.frames.frame_reader import read_frame
+from seqcast.specs import Columns
 
 DAYS = pd.date_range("2024-01-01", periods=40)
 
@@ -41,6 +42,40 @@ def test_values_among_others_of_their_size_stay(scale):
     found, faults = without_sentinels(frame)
     assert faults == []
     assert np.array_equal(found.source.values, frame.source.values)
+
+
+MANY = (3, 7, 8, 9, 11, 13, 21, 25, 28, 30)
+
+
+@pytest.mark.parametrize(
+    ("y", "value", "is_found"),
+    [
+        (wave(5), -200, True),
+        (wave(100) ** 2, -200, True),  # near the quartiles, but nothing else is below zero
+        (wave(5), 0, False),  # a shop is closed
+        (wave(5), -200.5, False),
+        (wave(100) ** 2, 10_100, False),  # among the others
+        (np.append(wave(5)[:20], np.full(20, 5.0)), -200, False),  # another value is as usual
+        (planted(wave(5), -300, (0,)), -200, False),  # a value is less
+    ],
+)
+def test_other_whole_numbers_in_many_rows_are_found_where_they_stand_alone(y, value, is_found):
+    frame = read_frame(panel(a=planted(y, value, MANY), b=wave(7, 1)))
+    rows = [fault.rows for fault in without_sentinels(frame)[1]]
+    assert rows == ([list(MANY)] if is_found else [])
+    assert without_sentinels(read_frame(panel(a=planted(y, value, MANY[:3]))))[1] == []
+
+
+def test_numbers_for_missing_values_that_are_readings_stay():
+    y = planted(planted(wave(150) * 2, 999.0, (4, 17)), 1479.0, (18,))
+    assert without_sentinels(read_frame(panel(a=planted(y, -200.0, MANY))))[1][0].received == "-200"
+    assert without_sentinels(read_frame(panel(a=y)))[1] == []
+
+
+def test_a_frame_is_read_only_where_a_value_may_stand_for_missing_ones():
+    assert sentinels_of({"y": pd.Series(wave(5))}, Columns()) == []
+    (fault,) = sentinels_of(panel(a=planted(wave(5), -200, MANY)), Columns())
+    assert (fault.column, fault.rows) == ("y", list(MANY))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

@@ -90,7 +90,8 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     words += ["--level", ",".join(f"{level:g}" for level in asked.level), "--effort", asked.effort]
     words += ["--time-limit", asked.time_limit] if asked.time_limit else []
     for name, value in _dialect(table).items():
-        words += DATES[value] if name == "day_first" else [f"--{name.replace('_', '-')}", str(value)]
+        typed = ",".join(value) if isinstance(value, tuple) else str(value)
+        words += DATES[value] if name == "day_first" else [f"--{name.replace('_', '-')}", typed]
     return shlex.join([*words, "--seed", str(SEED), "-o", "forecast.csv"])
 
 

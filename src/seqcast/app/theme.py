@@ -29,6 +29,7 @@ LABELS: dict[Any, str] = {
     ("layout", "rows"): "“The table has: a series in each row”",
     "dialect.sep": "“Between columns”",
     "dialect.decimal": "“Decimal mark”",
+    "dialect.missing_values": "“Read as missing”",
     ("dialect.day_first", True): "“Dates: day first”",
     ("dialect.day_first", False): "“Dates: month first”",
 }
@@ -208,6 +209,17 @@ def explain_problem(error: BaseException) -> str:
     path = getattr(error, "path", None)
     text = text if path is None else text.replace(path, Path(path).name)  # a visitor does not know the folder
     return text[:1].upper() + text[1:]
+
+
+def words_for_missing(error: BaseException) -> tuple[Any, ...]:
+    """Return what an error proposes to read as missing values; nothing if it is about something else.
+
+    Args:
+        error: The error.
+    """
+    mentions = getattr(getattr(error, "hint", ""), "fragments", ())
+    found = (each.value for each in mentions if isinstance(each, Option) and each.name == "dialect.missing_values")
+    return next(found, ())
 
 
 def in_page_words(text: str) -> str:

@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
@@ -21,7 +22,7 @@ from rich.table import Table
 
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
-from seqcast.data import frames
+from seqcast.data import fault_text, frames, sentinels_of
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 
 if TYPE_CHECKING:
@@ -163,6 +164,23 @@ def note_skipped(model: Forecaster, path: Path | None, frame: Any, options: Coll
         note(f"Skipped: {word_error(error if path is None else frames.in_file(error, path, frame), options)}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
+
+
+def note_sentinels(model: Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
+    """Print which values of a file may stand for missing ones.
+
+    Args:
+        model: The forecaster, not fitted.
+        path: The file; `None` where rows are read piece by piece.
+        frame: The frame that was read from it.
+        options: The options of the running command.
+    """
+    if path is None:
+        return
+    with contextlib.suppress(SeqcastError):  # the fit raises it
+        for error in sentinels_of(frame, model.columns, model.freq):
+            word = partial(word_error, options=options)
+            note(f"Perhaps not meant: {fault_text(frames.in_file(error, path, frame), word)}")
 
 
 def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcast.cli.console import in_files, note, note_skipped, print_json, print_line
+from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_json, print_line
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
@@ -76,6 +76,7 @@ def fit(
     path, frame, columns = files.read_rows(data, options, machines)
     left_out = None if mask is None else files.read_like(mask, frame, columns)
     model.set_params(columns=columns)
+    note_sentinels(model, path, frame, OF_READING)
     how = training.arguments(machines, files.max_size)
     with in_files(df=(path, frame), mask=(mask, left_out)), _saved_weights(model, output) as saved:
         model.fit(frame, mask=left_out, callbacks=callbacks, **how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcast.cli.console import in_files, note, note_skipped, print_table
+from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
@@ -56,6 +56,7 @@ def forecast(
     # A wide table does not say whether it holds forecasts.
     table.check([data, future_file], column="" if guess.layout == "wide" else model.alias)
     model.set_params(columns=columns)
+    note_sentinels(model, data, frame, OF_READING)
     known = None if future_file is None else files.read_like(future_file, frame, columns)
     with in_files(df=(data, frame), future=(future_file, known)):
         result = fit_and_forecast(model, frame, known, time_limit=time_limit)

@@ -3,6 +3,8 @@ from .description import describe as describe
 from .description import is_outlier as is_outlier
 from .detection import detect_seasons as detect_seasons
 from .detection import main_season as main_season
+from .faults import fault_text as fault_text
+from .faults import sentinels_of as sentinels_of
 from .frames import from_wide as from_wide
 from .frames import to_wide as to_wide
 from .seasons import SEASONAL_NAIVE as SEASONAL_NAIVE

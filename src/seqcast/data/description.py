@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.detection import detect_seasons, main_season
-from seqcast.data.faults import beyond_quartiles, odd_series, without_sentinels
+from seqcast.data.faults import beyond_quartiles, fault_text, odd_series, without_sentinels
 from seqcast.data.frames import LongFrame, read_frame, stamp_text, usual_season
 from seqcast.data.seasons import strengths
 from seqcast.errors import DataError, counted
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
-# Series with errors that are listed, and rows of one error.
-LISTED, ROWS_LISTED = 10, 5
+# Series with errors that are listed.
+LISTED = 10
 # Days of a table from which its closed days of the week can be told.
 _FEWEST_DAYS = 28
 
@@ -148,8 +148,7 @@ class Description:
             yield "\nWrong, or perhaps not meant (the lines above are about the rows without):"
         listed = len(self.faults) - max(0, len(self.frame.skipped) - LISTED)
         for error in self.faults[:listed]:
-            rows = f"{', '.join(map(str, error.rows[:ROWS_LISTED]))}{', ...' * (len(error.rows) > ROWS_LISTED)}"
-            yield f"- {word(error)}" + f" ({len(error.rows):,} rows: {rows})" * (len(error.rows) > 1)
+            yield f"- {fault_text(error, word)}"
         if listed < len(self.faults):
             yield f"- {len(self.faults) - listed:,} more series cannot be read"
 

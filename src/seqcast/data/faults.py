@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames import LongFrame
+from seqcast.data.frames import LongFrame, read_frame
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import Array
+from seqcast.specs import Columns
 
 # Numbers that programs write where a value is missing: nines, large powers of ten, and the ends of whole numbers.
 SENTINELS = (-99.0, -999.9, *(sign * (10.0**digits - 1) for digits in range(3, 11) for sign in (1, -1)))
 SENTINELS += (1e20, -1e20, 1e30, -1e30, 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31), 2.0**32 - 1)
 # Values beyond the quartiles by more than this multiple of their distance are far from the rest, "far out" with Tukey.
 FAR_OUT = 3.0
+# Any other whole number stands for missing values in this many rows at least, this fraction of all, and this many
+# times as many as any other number has.
+LEAST_ROWS, LEAST_SHARE, OFTENER = 5, 0.01, 3.0
+# Rows of one error that are listed.
+ROWS_LISTED = 5
 # Fewest values of a series that is constant, or equal to another one.
 LEAST_VALUES = 3
 
@@ -47,21 +53,69 @@ def beyond_quartiles(values: Array, others: Array) -> Array:
 def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
     """Return a frame without values such as -9999 that stand for missing ones, and an error for each such value.
 
-    They are numbers that programs write for missing values, far from the others of each series that has them.
+    They are less or more than all others of each series that has them: numbers that programs write for missing values,
+    far from the others; or another whole number in many rows, which is also negative where no other is.
 
     Args:
         frame: The series.
     """
-    values, faults = frame.source.values.copy(), list[DataError]()
+    source, values, faults = frame.source, frame.source.values.copy(), list[DataError]()
     for target, name in enumerate(frame.schema.columns.targets):
         column = values[:, target]
-        for value in np.unique(column[np.isin(column, SENTINELS)]):
+        for value in _suspects(column):
             places = np.flatnonzero(column == value)
-            own = [frame.source.series(int(each))[:, target] for each in np.unique(frame.owners(places))]
-            if all(beyond_quartiles(value, each[each != value]) for each in own):
+            own = [column[source.starts[each] : source.ends[each]] for each in np.unique(frame.owners(places))]
+            if _stands_for_missing(value, own):
                 column[places] = np.nan
                 faults.append(_sentinel(frame, name, places, value, column))
-    return replace(frame, source=replace(frame.source, values=values)), faults
+    return replace(frame, source=replace(source, values=values)), faults
+
+
+def sentinels_of(df: Any, columns: Columns, freq: Any = None) -> list[DataError]:
+    """Return an error for each value that stands for missing ones; a frame in which none may is not read.
+
+    Args:
+        df: A pandas frame with columns of numbers.
+        columns: Names of its columns.
+        freq: Step between the stamps; `None` infers it.
+    """
+    if not any(_suspects(df[name].to_numpy(float)) for name in columns.targets):
+        return []
+    frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip")
+    return without_sentinels(frame)[1]
+
+
+def _suspects(values: Array) -> list[float]:
+    """Return the numbers that may stand for missing values, the largest first: the ends may be in many rows."""
+    known = values[~np.isnan(values)]
+    ends = {known.min(), known.max()} if len(known) else set[float]()
+    many = {end for end in ends if end and end % 1 == 0 and np.count_nonzero(known == end) >= LEAST_ROWS}
+    return sorted(many.union(known[np.isin(known, SENTINELS)]), key=abs, reverse=True)
+
+
+def _stands_for_missing(value: float, own: Sequence[Array]) -> bool:
+    """Return whether a value stands for missing ones in the series that have it."""
+    others = [each[(each != value) & ~np.isnan(each)] for each in own]
+    if not all(len(each) and not each.min() <= value <= each.max() for each in others):
+        return False
+    is_far = all(beyond_quartiles(value, each) for each in others)
+    if is_far and value in SENTINELS:
+        return True
+    known, count = np.concatenate(others), sum(int(np.count_nonzero(each == value)) for each in own)
+    most = np.unique(known, return_counts=True)[1].max()
+    is_often = count >= max(LEAST_ROWS, LEAST_SHARE * (count + len(known)), OFTENER * most)
+    return value % 1 == 0 and is_often and (is_far or value < 0 <= known.min())
+
+
+def fault_text(error: DataError, word: Callable[[DataError], str] = str) -> str:
+    """Return an error as text, with its first rows where it has several.
+
+    Args:
+        error: The error.
+        word: Returns an error as text.
+    """
+    rows = f"{', '.join(map(str, error.rows[:ROWS_LISTED]))}{', ...' * (len(error.rows) > ROWS_LISTED)}"
+    return word(error) + f" ({len(error.rows):,} rows: {rows})" * (len(error.rows) > 1)
 
 
 def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: Array) -> DataError:

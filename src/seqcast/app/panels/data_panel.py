@@ -14,10 +14,20 @@ from nicegui import events, ui
 
 from seqcast.app.panels.forecast_panel import show_forecast
 from seqcast.app.panels.panel import Panel, refreshable
-from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table
+from seqcast.app.theme import (
+    explain_problem,
+    heading,
+    in_page_words,
+    named,
+    note,
+    panel_card,
+    problem_card,
+    show_table,
+    words_for_missing,
+)
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, guess_columns, row_in_file
+from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, guess_columns, in_file, row_in_file
 from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
@@ -162,6 +172,8 @@ class DataPanel(Panel):
     def _around(self) -> None:
         """Show the rows around the wrong one."""
         error, table = self.problem, self.session.table
+        if error is not None:
+            self._missing(error)
         if not isinstance(error, DataError) or table is None or error.row is None or not len(table.raw):
             note("Correct the columns or the way in which the file is written below, or the file itself.")
             return
@@ -193,6 +205,7 @@ class DataPanel(Panel):
             self._writing(table, "Between columns", SEPARATORS, "sep")
             self._writing(table, "Decimal mark", MARKS, "decimal")
             self._writing(table, "Dates", ORDERS, "day_first")
+            self._missing()
 
     def _role(self, table: Table, name: str) -> None:
         others = {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]}
@@ -247,14 +260,37 @@ class DataPanel(Panel):
         wrong = [facts[name] for name in ("missing_steps", "missing_values", "outliers")]
         names = ["series", "rows", "step", "season", "missing steps", "missing values", "far from the rest"]
         show_table(names, [size + wrong], "Facts about the series")
+        for fault in filter(words_for_missing, frame.facts.faults):
+            error = fault if (table := self.session.table) is None else in_file(fault, table.path, frame.df)
+            rows = f" ({len(error.rows):,} rows)" * (len(error.rows) > 1)
+            self._warn(f"{explain_problem(error).removesuffix('.')}{rows}. {in_page_words(error.hint)}")
+            self._missing(error)
         for text in frame.problems[:PROBLEMS_SHOWN]:
-            with ui.row().classes("items-center no-wrap"):
-                ui.icon("warning", color="negative").props("aria-hidden=true")
-                ui.label(text)
+            self._warn(text)
         if frame.problems:
             more = len(frame.problems) - PROBLEMS_SHOWN
             others = f"and {more:,} more. " if more > 0 else ""
             note(f"{others}Series in which something is wrong are left out of the forecast.")
+
+    def _warn(self, text: str) -> None:
+        with ui.row().classes("items-center no-wrap"):
+            ui.icon("warning", color="negative").props("aria-hidden=true")
+            ui.label(text)
+
+    def _missing(self, error: BaseException | None = None) -> None:
+        """Write what is read as missing, beside an error with what it proposes; nothing where it proposes none."""
+        table, proposed = self.session.table, () if error is None else words_for_missing(error)
+        if table is None or (error is not None and not proposed):
+            return
+        words = dict.fromkeys(map(str, (*table.dialect.missing_values, *proposed)))
+        with ui.row().classes("items-end"):
+            typed = ui.input("Read as missing", value=", ".join(words))
+
+            async def change() -> None:
+                missing = tuple(each.strip() for each in typed.value.split(",") if each.strip())
+                await self.open(table.path, replace(table.dialect, missing_values=missing), table.roles)
+
+            ui.button("Read again", on_click=change).props("outline")
 
     @refreshable
     def _chart(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from seqcast.data.frames import UNDERSTOOD, row_in_file
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import OpenTable, read_leniently, read_table
+from seqcast.data.frames.io import OpenTable, read_leniently, read_raw, read_table
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
 from seqcast.specs.columns import Columns
@@ -222,3 +222,12 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
     assert read["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
     assert read["ds"].dt.month.unique().tolist() == [2]  # the first reading that the hint names
     refused(DataError, "a column 'z'", read_leniently, [], partial(attempt, columns=Columns(y="z")), Dialect())
+
+
+@pytest.mark.parametrize("text", ["time,#Passengers\n", "ds,y\n\n", "day;north;south\n"])
+def test_a_header_without_rows_is_called_so(tmp_path, text):
+    path = tmp_path / "empty.csv"
+    path.write_text(text)
+    for call in (read_raw, lambda path: OpenTable.of(path, None).guessed(), lambda path: read_table(path, Columns())):
+        with pytest.raises(DataError, match="expected at least one row below the header, received none"):
+            call(path)

@@ -110,6 +110,7 @@ DAYS = pd.date_range("2024-01-01", periods=3)
 CALLS = {
     **{f"frequency of {text!r}": partial(lambda text, n: resolve(text * n + "!", DAYS), text) for text in STARTS},
     "suggested names": lambda n: suggest_name(letters(n), [letters(n)[::-1]]),
+    "columns of numbers": lambda n: guess_columns(frame(n // 8)),
     "names of a frame": lambda n: form_of(frame(n // 4), Columns()),
 }
 

@@ -157,8 +157,8 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     frame.attrs[FIRST_ROW] = first = kind.first_row + dialect.skip - (dialect.header is False)
     if file.left_out:
         frame = frame[~(frame.index + first).isin(file.left_out)].copy()
-        if frame.empty:
-            raise file_error(path, SOME_ROW, "none")
+    if frame.empty:
+        raise file_error(path, SOME_ROW if file.left_out else "at least one row below the header", "none")
     frame, said = _tidied(frame)
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}

@@ -158,7 +158,9 @@ def guess_columns(
     """
     if layout is not None:
         check_choice("layout", layout, tuple(LAYOUTS))
-    others = table[[name for name in table.columns if name not in set(covariates)]]
+    left_out = set(covariates)
+    others = table[[name for name in table.columns if name not in left_out]]
+    others.attrs = {}  # pandas would copy them with each column
     # The usual names need no guess.
     usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
     return _Guesser(others, usual | dict(given or {}), layout).guess()
@@ -174,7 +176,8 @@ class _Guesser:
 
     def guess(self) -> ColumnGuess:
         names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
-        numbers = [name for name in names if holds_numbers(head[name]) and self.table[name].notna().any()]
+        known = self.table.notna().any()
+        numbers = [name for name in names if known[name] and holds_numbers(head[name])]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
         keys = joined_parts(names, time)
         months = grid_columns(head, time)
@@ -383,10 +386,12 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     unread = [*named, *(name for name in words if _has_years(head[name]))]
     if unread:
         return unread[0]  # a value that is no time becomes an error that names its cell
-    whole = [name for name in numbers if _is_whole(head[name]) and head[name].notna().all()]
-    years = [name for name in whole if bool(head[name].between(*YEARS).all())]
+    known = head[numbers].notna().all()
+    whole = [name for name in numbers if known[name] and _is_whole(head[name])]
+    least, most = head[whole].min(), head[whole].max()
+    years = [name for name in whole if least[name] >= YEARS[0] and most[name] <= YEARS[1]]
     year = next(iter(_ranked(years, _YEARS)), None)
-    inside = [name for name in whole if bool(head[name].between(1, 53).all())]
+    inside = [name for name in whole if least[name] >= 1 and most[name] <= 53]
     inside += [name for name in words if quarters_of(head[name].dropna()) is not None]
     within = _ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))
     if year is not None and within:
@@ -395,8 +400,10 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in _ranked(whole, (*TIMES, *_YEARS)) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
-    counted = [name for name in whole if len(numbers) > 1 and _counts(head[name], name in _ranked(whole, TIMES))]
-    return next(iter([*exact, *counted]), None)
+    named, grows = set(_ranked(whole, TIMES)), (head[whole].diff()[1:] > 0).mean()
+    growing = [name for name in whole if len(numbers) > 1 and grows[name] > 0.5]
+    counted = (name for name in growing if _counts(head[name], name in named))
+    return next(chain(exact, counted), None)
 
 
 # ---------------------------------------------------------------- covariates

@@ -202,9 +202,8 @@ def test_a_number_for_missing_values_is_told_and_read_as_missing(open_page):
     ]
     rows = "\n".join(f"{day:%Y-%m-%d},{value}" for day, value in zip(DAYS, values, strict=True))
     give(page, "gas.csv", f"ds,y\n{rows}".encode())
-    page.get_by_text(
-        re.compile(r"received -200 .12 rows.\. If it means a missing value: “Read as missing”.")
-    ).wait_for()
+    told = r"received -200 .12 rows.\. If it means a missing value: “Read as missing”."
+    page.get_by_text(re.compile(told)).wait_for()
     page.get_by_role("button", name="Read again").first.click()
     page.get_by_text("'-200' for missing values").wait_for()
     assert facts(page)["missing values"] == "12"

@@ -64,6 +64,11 @@ WRONG = {
     "static number": (changed(2, "size", 9.0), r"size, row 2 \(series 'a'\): expected 1.5, as in row 0.*received 9"),
     "infinite": (changed(3, "rain", np.inf), r"rain, row 3 \(series 'a'\): expected a finite number, received inf"),
     "mixed": (changed(3, "kind", 7), "kind: expected numbers, booleans or text"),
+    "word": (
+        changed(3, "rain", "warm"),
+        r"rain, row 3 \(series 'a'\): expected numbers, received 'warm' in 1 row. Correct them, or read them as "
+        r"missing: df\[.rain.\] = pd.to_numeric\(df\[.rain.\].replace\(\['warm'\], None\)\)",
+    ),
     "dates": (long().assign(kind=long()["ds"]), "kind: expected numbers, booleans or text"),
     "no column": (long().drop(columns="promo"), "expected a column 'promo'.*future_covariates"),
 }

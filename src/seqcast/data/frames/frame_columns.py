@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -389,6 +390,9 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
         return flags, ColumnType("flag")
     if all(isinstance(value, str) for value in values[~missing]):
         return _labels(values)
+    numbers = [value for value in values[~missing] if isinstance(value, Real) and not isinstance(value, bool)]
+    if 2 * len(numbers) > np.count_nonzero(~missing):
+        raise column.no_numbers()
     raise column.no_text("numbers, booleans or text")
 
 

@@ -111,7 +111,9 @@ try:
 except ImportError as error:
     print(type(error).__name__, error)
 """
-    needed = "the optional package 'sktime' is needed for this. Install it: pip install 'seqcast[sktime]'"
+    needed = (
+        "the optional package 'sktime' is needed for this. Install it in the clone of seqcast: pip install '.[sktime]'"
+    )
     assert run_python(code).splitlines() == ["imported", f"MissingPackageError {needed}"]
 
 

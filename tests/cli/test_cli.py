@@ -98,7 +98,7 @@ def test_a_model_goes_on_and_is_explained(run, tmp_path):
     rows.iloc[:60].to_csv(tmp_path / "sales.csv", index=False)
     rows.iloc[60:].to_csv(tmp_path / "newer.csv", index=False)
     assert run("fit", "sales.csv", "-H", 2, "-o", "m.seqcast", "--past", "price", *SMALL)[0] == 0
-    assert run("update", "m.seqcast", "newer.csv", "-o", "m.seqcast")[0] == 0
+    assert run("update", "m.seqcast", "newer.csv")[:2] == (0, "Wrote m.seqcast\n")
     _, out, _ = run("predict", "m.seqcast")
     assert [line.split(",")[1] for line in out.split()[1:]] == ["2025-11-01", "2025-12-01"]
     assert run("fit", "sales.csv", "-H", 2, "-o", "m.seqcast", "--past", "price", *SMALL)[0] == 0

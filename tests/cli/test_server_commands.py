@@ -38,4 +38,4 @@ print(done.exit_code, done.stderr.replace("\\n", " "))
 """
     told = run_python(code)
     assert told.startswith("1 ")
-    assert "pip install 'seqcast[serve]'" in told
+    assert "pip install '.[serve]'" in told

@@ -87,7 +87,7 @@ for use in (lambda: RayCluster(2).connect(), lambda: RayCluster(2).executor().ma
     except MissingPackageError as error:
         print(error)
 """
-    expected = "the optional package 'ray' is needed for this. Install it: pip install 'seqcast[ray]'"
+    expected = "the optional package 'ray' is needed for this. Install it in the clone of seqcast: pip install '.[ray]'"
     assert run_python(code).splitlines() == [expected] * 2
 
 

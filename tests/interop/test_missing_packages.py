@@ -21,5 +21,5 @@ def test_the_line_that_installs_it_is_named(monkeypatch, module, name, arguments
     call = getattr(importlib.import_module(f"seqcast.interop.{module}"), name)
     for package in blocked:
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingPackageError, match=rf"pip install 'seqcast\[{module}\]'"):
+    with pytest.raises(MissingPackageError, match=rf"pip install '\.\[{module}\]'"):
         call(*arguments)

@@ -150,7 +150,7 @@ def partition(
 
     Each file has whole series, sorted by time. The table may be larger than the memory: rows that do not fit are sorted
     on the disk.
-    Needs the extra `files`: pip install 'seqcast[files]'.
+    Needs the extra `files`: pip install '.[files]'.
 
     For example:
 

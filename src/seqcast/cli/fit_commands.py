@@ -92,22 +92,23 @@ def fit(
         print_line(f"Wrote {output}")
 
 
-def update(model: Path, data: Path, output: Path, files: FileOptions, force: bool = False) -> None:
+def update(model: Path, data: Path, files: FileOptions, output: Path | None = None, force: bool = False) -> None:
     """Append newer rows to a fitted model, to forecast from their end.
 
     Nothing is trained.
 
     For example:
 
-        seqcast update sales.seqcast newer.csv -o sales.seqcast
+        seqcast update sales.seqcast newer.csv
 
     Args:
         model: File that `seqcast fit` wrote.
         data: File with newer rows.
-        output: File for the model; that of MODEL replaces it.
         files: Format of the files.
+        output: File for the model; MODEL itself if absent.
         force: Write also over a file of another kind, or one that was read.
     """
+    output = model if output is None else output
     check_output(output, read=[data], force=force)
     with files.opened(model, data) as (fitted, frame):
         fitted.update(frame)

@@ -12,6 +12,7 @@ import typer
 import seqcast
 from seqcast.app import AppSettings
 from seqcast.cli.console import note, print_json, print_line, print_table
+from seqcast.runtime import install_command
 from seqcast.serve import ServerSettings, entry_of, named_models
 from seqcast.serve import new_key as draw_key
 
@@ -52,7 +53,7 @@ def serve(settings: ServerSettings, models: list[str] | None = None, new_key: st
 def app(settings: AppSettings, table: Path | None = None, browser: bool = True) -> None:
     """Open a page in the browser: load a table, forecast, test, ask why.
 
-    Nothing leaves this machine. Needs the extra `app`: pip install 'seqcast[app]'.
+    Nothing leaves this machine. Needs the extra `app`: pip install '.[app]'.
 
     For example:
 
@@ -135,5 +136,5 @@ def _print_environment(system: Mapping[str, Any], weights: str) -> None:
     extras = []
     for extra, packages in system["extras"].items():
         installed = ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items())
-        extras.append((extra, installed, f"pip install 'seqcast[{extra}]'" if None in packages.values() else ""))
-    print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)
+        extras.append((extra, installed, install_command(extra) if None in packages.values() else ""))
+    print_table("Extras", ("extra", "packages", "to install it in the clone"), extras, names=3)

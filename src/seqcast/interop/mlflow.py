@@ -1,6 +1,6 @@
 """MLflow: runs with the record of a fit, and models that are saved, registered and served.
 
-It needs `pip install 'seqcast[mlflow]'`. A model has the flavour `seqcast`, and `python_function`, which MLflow serves.
+It needs `pip install '.[mlflow]'`. A model has the flavour `seqcast`, and `python_function`, which MLflow serves.
 Its file is that of `save`: JSON and plain arrays, no pickle.
 """
 

@@ -1,7 +1,7 @@
 """`Forecaster` with sktime's interface: `fit(y, X, fh)`, `predict(fh, X)` and others on series, panels, hierarchies.
 
 One network forecasts all series of a panel or hierarchy, as in `Forecaster`; several columns of `y` are several targets
-of it. To import this module takes sktime (`pip install 'seqcast[sktime]'`).
+of it. To import this module takes sktime (`pip install '.[sktime]'`).
 """
 
 from __future__ import annotations

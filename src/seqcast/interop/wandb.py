@@ -1,6 +1,6 @@
 """Weights & Biases: losses, metrics and learning rate as training goes on.
 
-It needs `pip install 'seqcast[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports TensorFlow, and
+It needs `pip install '.[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports TensorFlow, and
 reads the learning rate in a way that fails on JAX. This one writes the same numbers, under the same names.
 """
 

@@ -10,6 +10,7 @@ from .backend import platform as platform
 from .backend import to_numpy as to_numpy
 from .backend import weights_of as weights_of
 from .environment import current_environment as current_environment
+from .environment import install_command as install_command
 from .environment import require as require
 from .executors import ALL_MEMORY as ALL_MEMORY
 from .executors import Executor as Executor

@@ -41,8 +41,17 @@ def require(package: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        hint = f"Install it: pip install 'seqcast[{extra}]'"
+        hint = f"Install it in the clone of seqcast: {install_command(extra)}"
         raise MissingPackageError(f"the optional package {package!r} is needed for this", hint=hint) from error
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, in the folder of the clone.
+
+    Args:
+        extra: The extra.
+    """
+    return f"pip install '.[{extra}]'"
 
 
 def current_environment() -> dict[str, Any]:

@@ -105,4 +105,4 @@ def test_holidays(fake_holidays):
 
 def test_the_package_is_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
-    refused(MissingPackageError, r"pip install 'seqcast\[holidays\]'", check_calendar, "holidays:DE")
+    refused(MissingPackageError, r"pip install '\.\[holidays\]'", check_calendar, "holidays:DE")

@@ -12,6 +12,7 @@ from nicegui import ui
 from seqcast.data.frames import stamp_text
 from seqcast.errors import Option, Phrase, SeqcastError, compose_message
 from seqcast.plots import GUIDE, TRUTH
+from seqcast.runtime import number_text
 
 Named = TypeVar("Named", bound=ui.element)
 
@@ -186,7 +187,7 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], alt: str, wr
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        return "" if value != value else f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+        return "" if value != value else number_text(value)
     return stamp_text(value)
 
 

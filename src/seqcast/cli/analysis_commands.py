@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqcast.cli.console import in_files, note, print_json, print_line, print_table
 from seqcast.cli.input_files import FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
+from seqcast.runtime import number_text
 
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
@@ -75,7 +76,7 @@ def _print_unusual(judged: Any, unusual: Any, fitted: Forecaster, level: float) 
     low, high = (f"{fitted.alias}-{side}-{level_text(level)}" for side in ("lo", "hi"))
     rows = []
     for row in unusual.to_dict("records"):
-        numbers = [*(f"{row[name]:.6g}" for name in (columns.value, low, high)), f"{row['score']:.2f}"]
+        numbers = [*(number_text(row[name]) for name in (columns.value, low, high)), f"{row['score']:.2f}"]
         rows.append([*(stamp_text(row[name]) for name in names), *numbers, "yes" if row["trained_on"] else "no"])
     title = "The most unusual rows; score: as rare as so many standard deviations"
     print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
@@ -125,8 +126,9 @@ def explain(
         return
     rows = []
     for row in table.to_dict("records"):
-        rows.append([row["covariate"], f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"])
-    title = f"{metric.upper()} {table['error'].iloc[0]:.4g} (scaled); how much it grows without each covariate"
+        numbers = map(number_text, (row["importance"], row["spread"]))
+        rows.append([row["covariate"], *numbers, f"{row['share']:.1%}"])
+    title = f"{metric.upper()} {number_text(table['error'].iloc[0])} (scaled); how much it grows without each covariate"
     print_table(title, ["covariate", "by", "spread", "share"], rows)
 
 

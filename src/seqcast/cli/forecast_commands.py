@@ -10,6 +10,7 @@ from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, Tr
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
+from seqcast.runtime import number_text
 
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
@@ -231,6 +232,6 @@ def _print_scores(title: str, scores: Any) -> None:
     for row in scores.to_dict("records"):
         name, target = spoken_metric(row.pop("metric")), row.pop("target", "")
         # A model without intervals has no score of them.
-        numbers = (f"{number:.4g}" if number == number else "" for number in row.values())
+        numbers = (number_text(number) if number == number else "" for number in row.values())
         rows.append([f"{name} {target}".rstrip(), *numbers])
     print_table(title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows)

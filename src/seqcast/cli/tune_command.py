@@ -11,6 +11,7 @@ from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import as_records, check_figures, check_output
 from seqcast.errors import SaveError
+from seqcast.runtime import number_text
 
 if TYPE_CHECKING:
     from seqcast.tune import TuningResult
@@ -135,4 +136,4 @@ def _print_trials(result: TuningResult, most: int = 10) -> None:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
+    return number_text(value) if isinstance(value, float) else "" if value is None else str(value)

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqcast.data.frames import LongFrame, read_frame
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.runtime import Array
+from seqcast.runtime import Array, number_text
 from seqcast.specs import Columns
 
 # Numbers that programs write where a value is missing: nines, large powers of ten, and the ends of whole numbers.
@@ -124,7 +124,7 @@ def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: 
     if frame.schema.kind == "polars":
         code = f'df = df.with_columns(pl.col("{name}").replace({number}, None))'
     hint = Phrase("If it means a missing value: ", Option("dialect.missing_values", (number,), code), ".")
-    expected = f"values such as the others, from {np.nanmin(others):g} to {np.nanmax(others):g}"
+    expected = f"values such as the others, from {number_text(np.nanmin(others))} to {number_text(np.nanmax(others))}"
     error = frame.error(name, int(places[0]), expected=expected, received=number, hint=hint)
     error.rows = frame.rows[places].tolist()
     return error

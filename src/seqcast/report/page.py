@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.figure import Figure
 
+from seqcast.runtime import number_text
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
@@ -167,7 +169,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return number_text(value)
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     if isinstance(value, Mapping):

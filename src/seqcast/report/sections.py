@@ -17,7 +17,7 @@ from seqcast.errors import DataError, SpecError, counted
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
 from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
-from seqcast.runtime import write_atomically
+from seqcast.runtime import number_text, write_atomically
 from seqcast.specs import Columns, check_int
 
 _OVERLAYS = 4  # series whose backtest is drawn
@@ -285,7 +285,7 @@ _GLOSSARY = (
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.3e}"
+    return "–" if math.isnan(value) else number_text(value)
 
 
 def _p_value(value: float) -> str:

@@ -55,6 +55,8 @@ from .long_tasks import tracked as tracked
 from .model_files import digest as digest
 from .model_files import open_archive as open_archive
 from .model_files import write_archive as write_archive
+from .number_text import number_text as number_text
+from .number_text import percentages as percentages
 from .payload import Array as Array
 from .payload import Payload as Payload
 from .payload import check_fields as check_fields

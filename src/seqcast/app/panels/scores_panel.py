@@ -15,6 +15,7 @@ from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, rows_of
 from seqcast.evaluation import BASELINE, evaluate
+from seqcast.runtime import number_text
 
 FORECASTS = {"seqcast": "the forecast", BASELINE: "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
@@ -110,8 +111,8 @@ def _verdict(tested: Any, columns: Any) -> str:
     ours, naive = float(scores["seqcast"]), float(scores[BASELINE])
     ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
-        return f"On average the forecast was off by {ours:.3g} ({columns.value})."
-    off = f"On average the forecast was off by {ours:.3g} ({columns.value}), an error {abs(ratio - 1):.0%}"
+        return f"On average the forecast was off by {number_text(ours)} ({columns.value})."
+    off = f"On average the forecast was off by {number_text(ours)} ({columns.value}), an error {abs(ratio - 1):.0%}"
     return f"{off} {'smaller' if ratio < 1 else 'larger'} than that of repeating the last season."
 
 

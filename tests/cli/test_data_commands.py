@@ -110,3 +110,13 @@ def test_the_options_that_it_names_settle_the_faults(run, bad):
     _, _, err = run("forecast", "bad.csv", "-H", 3, *without)
     assert f"Perhaps not meant: {FAULTS[2].removeprefix('- ')}" in err
     assert len(out.splitlines()) == 10
+
+
+def test_faults_of_a_wide_table_are_in_its_own_columns(run, tmp_path):
+    days = pd.date_range("2024-01-01", periods=40)
+    rows = pd.DataFrame({"ds": days, "north": np.arange(40) % 7, "south": np.arange(40) % 7})
+    rows.loc[12, "south"] = -9999
+    rows.assign(west=rows["north"]).to_csv("wide.csv", index=False)
+    _, out, _ = run("describe", "wide.csv", "--layout", "wide")
+    assert "wide.csv, column 'south', row 14: expected values such as the others, from 0 to 6, received -9999." in out
+    assert "wide.csv, column 'west': expected values of its own, received those of 'north'" in out

@@ -98,3 +98,11 @@ def test_whole_number_stamps_are_compared_as_numbers():
     found = describe(pd.DataFrame({**stamps, "y": 1.0}))
     assert found.span == ("99", "119")
     assert "time      99 to 119" in str(found)
+
+
+def test_series_that_are_odd_are_not_said_to_be_left_out():
+    days = pd.date_range("2024-01-01", periods=40)
+    rows = [pd.DataFrame({"unique_id": name, "ds": days, "y": np.arange(40) % 7}) for name in "ab"]
+    found = describe(pd.concat(rows, ignore_index=True))
+    assert str(found).splitlines()[-2] == "Wrong, or perhaps not meant:"
+    assert "received those of 'a' at the same times" in str(found)

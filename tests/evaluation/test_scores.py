@@ -357,3 +357,8 @@ def test_missing_forecast_names_the_row_of_the_frame(make_backtest):
     backtest.loc[7, "good"] = np.nan
     with pytest.raises(DataError, match="df, good, row 7"):
         Scorer(backtest, ["mae"])
+
+
+def test_a_missing_column_is_told_with_those_of_the_users_frame():
+    rows = pd.DataFrame({"ds": [1, 2], "value": [1.0, 2.0], "model": [1.0, 4.0]})
+    refused(DataError, r"expected a column 'y', received the columns 'ds', 'value', 'model'\. Name", evaluate, rows)

@@ -1,5 +1,6 @@
 """The choice by evidence: shares of candidates by their losses on validation windows, and ensembles that have one."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -274,3 +275,8 @@ def test_only_members_that_are_better_by_far_stand_for_themselves(monkeypatch, o
     monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))
     hold_out = HoldOut(None, None, ForecastRequest())
     assert hold_out.judged(choices["own"], {}, "trained", judge=None) is choices[expected]
+
+
+def test_shares_add_up_to_a_hundred_as_they_are_printed():
+    told = str(Choice({"trained": 0.534, "pretrained": 0.394, "seasonal_naive": 0.072}))
+    assert sum(map(int, re.findall(r"(\d+)%", told))) == 100

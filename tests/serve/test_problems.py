@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.serve import routes as routes_module
-from seqcast.serve.problems import MEDIA_TYPE
+from seqcast.serve.problems import MEDIA_TYPE, problem_of
 from seqcast.serve.request_bodies import CSV, JSON
 
 from .clients import newer
@@ -214,3 +215,11 @@ def test_long_bodies_are_decoded_one_after_another(serving, monkeypatch):
         answers = client.all([{"rows": [ROW], "model": "sales", "x": "y" * 300_000}] * 6)
     assert {answer.status_code for answer in answers} == {422}
     assert most == [1] * 6
+
+
+def test_clients_are_told_no_python(client):
+    body = {"model": "sales", "rows": [{"unique_id": "a", "ds": "2024-03-01", "volume": 1.0}]}
+    document = check(client.post("/v1/forecast", json=body), 422)
+    assert "Columns(" not in document["detail"]
+    error = DataError("df", expected="a column", hint=Phrase("Name ", Option("columns.y", ...), "."))
+    assert problem_of(error)[1]["hint"] == "Name y."

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from nicegui import ui
 
 from seqcast.data.frames import stamp_text
-from seqcast.errors import Option, Phrase, SeqcastError, compose_message
+from seqcast.errors import DataError, Option, Phrase, SeqcastError, compose_message
 from seqcast.plots import GUIDE, TRUTH
 from seqcast.runtime import number_text
 
@@ -212,6 +212,20 @@ def explain_problem(error: BaseException) -> str:
     return text[:1].upper() + text[1:]
 
 
+def warn(problem: str | DataError) -> None:
+    """Write a warning.
+
+    Args:
+        problem: A text, or an error, which is put into words with its hint.
+    """
+    if isinstance(problem, DataError):
+        rows = f" ({len(problem.rows):,} rows)" * (len(problem.rows) > 1)
+        problem = f"{explain_problem(problem).removesuffix('.')}{rows}. {in_page_words(problem.hint)}"
+    with ui.row().classes("items-center no-wrap"):
+        ui.icon("warning", color="negative").props("aria-hidden=true")
+        ui.label(problem)
+
+
 def words_for_missing(error: BaseException) -> tuple[Any, ...]:
     """Return what an error proposes to read as missing values; nothing if it is about something else.
 
@@ -219,8 +233,10 @@ def words_for_missing(error: BaseException) -> tuple[Any, ...]:
         error: The error.
     """
     mentions = getattr(getattr(error, "hint", ""), "fragments", ())
-    found = (each.value for each in mentions if isinstance(each, Option) and each.name == "dialect.missing_values")
-    return next(found, ())
+    options: list[Any] = [
+        each for each in mentions if isinstance(each, Option) and each.name == "dialect.missing_values"
+    ]
+    return tuple(options[0].value) if options else ()
 
 
 def in_page_words(text: str) -> str:

@@ -24,6 +24,7 @@ from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.data import fault_text, frames, sentinels_of
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
+from seqcast.specs import Columns
 
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
@@ -178,7 +179,7 @@ def note_sentinels(model: Forecaster, path: Path | None, frame: Any, options: Co
     if path is None:
         return
     with contextlib.suppress(SeqcastError):  # the fit raises it
-        for error in sentinels_of(frame, model.columns, model.freq):
+        for error in sentinels_of(frame, model.columns or Columns(), model.freq):
             word = partial(word_error, options=options)
             note(f"Perhaps not meant: {fault_text(frames.in_file(error, path, frame), word)}")
 

@@ -144,8 +144,9 @@ class Description:
         Args:
             word: Returns an error as text.
         """
+        left_out = " (the lines above are about the rows without)" * any(error.rows for error in self.faults)
         if self.faults:
-            yield "\nWrong, or perhaps not meant (the lines above are about the rows without):"
+            yield f"\nWrong, or perhaps not meant{left_out}:"
         listed = len(self.faults) - max(0, len(self.frame.skipped) - LISTED)
         for error in self.faults[:listed]:
             yield f"- {fault_text(error, word)}"

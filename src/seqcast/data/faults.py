@@ -98,7 +98,7 @@ def _stands_for_missing(value: float, own: Sequence[Array]) -> bool:
     others = [each[(each != value) & ~np.isnan(each)] for each in own]
     if not all(len(each) and not each.min() <= value <= each.max() for each in others):
         return False
-    is_far = all(beyond_quartiles(value, each) for each in others)
+    is_far = all(beyond_quartiles(np.array(value), each) for each in others)
     if is_far and value in SENTINELS:
         return True
     known, count = np.concatenate(others), sum(int(np.count_nonzero(each == value)) for each in own)

@@ -19,7 +19,7 @@ from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_wi
 from seqcast.forecaster.cold_start import ColdStart
 from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
 from seqcast.pretrained import sharing_inputs
-from seqcast.runtime import Array, tracked
+from seqcast.runtime import Array, percentages, tracked
 
 # Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
 MOST_NUMBERS = 2**24
@@ -84,7 +84,9 @@ class Choice:
 
     def __str__(self) -> str:
         texts, several = words(), len(self.shares) > 1
-        shares = [f"{share:.0%} {texts[name]}" if several else texts[name] for name, share in self.shares.items()]
+        shares = [
+            f"{share} {texts[name]}" if several else texts[name] for name, share in percentages(self.shares).items()
+        ]
         chosen = " + ".join(shares)
         if not self.losses:
             return chosen

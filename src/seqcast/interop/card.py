@@ -24,6 +24,7 @@ from seqcast.evaluation import leaderboard, spoken_metric
 from seqcast.forecaster import Forecaster, facts, network_facts, words
 from seqcast.intervals import level_text
 from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import percentages
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -141,8 +142,8 @@ def model_card(
 def _about_forecaster(forecaster: Forecaster, data: Any) -> _About:
     fitted, texts, choice = forecaster.fitted_, words(), forecaster.choice_
     by_heading = facts(fitted, forecaster.get_params(deep=False))
-    shares = choice.shares.items()
-    forecast = " and ".join(texts[name] + (f" ({share:.0%})" if len(shares) > 1 else "") for name, share in shares)
+    shares = percentages(choice.shares).items()
+    forecast = " and ".join(texts[name] + (f" ({share})" if len(shares) > 1 else "") for name, share in shares)
     training = by_heading["Training"] if len(forecaster.history_) else {}
     return _About(
         f"It forecasts {forecaster.horizon} steps of {len(fitted.series.ids):,} time series, or of others like them, "

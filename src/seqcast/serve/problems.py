@@ -118,4 +118,6 @@ def _reworded(text: str) -> str:
 def _word(mention: Option | Row) -> str:
     if isinstance(mention, Row):
         return str(mention)
+    if mention.name.startswith("columns."):  # a request has the usual names
+        return mention.name.removeprefix("columns.")
     return f"{mention} (an option of the model's fit)" if mention.value is not None else mention.name

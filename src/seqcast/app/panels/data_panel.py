@@ -14,17 +14,7 @@ from nicegui import events, ui
 
 from seqcast.app.panels.forecast_panel import show_forecast
 from seqcast.app.panels.panel import Panel, refreshable
-from seqcast.app.theme import (
-    explain_problem,
-    heading,
-    in_page_words,
-    named,
-    note,
-    panel_card,
-    problem_card,
-    show_table,
-    words_for_missing,
-)
+from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table, warn, words_for_missing
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
 from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, guess_columns, in_file, row_in_file
@@ -262,20 +252,14 @@ class DataPanel(Panel):
         show_table(names, [size + wrong], "Facts about the series")
         for fault in filter(words_for_missing, frame.facts.faults):
             error = fault if (table := self.session.table) is None else in_file(fault, table.path, frame.df)
-            rows = f" ({len(error.rows):,} rows)" * (len(error.rows) > 1)
-            self._warn(f"{explain_problem(error).removesuffix('.')}{rows}. {in_page_words(error.hint)}")
+            warn(error)
             self._missing(error)
         for text in frame.problems[:PROBLEMS_SHOWN]:
-            self._warn(text)
+            warn(text)
         if frame.problems:
             more = len(frame.problems) - PROBLEMS_SHOWN
             others = f"and {more:,} more. " if more > 0 else ""
             note(f"{others}Series in which something is wrong are left out of the forecast.")
-
-    def _warn(self, text: str) -> None:
-        with ui.row().classes("items-center no-wrap"):
-            ui.icon("warning", color="negative").props("aria-hidden=true")
-            ui.label(text)
 
     def _missing(self, error: BaseException | None = None) -> None:
         """Write what is read as missing, beside an error with what it proposes; nothing where it proposes none."""

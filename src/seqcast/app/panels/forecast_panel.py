@@ -13,7 +13,9 @@ from seqcast.app.computations import FitOutcome, fit
 from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
+from seqcast.errors import counted
 from seqcast.forecaster import estimate_seconds, in_words
+from seqcast.runtime import percentages
 
 LEVELS = (50, 80, 90, 95)
 EFFORTS = {
@@ -145,13 +147,14 @@ class ForecastPanel(JobPanel):
         steps = outcome.season_length
         season = f"a season of {frame.spoken_steps(steps)}" if steps > 1 else "no season"
         note(f"{len(frame.ids):,} series with {season}.")
-        rows = [[name, f"{share:.0%}", "" if loss is None else loss] for name, share, loss in outcome.choice]
+        shares = percentages({name: share for name, share, _ in outcome.choice})
+        rows = [[name, shares[name], "" if loss is None else loss] for name, _, loss in outcome.choice]
         show_table(["what forecasts", "share of the forecast", "error on the past"], rows, "Who makes the forecast")
         if outcome.windows:
             note(
-                f"The error is that of line and intervals together, on {outcome.windows:,} stretches of the past that"
-                " were not learnt from; 0 would be perfect. Shares follow the errors. The last season repeats the"
-                " values of one season before."
+                f"The error is that of line and intervals together, on {counted(outcome.windows, 'period')} of the past"
+                " from which nothing was learnt; 0 would be perfect. Shares follow the errors. The last season repeats"
+                " the values of one season before, the last longer season those of a week of hours or a year of days."
             )
 
 

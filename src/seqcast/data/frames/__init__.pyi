@@ -8,6 +8,7 @@ from .file_kinds import is_read_at_once as is_read_at_once
 from .file_kinds import row_in_file as row_in_file
 from .forms import LONG as LONG
 from .forms import ONE_SERIES as ONE_SERIES
+from .forms import added_columns as added_columns
 from .forms import form_of as form_of
 from .forms import from_wide as from_wide
 from .forms import to_long as to_long

@@ -32,6 +32,8 @@ UNDERSTOOD, FIRST_ROW = "understood", "first row"
 LEFT_OUT = "left out"
 # Attribute of a frame: columns whose cells hold for the rows below them, too.
 MERGED = "merged"
+# Attribute of a long frame: its column of values if its file has none of that name, and whether the series are columns.
+FORM = "form"
 # What a file needs of which some rows are left out.
 SOME_ROW = "at least one row without a fault"
 
@@ -222,8 +224,12 @@ def in_file(error: DataError, path: Path, frame: Any) -> DataError:
 
     texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
     named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
-    place = place_in_file(path, column=error.column, row=number(error.row), series=error.series)
-    located = error.changed(place, path=str(path), option=None, **named)
+    made, is_wide = ("", False) if frame is None else frame.attrs.get(FORM, ("", False))
+    column, series = error.column, error.series
+    if column is not None and column == made:
+        column, series = (str(series), None) if is_wide and series is not None else (None, series)
+    place = place_in_file(path, column=column, row=number(error.row), series=series)
+    located = error.changed(place, path=str(path), option=None, column=column, **named)
     located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
     return located
 

@@ -6,7 +6,7 @@ is raised before a training begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,7 +69,9 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     return frame
 
 
-def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df") -> None:
+def check_columns(
+    frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df", added: Collection[str] = ()
+) -> None:
     """Refuse a frame that lacks a column.
 
     Args:
@@ -77,6 +79,7 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
         needed: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
             if the column always has this name.
         argument: The argument that holds the frame.
+        added: Columns that the user's own frame does not have.
 
     Raises:
         DataError: There is no such column.
@@ -93,7 +96,7 @@ def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument
         index = getattr(nw.to_native(frame, pass_through=True), "index", None)
         note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
         hint = Phrase(f"{ask_for(nearest)} " if nearest else "", *rename, note)
-        received = f"the columns {', '.join(map(repr, names))}"
+        received = f"the columns {', '.join(repr(each) for each in names if each not in added)}"
         raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
 
 

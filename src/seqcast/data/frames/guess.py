@@ -400,9 +400,9 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in _ranked(whole, (*TIMES, *_YEARS)) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
-    named, grows = set(_ranked(whole, TIMES)), (head[whole].diff()[1:] > 0).mean()
+    timely, grows = set(_ranked(whole, TIMES)), (head[whole].diff()[1:] > 0).mean()
     growing = [name for name in whole if len(numbers) > 1 and grows[name] > 0.5]
-    counted = (name for name in growing if _counts(head[name], name in named))
+    counted = (name for name in growing if _counts(head[name], name in timely))
     return next(chain(exact, counted), None)
 
 

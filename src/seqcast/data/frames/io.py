@@ -14,6 +14,7 @@ from seqcast.data.frames.dates import is_clock, is_text, offsets_of, parse_dates
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.file_kinds import (
     FIRST_ROW,
+    FORM,
     LEFT_OUT,
     SOME_ROW,
     UNDERSTOOD,
@@ -236,7 +237,8 @@ class OpenTable:
         frame, dialect, times = self._with_times(frame, columns)
         with naming_cells(path, frame):
             long = LAYOUTS[layout].to_long(frame, columns, steps or Steps())
-        attributes, frame = {**frame.attrs, **long.attrs}, long
+        made = "" if columns.value in names else columns.value
+        attributes, frame = {**frame.attrs, **long.attrs, FORM: (made, layout == "wide")}, long
         frame.attrs.update(attributes)
         if whole_ids and columns.unique_id in frame.columns:
             frame[columns.unique_id] = as_whole(frame[columns.unique_id])

@@ -1,6 +1,8 @@
-"""Pictures of each state of the page for docs/app.md, made in Debian's Chromium.
+"""Pictures of each state of the page, made in Debian's Chromium.
 
-python benchmarks/app_pictures.py            # writes docs/images/app_*.png; a few minutes
+    python benchmarks/app_pictures.py    # a few minutes
+
+Those that docs/app.md shows go to docs/images/, the others to results/app_pictures/, to be looked at.
 """
 
 import re
@@ -13,9 +15,9 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import sync_playwright
 
-from harness import DOCS, options, small_picture
+from harness import DOCS, RESULTS, options, small_picture
 
-IMAGES = DOCS / "images"
+SHOWN, IMAGES, OTHERS = ("forecast", "scores", "phone"), DOCS / "images", RESULTS / "app_pictures"
 WIDTH, HEIGHT = 1280, 800
 # Colours of a picture: text stays sharp, and files small.
 COLOURS = 48
@@ -65,7 +67,9 @@ def draw(page, name, *, whole=False):
         whole: Whether also what is below the screen.
     """
     page.wait_for_timeout(1_000)
-    (IMAGES / f"app_{name}.png").write_bytes(small_picture(page.screenshot(full_page=whole), COLOURS))
+    path = (IMAGES if name in SHOWN else OTHERS) / f"app_{name}.png"
+    path.write_bytes(small_picture(page.screenshot(full_page=whole), COLOURS))
+    print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB", flush=True)
 
 
 def give(page, name, table):
@@ -119,6 +123,7 @@ def main():
     """Draw all pictures."""
     options(__doc__).parse_args()
     chromium = shutil.which("chromium")
+    OTHERS.mkdir(parents=True, exist_ok=True)
     with served() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         walk(opened(browser, url))
@@ -129,8 +134,6 @@ def main():
             ask(page, "Forecast", "Forecast", "What forecasts, and why")
             draw(page, name)
         browser.close()
-    for path in sorted(IMAGES.glob("app_*.png")):
-        print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

@@ -367,6 +367,17 @@ WRITTEN = {
         ),
         ("time: day, value: sold, series: place", 2, 18, "2024-01-01"),
     ),
+    "months of a language with strokes": (
+        lines("Cliente;jan/22;fev/22;mar/22;abr/22", [("a", 5, 7, 6, 9), ("b", 4, 4, 8, 2)], ";"),
+        ("time: the header, a series in each row, series: Cliente", 2, 8, "2022-01-01"),
+    ),
+    "months of a fiscal year in signs": (
+        lines(
+            "年度,館," + ",".join(f"{month}月" for month in (4, 5, 6, 7, 8, 9, 10, 11, 12, 1, 2, 3)),
+            [(f"{year}年度", place, *range(12)) for year in (2009, 2010, 2011) for place in "ab"],
+        ),
+        ("its months or hours in the columns, series: 館", 2, 72, "2009-04-01"),
+    ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
         ("time: Date, a series in each column", 2, 18, "2024-01-01"),
@@ -399,6 +410,7 @@ def test_a_minus_may_stand_behind(tmp_path):
 
 
 QUESTIONS = {
+    "two words for values": ("day,Menge,Umsatz EUR", ["Menge", "Umsatz EUR"]),
     "several instruments": ("day,T 1 temp,T 2 temp,power", ["power", "T 1 temp", "T 2 temp"]),
     "words within names": (
         "day,passenger_trips_here,vehicle_revenue_hours",

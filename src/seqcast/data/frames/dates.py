@@ -50,6 +50,9 @@ _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4
 _NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
 _NAMES += "aug aoû aou ago agu,sep set,oct okt ott out,nov,dec dez déc dic des"
 _ENGLISH = {name: names[:3].title() for names in _NAMES.split(",") for name in names.split()}
+_ENGLISH |= {
+    f"{number}{sign}": name for sign in "月월" for number, name in enumerate(dict.fromkeys(_ENGLISH.values()), 1)
+}
 # A span, whose start is its time.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
 
@@ -247,6 +250,7 @@ def _with_english_months(column: Any) -> Any:
 
     column = column.str.replace(r"(?<=\d)\. (?=\d)", ".", regex=True).str.replace(_CJK, digits, regex=True)
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
+    column = column.str.replace(r"^([^\W\d]{3,})/(?=\d)", r"\1-", regex=True)
     return column.str.replace(r"[^\W\d_]{3,}\.?", name, regex=True)
 
 

@@ -38,6 +38,8 @@ IDS = words_of("""unique_id id series series_id item_id item sku product store s
 VALUES = words_of("""y value target sales sold demand quantity qty count units amount attendance close menge absatz
     umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits guests customers orders
     revenue turnover""")
+# Those that name a value whatever stands beside it.
+_SURE = VALUES[: VALUES.index("count")]
 # What instruments measure; what is measured or set beside a value, and fields of the calendar.
 _MEASURED = words_of("""temperature temp humidity pressure wind rain precipitation""")
 _BESIDE = _MEASURED + words_of("""price promo promotion discount holiday open high low volume cost budget hour
@@ -278,7 +280,9 @@ class _Guesser:
         beside = set(_ranked(changing, _BESIDE))
         likely = [name for name in changing if name not in beside] or changing
         named = _groups(likely, VALUES) or [[name] for name in changing if name.strip().lower() == "price"]
-        if named and len(named[0]) == 1:
+        # Of two columns with words for values neither is beside the other, unless people forecast just the one.
+        is_sure = bool(named) and (named[0][0].strip().lower() in _SURE or len({*chain.from_iterable(named)}) == 1)
+        if is_sure and len(named[0]) == 1:
             return named[0][0], ()
         measured = set(_ranked(changing, _MEASURED))
         if len(likely) == 1 < len(measured) and measured == beside and not named:

@@ -40,7 +40,7 @@ _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug",
 # Attribute of a frame: what became of its rows and times, in words.
 MADE = "made"
 # A year over parts of two, such as 2016-17.
-_FISCAL = re.compile(r"^(?:FY *)?(\d{4}) ?[-/–] ?(?:\d\d)?(\d\d)$", re.IGNORECASE)
+_FISCAL = re.compile(r"^(?:FY *)?(\d{4})(?:年度| ?[-/–] ?(?:\d\d)?(\d\d))$", re.IGNORECASE)
 # A time of the day in the name of a column: 7, H07, 07:30.
 _CLOCK = re.compile(r"(\D*)(\d{1,2})(?::(\d\d)(?::00)?)?\D*")
 _HOURS, _DAY = 24, 24 * 60
@@ -348,7 +348,8 @@ def fiscal_years(column: Any) -> Any:
         ([2016, 2017], None)
     """
     found = column.astype("str").str.strip().str.extract(_FISCAL).astype("float")
-    return found[0].astype("int64") if ((found[0] + 1) % 100 == found[1]).all() else None
+    following = (found[0] + 1) % 100
+    return found[0].astype("int64") if (following == found[1].fillna(following)).all() else None
 
 
 def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:

@@ -53,7 +53,9 @@ class CheckedWindows:
         return replace(self, inputs=inputs, y=self.y[rows], weight=None if self.weight is None else self.weight[rows])
 
 
-def as_array(where: str, values: Any, ranks: tuple[int, ...], *, finite: bool = False) -> Array:
+def as_array(
+    where: str, values: Any, ranks: tuple[int, ...], *, finite: bool = False, rows: int | None = None
+) -> Array:
     """Turn lists, frames and arrays into an array of floats of one of the ranks.
 
     Args:
@@ -61,12 +63,13 @@ def as_array(where: str, values: Any, ranks: tuple[int, ...], *, finite: bool = 
         values: The user's values.
         ranks: Numbers of axes that are possible.
         finite: Whether NaN and infinite values are refused too.
+        rows: Number of windows in X, if there have to be as many.
 
     Returns:
         The array; single precision stays single, everything else becomes double.
 
     Raises:
-        DataError: The values are not real numbers, are ragged, have another rank, or are not finite.
+        DataError: The values are not real numbers, are ragged, have another rank or length, or are not finite.
 
     Example:
         >>> as_array("y", [1, 2], ranks=(1, 2)).dtype
@@ -89,6 +92,9 @@ def as_array(where: str, values: Any, ranks: tuple[int, ...], *, finite: bool = 
         expected = " or ".join(f"{rank} axes" for rank in ranks)
         hint = "Reshape your data: windows first, then steps, then features."
         raise DataError(where, expected=expected, received=f"{array.ndim} axes, shape {array.shape}", hint=hint)
+    if rows is not None and len(array) != rows:
+        expected = f"as many windows as X, {rows}"
+        raise DataError(where, expected=expected, received=str(len(array)), hint="Give one entry a window.")
     if finite:
         check_finite(where, array)
     return array
@@ -174,19 +180,6 @@ def outside_support(array: Array, head: str) -> tuple[Array, str]:
     return np.zeros(array.shape, dtype=bool), "numbers"
 
 
-def check_rows(where: str, array: Array, rows: int) -> None:
-    """Refuse an array whose number of windows is not that of X.
-
-    Args:
-        where: The argument's name.
-        array: The array.
-        rows: Number of windows in X.
-    """
-    if len(array) != rows:
-        expected = f"as many windows as X, {rows}"
-        raise DataError(where, expected=expected, received=str(len(array)), hint="Give one entry a window.")
-
-
 def check_targets(y: Any, rows: int) -> tuple[Array, int]:
     """Check targets and return them with three axes.
 
@@ -203,11 +196,9 @@ def check_targets(y: Any, rows: int) -> tuple[Array, int]:
     if y is None:
         hint = "Give the future of each window."
         raise DataError("Seq2SeqRegressor requires y to be passed, but the target y is None", hint=hint)
-    array = as_array("y", y, ranks=(1, 2, 3))
-    check_rows("y", array, rows)
+    array = as_array("y", y, ranks=(1, 2, 3), finite=True, rows=rows)
     if 0 in array.shape:
         raise DataError("y", expected="at least one step", received=f"shape {array.shape}", hint="Give a future.")
-    check_finite("y", array)
     return array.reshape((*array.shape, 1, 1)[:3]), array.ndim
 
 
@@ -235,15 +226,13 @@ def check_covariates(
         return None
     if features == 0:
         raise DataError(where, expected="nothing, as at fit", received="an array", hint="Fit with it, or leave it out.")
-    array = as_array(where, values, ranks=(2,) if horizon is None else (3,))
-    check_rows(where, array, rows)
+    array = as_array(where, values, ranks=(2,) if horizon is None else (3,), finite=True, rows=rows)
     if features is not None and array.shape[-1] != features:
         expected = f"{features} features, as at fit"
         raise DataError(where, expected=expected, received=str(array.shape[-1]), hint="Give the same ones.")
     if horizon is not None and array.shape[1] < horizon:
         received, hint = str(array.shape[1]), "Known-future covariates have to cover every step of the horizon."
         raise DataError(where, expected=f"at least {horizon} steps, the horizon", received=received, hint=hint)
-    check_finite(where, array)
     return array if horizon is None else array[:, :horizon]
 
 
@@ -271,9 +260,7 @@ def as_weights(where: str, values: Any, rows: int, expected: str, *, zeros: bool
         expected: The expected weights, in words.
         zeros: Whether all may be zero.
     """
-    weight = as_array(where, values, ranks=(1,))
-    check_rows(where, weight, rows)
-    check_finite(where, weight)
+    weight = as_array(where, values, ranks=(1,), finite=True, rows=rows)
     if (weight < 0).any() or not (zeros or weight.any()):
         received, hint = f"weights from {weight.min():g} to {weight.max():g}", "Drop the windows that should not count."
         raise DataError(where, expected=expected, received=received, hint=hint)

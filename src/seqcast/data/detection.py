@@ -201,11 +201,12 @@ def _path(white: Sequence[Array], beyond: int, most_waves: int) -> tuple[float, 
         white = _without(white, season, waves)
         evidence, known = evidence + chance, [*known, season]
     # Waves of a smooth season that were removed after it are no seasons.
-    seasons = known[1:]
-    is_wave = [
-        any(abs(k * m - each) < 0.2 * k for each in seasons[:n] for k in (2, 3, 4)) for n, m in enumerate(seasons)
-    ]
-    return evidence, [m for m, wave in zip(seasons, is_wave, strict=True) if not wave]
+    return evidence, [season for place, season in enumerate(known[1:], 1) if not _is_wave(season, known[1:place])]
+
+
+def _is_wave(season: int, before: Sequence[int]) -> bool:
+    """Return whether a season is the second, third or fourth wave of one of those before it."""
+    return any(abs(count * season - each) < 0.2 * count for each in before for count in (2, 3, 4))
 
 
 def _next_season(white: Sequence[Array], allowed: Array, most_waves: int) -> tuple[float, int, int]:

@@ -88,10 +88,9 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
     """
     for name, values in (("static_covariates", static), ("future_covariates", future), ("sample_weight", weight)):
         if values is not None:
+            expected = "none, since the batches have their own"
             hint = "Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight)."
-            raise DataError(
-                name, expected="none, since the batches have their own", received="a list or array", hint=hint
-            )
+            raise DataError(name, expected=expected, received="a list or array", hint=hint)
 
 
 def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch], Any]:

@@ -182,16 +182,15 @@ class ColumnEncoder:
                 expected, received = f"{_PLURALS[ours.name]}, as at fit", _PLURALS[theirs.name]
                 hint = "Convert the column."
                 raise DataError(option=frame or None, column=name, expected=expected, received=received, hint=hint)
-            if ours.name == "category":
-                slots = {label: slot for slot, label in enumerate(ours.labels)}
-                table = np.array([*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)], dtype=float)
-                aligned[..., place] = np.where(missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)])
-                new = np.argwhere(aligned[..., place] == len(slots))
-                if series is not None and len(new):
-                    label, owner = theirs.labels[int(column[tuple(new[0])])], series(int(new[0][0]))
-                    warn_user(
-                        f"{name}: fit saw no {label!r} (series {owner!r}); new categories are read as one, 'other'"
-                    )
+            if ours.name != "category":
+                continue
+            slots = {label: slot for slot, label in enumerate(ours.labels)}
+            table = np.array([*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)], dtype=float)
+            aligned[..., place] = np.where(missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)])
+            new = np.argwhere(aligned[..., place] == len(slots))
+            if series is not None and len(new):
+                label, owner = theirs.labels[int(column[tuple(new[0])])], series(int(new[0][0]))
+                warn_user(f"{name}: fit saw no {label!r} (series {owner!r}); new categories are read as one, 'other'")
         return aligned
 
     def encode(self, values: Array) -> Array:

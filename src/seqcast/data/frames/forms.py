@@ -147,9 +147,8 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
         raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
     long = frame.unpivot(names, index=ds, variable_name=columns.unique_id, value_name=columns.value)
     ids = nw.col(columns.unique_id).cast(nw.String)
-    chosen = long.filter(inside(observed).T.ravel().tolist()).select(
-        ids, nw.col(ds).alias(columns.ds), nw.col(columns.value)
-    )
+    chosen = long.filter(inside(observed).T.ravel().tolist())
+    chosen = chosen.select(ids, nw.col(ds).alias(columns.ds), nw.col(columns.value))
     return nw.maybe_reset_index(chosen).to_native()
 
 

@@ -321,9 +321,8 @@ def _sorted_frame(
     )
     if not static:
         return frame
-    constants = [
-        _constants(frame, values[order], kind, name) for (values, kind), name in zip(fixed, static, strict=True)
-    ]
+    named = zip(fixed, static, strict=True)
+    constants = [_constants(frame, values[order], kind, name) for (values, kind), name in named]
     return replace(frame, static=np.column_stack(constants), static_kinds=tuple(kind for _, kind in fixed))
 
 

@@ -153,9 +153,8 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
             return replace(dialect, decimal="." if dialect.thousands == "," else ",")
         mark, (name, text) = next(iter(undecided.items()))
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
-        hint = Phrase(
-            "Give ", Option("dialect.decimal", mark), " or ", Option("dialect.thousands", mark), " as it is meant."
-        )
+        either, other_meaning = Option("dialect.decimal", mark), Option("dialect.thousands", mark)
+        hint = Phrase("Give ", either, " or ", other_meaning, " as it is meant.")
         raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
     decimal = next(iter(decimals), ".")
     # Beside a decimal mark, the other one groups thousands.

@@ -236,9 +236,8 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     source, later = frame.source, _later(frame)
     series = np.repeat(np.arange(len(source)), source.lengths)
     steps = numbers[later] - numbers[later - 1]
-    off_grid = (steps % grid.step != 0) | _of_another_time(frame.stamps, grid, numbers, rests, source.starts[series])[
-        later
-    ]
+    of_another_time = _of_another_time(frame.stamps, grid, numbers, rests, source.starts[series])
+    off_grid = (steps % grid.step != 0) | of_another_time[later]
     gap = steps > grid.step
     _check_steps(frame, frame.frequency, later[off_grid | gap & (not fill)], fill)
     if not gap.any():
@@ -285,11 +284,9 @@ def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
     if fill:
         return Phrase("Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR)
     targets = ", ".join(frame.schema.columns.targets)
-    adding = (
-        f"Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate {targets}), drop the "
-    )
-    fill_option, freq = Option("missing", "fill"), Option("freq")
-    return Phrase(f"{adding}row, or take ", fill_option, "; or give ", freq, ", if the step is another.", remedy="fill")
+    filling = f"Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate {targets})"
+    others = (Option("missing", "fill"), "; or give ", Option("freq"), ", if the step is another.")
+    return Phrase(f"{filling}, drop the row, or take ", *others, remedy="fill")
 
 
 def _check_growth(frame: LongFrame, frequency: Frequency, counts: Array) -> None:

@@ -176,9 +176,8 @@ class FrameSchema:
         series = polars.Series(ids.tolist())
         if self.id_dtype == "Enum":
             # New series may have names that the Enum lacks.
-            return series.cast(
-                polars.Enum(self.id_categories) if set(ids) <= set(self.id_categories) else polars.String
-            )
+            has_all = set(ids) <= set(self.id_categories)
+            return series.cast(polars.Enum(self.id_categories) if has_all else polars.String)
         return series.cast(getattr(polars, self.id_dtype.split("(")[0]))
 
     def _polars_stamps(self, index: Stamps) -> Any:

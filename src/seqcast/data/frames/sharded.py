@@ -239,9 +239,7 @@ class ShardedFrame:
     def _store(self, paths: tuple[Path, ...], width: int, *, complete: bool) -> ShardedStore:
         sizes, cache = self.source, self.scratch.cache
         shard_ends = np.cumsum([int(shard.sizes.lengths.sum()) for shard in self.shards])
-        return ShardedStore(
-            sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width=width, cache=cache, complete=complete
-        )
+        return ShardedStore(sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width, cache, complete=complete)
 
     @cached_property
     def target_store(self) -> ShardedStore:

@@ -8,7 +8,7 @@ from seqcast.data.synthetic.patterns import Draws
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)
-CHANGES = ["mixed", "reversed_in_time", "negated", "modulated", "wandering", "exponentiated", "censored", "quantised"]
+CHANGES = ["mixed", "modulated", "wandering", "exponentiated", "censored", "quantised"]
 CHANGES += ["with_outliers", "with_gaps", "growing"]
 LONGER = Season(7, 28)
 

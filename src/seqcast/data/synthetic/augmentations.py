@@ -1,13 +1,10 @@
-"""Augmentations of synthetic series: mixtures, reversal, wandering, growth, caps, rounding, gaps."""
+"""Augmentations of synthetic series: mixtures, wandering, growth, caps, rounding, gaps."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.synthetic.patterns import Draws, autoregressed, smoothed
-
-Array = npt.NDArray[np.float64]
+from seqcast.data.synthetic.patterns import Array, Draws, autoregressed, smoothed
 
 
 def mixed(draws: Draws, values: Array, share: float) -> Array:
@@ -32,36 +29,6 @@ def mixed(draws: Draws, values: Array, share: float) -> Array:
     result = values.copy()
     result[chosen] = np.einsum("nk,nkt->nt", weights, standard[others])
     return result
-
-
-def reversed_in_time(draws: Draws, values: Array, share: float) -> Array:
-    """Reverse some series, so that their last step is the first.
-
-    Args:
-        draws: What changes are drawn from.
-        values: Series, `[N, L]`.
-        share: Fraction of the series that are changed.
-
-    Example:
-        >>> reversed_in_time(Draws(np.random.default_rng(0), n=1, length=3), np.arange(3.0)[None], 1.0).tolist()
-        [[2.0, 1.0, 0.0]]
-    """
-    return np.where(draws.chance(share), values[:, ::-1], values)
-
-
-def negated(draws: Draws, values: Array, share: float) -> Array:
-    """Negate some series, so that falls are as frequent as rises.
-
-    Args:
-        draws: What changes are drawn from.
-        values: Series, `[N, L]`.
-        share: Fraction of the series that are changed.
-
-    Example:
-        >>> negated(Draws(np.random.default_rng(0), n=1, length=3), np.arange(3.0)[None], 1.0).tolist()
-        [[-0.0, -1.0, -2.0]]
-    """
-    return np.where(draws.chance(share), -values, values)
 
 
 def modulated(draws: Draws, values: Array, share: float) -> Array:

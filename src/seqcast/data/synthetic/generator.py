@@ -11,11 +11,9 @@ import numpy.typing as npt
 
 from seqcast.data.synthetic import augmentations as change
 from seqcast.data.synthetic import shapes, stochastic
-from seqcast.data.synthetic.patterns import Draws, Season
+from seqcast.data.synthetic.patterns import Array, Draws, Season
 from seqcast.errors import SpecError, unknown_name
 from seqcast.specs import check_int
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,7 @@ class SyntheticSeries:
         signed = np.array([FAMILIES[name].signed for name in families], dtype=bool)
         values[signed] = _of_any_sign(replace(draws, n=int(signed.sum())), values[signed])
         values = change.mixed(draws, values, 0.1)
-        values = change.reversed_in_time(draws, values, 0.1)
+        values = np.where(draws.chance(0.1), values[:, ::-1], values)
         values = change.with_outliers(draws, values, 0.08)
         values = change.censored(draws, values, 0.04)
         values = change.quantised(draws, values, 0.08)
@@ -209,7 +207,8 @@ class SyntheticSeries:
 
 def _of_any_sign(draws: Draws, values: Array) -> Array:
     """Return series after the augmentations of those that may be negative."""
-    values = change.modulated(draws, change.negated(draws, values, 0.3), 0.1)
+    # Falls are as frequent as rises.
+    values = change.modulated(draws, np.where(draws.chance(0.3), -values, values), 0.1)
     if draws.season.length not in SLOW:
         values = change.wandering(draws, values, 0.6)
     values = change.with_longer_season(draws, values, 0.5)

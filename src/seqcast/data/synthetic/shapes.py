@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.patterns import BURN_IN, Draws, autoregressed, of_unit_deviation
+from seqcast.data.synthetic.patterns import BURN_IN, Array, Draws, autoregressed, of_unit_deviation
 from seqcast.runtime import one_blas_thread
-
-Array = npt.NDArray[np.float64]
 
 # Series that share a kernel, since factoring a kernel takes most of the time.
 SERIES_A_KERNEL = 4
@@ -155,9 +153,7 @@ def calendar_effects(draws: Draws) -> Array:
     month = draws.pattern(12) * draws.uniform(0, 0.4)
     if draws.season.length in (4, 12):
         months = start.astype("datetime64[M]") + np.arange(draws.length * 12 // draws.season.length)
-        days = np.arange(
-            months[0].astype("datetime64[D]"), (months[-1] + np.timedelta64(1, "M")).astype("datetime64[D]")
-        )
+        days = np.arange(months[0], months[-1] + np.timedelta64(1, "M"), dtype="datetime64[D]")
         first = (months.astype("datetime64[D]") - days[0]).astype(int)
         daily = week[:, _weekdays(days)] * (1 + month[:, _months(days)])
         sums = np.add.reduceat(daily, first, axis=1)
@@ -245,9 +241,8 @@ def pulses(draws: Draws) -> Array:
     period = np.where(draws.chance(0.6) & (draws.season.length > 3), max(draws.season.length, 4), own)
     # In half of the series cycles begin a little early or late.
     late = draws.walk() * draws.amounts(0.001, 0.1) * draws.chance(0.5)
-    turns = np.maximum.accumulate(
-        np.arange(draws.length) / period + late / np.sqrt(period) + draws.uniform(0.0, 1.0), axis=1
-    )
+    turns = np.arange(draws.length) / period + late / np.sqrt(period) + draws.uniform(0.0, 1.0)
+    turns = np.maximum.accumulate(turns, axis=1)
     place = turns % 1.0
     on, ramp = draws.uniform(0.05, 0.8), draws.uniform(0.0, 0.5) + 1e-3
     shape = np.clip(np.minimum(place, on - place) / (ramp * on), 0.0, 1.0)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.synthetic.patterns import BURN_IN, Draws, autoregressed, of_unit_deviation, smoothed
-
-Array = npt.NDArray[np.float64]
+from seqcast.data.synthetic.patterns import BURN_IN, Array, Draws, autoregressed, of_unit_deviation, smoothed
 
 # Relative errors beyond this would change the sign of a multiplicative series.
 LARGEST_RELATIVE = 0.6

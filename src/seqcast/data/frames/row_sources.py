@@ -114,10 +114,8 @@ def place_in_file(path: Path | str, *, column: str | None = None, row: int | Non
         >>> place_in_file(Path("sales.csv"), column="y", row=3, series="a")
         "sales.csv, column 'y', row 3 (series 'a')"
     """
-    place = str(path)
-    place += "" if column is None else f", column {column!r}"
-    place += "" if row is None else f", row {row}"
-    return place if series is None else f"{place} (series {series!r})"
+    named = None if column is None else f"column {column!r}"
+    return compose_place(option=str(path), column=named, row=row, series=series)
 
 
 def file_error(

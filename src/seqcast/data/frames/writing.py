@@ -62,8 +62,9 @@ def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
     elif kind == "xlsx":
         _write_workbook(frame, buffer)
     elif safe_formulas:
+        safe = _with_text(frame, lambda text: f"'{text}" if text.startswith(_FORMULAS) else text)
         # In quotes a line end within a text begins no cell.
-        _with_text(frame, _safe).to_csv(buffer, index=False, quoting=csv.QUOTE_NONNUMERIC)
+        safe.to_csv(buffer, index=False, quoting=csv.QUOTE_NONNUMERIC)
     else:
         frame.to_csv(buffer, index=False)
     return buffer.getvalue()
@@ -77,10 +78,6 @@ def _write_workbook(frame: Any, buffer: io.BytesIO) -> None:
             for cell in row:
                 if cell.data_type in "fe":  # openpyxl takes text such as =1 and #N/A for formulas and errors
                     cell.data_type = "s"
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _with_text(frame: Any, change: Callable[[str], str]) -> Any:

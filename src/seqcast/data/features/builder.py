@@ -26,16 +26,12 @@ class FeatureStatistics:
     """Statistics from which features are learnt; those of some series merge with those of others.
 
     Args:
-        past: Past covariates.
-        future: Future covariates.
-        static: Static covariates.
+        columns: Covariates that are `past`, `future` and `static`.
         longest: Stamps of the longest series.
         gaps: Number of gaps between stamps, by their length; `None` for regular stamps.
     """
 
-    past: ColumnStatistics
-    future: ColumnStatistics
-    static: ColumnStatistics
+    columns: dict[str, ColumnStatistics]
     longest: Stamps
     gaps: Counter[float] | None = None
 
@@ -51,10 +47,13 @@ class FeatureStatistics:
         inside = positions_of(source.ends) < np.repeat(stops, source.lengths)
         values = frame.varying[inside] if covariates.varying else frame.varying[:0]
         longest = int(np.argmax(source.lengths))
+        columns = {
+            "past": ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, :split]),
+            "future": ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, split:]),
+            "static": ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
+        }
         return cls(
-            past=ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, :split]),
-            future=ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, split:]),
-            static=ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
+            columns,
             longest=frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
             gaps=None if frame.frequency is not None else _gap_counts(frame, inside),
         )
@@ -67,9 +66,7 @@ class FeatureStatistics:
         """
         return replace(
             self,
-            past=self.past.merge(other.past),
-            future=self.future.merge(other.future),
-            static=self.static.merge(other.static),
+            columns={role: mine.merge(other.columns[role]) for role, mine in self.columns.items()},
             longest=other.longest if len(other.longest) > len(self.longest) else self.longest,
             gaps=None if self.gaps is None or other.gaps is None else self.gaps + other.gaps,
         )
@@ -142,9 +139,7 @@ class FeatureBuilder:
         columns = frame.schema.columns
         return cls(
             targets=len(columns.targets),
-            past=ColumnEncoder.of(statistics.past),
-            future=ColumnEncoder.of(statistics.future),
-            static=ColumnEncoder.of(statistics.static),
+            **{role: ColumnEncoder.of(each) for role, each in statistics.columns.items()},
             calendar=Calendar.choose(calendar, statistics.longest, columns.ds, context_length=context_length),
             median_gap=statistics.median_gap,
         )

@@ -24,13 +24,9 @@ CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
 LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7  # of the year 9999; more days than remain until then
-# Steps of the usual season, by kind of step.
-_CYCLES = {
-    "Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52,
-    "SemiMonthBegin": 24, "SemiMonthEnd": 24, "MonthBegin": 12, "MonthEnd": 12,
-    "BusinessMonthBegin": 12, "BusinessMonthEnd": 12, "QuarterBegin": 4, "QuarterEnd": 4,
-    "BQuarterBegin": 4, "BQuarterEnd": 4,
-}  # fmt: skip
+# Steps of the usual season, by kind of step, at the begin of months or at their end.
+_CYCLES = {"Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52}
+_CYCLES |= {"SemiMonth": 24, "Month": 12, "BusinessMonth": 12, "Quarter": 4, "BQuarter": 4}
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class Frequency:
         """
         if isinstance(self.name, int):
             return 1
-        kind, count = type(self.offset).__name__, self.offset.n
+        kind, count = re.sub("(Begin|End)$", "", type(self.offset).__name__), self.offset.n
         if kind == "Day" and count % 7 == 0:
             kind, count = "Week", count // 7
         cycle = 1440 if kind == "Minute" and count >= 5 else _CYCLES.get(kind, 1)

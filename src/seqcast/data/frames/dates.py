@@ -256,9 +256,8 @@ def _with_english_months(column: Any) -> Any:
 
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
-    weeks, months, quarters = column.str.extract(_WEEK), column.str.extract(_MONTH), column.str.extract(_QUARTER)
-    for kind, extracted in (("week", weeks), ("month", months), ("quarter", quarters)):
-        found = extracted.reindex(columns=list("abcde"))
+    for kind, pattern in (("week", _WEEK), ("month", _MONTH), ("quarter", _QUARTER)):
+        found = column.str.extract(pattern).reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
         if year.isna().any() or place.isna().any():
             continue

@@ -93,9 +93,7 @@ class WindowReader:
         Args:
             context_length: Steps of past, `T`.
         """
-        if context_length is None or context_length == self.context_length:
-            return self
-        return replace(self, context_length=context_length)
+        return self if context_length is None else replace(self, context_length=context_length)
 
     def take(self, series: Array) -> Self:
         """Return a reader of some of the series, in this order.
@@ -384,8 +382,6 @@ class SeriesWindows(Windows):
             inputs: The inputs of a batch.
             y: Its targets.
         """
-        if not np.isnan(y).any():
-            return y
         targets = np.concatenate([inputs["past"][:, :, : y.shape[2]], y], axis=1)
         return forward_fill(targets)[:, self.reader.context_length :]
 

@@ -199,19 +199,16 @@ class ColumnEncoder:
         Args:
             values: Aligned values, `[..., columns]`.
         """
-        features = np.empty((*values.shape[:-1], self.width), dtype=np.float32)
-        start = 0
+        blocks = [np.zeros((*values.shape[:-1], 0), dtype=np.float32)]
         for place, width in enumerate(self.widths):
-            column = values[..., place]
+            column = values[..., place, None]
             if self.kinds[place].name == "category":
-                slots = (column[..., None] == np.arange(width)).astype(np.float32)
-                features[..., start : start + width] = np.where(np.isnan(column)[..., None], np.nan, slots)
+                block = np.where(np.isnan(column), np.nan, column == np.arange(width))
             else:
                 with np.errstate(over="ignore"):
-                    scaled = (column - self.loc[place]) / self.scale[place]
-                features[..., start] = np.clip(scaled, -LARGEST, LARGEST)
-            start += width
-        return features
+                    block = np.clip((column - self.loc[place]) / self.scale[place], -LARGEST, LARGEST)
+            blocks.append(block.astype(np.float32))
+        return np.concatenate(blocks, axis=-1)
 
     def filled(self, values: Array) -> Array:
         """Return values with missing numbers filled by the mean, and missing categories by the slot `other`.

@@ -55,8 +55,7 @@ class Dataset:
 
 @functools.cache
 def _catalogue() -> dict[str, Dataset]:
-    described = json.loads(_read("catalogue.json"))
-    return {each["name"]: Dataset(**each) for each in described}
+    return {each["name"]: Dataset(**each) for each in json.loads(_read("catalogue.json"))}
 
 
 def _read(file: str) -> str:

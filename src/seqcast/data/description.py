@@ -66,8 +66,7 @@ class SeriesFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as JSON types; unknown ones are `None`."""
-        values = vars(self)
-        return {name: None if value != value else value for name, value in values.items()}
+        return {name: None if value != value else value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)

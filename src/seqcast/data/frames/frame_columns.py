@@ -385,9 +385,7 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
         return np.full(len(series), np.nan), ColumnType("number")
     values = np.asarray(series.to_list(), dtype=object)
     if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
-        flags = np.full(len(values), np.nan)
-        flags[~missing] = values[~missing].astype(np.float64)
-        return flags, ColumnType("flag")
+        return np.where(missing, np.nan, values).astype(np.float64), ColumnType("flag")
     if all(isinstance(value, str) for value in values[~missing]):
         return _labels(values)
     numbers = [value for value in values[~missing] if isinstance(value, Real) and not isinstance(value, bool)]

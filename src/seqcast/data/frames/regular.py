@@ -259,8 +259,7 @@ def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, f
     usual = rests[first]
     differs = np.asarray(rests != usual)
     changed = np.flatnonzero(differs)
-    if len(changed):
-        differs[changed] = np.asarray(grid.stamps(numbers[changed], usual[changed]) != stamps[changed])
+    differs[changed] = np.asarray(grid.stamps(numbers[changed], usual[changed]) != stamps[changed])
     return differs
 
 

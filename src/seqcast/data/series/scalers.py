@@ -53,9 +53,8 @@ class Scaler:
             SpecError: The scale's name is unknown.
         """
         check_choice("scale", method, SCALES)
-        features = values.shape[-1]
         if method == "none":
-            return cls(np.zeros(features), np.ones(features))
+            return cls(np.zeros(values.shape[-1]), np.ones(values.shape[-1]))
         return cls.of(Moments.of(values))
 
     @classmethod

@@ -6,12 +6,9 @@ reporting, arXiv:1810.03993.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -26,9 +23,6 @@ from seqcast.intervals import level_text
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import percentages
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 __all__ = ["model_card"]
 
 # Fewer windows say little about which candidate is the best.
@@ -36,27 +30,6 @@ FEW_WINDOWS = 100
 # Markdown takes these for letters.
 _ENTITIES = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>[]|`\\"})
 NO_INTERVALS = "It forecasts a point and does not say how sure it is."
-
-
-@dataclass(frozen=True)
-class _About:
-    """The facts of a card by name, losses of candidates with their windows, and limits of the fit."""
-
-    summary: str
-    data: Mapping[str, Any]
-    model: Mapping[str, Any]
-    limits: Sequence[str]
-    losses: Sequence[tuple[str, str]] = ()
-    windows: int = 0
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """Scores, with a text about the forecasts behind them; without any, a text that says so."""
-
-    text: str
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence[Any]] = ()
 
 
 def model_card(
@@ -102,6 +75,8 @@ def model_card(
         >>> [line for line in card.splitlines() if line.startswith("#")]
         ['# Sea temperature', '## Data', '## Model', '## Choice', '## Scores', '## Limits', '## How to use it']
     """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     frames = isinstance(estimator, Forecaster)
     if not frames and not isinstance(estimator, Seq2SeqRegressor):
         expected = "a fitted Forecaster or Seq2SeqRegressor"
@@ -122,7 +97,10 @@ def model_card(
         about, scores = _about_forecaster(estimator, data), _backtest_scores(estimator, data, backtest, metrics)
     else:
         about, scores = _about_regressor(estimator), _window_scores(estimator, test)
-    return _template().render(
+    how: Any = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    cards = Environment(loader=PackageLoader("seqcast.interop", ""), **how)
+    cards.filters["line"] = _line
+    return cards.get_template("card.md.j2").render(
         frames=frames,
         kind=type(estimator).__name__,
         file=file,
@@ -134,38 +112,40 @@ def model_card(
         limits=[
             *limits,
             "Scores and intervals are those of the past. They hold as long as the series go on as they did.",
-            *about.limits,
+            *about["limits"],
         ],
     )
 
 
-def _about_forecaster(forecaster: Forecaster, data: Any) -> _About:
+def _about_forecaster(forecaster: Forecaster, data: Any) -> dict[str, Any]:
+    """Return the facts of a card by name, losses of candidates with their windows, and limits of the fit."""
     fitted, texts, choice = forecaster.fitted_, words(), forecaster.choice_
     by_heading = facts(fitted, forecaster.get_params(deep=False))
     shares = percentages(choice.shares).items()
     forecast = " and ".join(texts[name] + (f" ({share})" if len(shares) > 1 else "") for name, share in shares)
     training = by_heading["Training"] if len(forecaster.history_) else {}
-    return _About(
-        f"It forecasts {forecaster.horizon} steps of {len(fitted.series.ids):,} time series, or of others like them, "
-        f"by {forecast}.",
-        data=_rows_of_fit(forecaster, data),
-        model={**by_heading["Network"], "forecast": forecast, **training, **by_heading["Settings"]},
-        limits=list(_limits(forecaster)),
-        losses=[(texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts],
-        windows=choice.windows,
-    )
+    series = f"{len(fitted.series.ids):,} time series, or of others like them"
+    return {
+        "summary": f"It forecasts {forecaster.horizon} steps of {series}, by {forecast}.",
+        "data": _rows_of_fit(forecaster, data),
+        "model": {**by_heading["Network"], "forecast": forecast, **training, **by_heading["Settings"]},
+        "limits": list(_limits(forecaster)),
+        "losses": [(texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts],
+        "windows": choice.windows,
+    }
 
 
-def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
+def _about_regressor(regressor: Seq2SeqRegressor) -> dict[str, Any]:
+    """Return the same of a regressor, which has no candidates."""
     engine, history, window = regressor.engine_, regressor.history_, regressor.preparation_.window
     limits = [f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not evaluated."]
     if engine.network.head == "point":
         limits.append(NO_INTERVALS)
     if window.future:
         limits.append("Future covariates have to be known, or forecast, for the whole horizon.")
-    return _About(
-        f"It forecasts {window.horizon} steps from windows of the past, by a recurrent encoder-decoder.",
-        data={
+    return {
+        "summary": f"It forecasts {window.horizon} steps from windows of the past, by a recurrent encoder-decoder.",
+        "data": {
             "features": window.features,
             "targets": window.targets,
             "static covariates": window.static,
@@ -174,7 +154,7 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
             "future of a window": f"{window.horizon} steps",
             "scaling": regressor.scale,
         },
-        model={
+        "model": {
             **network_facts(engine),
             "epochs": len(history),
             "best epoch": history.best_epoch or "none chosen: no validation windows",
@@ -182,8 +162,9 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
             "seconds of training": f"{history.seconds:.1f}",
             "random_state": regressor.seed_,
         },
-        limits=limits,
-    )
+        "limits": limits,
+        "losses": (),
+    }
 
 
 def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
@@ -213,9 +194,10 @@ def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     }
 
 
-def _backtest_scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None) -> _Scores:
+def _backtest_scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None) -> dict[str, Any]:
+    """Return scores, with a text about the forecasts behind them; without any, a text that says so."""
     if backtest is None:
-        return _Scores("It was not judged by a backtest.")
+        return {"text": "It was not judged by a backtest.", "rows": ()}
     table = leaderboard(
         backtest, metrics, train_df=data, season_length=forecaster.season_length_, columns=forecaster.columns
     )
@@ -223,12 +205,12 @@ def _backtest_scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: 
     names, points, series = (columns.pop(name) for name in ("model", "points", "series"))
     rows = [(name, *(_number(values[row]) for values in columns.values())) for row, name in enumerate(names)]
     text = f"Means over {points[0]:,} forecasts of {series[0]:,} series, each from a cutoff before it."
-    return _Scores(text, ("model", *map(spoken_metric, columns)), rows)
+    return {"text": text, "header": ("model", *map(spoken_metric, columns)), "rows": rows}
 
 
-def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> _Scores:
+def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> dict[str, Any]:
     if test is None:
-        return _Scores("It was not judged on windows that it had not seen.")
+        return {"text": "It was not judged on windows that it had not seen.", "rows": ()}
     past, truth = test[0], np.asarray(test[1], dtype=float)
     forecasts = {"seqcast": np.asarray(regressor.predict(past)).reshape(truth.shape)}
     targets = regressor.preparation_.window.target_features
@@ -239,7 +221,7 @@ def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) ->
     for name, forecast in forecasts.items():
         errors = forecast - truth
         rows.append((name, _number(np.nanmean(np.abs(errors))), _number(math.sqrt(np.nanmean(np.square(errors))))))
-    return _Scores(f"Means over {len(truth):,} windows.", ("model", "MAE", "RMSE"), rows)
+    return {"text": f"Means over {len(truth):,} windows.", "header": ("model", "MAE", "RMSE"), "rows": rows}
 
 
 def _limits(forecaster: Forecaster) -> Iterator[str]:
@@ -278,12 +260,3 @@ def _number(value: float) -> str:
 def _line(value: Any) -> str:
     """Return a value as a line of Markdown that is no HTML, no link and no code, and ends no cell of a table."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value)).translate(_ENTITIES)
-
-
-@functools.cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["line"] = _line
-    return environment.from_string(resources.files("seqcast.interop").joinpath("card.md.j2").read_text("utf-8"))

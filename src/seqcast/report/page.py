@@ -6,19 +6,14 @@ Pictures are embedded. The template is `page.html.j2`; it escapes every text.
 from __future__ import annotations
 
 import base64
-import functools
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from matplotlib.figure import Figure
 
 from seqcast.runtime import number_text
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 _DOTS_PER_INCH = 130  # sharp on paper and on dense screens
 _PIXELS_PER_INCH = 92  # of the page
@@ -150,17 +145,11 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
         >>> "<h1>1 &lt; 2</h1>" in page("1 < 2", "A sum.", [Section("One", [Note("Nothing.")])])
         True
     """
-    return _template().render(title=title, lead=lead, sections=sections)
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-
-@functools.cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.from_string(resources.files("seqcast.report").joinpath("page.html.j2").read_text("utf-8"))
+    how: Any = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    pages = Environment(loader=PackageLoader("seqcast.report", ""), undefined=StrictUndefined, autoescape=True, **how)
+    return pages.get_template("page.html.j2").render(title=title, lead=lead, sections=sections)
 
 
 def _text(value: Any) -> str:

@@ -34,11 +34,8 @@ __all__ = ["SeqcastForecaster"]
 FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 # The horizon to train on when `fit` gets no `fh`.
 USUAL_HORIZON = 12
-# Options that are passed to the forecaster unchanged.
-OPTIONS = (
-    "context_length", "level", "preset", "effort", "training", "season_length", "calendar", "missing", "scale",
-    "support", "weighting", "calibrate", "point", "members", "combine", "random_state", "verbose",
-)  # fmt: skip
+# Options that are not passed to the forecaster unchanged, as all others are.
+OWN_OPTIONS = ("horizon", "freq", "static_covariates", "past_covariates")
 
 
 class SeqcastForecaster(BaseForecaster):
@@ -169,7 +166,7 @@ class SeqcastForecaster(BaseForecaster):
             past_covariates=roles.past,
             future_covariates=roles.future,
             alias=ALIAS,
-            **{name: getattr(self, name) for name in OPTIONS},
+            **{name: value for name, value in self.get_params(deep=False).items() if name not in OWN_OPTIONS},
         ).fit(rows)
         self._frames.move_ends(rows)
         self._earlier = None
@@ -187,7 +184,8 @@ class SeqcastForecaster(BaseForecaster):
 
     def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Self:
         rows = self._frames.rows(y, X)
-        later = self._frames.later(rows)
+        ends = rows["unique_id"].map(self._frames.ends)
+        later = rows[ends.isna() | (rows["ds"] > ends)]  # also those of new series
         if len(later):
             self._append(later, update_params)
             self._frames.move_ends(later)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import Frequency, Stamps, infer
 from seqcast.errors import DataError, SpecError
@@ -205,8 +206,6 @@ class Translation:
         Raises:
             SpecError: `X` has no such column.
         """
-        import pandas as pd
-
         columns = [] if X is None else list(X.columns)
         for option, role_columns in (("static_covariates", static), ("past_covariates", past)):
             for column in role_columns:
@@ -233,8 +232,6 @@ class Translation:
         Args:
             index: The index. Whole numbers are counted by one, as forecasting horizons count them.
         """
-        import pandas as pd
-
         times = index.get_level_values(-1)
         if self.period is not None:
             run = pd.period_range(times.min(), periods=ENOUGH, freq=self.period)
@@ -257,8 +254,6 @@ class Translation:
             keys: The key of each series.
             stamps: The same number of stamps for each series, series after series.
         """
-        import pandas as pd
-
         times = stamps if self.period is None else stamps.to_period(self.period)
         if len(self.levels) == 1:
             return times.rename(self.levels[0])
@@ -268,8 +263,6 @@ class Translation:
 
     def _long(self, index: Any, values: dict[str, Any]) -> tuple[Any, dict[Any, Any]]:
         """Return the long frame of an index and columns, and the key of each id in the index."""
-        import pandas as pd
-
         keys: dict[Any, Any] = {ONLY: ()}
         ids = np.full(len(index), ONLY)
         if index.nlevels > 1:
@@ -318,15 +311,6 @@ class Translation:
         covariates = covariates.reindex(y.index)
         return rows.assign(**{name: covariates[column].array for column, name in self.names.items()})
 
-    def later(self, rows: Any) -> Any:
-        """Return the rows that are later than the end of their series, and the rows of new series.
-
-        Args:
-            rows: A long frame.
-        """
-        ends = rows["unique_id"].map(self.ends)
-        return rows[ends.isna() | (rows["ds"] > ends)]
-
     def future(self, X: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:
         """Return the long frame of the known future, with empty rows for steps that the horizon leaves out.
 
@@ -341,8 +325,6 @@ class Translation:
         Raises:
             DataError: Columns are missing, or `X` is given and was not at fit.
         """
-        import pandas as pd
-
         columns = {column: name for column, name in self.names.items() if name in self.covariates.future}
         X = self._checked(X, columns)
         if X is None:
@@ -377,8 +359,6 @@ class Translation:
             steps: The steps of the forecast.
             ids: The series, as in `steps`.
         """
-        import pandas as pd
-
         index = self.index([self.keys[name] for name in ids], steps.named_stamps)
         places = {name: place for place, name in enumerate(self.keys)}
         order = np.argsort([places[name] for name in ids])

@@ -59,8 +59,10 @@ class TensorBoard(Observer):
         step = record.epoch - 1 if record.event == "epoch" else record.step
         for name, value in {**record.values, "learning_rate": record.learning_rate}.items():
             run = "validation" if name.startswith("val_") else "train"
-            tag = f"{record.event}_{name.removeprefix('val_')}"
-            self._writer(run).add_scalar(tag, value, step=step)
+            if run not in self._writers:
+                folder = os.path.join(self.log_dir, run)
+                self._writers[run] = require("tensorboard.summary", extra="tensorboard").Writer(folder)
+            self._writers[run].add_scalar(f"{record.event}_{name.removeprefix('val_')}", value, step=step)
         if record.event == "epoch":
             for writer in self._writers.values():
                 writer.flush()
@@ -71,9 +73,3 @@ class TensorBoard(Observer):
             writer.close()
         self._writers = {}
         super().close()
-
-    def _writer(self, run: str) -> Any:
-        if run not in self._writers:
-            folder = os.path.join(self.log_dir, run)
-            self._writers[run] = require("tensorboard.summary", extra="tensorboard").Writer(folder)
-        return self._writers[run]

@@ -15,7 +15,7 @@ from seqcast.app.panels.scores_panel import coverage, error_by_step, scores_by_s
 from seqcast.app.panels.why_panel import nearest_rows, state_points
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
-from seqcast.app.visitors import Pace, SessionLimitError, Sessions
+from seqcast.app.visitors import SessionLimitError, Sessions, learnt_pace
 from seqcast.data.frames.writing import table_bytes
 from seqcast.errors import SpecError
 from seqcast.forecaster import estimate_seconds
@@ -126,10 +126,10 @@ def test_estimates_grow_with_what_is_done(session):
     }
     assert list(seconds.values()) == sorted(set(seconds.values()))
     assert seconds["balanced"] < estimate_seconds(large.facts.frame.source.lengths, 7, "balanced")
-    pace = Pace()
+    pace = 1.0
     for _ in range(20):
-        pace.learn(estimated=10.0, measured=10.0 * 3)
-    assert pace.factor == pytest.approx(3.0, rel=1e-3)
+        pace = learnt_pace(pace, estimated=10.0, measured=10.0 * 3)
+    assert pace == pytest.approx(3.0, rel=1e-3)
 
 
 @pytest.mark.processes

@@ -58,11 +58,11 @@ def fan_chart(
         # only values of one sign.
         area = {"color": TRUTH, "opacity": 0.18 + 0.12 * place}
         legend = {"color": TRUTH, "opacity": 0.25 + 0.25 * place}
-        hidden: Options = {"stack": label, "stackStrategy": "all", "silent": True, "tooltip": {"show": False}}
-        hidden["width"] = 0
-        floor = _line(f"{label} from", _pairs(ahead[0], low), TRUTH, **hidden)
-        chart["series"] += [floor, _line(label, _pairs(ahead[0], high - low), TRUTH, **hidden, areaStyle=area)]
-        chart["series"][-1]["itemStyle"] = legend
+        hidden: Options = {"width": 0, "stack": label, "stackStrategy": "all", "silent": True}
+        hidden["tooltip"] = {"show": False}
+        floor, shown = _pairs(ahead[0], low), {"areaStyle": area, "itemStyle": legend}
+        chart["series"].append(_line(f"{label} from", floor, TRUTH, **hidden))
+        chart["series"].append(_line(label, _pairs(ahead[0], high - low), TRUTH, **hidden, **shown))
     if before is not None:
         chart["series"].append(_line("forecast before the change", _pairs(*before), ORANGE, dash="dashed"))
     # The forecast is joined to the past, unless the actual values are drawn as well.

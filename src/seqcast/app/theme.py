@@ -233,10 +233,8 @@ def words_for_missing(error: BaseException) -> tuple[Any, ...]:
         error: The error.
     """
     mentions = getattr(getattr(error, "hint", ""), "fragments", ())
-    options: list[Any] = [
-        each for each in mentions if isinstance(each, Option) and each.name == "dialect.missing_values"
-    ]
-    return tuple(options[0].value) if options else ()
+    options = filter(lambda each: getattr(each, "name", "") == "dialect.missing_values", mentions)
+    return next((tuple(option.value) for option in options), ())
 
 
 def in_page_words(text: str) -> str:

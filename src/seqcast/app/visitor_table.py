@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data import Description, frames
 from seqcast.errors import DataError
@@ -235,8 +236,6 @@ class VisitorFrame:
             horizon: Steps of the forecast.
             last: The last stamp before it; `None` takes the latest of all series.
         """
-        import pandas as pd
-
         frequency = self.facts.frame.frequency
         if frequency is None:
             return ""
@@ -293,8 +292,6 @@ def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
     Returns:
         A pandas frame with the columns that are known in advance; `None` where there are none.
     """
-    import pandas as pd
-
     names, columns = frame.roles.names("future"), frame.columns
     frequency = frame.facts.frame.frequency
     if not names or frequency is None:

@@ -165,7 +165,8 @@ class Sessions:
         self.settings = settings
         self.trainings = JobQueue(max_waiting=settings.max_waiting)
         self.answers = JobQueue(max_waiting=4 * settings.max_waiting)
-        self.pace = Pace()
+        # The ratio of measured to estimated seconds on this machine, learnt from fits.
+        self.pace = 1.0
         # Readers of files may take gigabytes each.
         self.reading = asyncio.Semaphore(2)
         self._open: list[Session] = []
@@ -201,25 +202,16 @@ class Sessions:
         self.answers.close()
 
 
-class Pace:
-    """The ratio of measured to estimated seconds on this machine, learnt from fits.
+def learnt_pace(pace: float, *, estimated: float, measured: float) -> float:
+    """Return a pace that is moved half-way to the ratio of a fit, by order of magnitude.
+
+    Args:
+        pace: The ratio of measured to estimated seconds so far.
+        estimated: Seconds that the fit should have taken.
+        measured: Seconds that it took.
 
     Example:
-        >>> pace = Pace()
-        >>> pace.learn(estimated=10.0, measured=40.0)
-        >>> pace.factor
+        >>> learnt_pace(1.0, estimated=10.0, measured=40.0)
         2.0
     """
-
-    def __init__(self) -> None:
-        self.factor = 1.0
-
-    def learn(self, *, estimated: float, measured: float) -> None:
-        """Move the factor half-way to the ratio of a fit, by order of magnitude.
-
-        Args:
-            estimated: Seconds that it should have taken.
-            measured: Seconds that it took.
-        """
-        ratio = min(max(measured / max(estimated, 1e-9), 0.05), 20.0)
-        self.factor = math.sqrt(self.factor * ratio)
+    return math.sqrt(pace * min(max(measured / max(estimated, 1e-9), 0.05), 20.0))

@@ -13,6 +13,7 @@ from seqcast.app.computations import FitOutcome, fit
 from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
+from seqcast.app.visitors import learnt_pace
 from seqcast.errors import counted
 from seqcast.forecaster import estimate_seconds, in_words
 from seqcast.runtime import percentages
@@ -87,7 +88,7 @@ class ForecastPanel(JobPanel):
         def ask_limit(event: Any) -> None:
             self.session.ask(time_limit=f"{float(event.value):g} min" if event.value else None)
 
-        asked, pace = self.session.asked, self.context.sessions.pace.factor
+        asked, pace = self.session.asked, self.context.sessions.pace
         lengths = frame.facts.frame.source.lengths
         times = {effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort)) for effort in EFFORTS}
         choices = {effort: f"{text} ({times[effort]})" for effort, text in EFFORTS.items()}
@@ -117,7 +118,7 @@ class ForecastPanel(JobPanel):
         outcome: FitOutcome | None = await self.compute(queue, *job, on_event=self.on_event)
         if tells_pace and outcome is not None and not outcome.interrupted:
             estimated = estimate_seconds(frame.facts.frame.source.lengths, asked.horizon, asked.effort)
-            sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
+            sessions.pace = learnt_pace(sessions.pace, estimated=estimated, measured=time.monotonic() - began)
             self._ask.refresh()
         if outcome is not None and session.frame is frame:  # else another table has been chosen meanwhile
             session.take_outcome(asked, outcome)

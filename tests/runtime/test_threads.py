@@ -129,7 +129,7 @@ FORKED = """
     warnings.simplefilter("ignore")  # Python warns of forks beside threads
     numbers = range(-8, 0)
     assert threads.in_threads(abs, numbers, 4) == list(range(8, 0, -1))
-    with threads._lock, threads._blas_lock:  # as if another thread had them
+    with threads._pool._shutdown_lock, threads._blas_lock:  # as if another thread had them
         child = os.fork()
         if not child:
             signal.alarm(20)

@@ -76,8 +76,8 @@ def current_environment() -> dict[str, Any]:
 
     packages: dict[str, dict[str, str | None]] = {"": {}}
     problems = []
-    for extra, name, requirement, fits in _requirements():
-        version = packages.setdefault(extra, {})[name] = _installed(name)
+    for extra, name, version, requirement, fits in _requirements():
+        packages.setdefault(extra, {})[name] = version
         if extra == "" and version is None:
             problems.append(f"{name} is not installed. Install it: pip install {name}")
         elif extra == "" and not fits:
@@ -86,7 +86,8 @@ def current_environment() -> dict[str, Any]:
     backend, devices, folder = _backend()
     if not backend:
         problems.append("the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it.")
-    sizes = [_size(program) for program in folder.glob("*-cache")] if folder is not None else []
+    # Another process may just have removed one.
+    programs = [] if folder is None else [program for program in folder.glob("*-cache") if program.exists()]
     return {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "python": platform.python_version(),
@@ -97,15 +98,15 @@ def current_environment() -> dict[str, Any]:
         "cores": cores(),
         "threads": threads(),
         "cache": None if folder is None else str(folder),
-        "programs": len(sizes),
-        "program_bytes": sum(sizes),
+        "programs": len(programs),
+        "program_bytes": sum(program.stat().st_size for program in programs),
         "variables": variables,
         "problems": problems,
     }
 
 
-def _requirements() -> Iterator[tuple[str, str, str, bool]]:
-    """Yield the requirements of seqcast: the extra or "", the package, the requirement, whether it is fulfilled."""
+def _requirements() -> Iterator[tuple[str, str, str | None, str, bool]]:
+    """Yield extra or "", package, installed version, and requirement of all that seqcast needs, and whether it fits."""
     from packaging.requirements import Requirement
 
     try:
@@ -120,7 +121,7 @@ def _requirements() -> Iterator[tuple[str, str, str, bool]]:
         if marker is None or marker.evaluate({"extra": extra}):
             installed = _installed(name)
             fits = installed is None or versions.contains(installed, prereleases=True)
-            yield extra, name, f"{name}{versions}", fits
+            yield extra, name, installed, f"{name}{versions}", fits
 
 
 def _installed(name: str) -> str | None:
@@ -144,11 +145,3 @@ def _backend() -> tuple[str, list[str], Path | None]:
     except AttributeError:  # Keras's backend for torch lists none
         devices = []
     return name, devices, cache_compilations() if name == "jax" else None
-
-
-def _size(path: Path) -> int:
-    """Return a file's size, 0 where another process has just removed it."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -30,6 +30,8 @@ PARENT_SECONDS = 1.0  # between two checks of a worker whether its parent still 
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
+# joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the last one.
+_MORE_VARIABLES_OF_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "SEQCAST_THREADS")
 
 # The arguments of each call, and what is called with the place of a job and its result.
 Jobs = Iterable[Sequence[Any]]
@@ -291,13 +293,7 @@ def worker_environment(cores: int = 1) -> dict[str, str]:
     """
     from joblib.parallel import ParallelBackendBase
 
-    # joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the last one.
-    names = (
-        *ParallelBackendBase.MAX_NUM_THREADS_VARS,
-        "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
-        "SEQCAST_THREADS",
-    )
+    names = (*ParallelBackendBase.MAX_NUM_THREADS_VARS, *_MORE_VARIABLES_OF_THREADS)
     changes = dict.fromkeys(names, str(cores)) | {"KERAS_BACKEND": keras.backend.backend()}
     if keras.backend.backend() == "jax":
         if platform() == "cpu":

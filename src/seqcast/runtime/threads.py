@@ -76,7 +76,7 @@ def in_threads(
     def run(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    futures = [(pool or _shared_pool()).submit(run, thread) for thread in range(1, count)]
+    futures = [(pool or _pool).submit(run, thread) for thread in range(1, count)]
     try:
         results = [run(0)]
         for thread, future in enumerate(futures, 1):
@@ -104,21 +104,16 @@ def begin(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         >>> result()
         1
     """
-    future = _shared_pool().submit(function, *arguments)
+    future = _pool.submit(function, *arguments)
     return lambda: function(*arguments) if future.cancel() else future.result()
 
 
-_pool: ThreadPoolExecutor | None = None
-_lock = threading.Lock()
+def _new_pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="seqcast")
 
 
-def _shared_pool() -> ThreadPoolExecutor:
-    """Return the one pool of this process."""
-    global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="seqcast")
-        return _pool
+# The one pool of this process, whose threads start when they are first needed.
+_pool = _new_pool()
 
 
 # Who has it sets the limit and restores what was before. One thread alone does both, as threadpoolctl asks for.
@@ -159,8 +154,8 @@ def _controller() -> ThreadpoolController:
 
 def _forget_after_fork() -> None:
     """Give a forked child a pool and locks of its own: the threads, and who has the locks, stay in its parent."""
-    global _pool, _lock, _blas_lock
-    _pool, _lock, _blas_lock = None, threading.Lock(), threading.Lock()
+    global _pool, _blas_lock
+    _pool, _blas_lock = _new_pool(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

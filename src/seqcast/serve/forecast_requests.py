@@ -27,11 +27,8 @@ Cell = float | str | bool | None
 _Table = SkipValidation[list[dict[str, Cell]] | dict[str, list[Cell]] | None]
 
 
-def _as_list(levels: Any) -> Any:
-    return levels if isinstance(levels, list) else [levels]
-
-
-_Levels = Annotated[list[float], BeforeValidator(_as_list, json_schema_input_type=float | list[float])]
+_AS_LIST = BeforeValidator(lambda given: given if isinstance(given, list) else [given], float | list[float])
+_Levels = Annotated[list[float], _AS_LIST]
 
 
 class Options(BaseModel):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import LONG, Frequency
 from seqcast.errors import suggest_name
@@ -150,8 +151,6 @@ def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
         model: The model; one without a regular step is warmed up by its first request.
         sizes: Numbers of requests in one call.
     """
-    import pandas as pd
-
     frequency = model.forecaster.series_state_.frequency
     if frequency is None:
         return
@@ -166,8 +165,6 @@ def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
 
 def _steps_ahead(model: ServedModel, frequency: Frequency) -> Any:
     """Return a known future of the first series, a pandas frame with any values."""
-    import pandas as pd
-
     series, frame = model.fitted.series, model.fitted.series.frame
     stamps = frequency.following(frame.last_stamps[:1], model.forecaster.horizon)
     kinds = dict(zip(frame.covariates.varying, frame.kinds, strict=True))
@@ -179,8 +176,6 @@ def _steps_ahead(model: ServedModel, frequency: Frequency) -> Any:
 @functools.cache
 def warm_up_pretrained() -> None:
     """Compile the programs of the pretrained network for contexts of each length, once a process."""
-    import pandas as pd
-
     for rows in load_pretrained().context_lengths:
         values = pd.DataFrame({"unique_id": "a", "ds": np.arange(rows), "y": np.arange(rows) % 7.0})
         Forecaster(1, preset="pretrained", freq=1, level=(), verbose=0).fit(values).predict()

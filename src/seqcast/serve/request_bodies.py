@@ -18,6 +18,7 @@ from itertools import chain, islice
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from pydantic_core import from_json
 
 from seqcast.data.frames import OpenTable, Steps, guess_columns, has_header, joined_parts
@@ -206,8 +207,6 @@ class Table:
         Args:
             tables: The tables.
         """
-        import pandas as pd
-
         columns: dict[str, Any] = {}
         for name in tables[0].columns:
             arrays = [table.columns[name] for table in tables]
@@ -226,8 +225,6 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     Raises:
         DataError: As for `Table.read`; or several readings are about as likely.
     """
-    import pandas as pd
-
     rows = value if isinstance(value, list) else []
     names = dict.fromkeys(chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value)
     needed = Needed("\0", "\0", tuple(names))
@@ -303,8 +300,6 @@ def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tupl
 
 def _times(cells: Sequence[str], name: str, option: str) -> tuple[str, Any]:
     """Return times; where their offsets differ, as those of summer and winter do, in UTC."""
-    import pandas as pd
-
     if all(map(_PLAIN_TIME.fullmatch, cells)):
         with contextlib.suppress(ValueError):  # the message below names the row
             return "t", pd.DatetimeIndex(np.array(cells, dtype="datetime64[us]"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcast import plots
 from seqcast.cli.console import in_files, note, print_json, print_line, print_table
 from seqcast.cli.input_files import FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
@@ -46,8 +47,6 @@ def anomalies(
         most: Rows to list, the most unusual first.
         figure: PNG, SVG or PDF file for a picture.
     """
-    from seqcast.plots import anomaly_frame, save_figure
-
     check_figures(figure, read=[model, data], force=table.force)
     with files.opened(model, data) as (fitted, frame):
         table.check([model, data], column=fitted.alias, one_of_two=True)
@@ -55,7 +54,7 @@ def anomalies(
     if table.output is not None:
         table.write(judged)
     if figure is not None:
-        save_figure(anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
+        plots.save_figure(plots.anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
     unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
     counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
     facts = counts | {"most_unusual": as_records(unusual.head(most))}
@@ -113,13 +112,11 @@ def explain(
         as_json: Print the result as one JSON document.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.plots import importance_chart, save_figure
-
     check_figures(figure, read=[model, data], force=force)
     with files.opened(model, data) as (fitted, frame):
         table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)
     if figure is not None:
-        save_figure(importance_chart(table), figure)
+        plots.save_figure(plots.importance_chart(table), figure)
         note(f"Wrote {figure}")
     if as_json:
         print_json(as_records(table))

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcast import plots
 from seqcast.cli.console import in_files, note, print_json, print_line, word_error
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
+from seqcast.data import frames
 from seqcast.errors import DataError, counted
 
 if TYPE_CHECKING:
@@ -48,9 +50,6 @@ def describe(
         figure: PNG, SVG or PDF file for a picture.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.data.frames import in_file
-    from seqcast.plots import history_frame, save_figure
-
     check_figures(figure, read=[data], force=force)
     faults = list[DataError]()
     frame, columns, guess = files.guess(data, options, faults)
@@ -60,7 +59,7 @@ def describe(
         else:
             found = options.forecaster(horizon, columns).describe(frame)
     facts = found.data
-    facts = replace(facts, faults=(*faults, *(in_file(error, data, frame) for error in facts.faults)))
+    facts = replace(facts, faults=(*faults, *(frames.in_file(error, data, frame) for error in facts.faults)))
     word = partial(word_error, options=OF_READING)
     if as_json:
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
@@ -69,7 +68,7 @@ def describe(
         unread = [f"Not read: {', '.join(others)}. Name covariates with --static, --future, --past."] if others else []
         print_line("\n".join([*found.lines(), *unread, *facts.fault_lines(word)]))
     if figure is not None:
-        save_figure(history_frame(facts), figure)
+        plots.save_figure(plots.history_frame(facts), figure)
         note(f"Wrote {figure}")
 
 
@@ -109,29 +108,22 @@ def plot(
         last: Steps of history to draw; twice the forecast's, at least 30, if absent.
         force: Write also over a file of another kind, or one that was read.
     """
-    from seqcast.data.frames import ONE_SERIES, place_in_file
-    from seqcast.plots import forecast_frame, save_figure
-
     check_figures(output, read=[data, forecast], force=force)
     history, names, _ = files.guess(data, columns)
-    forecasts = files.read(forecast, names, value=False)
-    ids = forecasts[names.unique_id].unique()
-    if len(ids) == 1 and history.attrs.get(ONE_SERIES):
-        history[names.unique_id] = ids[0]
-    if history[names.unique_id].dtype != forecasts[names.unique_id].dtype:  # one is from a CSV file, as text
+    forecasts, unique_id = files.read(forecast, names, value=False), names.unique_id
+    ids = forecasts[unique_id].unique()
+    if len(ids) == 1 and history.attrs.get(frames.ONE_SERIES):
+        history[unique_id] = ids[0]
+    if history[unique_id].dtype != forecasts[unique_id].dtype:  # one is from a CSV file, as text
         for frame in (history, forecasts):
-            frame[names.unique_id] = frame[names.unique_id].astype("str")
-    if not history[names.unique_id].isin(ids).any():
-        raise DataError(
-            place_in_file(forecast, column=names.unique_id),
-            path=str(forecast),
-            column=names.unique_id,
-            expected=f"series of {data}, such as {history[names.unique_id].iloc[0]!r}",
-            received=repr(ids[0]),
-            hint="Give the file that was forecast from.",
-        )
+            frame[unique_id] = frame[unique_id].astype("str")
     with in_files(df=(data, history), forecast_df=(forecast, forecasts)):
-        save_figure(forecast_frame(history, forecasts, columns=names, max_series=max_series, last=last), output)
+        if not history[unique_id].isin(ids).any():
+            expected, received = f"series of {data}, such as {history[unique_id].iloc[0]!r}", repr(ids[0])
+            hint = "Give the file that was forecast from."
+            raise DataError(option="forecast_df", column=unique_id, expected=expected, received=received, hint=hint)
+        figure = plots.forecast_frame(history, forecasts, columns=names, max_series=max_series, last=last)
+        plots.save_figure(figure, output)
     print_line(f"Wrote {output}")
 
 

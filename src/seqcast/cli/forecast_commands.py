@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcast import evaluation
 from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions
@@ -216,21 +217,19 @@ def backtest(
 
 def _scores(result: Any, path: Path | None, frame: Any, model: Forecaster) -> Any:
     """Return the scores of forecasts; errors in units of each series' own need its past."""
-    from seqcast.evaluation import evaluate
-
     by = ("target",) if "target" in result.columns else ()
     past = None if path is None else frame
     with in_files(train_df=(path, frame), df=(path, None)):
-        return evaluate(result, train_df=past, season_length=model.season_length, by=by, columns=model.columns)
+        return evaluation.evaluate(
+            result, train_df=past, season_length=model.season_length, by=by, columns=model.columns
+        )
 
 
 def _print_scores(title: str, scores: Any) -> None:
     """Print a row for each metric, and for each target where there are several."""
-    from seqcast.evaluation import spoken_metric
-
     rows = []
     for row in scores.to_dict("records"):
-        name, target = spoken_metric(row.pop("metric")), row.pop("target", "")
+        name, target = evaluation.spoken_metric(row.pop("metric")), row.pop("target", "")
         # A model without intervals has no score of them.
         numbers = (number_text(number) if number == number else "" for number in row.values())
         rows.append([f"{name} {target}".rstrip(), *numbers])

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.errors import Option, Phrase, SpecError
+from seqcast.specs import CheckpointSpec, Columns
 
 if TYPE_CHECKING:
     from seqcast.distributed import RayCluster
     from seqcast.forecaster import Forecaster
-    from seqcast.specs import Columns
-
 # Options that are arguments of a forecaster as they are.
 _AS_TYPED: tuple[str, ...] = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale")
 _AS_TYPED += ("support", "effort", "calibrate", "members")
@@ -46,8 +45,6 @@ class ColumnOptions:
     @property
     def columns(self) -> Columns:
         """The columns, where those that were not typed have the usual names."""
-        from seqcast.specs import Columns
-
         names: dict[str, Any] = self.given
         return Columns(**names | {"y": split_names(names.get("y", "y"))})
 
@@ -211,8 +208,6 @@ class TrainingOptions:
             machines: Memory and processes.
             max_size: Length of the files of a checkpoint.
         """
-        from seqcast.specs import CheckpointSpec
-
         checkpoint = None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
         how = {"checkpoint": checkpoint, "resume": self.resume, "time_limit": self.time_limit}
         return {**how, "memory_limit": machines.memory_limit, "on": machines.cluster(self.checkpoint)}

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from seqcast.cli.console import in_files, note
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions, split_names
+from seqcast.data import frames
 from seqcast.errors import DataError, SpecError
+from seqcast.specs import Columns
 
 if TYPE_CHECKING:
     from seqcast.cli.forecaster_options import ColumnOptions, MachineOptions
-    from seqcast.data.frames import ColumnGuess, Dialect
     from seqcast.forecaster import Forecaster
-    from seqcast.specs import Columns
 
 _TAB = {"\\t": "\t", "tab": "\t"}
 
@@ -54,18 +54,16 @@ class FileOptions:
     start: str | None = None
 
     @property
-    def dialect(self) -> Dialect:
+    def dialect(self) -> frames.Dialect:
         """The dialect of the files, as far as it was typed."""
-        from seqcast.data.frames import Dialect
-
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         missing = split_names(self.missing_values)
-        written = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
+        written = frames.Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
         return replace(written, header=self.header, missing_values=missing)
 
     def guess(
         self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
-    ) -> tuple[Any, Columns, ColumnGuess]:
+    ) -> tuple[Any, Columns, frames.ColumnGuess]:
         """Read a file as a frame, and print a note of what was not typed; return also its columns, and the guess.
 
         Args:
@@ -73,16 +71,14 @@ class FileOptions:
             options: The columns, as typed.
             faults: Takes errors, as for `seqcast.data.frames.io.read_leniently`; `None` raises the first one.
         """
-        from seqcast.data.frames import OpenTable, Steps, read_leniently
-
-        given, steps = options.given, Steps(self.start, options.step)
+        given, steps = options.given, frames.Steps(self.start, options.step)
         keys = [given[role] for role in ("unique_id", "ds") if role in given]
 
-        def read(dialect: Dialect, left_out: Collection[int] = ()) -> tuple[Any, Columns, ColumnGuess]:
-            opened = OpenTable.of(path, dialect, self.max_size, keys, left_out)
+        def read(dialect: frames.Dialect, left_out: Collection[int] = ()) -> tuple[Any, Columns, frames.ColumnGuess]:
+            opened = frames.OpenTable.of(path, dialect, self.max_size, keys, left_out)
             return opened.guessed(given, self.layout, options.covariates, steps)
 
-        guessed = read(self.dialect) if faults is None else read_leniently(faults, read, self.dialect)
+        guessed = read(self.dialect) if faults is None else frames.read_leniently(faults, read, self.dialect)
         _note_understood(path, guessed[0])
         return guessed
 
@@ -94,9 +90,7 @@ class FileOptions:
             columns: Names of its columns.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames import read_table
-
-        frame = read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
+        frame = frames.read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
         _note_understood(path, frame)
         return frame
 
@@ -166,21 +160,18 @@ class FileOptions:
             path: The file.
             options: Other arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames import OpenTable, Steps, guess_columns
-        from seqcast.specs import Columns
-
         if path is None:
             return None
         ids, columns, usual = model.series_state_.ids, model.series_state_.schema.columns, Columns()
-        opened = OpenTable.of(path, self.dialect, self.max_size, columns.names[:2])
+        opened = frames.OpenTable.of(path, self.dialect, self.max_size, columns.names[:2])
         # Rows in a file of any name continue the only series.
         options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
         if options.get("value", True):
             # Where the table of the fit had no such columns, newer ones have none either.
             is_long = columns.y != usual.y or usual.y in opened.raw
-            options["layout"] = self.layout or ("long" if is_long else guess_columns(opened.raw).layout)
+            options["layout"] = self.layout or ("long" if is_long else frames.guess_columns(opened.raw).layout)
             counts = columns.ds == usual.ds and usual.ds not in opened.raw
-            options["steps"] = Steps(self.start, model.freq_) if counts else None
+            options["steps"] = frames.Steps(self.start, model.freq_) if counts else None
         frame = opened.frame(columns, **options)
         _note_understood(path, frame)
         return frame
@@ -201,10 +192,8 @@ class FileOptions:
 
 def _note_understood(path: Path, frame: Any) -> None:
     """Print how a file was read, if that is unusual or was guessed."""
-    from seqcast.data.frames import UNDERSTOOD
-
-    if frame.attrs[UNDERSTOOD]:
-        note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")
+    if frame.attrs[frames.UNDERSTOOD]:
+        note(f"Read {path}: {frame.attrs[frames.UNDERSTOOD]}")
 
 
 # Options of commands that read a file and fit.

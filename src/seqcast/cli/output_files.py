@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast.cli.console import print_json, print_line
+from seqcast.data import frames
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime import check_target, file_kind, suffix_of
 
@@ -56,10 +57,8 @@ class TableOptions:
             SaveError: The file must not be written.
             SpecError: Two options do not go together.
         """
-        from seqcast.data.frames import TABLES
-
         if self.path is not None:
-            check_output(self.path, TABLES, read=read, force=self.force, column=column)
+            check_output(self.path, frames.TABLES, read=read, force=self.force, column=column)
         if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
             hint = "Name a file after -o."
             raise SpecError("--json", expected="a file for the table", received="-o -, which prints it", hint=hint)
@@ -81,9 +80,7 @@ class TableOptions:
         Args:
             table: The table.
         """
-        from seqcast.data.frames import split_ids, write_table
-
-        write_table(split_ids(table), self.path, safe_formulas=self.safe_formulas)
+        frames.write_table(frames.split_ids(table), self.path, safe_formulas=self.safe_formulas)
 
     def give(self, table: Any, model: Forecaster, layout: str | None, **facts: Any) -> None:
         """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
@@ -94,15 +91,13 @@ class TableOptions:
             layout: Layout of the files.
             facts: Other fields of a JSON document.
         """
-        from seqcast.data.frames import split_ids, to_wide
-
         if layout == "wide":
             columns = model.series_state_.schema.columns
             values = [name for name in table.columns if name not in (columns.unique_id, columns.ds)]
-            table = to_wide(table, values, columns=columns)
+            table = frames.to_wide(table, values, columns=columns)
         if self.path is not None or not self.as_json:
             self.write(table)
-        result = {"forecast": as_records(split_ids(table))} if self.path is None else {"file": str(self.path)}
+        result = {"forecast": as_records(frames.split_ids(table))} if self.path is None else {"file": str(self.path)}
         if self.as_json:
             print_json({**facts, **result})
         elif self.path is not None:
@@ -219,8 +214,6 @@ def check_output(
 def _column_names(path: Path, kind: str) -> list[str]:
     """Return the names of a table's columns."""
     if kind == "parquet":
-        from seqcast.data.frames import column_names
-
-        return column_names(path)
+        return frames.column_names(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         return next(csv.reader(file), [])

@@ -12,7 +12,7 @@ import typer
 import seqcast
 from seqcast.app import AppSettings
 from seqcast.cli.console import note, print_json, print_line, print_table
-from seqcast.runtime import install_command
+from seqcast.runtime import check_source, current_environment, install_command
 from seqcast.serve import ServerSettings, entry_of, named_models
 from seqcast.serve import new_key as draw_key
 
@@ -69,7 +69,6 @@ def app(settings: AppSettings, table: Path | None = None, browser: bool = True) 
         browser: Open the page in the browser.
     """
     from seqcast.app import run_page
-    from seqcast.runtime import check_source
 
     if table is not None:
         check_source(table, expected="a file with a table")
@@ -90,8 +89,6 @@ def doctor(as_json: bool = False) -> None:
     Args:
         as_json: Print the result as one JSON document.
     """
-    from seqcast.runtime import current_environment
-
     system = current_environment()
     intact, problems = False, system["problems"]
     if system["backend"]:

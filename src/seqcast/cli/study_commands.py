@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from seqcast import studies
 from seqcast.cli.console import note, print_json, print_line, print_table
 
 
@@ -26,12 +27,9 @@ def demo(
         as_json: Print the result as one JSON document.
         quiet: Show no progress.
     """
-    from seqcast.studies import QUICK, DemoSize, run_demo
-
     try:
-        metrics = run_demo(
-            output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet and not as_json), say=note
-        )
+        size, shown = studies.QUICK if quick else studies.DemoSize(), not (quiet or as_json)
+        metrics = studies.run_demo(output, size, seed=seed, verbose=int(shown), say=note)
     except KeyboardInterrupt:
         note(f"The finished files are in {output}.")
         raise
@@ -98,10 +96,8 @@ def study(
         as_json: Print the result as one JSON document.
         quiet: Show no progress.
     """
-    from seqcast.studies import NAMES, find_study
-
     if name == "list":
-        questions = {each: find_study(each).question for each in NAMES}
+        questions = {each: studies.find_study(each).question for each in studies.NAMES}
         if as_json:
             print_json(questions)
         else:
@@ -109,18 +105,16 @@ def study(
                 print_line(f"{each:<10}{question}")
         return
     if name != "all":
-        find_study(name)  # refuses a name that there is not
-    from seqcast.studies import run_study
-
+        studies.find_study(name)  # refuses a name that there is not
     say = (lambda _: None) if quiet else note
     done = []
-    for each in NAMES if name == "all" else (name,):
-        outcome = run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
+    for each in studies.NAMES if name == "all" else (name,):
+        outcome = studies.run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
         if as_json:
             facts = {"finding": outcome.finding, "seconds": outcome.seconds, "files": list(map(str, outcome.files))}
-            done.append({"study": each, "question": find_study(each).question, **facts})
+            done.append({"study": each, "question": studies.find_study(each).question, **facts})
             continue
-        print_line(f"{find_study(each).question}\n\n{outcome.finding}\n")
+        print_line(f"{studies.find_study(each).question}\n\n{outcome.finding}\n")
         from_before = "" if outcome.new_runs else ", all from before"
         print_line(f"Runs of {outcome.seconds / 60:.1f} min in all{from_before}. Written:")
         for path in outcome.files:

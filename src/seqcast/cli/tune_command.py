@@ -11,7 +11,7 @@ from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import as_records, check_figures, check_output
 from seqcast.errors import SaveError
-from seqcast.runtime import number_text
+from seqcast.runtime import check_target, number_text
 
 if TYPE_CHECKING:
     from seqcast.tune import TuningResult
@@ -115,8 +115,6 @@ def tune(
 
 def _check_script(path: Path, *, force: bool) -> None:
     """Refuse a script that must not be written."""
-    from seqcast.runtime import check_target
-
     check_target(path, ("py",))
     if path.exists() and not force and not path.read_bytes().startswith(SCRIPT_BEGINS.encode()):
         expected, hint = "no file yet, or a script of seqcast tune", "Choose another name; --force overwrites it."

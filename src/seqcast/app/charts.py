@@ -60,9 +60,9 @@ def fan_chart(
         legend = {"color": TRUTH, "opacity": 0.25 + 0.25 * place}
         hidden: Options = {"width": 0, "stack": label, "stackStrategy": "all", "silent": True}
         hidden["tooltip"] = {"show": False}
-        floor, shown = _pairs(ahead[0], low), {"areaStyle": area, "itemStyle": legend}
-        chart["series"].append(_line(f"{label} from", floor, TRUTH, **hidden))
-        chart["series"].append(_line(label, _pairs(ahead[0], high - low), TRUTH, **hidden, **shown))
+        shade: Options = {**hidden, "areaStyle": area, "itemStyle": legend}
+        chart["series"].append(_line(f"{label} from", _pairs(ahead[0], low), TRUTH, **hidden))
+        chart["series"].append(_line(label, _pairs(ahead[0], high - low), TRUTH, **shade))
     if before is not None:
         chart["series"].append(_line("forecast before the change", _pairs(*before), ORANGE, dash="dashed"))
     # The forecast is joined to the past, unless the actual values are drawn as well.

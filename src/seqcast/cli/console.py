@@ -22,7 +22,7 @@ from rich.table import Table
 
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
-from seqcast.data import fault_text, frames, sentinels_of
+from seqcast.data import frames
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 from seqcast.specs import Columns
 
@@ -176,6 +176,8 @@ def note_sentinels(model: Forecaster, path: Path | None, frame: Any, options: Co
         frame: The frame that was read from it.
         options: The options of the running command.
     """
+    from seqcast.data import fault_text, sentinels_of  # they import pandas
+
     if path is None:
         return
     with contextlib.suppress(SeqcastError):  # the fit raises it

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import TypeVar
 
-import numpy as np
-
 Name = TypeVar("Name")
 
 # Significant digits after the decimal point; whole numbers have all of theirs.
@@ -30,6 +28,8 @@ def number_text(value: float) -> str:
         return f"{value:.{DIGITS}g}"
     if abs(value) >= 10 ** (DIGITS - 1):
         return f"{value:,.0f}"
+    import numpy as np  # not above: the help of commands does without it
+
     return np.format_float_positional(value, precision=DIGITS, fractional=False, trim="-")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,13 +69,7 @@ class FittedRegressor:
         return self._point(self.engine.predict(self._inputs(X, steps, static, future), steps))
 
     def quantiles(
-        self,
-        X: Any,
-        probabilities: Sequence[float],
-        horizon: int | None = None,
-        *,
-        static: Any = None,
-        future: Any = None,
+        self, X: Any, probabilities: Sequence[float], horizon: int | None, *, static: Any, future: Any
     ) -> Array:
         """Forecast quantiles; see `Seq2SeqRegressor.predict_quantiles`.
 
@@ -138,9 +131,7 @@ class FittedRegressor:
         steps = self._steps(horizon)
         return self.engine.attention(self._inputs(X, steps, static, future), steps)
 
-    def model_inputs(
-        self, X: Any, y: Any = None, horizon: int | None = None, *, static: Any = None, future: Any = None
-    ) -> ModelInputs:
+    def model_inputs(self, X: Any, y: Any, horizon: int | None, *, static: Any, future: Any) -> ModelInputs:
         """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`.
 
         Args:
@@ -167,25 +158,6 @@ class FittedRegressor:
             known_future=tuple(f"future{place}" for place in range(window.future)),
             truth=truth,
         )
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        horizon: int | str | None = None,
-        probabilities: Sequence[float] | None = None,
-    ) -> None:
-        """Write one ONNX file; see `Seq2SeqRegressor.export`.
-
-        Args:
-            path: Path of the file, which appears whole or not at all.
-            horizon: Steps to forecast: a number, `any`, or `None` for the trained one.
-            probabilities: Probabilities of the quantiles.
-        """
-        from seqcast.export import write_array_model
-
-        fitted = (self.engine.built.model, self.preparation, self.support)
-        write_array_model(path, *fitted, horizon=horizon, probabilities=probabilities)
 
     def check(self) -> None:
         """Refuse fields from a file that do not fit together.

@@ -498,7 +498,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             MissingPackageError: The package `onnx` is not installed.
             SaveError: The file could not be written.
         """
-        self.fitted_.export(path, horizon=horizon, probabilities=probabilities)
+        from seqcast.export import write_array_model
+
+        fitted = self.fitted_
+        written = (fitted.engine.built.model, fitted.preparation, fitted.support)
+        write_array_model(path, *written, horizon=horizon, probabilities=probabilities)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file; see `seqcast.runtime.model_files`.

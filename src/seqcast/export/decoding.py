@@ -7,8 +7,9 @@ season are added to all columns alike.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Qu
 from seqcast.runtime import to_numpy
 from seqcast.specs import NetworkSpec
 
+# Makes the columns of a forecast of the stack's outputs and the season.
+Written = Callable[[Array, Array | None], Array]
 # Heads whose quantiles are sums of their numbers.
 HEADS = ("point", "quantile", "normal", "log_normal")
 
@@ -136,11 +139,11 @@ class DecoderGraph:
         prepared = None
         if self.attention is not None and read.memory is not None:
             prepared = self.attention.prepare(read.memory)
+        written = functools.partial(self._written, read, prepared)
         if self.network.feeds_back and read.last_targets is not None:
-            forecast = self._stepwise(read, [(read.last_targets,), *layers], tokens, known, season, prepared)
+            forecast = self._stepwise([(read.last_targets,), *layers], tokens, known, season, written)
         else:
-            outputs = self._outputs(layers, tokens, known)
-            forecast = self._written(outputs, read, prepared, season)
+            forecast = written(self._outputs(layers, tokens, known), season)
         if segment > 1:
             forecast = reshape(forecast, 0, -1, self.window.targets, 0)
             if not (isinstance(horizon, int) and horizon % segment == 0):
@@ -199,17 +202,11 @@ class DecoderGraph:
         return reshape(output, -1, tokens, self.decoder.stack.output_width)
 
     def _stepwise(
-        self,
-        read: Read,
-        before: LayerStates,
-        tokens: int | Array,
-        known: Array | None,
-        season: Array | None,
-        prepared: tuple[Array, Array] | None,
+        self, before: LayerStates, tokens: int | Array, known: Array | None, season: Array | None, written: Written
     ) -> Array:
         """Write token after token, each reading the previous one, `[B, tokens, s · D, 1]`.
 
-        A step reads the last targets, and then the states of each layer.
+        A step reads the last targets, and then the states of each layer; `written` makes forecasts of its outputs.
         """
         widths = [(self.network.segment * self.window.targets,), *self.decoder.stack.state_widths]
 
@@ -224,14 +221,14 @@ class DecoderGraph:
             inputs = [last] if known is None else [last, entry(ndx.take(known, place, axis=1), 0, 1)]
             output, after = self.stack.step(ndx.concat(inputs, axis=1), own)
             own_season = None if season is None else ndx.take(season, place, axis=1)
-            forecast = entry(entry(self._written(output[:, None, ...], read, prepared, own_season), 0, 3), 0, 1)
+            forecast = entry(entry(written(output[:, None, ...], own_season), 0, 3), 0, 1)
             return [condition, *carried([(forecast,), *after]), forecast.unwrap_spox()]
 
         count = ndx.asarray(tokens, dtype=ndx.int64).unwrap_spox()
-        written = op.loop(count, None, carried(before), body=token)[-1]
-        return ndx.permute_dims(ndx.asarray(written), (1, 0, 2))[..., None]
+        forecasts = op.loop(count, None, carried(before), body=token)[-1]
+        return ndx.permute_dims(ndx.asarray(forecasts), (1, 0, 2))[..., None]
 
-    def _written(self, outputs: Array, read: Read, prepared: tuple[Array, Array] | None, season: Array | None) -> Array:
+    def _written(self, read: Read, prepared: tuple[Array, Array] | None, outputs: Array, season: Array | None) -> Array:
         """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, columns]`."""
         if self.attention is not None and prepared is not None:
             outputs = self.attention(outputs, prepared, read.memory_valid)

@@ -14,15 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.network import (
-    NO_SCORE,
-    AdditiveAttention,
-    Attention,
-    Cell,
-    DotAttention,
-    MultiHeadAttention,
-    RecurrentStack,
-)
+from seqcast.network import NO_SCORE, AdditiveAttention, Cell, MultiHeadAttention, RecurrentStack
 from seqcast.runtime import require, to_numpy
 
 if TYPE_CHECKING:
@@ -311,10 +303,10 @@ class AttentionLayer:
     """Attention to the encoder's outputs.
 
     Args:
-        attention: The attention.
+        attention: The attention, one of those in `seqcast.export.network_file.WRITTEN`.
     """
 
-    def __init__(self, attention: Attention) -> None:
+    def __init__(self, attention: Any) -> None:
         self.attention = attention
 
     def prepare(self, memory: Array) -> tuple[Array, Array]:
@@ -324,11 +316,10 @@ class AttentionLayer:
             memory: The encoder's outputs, `[B, T, n]`.
         """
         attention = self.attention
+        keys = memory if attention.key_map is None else dense(memory, attention.key_map)
         if isinstance(attention, MultiHeadAttention):
-            return self._heads(dense(memory, attention.key_map)), self._heads(dense(memory, attention.value_map))
-        if isinstance(attention, AdditiveAttention | DotAttention) and attention.key_map is not None:
-            return dense(memory, attention.key_map), memory
-        return memory, memory
+            return self._heads(keys), self._heads(dense(memory, attention.value_map))
+        return keys, memory
 
     def __call__(self, query: Array, prepared: tuple[Array, Array], valid: Array | None) -> Array:
         """Return the decoder's outputs with their context, `[B, H, n]`.

@@ -17,7 +17,7 @@ from seqcast.engine import TrainingJob
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array, digest
-from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, TrainingSpec
+from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec
 from seqcast.training import check_same
 from seqcast.tune.space import Setting, Space
 
@@ -223,11 +223,7 @@ def _shortened(job: TrainingJob, share: float) -> TrainingJob:
 
 
 def _finetuning_plan(
-    frame: LongFrame,
-    options: Mapping[str, Any],
-    seed: int,
-    training: TrainingSpec | Mapping[str, Any] | None,
-    freeze: tuple[str, ...] = (),
+    frame: LongFrame, options: Mapping[str, Any], seed: int, training: Any, freeze: tuple[str, ...] = ()
 ) -> forecaster.FitPlan:
     """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
     resolved = forecaster.FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -116,7 +116,10 @@ def tune(
     """
     optuna()
     began = time.time()
-    _check_counts(n_windows=n_windows, ensemble=ensemble, trials=trials, workers=workers)
+    counts = {"n_windows": n_windows, "ensemble": ensemble, "trials": trials, "workers": workers}
+    for name, value in counts.items():
+        if value is not None:
+            check_int(name, value)
     on = check_cluster(on)
     deadline = None if time_limit is None else Deadline.of(time_limit)
     if resume and storage is None:
@@ -132,20 +135,13 @@ def tune(
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     searched = _with_untuned(space, objective)
     count = worker_count(workers) if on is None else (workers or on.workers)
-    clock = Clock(deadline, min(count, trials or sys.maxsize), ensemble, is_compared(preset), objective.share)
-    most = USUAL_TRIALS if trials is None and deadline is None else trials
+    clock = Clock(deadline, min(count, trials or count), ensemble, is_compared(preset), objective.share)
+    most = trials or (USUAL_TRIALS if deadline is None else math.inf)
     folder = on.storage if on is not None and not url else None
     lasting = tempfile.TemporaryDirectory(prefix="seqcast-tune-", dir=folder, ignore_cleanup_errors=True)
     with quiet(), lasting as name:
-        task = Task(
-            url or storage_url(Path(name) / "study.db"),
-            objective,
-            searched,
-            most,
-            clock,
-            pruner=pruner,
-            verbose=verbose,
-        )
+        url = url or storage_url(Path(name) / "study.db")
+        task = Task(url, objective, searched, most, clock, pruner=pruner, verbose=verbose)
         with task.study() as study:
             seed = check_study(study, objective, searched, resume=resume, drawn=random_state is None)
             task = replace(task, objective=replace(objective, seed=seed))
@@ -168,12 +164,6 @@ def tune(
         importance=importance,
         seconds=time.time() - began,
     )
-
-
-def _check_counts(**counts: int | None) -> None:
-    for name, value in counts.items():
-        if value is not None:
-            check_int(name, value)
 
 
 def _with_untuned(space: Space | None, objective: Objective) -> Space:

@@ -127,7 +127,8 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
             raise SpecError("storage", expected="a storage that can be opened", received=received, hint=hint) from error
     if url.startswith("sqlite:"):
         # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a waiting trial.
-        require("sqlalchemy", extra="tune").event.listen(storage.engine, "begin", _begin_immediately)
+        listen = require("sqlalchemy", extra="tune").event.listen
+        listen(storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         yield optuna().create_study(storage=storage, study_name=STUDY_NAME, load_if_exists=True, pruner=pruner)
     finally:
@@ -144,10 +145,6 @@ def _storage(url: str) -> Any:
         grace_period=GRACE_SECONDS,
         heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
     )
-
-
-def _begin_immediately(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _without_password(url: str) -> str:
@@ -333,7 +330,7 @@ class Task:
         url: The URL of the storage.
         objective: The objective; the sampler has its seed.
         space: The space.
-        trials: Number of trials to finish; `None` for as many as there is time for.
+        trials: Number of trials to finish; infinity for as many as there is time for.
         clock: The time limit.
         pruner: One of `seqcast.tune.trials.PRUNERS`.
         verbose: 0 is silent, 1 prints a line a trial, to standard error.
@@ -342,7 +339,7 @@ class Task:
     url: str
     objective: Objective
     space: Space
-    trials: int | None
+    trials: float
     clock: Clock
     pruner: str
     verbose: int = 0
@@ -440,10 +437,9 @@ def run_trials(task: Task, worker: int) -> None:
             optuna().storages.fail_stale_trials(study)
             trials = study.get_trials(deepcopy=False)
             done = _count(trials, *FINISHED)
-            enough = float("inf") if task.trials is None else task.trials
-            if done >= enough or not task.clock.fits_another(seconds_of(trials)):
+            if done >= task.trials or not task.clock.fits_another(seconds_of(trials)):
                 return
-            if done + _count(trials, "RUNNING") >= enough:
+            if done + _count(trials, "RUNNING") >= task.trials:
                 time.sleep(WAITING_SECONDS)  # the process of a running trial may die
             else:
                 _run_next(task, study)
@@ -466,10 +462,12 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         LateTrialError: The time was over; its setting is the next to be tried when the study goes on. Or there are
             enough trials, since two workers have asked for the last one at once.
     """
-    if _is_surplus(task, study.get_trials(deepcopy=False), trial.number):
+    trials = study.get_trials(deepcopy=False)
+    earlier = [each for each in trials if each.number < trial.number]
+    if _count(trials, *FINISHED) + _count(earlier, "RUNNING") >= task.trials:
         raise LateTrialError("others are enough")
     parameters = {name: parameter.suggest(trial, name) for name, parameter in task.space.items()}
-    watch = TrialWatch(trial, task.clock.search_ends(seconds_of(study.get_trials(deepcopy=False))))
+    watch = TrialWatch(trial, task.clock.search_ends(seconds_of(trials)))
     pruned = optuna().TrialPruned
     try:
         loss = task.objective.score(task.setting(parameters), [watch])
@@ -485,14 +483,6 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         raise pruned(str(error)) from None
     task.log(f"trial {trial.number}, loss {loss:.4f}")
     return loss
-
-
-def _is_surplus(task: Task, trials: Sequence[Any], number: int) -> bool:
-    """Return whether trials that are finished, and earlier ones that run, are enough without this one."""
-    if task.trials is None:
-        return False
-    earlier = [trial for trial in trials if trial.number < number]
-    return _count(trials, *FINISHED) + _count(earlier, "RUNNING") >= task.trials
 
 
 def _count(trials: Sequence[Any], *states: str) -> int:

@@ -62,10 +62,9 @@ class Learning(Study):
             results: All results.
         """
         lines = []
-        for steps, of_steps in results.by("steps").items():
-            for windows, rows in of_steps.by("windows").items():
-                errors = [spread(rows.array(name)) for name in ("training", "test")]
-                lines.append([f"{steps:,}", f"{windows:,}", f"{128 * steps / windows:.3g}", *errors])
+        for (steps, windows), rows in results.by("steps", "windows").items():
+            errors = [spread(rows.array(name)) for name in ("training", "test")]
+            lines.append([f"{steps:,}", f"{windows:,}", f"{128 * steps / windows:.3g}", *errors])
         header = ["gradient steps", "training windows", "passes", "their error", "test windows' error"]
         return f"{results.seeds}; mean squared error.\n\n" + markdown(header, lines)
 
@@ -200,10 +199,9 @@ class Static(Study):
             results: All results.
         """
         lines = []
-        for windows, of_windows in results.by("windows").items():
-            for context, rows in of_windows.by("context").items():
-                errors = [spread(each.array("mse")) for each in rows.by("static").values()]
-                lines.append([f"{windows:,}", str(context), *errors])
+        for (windows, context), rows in results.by("windows", "context").items():
+            errors = [spread(each.array("mse")) for each in rows.by("static").values()]
+            lines.append([f"{windows:,}", str(context), *errors])
         header = ["training windows", "context", *(f"static vector: {each}" for each in results.by("static"))]
         return f"{results.seeds}; mean squared error on 10,000 test windows.\n\n{markdown(header, lines)}"
 

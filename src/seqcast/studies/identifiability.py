@@ -98,11 +98,9 @@ class Periods(Study):
             results: All results.
         """
         lines = []
-        for noise, of_noise in results.by("noise").items():
-            for clock, of_clock in of_noise.by("clock").items():
-                for context, rows in of_clock.by("context").items():
-                    errors = [spread(rows.array(key)) for key in ("mse", "network_on_fitted", "fit_mse")]
-                    lines.append([f"{noise:g}", str(context), str(HORIZON * clock), *errors])
+        for (noise, clock, context), rows in results.by("noise", "clock", "context").items():
+            errors = [spread(rows.array(key)) for key in ("mse", "network_on_fitted", "fit_mse")]
+            lines.append([f"{noise:g}", str(context), str(HORIZON * clock), *errors])
         header = [
             "noise on the past",
             "context",

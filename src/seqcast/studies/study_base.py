@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -39,18 +40,12 @@ NAMES = tuple(_STUDIES)
 
 # Added to a study's seed, so that no window of training is one of the test.
 TRAIN, TEST = 10_000, 50_000
+# The usual range of `sine_parameters`, in turns per 30 steps.
 FREQUENCY = (0.1, 10.0)
 
 
 def sine_windows(
-    n: int,
-    *,
-    past: int = 15,
-    future: int = 15,
-    seed: int,
-    noise: float = 0.0,
-    frequency: Any = FREQUENCY,
-    **options: Any,
+    n: int, *, past: int = 15, future: int = 15, seed: int, noise: float = 0.0, **options: Any
 ) -> tuple[Array, Array, SineParameters]:
     """Draw windows of sums of sines, and their parameters.
 
@@ -62,8 +57,7 @@ def sine_windows(
         future: Steps of the future.
         seed: The seed.
         noise: Standard deviation of noise on the past; the future stays clean.
-        frequency: Range in turns per 30 steps.
-        options: Other options of `sine_parameters`.
+        options: Other options of `sine_parameters`, such as the range of `frequency`.
 
     Returns:
         The past, `[N, T, 1]`, the future, `[N, H, 1]`, and the parameters.
@@ -73,7 +67,7 @@ def sine_windows(
         >>> past.shape, future.shape, parameters.frequency.shape
         ((3, 15, 1), (3, 15, 1), (3, 2))
     """
-    parameters = sine_parameters(n, seed=seed, frequency=frequency, **options)
+    parameters = sine_parameters(n, seed=seed, **options)
     values = parameters.values(np.arange(past + future))[:, :, None].astype(np.float32)
     before, after = values[:, :past], values[:, past:]
     if noise:
@@ -261,15 +255,17 @@ class Results:
         """
         return Results([row for row in self.rows if conditions.items() <= row["setting"].items()])
 
-    def by(self, name: str) -> dict[Any, Results]:
-        """Return the results by the value of a setting, in the order of the grid.
+    def by(self, *names: str) -> dict[Any, Results]:
+        """Return the results by the value of a setting, or the values of several, in the order of the grid.
 
         Args:
-            name: The setting.
+            names: The settings.
         """
-        return {
-            value: self.where(**{name: value}) for value in dict.fromkeys(row["setting"][name] for row in self.rows)
-        }
+        values_of = operator.itemgetter(*names)
+        groups: dict[Any, Results] = {}
+        for row in self.rows:
+            groups.setdefault(values_of(row["setting"]), Results([])).rows.append(row)
+        return groups
 
     def curve(self, name: str, key: str) -> tuple[list[Any], Array]:
         """Return the values of a setting, `[n]`, and one outcome of each run at each of them, `[runs, n]`.

@@ -136,26 +136,18 @@ class KeepBest(keras.callbacks.Callback):
             self.model.set_weights(self.weights)
 
 
-class EpochCounter(keras.callbacks.Callback):
-    """Set the position of windows when an epoch begins: Keras also ends an epoch after it has peeked at a batch.
+def epoch_counter(windows: Any) -> Any:
+    """Return what sets the position of windows when an epoch begins: Keras also ends one after it peeked at a batch.
 
     Args:
         windows: Batches with a `position`.
     """
+    first = windows.position
 
-    def __init__(self, windows: Any) -> None:
-        super().__init__()
-        self.windows = windows
-        self.first = windows.position
+    def begin(epoch: int, _: Any) -> None:
+        windows.position = first + epoch * len(windows)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the position, counted from the first position of the windows.
-
-        Args:
-            epoch: Number of the epoch, from 0.
-            logs: Losses and metrics by name.
-        """
-        self.windows.position = self.first + epoch * len(self.windows)
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
 
 
 class CtrlC(keras.callbacks.Callback):

@@ -58,26 +58,21 @@ def fingerprint(
         SpecError: A spec has a function, which cannot be compared.
     """
     check_writable([network, training], where="checkpoint", expected="a training that can be written to a file")
+    types, backend = NumberTypes.current(), keras.backend.backend()
     return {
         "data": digest(arrays),
         "network": network.to_dict(),
         "training": training.to_dict(),
         **{name.replace("_", " "): value for name, value in more.items()},
-        "versions": _versions(),
-    }
-
-
-def _versions() -> dict[str, Any]:
-    """Return the versions and number types that determine the bits of a training."""
-    types = NumberTypes.current()
-    backend = keras.backend.backend()
-    return {
-        "seqcast": __version__,
-        "keras": keras.__version__,
-        backend: __import__(backend).__version__,
-        "floatx": types.floatx,
-        "dtype_policy": getattr(types.dtype_policy, "name", str(types.dtype_policy)),
-        "x64": types.jax_x64,
+        # They determine the bits of a training.
+        "versions": {
+            "seqcast": __version__,
+            "keras": keras.__version__,
+            backend: __import__(backend).__version__,
+            "floatx": types.floatx,
+            "dtype_policy": getattr(types.dtype_policy, "name", str(types.dtype_policy)),
+            "x64": types.jax_x64,
+        },
     }
 
 
@@ -243,16 +238,13 @@ class CheckpointFolder:
         try:
             for unfinished in folder.glob("*/.*.part"):  # of a process that was killed
                 unfinished.unlink(missing_ok=True)
-            opened._check_empty()
+            if not resume and any(folder.glob(f"*/*{SUFFIX}")):
+                expected = Phrase("a folder without a training, or ", Option("resume", True))
+                hint = "To begin once more, empty it or choose another."
+                raise SpecError("checkpoint", expected=expected, received=str(folder), hint=hint)
             yield opened
         finally:
             lock.release()
-
-    def _check_empty(self) -> None:
-        if not self.resume and any(self.folder.glob(f"*/*{SUFFIX}")):
-            expected = Phrase("a folder without a training, or ", Option("resume", True))
-            hint = "To begin once more, empty it or choose another."
-            raise SpecError("checkpoint", expected=expected, received=str(self.folder), hint=hint)
 
     def seed(self, drawn: int) -> int:
         """Return the seed of the fit: the recorded one of a resumed fit, otherwise the new one, which is recorded.
@@ -336,25 +328,17 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.cost = self.last - began
 
 
-class MetricsRestorer(keras.callbacks.Callback):
-    """Restore the metrics in the middle of a resumed epoch.
+def metrics_restorer(model: Any, state: TrainState) -> Any:
+    """Return what restores the metrics of an epoch that was interrupted in its middle.
 
     Args:
-        values: The metrics' variables.
-        epoch: Number of the epoch, from 0.
+        model: The Keras model.
+        state: The state from which it goes on.
     """
 
-    def __init__(self, values: list[Array], epoch: int) -> None:
-        super().__init__()
-        self.values, self.epoch = values, epoch
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Restore the metrics in the resumed epoch.
-
-        Args:
-            epoch: Number of the epoch, from 0.
-            logs: Empty.
-        """
-        if epoch == self.epoch:
-            for variable, value in zip(self.model.metrics_variables, self.values, strict=True):
+    def begin(epoch: int, _: Any) -> None:
+        if epoch == state.epoch:
+            for variable, value in zip(model.metrics_variables, state.metrics, strict=True):
                 variable.assign(value)
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin)

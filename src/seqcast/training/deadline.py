@@ -73,9 +73,8 @@ class Deadline:
             20
         """
         now = time.time()
-        if self.after is None:
-            return replace(self, began=now, ends=now + (self.ends - now) / trainings)
-        return replace(self, began=now, ends=now + (self.stop - now) / trainings, after=0.0)
+        ends, after = (self.ends, None) if self.after is None else (self.stop, 0.0)
+        return replace(self, began=now, ends=now + (ends - now) / trainings, after=after)
 
     @property
     def stop(self) -> float:

@@ -11,8 +11,8 @@ from seqcast.data.windows import NumberedBatches
 from seqcast.errors import TrainingError
 from seqcast.runtime import keras
 from seqcast.specs import TrainingSpec
-from seqcast.training.callbacks import CtrlC, EpochCounter, History, KeepBest
-from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, MetricsRestorer
+from seqcast.training.callbacks import CtrlC, History, KeepBest, epoch_counter
+from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, metrics_restorer
 from seqcast.training.deadline import Deadline, Timekeeper, scheduled_rate
 from seqcast.training.divergence import divergence_watch
 from seqcast.training.observers import Observer
@@ -184,10 +184,10 @@ def _own_callbacks(
     if state is not None:
         state.restore(model, keeper)
     epoch_step = 0 if state is None else state.epoch_step
-    own: list[Any] = [EpochCounter(windows)] if isinstance(windows, NumberedBatches) else []
+    own: list[Any] = [epoch_counter(windows)] if isinstance(windows, NumberedBatches) else []
     own += [divergence_watch(model, windows, epoch_step), keeper]
     if state is not None and epoch_step:
-        own.append(MetricsRestorer(state.metrics, state.epoch))
+        own.append(metrics_restorer(model, state))
     if checkpoints is not None:
         own.append(CheckpointCallback(keeper, checkpoints, keeper.history.seconds))
     return own

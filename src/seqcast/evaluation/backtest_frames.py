@@ -193,6 +193,8 @@ def join_forecasts(
         >>> join_forecasts(ours, theirs)["AutoETS"].tolist()
         [2.0, 1.0]
     """
+    import pandas as pd
+
     check_choice("missing", missing, MISSING)
     rows, other_rows = FrameRows("df", df, columns), FrameRows("other", other, columns)
     for each in (rows, other_rows):
@@ -203,12 +205,14 @@ def join_forecasts(
     for name in filter(rows.has, added):
         expected, hint = "models that the backtest does not have", "Rename it in one of the frames, or leave it out."
         raise SpecError("models", expected=expected, received=repr(name), hint=hint)
-    places = _matched(rows, other_rows)
+    keys = (*rows.window, rows.columns.ds)
+    ours, theirs = (pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, other_rows))
+    places = np.asarray(theirs.get_indexer(ours))  # -1 where there is none
     matched = np.flatnonzero(places >= 0)
     new: dict[str, Array] = {}
     if len(matched) < len(rows):
         if missing == "raise" or not len(matched):
-            raise _unmatched(rows, first(places < 0), len(rows) - len(matched))
+            raise _unmatched(rows, keys, first(places < 0), len(rows) - len(matched))
         new = {} if rows.has(STEP) else {STEP: rows.steps[matched]}
         rows, places = rows.take(matched), places[matched]
     _check_same_truth(rows, other_rows, places)
@@ -229,17 +233,8 @@ def _check_once(rows: FrameRows) -> None:
         raise DataError(option=rows.where, row=place, expected=expected, received=received, hint=hint)
 
 
-def _matched(rows: FrameRows, others: FrameRows) -> Array:
-    """Return for each row the row of `others` with the same keys, -1 where there is none."""
-    import pandas as pd
-
-    keys = (*rows.window, rows.columns.ds)
-    ours, theirs = (pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, others))
-    return np.asarray(theirs.get_indexer(ours))
-
-
-def _unmatched(rows: FrameRows, place: int, count: int) -> DataError:
-    key = ", ".join(f"{name} {rows.labels(name)[place]!s}" for name in (*rows.window, rows.columns.ds))
+def _unmatched(rows: FrameRows, keys: Sequence[str], place: int, count: int) -> DataError:
+    key = ", ".join(f"{name} {rows.labels(name)[place]!s}" for name in keys)
     return DataError(
         "other",
         expected=f"a row for each row of df, such as row {place} ({key})",

@@ -16,17 +16,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast.data.frames import (
-    FrameColumn,
-    added_columns,
-    as_numbers,
-    check_columns,
-    first,
-    form_of,
-    open_frame,
-    read_stamps,
-    to_long,
-)
+from seqcast.data.frames import FrameColumn, as_numbers, check_columns, first, open_long, read_stamps
 from seqcast.errors import DataError, Phrase, SpecError, unknown_name
 from seqcast.intervals import check_levels, level_text
 from seqcast.runtime import Array
@@ -109,9 +99,7 @@ class FrameRows:
     def __init__(self, where: str, df: Any, columns: Columns | None = None) -> None:
         self.where, self.user_columns = where, columns or Columns()
         self.columns = self.user_columns  # with one column of values
-        form = form_of(df, self.columns)
-        long, self._added = to_long(df, self.columns, form), added_columns(df, self.columns, form)
-        self.frame: Any = open_frame(long, where, hint="Convert it.")
+        self.frame, self._added = open_long(df, self.columns, where)
         self.need(self.columns.unique_id, self.columns.ds)
         if len(self.columns.targets) > 1:
             self._unpivot()

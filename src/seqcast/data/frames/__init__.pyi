@@ -8,10 +8,8 @@ from .file_kinds import is_read_at_once as is_read_at_once
 from .file_kinds import row_in_file as row_in_file
 from .forms import LONG as LONG
 from .forms import ONE_SERIES as ONE_SERIES
-from .forms import added_columns as added_columns
 from .forms import form_of as form_of
 from .forms import from_wide as from_wide
-from .forms import to_long as to_long
 from .forms import to_wide as to_wide
 from .frame_columns import ColumnType as ColumnType
 from .frame_columns import FrameColumn as FrameColumn
@@ -21,6 +19,7 @@ from .frame_columns import read_stamps as read_stamps
 from .frame_reader import ON_BAD_SERIES as ON_BAD_SERIES
 from .frame_reader import check_columns as check_columns
 from .frame_reader import open_frame as open_frame
+from .frame_reader import open_long as open_long
 from .frame_reader import read_frame as read_frame
 from .frequency import Frequency as Frequency
 from .frequency import infer as infer

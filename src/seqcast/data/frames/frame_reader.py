@@ -69,6 +69,18 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     return frame
 
 
+def open_long(df: Any, columns: Columns, where: str) -> tuple[Any, tuple[str, ...]]:
+    """Open a frame or Series of any form as a long frame; return it, and the columns that the user's own does not have.
+
+    Args:
+        df: The user's frame or Series.
+        columns: Names of the columns.
+        where: The argument that holds it.
+    """
+    form = form_of(df, columns)
+    return open_frame(to_long(df, columns, form), where, hint="Convert it."), added_columns(df, columns, form)
+
+
 def check_columns(
     frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df", added: Collection[str] = ()
 ) -> None:

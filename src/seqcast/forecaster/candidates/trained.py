@@ -317,7 +317,9 @@ class Trained(Candidate):
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        return self._fitted(rows, outcomes, [place for place in outcomes if not self._is_judge(place, outcomes)])
+        judge = self._judge_place(outcomes)
+        own = {place: outcome for place, outcome in outcomes.items() if place != judge}
+        return [self._fitted(rows, own)] if own else []
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
         """Return the network that judges for the others, which were picked as the best of many.
@@ -326,24 +328,20 @@ class Trained(Candidate):
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        judges = self._fitted(rows, outcomes, [place for place in outcomes if self._is_judge(place, outcomes)])
-        return judges[0] if judges else None
+        judge = self._judge_place(outcomes)
+        return None if judge is None else self._fitted(rows, {judge: outcomes[judge]})
 
-    def _is_judge(self, place: int, outcomes: Mapping[int, Outcome]) -> bool:
-        judged = self.options.judged and self.options.is_compared
-        return judged and len(outcomes) == len(self.options.seeds) == place + 1
+    def _judge_place(self, outcomes: Mapping[int, Outcome]) -> int | None:
+        """Return the place of the judge, the last network, if all were trained."""
+        judged = self.options.judged and self.options.is_compared and len(outcomes) == len(self.options.seeds)
+        return max(outcomes) if judged else None
 
-    def _fitted(
-        self, rows: PlannedRows, outcomes: Mapping[int, Outcome], places: Sequence[int]
-    ) -> list[FittedCandidate]:
-        if not places:
-            return []
-        chosen = [outcomes[place] for place in places]
-        recorded = self.trainings or {place: outcomes[place].job.training for place in places}
-        engines = tuple(outcome.engine for outcome in chosen)
-        trainings = tuple(recorded[place] for place in places)
-        histories = tuple(outcome.history for outcome in chosen)
-        return [FittedTrained(engines, trainings, histories, rows.options.combine)]
+    def _fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate:
+        engines = tuple(each.engine for each in outcomes.values())
+        recorded = self.trainings or {place: each.job.training for place, each in outcomes.items()}
+        trainings = tuple(recorded[place] for place in outcomes)
+        histories = tuple(each.history for each in outcomes.values())
+        return FittedTrained(engines, trainings, histories, rows.options.combine)
 
 
 def _continued(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:

@@ -92,7 +92,7 @@ def _undisturbed(
     as_they_are = columns = _columns(fitted, reader, origins)
     before: Array | bool = True
     for _ in range(JUDGED):
-        unusual = before & _unusual(columns, values, groups, frame, origins, fitted.season_length)
+        unusual = before & _unusual(columns, groups, frame, origins, fitted.season_length)
         if np.array_equal(unusual, before):
             break
         targets, marked = frame.targets.copy(), np.zeros(len(frame.targets), dtype=np.int64)
@@ -106,13 +106,12 @@ def _undisturbed(
     return columns
 
 
-def _unusual(
-    columns: Array, values: Array, groups: list[Array], frame: LongFrame, origins: Origins, season_length: int
-) -> Array:
+def _unusual(columns: Array, groups: list[Array], frame: LongFrame, origins: Origins, season_length: int) -> Array:
     """Return which values are beyond `REPLACED_LEVEL`, do not come again, of no changed series, `[B, H, D]`."""
-    rows, middle, known = origins.rows(frame), columns[..., 0], ~np.isnan(values)
+    rows, middle = origins.rows(frame), columns[..., 0]
+    values = frame.targets[rows]
     reach = np.ones((*values.shape, 2))
-    reach[known] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
+    reach[~np.isnan(values)] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
     unusual = np.abs(values - middle) > np.where(values > middle, reach[..., 1], reach[..., 0])
     marked = np.zeros(frame.targets.shape, dtype=np.int64)
     marked[rows] = unusual * np.where(values > middle, 1, -1)

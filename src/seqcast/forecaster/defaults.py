@@ -115,12 +115,8 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
     check_choice("preset", name, ("auto", *PRESETS, *MODELS))
-    fitted = find_preset(name if name in PRESETS else auto_preset(sizes)).fitted_to(
-        season_length=sizes.season_length,
-        context_length=sizes.context_length,
-        horizon=sizes.horizon,
-        windows=sizes.windows,
-    )
+    of_data = {field: size for field, size in vars(sizes).items() if field != "member"}
+    fitted = find_preset(name if name in PRESETS else auto_preset(sizes)).fitted_to(**of_data)
     network = fitted.network
     if network.normalise == "none":
         network = replace(network, normalise="last")

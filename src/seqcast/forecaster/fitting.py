@@ -245,10 +245,9 @@ def _seconds_after(plan: FitPlan) -> float | None:
         return None
     versions = ready[-1].fitted(plan.rows, {})
     few = replace(hold_out, origins=hold_out.origins.take(slice(None, None, -(-len(hold_out.origins) // FEW))))
-    began = 0.0
-    for _ in range(2):  # the first time compiles
-        began = time.perf_counter()
-        few.forecast(versions[-1])
+    few.forecast(versions[-1])  # the first time compiles
+    began = time.perf_counter()
+    few.forecast(versions[-1])
     each = (time.perf_counter() - began) / len(few.origins)
     calibrated = 0 if plan.calibration is None else len(plan.calibration)
     return each * len(plan.candidates) * (len(hold_out.origins) + 2 * calibrated)

@@ -205,11 +205,7 @@ class SourceRows:
         return df, None
 
     def sharded(
-        self,
-        opened: contextlib.ExitStack,
-        *,
-        piece_rows: int | None = None,
-        storage: str | os.PathLike[str] | None = None,
+        self, opened: contextlib.ExitStack, *, piece_rows: int | None = None, storage: str | os.PathLike[str] | None
     ) -> ShardedFrame:
         """Read and check all rows once, into a temporary folder.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcast.data import Description
 from seqcast.data.frames import LongFrame
-from seqcast.engine import Engine, TrainingJob
+from seqcast.engine import Engine
 from seqcast.errors import DataError
 from seqcast.forecaster.candidates import candidates, words
 from seqcast.forecaster.defaults import estimate_seconds, in_words
@@ -95,6 +95,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     own = [job for job in jobs if not job.observers_only]
     job = next(iter([*own, *jobs]), None)
     members: int | str = len(own)
+    networks = [network for each in plan.candidates for network in each.networks] if job is None else [job.network]
     if rows.options.round_size is not None:
         more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
         members = f"{rows.options.round_size}{more}"
@@ -108,20 +109,13 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
         "preset": given["preset"] if isinstance(given["preset"], str) else "given",
         **outlook(given, rows.lengths),
-        "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
+        "network": _in_words(networks[0]) if networks else "none",
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
         "epochs": epochs,
         "members": members,
         "padded series": len(plan.short_series),
     }
-
-
-def _network_of(plan: FitPlan, job: TrainingJob | None) -> NetworkSpec | None:
-    """Return the network that is trained first, or else the first one of a candidate."""
-    if job is not None:
-        return job.network
-    return next((network for candidate in plan.candidates for network in candidate.networks), None)
 
 
 def _in_words(network: NetworkSpec) -> str:

@@ -120,5 +120,7 @@ def test_one_wrong_letter_is_mended(choice, data):
 
 def test_missing_package_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(errors.MissingPackageError, match=r"optional package 'optuna' is needed .*'seqcast\[tune\]'$"):
+    with pytest.raises(
+        errors.MissingPackageError, match=r"optional package 'optuna' is needed .*pip install '\.\[tune\]'$"
+    ):
         environment.require("optuna", extra="tune")

@@ -256,8 +256,10 @@ def _with_english_months(column: Any) -> Any:
 
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
-    for kind, pattern in (("week", _WEEK), ("month", _MONTH), ("quarter", _QUARTER)):
-        found = column.str.extract(pattern).reindex(columns=list("abcde"))
+    text = column.str
+    parts = {"week": text.extract(_WEEK), "month": text.extract(_MONTH), "quarter": text.extract(_QUARTER)}
+    for kind, extracted in parts.items():
+        found = extracted.reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
         if year.isna().any() or place.isna().any():
             continue

@@ -167,11 +167,15 @@ def test_a_bad_file_is_told_in_plain_words_and_a_good_one_taken_after_it(open_pa
     assert not page.locator("main").get_by_role("alert").is_visible()
 
 
+def month_with(word):
+    """Return a file of a month of days with a word in place of the 13th number."""
+    rows = [f"2024-01-{day:02d},{word if day == 13 else day % 7}" for day in range(1, 32)]
+    return ("ds,y\n" + "\n".join(rows)).encode()
+
+
 def test_what_is_wrong_is_shown_at_its_cell(open_page):
     page = open_page()
-    rows = [f"2024-01-{day:02d},{day}" for day in range(1, 20)]
-    rows[12] = "2024-01-13,many"
-    give(page, "sales.csv", ("ds,y\n" + "\n".join(rows)).encode())
+    give(page, "sales.csv", month_with("many"))
     cell = page.locator(".seqcast-wrong")
     cell.wait_for()
     assert cell.inner_text() == "many"
@@ -180,9 +184,7 @@ def test_what_is_wrong_is_shown_at_its_cell(open_page):
 
 def test_a_word_among_numbers_is_read_as_missing(open_page):
     page = open_page()
-    rows = [f"2024-01-{day:02d},{day % 7}" for day in range(1, 32)]
-    rows[12] = "2024-01-13,closed"
-    give(page, "sales.csv", ("ds,y\n" + "\n".join(rows)).encode())
+    give(page, "sales.csv", month_with("closed"))
     alert = page.get_by_role("alert")
     assert alert.get_by_label("Read as missing").input_value() == "closed"
     alert.get_by_role("button", name="Read again").click()

@@ -125,12 +125,16 @@ def _unusual(columns: Array, groups: list[Array], frame: LongFrame, origins: Ori
 
 
 def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
-    """Return which rows are unusual in the same way a season before or after, the longest that is known twice."""
+    """Return which rows are unusual in the same way a season before or after, the longest that is known twice.
+
+    Where there is no season, nothing comes again.
+    """
     lengths, season = frame.source.lengths, Season.of(season_length)
     lag = season.longer if season.longer and 2 * season.longer <= lengths.max() else season.length
-    owner = np.repeat(np.arange(len(lengths)), lengths)[:, None]
+    again, owner = np.zeros(marked.shape, dtype=bool), frame.owners(np.arange(len(marked)))[:, None]
+    if lag == 1:
+        return again
     same = (marked[lag:] * marked[:-lag] > 0) & (owner[lag:] == owner[:-lag])
-    again = np.zeros(marked.shape, dtype=bool)
     again[lag:] |= same
     again[:-lag] |= same
     return again

@@ -318,7 +318,8 @@ def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:
 
 
 def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in set(but))
+    left_out = set(but)
+    return tuple(name for name in names if name not in left_out)
 
 
 # ---------------------------------------------------------------- values of columns

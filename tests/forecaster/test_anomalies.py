@@ -248,6 +248,22 @@ def test_planted_among_noise():
     assert table["score"].mean() >= 0.9
 
 
+def test_without_a_season_nothing_comes_again():
+    days = pd.date_range("2024-01-01", periods=200)
+    values = 10 + np.random.default_rng(0).normal(0, 0.2, 200)
+    two = values.copy()
+    two[150:152] += 8.0
+    frames = [pd.DataFrame({"unique_id": "a", "ds": days, "y": each}) for each in (values, two)]
+    plain, judged = (
+        Forecaster(2, preset="pretrained", season_length=1, verbose=0).fit(each).anomalies().set_index("ds")
+        for each in frames
+    )
+    assert judged["anomaly"][days[150:152]].all()
+    # The rows after them are forecast as if they had not been.
+    later = days[152:160]
+    assert np.abs(judged["seqcast"][later] - plain["seqcast"][later]).max() < 1.0
+
+
 def test_what_comes_again_each_week_is_learnt_and_no_anomaly():
     hours = pd.date_range("2024-01-01", periods=24 * 7 * 8, freq="h")
     daily = 10 + 3 * np.sin(2 * np.pi * hours.hour / 24) + np.random.default_rng(0).normal(0, 0.2, len(hours))

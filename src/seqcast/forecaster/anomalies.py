@@ -132,9 +132,7 @@ def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
     lengths, season = frame.source.lengths, Season.of(season_length)
     lag = season.longer if season.longer and 2 * season.longer <= lengths.max() else season.length
     again, owner = np.zeros(marked.shape, dtype=bool), frame.owners(np.arange(len(marked)))[:, None]
-    if lag == 1:
-        return again
-    same = (marked[lag:] * marked[:-lag] > 0) & (owner[lag:] == owner[:-lag])
+    same = (lag > 1) & (marked[lag:] * marked[:-lag] > 0) & (owner[lag:] == owner[:-lag])
     again[lag:] |= same
     again[:-lag] |= same
     return again

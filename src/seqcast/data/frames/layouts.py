@@ -35,7 +35,7 @@ _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
 _MOST_TOTALS = 3
 # Names of columns that number the rows.
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
-# Names of columns with the months of a year, in their order, and the hours of a day.
+# Names of columns with the months of a year, in their order.
 _MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
 # Attribute of a frame: what became of its rows and times, in words.
 MADE = "made"

@@ -11,20 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from seqcast import runtime
 from seqcast.distributed.shared_training import train_together
 from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import ClusterError, SeqcastError, SpecError, WorkerDiedError
 from seqcast.forecaster import OutputFolder
-from seqcast.runtime import (
-    Finished,
-    Jobs,
-    NumberTypes,
-    cores,
-    inherited_environment,
-    require,
-    run_job,
-    worker_environment,
-)
 from seqcast.specs import TrainingSpec, check_int
 from seqcast.training import History
 
@@ -86,7 +77,7 @@ class RayCluster:
             expected = "local, auto, host:port, ray://host:port or None"
             hint = "Name the cluster, or leave it out for this machine."
             raise SpecError("address", expected=expected, received=repr(address), hint=hint)
-        self.workers = cores() if workers is None else check_int("workers", workers)
+        self.workers = runtime.cores() if workers is None else check_int("workers", workers)
         self.address = address
         self.cpus_per_worker = check_int("cpus_per_worker", cpus_per_worker)
         self.storage = None if storage is None else Path(storage).absolute()
@@ -117,9 +108,9 @@ class RayCluster:
         global _started_cpus
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
-        ray = require("ray", extra="ray")
+        ray = runtime.require("ray", extra="ray")
         # More CPUs than the machine has allow more workers than cores.
-        cpus = max(cores(), self.workers * self.cpus_per_worker)
+        cpus = max(runtime.cores(), self.workers * self.cpus_per_worker)
         if ray.is_initialized() and 0 < _started_cpus < cpus:
             self.stop()
         if not ray.is_initialized():
@@ -135,13 +126,13 @@ class RayCluster:
     def stop(self) -> None:
         """Disconnect from the cluster; on this machine end Ray and the workers."""
         global _started_cpus
-        require("ray", extra="ray").shutdown()
+        runtime.require("ray", extra="ray").shutdown()
         _started_cpus = 0
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment of a worker: the variables of this process for seqcast, and one thread for each CPU."""
-        return {**inherited_environment(), **worker_environment(self.cpus_per_worker)}
+        return {**runtime.inherited_environment(), **runtime.worker_environment(self.cpus_per_worker)}
 
     def executor(self, retries: int = 2) -> RayExecutor:
         """Return the executor that runs one job at a time in each worker.
@@ -166,11 +157,11 @@ class RayCluster:
         missing = [number for number in range(len(items)) if not folder.file(number).exists()]
         if not missing:
             return
-        ray, data = self.connect(), require("ray.data", extra="ray")
+        ray, data = self.connect(), runtime.require("ray.data", extra="ray")
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         data.DataContext.get_current().enable_progress_bars = False
         # In a list it stays a reference, which each worker resolves once.
-        work = [ray.put((NumberTypes.current(), folder, table))]
+        work = [ray.put((runtime.NumberTypes.current(), folder, table))]
         rows = [{"number": number, "item": pickle.dumps(items[number])} for number in missing]
         dataset = data.from_items(rows, override_num_blocks=len(rows)).map(
             _Writer,
@@ -261,7 +252,9 @@ class RayExecutor:
     def __init__(self, cluster: RayCluster, *, retries: int = 2) -> None:
         self.cluster, self.retries, self.workers = cluster, retries, cluster.workers
 
-    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
+    def map(
+        self, function: Callable[..., Any], jobs: runtime.Jobs, *, finished: runtime.Finished | None = None
+    ) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Args:
@@ -277,8 +270,8 @@ class RayExecutor:
             return []
         ray = self.cluster.connect()
         options = {"num_cpus": self.cluster.cpus_per_worker, "runtime_env": {"env_vars": self.cluster.variables}}
-        task = ray.remote(max_retries=self.retries, **options)(run_job)
-        types, called = ray.put(NumberTypes.current()), ray.put(function)
+        task = ray.remote(max_retries=self.retries, **options)(runtime.run_job)
+        types, called = ray.put(runtime.NumberTypes.current()), ray.put(function)
         results: dict[int, Any] = {}
         running: dict[Any, int] = {}
         try:
@@ -318,7 +311,7 @@ class _Writer:
     """
 
     def __init__(self, work: Sequence[Any]) -> None:
-        types, self.folder, self.table = require("ray", extra="ray").get(work[0])
+        types, self.folder, self.table = runtime.require("ray", extra="ray").get(work[0])
         types.apply()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -8,22 +8,13 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
+from seqcast import intervals
 from seqcast.data.frames import plain_stamps
 from seqcast.data.series import SeriesScaler
 from seqcast.data.windows import Origins, WindowReader, counted_back
 from seqcast.forecaster.choice import PROBABILITIES, at_ranks
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan
-from seqcast.intervals import (
-    Calibration,
-    Copula,
-    Dependence,
-    ForecastRequest,
-    WindowLabels,
-    calibrate_intervals,
-    calibrate_points,
-    normal_scores,
-)
 from seqcast.runtime import Array
 
 # Most windows that are learnt from, and most of one series.
@@ -36,7 +27,7 @@ MOST_HORIZONS = 10
 
 def calibrate(
     fitted: FittedForecaster, reader: WindowReader, origins: Origins, level: Sequence[float]
-) -> tuple[Calibration, ...]:
+) -> tuple[intervals.Calibration, ...]:
     """Calibrate intervals on forecasts of validation rows.
 
     Where the forecaster has intervals these are widened or narrowed, in units of their own reach; otherwise intervals
@@ -54,7 +45,7 @@ def calibrate(
     Raises:
         DataError: A step has too few known values for a level.
     """
-    request = ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
+    request = intervals.ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
     forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
     point, scaler = forecast[..., 0], origins.scalers(reader)
     counts = [support == "counts" for support in fitted.series.support]
@@ -62,15 +53,15 @@ def calibrate(
         nearer = _towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0))
         truth = np.where(counts, scaler.transform(nearer), truth)
     newest = reader.lengths[origins.series] - origins.horizon
-    labels = WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
+    labels = intervals.WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
     calibrations = []
     for place in range(truth.shape[2]):
         values, middle, columns = truth[..., place], point[..., place], forecast[:, :, place]
         if fitted.is_probabilistic:
             lo, hi = columns[..., 1::2], columns[..., 2::2]
-            calibrations.append(calibrate_intervals(values, lo, hi, level=level, point=middle, labels=labels))
+            calibrations.append(intervals.calibrate_intervals(values, lo, hi, level=level, point=middle, labels=labels))
         else:
-            calibrations.append(calibrate_points(values, middle, level=level))
+            calibrations.append(intervals.calibrate_points(values, middle, level=level))
     return tuple(calibrations)
 
 
@@ -80,7 +71,7 @@ def _towards_point(truth: Array, point: Array) -> Array:
     return np.where((nearer - point) * (truth - point) <= 0, point, nearer)
 
 
-def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> Copula:
+def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> intervals.Copula:
     """Return the dependence under which sums of forecasts have held the truth.
 
     Args:
@@ -89,19 +80,19 @@ def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> Copula:
     """
     blend, reader, origins = fitted.blend, plan.rows.reader, _origins(plan)
     if not len(origins) or not fitted.can_draw:
-        return Copula(blend.prior)
+        return intervals.Copula(blend.prior)
     shape = (len(origins), reader.targets.width)
     as_they_are = replace(origins, scaler=SeriesScaler(np.zeros(shape), np.ones(shape)))
     truth, quantiles = as_they_are.truth(reader), blend.whole(reader, origins)
-    scores = np.moveaxis(normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
+    scores = np.moveaxis(intervals.normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
     # Each target is a series of its own.
     times = _times(plan, origins) + len(origins) * np.arange(shape[1])[:, None]
     overlap = len(origins) / _count_disjoint(origins)
     scores, times = scores.reshape(-1, origins.horizon), times.ravel()
-    return Copula.learnt(scores, times, blend.prior, overlap, lambda each: share_held(truth, quantiles, each))
+    return intervals.Copula.learnt(scores, times, blend.prior, overlap, lambda each: share_held(truth, quantiles, each))
 
 
-def share_held(truth: Array, quantiles: Array, dependence: Dependence) -> float:
+def share_held(truth: Array, quantiles: Array, dependence: intervals.Dependence) -> float:
     """Return the share of sums of the first known steps, two or more, that intervals of 80 % hold.
 
     Args:

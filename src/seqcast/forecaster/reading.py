@@ -11,22 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from seqcast.data.frames import (
-    AnyFrame,
-    LongFrame,
-    Scratch,
-    ShardedFrame,
-    Span,
-    TableSource,
-    check_columns,
-    in_source,
-    is_read_at_once,
-    is_source,
-    open_source,
-    pieces,
-    read_frame,
-    read_table,
-)
+from seqcast.data import frames
 from seqcast.data.series import ArrayCache
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.options import RowOptions
@@ -43,11 +28,11 @@ FEWEST_ROWS = 1_000
 def read_rows(
     rows: RowOptions,
     df: Any,
-    before: LongFrame | SeriesState | None = None,
+    before: frames.LongFrame | SeriesState | None = None,
     *,
     static_optional: bool = True,
     argument: str = "df",
-) -> LongFrame:
+) -> frames.LongFrame:
     """Read and check a frame; rows that follow others share their frequency and may leave static covariates out.
 
     Args:
@@ -61,7 +46,7 @@ def read_rows(
         DataError: Something in the frame is wrong.
         SpecError: `freq` does not fit the stamps.
     """
-    frame = read_frame(
+    frame = frames.read_frame(
         df,
         rows.columns if before is None else before.schema.columns,
         freq=rows.freq if before is None or before.frequency is None else before.frequency.name,
@@ -83,7 +68,7 @@ def read_rows(
     return frame
 
 
-def in_memory(frame: AnyFrame, option: str) -> LongFrame:
+def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
     """Return a frame that is in memory.
 
     Args:
@@ -93,7 +78,7 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
     Raises:
         SpecError: The rows are in files.
     """
-    if isinstance(frame, ShardedFrame):
+    if isinstance(frame, frames.ShardedFrame):
         expected = f"None{' or a number' * (option == 'validation')} where df is read piece by piece"
         raise SpecError(option, expected=expected, received="a frame", hint="Leave it out, or give df as a frame.")
     return frame
@@ -146,13 +131,13 @@ class Memory:
         """
         return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
-    def rows_remembered(self, frame: AnyFrame) -> int | None:
+    def rows_remembered(self, frame: frames.AnyFrame) -> int | None:
         """Return the number of last rows of each series that can be remembered; `None` for all of a frame in memory.
 
         Args:
             frame: The series.
         """
-        if isinstance(frame, LongFrame):
+        if isinstance(frame, frames.LongFrame):
             return None
         numbers = len(frame.schema.columns.targets) + len(frame.covariates.varying) + 2
         return max(1, self.limit // 4 // (8 * numbers * len(frame.source)))
@@ -170,7 +155,7 @@ class SourceRows:
     """
 
     options: RowOptions
-    source: TableSource
+    source: frames.TableSource
     memory: Memory
     before: SeriesState | None = None
 
@@ -194,10 +179,10 @@ class SourceRows:
         Raises:
             SpecError: There is a limit for rows that are in memory.
         """
-        if isinstance(df, str | os.PathLike) and is_read_at_once(Path(df)):
-            df = read_table(Path(df), _columns(options, before))
-        if is_source(df):
-            return None, cls(options, open_source(df), Memory.of(memory_limit), before)
+        if isinstance(df, str | os.PathLike) and frames.is_read_at_once(Path(df)):
+            df = frames.read_table(Path(df), _columns(options, before))
+        if frames.is_source(df):
+            return None, cls(options, frames.open_source(df), Memory.of(memory_limit), before)
         if memory_limit is not None:
             expected, files = "None where df is read at once", "Parquet files, which seqcast partition makes of text"
             hint = f"Give {files}, a pyarrow.dataset, a LazyFrame or a DuckDB relation."
@@ -206,7 +191,7 @@ class SourceRows:
 
     def sharded(
         self, opened: contextlib.ExitStack, *, piece_rows: int | None = None, storage: str | os.PathLike[str] | None
-    ) -> ShardedFrame:
+    ) -> frames.ShardedFrame:
         """Read and check all rows once, into a temporary folder.
 
         Args:
@@ -221,10 +206,10 @@ class SourceRows:
         if storage is not None:
             make_folder(Path(storage))
         folder = tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True)
-        scratch = Scratch(Path(opened.enter_context(folder)), ArrayCache(self.memory.limit // 2))
-        return ShardedFrame.of(scratch, self.pieces(piece_rows))
+        scratch = frames.Scratch(Path(opened.enter_context(folder)), ArrayCache(self.memory.limit // 2))
+        return frames.ShardedFrame.of(scratch, self.pieces(piece_rows))
 
-    def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[LongFrame, tuple[Span, ...]]]:
+    def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[frames.LongFrame, tuple[frames.Span, ...]]]:
         """Yield the rows as frames of whole series, and their places in the source.
 
         Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
@@ -238,19 +223,19 @@ class SourceRows:
         columns, names, before = _columns(self.options, self.before), self.columns_read, self.before
         rows = self.piece_rows if piece_rows is None else piece_rows
         most, keys = self.memory.rows_of_one(len(names)), (columns.unique_id, columns.ds)
-        first: LongFrame | None = None
+        first: frames.LongFrame | None = None
         rest: dict[Any, DataError] = {}
-        for piece in pieces(self.source, names, keys, rows, most):
+        for piece in frames.pieces(self.source, names, keys, rows, most):
             table = self.source.frame(piece.table)
             try:
                 frame = read_rows(self.options, table, before or first, static_optional=before is not None)
             except DataError as error:
-                located = in_source(error, piece.spans)
+                located = frames.in_source(error, piece.spans)
                 if not self.options.skips or not located.by_series:
                     raise located from error
                 rest |= located.by_series  # all series of the piece
                 continue
-            skipped = {name: in_source(error, piece.spans) for name, error in frame.skipped.items()}
+            skipped = {name: frames.in_source(error, piece.spans) for name, error in frame.skipped.items()}
             frame = replace(frame, skipped={**rest, **skipped})
             first, rest = first or frame, {}
             yield frame, piece.spans
@@ -276,7 +261,7 @@ class SourceRows:
         optional = {"unique_id"} if columns.unique_id == Columns().unique_id else set()
         optional |= set() if self.before is None else {"static_covariates", "weight"}
         needed = [(field, name) for field, name in named if field not in optional or name in present]
-        check_columns(self.source, needed)
+        frames.check_columns(self.source, needed)
         return list(dict.fromkeys(name for _, name in needed))
 
 

@@ -8,17 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.arrays import (
-    CheckedWindows,
-    Preparation,
-    StreamWindows,
-    check_in_batches,
-    check_support,
-    check_weight,
-    first_batches,
-    is_stream,
-    scaled_stream,
-)
+from seqcast.data import arrays
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
@@ -27,7 +17,7 @@ from seqcast.runtime import Array, keras
 from seqcast.specs import check_int
 from seqcast.training import check_observers
 
-Batches = ArrayWindows | StreamWindows | Iterator[Any]
+Batches = ArrayWindows | arrays.StreamWindows | Iterator[Any]
 
 # Keys of the covariates of `validation`, named as the arguments of fit.
 COVARIATES = ("static_covariates", "future_covariates")
@@ -78,7 +68,7 @@ class Validation:
         static, future = _covariates(validation[2]) if len(validation) == 3 else (None, None)
         return cls(windows=GivenWindows(validation[0], validation[1], static, future))
 
-    def split(self, windows: CheckedWindows) -> tuple[CheckedWindows, CheckedWindows | None]:
+    def split(self, windows: arrays.CheckedWindows) -> tuple[arrays.CheckedWindows, arrays.CheckedWindows | None]:
         """Return the windows to train on, and those to validate on, if they are among the windows of the fit.
 
         Args:
@@ -94,7 +84,7 @@ class Validation:
             raise DataError("validation", expected=expected, received=str(count), hint="Leave some to train on.")
         return windows.rows(slice(None, left)), windows.rows(slice(left, None)) if count else None
 
-    def batches_for(self, preparation: Preparation, options: Options) -> Batches | None:
+    def batches_for(self, preparation: arrays.Preparation, options: Options) -> Batches | None:
         """Check separate windows or batches, and return them in the network's units; `None` where there are none.
 
         Args:
@@ -105,13 +95,13 @@ class Validation:
             DataError: They do not conform to the training data.
         """
         if self.batches is not None:
-            return scaled_stream(self.batches, preparation, teacher_forcing=False)
+            return arrays.scaled_stream(self.batches, preparation, teacher_forcing=False)
         if self.windows is None:
             return None
         try:
             windows = check_windows(self.windows, preparation)
             preparation.check_y(windows.y)
-            check_support("y", windows.y, options.network.head)
+            arrays.check_support("y", windows.y, options.network.head)
         except DataError as error:
             raise DataError(f"validation: {error}") from error
         return preparation.batches(windows, options.training)
@@ -130,12 +120,17 @@ class TrainingWindows:
 
     train: Batches
     validation: Batches | None
-    preparation: Preparation
+    preparation: arrays.Preparation
     support: tuple[str, ...]
 
 
 def prepare_windows(
-    given: GivenWindows, options: Options, validation: Validation, *, seed: int, fitted: Preparation | None = None
+    given: GivenWindows,
+    options: Options,
+    validation: Validation,
+    *,
+    seed: int,
+    fitted: arrays.Preparation | None = None,
 ) -> TrainingWindows:
     """Check the data of a fit, learn sizes and scaling, and return batches.
 
@@ -157,8 +152,8 @@ def prepare_windows(
         return _from_batches(given, options, validation, fitted)
     network, training = options.network, options.training
     windows = check_windows(given, fitted)
-    check_support("y", windows.y, network.head)
-    windows = replace(windows, weight=check_weight(given.sample_weight, len(windows)))
+    arrays.check_support("y", windows.y, network.head)
+    windows = replace(windows, weight=arrays.check_weight(given.sample_weight, len(windows)))
     train, last = validation.split(windows)
     preparation = fitted or _learnt(train, options)
     preparation.check_y(train.y)
@@ -172,29 +167,29 @@ def prepare_windows(
 
 
 def _from_batches(
-    given: GivenWindows, options: Options, validation: Validation, fitted: Preparation | None
+    given: GivenWindows, options: Options, validation: Validation, fitted: arrays.Preparation | None
 ) -> TrainingWindows:
     """Return a user's batches in the network's units; sizes and scaling are learnt from the first of them."""
-    check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
+    arrays.check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
     if validation.count:
         expected = "windows or batches of their own, for an X of batches"
         hint = "Give (X, y), or a keras.utils.PyDataset."
         raise DataError("validation", expected=expected, received=str(validation.count), hint=hint)
-    first, stream = first_batches(given.X, options.training.steps_per_epoch)
+    first, stream = arrays.first_batches(given.X, options.training.steps_per_epoch)
     preparation = fitted or _learnt(_joined(first, options.network.head), options)
     # The values of later batches are not known yet.
     support = "real" if options.support == "auto" else options.support
     return TrainingWindows(
-        scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing),
+        arrays.scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing),
         validation.batches_for(preparation, options),
         preparation,
         (support,) * preparation.window.targets,
     )
 
 
-def _learnt(windows: CheckedWindows, options: Options) -> Preparation:
+def _learnt(windows: arrays.CheckedWindows, options: Options) -> arrays.Preparation:
     """Learn sizes and scaling from training windows."""
-    return Preparation.learn(
+    return arrays.Preparation.learn(
         windows,
         options.network,
         scale=options.scale,
@@ -203,13 +198,13 @@ def _learnt(windows: CheckedWindows, options: Options) -> Preparation:
     )
 
 
-def _joined(batches: list[Any], head: str) -> CheckedWindows:
+def _joined(batches: list[Any], head: str) -> arrays.CheckedWindows:
     """Return the windows of some batches, checked for a head."""
     inputs = {name: np.concatenate([batch[0][name] for batch in batches]) for name in batches[0][0]}
     check_past(inputs["past"])
     y = np.concatenate([batch[1] for batch in batches])
-    check_support("y", y, head)
-    return CheckedWindows(inputs, y, y_axes=3)
+    arrays.check_support("y", y, head)
+    return arrays.CheckedWindows(inputs, y, y_axes=3)
 
 
 def _support(y: Array, support: str) -> tuple[str, ...]:
@@ -255,7 +250,7 @@ def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callback
     if checkpoint is None:
         return
     check_observers(callbacks, "observers only with checkpoint")
-    streams = {"X": is_stream(X), "validation": validation.batches is not None}
+    streams = {"X": arrays.is_stream(X), "validation": validation.batches is not None}
     for name in (name for name, is_given in streams.items() if is_given):
         expected = f"None with batches of one's own in {name}, which cannot be resumed"
         hint = "Leave out one of the two, or give arrays."

@@ -21,22 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqcast import runtime
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
-from seqcast.runtime import (
-    Array,
-    NumberTypes,
-    check_fields,
-    digest,
-    from_payload,
-    keras,
-    make_folder,
-    open_archive,
-    to_payload,
-    warn_user,
-    write_archive,
-    write_atomically,
-)
+from seqcast.runtime import Array, keras, warn_user
 from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writable
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
@@ -58,9 +46,9 @@ def fingerprint(
         SpecError: A spec has a function, which cannot be compared.
     """
     check_writable([network, training], where="checkpoint", expected="a training that can be written to a file")
-    types, backend = NumberTypes.current(), keras.backend.backend()
+    types, backend = runtime.NumberTypes.current(), keras.backend.backend()
     return {
-        "data": digest(arrays),
+        "data": runtime.digest(arrays),
         "network": network.to_dict(),
         "training": training.to_dict(),
         **{name.replace("_", " "): value for name, value in more.items()},
@@ -122,9 +110,9 @@ class Checkpoints:
         Raises:
             SaveError: The state could not be written; older checkpoints are unchanged.
         """
-        make_folder(self.folder)
+        runtime.make_folder(self.folder)
         path = self.folder / f"{state.step}{SUFFIX}"
-        write_archive(path, KIND, *to_payload(_File(dict(self.fingerprint), state)))
+        runtime.write_archive(path, KIND, *runtime.to_payload(_File(dict(self.fingerprint), state)))
         for older in self._files()[self.keep :]:
             with contextlib.suppress(OSError):
                 older.unlink()
@@ -141,11 +129,11 @@ class Checkpoints:
         damaged: list[FileFormatError] = []
         for path in self._files():
             try:
-                with open_archive(path, KIND, max_size=self.max_size) as (header, arrays):
+                with runtime.open_archive(path, KIND, max_size=self.max_size) as (header, arrays):
                     # Compared first, since another version may have another form of states.
                     expected = f"a checkpoint of this training; that in {path.parent}"
                     check_same(header["fingerprint"], self.fingerprint, expected, "train in another folder")
-                    file: _File = from_payload(_File, header, arrays)
+                    file: _File = runtime.from_payload(_File, header, arrays)
             except FileFormatError as error:
                 damaged.append(error)
                 continue
@@ -224,7 +212,7 @@ class CheckpointFolder:
 
         opened = cls(CheckpointSpec.of(checkpoint), resume=resume)
         folder = opened.folder
-        make_folder(folder)
+        runtime.make_folder(folder)
         lock = FileLock(folder / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -255,10 +243,10 @@ class CheckpointFolder:
         path = self.folder / "fit.json"
         if self.resume and path.is_file() and path.stat().st_size <= _MOST_BYTES:
             with contextlib.suppress(OSError, ValueError, RecursionError):
-                seed = int(check_fields(json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json")["seed"])
+                seed = int(runtime.check_fields(json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json")["seed"])
                 if seed >= 0:
                     return seed
-        write_atomically(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
+        runtime.write_atomically(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
         return drawn
 
     def of(self, name: str, fingerprint: Mapping[str, Any]) -> Checkpoints:

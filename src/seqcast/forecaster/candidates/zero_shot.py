@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from seqcast import pretrained
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
@@ -17,18 +18,6 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.training_rows import FitRows, PlannedRows
 from seqcast.intervals import Dependence, check_within
-from seqcast.pretrained import (
-    DEFAULT_MODEL,
-    MODELS,
-    CovariateEffects,
-    CovariateSizes,
-    FinetuneOptions,
-    ZeroShotModel,
-    ZeroShotWindows,
-    is_zero_shot,
-    seasonal_reader,
-    window_columns,
-)
 from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
@@ -47,11 +36,11 @@ class FittedZeroShot(FittedCandidate):
     """
 
     key: ClassVar[str] = "pretrained"
-    model: ZeroShotModel
+    model: pretrained.ZeroShotModel
     season_length: int
     has_learnt: bool = False
     histories: tuple[History, ...] = (History(),)
-    effects: CovariateEffects | None = None
+    effects: pretrained.CovariateEffects | None = None
 
     @property
     def caution(self) -> float:
@@ -94,7 +83,7 @@ class FittedZeroShot(FittedCandidate):
             return super().contributions(reader, origins)
         if self.effects is None:
             return np.zeros((len(origins), origins.horizon, reader.targets.width, 1))
-        return self.effects.by_feature(*window_columns(reader, origins, len(self.effects.names)))
+        return self.effects.by_feature(*pretrained.window_columns(reader, origins, len(self.effects.names)))
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoder after each window's past, target after target.
@@ -148,13 +137,13 @@ class FittedZeroShot(FittedCandidate):
         """Return the effects of covariates in windows in scaled units, `[B, T + H, D]`; zeros for none."""
         if self.effects is None:
             return np.zeros((len(origins), reader.context_length + origins.horizon, reader.targets.width))
-        return self.effects.of(*window_columns(reader, origins, len(self.effects.names)))
+        return self.effects.of(*pretrained.window_columns(reader, origins, len(self.effects.names)))
 
-    def _windows(self, reader: WindowReader, origins: Origins, effects: Array) -> ZeroShotWindows:
+    def _windows(self, reader: WindowReader, origins: Origins, effects: Array) -> pretrained.ZeroShotWindows:
         """Return the windows that the model reads, less effects, target by target of each origin."""
         reads, targets, own = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
         # Without features the reader ignores the known future.
-        seasonal = seasonal_reader(reader, covariates=reads)
+        seasonal = pretrained.seasonal_reader(reader, covariates=reads)
         past, scaler = seasonal.values(origins.series, origins.stops), origins.scalers(reader)
         if self.effects is not None:
             past = scaler.inverse(scaler.transform(past) - effects[:, : -origins.horizon])
@@ -164,7 +153,7 @@ class FittedZeroShot(FittedCandidate):
             inputs = {**inputs, "past": inputs["past"][:, :, targets:]}
         covariates = {name: np.repeat(values, targets, axis=0) for name, values in inputs.items()}
         season, longer = (np.full(len(past), steps) for steps in (own.length, own.longer or 0))
-        return ZeroShotWindows(past, season, longer, covariates, seasonal.names)
+        return pretrained.ZeroShotWindows(past, season, longer, covariates, seasonal.names)
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
         """Refuse levels beyond the widest that the model knows.
@@ -208,7 +197,7 @@ class FittedZeroShot(FittedCandidate):
         if self.season_length != season_length or len(self.histories) != 1:
             raise ValueError(f"{len(self.histories)} histories of a model for a season of {self.season_length}")
         builder = series.builder
-        sizes = CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width)
+        sizes = pretrained.CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width)
         if self.model.covariates and self.model.covariates != sizes:
             raise ValueError(f"a network that reads {self.model.covariates}, which the series have not")
         if self.effects is not None:
@@ -255,7 +244,7 @@ class ZeroShot(Candidate):
     }
     fitted_type: ClassVar[type[FittedCandidate]] = FittedZeroShot
 
-    model: ZeroShotModel
+    model: pretrained.ZeroShotModel
     finetunes: bool = False
     is_required: bool = False
     training: TrainingSpec | Mapping[str, Any] | None = None
@@ -270,11 +259,11 @@ class ZeroShot(Candidate):
         Args:
             options: The resolved options of the forecaster.
         """
-        if is_zero_shot(options.preset):
-            return cls(MODELS[options.preset].shipped())
+        if pretrained.is_zero_shot(options.preset):
+            return cls(pretrained.MODELS[options.preset].shipped())
         if not (options.is_compared and options.zero_shot):
             return None
-        return cls(MODELS[DEFAULT_MODEL].shipped(), finetunes=options.effort != "quick")
+        return cls(pretrained.MODELS[pretrained.DEFAULT_MODEL].shipped(), finetunes=options.effort != "quick")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -297,7 +286,7 @@ class ZeroShot(Candidate):
             rows: The rows of the fit.
         """
         past = rows.frame.covariates.past
-        if is_zero_shot(rows.options.preset) and past:
+        if pretrained.is_zero_shot(rows.options.preset) and past:
             raise SpecError(
                 "preset",
                 expected="a network that has been trained on this data, with past covariates",
@@ -336,7 +325,7 @@ class ZeroShot(Candidate):
         """
         if not self.finetunes:
             return []
-        how = FinetuneOptions(
+        how = pretrained.FinetuneOptions(
             season_length=rows.season_length,
             horizon=rows.options.horizon,
             seeds=rows.options.seeds[0],
@@ -346,7 +335,7 @@ class ZeroShot(Candidate):
             covariates=rows.series.builder.has_covariates,
             most_rows=rows.options.rows_read,
             # A fine-tuning that the user calls for is not the shorter one of a fit.
-            shares_data=not (self.is_required or is_zero_shot(rows.options.preset)),
+            shares_data=not (self.is_required or pretrained.is_zero_shot(rows.options.preset)),
         )
         job = self.model.finetuning(rows.reader, rows.starts, how)
         if job is None:
@@ -364,7 +353,7 @@ class ZeroShot(Candidate):
         ready = FittedZeroShot(self.model, rows.season_length, self.has_learnt)
         names, versions = rows.series.builder.future.features, list[FittedCandidate]([ready])
         if names and self.has_effects is not False and not self.model.covariates:
-            effects = CovariateEffects.learn(rows.reader, rows.starts, names, rows.season_length)
+            effects = pretrained.CovariateEffects.learn(rows.reader, rows.starts, names, rows.season_length)
             versions = [*versions[: self.has_effects is None], replace(ready, effects=effects)]
         if outcomes:
             tuned, history = self.model.finetuned(outcomes[0]), outcomes[0].history

@@ -2,7 +2,7 @@
 
 Arithmetic is that of NumPy: ndonnx records it as operators. Modules, in reading order: `onnx_file` (inputs, outputs,
 metadata), `operators` (dense and recurrent layers, attention), `encoding`, `decoding`, `network_file` (one network),
-`calendar`, `scaling`, `gaps` (before and after it), `forecaster_file`, `regressor_file`.
+`calendar`, `window_rows` (before and after it), `forecaster_file`, `regressor_file`.
 
 Stability: experimental.
 """

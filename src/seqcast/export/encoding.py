@@ -170,10 +170,7 @@ def whole_on_left(x: Array, segment: int, *, repeat: bool) -> Array:
         segment: Steps of a segment.
         repeat: Whether the first step is repeated; otherwise zeros are put before it.
     """
-    if segment == 1:
-        return x
-    missing = -length(x, 1) % segment
-    return x if isinstance(missing, int) and not missing else pad(x, missing, edge=repeat)
+    return x if segment == 1 else pad(x, -length(x, 1) % segment, edge=repeat)
 
 
 def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
@@ -184,10 +181,7 @@ def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
         segment: Steps of a segment.
         steps: Their number, `H`.
     """
-    if segment == 1:
-        return x
-    missing = -steps % segment
-    return x if isinstance(missing, int) and not missing else pad(x, 0, missing, edge=True)
+    return x if segment == 1 else pad(x, 0, -steps % segment, edge=True)
 
 
 @dataclass(frozen=True)

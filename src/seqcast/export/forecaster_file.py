@@ -13,11 +13,10 @@ import numpy as np
 from seqcast.data.series import LOGARITHMS, SeriesScaler
 from seqcast.export.calendar import calendar_features
 from seqcast.export.decoding import ForecastColumns
-from seqcast.export.gaps import fill_gaps, newest_season
 from seqcast.export.network_file import NetworkInputs, add_network, check_network
 from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
 from seqcast.export.operators import Array, ndx, op, pad, reduced, reshape, steps_to
-from seqcast.export.scaling import WindowRows
+from seqcast.export.window_rows import WindowRows, fill_gaps, newest_season
 from seqcast.intervals import Calibration, ForecastRequest, bounded, calibrated
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_choice

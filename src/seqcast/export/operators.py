@@ -109,7 +109,7 @@ def expand(x: Array, *sizes: int | Array) -> Array:
 def pad(
     x: Array, before: int | Array, after: int | Array = 0, *, edge: bool = False, value: Array | None = None
 ) -> Array:
-    """Lengthen the steps, `[B, T, f]`.
+    """Lengthen the steps, `[B, T, f]`; by none they stay as they are.
 
     Args:
         x: The steps.
@@ -118,6 +118,8 @@ def pad(
         edge: Whether the first and the last one are repeated.
         value: The value that is put there otherwise; `None` is 0.
     """
+    if isinstance(before, int) and isinstance(after, int) and not (before or after):
+        return x
     return apply(op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from seqcast.data import is_outlier
 from seqcast.plots import GUIDE, MODELS, TRUTH
+from seqcast.runtime import json_number
 
 RED, GREEN, PURPLE, ORANGE, *_ = MODELS
 COLOURS = (TRUTH, ORANGE, GREEN, PURPLE, RED, GUIDE)
@@ -186,6 +187,5 @@ def _stamp(stamp: Any) -> Any:
     return str(np.datetime_as_string(np.datetime64(stamp), unit="s"))
 
 
-def _number(value: Any) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
+def _number(value: Any) -> Any:
+    return json_number(float(value))

@@ -4,6 +4,7 @@ from .atomic_files import write_atomically as write_atomically
 from .backend import NumberTypes as NumberTypes
 from .backend import Tensor as Tensor
 from .backend import copies as copies
+from .backend import fetch_weights as fetch_weights
 from .backend import keras as keras
 from .backend import ops as ops
 from .backend import platform as platform
@@ -55,6 +56,7 @@ from .long_tasks import tracked as tracked
 from .model_files import digest as digest
 from .model_files import open_archive as open_archive
 from .model_files import write_archive as write_archive
+from .number_text import json_number as json_number
 from .number_text import number_text as number_text
 from .number_text import percentages as percentages
 from .payload import Array as Array

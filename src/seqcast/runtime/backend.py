@@ -70,6 +70,16 @@ def to_numpy(tree: Any) -> Any:
     return keras.tree.map_structure(keras.ops.convert_to_numpy, tree)
 
 
+def fetch_weights(model: Any) -> None:
+    """Bring the weights of a training into its model; with JAX compiled steps hold them while `fit` runs.
+
+    Args:
+        model: The model.
+    """
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+
+
 def weights_of(model: Any) -> list[Any]:
     """Return a copy of all weights as NumPy arrays, in the order of `set_weights`.
 

@@ -1,10 +1,10 @@
-"""Numbers as people read them: without powers of ten, with marks between thousands, and shares that add up."""
+"""Numbers as people read them, without powers of ten; shares in per cent that add up; numbers as JSON has them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Name = TypeVar("Name")
 
@@ -48,3 +48,16 @@ def percentages(shares: Mapping[Name, float]) -> dict[Name, str]:
     for name in sorted(shares, key=lambda each: whole[each] - 100 * shares[each])[:missing]:
         whole[name] += 1
     return {name: f"{share}%" for name, share in whole.items()}
+
+
+def json_number(value: Any) -> Any:
+    """Return a value as JSON has it: `None` in place of a number that is not finite.
+
+    Args:
+        value: The value.
+
+    Example:
+        >>> [json_number(value) for value in (1.5, float("inf"), "inf")]
+        [1.5, None, 'inf']
+    """
+    return None if isinstance(value, float) and not math.isfinite(value) else value

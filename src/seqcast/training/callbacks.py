@@ -8,7 +8,7 @@ import threading
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, get_type_hints
 
-from seqcast.runtime import check_fields, keras, raises_interrupts, was_interrupted, weights_of
+from seqcast.runtime import check_fields, json_number, keras, raises_interrupts, was_interrupted, weights_of
 
 
 @dataclass
@@ -63,9 +63,7 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types; numbers that are not finite are null."""
-        epochs = {
-            name: [value if math.isfinite(value) else None for value in values] for name, values in self.epochs.items()
-        }
+        epochs = {name: [json_number(value) for value in values] for name, values in self.epochs.items()}
         return {**asdict(self), "epochs": epochs}
 
     @classmethod

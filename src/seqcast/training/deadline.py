@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.runtime import keras
+from seqcast.runtime import fetch_weights, keras
 from seqcast.specs import TrainingSpec
 
 # Number of changes of the learning rate in a training. On JAX each change copies the variables from the trainer, which
@@ -179,8 +179,7 @@ class Timekeeper(keras.callbacks.Callback):
         passed = (now - self.began) / max(end - self.began, 1e-9)
         if self.rate is not None and passed - self.changed >= 1 / CHANGES:
             self.changed = passed
-            if hasattr(self.model, "jax_state_sync"):
-                self.model.jax_state_sync()
+            fetch_weights(self.model)
             self._set_rate(passed)
 
     def _set_rate(self, passed: float) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from seqcast.data.windows import NamedWindows
 from seqcast.errors import Option, Phrase, TrainingError
 from seqcast.network import EXPLODED, LARGEST_WEIGHT, HeadLoss
-from seqcast.runtime import Array, compile_call, copies, keras
+from seqcast.runtime import Array, compile_call, copies, fetch_weights, keras
 
 RATE = Option("learning_rate")
 
@@ -151,8 +151,7 @@ class _LossWatch(DivergenceWatch):
         if math.isinf(self.limit):
             self.limit = EXPLODED * max(1.0, abs(loss))
         if not math.isfinite(loss) or loss > self.limit:
-            if hasattr(self.model, "jax_state_sync"):
-                self.model.jax_state_sync()
+            fetch_weights(self.model)
             self.model.set_weights(self.weights)
             self.stop(batch, loss, self.limit)
 

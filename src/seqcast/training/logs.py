@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any, Self
 
 from seqcast.errors import FileFormatError
-from seqcast.runtime import make_folder, suffix_of, warn_user, write_atomically
+from seqcast.runtime import json_number, make_folder, suffix_of, warn_user, write_atomically
 from seqcast.training.observers import Observer, Record
 
 __all__ = ["TrainingLog", "read_log"]
@@ -114,7 +113,7 @@ class TrainingLog(Observer):
     def _line(self, row: dict[str, Any]) -> str:
         if self.suffix == "csv":
             return _csv_line([row.get(name) for name in self._columns])
-        return json.dumps({name: _finite(value) for name, value in row.items()}) + "\n"
+        return json.dumps({name: json_number(value) for name, value in row.items()}) + "\n"
 
 
 def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -154,10 +153,6 @@ def _csv_line(cells: list[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read(name: str, cell: str) -> Any:

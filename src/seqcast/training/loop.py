@@ -9,7 +9,7 @@ from typing import Any
 
 from seqcast.data.windows import NumberedBatches
 from seqcast.errors import TrainingError
-from seqcast.runtime import keras
+from seqcast.runtime import fetch_weights, keras
 from seqcast.specs import TrainingSpec
 from seqcast.training.callbacks import CtrlC, History, KeepBest, epoch_counter
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, metrics_restorer
@@ -160,8 +160,7 @@ def train(
             )
     except (KeyboardInterrupt, TrainingError) as error:
         # On JAX the present weights are in the trainer's state until they are written back.
-        if hasattr(model, "jax_state_sync"):
-            model.jax_state_sync()
+        fetch_weights(model)
         keeper.history.interrupted = isinstance(error, KeyboardInterrupt)
         error.history = keeper.history  # type: ignore[union-attr]
         raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from seqcast.errors import SpecError
-from seqcast.runtime import Array, copies, keras, weights_of
+from seqcast.runtime import Array, copies, fetch_weights, keras, weights_of
 from seqcast.training.callbacks import History, KeepBest
 
 # The groups of variables, in the order of Keras's trainer. Metrics are reset in each epoch.
@@ -67,8 +67,7 @@ class TrainState:
             keeper: The callback that recorded the training.
             epoch_step: Finished steps of the current epoch; 0 at the end of an epoch.
         """
-        if hasattr(model, "jax_state_sync"):
-            model.jax_state_sync()
+        fetch_weights(model)
         best = None if keeper.weights is None else [weights.copy() for weights in keeper.weights]
         return cls(
             trainable=copies(model.trainable_variables),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqcast import forecaster, inspect, runtime, studies
 from seqcast.app.job_queue import OnEvent
 from seqcast.errors import SpecError
 
@@ -86,22 +87,19 @@ def fit(
     Raises:
         KeyboardInterrupt: It was stopped before there was any result.
     """
-    from seqcast.forecaster import Forecaster, check_future_given, words
-    from seqcast.runtime import listen
-
-    model = Forecaster(**options, verbose=0)
+    model = forecaster.Forecaster(**options, verbose=0)
     names = tuple(model.future_covariates)
-    check_future_given(ahead, options["columns"], names, needed=bool(names))
+    forecaster.check_future_given(ahead, options["columns"], names, needed=bool(names))
     interrupted = False
     try:
-        with listen(emit):
+        with runtime.listen(emit):
             model.fit(df, time_limit=time_limit)
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise
         interrupted = True
     model.save(model_file)
-    shares, losses, texts = model.choice_.shares, model.choice_.losses, words()
+    shares, losses, texts = model.choice_.shares, model.choice_.losses, forecaster.words()
     ranked = sorted({**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each))
     choice = [(texts[each], shares.get(each, 0.0), losses.get(each)) for each in ranked]
     return FitOutcome(model.predict(future=ahead), choice, model.choice_.windows, model.season_length_, interrupted)
@@ -120,11 +118,8 @@ def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, t
     Returns:
         A frame as from `Forecaster.backtest`.
     """
-    from seqcast.forecaster import Forecaster
-    from seqcast.runtime import listen
-
-    with listen(emit):
-        return Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)
+    with runtime.listen(emit):
+        return forecaster.Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)
 
 
 def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> Any:
@@ -163,28 +158,26 @@ def explain(model_file: Path, df: Any) -> Explanation | None:
     Returns:
         The explanation; `None` where there is no network.
     """
-    from seqcast.inspect import nearest, principal_components, sensitivity, states
-
     model = _loaded(model_file)
     if not model.engines_:
         return None
     windows = model.model_inputs(df, step_size=1)
     if len(windows) > EXPLAINED:
         windows = windows[np.linspace(0, len(windows) - 1, EXPLAINED).astype(int)]
-    depends = sensitivity(windows[-min(len(windows), SENSITIVE) :])
+    depends = inspect.sensitivity(windows[-min(len(windows), SENSITIVE) :])
     influence = {name: float(np.square(depends.by_step(name)).sum()) for name in depends.features}
     for name in depends.future_features:
         future = float(np.square(depends.by_step(name, future=True)).sum())
         influence[name] = influence.get(name, 0.0) + future
     total = sum(influence.values()) or 1.0
-    components = principal_components(states(windows), 2)
+    components = inspect.principal_components(inspect.states(windows), 2)
     first, second = components.points.T
     return Explanation(
         network="network trained on this table" if model.fitted_.trainings else "pretrained network",
         memory=depends.memory_length().tolist(),
         by_step=np.sqrt(np.square(depends.by_step()).mean(axis=0)).tolist(),
         covariates={name: share / total for name, share in influence.items()},
-        nearest=nearest(windows, k=min(NEIGHBOURS, len(windows) - 1)) if len(windows) > 1 else None,
+        nearest=inspect.nearest(windows, k=min(NEIGHBOURS, len(windows) - 1)) if len(windows) > 1 else None,
         states=windows.labels.frame(np.arange(len(windows)), {"first": first, "second": second}),
         explained=components.explained.tolist(),
     )
@@ -197,9 +190,8 @@ def _loaded(path: Path) -> Any:
 
 @lru_cache(LOADED_MODELS)
 def _load(path: Path, written: int) -> Any:  # noqa: ARG001
-    from seqcast.forecaster import Forecaster
 
-    return Forecaster.load(path)
+    return forecaster.Forecaster.load(path)
 
 
 # ---------------------------------------------------------------- the experiment of the post
@@ -267,21 +259,18 @@ def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[st
         SpecError: The frequencies are no range.
         KeyboardInterrupt: It was stopped before there was a network.
     """
-    from seqcast.inspect import principal_components, trajectories
-    from seqcast.studies import network, sine_windows
-
     slowest, fastest = signals["frequency"]
     if not 0 < slowest < fastest:
         received = f"{slowest:g} to {fastest:g}"
         raise SpecError("frequencies", expected="a slow one above 0 and a faster one", received=received)
     signals = {**signals, "offset": (0.0, 0.0)}
-    past, future, _ = sine_windows(WINDOWS, future=HORIZON, seed=seed, **signals)
-    unseen, beyond, _ = sine_windows(500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals)
+    past, future, _ = studies.sine_windows(WINDOWS, future=HORIZON, seed=seed, **signals)
+    unseen, beyond, _ = studies.sine_windows(500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals)
     near = beyond[:, :HORIZON]
     outcome = SineOutcome(unseen[0, :, 0].tolist(), beyond[0, :, 0].tolist())
     stopped = False
     for decoder in decoders:
-        model = network(seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
+        model = studies.network(seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
         try:
             model.fit(past, future, callbacks=[_snapshots(emit, decoder, unseen[:1])])
         except KeyboardInterrupt:
@@ -291,9 +280,9 @@ def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[st
             outcome.forecasts[decoder] = forecast[0, :, 0].tolist()
             outcome.errors[decoder] = float(np.square(model.predict(unseen) - near).mean() / np.square(near).mean())
         if not outcome.tokens and outcome.forecasts:
-            traced = trajectories(model.model_inputs(unseen[:1]), horizon=BEYOND * HORIZON)
+            traced = inspect.trajectories(model.model_inputs(unseen[:1]), horizon=BEYOND * HORIZON)
             states = np.concatenate([traced.states(submodule, 2)[0] for submodule in ("encoder", "decoder")])
-            outcome.tokens = principal_components(states, 2).points.tolist()
+            outcome.tokens = inspect.principal_components(states, 2).points.tolist()
         if stopped:
             break
     if not outcome.forecasts:
@@ -303,13 +292,11 @@ def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[st
 
 def _snapshots(emit: OnEvent, decoder: str, past: Any) -> Any:
     """Return a callback that sends the network's forecast of a signal after each epoch."""
-    from seqcast.runtime import keras, to_numpy
 
-    class Snapshots(keras.callbacks.Callback):
+    class Snapshots(runtime.keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            if hasattr(self.model, "jax_state_sync"):
-                self.model.jax_state_sync()
-            forecast = to_numpy(self.model({"past": past}, training=False))[0, :, 0]
+            runtime.fetch_weights(self.model)
+            forecast = runtime.to_numpy(self.model({"past": past}, training=False))[0, :, 0]
             emit(Snapshot(decoder, epoch + 1, forecast.tolist()))
 
     return Snapshots()

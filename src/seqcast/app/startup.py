@@ -8,6 +8,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
+from seqcast import serve
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitors import Sessions
 from seqcast.runtime import require
@@ -36,11 +37,10 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
 
     from seqcast.app.computations import warm_up
     from seqcast.app.webpage import add_page
-    from seqcast.serve import create_app
 
     settings = settings or AppSettings()
     # A form around the file takes some bytes too.
-    application = create_app(settings.of_api, bodies={UPLOADS: (settings.max_upload + 1) << 20})
+    application = serve.create_app(settings.of_api, bodies={UPLOADS: (settings.max_upload + 1) << 20})
     sessions = Sessions(settings)
     add_page(sessions, first)
     ui.run_with(
@@ -71,12 +71,11 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
         SpecError: The port is taken.
     """
     require("nicegui", extra="app")
-    from seqcast.serve import address_of, listen, server_of
 
-    listener = listen(settings.host, settings.port)
+    listener = serve.listen(settings.host, settings.port)
     # A browser cannot open the address that stands for all addresses.
-    url = address_of(listener).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
-    server = server_of(create_page_app(settings, first), settings.of_api)
+    url = serve.address_of(listener).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
+    server = serve.server_of(create_page_app(settings, first), settings.of_api)
     print(f"The page is at {url} (Ctrl-C ends it)", flush=True)
     if browse:
         threading.Timer(1.0, webbrowser.open, (url,)).start()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from seqcast import plots
+from seqcast import forecaster, intervals, plots
 from seqcast.cli.console import in_files, note, print_json, print_line, print_table
 from seqcast.cli.input_files import FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
+from seqcast.data import frames
 from seqcast.runtime import number_text
-
-if TYPE_CHECKING:
-    from seqcast.forecaster import Forecaster
 
 
 def anomalies(
@@ -61,9 +59,7 @@ def anomalies(
     table.report(facts, lambda: _print_unusual(judged, unusual.head(most), fitted, level), [table.path, figure])
 
 
-def _print_unusual(judged: Any, unusual: Any, fitted: Forecaster, level: float) -> None:
-    from seqcast.data.frames import stamp_text
-    from seqcast.intervals import level_text
+def _print_unusual(judged: Any, unusual: Any, fitted: forecaster.Forecaster, level: float) -> None:
 
     columns = fitted.series_state_.schema.columns
     trained = int(judged["trained_on"].sum())
@@ -72,11 +68,11 @@ def _print_unusual(judged: Any, unusual: Any, fitted: Forecaster, level: float) 
     if not len(unusual):
         return
     names = [name for name in (columns.unique_id, "target", columns.ds) if name in judged.columns]
-    low, high = (f"{fitted.alias}-{side}-{level_text(level)}" for side in ("lo", "hi"))
+    low, high = (f"{fitted.alias}-{side}-{intervals.level_text(level)}" for side in ("lo", "hi"))
     rows = []
     for row in unusual.to_dict("records"):
         numbers = [*(number_text(row[name]) for name in (columns.value, low, high)), f"{row['score']:.2f}"]
-        rows.append([*(stamp_text(row[name]) for name in names), *numbers, "yes" if row["trained_on"] else "no"])
+        rows.append([*(frames.stamp_text(row[name]) for name in names), *numbers, "yes" if row["trained_on"] else "no"])
     title = "The most unusual rows; score: as rare as so many standard deviations"
     print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
 

@@ -13,21 +13,19 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import category
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seqcast import forecaster
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.data import frames
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 from seqcast.specs import Columns
-
-if TYPE_CHECKING:
-    from seqcast.forecaster import Forecaster
 
 # Characters that control a terminal, or the direction of writing, are shown as codes: names of series may have them.
 _CONTROLS = {
@@ -151,7 +149,7 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         raise frames.in_file(error, path, frame) from error
 
 
-def note_skipped(model: Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
+def note_skipped(model: forecaster.Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
     """Print the problems of the first series that a fit skipped.
 
     Args:
@@ -167,7 +165,7 @@ def note_skipped(model: Forecaster, path: Path | None, frame: Any, options: Coll
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 
 
-def note_sentinels(model: Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
+def note_sentinels(model: forecaster.Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
     """Print which values of a file may stand for missing ones.
 
     Args:

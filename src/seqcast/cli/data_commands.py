@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from seqcast import plots
+from seqcast import forecaster, plots
 from seqcast.cli.console import in_files, note, print_json, print_line, word_error
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
 from seqcast.data import frames
 from seqcast.errors import DataError, counted
-
-if TYPE_CHECKING:
-    from seqcast.forecaster import PlannedFit
-    from seqcast.specs import Columns
+from seqcast.specs import Columns
 
 
 def describe(
@@ -72,14 +69,13 @@ def describe(
         note(f"Wrote {figure}")
 
 
-def _with_outlook(frame: Any, options: ForecasterOptions, columns: Columns) -> PlannedFit:
+def _with_outlook(frame: Any, options: ForecasterOptions, columns: Columns) -> forecaster.PlannedFit:
     """Return facts about a frame with what would forecast a season, or twelve steps."""
-    from seqcast.forecaster import PlannedFit, described, outlook
-
     given = options.forecaster(12, columns).get_params(deep=False)
-    facts = described(given, frame)
+    facts = forecaster.described(given, frame)
     given |= {"horizon": facts.season_length if facts.season_length > 1 else 12}
-    return PlannedFit(facts, {"horizon": given["horizon"], **outlook(given, facts.frame.source.lengths)})
+    settings = {"horizon": given["horizon"], **forecaster.outlook(given, facts.frame.source.lengths)}
+    return forecaster.PlannedFit(facts, settings)
 
 
 def plot(

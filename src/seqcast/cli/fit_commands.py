@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from seqcast import forecaster
 from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_json, print_line
-from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given
+from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given, split_names
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
 from seqcast.errors import SpecError, TrainingError
-
-if TYPE_CHECKING:
-    from seqcast.forecaster import Forecaster
 
 
 def fit(
@@ -144,12 +142,11 @@ def finetune(
     """
     check_output(output, read=[data], force=force)
     training = given(epochs=epochs, learning_rate=learning_rate)
-    names = tuple(name.strip() for name in freeze.split(",")) if freeze.strip() else ()
     with files.opened(model, data) as (fitted, frame):
         if training and learning_rate is None and fitted.training_:
             # Fields that are absent are those of the fit, whose rate is too large for a fine-tuning.
             training["learning_rate"] = fitted.training_[0].learning_rate / 10
-        fitted.finetune(frame, freeze=names, training=training or None)
+        fitted.finetune(frame, freeze=split_names(freeze), training=training or None)
     fitted.save(output)
     print_line(f"Wrote {output}")
 
@@ -171,7 +168,7 @@ def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]
 
 
 @contextlib.contextmanager
-def _saved_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
+def _saved_weights(model: forecaster.Forecaster, output: Path) -> Iterator[list[str]]:
     """Yield a list for the weights of an interrupted training, in words; write those of one that diverged."""
     saved: list[str] = []
     try:
@@ -187,7 +184,7 @@ def _saved_weights(model: Forecaster, output: Path) -> Iterator[list[str]]:
         raise
 
 
-def _in_words(model: Forecaster) -> str:
+def _in_words(model: forecaster.Forecaster) -> str:
     """Return the weights of an interrupted training in words."""
     if not model.engines_:
         return "the forecast that repeats the last season"

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from seqcast import evaluation
+from seqcast import evaluation, forecaster, plots
 from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
 from seqcast.runtime import number_text
-
-if TYPE_CHECKING:
-    from seqcast.forecaster import Forecaster
 
 
 def forecast(
@@ -51,8 +48,6 @@ def forecast(
         future_file: File of the steps ahead with their known values.
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
     """
-    from seqcast.forecaster import fit_and_forecast, what_was_chosen
-
     model = options.forecaster(horizon, silent=True)
     frame, columns, guess = files.guess(data, options)
     # A wide table does not say whether it holds forecasts.
@@ -61,10 +56,10 @@ def forecast(
     note_sentinels(model, data, frame, OF_READING)
     known = None if future_file is None else files.read_like(future_file, frame, columns)
     with in_files(df=(data, frame), future=(future_file, known)):
-        result = fit_and_forecast(model, frame, known, time_limit=time_limit)
+        result = forecaster.fit_and_forecast(model, frame, known, time_limit=time_limit)
     note_skipped(model, data, frame, OF_READING)
     if not options.quiet:
-        note(what_was_chosen(model))
+        note(forecaster.what_was_chosen(model))
     table.give(result, model, guess.layout, choice=model.choice_.to_dict(), season_length=model.season_length_)
 
 
@@ -186,8 +181,6 @@ def backtest(
         refit: Train again at every N-th cutoff; only at the first if absent.
         figure: PNG, SVG or PDF file for a picture.
     """
-    from seqcast.plots import forecast_frame, save_figure
-
     in_pieces = machines.reads_pieces(data)
     if in_pieces and figure is not None:
         expected, hint = "none where rows are read piece by piece", "Leave it out."
@@ -208,14 +201,14 @@ def backtest(
     if table.output is not None:
         table.write(result)
     if figure is not None:
-        save_figure(forecast_frame(frame, result, columns=columns), figure)
+        plots.save_figure(plots.forecast_frame(frame, result, columns=columns), figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
 
-def _scores(result: Any, path: Path | None, frame: Any, model: Forecaster) -> Any:
+def _scores(result: Any, path: Path | None, frame: Any, model: forecaster.Forecaster) -> Any:
     """Return the scores of forecasts; errors in units of each series' own need its past."""
     by = ("target",) if "target" in result.columns else ()
     past = None if path is None else frame

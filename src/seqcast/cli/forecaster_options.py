@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcast import distributed, forecaster, pretrained
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.specs import CheckpointSpec, Columns
 
 if TYPE_CHECKING:
-    from seqcast.distributed import RayCluster
     from seqcast.forecaster import Forecaster
 # Options that are arguments of a forecaster as they are.
 _AS_TYPED: tuple[str, ...] = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale")
@@ -148,12 +148,10 @@ class ForecasterOptions(SeriesOptions):
             columns: The columns, once they are known.
             silent: Whether it shows no progress, also without `quiet`.
         """
-        from seqcast.forecaster import Forecaster, interval_levels
-
-        level = interval_levels(parse_levels(self.level))
+        level = forecaster.interval_levels(parse_levels(self.level))
         same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
         same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
-        return Forecaster(
+        return forecaster.Forecaster(
             horizon,
             columns=columns or self.columns,
             freq=self.step,
@@ -169,13 +167,10 @@ class ForecasterOptions(SeriesOptions):
 
     def _network(self, level: tuple[float, ...]) -> Any:
         """Return the name of a preset, or the preset with the user's cell and units."""
-        from seqcast.forecaster import Sizes, named_network
-        from seqcast.pretrained import is_zero_shot
-
         changes = given(units=self.units, cell=self.cell)
         if not changes:
             return self.preset
-        if is_zero_shot(self.preset):
+        if pretrained.is_zero_shot(self.preset):
             name = "cell" if self.units is None else "units"
             expected = "none with the pretrained network, whose layers are fixed"
             hint = "Leave it out, or name another preset."
@@ -184,7 +179,8 @@ class ForecasterOptions(SeriesOptions):
             words = "whole numbers with commas, as 35,35"
             widths = _numbers("units", int, changes.pop("units"), words, "One a layer.")
             changes |= {"encoder_units": widths, "decoder_units": widths}
-        return replace(named_network("classic" if self.preset == "auto" else self.preset, level, Sizes()), **changes)
+        name = "classic" if self.preset == "auto" else self.preset
+        return replace(forecaster.named_network(name, level, forecaster.Sizes()), **changes)
 
 
 @dataclass(frozen=True)
@@ -239,7 +235,7 @@ class MachineOptions:
         is_pattern = any(mark in str(path) for mark in "*?[") and not path.exists()
         return self.memory_limit is not None or is_pattern or path.is_dir()
 
-    def cluster(self, storage: Path | None) -> RayCluster | None:
+    def cluster(self, storage: Path | None) -> distributed.RayCluster | None:
         """Return the cluster that a command works on; `None` is this machine.
 
         Args:
@@ -250,9 +246,7 @@ class MachineOptions:
                 expected = Phrase(Option("on"), " as well")
                 raise SpecError("workers", expected=expected, received="none", hint="Add it.")
             return None
-        from seqcast.distributed import RayCluster
-
-        return RayCluster(self.workers, self.ray, storage=storage)
+        return distributed.RayCluster(self.workers, self.ray, storage=storage)
 
 
 def given(**options: Any) -> dict[str, Any]:

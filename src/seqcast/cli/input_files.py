@@ -6,18 +6,15 @@ import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from seqcast import forecaster
 from seqcast.cli.console import in_files, note
 from seqcast.cli.declaration import flags_of
-from seqcast.cli.forecaster_options import ForecasterOptions, split_names
+from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions, MachineOptions, split_names
 from seqcast.data import frames
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
-
-if TYPE_CHECKING:
-    from seqcast.cli.forecaster_options import ColumnOptions, MachineOptions
-    from seqcast.forecaster import Forecaster
 
 _TAB = {"\\t": "\t", "tab": "\t"}
 
@@ -142,17 +139,15 @@ class FileOptions:
         only = ids.iloc[0] if ids.nunique() == 1 else None
         return self.read(path, columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu")
 
-    def load(self, model: Path) -> Forecaster:
+    def load(self, model: Path) -> forecaster.Forecaster:
         """Read a model.
 
         Args:
             model: Its file.
         """
-        from seqcast.forecaster import Forecaster
+        return forecaster.Forecaster.load(model, max_size=self.max_size)
 
-        return Forecaster.load(model, max_size=self.max_size)
-
-    def read_for(self, model: Forecaster, path: Path | None, **options: Any) -> Any:
+    def read_for(self, model: forecaster.Forecaster, path: Path | None, **options: Any) -> Any:
         """Read rows for a fitted model, or its known future; return `None` where there is no file.
 
         Args:
@@ -177,7 +172,7 @@ class FileOptions:
         return frame
 
     @contextlib.contextmanager
-    def opened(self, model: Path, data: Path) -> Iterator[tuple[Forecaster, Any]]:
+    def opened(self, model: Path, data: Path) -> Iterator[tuple[forecaster.Forecaster, Any]]:
         """Read a model and newer rows; errors about the rows in the block name their file.
 
         Args:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from seqcast import forecaster, plots
 from seqcast.cli.console import print_json, print_line
 from seqcast.data import frames
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime import check_target, file_kind, suffix_of
-
-if TYPE_CHECKING:
-    from seqcast.forecaster import Forecaster
+from seqcast.runtime import check_target, file_kind, json_number, suffix_of
 
 # The path of standard output.
 STANDARD_OUTPUT = Path("-")
@@ -82,7 +79,7 @@ class TableOptions:
         """
         frames.write_table(frames.split_ids(table), self.path, safe_formulas=self.safe_formulas)
 
-    def give(self, table: Any, model: Forecaster, layout: str | None, **facts: Any) -> None:
+    def give(self, table: Any, model: forecaster.Forecaster, layout: str | None, **facts: Any) -> None:
         """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
 
         Args:
@@ -144,8 +141,7 @@ def as_records(table: Any) -> list[dict[str, Any]]:
 def _as_json(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return None if value != value else value.isoformat()  # NaT has none
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json_number(value.item() if hasattr(value, "item") else value)
 
 
 def check_figures(*paths: Path | None, read: Iterable[Path | None], force: bool) -> None:
@@ -156,11 +152,9 @@ def check_figures(*paths: Path | None, read: Iterable[Path | None], force: bool)
         read: The files that the command reads.
         force: As for `check_output`.
     """
-    from seqcast.plots import SUFFIXES
-
     for path in paths:
         if path is not None:
-            check_output(path, SUFFIXES, read=read, force=force)
+            check_output(path, plots.SUFFIXES, read=read, force=force)
 
 
 def check_output(

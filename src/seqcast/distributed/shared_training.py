@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcast import runtime
 from seqcast.errors import ClusterError, Option, Phrase, SpecError, TrainingError
 from seqcast.runtime import Processes, make_folder, require, say
 
@@ -48,14 +49,13 @@ def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: i
         engine: The engine of the job, which receives the network.
         verbose: 0 is silent, 1 prints a line before and after, to standard error.
     """
-    from seqcast.runtime import NumberTypes, keras
     from seqcast.training import Checkpoints
 
     micro_batches = cluster.shared_micro_batches(job.training)
-    if keras.backend.backend() != "jax":
+    if runtime.keras.backend.backend() != "jax":
         expected = "the JAX backend, whose collectives add up gradients"
         hint = Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), ".")
-        raise SpecError("on", expected=expected, received=keras.backend.backend(), hint=hint)
+        raise SpecError("on", expected=expected, received=runtime.keras.backend.backend(), hint=hint)
     ray = cluster.connect()
     train = require("ray.train", extra="ray")
     training = replace(job.training, micro_batches=micro_batches)
@@ -67,7 +67,7 @@ def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: i
         written = job.checkpoints or Checkpoints(Path(folder) / "network", {})
         written = replace(written, resume=True)
         shared = replace(job, training=training, checkpoints=None).with_own_series()
-        work = {"work": ray.put((NumberTypes.current(), shared, written)), "micro_batches": micro_batches}
+        work = {"work": ray.put((runtime.NumberTypes.current(), shared, written)), "micro_batches": micro_batches}
         try:
             with _settings(), _own_interrupts():
                 outcome = _trainer(cluster, work, folder).fit().return_value
@@ -185,8 +185,6 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     Returns:
         In the first worker the result of `train_processes`.
     """
-    from seqcast.runtime import join
-
     ray, train = require("ray", extra="ray"), require("ray.train", extra="ray")
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
     rank, workers = train.get_context().get_world_rank(), train.get_context().get_world_size()
@@ -194,7 +192,7 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     joins = rank < processes.count
     address = broadcast(f"{ray.util.get_node_ip_address()}:{_free_port()}" if rank == 0 else None)
     if joins:
-        join(processes, address)
+        runtime.join(processes, address)
     number_types, job, checkpoints = ray.get(config["work"])
     state = checkpoints.newest()
     step = None if state is None else state.step
@@ -221,7 +219,6 @@ def train_processes(
     Returns:
         In the first process `engine` (its state), `history`, and `error`, which ended the training, or `None`.
     """
-    from seqcast.runtime import leave
     from seqcast.training import History
 
     first = processes.rank == 0
@@ -235,7 +232,7 @@ def train_processes(
         # All processes reach it at the same step. Ray would retry after a raised error.
         history, error = getattr(ours, "history", None) or History(), ours
     trained = {"engine": engine.__getstate__(), "history": history, "error": error} if first else None
-    leave()
+    runtime.leave()
     return trained
 
 

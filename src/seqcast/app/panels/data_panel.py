@@ -79,7 +79,7 @@ class DataPanel(Panel):
 
     def _upload(self) -> None:
         # FastAPI caches the route of each upload, and with it this function: a proxy lets the panel go.
-        panel, most = proxy(self), self.context.settings.max_upload
+        panel, most = proxy(self), self.context.sessions.settings.max_upload
         refused = f"Expected one table: a {KINDS} file of at most {most} MiB."
         self.upload = ui.upload(
             auto_upload=True,

@@ -48,7 +48,6 @@ class Context:
 
     def __init__(self, sessions: Sessions, session: Session, dark: ui.dark_mode) -> None:
         self.sessions, self.session, self.dark_mode = sessions, session, dark
-        self.settings = sessions.settings
         self.refreshers: list[Callable[[], Any]] = []
 
     def go_to(self, panel: str) -> None:

@@ -68,14 +68,10 @@ class Groups:
         Args:
             values: Numbers, `[rows, ...]`.
         """
-        flat = values.reshape(len(values), -1)
-        known = ~np.isnan(flat)
-        means = np.full((len(self), flat.shape[1]), np.nan)
-        for column, rows in enumerate(known.T):
-            counts = np.bincount(self.codes[rows], minlength=len(self))
-            sums = np.bincount(self.codes[rows], flat[rows, column], minlength=len(self))
-            np.divide(sums, counts, out=means[:, column], where=counts > 0)
-        return means.reshape(len(self), *values.shape[1:])
+        import pandas as pd
+
+        means = pd.DataFrame(values.reshape(len(values), -1)).groupby(self.codes).mean().reindex(range(len(self)))
+        return means.to_numpy(copy=True).reshape(len(self), *values.shape[1:])
 
 
 class FrameRows:
@@ -259,11 +255,10 @@ class FrameRows:
                 hint = "Rename the column if it is something else."
                 raise self.column(STEP).error(row=place, expected=expected, received=f"{steps[place]:g}", hint=hint)
             return steps.astype(np.int64)
-        codes = self.groups(*self.window).codes
-        order = np.lexsort((self.times(self.columns.ds), codes))
-        steps = np.empty(len(self), dtype=np.int64)
-        steps[order] = np.arange(1, len(self) + 1) - np.searchsorted(codes[order], codes[order])
-        return steps
+        import pandas as pd
+
+        places = pd.Series(self.times(self.columns.ds)).groupby(self.groups(*self.window).codes).rank("first")
+        return places.to_numpy(dtype=np.int64)
 
     # ---------------------------------------------------------------- forecasts
 

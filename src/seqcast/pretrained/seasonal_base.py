@@ -9,19 +9,9 @@ from typing import Self
 
 import numpy as np
 
+from seqcast.pretrained import simple_models
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
-from seqcast.pretrained.simple_models import (
-    CHECKS,
-    FARTHEST,
-    RECENT,
-    Array,
-    Integers,
-    SimpleForecasts,
-    lowest_again,
-    mean_of_known,
-    repeated,
-    zero_if_unknown,
-)
+from seqcast.pretrained.simple_models import CHECKS, FARTHEST, RECENT, Array, Integers, SimpleForecasts, repeated
 from seqcast.pretrained.smoothing import Gains, smoothed
 from seqcast.runtime import one_blas_thread
 
@@ -123,7 +113,7 @@ class SeasonalBase:
             lengths = longer[rows]
             put(rows, both_ways(past[rows], lengths, lambda own, of: repeated(own, lengths[of], horizon, DAMPINGS)))
         values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
-        groups = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
+        groups = [of_season, of_lags, of_longer, simple_models.lowest_again(values, horizon)]
         return cls(loc, scale, values, SimpleForecasts.concat(groups))
 
     @cached_property
@@ -192,10 +182,10 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     """
     length = past.shape[1]
     last = np.where(np.arange(length) >= length - season[:, None], past, np.nan)
-    everywhere = mean_of_known(past)
-    loc = mean_of_known(last)
+    everywhere = simple_models.mean_of_known(past)
+    loc = simple_models.mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
-    spread = mean_of_known(np.abs(past - everywhere))
+    spread = simple_models.mean_of_known(np.abs(past - everywhere))
     # A constant is its own unit, despite the rounding of its mean.
     varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(past, axis=1, keepdims=True)
     return loc, np.where(varies, spread, np.maximum(np.abs(loc), LEAST_SIZE))
@@ -272,7 +262,7 @@ def weights_by_errors(errors: Array, powers: Sequence[float] = NEAR, before: Arr
 
 def _mean(forecasts: Array, weights: Array) -> Array:
     """Return the mean of forecasts, `[B, .]`; NaN where none is known."""
-    mean = np.einsum("btk,bk->bt", zero_if_unknown(forecasts), weights)
+    mean = np.einsum("btk,bk->bt", simple_models.zero_if_unknown(forecasts), weights)
     return np.where(np.isnan(forecasts).all(axis=2), np.nan, mean)
 
 

@@ -65,8 +65,7 @@ class FittedRegressor:
             static: Static covariates, `[N, S]`.
             future: Known-future covariates, `[N, H, F']`.
         """
-        steps = self._steps(horizon)
-        return self._point(self.engine.predict(self._inputs(X, steps, static, future), steps))
+        return self._point(self.engine.predict(*self._inputs(X, horizon, static, future)))
 
     def quantiles(
         self, X: Any, probabilities: Sequence[float], horizon: int | None, *, static: Any, future: Any
@@ -80,9 +79,7 @@ class FittedRegressor:
             static: Static covariates, `[N, S]`.
             future: Known-future covariates, `[N, H, F']`.
         """
-        steps = self._steps(horizon)
-        columns = self.engine.quantiles(self._inputs(X, steps, static, future), steps, probabilities)
-        return self._in_units(columns)
+        return self._in_units(self.engine.quantiles(*self._inputs(X, horizon, static, future), probabilities))
 
     def states(self, X: Any, *, static: Any = None) -> States:
         """Encode the past into states; see `Seq2SeqRegressor.encode`.
@@ -128,8 +125,7 @@ class FittedRegressor:
             static: Static covariates, `[N, S]`.
             future: Known-future covariates, `[N, H, F']`.
         """
-        steps = self._steps(horizon)
-        return self.engine.attention(self._inputs(X, steps, static, future), steps)
+        return self.engine.attention(*self._inputs(X, horizon, static, future))
 
     def model_inputs(self, X: Any, y: Any, horizon: int | None, *, static: Any, future: Any) -> ModelInputs:
         """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`.
@@ -177,9 +173,10 @@ class FittedRegressor:
         """Return the checked horizon; by default the trained one."""
         return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
 
-    def _inputs(self, X: Any, horizon: int, static: Any, future: Any) -> dict[str, Array]:
-        """Check new windows and return them in the network's units."""
-        return self._scaled(check_past(X, self.preparation)[0], horizon, static, future)
+    def _inputs(self, X: Any, horizon: int | None, static: Any, future: Any) -> tuple[dict[str, Array], int]:
+        """Check new windows and return them in the network's units, and the number of steps to forecast."""
+        steps = self._steps(horizon)
+        return self._scaled(check_past(X, self.preparation)[0], steps, static, future), steps
 
     def _scaled(self, past: Array, horizon: int, static: Any, future: Any) -> dict[str, Array]:
         """Check covariates of a checked past and return both in the network's units."""

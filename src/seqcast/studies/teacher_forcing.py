@@ -83,8 +83,7 @@ class Horizon(Study):
 
 def _first(errors: Array, limit: float) -> int:
     """Return the first step whose error is above a limit; one more than all if there is none."""
-    above = np.flatnonzero(errors > limit)
-    return int(above[0]) + 1 if len(above) else len(errors) + 1
+    return int(np.append(errors > limit, True).argmax()) + 1
 
 
 class Teacher(Study):

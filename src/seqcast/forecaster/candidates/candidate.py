@@ -40,6 +40,7 @@ class FittedCandidate(ABC):
 
     key: ClassVar[str]
     has_mean: ClassVar[bool] = False
+    has_learnt: bool = False  # whether it was trained on rows of the fit
     intervals: tuple[Calibration, ...] = ()
     histories: tuple[History, ...] = ()
     trainings: tuple[TrainingSpec, ...] = ()
@@ -146,11 +147,6 @@ class FittedCandidate(ABC):
     def networks(self) -> tuple[Engine, ...]:
         """The engine of each of its networks."""
         return ()
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether it was trained on rows of the fit."""
-        return False
 
     @property
     def context_length(self) -> int | None:

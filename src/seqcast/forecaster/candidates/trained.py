@@ -36,7 +36,7 @@ class FittedTrained(FittedCandidate):
 
     key: ClassVar[str] = "trained"
     has_mean: ClassVar[bool] = True
-    has_learnt: ClassVar[bool] = True
+    has_learnt = True
     engines: tuple[Engine, ...]
     trainings: tuple[TrainingSpec, ...] = ()
     histories: tuple[History, ...] = ()

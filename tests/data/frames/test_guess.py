@@ -73,6 +73,7 @@ def lines(header, rows, sep=","):
 
 WAVE = np.round(10 + np.sin(np.arange(36)), 2)
 MONTHS = [f"{2020 + month // 12}M{month % 12 + 1:02}" for month in range(36)]
+MESES = ["Enero", "Febrero", "Marzo", "Abril", "Mayo", "Junio", "Julio", "Agosto", "Septiembre", "Octubre"]
 YEAR = "year jan feb mar apr may jun jul aug sep oct nov dec ann"
 SUMMED = [(name, name * 2, *(n * n % 7 + n * place**2 for n in range(9))) for place, name in enumerate("abcd")]
 SUMMED += [("all", "", *(sum(column) for column in [*zip(*SUMMED, strict=True)][2:]))]
@@ -378,6 +379,71 @@ WRITTEN = {
         ),
         ("its months or hours in the columns, series: 館", 2, 72, "2009-04-01"),
     ),
+    "days of a canteen": (
+        lines(
+            "Date,Jour,Semaine,Inscrits,Servis,Places",
+            [
+                (day.date(), day.day_name(), day.week, 200 + n % 7, 190 + n % 5, 250)
+                for n, day in enumerate(pd.bdate_range("2024-01-08", periods=40))
+            ],
+        ),
+        ("without the columns 'Jour', 'Semaine', 'Places'; time: Date, a series in each column", 2, 80, "2024-01-08"),
+    ),
+    "months of an office, a number of each row": (
+        lines(
+            '"ID";"Branche";"Perioden";"Omzet"',
+            [(n, "xy"[n // 30], f"{2013 + n % 30 // 12}MM{n % 30 % 12 + 1:02}", n % 7) for n in range(60)],
+            ";",
+        ),
+        ("time: Perioden, value: Omzet, series: Branche", 2, 60, "2013-01-01"),
+    ),
+    "quarters of an office": (
+        lines("Perioden;Omzet", [(f"{2013 + n // 4}KW0{n % 4 + 1}", n % 7) for n in range(12)], ";"),
+        ("time: Perioden, value: Omzet", 1, 12, "2013-01-01"),
+    ),
+    "calendar weeks": (
+        lines("Woche;Menge", [(f"2024-KW{n:02}", n % 7) for n in range(1, 13)], ";"),
+        ("time: Woche, value: Menge", 1, 12, "2024-01-01"),
+    ),
+    "months in words after days, and clocks": (
+        lines(
+            "Timestamp\tTag\tValue\tQuality",
+            [(f"15-Jan-24 {n:02}:00:00", tag, n * 1.5, "Good") for n in range(24) for tag in ("TI", "PI")],
+            "\t",
+        ),
+        ("time: Timestamp, value: Value, series: Tag", 2, 48, "2024-01-15"),
+    ),
+    "hours under any name": (
+        lines(
+            "대여일자,구간,대여소,건수",
+            [(f"2024-03-0{d}", h, s, h % 5) for s in "ab" for d in range(1, 4) for h in range(24)],
+        ),
+        ("time: 대여일자,구간, value: 건수, series: 대여소", 2, 144, "2024-03-01"),
+    ),
+    "years, and months in words": (
+        lines(
+            "Año;Mes;Plaza;Ocupados",
+            [(y, m, p, n * n % 31) for y in (2015, 2016) for n, m in enumerate(MESES) for p in "ab"],
+            ";",
+        ),
+        ("time: Año,Mes, value: Ocupados, series: Plaza", 2, 40, "2015-01-01"),
+    ),
+    "spans of clocks, and how long calls took": (
+        lines(
+            "Date,Interval,Calls,Handle Time",
+            [
+                (f"5/{d}/2024", f"{h}:00 {half} - {h}:30 {half}", h % 5, f"0:05:{(h * 7 + d) % 60:02}")
+                for d in range(13, 15)
+                for half in ("AM", "PM")
+                for h in (12, *range(1, 12))
+            ],
+        ),
+        ("time: Date,Interval, value: Calls", 1, 48, "2024-05-13"),
+    ),
+    "a word for series in the name of a value": (
+        lines("Date,Sessions,Key events", [(f"2024-01-{n:02}", 50 + n % 7, n % 5) for n in range(1, 20)]),
+        ("time: Date, value: Sessions", 1, 19, "2024-01-01"),
+    ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
         ("time: Date, a series in each column", 2, 18, "2024-01-01"),
@@ -527,12 +593,21 @@ def test_text_with_years_is_no_step(tmp_path):
     assert len(faults) == 1
 
 
-def test_text_of_japan_is_no_text_of_the_west(tmp_path):
-    (tmp_path / "a.csv").write_bytes(
-        lines("日付,来客数", [(f"2024/1/{day}", day) for day in (3, 9, 4, 5)]).encode("cp932")
-    )
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp932", ["日付", "来客数", "ひらがな"]),
+        ("cp949", ["대여일자", "이용건수", "똠방각하"]),
+        ("gb18030", ["日期", "销售数量"]),
+        ("cp1251", ["Дата", "Продажи"]),
+        ("cp1252", ["Größe", "Été à Évêché", "ÄÖÜß", "°C"]),
+    ],
+)
+def test_text_is_of_the_script_that_most_of_its_letters_have(tmp_path, encoding, names):
+    rows = [(f"2024/1/{day}", *range(1, len(names))) for day in (3, 9, 4, 5)]
+    (tmp_path / "a.csv").write_bytes(lines(",".join(names), rows).encode(encoding))
     opened = OpenTable.of(tmp_path / "a.csv", None)
-    assert (list(opened.raw.columns), opened.dialect.encoding) == (["日付", "来客数"], "cp932")
+    assert (list(opened.raw.columns), opened.dialect.encoding) == (names, encoding)
 
 
 def test_a_missing_time_since_the_beginning_is_named(tmp_path):

@@ -39,9 +39,9 @@ _LONGEST = 100
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
-_WEEK = r"(?P<a>\d{4})[- ]?W(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
-_MONTH = r"(?P<a>\d{4})(?:[- ]?M(?P<b>\d{1,2})|:(?P<c>\d\d))|0?(?P<e>0[1-9]|1[0-2])\.(?P<d>(?:19|20)\d\d)"
-_QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:)(?P<b>[1-4])"
+_WEEK = r"(?P<a>\d{4})[- ]?K?W(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
+_MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0?(?P<e>0[1-9]|1[0-2])\.(?P<d>(?:19|20)\d\d)"
+_QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
 _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
 # Years, months and days in Chinese, Japanese and Korean, also with points: 2024. 3. 1.
@@ -53,8 +53,10 @@ _ENGLISH = {name: names[:3].title() for names in _NAMES.split(",") for name in n
 _ENGLISH |= {
     f"{number}{sign}": name for sign in "月월" for number, name in enumerate(dict.fromkeys(_ENGLISH.values()), 1)
 }
-# A span, whose start is its time.
+# A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
+_HALF = r"(?: ?([AaPp])\.?[Mm]\.?)?"
+_CLOCK = rf"^(\d{{1,3}}):(\d\d)(?::(\d\d))?{_HALF}(?: *[-–] *\d{{1,3}}(?::\d\d)+{_HALF})?$"
 
 
 def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> tuple[Any, bool | None]:
@@ -126,26 +128,28 @@ def _unevenness(times: Any) -> float:
 
 
 def is_clock(column: Any) -> bool:
-    """Return whether a column holds times of the day, or times since a beginning: 0:00:00, 0:10:00.
+    """Return whether a column holds times of the day, spans of two, or times since a beginning: 0:00:00, 0:10:00.
 
     Args:
         column: A pandas Series.
     """
-    return is_text(column) and bool(column.dropna().astype("str").str.fullmatch(r" *\d{1,3}:\d{2}(:\d{2})? *").all())
+    return is_text(column) and bool(column.dropna().astype("str").str.strip().str.fullmatch(_CLOCK).all())
 
 
 def seconds(column: Any) -> Any:
-    """Return times since a beginning as whole seconds.
+    """Return times of the day, or since a beginning, as whole seconds.
 
     Args:
         column: A pandas Series, for which `is_clock` holds.
 
     Example:
-        >>> seconds(pd.Series(["0:00", "23:50", "24:00:00"])).tolist()
-        [0, 85800, 86400]
+        >>> seconds(pd.Series(["0:00", "24:00:00", "12:30 AM - 1:00 AM", "1:00pm"])).tolist()
+        [0, 86400, 1800, 46800]
     """
-    parts = column.astype("str").str.strip().str.split(":", expand=True).reindex(columns=range(3)).fillna(0).astype(int)
-    return parts[0] * 3600 + parts[1] * 60 + parts[2]
+    found = column.astype("str").str.strip().str.extract(_CLOCK)
+    hours, minutes, rest = (found[place].fillna(0).astype(int) for place in range(3))
+    hours = hours.where(found[3].isna(), hours % 12 + 12 * found[3].isin(("p", "P")))
+    return hours * 3600 + minutes * 60 + rest
 
 
 def as_times(column: Any) -> Any:
@@ -257,7 +261,8 @@ def _with_english_months(column: Any) -> Any:
 def _periods(column: Any) -> Any:
     """Return weeks, months or quarters as their first day; `None` where a row is none."""
     text = column.str
-    parts = {"week": text.extract(_WEEK), "month": text.extract(_MONTH), "quarter": text.extract(_QUARTER)}
+    # Of 2024KW01 to 2024KW04 alone, all are quarters.
+    parts = {"quarter": text.extract(_QUARTER), "week": text.extract(_WEEK), "month": text.extract(_MONTH)}
     for kind, extracted in parts.items():
         found = extracted.reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
@@ -288,7 +293,9 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
         guesses += [dates[order] + _clock(numeric["rest"]) for order in orders]
     # Nobody writes the year first and the day second.
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
-    return [*styles, "%d-%b-%y", "%b %Y", "%B %Y", "%b-%y", "%d %b %Y", "%d %B %Y"]
+    rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)
+    days = [day + _clock(rest[0] if rest else "") for day in ("%d-%b-%y", "%d %b %Y", "%d %B %Y")]
+    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y"]
 
 
 def _clock(rest: str) -> str:

@@ -43,9 +43,19 @@ SPACES = " \u00a0\u202f\u2009"
 NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
 # Marks that stand between other groups of digits than those of thousands, as in numbers of parts.
 _CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])")
-# Control characters that no text has; encodings in which many bytes have a meaning, and letters that they are for.
+# Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
-_OF_CHINA, _HAN = ("cp932", "gb18030", "euc-kr"), re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2}")
+_ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+# Encodings in which many bytes have a meaning, the strictest first, and words of the letters that they are for.
+_HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
+_SCRIPTS = {
+    "cp932": re.compile(f"[{_HAN}\u3040-\u30ff]+"),
+    "cp949": re.compile("[\uac00-\ud7a3]+"),
+    "cp1251": re.compile(r"\b(?:[\u0410-\u042f]?[\u0430-\u044f]+|[\u0410-\u042f]+)\b"),
+    "gb18030": re.compile(f"[{_HAN}]+"),
+}
+# Least share of these among letters beyond ASCII.
+_SHARE_OF_SCRIPT = 0.8
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,9 @@ class Dialect:
 
 
 def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:
-    """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or that of Windows in the west or east.
+    """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or one of Windows.
+
+    That is cp1252, or Japanese, Korean, Russian or Chinese where the letters beyond ASCII are of that script.
 
     Args:
         data: The bytes.
@@ -171,15 +183,26 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
     for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         if start[place::2].count(0) > _SHARE_OF_ZEROS * len(start) and len(data) % 2 == 0:
             return data.decode(name, errors="replace"), name
-    for name in ("utf-8-sig", "cp1252", "cp932", "gb18030", "euc-kr", "latin-1"):
+    others = sum(byte > 127 for byte in data[:_SAMPLE])
+    is_latin = 2 * len(_ALONE.findall(data[:_SAMPLE])) > others
+    names = ("cp1252", *_SCRIPTS) if is_latin else (*_SCRIPTS, "cp1252")
+    for name in ("utf-8-sig", *names, "latin-1"):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
-        if not _NO_TEXT.search(text[:_SAMPLE]) and (name not in _OF_CHINA or _HAN.search(text[:_SAMPLE])):
+        if not _NO_TEXT.search(text[:_SAMPLE]) and _has_script(text[:_SAMPLE], name):
             return text, name.removesuffix("-sig")
     hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
     raise file_error(path, "text", "bytes that are no text", hint)
+
+
+def _has_script(text: str, encoding: str) -> bool:
+    """Return whether most letters of a text beyond ASCII are of the encoding's script, some of them side by side."""
+    if encoding not in _SCRIPTS:
+        return True
+    words = [len(word) for word in _SCRIPTS[encoding].findall(text)]
+    return max(words, default=0) > 1 and sum(words) > _SHARE_OF_SCRIPT * sum(not letter.isascii() for letter in text)
 
 
 def find_dialect(text: str, dialect: Dialect) -> Dialect:

@@ -11,16 +11,19 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_text, is_time, words_of
+from seqcast.data.frames.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_text, is_time, seconds, words_of
 from seqcast.data.frames.layouts import (
     LAYOUTS,
     WITHIN_YEARS,
+    calendar_numbers,
     dated_columns,
     grid_columns,
     join_times,
     joined_parts,
+    months_of,
     part_of_year,
     quarters_of,
 )
@@ -205,8 +208,10 @@ class _Guesser:
             # What only grows may be a series, such as a population; what begins again counts weeks.
             grows = [name for name in counters if bool((head[name].diff().dropna() > 0).all())]
             sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
-            if _are_series(head, _others(rivals, sums)):
-                beside = _others([*counters, *_ranked(numbers, _BESIDE)], [*rivals, *grows])
+            if _are_series(head, series := _others(rivals, sums)):
+                flags = [name for name in numbers if _is_flag(head[name]) and not _are_alike([*series, name])]
+                left_out = {*counters, *flags, *_ranked(numbers, _BESIDE), *_others(others, [*counters, *numbers])}
+                beside = _others((name for name in others if name in left_out and known[name]), [*rivals, *grows])
                 return ColumnGuess(time, layout="wide", left_out=(*beside, *sums))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
         rest = _others(others, [*targets, *counters])
@@ -223,6 +228,10 @@ class _Guesser:
         steps = digits.diff() if by_series is None else by_series.diff()
         most = None if by_series is None else by_series.nunique().max()
         counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
+        times = as_times(join_times(head, ",".join(keys))) if keys else head.index
+        if pd.api.types.is_datetime64_any_dtype(times):
+            fields = [field for field in calendar_numbers(times).values() if field.nunique() < times.nunique()]
+            counters += [name for name in numbers if any(_differs_by_one(digits[name], field) for field in fields)]
         values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
         return (counters, values) if values else ([], numbers)
 
@@ -259,7 +268,8 @@ class _Guesser:
             return next((name for name in named if name not in numbers), None)
         twice = self._twice(keys)
         if twice == 0:
-            return named[0] if named else None
+            # Where each time stands once, numbers that change are values.
+            return next((name for name in named if name not in numbers or head[name].nunique() == 1), None)
         named = [name for name in named if head[name].nunique() > 1]
         words = [name for name in others if name not in numbers]
         whole = [name for name in numbers if name not in _ranked(others, VALUES) and _is_whole(head[name])]
@@ -292,7 +302,9 @@ class _Guesser:
         value = next(iter(likely), None) or next(iter(_ranked(others, VALUES)), None)
         if len(likely) < 2:
             return value, ()
-        first = max(likely, key=lambda name: head[name].nunique())
+        # Counts are what people forecast; shares and means are made of them.
+        most = max(likely, key=lambda name: (_is_whole(head[name]), head[name].nunique()))
+        first = named[0][0] if named else most
         return value, (first, *(name for name in likely if name != first))
 
 
@@ -336,6 +348,26 @@ def _counts(column: Any, is_named: bool) -> bool:
     return step > 0 and float((steps == step).mean()) > 0.5
 
 
+def _counts_hours(column: Any) -> bool:
+    """Return whether whole numbers are the hours of days, one after another, or named as such."""
+    hours, steps = set(column.dropna()), column.diff()[1:]
+    in_order = float(steps.isin((0, 1, -23)).mean()) > READ_AS_TIMES
+    is_day = hours in ({*range(24)}, {*range(1, 25)})
+    return bool(_groups([column.name], ("hour", "stunde"))) or (is_day and in_order)
+
+
+def _unevenness(column: Any) -> float:
+    """Return how much longer the longest step between different times of the day is than the shortest one."""
+    steps = np.diff(np.unique(seconds(column) if is_text(column) else column))
+    return float(steps.max() / steps.min()) if len(steps) else np.inf
+
+
+def _differs_by_one(numbers: Any, field: Any) -> bool:
+    """Return whether numbers are those of a calendar, which counts from 0 or 1 on."""
+    away = (numbers - field).dropna()
+    return len(away) > 0 and numbers.nunique() > 1 and away.nunique() == 1 and abs(away.iloc[0]) <= 1
+
+
 def _has_years(column: Any) -> bool:
     """Return whether a column holds text in which years are, as in times of an unknown format."""
     if not is_text(column) or column.isna().all():
@@ -360,12 +392,14 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
     groups = _groups(names, (*VALUES, *_BESIDE))
     if groups and max(map(len, groups)) < len(names):
         return False
-    # Names that differ in a number, or are codes of one length.
-    codes = {len(name) if re.fullmatch("[A-Z]{2,4}", name) else 0 for name in names}
-    if len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1 or codes in ({2}, {3}, {4}):
-        return True
     sizes = [float(pd.to_numeric(head[name], errors="coerce").abs().mean()) for name in names]
-    return max(sizes) <= _LIKE_SIZE * min(sizes)
+    return _are_alike(names) or max(sizes) <= _LIKE_SIZE * min(sizes)
+
+
+def _are_alike(names: Sequence[str]) -> bool:
+    """Return whether names are many, differ in a number, or are codes of one length."""
+    codes = {len(name) if re.fullmatch("[A-Z]{2,4}", name) else 0 for name in names}
+    return len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1 or codes in ({2}, {3}, {4})
 
 
 # ---------------------------------------------------------------- times
@@ -378,10 +412,11 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         ranked = list(dict.fromkeys([*_ranked(dated, TIMES), *dated]))
         counts = {name: head[name].nunique() for name in ranked}
         first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
-        hours = [name for name in _ranked(numbers, ("hour", "stunde")) if _is_whole(head[name])]
+        hours = [name for name in numbers if _is_whole(head[name]) and _counts_hours(head[name])]
         clocks = [*(name for name in names if is_clock(head[name])), *hours]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
-        return ",".join([first, *finer[:1]])
+        # Times of a day are even; how long something took is not.
+        return ",".join([first, *sorted(finer, key=lambda name: _unevenness(head[name]))[:1]])
     elapsed = [name for name in names if is_clock(head[name]) and head[name].notna().any()]
     if elapsed:
         return elapsed[0]
@@ -398,10 +433,11 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     year = next(iter(_ranked(years, _YEARS)), None)
     inside = [name for name in whole if least[name] >= 1 and most[name] <= 53]
     inside += [name for name in words if quarters_of(head[name].dropna()) is not None]
-    within = _ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))
+    in_words = [name for name in words if months_of(head[name].dropna()) is not None]
+    within = [*in_words, *_ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
     if year is not None and within:
         days = _ranked([name for name in whole if name != within[0]], ("day", "tag"))
-        days = days if part_of_year(head[within[0]]) == "month" else []
+        days = days if in_words or part_of_year(head[within[0]]) == "month" else []
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in _ranked(whole, (*TIMES, *_YEARS)) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import YEARS, in_english, parse_dates
+from seqcast.data.frames.dates import YEARS, in_english, is_clock, parse_dates, seconds
 from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.numerals import holds_numbers, to_numbers
@@ -128,6 +128,7 @@ def join_times(table: Any, name: str) -> Any:
         return parts[0]
     if (quarters := quarters_of(parts[1])) is not None:
         return parts[0].astype("int64").astype("str") + "Q" + quarters
+    parts = [_clock_in_digits(part) if (months := months_of(part)) is None else months for part in parts]
     whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
     cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
     texts = [part.astype("str").str.strip().str.zfill(2) for part in cells]
@@ -135,6 +136,41 @@ def join_times(table: Any, name: str) -> Any:
         hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
         return hours[0].str.cat(hours[1:], sep=" ")
     return texts[0].str.cat(texts[1:], sep="-W" if part_of_year(parts[1]) == "week" else "-")
+
+
+def _clock_in_digits(column: Any) -> Any:
+    """Return times of the day, or the starts of spans of them, as `8:30:00`; another column unchanged."""
+    if column.isna().any() or not is_clock(column):
+        return column
+    minutes, rest = divmod(seconds(column), 60)
+    return (minutes // 60).astype("str") + minutes.mod(60).map(":{:02}".format) + rest.map(":{:02}".format)
+
+
+def months_of(column: Any) -> Any:
+    """Return the numbers of months in words, 1 to 12, if all values of a column are; else `None`.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> months_of(pd.Series(["Enero", "Febrero"])).tolist(), months_of(pd.Series(["March", "Market"]))
+        ([1, 2], None)
+    """
+    texts = column.astype("str")
+    words = {text: in_english(text)[:3].lower() for text in texts.unique() if text.strip(" .").isalpha()}
+    if not set(words.values()) <= _MONTHS or not texts.nunique() == len(set(words.values())) > 0:
+        return None
+    return texts.map(words).map({month: number for number, month in enumerate(_MONTHS, 1)})
+
+
+def calendar_numbers(times: Any) -> dict[str, Any]:
+    """Return the numbers that a calendar gives to times, by their names: years, weeks, days, hours.
+
+    Args:
+        times: A pandas Series of times.
+    """
+    fields = ("year", "quarter", "month", "day", "dayofyear", "dayofweek", "hour")
+    return {"week": times.dt.isocalendar().week, **{name: getattr(times.dt, name) for name in fields}}
 
 
 def quarters_of(column: Any) -> Any:

@@ -73,6 +73,7 @@ def lines(header, rows, sep=","):
 
 WAVE = np.round(10 + np.sin(np.arange(36)), 2)
 MONTHS = [f"{2020 + month // 12}M{month % 12 + 1:02}" for month in range(36)]
+MONTHS_3 = pd.date_range("2024-01-01", periods=12, freq="MS").strftime("%b")
 MESES = ["Enero", "Febrero", "Marzo", "Abril", "Mayo", "Junio", "Julio", "Agosto", "Septiembre", "Octubre"]
 YEAR = "year jan feb mar apr may jun jul aug sep oct nov dec ann"
 SUMMED = [(name, name * 2, *(n * n % 7 + n * place**2 for n in range(9))) for place, name in enumerate("abcd")]
@@ -440,6 +441,49 @@ WRITTEN = {
         ),
         ("time: Date,Interval, value: Calls", 1, 48, "2024-05-13"),
     ),
+    "months with strokes, a branch": (
+        lines(
+            "Period,Branch Code,Branch,Currency,Loans",
+            [
+                (f"{m}-{y}", f"BR{b}", b, "KES", n % 7)
+                for b in "ab"
+                for y in (2023, 2024)
+                for n, m in enumerate(MONTHS_3)
+            ],
+        ),
+        ("time: Period, value: Loans, series: Branch", 2, 48, "2023-01-01"),
+    ),
+    "weeks under any name": (
+        lines(
+            "Yıl;Hafta No;İl Kodu;Hastane Adı;Başvuru",
+            [(y, w, 16, h, w * 7 % 11) for h in "ab" for y in (2022, 2023) for w in range(1, 53)],
+            ";",
+        ),
+        ("time: Yıl,Hafta No, value: Başvuru, series: Hastane Adı", 2, 208, "2022-01-03"),
+    ),
+    "amounts that hardly repeat, shops and goods": (
+        lines(
+            "Data sprzedaży,Nr sklepu,Sklep,Kod,Nazwa towaru,Ilość",
+            [
+                (day.date(), k, "xy"[k], 500 + g, "abc"[g], 40 + (n * 37 + 11 * k + 29 * g) % 97)
+                for n, day in enumerate(pd.date_range("2024-09-01", periods=60))
+                for k in (0, 1)
+                for g in (0, 1, 2)
+            ],
+        ),
+        ("time: Data sprzedaży, value: Ilość, series: Sklep,Nazwa towaru", 6, 360, "2024-09-01"),
+    ),
+    "a logger that numbers its rows, money": (
+        lines(
+            "Pořadí;Datum;Čas;Teplota;Vlhkost",
+            [
+                (n + 1, "03.02.2025", f"{n // 4:02}:{n % 4 * 15:02}:00", f"{20 + n % 7},5", f"R$ {30 + n % 5},25")
+                for n in range(96)
+            ],
+            ";",
+        ),
+        ("without the column 'Pořadí'; time: Datum,Čas, a series in each column", 2, 192, "2025-02-03"),
+    ),
     "a word for series in the name of a value": (
         lines("Date,Sessions,Key events", [(f"2024-01-{n:02}", 50 + n % 7, n % 5) for n in range(1, 20)]),
         ("time: Date, value: Sessions", 1, 19, "2024-01-01"),
@@ -600,7 +644,9 @@ def test_text_with_years_is_no_step(tmp_path):
         ("cp949", ["대여일자", "이용건수", "똠방각하"]),
         ("gb18030", ["日期", "销售数量"]),
         ("cp1251", ["Дата", "Продажи"]),
-        ("cp1252", ["Größe", "Été à Évêché", "ÄÖÜß", "°C"]),
+        ("cp1250", ["Pořadí", "Čas", "Měření"]),
+        ("cp1250", ["Wartość", "Żółw", "Zażółć"]),
+        ("cp1252", ["Größe", "Été à Évêché", "ÄÖÜß", "m³/h", "Sjø"]),
     ],
 )
 def test_text_is_of_the_script_that_most_of_its_letters_have(tmp_path, encoding, names):

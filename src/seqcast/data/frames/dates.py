@@ -111,6 +111,8 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     hint = Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), ".")
     _refuse_first(written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint)
     readings = [(style, times) for style, times in tried if not times.isna().any()]
+    # Between points nobody writes the month first.
+    readings = [reading for reading in readings if str(reading[0]).startswith("%d.")] or readings
     style, parsed = min(readings, key=lambda pair: _unevenness(pair[1])) if len(readings) > 1 else readings[0]
     others = [times for _, times in readings if not times.equals(parsed)]
     if any(_unevenness(times) < _CLEARLY * _unevenness(parsed) for times in others):
@@ -295,7 +297,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)
     days = [day + _clock(rest[0] if rest else "") for day in ("%d-%b-%y", "%d %b %Y", "%d %B %Y")]
-    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y"]
+    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%B-%Y"]
 
 
 def _clock(rest: str) -> str:

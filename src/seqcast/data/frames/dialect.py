@@ -46,6 +46,8 @@ _CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])"
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+# Signs within words, which are letters of Central Europe in cp1250; letters that stand together in Czech alone.
+_IN_WORDS, _CZECH = re.compile(r"[^\W\d_][¹³¿¾][^\W\d_]"), frozenset("ìèùòÈ")
 # Encodings in which many bytes have a meaning, the strictest first, and words of the letters that they are for.
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
 _SCRIPTS = {
@@ -192,7 +194,11 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
         except UnicodeDecodeError:
             continue
         if not _NO_TEXT.search(text[:_SAMPLE]) and _has_script(text[:_SAMPLE], name):
-            return text, name.removesuffix("-sig")
+            sample = text[:_SAMPLE]
+            is_central = bool(_IN_WORDS.search(sample)) or ("ø" in sample and not _CZECH.isdisjoint(sample))
+            return (
+                decode(data, path, "cp1250") if name == "cp1252" and is_central else (text, name.removesuffix("-sig"))
+            )
     hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
     raise file_error(path, "text", "bytes that are no text", hint)
 

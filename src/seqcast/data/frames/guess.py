@@ -45,7 +45,7 @@ VALUES = words_of("""y value target sales sold demand quantity qty count units a
 _SURE = VALUES[: VALUES.index("count")]
 # What instruments measure; what is measured or set beside a value, and fields of the calendar.
 _MEASURED = words_of("""temperature temp humidity pressure wind rain precipitation""")
-_BESIDE = _MEASURED + words_of("""price promo promotion discount holiday open high low volume cost budget hour
+_BESIDE = _MEASURED + words_of("""price promo promotion discount holiday open high low cost budget hour
     forecast prognose prévision plan 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
     weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
     fiyat latitude longitude lat lon lng capacity kapasitet""")
@@ -64,6 +64,8 @@ _MOST_TWICE = 0.05
 _LIKE_SIZE, _MANY = 20.0, 20
 # Most columns that may name the series together, and fewest columns of values of a series a row.
 _MOST_KEYS, _FEWEST_STEPS = 6, 6
+# Most series named by a number for each that has a row at a usual time.
+_MOST_ABSENT = 4.0
 
 
 @dataclass(frozen=True)
@@ -198,15 +200,17 @@ class _Guesser:
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide", left_out=sum_columns(head, _others(numbers, keys)))
         others = _others(names, keys)
-        unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
+        likely = _others(others, joined_parts(names, self.given.get("y")))
+        unique_id = self.given.get("unique_id") or self._id(keys, likely, numbers)
         ids = joined_parts(names, unique_id)
         others = _others(others, ids)
         counters, numbers = self._without_counters(ids, keys, [name for name in others if name in numbers])
         value, rivals = self._value(head, others, numbers)
         alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
         if rivals and alone and self.layout is None:
-            # What only grows may be a series, such as a population; what begins again counts weeks.
-            grows = [name for name in counters if bool((head[name].diff().dropna() > 0).all())]
+            # What only grows may be a series, such as a population; what begins again counts weeks, by ones rows.
+            steps = {name: head[name].diff().dropna() for name in counters}
+            grows = [name for name in counters if bool((steps[name] > 0).all() and (steps[name] != 1).any())]
             sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
             if _are_series(head, series := _others(rivals, sums)):
                 flags = [name for name in numbers if _is_flag(head[name]) and not _are_alike([*series, name])]
@@ -272,7 +276,10 @@ class _Guesser:
             return next((name for name in named if name not in numbers or head[name].nunique() == 1), None)
         named = [name for name in named if head[name].nunique() > 1]
         words = [name for name in others if name not in numbers]
-        whole = [name for name in numbers if name not in _ranked(others, VALUES) and _is_whole(head[name])]
+        # Numbers of series are few times as many as rows of a time; a value has more.
+        most = _MOST_ABSENT / (1 - twice)
+        whole = [name for name in numbers if _is_whole(head[name]) and head[name].nunique() <= most]
+        whole = _others(whole, _ranked(others, VALUES))
         likely = [name for name in dict.fromkeys([*named, *words, *whole]) if 1 < head[name].nunique() <= len(head) / 2]
         for count in range(1, min(3, len(likely)) + 1):
             groups = {group: self._twice([*group, *keys]) for group in combinations(likely[:_MOST_KEYS], count)}
@@ -302,9 +309,8 @@ class _Guesser:
         value = next(iter(likely), None) or next(iter(_ranked(others, VALUES)), None)
         if len(likely) < 2:
             return value, ()
-        # Counts are what people forecast; shares and means are made of them.
-        most = max(likely, key=lambda name: (_is_whole(head[name]), head[name].nunique()))
-        first = named[0][0] if named else most
+        # People write first what a table is for.
+        first = named[0][0] if named else likely[0]
         return value, (first, *(name for name in likely if name != first))
 
 
@@ -348,12 +354,10 @@ def _counts(column: Any, is_named: bool) -> bool:
     return step > 0 and float((steps == step).mean()) > 0.5
 
 
-def _counts_hours(column: Any) -> bool:
-    """Return whether whole numbers are the hours of days, one after another, or named as such."""
-    hours, steps = set(column.dropna()), column.diff()[1:]
-    in_order = float(steps.isin((0, 1, -23)).mean()) > READ_AS_TIMES
-    is_day = hours in ({*range(24)}, {*range(1, 25)})
-    return bool(_groups([column.name], ("hour", "stunde"))) or (is_day and in_order)
+def _goes_round(column: Any, *spans: tuple[int, int]) -> bool:
+    """Return whether whole numbers count by ones from the first to the last number of a span, and begin again."""
+    first, last = column.min(), column.max()
+    return (first, last) in spans and column.diff()[1:].isin((0, 1, first - last)).mean() > READ_AS_TIMES
 
 
 def _unevenness(column: Any) -> float:
@@ -412,7 +416,8 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         ranked = list(dict.fromkeys([*_ranked(dated, TIMES), *dated]))
         counts = {name: head[name].nunique() for name in ranked}
         first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
-        hours = [name for name in numbers if _is_whole(head[name]) and _counts_hours(head[name])]
+        hours = [name for name in numbers if _is_whole(head[name]) and _goes_round(head[name], (0, 23), (1, 24))]
+        hours = [name for name in _ranked(numbers, ("hour", "stunde")) if _is_whole(head[name])] + hours
         clocks = [*(name for name in names if is_clock(head[name])), *hours]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
         # Times of a day are even; how long something took is not.
@@ -435,6 +440,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     inside += [name for name in words if quarters_of(head[name].dropna()) is not None]
     in_words = [name for name in words if months_of(head[name].dropna()) is not None]
     within = [*in_words, *_ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
+    within += [name for name in inside if name in whole and _goes_round(head[name], (1, 12), (1, 52), (1, 53))]
     if year is not None and within:
         days = _ranked([name for name in whole if name != within[0]], ("day", "tag"))
         days = days if in_words or part_of_year(head[within[0]]) == "month" else []

@@ -20,9 +20,10 @@ from seqcast.runtime import Array
 _DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
 # of houses and lines, such as 12b, have no decimals.
+_MONEY = "(?:[A-Z]{0,2}[$€£¥₹₩₺₽]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|TRY|INR|BRL|MXN|ZAR|JPY|Rs[.]?) ?"
 _WITH_UNIT = re.compile(
-    rf"(\(|[-−](?=\D))?(?P<sign>[$€£¥₹] ?)?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
-    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"
+    rf"(\(|[-−](?=\D))?(?P<sign>{_MONEY})?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
+    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹₩₺₽%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"
     r"(?:[*†]+|\([a-z]\))?(?(1)\)?)"
 )
 # Fraction of the first values of a column with words that have to be numbers.
@@ -81,10 +82,10 @@ def without_units(column: Any, flags: set[str]) -> Any:
     Example:
         >>> import pandas as pd
         >>> flags = set()
-        >>> for texts in (["$1.50", "($2)"], ["3,5 kWh", "4-"], ["3 kWh", "4 MWh"], ["1.5", "2 b", "3.5p", "4", ": c"]):
+        >>> for texts in (["$1.50", "($2)"], ["R$ 7", "4-"], ["3 kWh", "4 MWh"], ["1.5", "2 b", "3.5p", "4", ": c"]):
         ...     print(without_units(pd.Series(texts), flags).tolist())
         ['1.50', '-2']
-        ['3,5', '-4']
+        ['7', '-4']
         ['3 kWh', '4 MWh']
         ['1.5', '2', '3.5', '4', nan]
         >>> sorted(flags)

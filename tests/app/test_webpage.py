@@ -96,12 +96,18 @@ def download(page, button):
     return Path(caught.value.path()).read_bytes()
 
 
+AT_REST = """document.getAnimations().every(
+    each => each.playState !== "running" || each.effect.getComputedTiming().endTime === Infinity)"""
+
+
 def check_accessibility(page):
     """Nothing serious is found by axe-core."""
     from axe_playwright_python.sync_playwright import Axe
 
     # Quasar's bar of a request under way has no name.
     page.locator('.q-loading-bar:not([aria-hidden="true"])').wait_for(state="hidden")
+    # Colours that are on their way are not judged.
+    page.wait_for_function(AT_REST)
     found = Axe().run(page).response["violations"]
     serious = [each for each in found if each["impact"] in ("serious", "critical")]
     told = [(each["id"], node["html"][:200], node["target"]) for each in serious for node in each["nodes"][:3]]

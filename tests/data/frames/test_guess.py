@@ -484,6 +484,14 @@ WRITTEN = {
         ),
         ("without the column 'Pořadí'; time: Datum,Čas, a series in each column", 2, 192, "2025-02-03"),
     ),
+    "days with a point behind, hours that a place is open": (
+        lines(
+            "Dátum;Nap;Óra;Belépések",
+            [(f"2025.02.0{d}.", "hétfő", h, h * d % 7) for d in range(3, 8) for h in range(6, 22)],
+            ";",
+        ),
+        ("time: Dátum,Óra, value: Belépések", 1, 80, "2025-02-03 06:00"),
+    ),
     "a word for series in the name of a value": (
         lines("Date,Sessions,Key events", [(f"2024-01-{n:02}", 50 + n % 7, n % 5) for n in range(1, 20)]),
         ("time: Date, value: Sessions", 1, 19, "2024-01-01"),

@@ -254,7 +254,7 @@ def _with_english_months(column: Any) -> Any:
     def digits(found: re.Match[str]) -> str:
         return "-".join(part.zfill(2) for part in found.groups() if part)
 
-    column = column.str.replace(r"(?<=\d)\. (?=\d)", ".", regex=True).str.replace(_CJK, digits, regex=True)
+    column = column.str.replace(r"(?<=\d)\. (?=\d\d?(?:\.|$))", ".", regex=True).str.replace(_CJK, digits, regex=True)
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
     column = column.str.replace(r"^([^\W\d]{3,})/(?=\d)", r"\1-", regex=True)
     return column.str.replace(r"[^\W\d_]{3,}\.?", name, regex=True)

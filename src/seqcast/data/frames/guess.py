@@ -48,8 +48,9 @@ _MEASURED = words_of("""temperature temp humidity pressure wind rain precipitati
 _BESIDE = _MEASURED + words_of("""price promo promotion discount holiday open high low cost budget hour
     forecast prognose prévision plan 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
     weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
-    fiyat latitude longitude lat lon lng capacity kapasitet""")
-# Words for a year.
+    fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""")
+# Words for an hour, and for a year.
+_HOURS = ("hour", "stunde", "uur", "heure", "hora", "ora", "óra", "godzina", "hodina", "saat", "timme", "tunti", "jam")
 _YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi", "yıl")
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
@@ -130,7 +131,7 @@ class ColumnGuess:
         if set(self.rivals) - LAYOUTS.keys():
             expected = "one column of values"
             received = ", ".join(map(repr, self.rivals[:_MANY])) + ", ..." * (len(self.rivals) > _MANY)
-            several = Option("columns.y", ",".join(self.rivals[:2]))
+            several = Option("columns.y", ",".join([name for name in self.rivals if "," not in name][:2]))
             hint = ("Name one, such as ", Option("columns.y", self.rivals[0]), ", or several, such as ", several)
             hint += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
             hint += (".",)
@@ -214,8 +215,8 @@ class _Guesser:
             sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
             if _are_series(head, series := _others(rivals, sums)):
                 flags = [name for name in numbers if _is_flag(head[name]) and not _are_alike([*series, name])]
-                left_out = {*counters, *flags, *_ranked(numbers, _BESIDE), *_others(others, [*counters, *numbers])}
-                beside = _others((name for name in others if name in left_out and known[name]), [*rivals, *grows])
+                unread = {*counters, *flags, *_ranked(numbers, _BESIDE), *_others(others, [*counters, *numbers])}
+                beside = _others((name for name in others if name in unread and known[name]), [*rivals, *grows])
                 return ColumnGuess(time, layout="wide", left_out=(*beside, *sums))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
         rest = _others(others, [*targets, *counters])
@@ -279,8 +280,8 @@ class _Guesser:
         # Numbers of series are few times as many as rows of a time; a value has more.
         most = _MOST_ABSENT / (1 - twice)
         whole = [name for name in numbers if _is_whole(head[name]) and head[name].nunique() <= most]
-        whole = _others(whole, _ranked(others, VALUES))
-        likely = [name for name in dict.fromkeys([*named, *words, *whole]) if 1 < head[name].nunique() <= len(head) / 2]
+        codes = _others(whole, _ranked(others, VALUES))
+        likely = [name for name in dict.fromkeys([*named, *words, *codes]) if 1 < head[name].nunique() <= len(head) / 2]
         for count in range(1, min(3, len(likely)) + 1):
             groups = {group: self._twice([*group, *keys]) for group in combinations(likely[:_MOST_KEYS], count)}
             group = min(groups, key=lambda each: groups[each])
@@ -388,7 +389,9 @@ def _is_counter(column: Any, steps: Any) -> bool:
 
 
 def _is_flag(column: Any) -> bool:
-    return column.dtype.kind in _NUMERIC and (column.nunique() < 2 or bool(column.dropna().isin((0, 1)).all()))
+    """Return whether numbers are all the same, yes and no, or one of two codes."""
+    few = 1 + (len(column) > _MANY)
+    return column.dtype.kind in _NUMERIC and (column.nunique() <= few or bool(column.dropna().isin((0, 1)).all()))
 
 
 def _are_series(head: Any, names: Sequence[str]) -> bool:
@@ -417,7 +420,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         counts = {name: head[name].nunique() for name in ranked}
         first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
         hours = [name for name in numbers if _is_whole(head[name]) and _goes_round(head[name], (0, 23), (1, 24))]
-        hours = [name for name in _ranked(numbers, ("hour", "stunde")) if _is_whole(head[name])] + hours
+        hours = [name for name in _ranked(numbers, _HOURS) if _is_whole(head[name])] + hours
         clocks = [*(name for name in names if is_clock(head[name])), *hours]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
         # Times of a day are even; how long something took is not.

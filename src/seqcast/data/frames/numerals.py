@@ -20,7 +20,7 @@ from seqcast.runtime import Array
 _DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
 # of houses and lines, such as 12b, have no decimals.
-_MONEY = "(?:[A-Z]{0,2}[$€£¥₹₩₺₽]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|TRY|INR|BRL|MXN|ZAR|JPY|Rs[.]?) ?"
+_MONEY = "(?:[A-Z]{0,2}[$€£¥₹₩₺₽]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|TRY|INR|BRL|MXN|JPY|Rs[.]?) ?"
 _WITH_UNIT = re.compile(
     rf"(\(|[-−](?=\D))?(?P<sign>{_MONEY})?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
     r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹₩₺₽%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"

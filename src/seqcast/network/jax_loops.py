@@ -13,6 +13,9 @@ computation. Four choices make it fast, each shown by measurement (`benchmarks/s
   after the loop they are equally fast for narrow layers and several times slower for wide ones. The gates' gradients
   of all steps would have to stay in memory for them.
 
+In a training the saved values are rounded to the 16 bits of bfloat16: they go through memory, which is slower than the
+arithmetic. Gradients then differ by a few thousandths of the largest.
+
 With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
 gates before their activation: `D` for the input (`dW += D x^T`, `dx = W^T D`), and `E` for the state
 (`dU += E h^T`, `dh += U^T E`). They differ only for a GRU, whose reset gate scales `h U_g`.
@@ -116,11 +119,38 @@ class _Loop:
         recurrence: The kind of layer.
         length: Number of steps, for a layer without input.
         reverse: Whether to run from the last step to the first.
+        rounded: Whether saved values have 16 bits.
     """
 
     recurrence: Recurrence
     length: int | None
     reverse: bool
+    rounded: bool
+
+    def packed(self, saved: Any) -> Any:
+        """Return saved values as they are stored: as whole numbers, since XLA computes the type bfloat16 slowly.
+
+        Args:
+            saved: The values, in any tuples.
+        """
+        return jax.tree.map(_to_16_bits, saved) if self.rounded else saved
+
+
+def _to_16_bits(values: Array) -> Array:
+    """Return numbers of single precision as the bits of bfloat16, the nearest; other numbers unchanged."""
+    if values.dtype != jnp.float32:
+        return values
+    bits = jax.lax.bitcast_convert_type(values, jnp.uint32)
+    return ((bits + jnp.uint32(1 << 15)) >> 16).astype(jnp.uint16)
+
+
+def _unpacked(saved: Any) -> Any:
+    """Return stored values as numbers."""
+
+    def number(bits: Array) -> Array:
+        return jax.lax.bitcast_convert_type(bits.astype(jnp.uint32) << 16, jnp.float32)
+
+    return jax.tree.map(lambda each: number(each) if each.dtype == jnp.uint16 else each, saved)
 
 
 class _Weights(NamedTuple):
@@ -269,7 +299,7 @@ def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, va
         if valid_t is not None:
             after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
         # The first state before a step is the output of the step before, which is stored already.
-        return after, (after[0], (before[1:], saved) if keep else None)
+        return after, (after[0], loop.packed((before[1:], saved)) if keep else None)
 
     last, (outputs, saved) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
     return (outputs, last), saved
@@ -286,20 +316,22 @@ def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weigh
 
 
 def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
-    x, first, weights, valid, outputs, (others, saved) = residuals
+    x, first, weights, valid, outputs, saved = residuals
     d_outputs, d_last = gradients
     around = [outputs[1:], first[None]] if loop.reverse else [first[None], outputs[:-1]]
     before, backward = _with_ones(jnp.concatenate(around)), _Backward(loop.recurrence, weights)
 
     def step(carry: Any, at: Any) -> Any:
         d_states, sums = carry
-        d_output, *of_step = at
-        d_before, d_x, more = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step)
+        d_output, *of_step, stored = at
+        d_before, d_x, more = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step, *_unpacked(stored))
         return (d_before, jax.tree.map(jnp.add, sums, more)), d_x
 
-    steps = (d_outputs, x, valid, before, others, saved)
+    steps = (d_outputs, x, valid, before, saved)
     shapes = jax.eval_shape(
-        lambda d, at: backward.step(d, *at)[2], d_last, jax.tree.map(lambda each: each[0], steps[1:])
+        lambda d, at: backward.step(d, *at[:-1], *_unpacked(at[-1]))[2],
+        d_last,
+        jax.tree.map(lambda each: each[0], steps[1:]),
     )
     sums = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
     (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
@@ -312,6 +344,9 @@ _layer.defvjp(_layer_forward, _layer_backward)
 class FeaturesMajor:
     """The loop backend of `RecurrentStack` on JAX: sequences `[T, n, B]`, states `[n, B]`.
 
+    Args:
+        rounded: Whether the values that a gradient needs have 16 bits, as suffices in a training.
+
     Example:
         >>> from seqcast.network.cells import GRUCell
         >>> cell = GRUCell(2, 1)
@@ -321,6 +356,9 @@ class FeaturesMajor:
         >>> outputs.shape, loop_backend.leave(outputs).shape, states[0].shape
         ((3, 2, 5), (5, 3, 2), (2, 5))
     """
+
+    def __init__(self, *, rounded: bool = False) -> None:
+        self.rounded = rounded
 
     def enter(self, x: Array) -> Array:
         """Turn a sequence, `[B, T, f]`, into the order of the loop.
@@ -410,5 +448,5 @@ class FeaturesMajor:
         Returns:
             Outputs, `[T, n, B]`, and the states after the last run step.
         """
-        loop = _Loop(RECURRENCES[type(cell)], length if x is None else None, reverse)
+        loop = _Loop(RECURRENCES[type(cell)], length if x is None else None, reverse, self.rounded)
         return _layer(loop, x, states, self.weights(cell), valid)  # type: ignore[no-any-return]

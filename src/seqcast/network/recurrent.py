@@ -105,7 +105,7 @@ class RecurrentStack(keras.layers.Layer):
                 self.layers_backward.append(backward)
             width = n * directions
         self.output_width = width
-        self.loop_backend = _fastest_loops(CELLS[cell])
+        self.loop_backend, self.training_backend = (_fastest_loops(CELLS[cell], each) for each in (False, True))
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
@@ -226,7 +226,7 @@ class RecurrentStack(keras.layers.Layer):
         """
         states = self.initial_state(ops.shape(x)[0]) if initial_state is None else initial_state
         masks = self.dropout_masks(ops.shape(states[0][0])[0], training)
-        loops = loop_backend or self.loop_backend
+        loops = loop_backend or (self.training_backend if training else self.loop_backend)
         x = None if x is None else loops.enter(x)
         # As a sequence of one feature, the mask gets the axis over which it broadcasts.
         valid = None if valid is None else loops.enter(ops.expand_dims(valid, -1))
@@ -414,11 +414,11 @@ class Scanned:
         return states[0]
 
 
-def _fastest_loops(cell: type[Cell]) -> Any:
-    """Return the fastest loops of this backend for a cell on this device."""
+def _fastest_loops(cell: type[Cell], training: bool) -> Any:
+    """Return the fastest loops of this backend for a cell on this device, where gradients are those of a training."""
     if keras.backend.backend() == "jax" and platform() == "cpu":
         from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor
 
         if cell in RECURRENCES:
-            return FeaturesMajor()
+            return FeaturesMajor(rounded=training)
     return Scanned()

@@ -18,6 +18,9 @@ import numpy as np
 from common import Peer, main
 
 BACKEND = os.environ["KERAS_BACKEND"]
+if BACKEND == "tf_keras":
+    # TensorFlow imports Keras 3, which has no backend of that name.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
 keras = importlib.import_module("tf_keras" if BACKEND == "tf_keras" else "keras")
 
 

@@ -154,3 +154,37 @@ def test_double_precision(name, monkeypatch):
     check_finite_differences(name)
     compare(name, (5, 3), 2, started=True, bidirectional=True, padding="left", **case)
     compare(name, (5,), 0, started=True, bidirectional=False, padding="none", **case)
+
+
+def rounded_and_exact(name):
+    """Return results and gradients of a training's loops and of exact ones, with a padding on the left."""
+    rng, dtype = np.random.default_rng(6), keras.config.floatx()
+    stack = drawn_stack((5, 4), 3, cell=name, seed=7)
+    x = rng.normal(size=(6, 8, 3)).astype(dtype)
+    shapes = [(6, 8, 4), *((6, n) for widths in stack.state_widths for n in widths)]
+    pulls = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    valid = drawn_mask(rng, "left", 6, 8)
+    ways = FeaturesMajor(rounded=True), FeaturesMajor()
+    return [values_and_gradients(by_way(stack, way), x, None, valid, pulls) for way in ways]
+
+
+@each_cell
+def test_a_training_rounds_what_its_gradient_needs_and_nothing_else(name):
+    rounded, exact = rounded_and_exact(name)
+    assert_same(rounded[0], exact[0], 0.0)
+    assert_same(rounded[1], exact[1], 0.01)
+    with pytest.raises(AssertionError):
+        assert_same(rounded[1], exact[1], 1e-6)
+
+
+@each_cell
+@pytest.mark.usefixtures("double_precision")
+def test_double_precision_is_not_rounded(name):
+    rounded, exact = rounded_and_exact(name)
+    assert_same(rounded, exact, 0.0)
+
+
+def test_only_a_training_rounds():
+    stack = drawn_stack((4,), 2, cell="gru")
+    assert stack.training_backend.rounded
+    assert not stack.loop_backend.rounded

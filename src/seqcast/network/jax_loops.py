@@ -190,7 +190,7 @@ class _Sums(NamedTuple):
     Args:
         kernel: Those of the kernel, or `None`.
         recurrent: Those of the recurrent kernel, and in the last column of the bias of the state, `[gates * n, n + 1]`.
-        own: Those of the bias of the input, `[n, 1]` a gate; `None` where it has the gradients of the state.
+        own: Those of the bias of the input, `[n, 1]` a gate; `None` where it has the gradient of the state's.
     """
 
     kernel: Array | None
@@ -229,13 +229,26 @@ class _Backward:
         e = d if e_gates is d_gates else self._in_blocks(e_gates)
         if valid is not None:
             direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
+        d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
+        sums = self._with_input(d, e, x, with_ones) if x is not None else self._alone(d_gates, e_gates, e, with_ones)
+        return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, sums
+
+    def _with_input(self, d: list[Array], e: list[Array], x: Array, with_ones: Array) -> _Sums:
+        """Return the sums of a layer with input: by one product where gates have one gradient, else with ones twice."""
+        if e is d:
+            both = self._outer(d, jnp.concatenate([x, with_ones]))
+            return _Sums(both[:, : len(x)], both[:, len(x) :], (None,) * self.gates)
+        of_input = self._outer(d, _with_ones(x))
+        own = tuple(jnp.split(of_input[:, -1:], self.gates))
+        return _Sums(of_input[:, :-1], self._outer(e, with_ones), own)
+
+    def _alone(self, d_gates: Arrays, e_gates: Arrays, e: list[Array], with_ones: Array) -> _Sums:
+        """Return the sums of a layer without input."""
         own = tuple(
             None if of_input is of_state else of_input.sum(1, keepdims=True, dtype=self.exact)
             for of_input, of_state in zip(d_gates, e_gates, strict=True)
         )
-        sums = _Sums(None if x is None else self._outer(d, x), self._outer(e, with_ones), own)
-        d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
-        return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, sums
+        return _Sums(None, self._outer(e, with_ones), own)
 
     def weights(self, sums: _Sums) -> _Weights:
         """Return the gradients of the weights."""
@@ -256,8 +269,8 @@ class _Backward:
 
 
 def _with_ones(states: Array) -> Array:
-    """Return states, `[..., n, B]`, with a row of ones."""
-    return jnp.concatenate([states, jnp.ones_like(states[..., :1, :])], axis=-2)
+    """Return states, `[n, B]`, with a row of ones."""
+    return jnp.concatenate([states, jnp.ones_like(states[:1])])
 
 
 def _products(weights: Sequence[Array], blocks: Sequence[Array]) -> Array:
@@ -318,21 +331,23 @@ def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weigh
 def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
     x, first, weights, valid, outputs, saved = residuals
     d_outputs, d_last = gradients
-    around = [outputs[1:], first[None]] if loop.reverse else [first[None], outputs[:-1]]
-    before, backward = _with_ones(jnp.concatenate(around)), _Backward(loop.recurrence, weights)
+    backward, length = _Backward(loop.recurrence, weights), len(outputs)
+    start, earlier = (length - 1, 1) if loop.reverse else (0, -1)
+
+    def gradients_at(d_states: Arrays, at: Any) -> Any:
+        x_t, valid_t, t, stored = at
+        # Read where it is needed: a shifted copy of all outputs, with ones, would go through memory.
+        output = jax.lax.dynamic_index_in_dim(outputs, jnp.clip(t + earlier, 0, length - 1), keepdims=False)
+        with_ones = _with_ones(jnp.where(t == start, first, output))
+        return backward.step(d_states, x_t, valid_t, with_ones, *_unpacked(stored))
 
     def step(carry: Any, at: Any) -> Any:
-        d_states, sums = carry
-        d_output, *of_step, stored = at
-        d_before, d_x, more = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step, *_unpacked(stored))
+        (d_states, sums), (d_output, *of_step) = carry, at
+        d_before, d_x, more = gradients_at((d_states[0] + d_output, *d_states[1:]), of_step)
         return (d_before, jax.tree.map(jnp.add, sums, more)), d_x
 
-    steps = (d_outputs, x, valid, before, saved)
-    shapes = jax.eval_shape(
-        lambda d, at: backward.step(d, *at[:-1], *_unpacked(at[-1]))[2],
-        d_last,
-        jax.tree.map(lambda each: each[0], steps[1:]),
-    )
+    steps = (d_outputs, x, valid, jnp.arange(length), saved)
+    shapes = jax.eval_shape(gradients_at, d_last, jax.tree.map(lambda each: each[0], steps[1:]))[2]
     sums = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
     (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
     return d_x, d_states, _as(weights, backward.weights(sums)), None

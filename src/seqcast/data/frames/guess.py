@@ -235,8 +235,10 @@ class _Guesser:
         counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
         times = as_times(join_times(head, ",".join(keys))) if keys else head.index
         if pd.api.types.is_datetime64_any_dtype(times):
-            fields = [field for field in calendar_numbers(times).values() if field.nunique() < times.nunique()]
-            counters += [name for name in numbers if any(_differs_by_one(digits[name], field) for field in fields)]
+            for field in calendar_numbers(times).values():
+                near = numbers if field.nunique() < times.nunique() else []
+                near = [name for name in near if abs(digits[name].iloc[0] - field.iloc[0]) <= 1]
+                counters += [name for name in near if _differs_by_one(digits[name], field)]
         values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
         return (counters, values) if values else ([], numbers)
 
@@ -399,8 +401,10 @@ def _are_series(head: Any, names: Sequence[str]) -> bool:
     groups = _groups(names, (*VALUES, *_BESIDE))
     if groups and max(map(len, groups)) < len(names):
         return False
+    if _are_alike(names):
+        return True
     sizes = [float(pd.to_numeric(head[name], errors="coerce").abs().mean()) for name in names]
-    return _are_alike(names) or max(sizes) <= _LIKE_SIZE * min(sizes)
+    return max(sizes) <= _LIKE_SIZE * min(sizes)
 
 
 def _are_alike(names: Sequence[str]) -> bool:

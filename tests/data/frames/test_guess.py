@@ -669,3 +669,12 @@ def test_a_missing_time_since_the_beginning_is_named(tmp_path):
     (tmp_path / "a.csv").write_text(lines("Time,A1", [*zip(times[:6], WAVE, strict=False), ("", 1.5), (times[6], 2.5)]))
     with pytest.raises(DataError, match="column 'Time', row 2: expected a date or time"):
         OpenTable.of(tmp_path / "a.csv", None).guessed({"ds": "Time", "y": "A1"})
+
+
+@pytest.mark.parametrize("columns", [5, 12, 40])
+def test_a_sum_is_found_among_few_and_many_columns(columns):
+    drawn = np.random.default_rng(columns).integers(1, 90, (60, columns))
+    shops = pd.DataFrame(drawn, columns=[f"{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(columns)])
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=60).astype(str)}).join(shops)
+    assert guess_columns(table).left_out == ()
+    assert guess_columns(table.assign(whole=shops.sum(axis=1))).left_out == ("whole",)

@@ -40,10 +40,17 @@ def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
         (('all',), ())
     """
     digits = table[list(names)].head(_ROWS_LOOKED_AT).apply(pd.to_numeric, errors="coerce").fillna(0).astype("float")
-    rest = list(names)
+    rest, whole = list(names), digits.to_numpy().sum(axis=1)
     for name in reversed(names):
+        if len(rest) > _FEW_COLUMNS:
+            # Of many, one is the sum of all others or none; most are far from it.
+            total = digits[name].to_numpy()
+            near = np.abs(2 * total - whole) <= max(len(rest) / 2, float(np.abs(total).mean()) / 2_000)
+            if not total.any() or near[total != 0].mean() < _MOSTLY:
+                continue
         if len(rest) > 2 and _is_sum(digits[rest].to_numpy(), rest.index(name)):
             rest.remove(name)
+            whole = whole - digits[name].to_numpy()
     return tuple(name for name in names if name not in rest)
 
 

@@ -105,7 +105,8 @@ class RecurrentStack(keras.layers.Layer):
                 self.layers_backward.append(backward)
             width = n * directions
         self.output_width = width
-        self.loop_backend, self.training_backend = (_fastest_loops(CELLS[cell], each) for each in (False, True))
+        self.loop_backend = _fastest_loops(CELLS[cell], training=False)
+        self.training_backend = _fastest_loops(CELLS[cell], training=True)
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
@@ -414,7 +415,7 @@ class Scanned:
         return states[0]
 
 
-def _fastest_loops(cell: type[Cell], training: bool) -> Any:
+def _fastest_loops(cell: type[Cell], *, training: bool) -> Any:
     """Return the fastest loops of this backend for a cell on this device, where gradients are those of a training."""
     if keras.backend.backend() == "jax" and platform() == "cpu":
         from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor

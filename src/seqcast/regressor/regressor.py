@@ -218,7 +218,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             seed = draw_seed(self.random_state)
             if folder is not None and self.random_state is None:
                 seed = folder.seed(seed)
-            windows = prepare_windows(given, options, validated_on, seed=child_seeds(seed, 2)[1])
+            windows = prepare_windows(given, options, validated_on, seed=_order_seed(seed))
             checkpoints = checkpoints_of(folder, windows, options, seed)
             fitted = self._untrained(options, windows, seed)
             try:
@@ -279,7 +279,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             GivenWindows(X, y, static_covariates, future_covariates, sample_weight),
             options,
             Validation(),
-            seed=child_seeds(seed, 2)[1] + (0 if before is None else len(before.history)),
+            seed=_order_seed(seed) + (0 if before is None else len(before.history)),
             fitted=None if before is None else before.preparation,
         )
         fitted = self._untrained(options, windows, seed) if before is None else before
@@ -542,3 +542,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         tags.target_tags.single_output = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _order_seed(seed: int) -> int:
+    """Return the seed of the order of windows."""
+    return child_seeds(seed, 2)[1]

@@ -655,6 +655,7 @@ def test_text_with_years_is_no_step(tmp_path):
         ("cp1250", ["Pořadí", "Čas", "Měření"]),
         ("cp1250", ["Wartość", "Żółw", "Zażółć"]),
         ("cp1252", ["Größe", "Été à Évêché", "ÄÖÜß", "m³/h", "Sjø"]),
+        ("cp1252", ["ƒ", "a³b"]),
     ],
 )
 def test_text_is_of_the_script_that_most_of_its_letters_have(tmp_path, encoding, names):
@@ -678,3 +679,11 @@ def test_a_sum_is_found_among_few_and_many_columns(columns):
     table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=60).astype(str)}).join(shops)
     assert guess_columns(table).left_out == ()
     assert guess_columns(table.assign(whole=shops.sum(axis=1))).left_out == ("whole",)
+
+
+def test_a_question_names_several_columns_only_where_commas_can_stand_between_them():
+    columns = {"milk, l": WAVE[:30] * 9, "feed, kg": WAVE[:30] * 700, "cows": WAVE[:30] * 40}
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=30).astype(str), **columns})
+    said = str(guess_columns(table).question)
+    assert "'milk, l'" in said
+    assert "several" not in said

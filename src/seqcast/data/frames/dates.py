@@ -113,9 +113,9 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     readings = [(style, times) for style, times in tried if not times.isna().any()]
     # Between points nobody writes the month first.
     readings = [reading for reading in readings if str(reading[0]).startswith("%d.")] or readings
-    style, parsed = min(readings, key=lambda pair: _unevenness(pair[1])) if len(readings) > 1 else readings[0]
+    style, parsed = min(readings, key=lambda pair: _uneven(pair[1])) if len(readings) > 1 else readings[0]
     others = [times for _, times in readings if not times.equals(parsed)]
-    if any(_unevenness(times) < _CLEARLY * _unevenness(parsed) for times in others):
+    if any(_uneven(times) < _CLEARLY * _uneven(parsed) for times in others):
         expected = "dates that can be read in one way only"
         received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
         hint = Phrase("Give ", Option("dialect.day_first", True), " or ", Option("dialect.day_first", False), ".")
@@ -123,9 +123,22 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     return parsed, _day_stands_first(style)
 
 
-def _unevenness(times: Any) -> float:
-    """Return how much longer the longest step between times is than the shortest one."""
-    steps = np.diff(np.unique(times.to_numpy("datetime64[s]").astype("int64")))
+def _uneven(times: Any) -> float:
+    """Return the unevenness of times."""
+    return unevenness(times.to_numpy("datetime64[s]").astype("int64"))
+
+
+def unevenness(numbers: Any) -> float:
+    """Return how much longer the longest step between different numbers is than the shortest one; 1 for fewer steps.
+
+    Args:
+        numbers: The numbers, in any order.
+
+    Example:
+        >>> unevenness([1, 2, 2, 5]), unevenness([7])
+        (3.0, 1.0)
+    """
+    steps = np.diff(np.unique(numbers))
     return float(steps.max() / steps.min()) if len(steps) > 1 else 1.0
 
 

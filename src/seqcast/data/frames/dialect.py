@@ -46,8 +46,8 @@ _CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])"
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
-# Signs within words, which are letters of Central Europe in cp1250; letters that stand together in Czech alone.
-_IN_WORDS, _CZECH = re.compile(r"[^\W\d_][¹³¿¾][^\W\d_]"), frozenset("ìèùòÈ")
+# Letters of Central Europe: signs in cp1252, which do not stand in words; letters that stand beside ř in Czech alone.
+_IN_WORDS, _CZECH = re.compile(r"[^\W\d_][ąłżľ][^\W\d_]"), frozenset("ěčůňČ")
 # Encodings in which many bytes have a meaning, the strictest first, and words of the letters that they are for.
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
 _SCRIPTS = {
@@ -159,7 +159,8 @@ class Dialect:
 def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:
     """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or one of Windows.
 
-    That is cp1252, or Japanese, Korean, Russian or Chinese where the letters beyond ASCII are of that script.
+    That is cp1252, cp1250 where its letters are in words, or that of Japanese, Korean, Russian or Chinese where most
+    letters beyond ASCII are of that script.
 
     Args:
         data: The bytes.
@@ -187,24 +188,25 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
             return data.decode(name, errors="replace"), name
     others = sum(byte > 127 for byte in data[:_SAMPLE])
     is_latin = 2 * len(_ALONE.findall(data[:_SAMPLE])) > others
-    names = ("cp1252", *_SCRIPTS) if is_latin else (*_SCRIPTS, "cp1252")
-    for name in ("utf-8-sig", *names, "latin-1"):
+    latin = ("cp1250", "cp1252")
+    for name in ("utf-8-sig", *((*latin, *_SCRIPTS) if is_latin else (*_SCRIPTS, *latin)), "latin-1"):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
-        if not _NO_TEXT.search(text[:_SAMPLE]) and _has_script(text[:_SAMPLE], name):
-            sample = text[:_SAMPLE]
-            is_central = bool(_IN_WORDS.search(sample)) or ("ø" in sample and not _CZECH.isdisjoint(sample))
-            return (
-                decode(data, path, "cp1250") if name == "cp1252" and is_central else (text, name.removesuffix("-sig"))
-            )
+        if not _NO_TEXT.search(text[:_SAMPLE]) and _has_letters(text[:_SAMPLE], name):
+            return text, name.removesuffix("-sig")
     hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
     raise file_error(path, "text", "bytes that are no text", hint)
 
 
-def _has_script(text: str, encoding: str) -> bool:
-    """Return whether most letters of a text beyond ASCII are of the encoding's script, some of them side by side."""
+def _has_letters(text: str, encoding: str) -> bool:
+    """Return whether a text has the letters that an encoding is for, where it is for some.
+
+    Those are some of Central Europe, or most of a script, some of them side by side.
+    """
+    if encoding == "cp1250":
+        return bool(_IN_WORDS.search(text)) or ("ř" in text and not _CZECH.isdisjoint(text))
     if encoding not in _SCRIPTS:
         return True
     words = [len(word) for word in _SCRIPTS[encoding].findall(text)]

@@ -11,14 +11,22 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_text, is_time, seconds, words_of
+from seqcast.data.frames.dates import (
+    READ_AS_TIMES,
+    YEARS,
+    as_times,
+    is_clock,
+    is_text,
+    is_time,
+    seconds,
+    unevenness,
+    words_of,
+)
 from seqcast.data.frames.layouts import (
     LAYOUTS,
     WITHIN_YEARS,
-    calendar_numbers,
     dated_columns,
     grid_columns,
     join_times,
@@ -67,6 +75,8 @@ _LIKE_SIZE, _MANY = 20.0, 20
 _MOST_KEYS, _FEWEST_STEPS = 6, 6
 # Most series named by a number for each that has a row at a usual time.
 _MOST_ABSENT = 4.0
+# Numbers that a calendar gives to times, beside weeks.
+_CALENDAR = ("year", "quarter", "month", "day", "dayofyear", "dayofweek", "hour")
 
 
 @dataclass(frozen=True)
@@ -131,8 +141,10 @@ class ColumnGuess:
         if set(self.rivals) - LAYOUTS.keys():
             expected = "one column of values"
             received = ", ".join(map(repr, self.rivals[:_MANY])) + ", ..." * (len(self.rivals) > _MANY)
-            several = Option("columns.y", ",".join([name for name in self.rivals if "," not in name][:2]))
-            hint = ("Name one, such as ", Option("columns.y", self.rivals[0]), ", or several, such as ", several)
+            # Commas stand between several names.
+            several = [name for name in self.rivals if "," not in name][:2]
+            hint = ("Name one, such as ", Option("columns.y", self.rivals[0]))
+            hint += (", or several, such as ", Option("columns.y", ",".join(several))) if len(several) > 1 else ()
             hint += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
             hint += (".",)
         return DataError("columns", expected=expected, received=received, hint=Phrase(*hint))
@@ -213,7 +225,8 @@ class _Guesser:
             steps = {name: head[name].diff().dropna() for name in counters}
             grows = [name for name in counters if bool((steps[name] > 0).all() and (steps[name] != 1).any())]
             sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
-            if _are_series(head, series := _others(rivals, sums)):
+            series = _others(rivals, sums)
+            if _are_series(head, series):
                 flags = [name for name in numbers if _is_flag(head[name]) and not _are_alike([*series, name])]
                 unread = {*counters, *flags, *_ranked(numbers, _BESIDE), *_others(others, [*counters, *numbers])}
                 beside = _others((name for name in others if name in unread and known[name]), [*rivals, *grows])
@@ -233,12 +246,7 @@ class _Guesser:
         steps = digits.diff() if by_series is None else by_series.diff()
         most = None if by_series is None else by_series.nunique().max()
         counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
-        times = as_times(join_times(head, ",".join(keys))) if keys else head.index
-        if pd.api.types.is_datetime64_any_dtype(times):
-            for field in calendar_numbers(times).values():
-                near = numbers if field.nunique() < times.nunique() else []
-                near = [name for name in near if abs(digits[name].iloc[0] - field.iloc[0]) <= 1]
-                counters += [name for name in near if _differs_by_one(digits[name], field)]
+        counters += _calendar_columns(digits, as_times(join_times(head, ",".join(keys)))) if keys else []
         values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
         return (counters, values) if values else ([], numbers)
 
@@ -363,16 +371,21 @@ def _goes_round(column: Any, *spans: tuple[int, int]) -> bool:
     return (first, last) in spans and column.diff()[1:].isin((0, 1, first - last)).mean() > READ_AS_TIMES
 
 
-def _unevenness(column: Any) -> float:
-    """Return how much longer the longest step between different times of the day is than the shortest one."""
-    steps = np.diff(np.unique(seconds(column) if is_text(column) else column))
-    return float(steps.max() / steps.min()) if len(steps) else np.inf
+def _calendar_columns(digits: Any, times: Any) -> list[str]:
+    """Return the columns whose numbers a calendar gives to the times again and again: weeks, days, hours."""
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        return []
+    fields = (times.dt.isocalendar().week, *(getattr(times.dt, name) for name in _CALENDAR))
+    again = [field for field in fields if field.nunique() < times.nunique()]
+    return [name for name in digits if any(_counts_as(digits[name], field) for field in again)]
 
 
-def _differs_by_one(numbers: Any, field: Any) -> bool:
-    """Return whether numbers are those of a calendar, which counts from 0 or 1 on."""
-    away = (numbers - field).dropna()
-    return len(away) > 0 and numbers.nunique() > 1 and away.nunique() == 1 and abs(away.iloc[0]) <= 1
+def _counts_as(numbers: Any, field: Any) -> bool:
+    """Return whether numbers are those of a field of the calendar, which counts from 0 or 1 on."""
+    # Most columns begin otherwise.
+    if not abs(numbers.iloc[0] - field.iloc[0]) <= 1:
+        return False
+    return bool(numbers.nunique() > 1 and (numbers - field).nunique() == 1)
 
 
 def _has_years(column: Any) -> bool:
@@ -423,12 +436,13 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         ranked = list(dict.fromkeys([*_ranked(dated, TIMES), *dated]))
         counts = {name: head[name].nunique() for name in ranked}
         first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
-        hours = [name for name in numbers if _is_whole(head[name]) and _goes_round(head[name], (0, 23), (1, 24))]
-        hours = [name for name in _ranked(numbers, _HOURS) if _is_whole(head[name])] + hours
+        whole = [name for name in numbers if _is_whole(head[name])]
+        hours = [*_ranked(whole, _HOURS), *(name for name in whole if _goes_round(head[name], (0, 23), (1, 24)))]
         clocks = [*(name for name in names if is_clock(head[name])), *hours]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
         # Times of a day are even; how long something took is not.
-        return ",".join([first, *sorted(finer, key=lambda name: _unevenness(head[name]))[:1]])
+        evenness = {name: unevenness(seconds(head[name]) if is_text(head[name]) else head[name]) for name in finer}
+        return ",".join([first, *sorted(evenness, key=lambda name: evenness[name])[:1]])
     elapsed = [name for name in names if is_clock(head[name]) and head[name].notna().any()]
     if elapsed:
         return elapsed[0]

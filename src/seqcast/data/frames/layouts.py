@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import YEARS, in_english, is_clock, parse_dates, seconds
+from seqcast.data.frames.dates import YEARS, in_english, is_clock, is_text, parse_dates, seconds
 from seqcast.data.frames.forms import inside
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.numerals import holds_numbers, to_numbers
@@ -156,21 +156,17 @@ def months_of(column: Any) -> Any:
         >>> months_of(pd.Series(["Enero", "Febrero"])).tolist(), months_of(pd.Series(["March", "Market"]))
         ([1, 2], None)
     """
-    texts = column.astype("str")
-    words = {text: in_english(text)[:3].lower() for text in texts.unique() if text.strip(" .").isalpha()}
-    if not set(words.values()) <= _MONTHS or not texts.nunique() == len(set(words.values())) > 0:
+    texts = column.unique() if is_text(column) and column.notna().all() else ()
+    words = {text: _month_of(text) for text in texts if text.strip(" .").isalpha()}
+    months = set(words.values())
+    if not months <= _MONTHS or not len(texts) == len(months) > 0:
         return None
-    return texts.map(words).map({month: number for number, month in enumerate(_MONTHS, 1)})
+    return column.map(words).map({month: number for number, month in enumerate(_MONTHS, 1)})
 
 
-def calendar_numbers(times: Any) -> dict[str, Any]:
-    """Return the numbers that a calendar gives to times, by their names: years, weeks, days, hours.
-
-    Args:
-        times: A pandas Series of times.
-    """
-    fields = ("year", "quarter", "month", "day", "dayofyear", "dayofweek", "hour")
-    return {"week": times.dt.isocalendar().week, **{name: getattr(times.dt, name) for name in fields}}
+def _month_of(text: str) -> str:
+    """Return the beginning of a month's name, as in `_MONTHS`; of another word its own beginning."""
+    return in_english(text)[:3].lower()
 
 
 def quarters_of(column: Any) -> Any:
@@ -353,7 +349,7 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
     names = [str(column) for column in table.columns if column != name]
     fiscal = fiscal_years(table[name])
     if fiscal is not None or holds_numbers(table[name]):
-        months = {in_english(column)[:3].lower(): column for column in reversed(names)}
+        months = {_month_of(column): column for column in reversed(names)}
         years = table[name] if fiscal is None else fiscal
         if len(_MONTHS & months.keys()) < len(_MONTHS) or not years.between(*YEARS).all():
             return []
@@ -399,7 +395,7 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
-        numbers = np.array([list(_MONTHS).index(in_english(name)[:3].lower()) + 1 for name in names])
+        numbers = np.array([list(_MONTHS).index(_month_of(name)) + 1 for name in names])
         months, years = numbers[places], first.astype(int) + (numbers < numbers[0])[places]
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
         said = f"years that begin with {names[0]!r}" if numbers[0] > 1 else ""

@@ -42,16 +42,18 @@ def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
     digits = table[list(names)].head(_ROWS_LOOKED_AT).apply(pd.to_numeric, errors="coerce").fillna(0).astype("float")
     rest, whole = list(names), digits.to_numpy().sum(axis=1)
     for name in reversed(names):
-        if len(rest) > _FEW_COLUMNS:
-            # Of many, one is the sum of all others or none; most are far from it.
-            total = digits[name].to_numpy()
-            near = np.abs(2 * total - whole) <= max(len(rest) / 2, float(np.abs(total).mean()) / 2_000)
-            if not total.any() or near[total != 0].mean() < _MOSTLY:
-                continue
-        if len(rest) > 2 and _is_sum(digits[rest].to_numpy(), rest.index(name)):
+        # Of many, one is the sum of all others or none; most are far from it.
+        is_far = len(rest) > _FEW_COLUMNS and not _is_near_half(digits[name].to_numpy(), whole, len(rest))
+        if len(rest) > 2 and not is_far and _is_sum(digits[rest].to_numpy(), rest.index(name)):
             rest.remove(name)
             whole = whole - digits[name].to_numpy()
     return tuple(name for name in names if name not in rest)
+
+
+def _is_near_half(total: Array, whole: Array, count: int) -> bool:
+    """Return whether a column may be the sum of all others, so half of the whole, whatever its digits are."""
+    near = np.abs(2 * total - whole) <= max(count / 2, float(np.abs(total).mean()) / 2_000)
+    return bool(total.any()) and float(near[total != 0].mean()) >= _MOSTLY
 
 
 def _is_sum(values: Array, place: int) -> bool:

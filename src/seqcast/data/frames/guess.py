@@ -5,7 +5,6 @@ A guess says in a line what it reads, and which readings are about as likely; th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
@@ -13,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from seqcast.data.frames import traits
 from seqcast.data.frames.dates import (
-    READ_AS_TIMES,
     YEARS,
     as_times,
     is_clock,
@@ -22,7 +21,6 @@ from seqcast.data.frames.dates import (
     is_time,
     seconds,
     unevenness,
-    words_of,
 )
 from seqcast.data.frames.layouts import (
     LAYOUTS,
@@ -37,46 +35,18 @@ from seqcast.data.frames.layouts import (
 )
 from seqcast.data.frames.numerals import holds_numbers
 from seqcast.data.frames.tidying import sum_columns
+from seqcast.data.frames.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 
-# Names of columns, as people write them, the likeliest first.
-TIMES = words_of("""ds timestamp datetime date_time date time day week month quarter year period elapsed datum zeit
-    monat jahr fecha tiempo periodo mes mois temps période tempo data mese tid maand""")
-IDS = words_of("""unique_id id series series_id item_id item sku product store shop name key dept department
-    category family region country state city location site station sensor meter branch customer symbol ticker
-    stock code line""")
-VALUES = words_of("""y value target sales sold demand quantity qty count units amount attendance close menge absatz
-    umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits guests customers orders
-    revenue turnover""")
-# Those that name a value whatever stands beside it.
-_SURE = VALUES[: VALUES.index("count")]
-# What instruments measure; what is measured or set beside a value, and fields of the calendar.
-_MEASURED = words_of("""temperature temp humidity pressure wind rain precipitation""")
-_BESIDE = _MEASURED + words_of("""price promo promotion discount holiday open high low cost budget hour
-    forecast prognose prévision plan 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
-    weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
-    fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""")
-# Words for an hour, and for a year.
-_HOURS = ("hour", "stunde", "uur", "heure", "hora", "ora", "óra", "godzina", "hodina", "saat", "timme", "tunti", "jam")
-_YEARS = ("year", "jahr", "année", "annee", "año", "ano", "anno", "år", "ar", "jaar", "rok", "vuosi", "yıl")
-
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
-# Seconds since 1970 from 1973 on; smaller numbers are steps.
-_SINCE_1970 = 10**8
-# Kinds of types of numbers.
-_NUMERIC = "iuf"
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_TWICE = 0.05
-# Columns that are series have values of like size, and more columns than this are series in any case.
-_LIKE_SIZE, _MANY = 20.0, 20
-# Most columns that may name the series together, and fewest columns of values of a series a row.
-_MOST_KEYS, _FEWEST_STEPS = 6, 6
+# Most columns that may name the series together.
+_MOST_KEYS = 6
 # Most series named by a number for each that has a row at a usual time.
 _MOST_ABSENT = 4.0
-# Numbers that a calendar gives to times, beside weeks.
-_CALENDAR = ("year", "quarter", "month", "day", "dayofyear", "dayofweek", "hour")
 
 
 @dataclass(frozen=True)
@@ -140,7 +110,7 @@ class ColumnGuess:
         expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
         if set(self.rivals) - LAYOUTS.keys():
             expected = "one column of values"
-            received = ", ".join(map(repr, self.rivals[:_MANY])) + ", ..." * (len(self.rivals) > _MANY)
+            received = ", ".join(map(repr, self.rivals[: traits.MANY])) + ", ..." * (len(self.rivals) > traits.MANY)
             # Commas stand between several names.
             several = [name for name in self.rivals if "," not in name][:2]
             hint = ("Name one, such as ", Option("columns.y", self.rivals[0]))
@@ -226,9 +196,9 @@ class _Guesser:
             grows = [name for name in counters if bool((steps[name] > 0).all() and (steps[name] != 1).any())]
             sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
             series = _others(rivals, sums)
-            if _are_series(head, series):
-                flags = [name for name in numbers if _is_flag(head[name]) and not _are_alike([*series, name])]
-                unread = {*counters, *flags, *_ranked(numbers, _BESIDE), *_others(others, [*counters, *numbers])}
+            if traits.are_series(head, series):
+                flags = [name for name in numbers if is_flag(head[name]) and not traits.are_alike([*series, name])]
+                unread = {*counters, *flags, *ranked(numbers, BESIDE), *_others(others, [*counters, *numbers])}
                 beside = _others((name for name in others if name in unread and known[name]), [*rivals, *grows])
                 return ColumnGuess(time, layout="wide", left_out=(*beside, *sums))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
@@ -241,12 +211,13 @@ class _Guesser:
         Facts and codes of a series are neither. Where nothing is left, nothing is set aside.
         """
         head = self.table.head(ROWS_LOOKED_AT)
-        digits, known = head[numbers].apply(pd.to_numeric, errors="coerce"), _ranked(numbers, (*VALUES, *_BESIDE))
+        digits, known = head[numbers].apply(pd.to_numeric, errors="coerce"), ranked(numbers, (*VALUES, *BESIDE))
         by_series = digits.groupby([head[name] for name in ids], observed=True) if ids else None
         steps = digits.diff() if by_series is None else by_series.diff()
         most = None if by_series is None else by_series.nunique().max()
-        counters = [name for name in numbers if keys and name not in known and _is_counter(head[name], steps[name])]
-        counters += _calendar_columns(digits, as_times(join_times(head, ",".join(keys)))) if keys else []
+        unknown = [name for name in numbers if keys and name not in known]
+        counters = [name for name in unknown if traits.is_counter(head[name], steps[name])]
+        counters += traits.calendar_columns(digits, as_times(join_times(head, ",".join(keys)))) if keys else []
         values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
         return (counters, values) if values else ([], numbers)
 
@@ -267,18 +238,18 @@ class _Guesser:
         by_row = ColumnGuess(None, unique_id, layout="rows", timed=times is not None, left_out=left_out)
         if self.layout == "rows" or by_row.timed:
             return by_row
-        if len(numbers) < _FEWEST_STEPS or self.layout is not None or (words and "," in (unique_id or ",")):
+        if len(numbers) < traits.FEWEST_STEPS or self.layout is not None or (words and "," in (unique_id or ",")):
             return None
         ends = self.table[numbers[-1]].isna().any() and not self.table[list(numbers)].iloc[-1].isna().all()
         more_steps = len(numbers) > len(self.table)
-        if ends or len(self.table) == 1 or (words and _LIKE_SIZE * len(numbers) > len(self.table)):
+        if ends or len(self.table) == 1 or (words and traits.LIKE_SIZE * len(numbers) > len(self.table)):
             return by_row
         return ColumnGuess(None, layout="wide", rivals=("wide", "rows")) if words or more_steps else None
 
     def _id(self, keys: Sequence[str], others: Sequence[str], numbers: Sequence[str]) -> str | None:
         """Return the columns whose values have no time twice, the fewest that are likely; `None` for one series."""
         head = self.table.head(_ROWS_COMPARED)
-        named = [name for name in _ranked(others, IDS) if head[name].nunique() * 2 <= len(head)]
+        named = [name for name in ranked(others, traits.IDS) if head[name].nunique() * 2 <= len(head)]
         if not keys:
             return next((name for name in named if name not in numbers), None)
         twice = self._twice(keys)
@@ -289,8 +260,8 @@ class _Guesser:
         words = [name for name in others if name not in numbers]
         # Numbers of series are few times as many as rows of a time; a value has more.
         most = _MOST_ABSENT / (1 - twice)
-        whole = [name for name in numbers if _is_whole(head[name]) and head[name].nunique() <= most]
-        codes = _others(whole, _ranked(others, VALUES))
+        whole = [name for name in numbers if is_whole(head[name]) and head[name].nunique() <= most]
+        codes = _others(whole, ranked(others, VALUES))
         likely = [name for name in dict.fromkeys([*named, *words, *codes]) if 1 < head[name].nunique() <= len(head) / 2]
         for count in range(1, min(3, len(likely)) + 1):
             groups = {group: self._twice([*group, *keys]) for group in combinations(likely[:_MOST_KEYS], count)}
@@ -304,20 +275,21 @@ class _Guesser:
         if "y" in self.given:
             targets = joined_parts(self.table.columns, self.given["y"]) or self.given["y"].split(",")
             return (targets[0] if len(targets) == 1 else tuple(targets)), ()
-        changing = [name for name in numbers if not _is_flag(head[name])] or list(numbers)
-        beside = set(_ranked(changing, _BESIDE))
+        changing = [name for name in numbers if not is_flag(head[name])] or list(numbers)
+        beside = set(ranked(changing, BESIDE))
         likely = [name for name in changing if name not in beside] or changing
-        named = _groups(likely, VALUES) or [[name] for name in changing if name.strip().lower() == "price"]
+        named = traits.groups(likely, VALUES) or [[name] for name in changing if name.strip().lower() == "price"]
         # Of two columns with words for values neither is beside the other, unless people forecast just the one.
-        is_sure = bool(named) and (named[0][0].strip().lower() in _SURE or len({*chain.from_iterable(named)}) == 1)
+        words = {*chain.from_iterable(named)}
+        is_sure = bool(named) and (named[0][0].strip().lower() in traits.SURE or len(words) == 1)
         if is_sure and len(named[0]) == 1:
             return named[0][0], ()
-        measured = set(_ranked(changing, _MEASURED))
+        measured = set(ranked(changing, traits.MEASURED))
         if len(likely) == 1 < len(measured) and measured == beside and not named:
             # Instruments measure several things, of which none is beside the others.
             likely = [*likely, *_others(changing, likely)]
         # Text in a column of that name becomes an error that names its cell.
-        value = next(iter(likely), None) or next(iter(_ranked(others, VALUES)), None)
+        value = next(iter(likely), None) or next(iter(ranked(others, VALUES)), None)
         if len(likely) < 2:
             return value, ()
         # People write first what a table is for.
@@ -325,105 +297,9 @@ class _Guesser:
         return value, (first, *(name for name in likely if name != first))
 
 
-def _groups(names: Iterable[str], likely: Sequence[str]) -> list[list[str]]:
-    """Return the names that are a likely word, and those of which one word is, word by word, the likeliest first."""
-    plain = {name: re.sub(r"[ \-.]", "_", name.strip().lower()) for name in names}
-    whole = [[name for name in plain if plain[name] == word] for word in likely]
-    parts = [[name for name in plain if len(word) > 1 and _has_word(plain[name], word)] for word in likely]
-    return [group for group in whole + parts if group]
-
-
-def _has_word(name: str, word: str) -> bool:
-    """Return whether a word is a part of a name; the first or last one before a unit if it is a word for values."""
-    words = [each for each in re.sub(r"[(\[].*", "", name).split("_") if each] or [name]
-    if not word.isascii():  # Chinese and Japanese write no spaces
-        return word in name
-    return word in ((words[0], words[-1]) if word in VALUES else name.split("_"))
-
-
-def _ranked(names: Iterable[str], likely: Sequence[str]) -> list[str]:
-    """Return the names that are likely, the likeliest first."""
-    return list(dict.fromkeys(chain.from_iterable(_groups(names, likely))))
-
-
 def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:
     left_out = set(but)
     return tuple(name for name in names if name not in left_out)
-
-
-# ---------------------------------------------------------------- values of columns
-
-
-def _is_whole(column: Any) -> bool:
-    return column.dtype.kind in _NUMERIC and bool((column.dropna() % 1 == 0).all())
-
-
-def _counts(column: Any, is_named: bool) -> bool:
-    """Return whether most whole numbers are one more than the one before, or with a name of times in equal steps."""
-    steps = column.diff()[1:]
-    step = steps.median() if is_named or column.min() > _SINCE_1970 else 1
-    return step > 0 and float((steps == step).mean()) > 0.5
-
-
-def _goes_round(column: Any, *spans: tuple[int, int]) -> bool:
-    """Return whether whole numbers count by ones from the first to the last number of a span, and begin again."""
-    first, last = column.min(), column.max()
-    return (first, last) in spans and column.diff()[1:].isin((0, 1, first - last)).mean() > READ_AS_TIMES
-
-
-def _calendar_columns(digits: Any, times: Any) -> list[str]:
-    """Return the columns whose numbers a calendar gives to the times again and again: weeks, days, hours."""
-    if not pd.api.types.is_datetime64_any_dtype(times):
-        return []
-    fields = (times.dt.isocalendar().week, *(getattr(times.dt, name) for name in _CALENDAR))
-    again = [field for field in fields if field.nunique() < times.nunique()]
-    return [name for name in digits if any(_counts_as(digits[name], field) for field in again)]
-
-
-def _counts_as(numbers: Any, field: Any) -> bool:
-    """Return whether numbers are those of a field of the calendar, which counts from 0 or 1 on."""
-    # Most columns begin otherwise.
-    if not abs(numbers.iloc[0] - field.iloc[0]) <= 1:
-        return False
-    return bool(numbers.nunique() > 1 and (numbers - field).nunique() == 1)
-
-
-def _has_years(column: Any) -> bool:
-    """Return whether a column holds text in which years are, as in times of an unknown format."""
-    if not is_text(column) or column.isna().all():
-        return False
-    years = column.dropna().astype("str").str.contains(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-    return float(years.mean()) >= READ_AS_TIMES and column.nunique() > 2
-
-
-def _is_counter(column: Any, steps: Any) -> bool:
-    """Return whether a column numbers rows, days or documents: whole numbers that only grow, or begin again."""
-    if not _is_whole(column) or steps.count() < _FEWEST_STEPS:
-        return False
-    return bool((column.diff().dropna() > 0).all() or (steps.dropna() == 1).mean() > 0.9)
-
-
-def _is_flag(column: Any) -> bool:
-    """Return whether numbers are all the same, yes and no, or one of two codes."""
-    few = 1 + (len(column) > _MANY)
-    return column.dtype.kind in _NUMERIC and (column.nunique() <= few or bool(column.dropna().isin((0, 1)).all()))
-
-
-def _are_series(head: Any, names: Sequence[str]) -> bool:
-    """Return whether columns of numbers are alike, so that each of them may be a series."""
-    groups = _groups(names, (*VALUES, *_BESIDE))
-    if groups and max(map(len, groups)) < len(names):
-        return False
-    if _are_alike(names):
-        return True
-    sizes = [float(pd.to_numeric(head[name], errors="coerce").abs().mean()) for name in names]
-    return max(sizes) <= _LIKE_SIZE * min(sizes)
-
-
-def _are_alike(names: Sequence[str]) -> bool:
-    """Return whether names are many, differ in a number, or are codes of one length."""
-    codes = {len(name) if re.fullmatch("[A-Z]{2,4}", name) else 0 for name in names}
-    return len(names) > _MANY or len({re.sub(r"\d+", "", name) for name in names}) == 1 or codes in ({2}, {3}, {4})
 
 
 # ---------------------------------------------------------------- times
@@ -433,12 +309,12 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     """Return the column of the times, or the columns that have them together, with commas."""
     dated = [name for name in names if name not in numbers and is_time(head[name])]
     if dated:
-        ranked = list(dict.fromkeys([*_ranked(dated, TIMES), *dated]))
-        counts = {name: head[name].nunique() for name in ranked}
-        first = next(name for name in ranked if 2 * counts[name] > max(counts.values()))
-        whole = [name for name in numbers if _is_whole(head[name])]
-        hours = [*_ranked(whole, _HOURS), *(name for name in whole if _goes_round(head[name], (0, 23), (1, 24)))]
-        clocks = [*(name for name in names if is_clock(head[name])), *hours]
+        likely = list(dict.fromkeys([*ranked(dated, TIMES), *dated]))
+        counts = {name: head[name].nunique() for name in likely}
+        first = next(name for name in likely if 2 * counts[name] > max(counts.values()))
+        whole = [name for name in numbers if is_whole(head[name])]
+        rounds = [name for name in whole if traits.goes_round(head[name], (0, 23), (1, 24))]
+        clocks = [*(name for name in names if is_clock(head[name])), *ranked(whole, HOUR_WORDS), *rounds]
         finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
         # Times of a day are even; how long something took is not.
         evenness = {name: unevenness(seconds(head[name]) if is_text(head[name]) else head[name]) for name in finer}
@@ -448,29 +324,29 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
         return elapsed[0]
     words = [name for name in names if name not in numbers]
     digits = [name for name in words if head[name].astype("str").str.count(r"\d").median() > 1]
-    named = [name for name in _ranked(digits, TIMES) if name.strip().lower() in TIMES]
-    unread = [*named, *(name for name in words if _has_years(head[name]))]
+    named = [name for name in ranked(digits, TIMES) if name.strip().lower() in TIMES]
+    unread = [*named, *(name for name in words if traits.has_years(head[name]))]
     if unread:
         return unread[0]  # a value that is no time becomes an error that names its cell
     known = head[numbers].notna().all()
-    whole = [name for name in numbers if known[name] and _is_whole(head[name])]
+    whole = [name for name in numbers if known[name] and is_whole(head[name])]
     least, most = head[whole].min(), head[whole].max()
     years = [name for name in whole if least[name] >= YEARS[0] and most[name] <= YEARS[1]]
-    year = next(iter(_ranked(years, _YEARS)), None)
+    year = next(iter(ranked(years, YEAR_WORDS)), None)
     inside = [name for name in whole if least[name] >= 1 and most[name] <= 53]
     inside += [name for name in words if quarters_of(head[name].dropna()) is not None]
     in_words = [name for name in words if months_of(head[name].dropna()) is not None]
-    within = [*in_words, *_ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
-    within += [name for name in inside if name in whole and _goes_round(head[name], (1, 12), (1, 52), (1, 53))]
+    within = [*in_words, *ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
+    within += [name for name in inside if name in whole and traits.goes_round(head[name], (1, 12), (1, 52), (1, 53))]
     if year is not None and within:
-        days = _ranked([name for name in whole if name != within[0]], ("day", "tag"))
+        days = ranked([name for name in whole if name != within[0]], ("day", "tag"))
         days = days if in_words or part_of_year(head[within[0]]) == "month" else []
         return ",".join([year, within[0], *days[:1]])
-    exact = [name for name in _ranked(whole, (*TIMES, *_YEARS)) if name.strip().lower() in TIMES or name in years]
+    exact = [name for name in ranked(whole, (*TIMES, *YEAR_WORDS)) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
-    timely, grows = set(_ranked(whole, TIMES)), (head[whole].diff()[1:] > 0).mean()
+    timely, grows = set(ranked(whole, TIMES)), (head[whole].diff()[1:] > 0).mean()
     growing = [name for name in whole if len(numbers) > 1 and grows[name] > 0.5]
-    counted = (name for name in growing if _counts(head[name], name in timely))
+    counted = (name for name in growing if traits.counts(head[name], name in timely))
     return next(chain(exact, counted), None)
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/waits.py COMMIT                        # both in turn, three rounds (over an hour)
     python benchmarks/waits.py COMMIT --only single,promotions --rounds 1
+    python benchmarks/waits.py COMMIT --cold                 # one round, in which programs are compiled
     python benchmarks/waits.py --profile promotions          # the twenty longest pieces, of this checkout
 
     single      144 months of one series, `seqcast forecast FILE`
@@ -16,7 +17,7 @@
 
 All data are generated. The last five are `Forecaster(H).fit(df)` and `predict`, scored on the last `H` steps that the
 fit did not see: the mean absolute error over that of the last season. Seconds are of whole processes, programs are
-compiled before. Each process leaves a result file. Leave the machine alone meanwhile.
+compiled before, but with `--cold`. Each process leaves a result file. Leave the machine alone meanwhile.
 """
 
 import argparse
@@ -151,7 +152,7 @@ def arguments(name, folder, variables):
         folder.mkdir(parents=True, exist_ok=True)
         df.to_csv(data, index=False)
     if name in ("single", "wide"):
-        return ["forecast", data, "-H", str(horizon), "-o", folder / "forecast.csv"]
+        return ["forecast", data, "-H", str(horizon), "-o", folder / "forecast.csv", "--force"]
     if not model.exists():
         preset = "pretrained" if name == "anomalies" else "auto"
         fit = ["fit", data, "-H", str(horizon), "--preset", preset, "-o", model]
@@ -171,7 +172,7 @@ def profile(name):
         pstats.Stats(profiler).strip_dirs().sort_stats(order).print_stats(LONGEST)
 
 
-def row(name, runner, sides):
+def row(name, runner, sides, cold):
     """Measure both sides in turn, and return a row of the table."""
     results = {}
     for number in range(runner.count):
@@ -181,9 +182,9 @@ def row(name, runner, sides):
             command = [sys.executable, str(HERE), "--task", name]
             if name in COMMANDS:
                 command = [*SEQCAST, *map(str, arguments(name, folder / name, variables))]
-            if number == 0:  # programs are compiled
-                runner.run(f"{name} {side.name} first", 0, command, variables)
-            results.setdefault(side.name, []).append(runner.run(f"{name} {side.name}", number, command, variables))
+            first = runner.run(f"{name} {side.name} first", 0, command, variables) if number == 0 else {}
+            one = first if cold else runner.run(f"{name} {side.name}", number, command, variables)
+            results.setdefault(side.name, []).append(one)
     seconds = {side: [one["process_s"] for one in runs] for side, runs in results.items()}
     faster = [old / new for old, new in zip(seconds["old"], seconds["new"], strict=True)]
     errors = [f"{runs[0]['error']:.4f}" if "error" in runs[0] else "" for runs in results.values()]
@@ -195,6 +196,7 @@ def main():
     parser = options(__doc__, "waits")
     parser.add_argument("old", nargs="?", metavar="COMMIT", help="what to compare the checkout with")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"(default {ROUNDS})")
+    parser.add_argument("--cold", action="store_true", help="one round, in which programs are compiled")
     parser.add_argument("--profile", choices=FITS, help="print the longest pieces of one kind of data")
     parser.add_argument("--task", choices=FITS, help=argparse.SUPPRESS)
     given = parse(parser, [*COMMANDS, *FITS])
@@ -206,9 +208,9 @@ def main():
         parser.error("name a commit to compare with")
     else:
         sides = old_side(given.old), new_side()
-        runner = Runner(given.results / "-".join(map(state, sides)), given.rounds)
-        rows = [row(name, runner, sides) for name in given.chosen]
-        print(f"{machine()}. Seconds, medians of {given.rounds}; in brackets smallest and largest.\n")
+        runner = Runner(given.results / "-".join(map(state, sides)), 1 if given.cold else given.rounds)
+        rows = [row(name, runner, sides, given.cold) for name in given.chosen]
+        print(f"{machine()}. Seconds, medians of {runner.count}; in brackets smallest and largest.\n")
         print(table(["", *(f"{side.name}, {side.label}" for side in sides), "old / new", "error, old", "new"], rows))
 
 

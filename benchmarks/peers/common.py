@@ -1,8 +1,9 @@
-"""What the peers of the speed benchmark share: command line, windows, the three tasks and their clocks, the JSON line.
+"""What the peers of the speed benchmark share: command line, windows, the four tasks and their clocks, the JSON line.
 
 A peer is another implementation of the post's network; it subclasses `Peer` and hands the class to `main`. The tasks:
 
     step         time of a training step in the peer's ordinary fit
+    learn        time of a whole process that trains, and the error on windows that it did not see
     latency      forecast of one window, from NumPy to NumPy
     throughput   windows forecast a second, 1,000 and 100,000 at a time
 
@@ -21,11 +22,12 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from harness import options, peak_mib, process_began  # noqa: F401
+from harness import options, peak_mib, process_began
 
 LATENCY_WARM_UP, LATENCY_CALLS = 50, 2000
 FEW, MANY, BLOCKS = 1_000, 100_000, (1_000, 4_000)
 THROUGHPUT_CALLS = 7
+LEARNT, JUDGED, JUDGED_SEED = 102_400, 20_000, 4_000
 
 
 class Peer(ABC):
@@ -54,15 +56,16 @@ def parse(description):
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--cell", choices=["gru", "lstm"], default="gru")
     parser.add_argument("--learning-rate", type=float, default=0.01, help="of Adam (default 0.01)")
-    sizes = {"batch": 512, "context": 15, "horizon": 15, "width": 35, "depth": 2, "steps": 100, "repeats": 5, "seed": 0}
+    sizes = {"batch": 512, "context": 15, "horizon": 15, "width": 35, "depth": 2, "steps": 100, "repeats": 5}
+    sizes |= {"epochs": 15, "seed": 0}
     for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"(default {default})")
     return parser.parse_args()
 
 
-def windows(arguments, count):
+def windows(arguments, count, seed=None):
     """Draw sums of two sines as the post does: amplitude 0.1 to 1, 0.1 to 10 turns in 30 steps."""
-    generator = np.random.default_rng(arguments.seed)
+    generator = np.random.default_rng(arguments.seed if seed is None else seed)
     steps = np.arange(arguments.context + arguments.horizon)
     total = np.zeros((count, len(steps)))
     for _ in range(2):
@@ -87,6 +90,14 @@ def step(peer, arguments):
     step_ms, epochs_ms = statistics.median(epochs) / arguments.steps * 1000, [seconds * 1000 for seconds in epochs]
     facts = {"first_epoch_s": first, "peak_mb": peak_mib(), "loss": losses[-1]}
     return {"step_ms": step_ms, "epochs_ms": epochs_ms, **facts}
+
+
+def learn(peer, arguments):
+    """Time a process from its start to the end of training, and score forecasts of windows that all peers share."""
+    peer.train(*windows(arguments, LEARNT), arguments.epochs, lambda _: None)
+    seconds = time.time() - process_began()
+    past, future = windows(arguments, JUDGED, JUDGED_SEED)
+    return {"learn_s": seconds, "mse": float(((np.asarray(peer.forecast(past)) - future) ** 2).mean())}
 
 
 def latency(peer, arguments):
@@ -120,4 +131,4 @@ def windows_per_s(peer, past, size):
     return len(past) / statistics.median(seconds[1:])
 
 
-TASKS = {"step": step, "latency": latency, "throughput": throughput}
+TASKS = {"step": step, "learn": learn, "latency": latency, "throughput": throughput}

@@ -1,8 +1,9 @@
-"""seqcast itself, through its public `Seq2SeqRegressor`, beside the peers; it trains as the post does.
+"""seqcast itself, through its public `Seq2SeqRegressor`, beside the peers.
 
     python benchmarks/peers/seqcast_peer.py step
 
-The recipe is Adam at a constant rate, no clipping, no scaling. Tasks and options are those of common.py.
+It trains as the post does: Adam at a constant rate, no clipping, no scaling. The task `learn` has its defaults instead,
+but for batch, learning rate and epochs. Tasks and options are those of common.py.
 """
 
 import numpy as np
@@ -17,7 +18,8 @@ class SeqcastPeer(Peer):
     def __init__(self, arguments):
         from seqcast import Seq2SeqRegressor
 
-        given = {"encoder_units": (arguments.width,) * arguments.depth, "cell": arguments.cell, **POST}
+        given = {"encoder_units": (arguments.width,) * arguments.depth, "cell": arguments.cell}
+        given |= {} if arguments.task == "learn" else POST
         given |= {"batch_size": arguments.batch, "learning_rate": arguments.learning_rate}
         self.model = Seq2SeqRegressor(**given, validation_fraction=0.0, random_state=arguments.seed, verbose=0)
         self.horizon = arguments.horizon

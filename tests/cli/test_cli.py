@@ -154,9 +154,8 @@ def test_wide_files_have_wide_forecasts(run, tmp_path):
     assert run("predict", "m.seqcast", "-o", "long.csv")[0] == 0
     long = pd.read_csv(tmp_path / "long.csv").set_index("unique_id")
     np.testing.assert_array_equal(found["south-hi-95"], long.loc["south", "seqcast-hi-95"])
-    assert [
-        run("predict", "m.seqcast", "--layout", "wide", "-o", "f.csv", *more)[0] for more in ((), ("--force",))
-    ] == [1, 0]
+    again = (("f.csv",), ("wide.csv",), ("wide.csv", "--force"))
+    assert [run("predict", "m.seqcast", "--layout", "wide", "-o", *given)[0] for given in again] == [0, 1, 0]
     assert (
         "--samples: expected none with --layout wide"
         in run("predict", "m.seqcast", "--layout", "wide", "--samples", 3)[2]

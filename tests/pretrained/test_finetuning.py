@@ -6,7 +6,7 @@ import pytest
 from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
-from seqcast.pretrained import CovariateSizes, seasonal_reader
+from seqcast.pretrained import CovariateSizes, finetuning, seasonal_reader
 from seqcast.pretrained.finetuning import SeasonalWindows
 from seqcast.pretrained.seasonal_inputs import GAIN, add_covariates, seasonal_inputs
 
@@ -56,17 +56,35 @@ def test_a_short_series_begins_with_gaps():
     assert (weight > 0).all()
 
 
-def test_batches_without_a_seed_are_the_same_in_every_epoch_and_read_once(monkeypatch):
-    windows, gather, reads = windows_of(series(), batch_size=16), SeasonalWindows.gather, []
-    expected = [gather(windows, windows.order.batch(number)[0])[:2] for number in range(len(windows))]
-    monkeypatch.setattr(windows, "gather", lambda numbers: reads.append(numbers) or gather(windows, numbers))
+def by_number(windows):
+    """Return the inputs and the targets of each window."""
+    found = {}
+    for batch in range(len(windows)):
+        numbers, (inputs, y, _) = windows.counted(batch)
+        found |= {number: [*(each[row] for each in inputs.values()), y[row]] for row, number in enumerate(numbers)}
+    return found
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_few_windows_and_those_without_a_seed_are_read_once(monkeypatch, seed):
+    monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0)
+    expected = by_number(windows_of(series(), batch_size=16, seed=3))
+    monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0 if seed is None else 4_096)
+    values, reads = WindowReader.values, []
+    monkeypatch.setattr(WindowReader, "values", lambda reader, *given: reads.append(1) or values(reader, *given))
+    windows = windows_of(series(), batch_size=16, seed=seed)
     for _ in range(2):
-        np.testing.assert_equal([windows[number][:2] for number in range(len(windows))], expected)
+        found = by_number(windows)
+        assert found.keys() == expected.keys()
+        for number, arrays in found.items():
+            for one, other in zip(arrays, expected[number], strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-5)
         windows.on_epoch_end()
-    assert len(reads) == len(windows) > 1
+    assert len(reads) == 1 < len(windows)
 
 
 def test_batches_that_are_read_ahead_are_those_that_are_asked_for(monkeypatch):
+    monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0)
     windows, gather = windows_of(series(), batch_size=16, seed=3), SeasonalWindows.gather
     for number in (0, 1, 2, 5, 4, 4, 5):
         inputs, y, weight = windows.batch(number)

@@ -50,8 +50,7 @@ def forecast(
     """
     model = options.forecaster(horizon, silent=True)
     frame, columns, guess = files.guess(data, options)
-    # A wide table does not say whether it holds forecasts.
-    table.check([data, future_file], column="" if guess.layout == "wide" else model.alias)
+    table.check([data, future_file], column=model.alias)
     model.set_params(columns=columns)
     note_sentinels(model, data, frame, OF_READING)
     known = None if future_file is None else files.read_like(future_file, frame, columns)
@@ -112,8 +111,7 @@ def predict(
     folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future_file]
     fitted = files.load(model)
     if folder is None:
-        # A wide table does not say whether it holds forecasts.
-        table.check(read, column="" if files.layout == "wide" else fitted.alias)
+        table.check(read, column=fitted.alias)
     for name, given in (("samples", samples), ("total", total)):
         if files.layout == "wide" and given is not None:
             hint = "Leave out one of the two."

@@ -186,23 +186,25 @@ def check_output(
         return
     for source in read:
         if source is not None and source.exists() and path.samefile(source):
-            raise SaveError(
-                str(path),
-                expected="another file than those that are read",
-                received="the same" if source == path else f"the same as {source}",
-                hint="Choose another; --force overwrites it.",
-            )
+            received = "the same" if source == path else f"the same as {source}"
+            expected, hint = "another file than those that are read", "Choose another; --force overwrites it."
+            raise SaveError(str(path), expected=expected, received=received, hint=hint)
     kind = suffix_of(path, suffixes) if suffixes else "archive"
     kind = "html" if kind == "htm" else kind
     actual, expected, received = file_kind(path), "", ""
     if actual not in ("empty", kind):
         wanted, received = (_IN_WORDS.get(each, f"a file of kind {each.upper()}") for each in (kind, actual))
         expected = f"no file yet, or {wanted}"
-    elif actual == kind and column is not None and column not in _column_names(path, kind):
+    elif actual == kind and column is not None and not _is_forecast(_column_names(path, kind), column):
         expected, received = f"no file yet, or forecasts, with a column {column!r}", "another table"
     if expected:
         hint = "Choose another name; --force overwrites it."
         raise SaveError(str(path), expected=expected, received=received, hint=hint)
+
+
+def _is_forecast(names: Sequence[str], column: str) -> bool:
+    """Return whether a table has a column of forecasts or of the ends of intervals, as a wide one has."""
+    return column in names or any("-lo-" in name for name in names)
 
 
 def _column_names(path: Path, kind: str) -> list[str]:

@@ -415,13 +415,9 @@ class Engine:
             SpecError: The network has no attention.
         """
         if self.network.attention == "none":
-            raise SpecError(
-                "attention",
-                expected="a network with attention",
-                received="'none'",
-                hint="Fit with attention='additive', 'dot' or 'multi_head'; a Forecaster takes "
-                "preset=NetworkSpec(attention='dot').",
-            )
+            kinds = "attention='additive', 'dot' or 'multi_head'"
+            hint = f"Fit with {kinds}; a Forecaster takes preset=NetworkSpec(attention='dot')."
+            raise SpecError("attention", expected="a network with attention", received="'none'", hint=hint)
         built, prepared = self._ready(inputs)
         return built.attention(prepared, horizon)
 

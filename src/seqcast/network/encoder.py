@@ -320,9 +320,7 @@ class Encoder(SpecLayer):
     def _check_update(self, past: Tensor) -> None:
         if self.network.bidirectional:
             expected, received = "an encoder that reads forwards only", "bidirectional=True"
-            hint = (
-                "A backward layer starts at the last step, so a new one changes all it has read: encode the whole past."
-            )
+            hint = "A backward layer starts at the last step, so a new one changes all it read: encode the whole past."
             raise SpecError("update", expected=expected, received=received, hint=hint)
         steps, segment = past.shape[1], self.network.segment
         if steps is not None and (steps < 1 or steps % segment):

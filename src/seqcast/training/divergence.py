@@ -104,6 +104,8 @@ class _GuardedWatch(DivergenceWatch):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the limit from the loss of the first batch."""
         self.model.train_function.guard = self.model.train_function.guard.watched()
+        # Processes that share a training look at the end of the epoch only, all at the same step, so that none waits.
+        self.between = SECONDS_BETWEEN_LOOKS if self.model.processes.count == 1 else math.inf
         self.looked = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -115,9 +117,8 @@ class _GuardedWatch(DivergenceWatch):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at intervals."""
-        # At the end of a batch Keras would wait for each loss. Processes that share a training look at the end of the
-        # epoch only, all at the same step, so that none waits for others.
-        if self.model.processes.count == 1 and time.monotonic() - self.looked >= SECONDS_BETWEEN_LOOKS:
+        # At the end of a batch Keras would wait for each loss. `self.model` writes all weights into their variables.
+        if time.monotonic() - self.looked >= self.between:
             self._look()
             self.looked = time.monotonic()
 

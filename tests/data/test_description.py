@@ -106,3 +106,16 @@ def test_series_that_are_odd_are_not_said_to_be_left_out():
     found = describe(pd.concat(rows, ignore_index=True))
     assert str(found).splitlines()[-2] == "Wrong, or perhaps not meant:"
     assert "received those of 'a' at the same times" in str(found)
+
+
+def test_series_that_end_earlier_and_days_without_values_are_named():
+    days = pd.date_range("2024-01-01", periods=40)
+    rows = [
+        pd.DataFrame({"unique_id": name, "ds": days[:count], "y": np.arange(count) % 5 + 1.0})
+        for name, count in [("a", 40), ("b", 30), ("c", 35)]
+    ]
+    df = pd.concat(rows, ignore_index=True)
+    df.loc[df["ds"].dt.day_name() == "Sunday", "y"] = np.nan
+    text = str(describe(df))
+    assert "2024-01-01 to 2024-02-09; 2 of 3 end earlier, from 2024-01-30 on" in text
+    assert "no Sundays: forecasts have them" in text

@@ -32,6 +32,12 @@ def test_strengths_are_those_of_a_decomposition(season):
     assert strengths(gaps, season)[1] > 0.6
 
 
+def test_noise_of_two_seasons_has_no_strength_of_its_own():
+    noise = np.random.default_rng(3).normal(size=156)
+    assert np.isnan(strengths(noise[:104], 52)[1])
+    assert strengths(noise, 52)[1] < 0.9
+
+
 def plain_error(values, season, squared):
     """The definition in a plain loop."""
     gaps = [abs(later - earlier) for earlier, later in zip(values, values[season:], strict=False)]

@@ -161,7 +161,10 @@ class Description:
         lengths = [facts.rows for facts in self.series]
         rows = f"{lengths[0]} rows" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)} rows each"
         yield f"{counted(count, 'series')}, {rows}, {sum(lengths)} in all"
-        yield f"time      {' to '.join(self.span)}"
+        ends = pd.Series(self.frame.last_stamps)
+        earlier = ends[ends < ends.max()]
+        early = f"; {len(earlier)} of {count} end earlier, from {stamp_text(earlier.min())} on" if len(earlier) else ""
+        yield f"time      {' to '.join(self.span)}{early}"
         step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
         yield f"step      {step}{' (inferred)' if self.inferred else ''}"
         yield f"season    {'; '.join(self._seasons())}"
@@ -179,8 +182,8 @@ class Description:
 
     @property
     def _closed(self) -> list[str]:
-        """Days of the week that no row of a daily table has."""
-        stamps = self.frame.stamps[self.frame.rows >= 0]
+        """Days of the week on which a daily table has no value."""
+        stamps = self.frame.stamps[~np.isnan(self.frame.targets).all(axis=1)]
         if self.frequency != "D" or len(stamps) < _FEWEST_DAYS:
             return []
         seen = set(stamps.day_of_week)

@@ -25,7 +25,7 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
         season_length: Steps of a season, `m`; 1 for none.
 
     Returns:
-        Both; the season's is NaN without two whole seasons.
+        Both; the season's is NaN without three whole seasons: of two, the trend leaves one.
 
     Example:
         >>> steps = np.arange(48.0)
@@ -39,7 +39,7 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
     if len(known) < 4:
         return 0.0, float("nan")
     filled = values if len(known) == len(values) else np.interp(np.arange(len(values)), known, values[known])
-    seasonal = season_length > 1 and len(filled) >= 2 * season_length
+    seasonal = season_length > 1 and len(filled) >= 3 * season_length
     window = season_length if seasonal else max(3, len(filled) // 10)
     # Where a window does not fit, at both ends, there is no trend.
     trend, half = _moving_average(filled, window), window // 2

@@ -496,6 +496,18 @@ WRITTEN = {
         lines("Date,Sessions,Key events", [(f"2024-01-{n:02}", 50 + n % 7, n % 5) for n in range(1, 20)]),
         ("time: Date, value: Sessions", 1, 19, "2024-01-01"),
     ),
+    "a meter, hours from 1 to 24": (
+        lines(
+            "CUPS;Fecha;Hora;Consumo_kWh;Metodo",
+            [("ES21", f"{d}/03/2024", h, f"0,{200 + h * d}", "R") for d in range(13, 16) for h in range(1, 25)],
+            ";",
+        ),
+        ("dates with the day first; time: Fecha,Hora, value: Consumo_kWh", 1, 72, "2024-03-13 01:00"),
+    ),
+    "the end of a day": (
+        lines("Zeit;MW", [(f"{d}.03.2024 {h:02}:00", 7 * h % 5) for d in range(13, 16) for h in range(1, 25)], ";"),
+        ("dates with the day first; time: Zeit, value: MW", 1, 72, "2024-03-13 01:00"),
+    ),
     "codes": (
         lines("Date,USD,JPY,", [(day, 1.1, 160.0, "") for day in pd.date_range("2024-01-01", periods=9).date]),
         ("time: Date, a series in each column", 2, 18, "2024-01-01"),
@@ -511,6 +523,13 @@ def test_tables_as_they_are_written(tmp_path, name):
     assert frame.attrs[UNDERSTOOD].endswith(sentence)
     assert (frame[columns.unique_id].nunique(), int(frame[columns.y].notna().sum())) == (series, rows)
     assert frame[columns.ds].min() == (first if isinstance(first, int) else pd.Timestamp(first))
+
+
+def test_the_end_of_a_day_is_the_next_midnight(tmp_path):
+    for name in ("a meter, hours from 1 to 24", "the end of a day"):
+        (tmp_path / "a.csv").write_text(WRITTEN[name][0])
+        frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+        assert frame[columns.ds].tolist() == list(pd.date_range("2024-03-13 01:00", periods=72, freq="h"))
 
 
 @pytest.mark.parametrize("units", [(" kg", " g"), ("", "k"), (" pcs", " pk")])

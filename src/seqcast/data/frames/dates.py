@@ -56,6 +56,8 @@ _ENGLISH |= {
 # A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
 _HALF = r"(?: ?([AaPp])\.?[Mm]\.?)?"
+# The midnight at the end of a day, as meters write it.
+_END_OF_DAY = r"([ T])24(:00(?::00)?)$"
 _CLOCK = rf"^(\d{{1,3}}):(\d\d)(?::(\d\d))?{_HALF}(?: *[-–] *\d{{1,3}}(?::\d\d)+{_HALF})?$"
 
 
@@ -94,6 +96,10 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
     written = column.str.strip()
+    days = written.str.extract(_END_OF_DAY)[0].notna().astype("int64")
+    if days.any():
+        parsed, day_first = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
+        return parsed + pd.to_timedelta(days, unit="D"), day_first
     column = without_long(written)
     parsed = _parsed(column, "ISO8601")
     if parsed.isna().any():

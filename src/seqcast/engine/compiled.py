@@ -14,9 +14,9 @@ from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax
 
 Inputs = dict[str, Any]
 
-# Sizes to which batches are padded, so that a new number of rows rarely compiles another program. The largest, which
-# is a few per cent faster, is worth its compilation from MANY_ROWS on.
-BUCKETS, MANY_ROWS = (1, 8, 64, 128), 512
+# Sizes to which batches are padded, so that a new number of rows rarely compiles another program. Blocks of 32 divide
+# few rows among cores; the largest, which is a few per cent faster, is worth its compilation from MANY_ROWS on.
+BUCKETS, MANY_ROWS = (1, 8, 32, 128), 512
 
 
 class CompiledNetwork:

@@ -43,7 +43,7 @@ SHA256 = "164e7d5c54c4172cb1cba100347d4823d9e8280e9edca1383ef7178ab307fdf9"
 """Digest of the file of weights that comes with this version of the package."""
 
 # Windows that are forecast at once, copies included: the fewest and the most.
-FEW_ROWS, MOST_ROWS = 64, 512
+FEW_ROWS, MOST_ROWS = 32, 512
 # Suffix of the version of fine-tuned weights.
 FINETUNED = ", fine-tuned"
 

@@ -213,12 +213,13 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     both = [np.clip((past - loc) / scale, -FARTHEST, FARTHEST), (logarithms - centre) / spread]
     forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = forecasts.take(slice(0, len(past)))
-    # Values out of reach are clipped before their exponential overflows.
-    most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
+    # Values out of reach are clipped before their exponential overflows; what they are over the level keeps its digits.
+    levels = loc[rows] / scale[rows]
+    of_level = spread, centre - np.log(loc[rows]), np.log1p(2 * FARTHEST / levels), levels
+    slope, start, most, level = (each[:, :, None].astype(np.float32) for each in of_level)
 
     def grown(each: Array) -> Array:
-        values = np.exp(np.minimum(each * spread[:, :, None] + centre[:, :, None], most))
-        return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
+        return np.asarray(np.expm1(np.minimum(each * slope + start, most)) * level)
 
     of_logarithms = of_values.mapped(np.copy)
     of_logarithms.put(rows, forecasts.take(slice(len(past), None)).mapped(grown))

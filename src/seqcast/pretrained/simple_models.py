@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows import forward_fill
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
 # Number of last steps whose forecasts are checked.
@@ -26,7 +26,9 @@ FARTHEST = 20.0
 
 @dataclass(frozen=True)
 class SimpleForecasts:
-    """The forecasts of some windows by `K` simple models.
+    """The forecasts of some windows by `K` simple models, in single precision.
+
+    In units of the window that is enough for the mean of models and for the network, and takes two thirds of the time.
 
     Args:
         forecasts: Forecasts, `[B, H, K]`.
@@ -46,7 +48,7 @@ class SimpleForecasts:
         """Return the forecasts of windows that no model has seen: NaN."""
         checked = checks_of(length)
         sizes = (horizon, min(length, RECENT), *checked)
-        forecasts, ahead, *checks = (np.full((rows, steps, models), np.nan) for steps in sizes)
+        forecasts, ahead, *checks = (np.full((rows, steps, models), np.nan, np.float32) for steps in sizes)
         return cls(forecasts, ahead, dict(zip(checked, checks, strict=True)), np.ones((rows, models)))
 
     @classmethod
@@ -81,6 +83,7 @@ class SimpleForecasts:
         Args:
             values: The known values, `[B, T]`; NaN is missing.
         """
+        values = values.astype(np.float32)
         errors = np.full((1 + len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
         for place, (steps, forecast) in enumerate([(RECENT, self.ahead), *self.checks.items()]):
             apart = forecast - values[:, -steps:, None]
@@ -151,7 +154,7 @@ def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> Simp
     def continued(end: int, steps: int) -> Array:
         ahead, change = np.arange(steps), filled[:, end - 1] - filled[:, end - 1 - season]
         last = filled[:, end - season + ahead % season]
-        return last[:, :, None] + change[:, None, None] * dampings ** (ahead[:, None] + 1)
+        return np.asarray(last[:, :, None] + change[:, None, None] * dampings ** (ahead[:, None] + 1))
 
     again.forecasts[:] = continued(length, horizon)
     before = np.pad(filled, ((0, 0), (season + 1, 0)))

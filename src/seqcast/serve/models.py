@@ -29,7 +29,7 @@ from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import Needed
 
 # Numbers of requests in one call for which programs are compiled: the sizes that blocks of rows are padded to.
-_WARM_SIZES = (1, 8, 64)
+_WARM_SIZES = (1, 8, 32)
 
 _Mark = tuple[int, ...] | None
 

@@ -147,6 +147,7 @@ def test_wide_files_have_wide_forecasts(run, tmp_path):
     wide.to_csv(tmp_path / "wide.csv", index=False)
     assert run("fit", "wide.csv", "-H", 2, "-o", "m.seqcast", "--layout", "wide", *SMALL)[0] == 0
     assert run("predict", "m.seqcast", "wide.csv", "--layout", "wide", "-o", "f.csv")[0] == 0
+    assert run("plot", "wide.csv", "f.csv", "-o", "f.png")[0] == 0
     found = pd.read_csv(tmp_path / "f.csv")
     bounds = ("", "-lo-80", "-hi-80", "-lo-95", "-hi-95")
     assert list(found.columns) == ["ds", *(f"{name}{bound}" for bound in bounds for name in ("north", "south"))]
@@ -282,6 +283,19 @@ def test_the_only_series_goes_on_in_a_file_of_any_name(run):
     code, out, err = run("forecast", "known.csv", "-H", 3, "--effort", "quick", "--quiet", *read)
     assert (code, err) == (0, "")
     assert [line.split(",")[0] for line in out.splitlines()] == ["unique_id", "known", "known", "known"]
+
+
+def test_planned_rows_are_the_steps_ahead(run):
+    known, ahead = months(price=np.arange(60) % 5), months(3, "2025-01", price=1)
+    known.to_csv("known.csv", index=False)
+    ahead.to_csv("ahead.csv", index=False)
+    pd.concat([known, ahead.assign(y=np.nan)]).to_csv("sales.csv", index=False)
+    read = ("-H", 3, "--effort", "quick", "--seed", 0, "--future", "price")
+    together = run("forecast", "sales.csv", *read)
+    assert "without 3 rows after the last value" in together[2]
+    apart = run("forecast", "known.csv", *read, "--future-file", "ahead.csv")
+    assert together[1].replace("sales", "known") == apart[1]
+    assert "--future-file: expected a frame of the steps ahead" in run("forecast", "known.csv", *read)[2]
 
 
 @pytest.mark.parametrize("command", ["forecast", "predict", "report"])

@@ -66,6 +66,13 @@ def test_other_whole_numbers_in_many_rows_are_found_where_they_stand_alone(y, va
     assert without_sentinels(read_frame(panel(a=planted(y, value, MANY[:3]))))[1] == []
 
 
+def test_each_series_is_judged_by_its_own_values():
+    """Of one the value is far from the others, of another nothing else is below zero."""
+    near, far = wave(100) ** 2, wave(-1)
+    assert len(without_sentinels(read_frame(panel(a=planted(near, -200, MANY), b=planted(far, -200, MANY))))[1]) == 1
+    assert without_sentinels(read_frame(panel(a=planted(near - 1e4, -200, MANY))))[1] == []
+
+
 def test_numbers_for_missing_values_that_are_readings_stay():
     y = planted(planted(wave(150) * 2, 999.0, (4, 17)), 1479.0, (18,))
     assert without_sentinels(read_frame(panel(a=planted(y, -200.0, MANY))))[1][0].received == "-200"

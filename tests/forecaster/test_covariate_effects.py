@@ -6,6 +6,7 @@ import pytest
 
 from seqcast import Forecaster
 from seqcast.errors import SpecError
+from seqcast.forecaster.candidates import zero_shot
 from tests.forecaster.panels import TINY
 
 H = 7
@@ -114,6 +115,16 @@ def test_the_default_trains_nothing_on_few_rows_with_covariates():
     assert effects_of(default) is not None
     explained = default.explain(future=ahead)
     np.testing.assert_allclose(explained["seqcast-rest"] + explained["promotion"], explained["seqcast"], rtol=1e-5)
+
+
+def test_many_windows_with_covariates_are_left_to_the_network_that_learns_from_them_alone(monkeypatch):
+    known, _ = parted(sales(names="a"))
+    few = {"epochs": 1, "steps_per_epoch": 2}
+    for most, tried in ((10**9, {"finetuned"}), (1, set())):
+        monkeypatch.setattr(zero_shot, "MANY_WINDOWS", most)
+        given = {"effort": "balanced", "training": few, "random_state": 0, "verbose": 0}
+        fitted = Forecaster(H, future_covariates=["promotion"], **given).fit(known)
+        assert {"finetuned"} & set(fitted.choice_.losses) == tried
 
 
 def test_what_cannot_be_done_with_effects_is_refused_by_name(fitted, tmp_path):

@@ -87,6 +87,12 @@ def test_wrong_frames_of_the_steps_ahead(rich, future, message):
     refused(DataError, message, rich.predict, future=future)
 
 
+@pytest.mark.tools
+def test_a_report_needs_them_where_it_has_nothing_else_to_show(rich, tmp_path):
+    refused(DataError, WITHOUT, rich.report, tmp_path / "page.html", n_windows=0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def said_once(message, *, model, **rows):
     """Return a forecast that warns once, with this message."""
     with pytest.warns(SeqcastWarning) as caught:
@@ -106,6 +112,12 @@ def test_categories_that_fit_did_not_see(rich):
     past = said_once(told.format("huge"), df=KNOWN.assign(promo="huge"), future=FUTURE, model=rich)
     assert np.abs(past["seqcast"] - rich.predict(future=FUTURE)["seqcast"]).min() > 0
     assert np.isfinite(past["seqcast"]).all()
+
+
+def test_a_covariate_without_a_value_ahead_is_said_once(rich):
+    told = "future, column 'price': expected values of the steps ahead, received none for 1 series, such as 'b'"
+    gone = FUTURE.assign(price=FUTURE["price"].where(FUTURE["unique_id"] != "b"))
+    assert np.isfinite(said_once(told, future=gone, model=rich)["seqcast"]).all()
 
 
 def test_new_rows_and_new_series_with_covariates(rich):

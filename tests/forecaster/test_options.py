@@ -82,6 +82,8 @@ TRAININGS = [
     (Sizes(200, **WEEK), "classic", None, {"steps_per_epoch": 60}),
     (Sizes(60_000, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3}),
     (Sizes(10**7, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3}),
+    (Sizes(10**7, future=1, **WEEK), "auto", None, {"steps_per_epoch": 300, "epochs": 12, "early_stopping": 3}),
+    (Sizes(199_999, future=1, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8}),
     (Sizes(20_000, **WEEK), "auto", None, {"epochs": 20, "early_stopping": 5}),
     (Sizes(60_000, **WEEK), "classic", None, {"epochs": TrainingSpec().epochs, "early_stopping": 5}),
     # A spec keeps its own early stopping.

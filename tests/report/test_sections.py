@@ -100,6 +100,7 @@ def test_what_cannot_be_told_is_said(make_backtest, written):
     history, backtest = make_backtest(series=1, cutoffs=1, gaps=True)
     page = written(history=history, backtest=backtest)
     assert "There are too few forecasts to test." in page.words
+    assert "No forecast was given." in page.words
     alone = backtest[["unique_id", "ds", "cutoff", "y", "good"]]
     assert "only one model" in written(history=history, backtest=alone).words
     flat = history.assign(y=1.0)

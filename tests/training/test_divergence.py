@@ -125,3 +125,19 @@ def test_the_best_weights_are_restored():
     assert (error.epoch, len(error.history), error.history.interrupted) == (3, 2, False)
     best = min(error.history["val_loss"])
     np.testing.assert_allclose(engine.model.evaluate(validation, verbose=0), best, rtol=1e-5)
+
+
+def test_steps_do_not_write_the_weights_into_their_variables(monkeypatch):
+    """On JAX that takes as long as a small step."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("other backends compute in the variables")
+    written, write = [], keras.Model.jax_state_sync
+    monkeypatch.setattr(keras.Model, "jax_state_sync", lambda model: (written.append(model), write(model))[1])
+    counts = []
+    for rows in (BATCH, ROWS):
+        rng = np.random.default_rng(0)
+        made = ArrayWindows({"past": rng.normal(size=(rows, 8, 2))}, rng.normal(size=(rows, 3, 1)), batch_size=BATCH)
+        written.clear()
+        Engine(NETWORK, TRAINING, seed=0).fit(made, window=WINDOW, verbose=0)
+        counts.append(len(written))
+    assert counts[0] == counts[1]

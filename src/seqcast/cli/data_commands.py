@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -105,8 +106,10 @@ def plot(
         force: Write also over a file of another kind, or one that was read.
     """
     check_figures(output, read=[data, forecast], force=force)
-    history, names, _ = files.guess(data, columns)
+    history, names, guess = files.guess(data, columns)
     forecasts, unique_id = files.read(forecast, names, value=False), names.unique_id
+    if guess.layout == "wide" and frames.ONE_SERIES in forecasts.attrs:
+        forecasts = _as_long(forecasts, names, history[unique_id].unique())
     ids = forecasts[unique_id].unique()
     if len(ids) == 1 and history.attrs.get(frames.ONE_SERIES):
         history[unique_id] = ids[0]
@@ -121,6 +124,19 @@ def plot(
         figure = plots.forecast_frame(history, forecasts, columns=names, max_series=max_series, last=last)
         plots.save_figure(figure, output)
     print_line(f"Wrote {output}")
+
+
+def _as_long(wide: Any, columns: Columns, ids: Iterable[str]) -> Any:
+    """Return a wide forecast, whose columns are as `north` and `north-lo-80`, as a long one; unchanged without such."""
+    import pandas as pd
+
+    by_series = []
+    for name in ids:
+        bounds = tuple(f"{name}-{side}-" for side in ("lo", "hi"))
+        own = [column for column in wide.columns if column == name or column.startswith(bounds)]
+        long = wide[[columns.ds, *own]].rename(columns={each: "seqcast" + each.removeprefix(name) for each in own})
+        by_series += [long.assign(**{columns.unique_id: name})] * bool(own)
+    return pd.concat(by_series, ignore_index=True) if by_series else wide
 
 
 def partition(

@@ -8,7 +8,7 @@ from typing import Any
 from seqcast import evaluation, forecaster, plots
 from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
-from seqcast.cli.input_files import OF_READING, FileOptions
+from seqcast.cli.input_files import OF_READING, FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
 from seqcast.runtime import number_text
@@ -45,7 +45,7 @@ def forecast(
         table: Where the forecast goes; standard output if no file is named.
         files: Format of the files.
         options: The file, the network and its training.
-        future_file: File of the steps ahead with their known values.
+        future_file: File of the steps ahead with their known values; the rows after the last value in DATA if absent.
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
     """
     model = options.forecaster(horizon, silent=True)
@@ -53,6 +53,7 @@ def forecast(
     table.check([data, future_file], column=model.alias)
     model.set_params(columns=columns)
     note_sentinels(model, data, frame, OF_READING)
+    future_file = future_of(data, frame, model, future_file)
     known = None if future_file is None else files.read_like(future_file, frame, columns)
     with in_files(df=(data, frame), future=(future_file, known)):
         result = forecaster.fit_and_forecast(model, frame, known, time_limit=time_limit)
@@ -120,6 +121,7 @@ def predict(
         path, frame = None, files.source(data)
     else:
         path, frame = data, files.read_for(fitted, data)
+    future_file = future_of(path, frame, fitted, future_file)
     known = files.read_for(fitted, future_file, value=False)
     with in_files(df=(path, frame), future=(future_file, known)):
         result = fitted.predict(

@@ -191,5 +191,18 @@ def _note_understood(path: Path, frame: Any) -> None:
         note(f"Read {path}: {frame.attrs[frames.UNDERSTOOD]}")
 
 
+def future_of(data: Path | None, frame: Any, model: forecaster.Forecaster, future_file: Path | None) -> Path | None:
+    """Return the file of the steps ahead: that of the data, where it has planned rows that a model needs and no other.
+
+    Args:
+        data: The file of the data; `None` where rows are read piece by piece.
+        frame: The frame that was read from it.
+        model: The model.
+        future_file: The file that was typed.
+    """
+    is_planned = data not in (None, Path("-")) and frame.attrs.get(frames.AHEAD) and model.future_covariates
+    return data if future_file is None and is_planned else future_file
+
+
 # Options of commands that read a file and fit.
 OF_READING = flags_of(FileOptions) | flags_of(ForecasterOptions)

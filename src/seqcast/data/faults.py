@@ -98,13 +98,14 @@ def _stands_for_missing(value: float, own: Sequence[Array]) -> bool:
     others = [each[(each != value) & ~np.isnan(each)] for each in own]
     if not all(len(each) and not each.min() <= value <= each.max() for each in others):
         return False
-    is_far = all(beyond_quartiles(np.array(value), each) for each in others)
-    if is_far and value in SENTINELS:
+    far = [bool(beyond_quartiles(np.array(value), each)) for each in others]
+    if all(far) and value in SENTINELS:
         return True
     known, count = np.concatenate(others), sum(int(np.count_nonzero(each == value)) for each in own)
     most = np.unique(known, return_counts=True)[1].max()
     is_often = count >= max(LEAST_ROWS, LEAST_SHARE * (count + len(known)), OFTENER * most)
-    return value % 1 == 0 and is_often and (is_far or value < 0 <= known.min())
+    is_apart = all(is_far or value < 0 <= each.min() for is_far, each in zip(far, others, strict=True))
+    return value % 1 == 0 and is_often and is_apart
 
 
 def fault_text(error: DataError, word: Callable[[DataError], str] = str) -> str:

@@ -46,9 +46,8 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
     def _published(self) -> Value:
         learnt = self._learnt
         if learnt is None:
-            raise NotFittedError(
-                f"this {type(self).__name__} instance is not fitted yet", hint="Call fit before using this estimator."
-            )
+            this, hint = f"this {type(self).__name__} instance", "Call fit before using this estimator."
+            raise NotFittedError(f"{this} is not fitted yet", hint=hint)
         return learnt
 
     def with_fitted(self, fitted: Value) -> Self:

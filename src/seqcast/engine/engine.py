@@ -12,20 +12,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast import specs
 from seqcast.data.windows import fill_gaps
 from seqcast.engine.built import PATHS, BuiltNetwork, check_precision
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.network import Parametric, Sampled, Seq2Seq, States
 from seqcast.runtime import Array, Processes, keep_scratch_memory, platform, weights_of
-from seqcast.specs import (
-    NetworkSpec,
-    TrainingSpec,
-    WindowSpec,
-    check_int,
-    check_loss,
-    check_probabilities,
-    check_submodules,
-)
 from seqcast.training import (
     Checkpoints,
     CtrlC,
@@ -62,6 +54,7 @@ class Engine:
     Example:
         >>> import numpy as np
         >>> from seqcast.data.windows.batches import ArrayWindows
+        >>> from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
         >>> engine = Engine(NetworkSpec(encoder_units=(4,), decoder_units=(4,)), TrainingSpec(epochs=1), seed=0)
         >>> windows = ArrayWindows({"past": np.zeros((6, 5, 1))}, np.zeros((6, 3, 1)), batch_size=4)
         >>> _ = engine.fit(windows, window=WindowSpec(horizon=3, features=1, targets=1), verbose=0)
@@ -69,8 +62,8 @@ class Engine:
         (6, 8, 1)
     """
 
-    def __init__(self, network: NetworkSpec, training: TrainingSpec, *, seed: int) -> None:
-        check_loss(network.head, training.loss)
+    def __init__(self, network: specs.NetworkSpec, training: specs.TrainingSpec, *, seed: int) -> None:
+        specs.check_loss(network.head, training.loss)
         self.network = network
         self.training = training
         self.seed = seed
@@ -89,7 +82,7 @@ class Engine:
         self,
         windows: Any,
         *,
-        window: WindowSpec,
+        window: specs.WindowSpec,
         validation: Any = None,
         callbacks: Sequence[Any] = (),
         verbose: int = 1,
@@ -126,7 +119,7 @@ class Engine:
             TrainingError: The loss is not finite; the engine has the best weights so far.
             KeyboardInterrupt: The user interrupted; the engine has the best weights so far.
         """
-        check_submodules(freeze)
+        specs.check_submodules(freeze)
         self._check_deadline(deadline)
         if checkpoints is not None and state is None:
             state = checkpoints.newest()
@@ -166,7 +159,7 @@ class Engine:
             hint = "Give the steps after which the decoder reads only its own outputs, or leave out time_limit."
             raise SpecError("time_limit", expected=expected, received="None", hint=hint)
 
-    def continue_fit(self, windows: Any, *, window: WindowSpec, callbacks: Sequence[Any] = ()) -> History:
+    def continue_fit(self, windows: Any, *, window: specs.WindowSpec, callbacks: Sequence[Any] = ()) -> History:
         """Train the present network for one pass over the windows, at the constant learning rate.
 
         The network cannot be used meanwhile: publish a `snapshot`.
@@ -230,7 +223,7 @@ class Engine:
         return None if self._built is None else self._built.model
 
     @property
-    def window(self) -> WindowSpec | None:
+    def window(self) -> specs.WindowSpec | None:
         """Sizes of the windows that the network reads; `None` before it is built."""
         return None if self._built is None else self._built.window
 
@@ -254,7 +247,7 @@ class Engine:
         """Width of each state of each encoder layer; empty before the network is built."""
         return [] if self._built is None else list(self._built.model.encoder.stack.state_widths)
 
-    def build(self, window: WindowSpec, *, steps: int) -> None:
+    def build(self, window: specs.WindowSpec, *, steps: int) -> None:
         """Create the network.
 
         Args:
@@ -263,7 +256,7 @@ class Engine:
         """
         self._built = self._new(window, steps)
 
-    def _new(self, window: WindowSpec, steps: int, weights: Sequence[Array] | None = None) -> BuiltNetwork:
+    def _new(self, window: specs.WindowSpec, steps: int, weights: Sequence[Array] | None = None) -> BuiltNetwork:
         check_precision()
         if platform() == "cpu":
             keep_scratch_memory()
@@ -292,7 +285,7 @@ class Engine:
     def _steps_per_epoch(self, windows: Any) -> int:
         if hasattr(windows, "__len__"):
             return len(windows)
-        return check_int("steps_per_epoch", self.training.steps_per_epoch)
+        return specs.check_int("steps_per_epoch", self.training.steps_per_epoch)
 
     def predict(self, inputs: dict[str, Any], horizon: int) -> Array:
         """Forecast.
@@ -331,7 +324,7 @@ class Engine:
         Raises:
             SpecError: The head is a point head.
         """
-        check_int("paths", paths, at_least=PATHS)
+        specs.check_int("paths", paths, at_least=PATHS)
         built, prepared = self._ready(inputs)
         return built.distribution(prepared, horizon, paths)
 
@@ -348,7 +341,7 @@ class Engine:
         Raises:
             SpecError: The head is a point head, or a probability is not between 0 and 1.
         """
-        probabilities = check_probabilities("probabilities", probabilities)
+        probabilities = specs.check_probabilities("probabilities", probabilities)
         return self.distribution(inputs, horizon).quantile(probabilities)
 
     def mean(self, inputs: dict[str, Any], horizon: int) -> Array:
@@ -499,8 +492,9 @@ class Engine:
         Raises:
             ValueError: The weights do not fit the network.
         """
-        network, training = NetworkSpec.from_dict(header["network"]), TrainingSpec.from_dict(header["training"])
-        engine = cls(network, training, seed=check_int("seed", header["seed"], at_least=0))
+        network = specs.NetworkSpec.from_dict(header["network"])
+        training = specs.TrainingSpec.from_dict(header["training"])
+        engine = cls(network, training, seed=specs.check_int("seed", header["seed"], at_least=0))
         if "window" in header:
             engine._built = BuiltNetwork.from_payload(header, arrays, seed=engine.seed)
         return engine

@@ -16,29 +16,14 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from seqcast.export import operators as op
 from seqcast.export.encoding import Normalisation, Read, fold, token_count, whole_on_right
-from seqcast.export.operators import (
-    Array,
-    AttentionLayer,
-    LayerStates,
-    Stack,
-    apply,
-    dense,
-    entry,
-    expand,
-    length,
-    linear,
-    ndx,
-    op,
-    reshape,
-    steps_to,
-)
 from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Quantiles, quantile_weights
 from seqcast.runtime import to_numpy
 from seqcast.specs import NetworkSpec
 
 # Makes the columns of a forecast of the stack's outputs and the season.
-Written = Callable[[Array, Array | None], Array]
+Written = Callable[[op.Array, op.Array | None], op.Array]
 # Heads whose quantiles are sums of their numbers.
 HEADS = ("point", "quantile", "normal", "log_normal")
 
@@ -56,7 +41,7 @@ class ForecastColumns:
     probabilities: tuple[float, ...] = ()
 
 
-def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: ForecastColumns) -> Array:
+def head_columns(head: Head, network: NetworkSpec, outputs: op.Array, columns: ForecastColumns) -> op.Array:
     """Return the columns of a forecast.
 
     Args:
@@ -69,17 +54,17 @@ def head_columns(head: Head, network: NetworkSpec, outputs: Array, columns: Fore
         The columns in normalised units, `[B, tokens, s · D, columns]`; of a point head there is one.
     """
     if network.head == "point":
-        return dense(outputs, head.dense)[..., None]
+        return op.dense(outputs, head.dense)[..., None]
     kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
     # The head writes a number of all targets after another; here the numbers of a target stand together.
     order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
-    numbers = reshape(linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
+    numbers = op.reshape(op.linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
     if network.head == "quantile":
         return _of_quantiles(numbers, head.quantiles, columns)
     return _of_normal(numbers, columns, logarithm=network.head == "log_normal")
 
 
-def _of_quantiles(numbers: Array, quantiles: Sequence[float], columns: ForecastColumns) -> Array:
+def _of_quantiles(numbers: op.Array, quantiles: Sequence[float], columns: ForecastColumns) -> op.Array:
     """Return columns that are sums of the median and of distances between neighbours."""
     middle, count = quantiles.index(0.5), len(quantiles)
     # The weight of each number in each quantile, [numbers, quantiles]: those above the median add up, those below too.
@@ -91,20 +76,20 @@ def _of_quantiles(numbers: Array, quantiles: Sequence[float], columns: ForecastC
         # The mean is a sum of quantiles, so that the means of unit vectors are its weights.
         of_point = Quantiles(tuple(quantiles)).mean(np.eye(count))[None]
     weights = np.concatenate([of_point, quantile_weights(quantiles, np.array(columns.probabilities))])
-    is_median = ndx.asarray(np.arange(count) == middle)
-    return linear(ndx.where(is_median, numbers, apply(op.softplus, numbers)), sums @ weights.T)
+    is_median = op.ndx.asarray(np.arange(count) == middle)
+    return op.linear(op.ndx.where(is_median, numbers, op.apply(op.op.softplus, numbers)), sums @ weights.T)
 
 
-def _of_normal(numbers: Array, columns: ForecastColumns, *, logarithm: bool) -> Array:
+def _of_normal(numbers: op.Array, columns: ForecastColumns, *, logarithm: bool) -> op.Array:
     """Return `μ + σ z` for the `z` of each column, or its exponential."""
-    location, scale = numbers[..., :1], apply(op.softplus, numbers[..., 1:]) + SMALLEST_SCALE
+    location, scale = numbers[..., :1], op.apply(op.op.softplus, numbers[..., 1:]) + SMALLEST_SCALE
     z = special.ndtri(np.array([0.5, *columns.probabilities])).astype(np.float32)
-    moved = location + scale * ndx.asarray(z)
+    moved = location + scale * op.ndx.asarray(z)
     if not logarithm:
         return moved
     if columns.point == "mean":
-        moved = ndx.concat([location + 0.5 * scale * scale, moved[..., 1:]], axis=3)
-    return ndx.exp(ndx.minimum(moved, LARGEST_LOGARITHM))
+        moved = op.ndx.concat([location + 0.5 * scale * scale, moved[..., 1:]], axis=3)
+    return op.ndx.exp(op.ndx.minimum(moved, LARGEST_LOGARITHM))
 
 
 class DecoderGraph:
@@ -119,10 +104,10 @@ class DecoderGraph:
     def __init__(self, decoder: Decoder, normalisation: Normalisation, columns: ForecastColumns) -> None:
         self.decoder, self.normalisation, self.columns = decoder, normalisation, columns
         self.window, self.network = decoder.window, decoder.network
-        self.stack = Stack(decoder.stack)
-        self.attention = None if decoder.attention is None else AttentionLayer(decoder.attention)
+        self.stack = op.Stack(decoder.stack)
+        self.attention = None if decoder.attention is None else op.AttentionLayer(decoder.attention)
 
-    def write(self, read: Read, horizon: int | Array, future: Array | None) -> Array:
+    def write(self, read: Read, horizon: int | op.Array, future: op.Array | None) -> op.Array:
         """Write a forecast.
 
         Args:
@@ -145,12 +130,12 @@ class DecoderGraph:
         else:
             forecast = written(self._outputs(layers, tokens, known), season)
         if segment > 1:
-            forecast = reshape(forecast, 0, -1, self.window.targets, 0)
+            forecast = op.reshape(forecast, 0, -1, self.window.targets, 0)
             if not (isinstance(horizon, int) and horizon % segment == 0):
                 forecast = forecast[:, :horizon, ...]
         return self.normalisation.restored(forecast, read.statistics)
 
-    def _bridge(self, read: Read) -> LayerStates:
+    def _bridge(self, read: Read) -> op.LayerStates:
         """Return the decoder's initial states."""
         bridge = self.decoder.bridge
         if bridge.identity:
@@ -158,33 +143,33 @@ class DecoderGraph:
         sources = [state for layer in read.layers for state in layer]
         if read.static is not None and self.network.static_input == "state":
             sources.append(read.static)
-        joined = ndx.concat(sources, axis=1)
-        mapped = [(dense(joined, layer), layer.activation.__name__) for layer in bridge.dense]
-        states = iter([ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped])
+        joined = op.ndx.concat(sources, axis=1)
+        mapped = [(op.dense(joined, layer), layer.activation.__name__) for layer in bridge.dense]
+        states = iter([op.ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped])
         return [tuple(next(states) for _ in widths) for widths in bridge.decoder_widths]
 
     def _known(
-        self, layers: LayerStates, tokens: int | Array, horizon: int | Array, future: Array | None
-    ) -> Array | None:
+        self, layers: op.LayerStates, tokens: int | op.Array, horizon: int | op.Array, future: op.Array | None
+    ) -> op.Array | None:
         """Return the inputs of tokens that do not depend on outputs, `[B, tokens, p + f]`."""
         inputs, segment = [], self.network.segment
         if self.decoder.position is not None:
             # Positions are those of a known number of tokens, see `check_network`.
             positions = to_numpy(self.decoder.position.value)[None, :tokens].astype(np.float32)
-            inputs.append(expand(ndx.asarray(positions), length(layers[0][0], 0), 1, 1))
+            inputs.append(op.expand(op.ndx.asarray(positions), op.length(layers[0][0], 0), 1, 1))
         if future is not None:
             inputs.append(fold(whole_on_right(future, segment, horizon), segment, self.window.future))
-        return ndx.concat(inputs, axis=2) if inputs else None
+        return op.ndx.concat(inputs, axis=2) if inputs else None
 
-    def _season(self, read: Read, tokens: int | Array) -> Array | None:
+    def _season(self, read: Read, tokens: int | op.Array) -> op.Array | None:
         """Return the last season, repeated over the tokens, `[B, tokens, s · D]`."""
         segment, season = self.network.segment, self.window.season_length
         if read.season is None or season is None:
             return None
-        places = steps_to(tokens * segment) % season
-        return fold(ndx.take(read.season, places, axis=1), segment, self.window.targets)
+        places = op.steps_to(tokens * segment) % season
+        return fold(op.ndx.take(read.season, places, axis=1), segment, self.window.targets)
 
-    def _outputs(self, layers: LayerStates, tokens: int | Array, known: Array | None) -> Array:
+    def _outputs(self, layers: op.LayerStates, tokens: int | op.Array, known: op.Array | None) -> op.Array:
         """Return the stack's outputs when no input depends on an output, `[B, tokens, n]`."""
         if known is None:
             return self.stack.without_input(tokens, layers)
@@ -193,42 +178,49 @@ class DecoderGraph:
         # Each token is a single step from the same states.
         repeated = [
             tuple(
-                reshape(expand(state[:, None, ...], 1, tokens, 1), -1, n)
+                op.reshape(op.expand(state[:, None, ...], 1, tokens, 1), -1, n)
                 for state, n in zip(states, widths, strict=True)
             )
             for states, widths in zip(layers, self.decoder.stack.state_widths, strict=True)
         ]
-        output, _ = self.stack.step(reshape(known, -1, length(known, 2)), repeated)
-        return reshape(output, -1, tokens, self.decoder.stack.output_width)
+        output, _ = self.stack.step(op.reshape(known, -1, op.length(known, 2)), repeated)
+        return op.reshape(output, -1, tokens, self.decoder.stack.output_width)
 
     def _stepwise(
-        self, before: LayerStates, tokens: int | Array, known: Array | None, season: Array | None, written: Written
-    ) -> Array:
+        self,
+        before: op.LayerStates,
+        tokens: int | op.Array,
+        known: op.Array | None,
+        season: op.Array | None,
+        written: Written,
+    ) -> op.Array:
         """Write token after token, each reading the previous one, `[B, tokens, s · D, 1]`.
 
         A step reads the last targets, and then the states of each layer; `written` makes forecasts of its outputs.
         """
         widths = [(self.network.segment * self.window.targets,), *self.decoder.stack.state_widths]
 
-        def carried(states: LayerStates) -> list[Any]:
+        def carried(states: op.LayerStates) -> list[Any]:
             # The states of a loop need the same axes before and after a step, so both are reshaped.
             pairs = zip(itertools.chain(*states), itertools.chain(*widths), strict=True)
-            return [reshape(state, -1, n).unwrap_spox() for state, n in pairs]
+            return [op.reshape(state, -1, n).unwrap_spox() for state, n in pairs]
 
         def token(number: Any, condition: Any, *flat: Any) -> list[Any]:
-            place, values = ndx.reshape(ndx.asarray(number), (1,)), map(ndx.asarray, flat)
+            place, values = op.ndx.reshape(op.ndx.asarray(number), (1,)), map(op.ndx.asarray, flat)
             (last,), *own = [tuple(itertools.islice(values, len(layer))) for layer in widths]
-            inputs = [last] if known is None else [last, entry(ndx.take(known, place, axis=1), 0, 1)]
-            output, after = self.stack.step(ndx.concat(inputs, axis=1), own)
-            own_season = None if season is None else ndx.take(season, place, axis=1)
-            forecast = entry(entry(written(output[:, None, ...], own_season), 0, 3), 0, 1)
+            inputs = [last] if known is None else [last, op.entry(op.ndx.take(known, place, axis=1), 0, 1)]
+            output, after = self.stack.step(op.ndx.concat(inputs, axis=1), own)
+            own_season = None if season is None else op.ndx.take(season, place, axis=1)
+            forecast = op.entry(op.entry(written(output[:, None, ...], own_season), 0, 3), 0, 1)
             return [condition, *carried([(forecast,), *after]), forecast.unwrap_spox()]
 
-        count = ndx.asarray(tokens, dtype=ndx.int64).unwrap_spox()
-        forecasts = op.loop(count, None, carried(before), body=token)[-1]
-        return ndx.permute_dims(ndx.asarray(forecasts), (1, 0, 2))[..., None]
+        count = op.ndx.asarray(tokens, dtype=op.ndx.int64).unwrap_spox()
+        forecasts = op.op.loop(count, None, carried(before), body=token)[-1]
+        return op.ndx.permute_dims(op.ndx.asarray(forecasts), (1, 0, 2))[..., None]
 
-    def _written(self, read: Read, prepared: tuple[Array, Array] | None, outputs: Array, season: Array | None) -> Array:
+    def _written(
+        self, read: Read, prepared: tuple[op.Array, op.Array] | None, outputs: op.Array, season: op.Array | None
+    ) -> op.Array:
         """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, columns]`."""
         if self.attention is not None and prepared is not None:
             outputs = self.attention(outputs, prepared, read.memory_valid)
@@ -236,5 +228,5 @@ class DecoderGraph:
         if season is None:
             return forecast
         if self.decoder.gate is not None:
-            season = season * apply(op.sigmoid, dense(outputs, self.decoder.gate))
+            season = season * op.apply(op.op.sigmoid, op.dense(outputs, self.decoder.gate))
         return forecast + season[..., None]

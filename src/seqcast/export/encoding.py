@@ -7,23 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.export.operators import (
-    Array,
-    LayerStates,
-    Stack,
-    apply,
-    dense,
-    entry,
-    expand,
-    length,
-    ndx,
-    op,
-    over,
-    pad,
-    reduced,
-    reshape,
-    steps_to,
-)
+from seqcast.export import operators as op
 from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, Encoder, InstanceNormaliser, Normaliser
 
 
@@ -36,8 +20,8 @@ class Statistics:
         scale: Divisor, `[B, 1, D]`; `None` is 1.
     """
 
-    loc: Array | None = None
-    scale: Array | None = None
+    loc: op.Array | None = None
+    scale: op.Array | None = None
 
 
 class Normalisation:
@@ -52,16 +36,16 @@ class Normalisation:
         self.normaliser, self.name = normaliser, name
         self.features = len(normaliser.untouched)
 
-    def targets(self, past: Array) -> Array:
+    def targets(self, past: op.Array) -> op.Array:
         """Return the target columns, `[B, T, D]`.
 
         Args:
             past: All columns, `[B, T, F]`.
         """
         columns = self.normaliser.target_features
-        return past if columns == list(range(self.features)) else ndx.take(past, ndx.asarray(columns), axis=2)
+        return past if columns == list(range(self.features)) else op.ndx.take(past, op.ndx.asarray(columns), axis=2)
 
-    def statistics(self, past: Array, observed: Array | None) -> Statistics:
+    def statistics(self, past: op.Array, observed: op.Array | None) -> Statistics:
         """Return each window's loc and scale.
 
         Args:
@@ -77,14 +61,14 @@ class Normalisation:
         if self.name == "level":
             return Statistics(self._level(values, weight))
         if self.name == "scale":
-            mean = _mean(ndx.abs(values), weight)
-            return Statistics(None, ndx.where(mean > LEAST_MEAN, mean, 1.0))
+            mean = _mean(op.ndx.abs(values), weight)
+            return Statistics(None, op.ndx.where(mean > LEAST_MEAN, mean, 1.0))
         mean = _mean(values, weight)
-        variance = _mean(ndx.square(values - mean), weight)
-        deviation = ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
+        variance = _mean(op.ndx.square(values - mean), weight)
+        deviation = op.ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
         return Statistics(self._level(values, weight) if self.name == "recent" else mean, deviation)
 
-    def apply(self, past: Array, statistics: Statistics) -> Array:
+    def apply(self, past: op.Array, statistics: Statistics) -> op.Array:
         """Normalise the target columns.
 
         Args:
@@ -97,10 +81,10 @@ class Normalisation:
             return past
         divisor = self.placed(statistics.scale)
         if self.features > len(self.normaliser.target_features):
-            divisor = divisor + ndx.asarray(self.normaliser.untouched)
+            divisor = divisor + op.ndx.asarray(self.normaliser.untouched)
         return past / divisor
 
-    def restored(self, forecast: Array, statistics: Statistics) -> Array:
+    def restored(self, forecast: op.Array, statistics: Statistics) -> op.Array:
         """Undo the normalisation.
 
         Args:
@@ -111,7 +95,7 @@ class Normalisation:
             forecast = forecast * statistics.scale[..., None]
         return forecast if statistics.loc is None else forecast + statistics.loc[..., None]
 
-    def placed(self, targets: Array) -> Array:
+    def placed(self, targets: op.Array) -> op.Array:
         """Return values of the targets in their columns, and zeros in the others, `[..., F]`.
 
         Args:
@@ -119,27 +103,27 @@ class Normalisation:
         """
         if np.array_equal(self.normaliser.place, np.eye(self.features)):
             return targets
-        return apply(op.matmul, targets, ndx.asarray(self.normaliser.place))
+        return op.apply(op.op.matmul, targets, op.ndx.asarray(self.normaliser.place))
 
-    def _level(self, values: Array, weight: Array | None) -> Array:
+    def _level(self, values: op.Array, weight: op.Array | None) -> op.Array:
         """Return the mean of the observed values in the last token, or else the last value, `[B, 1, D]`."""
         token = values[:, -self.normaliser.segment :, ...]
         if weight is None:
             return _mean(token, None)
         weight = weight[:, -self.normaliser.segment :, ...]
-        count = ndx.sum(weight, axis=1, keepdims=True)
-        return ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
+        count = op.ndx.sum(weight, axis=1, keepdims=True)
+        return op.ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
 
 
-def _mean(values: Array, weight: Array | None) -> Array:
+def _mean(values: op.Array, weight: op.Array | None) -> op.Array:
     """Return the mean of the observed values along the steps, `[B, 1, D]`."""
     if weight is None:
-        return reduced(op.reduce_mean, values)
-    count = ndx.sum(weight, axis=1, keepdims=True)
-    return ndx.sum(weight * values, axis=1, keepdims=True) / ndx.maximum(count, 1.0)
+        return op.reduced(op.op.reduce_mean, values)
+    count = op.ndx.sum(weight, axis=1, keepdims=True)
+    return op.ndx.sum(weight * values, axis=1, keepdims=True) / op.ndx.maximum(count, 1.0)
 
 
-def token_count(steps: int | Array, segment: int) -> Any:
+def token_count(steps: int | op.Array, segment: int) -> Any:
     """Return the number of tokens that steps fill.
 
     Args:
@@ -148,10 +132,10 @@ def token_count(steps: int | Array, segment: int) -> Any:
     """
     if segment == 1:
         return steps
-    return -(-steps // segment) if isinstance(steps, int) else over(steps + (segment - 1), segment)
+    return -(-steps // segment) if isinstance(steps, int) else op.over(steps + (segment - 1), segment)
 
 
-def fold(x: Array, segment: int, width: int) -> Array:
+def fold(x: op.Array, segment: int, width: int) -> op.Array:
     """Fold whole segments of steps into tokens, `[B, tokens, s · f]`.
 
     Args:
@@ -159,10 +143,10 @@ def fold(x: Array, segment: int, width: int) -> Array:
         segment: Steps of a token, `s`.
         width: Numbers of a step, `f`.
     """
-    return x if segment == 1 else reshape(x, 0, -1, segment * width)
+    return x if segment == 1 else op.reshape(x, 0, -1, segment * width)
 
 
-def whole_on_left(x: Array, segment: int, *, repeat: bool) -> Array:
+def whole_on_left(x: op.Array, segment: int, *, repeat: bool) -> op.Array:
     """Lengthen a past to whole segments on the left.
 
     Args:
@@ -170,10 +154,10 @@ def whole_on_left(x: Array, segment: int, *, repeat: bool) -> Array:
         segment: Steps of a segment.
         repeat: Whether the first step is repeated; otherwise zeros are put before it.
     """
-    return x if segment == 1 else pad(x, -length(x, 1) % segment, edge=repeat)
+    return x if segment == 1 else op.pad(x, -op.length(x, 1) % segment, edge=repeat)
 
 
-def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
+def whole_on_right(x: op.Array, segment: int, steps: int | op.Array) -> op.Array:
     """Lengthen a future to whole segments by repeating its last step.
 
     Args:
@@ -181,7 +165,7 @@ def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
         segment: Steps of a segment.
         steps: Their number, `H`.
     """
-    return x if segment == 1 else pad(x, 0, -steps % segment, edge=True)
+    return x if segment == 1 else op.pad(x, 0, -steps % segment, edge=True)
 
 
 @dataclass(frozen=True)
@@ -199,14 +183,14 @@ class Read:
         last_features: The last value of each feature, `[B, 1, F]`.
     """
 
-    layers: LayerStates
+    layers: op.LayerStates
     statistics: Statistics
-    static: Array | None = None
-    memory: Array | None = None
-    memory_valid: Array | None = None
-    last_targets: Array | None = None
-    season: Array | None = None
-    last_features: Array | None = None
+    static: op.Array | None = None
+    memory: op.Array | None = None
+    memory_valid: op.Array | None = None
+    last_targets: op.Array | None = None
+    season: op.Array | None = None
+    last_features: op.Array | None = None
 
 
 class EncoderGraph:
@@ -219,9 +203,9 @@ class EncoderGraph:
     def __init__(self, encoder: Encoder) -> None:
         self.encoder, self.window, self.network = encoder, encoder.window, encoder.network
         self.normalisation = Normalisation(encoder.normaliser, encoder.network.normalise)
-        self.stack = Stack(encoder.stack)
+        self.stack = op.Stack(encoder.stack)
 
-    def read(self, past: Array, observed: Array | None, static: Array | None) -> Read:
+    def read(self, past: op.Array, observed: op.Array | None, static: op.Array | None) -> Read:
         """Read a past.
 
         Args:
@@ -233,7 +217,7 @@ class EncoderGraph:
         past = self.normalisation.apply(past, statistics)
         return self._read(past, observed, Read([], statistics, static))
 
-    def read_on(self, before: Read, forecast: Array) -> Read:
+    def read_on(self, before: Read, forecast: op.Array) -> Read:
         """Read a forecast of whole segments as if it had been observed.
 
         Args:
@@ -245,13 +229,13 @@ class EncoderGraph:
         past = normaliser.apply(normaliser.placed(forecast), before.statistics)
         if before.last_features is not None and not ours.all():
             # Other features keep their last value; their columns of the past are still empty.
-            past = ndx.where(ndx.asarray(ours > 0), past, before.last_features)
+            past = op.ndx.where(op.ndx.asarray(ours > 0), past, before.last_features)
         observed = None
         if self.window.observed:
-            observed = expand(ndx.asarray(ours[None, None]), length(past, 0), length(past, 1), 1)
+            observed = op.expand(op.ndx.asarray(ours[None, None]), op.length(past, 0), op.length(past, 1), 1)
         return self._read(past, observed, before, on=True)
 
-    def _read(self, past: Array, observed: Array | None, before: Read, *, on: bool = False) -> Read:
+    def _read(self, past: op.Array, observed: op.Array | None, before: Read, *, on: bool = False) -> Read:
         """Read a normalised past, from the start or on from earlier states."""
         network, segment = self.network, self.network.segment
         # A forecast has no padding.
@@ -261,18 +245,18 @@ class EncoderGraph:
             values = self._seasonal(past, None if on else observed, before.season)
             read = replace(read, season=values[:, -self.window.season_length :, ...])
         if segment > 1 and valid is not None:
-            past = ndx.where(valid, past, 0.0)
+            past = op.ndx.where(valid, past, 0.0)
         whole = whole_on_left(past, segment, repeat=observed is None)
         if network.feeds_back:
             last = fold(self.normalisation.targets(whole[:, -segment:, ...]), segment, self.window.targets)
-            read = replace(read, last_targets=entry(last, 0, 1))
+            read = replace(read, last_targets=op.entry(last, 0, 1))
         if observed is not None:
-            whole = ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
+            whole = op.ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
         tokens = fold(whole, segment, self.window.features * (1 if observed is None else 2))
         lengths = None
         if valid is not None:
             # A token counts if one of its steps does.
-            lengths = token_count(ndx.sum(ndx.astype(valid, ndx.int64), axis=(1, 2)), segment)
+            lengths = token_count(op.ndx.sum(op.ndx.astype(valid, op.ndx.int64), axis=(1, 2)), segment)
             tokens = _shifted(tokens, lengths)
         outputs, layers = self.stack.sequence(
             self._embedded(tokens, read.static), before.layers if on else None, lengths=lengths
@@ -282,45 +266,45 @@ class EncoderGraph:
             return read
         return self._with_memory(read, before, outputs, lengths)
 
-    def _embedded(self, tokens: Array, static: Array | None) -> Array:
+    def _embedded(self, tokens: op.Array, static: op.Array | None) -> op.Array:
         """Return the inputs of the stack, `[B, tokens, f]`."""
         if static is not None and self.encoder.static_at_steps:
-            tokens = ndx.concat([tokens, expand(static[:, None, ...], 1, length(tokens, 1), 1)], axis=2)
+            tokens = op.ndx.concat([tokens, op.expand(static[:, None, ...], 1, op.length(tokens, 1), 1)], axis=2)
         embedding = self.encoder.embedding
-        return tokens if embedding is None else apply(op.relu, dense(tokens, embedding.dense))
+        return tokens if embedding is None else op.apply(op.op.relu, op.dense(tokens, embedding.dense))
 
-    def _seasonal(self, past: Array, observed: Array | None, before: Array | None) -> Array:
+    def _seasonal(self, past: op.Array, observed: op.Array | None, before: op.Array | None) -> op.Array:
         """Return the targets, earlier ones first, `[B, T, D]`; zeros before the first observed one."""
         values = self.normalisation.targets(past)
         if observed is not None:
-            so_far = ndx.cumulative_sum(self.normalisation.targets(observed), axis=1)
-            values = ndx.where(so_far > 0.5, values, 0.0)
-        return values if before is None else ndx.concat([before, values], axis=1)
+            so_far = op.ndx.cumulative_sum(self.normalisation.targets(observed), axis=1)
+            values = op.ndx.where(so_far > 0.5, values, 0.0)
+        return values if before is None else op.ndx.concat([before, values], axis=1)
 
-    def _with_memory(self, read: Read, before: Read, outputs: Array, lengths: Array | None) -> Read:
+    def _with_memory(self, read: Read, before: Read, outputs: op.Array, lengths: op.Array | None) -> Read:
         """Add the outputs to the memory; only the first `lengths` of them count."""
         valid = None if lengths is None else _steps_of(outputs) < lengths[:, None, ...]
         if before.memory is None:
             return replace(read, memory=outputs, memory_valid=valid)
         if before.memory_valid is not None:
-            new = expand(ndx.asarray(np.ones((1, 1), bool)), length(outputs, 0), length(outputs, 1))
-            valid = ndx.concat([before.memory_valid, new], axis=1)
-        return replace(read, memory=ndx.concat([before.memory, outputs], axis=1), memory_valid=valid)
+            new = op.expand(op.ndx.asarray(np.ones((1, 1), bool)), op.length(outputs, 0), op.length(outputs, 1))
+            valid = op.ndx.concat([before.memory_valid, new], axis=1)
+        return replace(read, memory=op.ndx.concat([before.memory, outputs], axis=1), memory_valid=valid)
 
 
-def _is_no_padding(observed: Array) -> Array:
+def _is_no_padding(observed: op.Array) -> op.Array:
     """Return which steps are no padding, `[B, T, 1]`: from the first one on at which anything was observed."""
-    any_feature = observed if observed.shape[2] == 1 else reduced(op.reduce_max, observed, 2)
-    return ndx.cumulative_sum(any_feature, axis=1) > 0.5
+    any_feature = observed if observed.shape[2] == 1 else op.reduced(op.op.reduce_max, observed, 2)
+    return op.ndx.cumulative_sum(any_feature, axis=1) > 0.5
 
 
-def _steps_of(tokens: Array) -> Array:
+def _steps_of(tokens: op.Array) -> op.Array:
     """Return the numbers of tokens, `[T]`."""
-    count = length(tokens, 1)
-    return steps_to(count if isinstance(count, int) else entry(count, 0, 0))
+    count = op.length(tokens, 1)
+    return op.steps_to(count if isinstance(count, int) else op.entry(count, 0, 0))
 
 
-def _shifted(tokens: Array, lengths: Array) -> Array:
+def _shifted(tokens: op.Array, lengths: op.Array) -> op.Array:
     """Rotate each row until its tokens that count come first, since the operators skip steps at the end only."""
-    places = (_steps_of(tokens)[:, None] - lengths[:, None, None]) % length(tokens, 1)
-    return apply(op.gather_nd, tokens, places, batch_dims=1)
+    places = (_steps_of(tokens)[:, None] - lengths[:, None, None]) % op.length(tokens, 1)
+    return op.apply(op.op.gather_nd, tokens, places, batch_dims=1)

@@ -55,6 +55,8 @@ LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
 # With this number of steps an epoch, networks of segments learn little after eight epochs of falling learning rate
 # (docs/history.md). A user who changes one of these fields gets all epochs.
 LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
+# Where covariates are known ahead, they learn from more and longer epochs of very many windows.
+MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 200_000, 300, 12
 OF_LENGTH = ("epochs", "early_stopping", "steps_per_epoch", "batch_size")
 OF_RATE = ("learning_rate", "learning_rate_schedule", "optimizer")
 
@@ -73,6 +75,7 @@ class Sizes:
         horizon: Steps of future, `H`.
         season_length: Steps of a season; 1 is none.
         member: Place of the network among those that are trained.
+        future: Number of covariates that are known ahead.
     """
 
     windows: int = 1
@@ -80,6 +83,7 @@ class Sizes:
     horizon: int = 1
     season_length: int = 1
     member: int = 0
+    future: int = 0
 
 
 def auto_preset(sizes: Sizes) -> str:
@@ -113,7 +117,7 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
     check_choice("preset", name, ("auto", *PRESETS, *MODELS))
-    of_data = {field: size for field, size in vars(sizes).items() if field != "member"}
+    of_data = {field: size for field, size in vars(sizes).items() if field not in ("member", "future")}
     fitted = find_preset(name if name in PRESETS else auto_preset(sizes)).fitted_to(**of_data)
     network = fitted.network
     if network.normalise == "none":
@@ -133,8 +137,8 @@ def specs(
 
     The default training is that of the preset for networks of segments, else a `TrainingSpec()` with
     `early_stopping=5`. Its batches shrink to 64 when windows are few. An epoch has 60 to 200 steps: 25 to 200 for a
-    `NetworkSpec`. Networks of segments whose epochs have 200 steps train 8 epochs at most, and stop after 3 without a
-    gain.
+    `NetworkSpec`. Networks of segments whose epochs have 200 steps train 8 epochs at most, or 12 of 300 steps where
+    200,000 windows have covariates that are known ahead, and stop after 3 without a gain.
 
     Args:
         preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
@@ -160,10 +164,12 @@ def specs(
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
     least = LEAST_QUICK_STEPS if network.segment > 1 or network is not preset else LEAST_STEPS
-    steps = chosen.steps_per_epoch or max(least, min(MANY_STEPS, -(-sizes.windows // batch_size)))
+    many = network.segment > 1 and sizes.future > 0 and sizes.windows >= MORE_WINDOWS
+    most, epochs = (MORE_STEPS, MORE_EPOCHS) if many else (MANY_STEPS, SHORTER_EPOCHS)
+    steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
     ours = network is not preset and not {*OF_LENGTH, *OF_RATE} & set(changes)
     if ours and network.segment > 1 and steps >= LONG_EPOCH_STEPS:
-        chosen = replace(chosen, epochs=SHORTER_EPOCHS, early_stopping=SHORTER_EARLY_STOPPING)
+        chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
 
 
@@ -253,13 +259,14 @@ def middle_length(lengths: Array) -> int:
     return int(ranked[np.searchsorted(np.cumsum(ranked), lengths.sum() / 2)])
 
 
-def estimate_seconds(lengths: Sequence[int] | Array, horizon: int, effort: str) -> float:
+def estimate_seconds(lengths: Sequence[int] | Array, horizon: int, effort: str, *, future: bool = False) -> float:
     """Estimate the seconds of a fit on two cores by the number of its training windows.
 
     Args:
         lengths: Rows of each series.
         horizon: Steps to forecast.
         effort: `quick`, `balanced` or `best`.
+        future: Whether covariates are known ahead.
 
     Example:
         >>> [estimate_seconds([10_000] * 8, 12, effort) for effort in ("quick", "balanced")]
@@ -267,7 +274,8 @@ def estimate_seconds(lengths: Sequence[int] | Array, horizon: int, effort: str) 
     """
     if effort == "quick":
         return QUICK_SECONDS + len(lengths) / SERIES_A_SECOND
-    windows = min(MOST_WINDOWS, int(np.maximum(np.asarray(lengths) - horizon, 0).sum()))
+    windows = int(np.maximum(np.asarray(lengths) - horizon, 0).sum())
+    windows = windows if future and windows >= MORE_WINDOWS else min(MOST_WINDOWS, windows)
     return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (BEST_FACTOR if effort == "best" else 1.0)
 
 

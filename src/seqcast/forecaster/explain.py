@@ -9,7 +9,7 @@ import numpy as np
 from seqcast.data.frames import LongFrame, as_ids
 from seqcast.data.windows import Origins
 from seqcast.engine import ModelInputs, SeriesLabels
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest
@@ -146,8 +146,9 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
     owners = [each for each in _networks(fitted, "covariate_importance") if each[0].trainings]
     if not owners:
         expected = "a network that was trained on this data alone"
-        hint = "Name a preset, such as preset='segment', to have its network in any case."
-        raise SpecError("covariate_importance", expected=expected, received="the pretrained network", hint=hint)
+        network = Option("preset", "segment")
+        more = Phrase("Fit with ", network, " to have its network in any case; Forecaster.explain shows effects.")
+        raise SpecError("covariate_importance", expected=expected, received="the pretrained network", hint=more)
     frame = fitted.series.checked(fitted.rows_of_fit(df))
     # With this step about twice the windows that are judged come after the training rows.
     is_new = ~fitted.series.trained_rows(frame)

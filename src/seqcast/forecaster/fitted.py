@@ -18,7 +18,7 @@ from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
 from seqcast.forecaster.options import ForecastOptions, RowOptions
-from seqcast.forecaster.reading import check_future_given, read_rows
+from seqcast.forecaster.reading import check_future_given, read_rows, warn_of_unknown
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
 from seqcast.runtime import Array
@@ -266,6 +266,7 @@ class FittedForecaster:
             if names:
                 rows = read()
                 values = known.align(rows.at(stamps), rows.kinds, "future", ids.__getitem__)
+                warn_of_unknown(values, names, ids)
         features = series.builder.future_features(values, stamps, last)
         cold = ColdStart.of(self.panel if panel is None else panel, frame)
         origins = Origins.at_ends(frame if cold is None else cold.frame, exist.shape[1], features)

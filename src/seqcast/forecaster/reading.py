@@ -11,12 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from seqcast.data import frames
 from seqcast.data.series import ArrayCache
-from seqcast.errors import DataError, Option, Phrase, SpecError
+from seqcast.errors import DataError, Option, Phrase, SpecError, counted
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime import make_folder, parse_size, warn_user
+from seqcast.runtime import Array, make_folder, parse_size, warn_user
 from seqcast.specs import Columns
 
 # Bytes of a row while it is read and checked: of many series, or of one long series, which may take all of the memory;
@@ -292,3 +294,20 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
     expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
     hint = "Give what is known of each step of the horizon, or the stamps to forecast."
     raise DataError("future", expected=expected, received="None", hint=hint)
+
+
+def warn_of_unknown(future: Array, names: Sequence[str], ids: Sequence[Any]) -> None:
+    """Warn of series of which a future covariate has no value at all steps ahead.
+
+    Args:
+        future: The future covariates, `[N, H, names]`; NaN is missing.
+        names: Their names.
+        ids: The names of the series.
+    """
+    series, columns = np.nonzero(np.isnan(future).all(axis=1))
+    if len(series):
+        where = f"{counted(len(set(series.tolist())), 'series')}, such as {ids[series[0]]!r}"
+        warn_user(
+            f"future, column {names[columns[0]]!r}: expected values of the steps ahead, received none for {where}. "
+            "The last known value stands for all steps: fill in the true ones."
+        )

@@ -19,7 +19,7 @@ from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions, RowOptions, is_compared
 from seqcast.forecaster.planning import FitPlan
-from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.reading import check_future_given, read_rows
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array
 from seqcast.specs import Columns, NetworkSpec
@@ -78,7 +78,7 @@ def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
     return {
         "effort": options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
         "candidates": "; ".join(texts[name] for candidate in candidates(options) for name in candidate.names),
-        "time": in_words(estimate_seconds(lengths, options.horizon, effort)),
+        "time": in_words(estimate_seconds(lengths, options.horizon, effort, future=bool(given["future_covariates"]))),
     }
 
 
@@ -193,13 +193,15 @@ def write_report(
     """
     from seqcast.report import report
 
-    forecast, importance = None, None
-    if future is not None or not (fitted.series.frame.covariates.future or fitted.rows.irregular):
+    forecast, importance, names = None, None, fitted.series.frame.covariates.future
+    columns, is_needed = frame.schema.columns, bool(names) or fitted.rows.irregular
+    if future is not None or not is_needed:
         forecast = fitted.forecast(fitted.rows_to_forecast(df), fitted.request(), future=future)
+    elif how.get("backtest") is None:
+        check_future_given(future, columns, names, needed=is_needed)
     if fitted.trainings:
         with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)
-    columns = frame.schema.columns
     report(
         history=frame.table(),
         model=fitted.output.alias,

@@ -131,12 +131,10 @@ def check_future(future: Tensor | None, horizon: int, features: int) -> None:
         return
     shape = None if future is None else tuple(future.shape[1:])
     if shape != (horizon, features):
-        raise DataError(
-            "future_covariates",
-            expected=f"[B, {horizon}, {features}]" if features else "nothing, as at fit",
-            received="nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]",
-            hint="Known-future inputs have to cover every step of the horizon.",
-        )
+        expected = f"[B, {horizon}, {features}]" if features else "nothing, as at fit"
+        received = "nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]"
+        hint = "Known-future inputs have to cover every step of the horizon."
+        raise DataError("future_covariates", expected=expected, received=received, hint=hint)
 
 
 def check_endless(network: NetworkSpec) -> None:

@@ -306,9 +306,8 @@ class Encoder(SpecLayer):
         wanted = {"past": True, "observed": self.window.observed, "static": static}
         for name, needed in wanted.items():
             if needed and inputs.get(name) is None:
-                raise DataError(
-                    f"inputs[{name!r}]", expected="an array", received="nothing", hint="The network was built for it."
-                )
+                hint = "The network was built for it."
+                raise DataError(f"inputs[{name!r}]", expected="an array", received="nothing", hint=hint)
 
     def _check_season(self, past: Tensor) -> None:
         steps = past.shape[1]

@@ -55,12 +55,10 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
     kinds = {_kind("encoder", cell) for cell in ours} | {_kind("decoder", cell) for cell in theirs}
     widths = [tuple(cell.units for cell in cells) for cells in (ours, theirs)]
     if len(kinds) > 1 or widths[0] != widths[1]:
-        raise SpecError(
-            "decoder",
-            expected=f"layers of one kind as wide as the encoder's, {widths[0]}",
-            received=f"{' and '.join(sorted(kinds))} layers of widths {widths[1]}",
-            hint="Each layer of the decoder begins with the state of a layer of the encoder.",
-        )
+        expected = f"layers of one kind as wide as the encoder's, {widths[0]}"
+        received = f"{' and '.join(sorted(kinds))} layers of widths {widths[1]}"
+        hint = "Each layer of the decoder begins with the state of a layer of the encoder."
+        raise SpecError("decoder", expected=expected, received=received, hint=hint)
     dense = getattr(head, "layer", head)
     if not isinstance(dense, keras.layers.Dense) or _name(dense.activation) != "linear" or not dense.use_bias:
         expected = "a Dense layer with a bias and without activation"
@@ -176,12 +174,11 @@ def _kind(where: str, cell: Any) -> str:
     for name, value in CELL_OPTIONS[kind].items():
         option = getattr(cell, name)
         if (_name(option) if callable(option) else option) != value:
-            raise SpecError(
-                where,
-                expected=f"cells with {name}={value!r}",
-                received=repr(_name(option) if callable(option) else option),
-                hint="The network's cells have no other value.",
+            received, hint = (
+                repr(_name(option) if callable(option) else option),
+                "The network's cells have no other value.",
             )
+            raise SpecError(where, expected=f"cells with {name}={value!r}", received=received, hint=hint)
     return kind
 
 

@@ -231,13 +231,10 @@ class Seq2Seq(keras.Model):
         if not self.network.in_blocks or horizon <= self.window.horizon:
             return False
         if self.network.bidirectional:
-            raise SpecError(
-                "horizon",
-                expected=f"at most the trained one, {self.window.horizon}, of a bidirectional encoder",
-                received=repr(horizon),
-                hint=f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on, but "
-                "a backward layer starts at the last step. Train a longer horizon.",
-            )
+            expected = f"at most the trained one, {self.window.horizon}, of a bidirectional encoder"
+            reads = f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on"
+            hint = f"{reads}, but a backward layer starts at the last step. Train a longer horizon."
+            raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
         check_future(future, horizon, self.window.future)
         return True
 

@@ -22,6 +22,7 @@ from seqcast.specs import Columns, check_int
 
 _OVERLAYS = 4  # series whose backtest is drawn
 _ALPHA = 0.05
+NO_FORECAST = "No forecast was given. A model with future covariates needs their values ahead for one."
 
 
 def report(
@@ -81,7 +82,9 @@ def report(
     rows = evaluation.FrameRows("history", history, columns)
     rows.need(rows.columns.value)
     sections = [Section("The data", [Facts(_data(rows))])]
-    if forecast is not None:
+    if forecast is None:
+        sections.append(Section("Forecast", [Note(NO_FORECAST)]))
+    else:
         _, future = plots.read_pair(history, forecast, columns)
         main = plots.main_model(future, model)
         drawn: Any = {"model": main, "max_series": max_series, "columns": columns, "ylabel": unit or None}

@@ -31,12 +31,12 @@ def threads() -> int:
         try:
             return max(1, int(setting))
         except ValueError:
-            raise SpecError(
+            where, hint = (
                 "the environment variable SEQCAST_THREADS",
-                expected="a whole number of threads, such as 4",
-                received=repr(setting),
-                hint="Set it to a number, or unset it to use all cores.",
-            ) from None
+                "Set it to a number, or unset it to use all cores.",
+            )
+            expected = "a whole number of threads, such as 4"
+            raise SpecError(where, expected=expected, received=repr(setting), hint=hint) from None
     # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two threads in each
     # worker. OpenMP also takes a list, the outermost level first.
     level = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()

@@ -9,15 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import SpecError
+from seqcast.specs import checks
 from seqcast.specs.base import Spec, set_fields, set_ints
-from seqcast.specs.checks import (
-    check_choice,
-    check_flag,
-    check_int,
-    check_keras_object,
-    check_number,
-    check_probabilities,
-)
 
 # The names that each option may have.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -80,14 +73,14 @@ class WindowSpec(Spec):
             raise SpecError("horizon", expected=f"at most {MOST_STEPS:,} steps", received=str(self.horizon), hint=hint)
         if self.target_features is not None:
             set_fields(self, target_features=self._checked_target_features())
-        check_flag("observed", self.observed)
+        checks.check_flag("observed", self.observed)
 
     def _checked_target_features(self) -> tuple[int, ...]:
         features: Any = self.target_features
         features = (features,) if isinstance(features, numbers.Integral) else features
         if not isinstance(features, Sequence):
             features = ()
-        indices = tuple(check_int("target_features", i, at_least=0) for i in features)
+        indices = tuple(checks.check_int("target_features", i, at_least=0) for i in features)
         if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
             expected = f"{self.targets} different column(s) of X below {self.features}, one for each target"
             hint = "Name for each column of y the column of X with its past, or 'none'."
@@ -163,11 +156,11 @@ class NetworkSpec(Spec):
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
-            check_choice(name, getattr(self, name), known)
+            checks.check_choice(name, getattr(self, name), known)
         for name in ("encoder_units", "decoder_units"):
             set_fields(self, **{name: _checked_units(name, getattr(self, name))})
-        check_flag("bidirectional", self.bidirectional)
-        set_fields(self, dropout=check_number("dropout", self.dropout, low=0.0, high=0.95))
+        checks.check_flag("bidirectional", self.bidirectional)
+        set_fields(self, dropout=checks.check_number("dropout", self.dropout, low=0.0, high=0.95))
         set_ints(self, "sampling_steps", optional=True)
         set_ints(self, "segment", "attention_heads")
         if self.decoding == "parallel" and self.decoder_input != "position":
@@ -276,11 +269,11 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
     if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
         expected = "one width a layer, such as (35, 35)"
         raise SpecError(where, expected=expected, received=repr(units), hint="Give a tuple of ints.")
-    return tuple(check_int(where, width) for width in units)
+    return tuple(checks.check_int(where, width) for width in units)
 
 
 def _checked_quantiles(values: Any) -> tuple[float, ...]:
-    quantiles = check_probabilities("quantiles", values)
+    quantiles = checks.check_probabilities("quantiles", values)
     rising = all(low < high for low, high in itertools.pairwise(quantiles))
     if not rising or 0.5 not in quantiles or len(quantiles) < 2:
         expected = "rising numbers, 0.5 and at least one other among them"
@@ -295,7 +288,7 @@ def _checked_regularizer(regularizer: Any) -> dict[str, Any]:
         # A single regulariser is for the weights of all products, like weight decay; biases are not regularised.
         regularizer = {"kernel": regularizer, "recurrent": regularizer}
     for kind, value in regularizer.items():
-        check_choice("regularizer", kind, kinds)
+        checks.check_choice("regularizer", kind, kinds)
         if value is not None:
-            check_keras_object("regularizer", value)
+            checks.check_keras_object("regularizer", value)
     return {kind: value for kind, value in regularizer.items() if value is not None}

@@ -54,9 +54,8 @@ class TrainState:
         counts = (self.epoch, self.step, self.epoch_step, self.micro_batches - 1)
         groups = (*(getattr(self, group) for group in GROUPS), self.best_weights or (), self.metrics)
         if min(counts) < 0 or any(values.dtype.kind not in "fiub" for group in groups for values in group):
-            raise ValueError(
-                f"a state of {self.epoch} epochs, {self.step} steps, {self.micro_batches} micro-batches, or no numbers"
-            )
+            sizes = f"{self.epoch} epochs, {self.step} steps, {self.micro_batches} micro-batches"
+            raise ValueError(f"a state of {sizes}, or no numbers")
 
     @classmethod
     def capture(cls, model: Any, keeper: KeepBest, *, epoch_step: int = 0) -> Self:

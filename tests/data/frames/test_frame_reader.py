@@ -70,6 +70,7 @@ WRONG = {
     "inf": (with_value(6, "y", np.inf), r"y, row 6 \(series 'b'\): expected a finite number, received inf"),
     "null y": (long().assign(y=pd.array([1, None] + [2] * 39, dtype="Int64")), r"y, row 1 \(series 'b'\): expected a"),
     "duplicate": (pd.concat([long().iloc[:2], long().iloc[1:]]), r"ds, row 2 \(series 'b'\).*duplicate.*on_dupl"),
+    "rows again": (pd.concat([long(), long().iloc[:1]]), r"ds, row \d+ \(.*a stamp after .*row 0.*duplicate.*on_dupl"),
     "unsorted": (SHUFFLED, r"ds, row 1 \(series 'b'\): expected stamps that increase.*row 0.*sort_values"),
     "gap": (long().drop(index=35), r"ds, row 35 \(series 'a'\): expected 2024-01-16.*freq 'D', which was inferred"),
     "irregular": (long().iloc[[0, 1, 3, 7]], "Name it, e.g. freq='D'"),

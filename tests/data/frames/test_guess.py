@@ -504,6 +504,18 @@ WRITTEN = {
         ),
         ("dates with the day first; time: Fecha,Hora, value: Consumo_kWh", 1, 72, "2024-03-13 01:00"),
     ),
+    "months between commas": (
+        lines("Monat,Umsatz", [(f"{n % 12 + 1:02}.{2018 + n // 12}", 100 + n * 7 % 11) for n in range(24)]),
+        ("time: Monat, value: Umsatz", 1, 24, "2018-01-01"),
+    ),
+    "months with strokes": (
+        lines("Monat,Umsatz", [(f"{n % 12 + 1}/{2018 + n // 12}", 100 + n * 7 % 11) for n in range(24)]),
+        ("time: Monat, value: Umsatz", 1, 24, "2018-01-01"),
+    ),
+    "a rate that looks like months": (
+        lines("Day,Rate", [(f"2024-03-{n:02}", f"1.19{n:02}") for n in range(1, 25)]),
+        ("time: Day, value: Rate", 1, 24, "2024-03-01"),
+    ),
     "the end of a day": (
         lines("Zeit;MW", [(f"{d}.03.2024 {h:02}:00", 7 * h % 5) for d in range(13, 16) for h in range(1, 25)], ";"),
         ("dates with the day first; time: Zeit, value: MW", 1, 72, "2024-03-13 01:00"),

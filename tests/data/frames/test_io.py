@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from seqcast.data.frames import UNDERSTOOD, row_in_file
+from seqcast.data.frames import AHEAD, UNDERSTOOD, row_in_file
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import OpenTable, read_leniently, read_raw, read_table
@@ -91,6 +91,14 @@ def test_a_forecast_needs_no_values(tmp_path):
     frame = read_table(path, COLUMNS, value=False)
     assert frame["cutoff"].tolist() == [pd.Timestamp("2024-01-01")]
     refused(DataError, "a column 'y'", read_table, path, COLUMNS)
+
+
+def test_rows_after_the_last_value_of_all_series_are_left_out(tmp_path):
+    text = "unique_id,ds,y,price\na,1,5,2\na,2,6,2\na,3,,9\nb,1,7,2\nb,2,,2\nb,3,,9\n"
+    frame = read_table(table(tmp_path / "a.csv", text), COLUMNS)
+    assert frame["ds"].tolist() == [1, 2, 1, 2]
+    assert (frame.attrs[AHEAD], frame.attrs[UNDERSTOOD]) == (2, "without 2 rows after the last value")
+    assert len(read_table(tmp_path / "a.csv", COLUMNS, value=False)) == 6
 
 
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):

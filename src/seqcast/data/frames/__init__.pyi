@@ -2,6 +2,7 @@ from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect
 from .dialect import has_header as has_header
+from .file_kinds import AHEAD as AHEAD
 from .file_kinds import UNDERSTOOD as UNDERSTOOD
 from .file_kinds import in_file as in_file
 from .file_kinds import is_read_at_once as is_read_at_once

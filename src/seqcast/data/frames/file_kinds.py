@@ -27,7 +27,7 @@ from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
-UNDERSTOOD, FIRST_ROW = "understood", "first row"
+UNDERSTOOD, FIRST_ROW, AHEAD = "understood", "first row", "rows ahead"
 # Attribute of a frame: which rows at its ends were left out, in words.
 LEFT_OUT = "left out"
 # Attribute of a frame: columns whose cells hold for the rows below them, too.

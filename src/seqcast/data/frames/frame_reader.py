@@ -14,18 +14,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from seqcast.data.frames import frame_columns
 from seqcast.data.frames.forms import added_columns, form_of, to_long
-from seqcast.data.frames.frame_columns import (
-    ColumnType,
-    FrameColumn,
-    IdColumn,
-    StampColumn,
-    as_numbers,
-    read_covariate,
-    read_ids,
-    read_numbers,
-    read_stamps,
-)
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
 from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complete, infer_frequency, merge_duplicates
@@ -128,8 +118,8 @@ class KeyedFrame:
     frame: Any
     option: str | None
     columns: Columns
-    id_column: IdColumn
-    stamp_column: StampColumn
+    id_column: frame_columns.IdColumn
+    stamp_column: frame_columns.StampColumn
     rows: Array
 
     @property
@@ -148,13 +138,13 @@ class KeyedFrame:
         rows = pd.DataFrame({"id": self.ids, "ds": self.stamps}).sort_values(["id", "ds"], kind="stable")
         return rows.index.to_numpy()
 
-    def column(self, name: str) -> FrameColumn:
+    def column(self, name: str) -> frame_columns.FrameColumn:
         """Return an unread column.
 
         Args:
             name: Its name.
         """
-        return FrameColumn(self.frame[name], name, self.option, self.ids, self.rows)
+        return frame_columns.FrameColumn(self.frame[name], name, self.option, self.ids, self.rows)
 
 
 def read_keys(
@@ -175,8 +165,12 @@ def read_keys(
     check_columns(frame, [("ds", columns.ds), ("unique_id", columns.unique_id), *needed], argument)
     option = None if argument == "df" else argument
     rows = np.arange(len(frame)) if rows is None else rows
-    ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))
-    stamps = read_stamps(FrameColumn(frame[columns.ds], columns.ds, option, ids.ids, rows), columns)
+    ids = frame_columns.read_ids(
+        frame_columns.FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows)
+    )
+    stamps = frame_columns.read_stamps(
+        frame_columns.FrameColumn(frame[columns.ds], columns.ds, option, ids.ids, rows), columns
+    )
     return KeyedFrame(frame, option, columns, ids, stamps, rows)
 
 
@@ -273,7 +267,9 @@ def read_frame(
                 kept = table.places_by_time if remedy == "sort" else kept
                 faults.append(fault)
             elif on_bad_series == "skip" and error.by_series:
-                ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
+                ids = frame_columns.read_ids(
+                    frame_columns.FrameColumn(opened[columns.unique_id], columns.unique_id)
+                ).ids
                 kept = np.flatnonzero([name not in error.by_series for name in ids.tolist()])
                 skipped |= error.by_series
             else:
@@ -304,9 +300,9 @@ def _sorted_frame(
 ) -> LongFrame:
     """Return the rows of a frame by series, within each in the given order."""
     columns = table.columns
-    targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
-    varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
-    fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
+    targets = [frame_columns.read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
+    varying = [frame_columns.read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
+    fixed = [frame_columns.read_covariate(table.column(name), gaps=gaps) for name in static]
     weights = _weights(table, columns.weight, gaps=gaps)
     codes, names = pd.factorize(table.ids, sort=True)
     order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
@@ -326,7 +322,7 @@ def _sorted_frame(
         covariates=covariates,
         kinds=tuple(kind for _, kind in varying),
         static=np.full((len(names), len(covariates.static)), np.nan),
-        static_kinds=(ColumnType("number"),) * len(covariates.static),
+        static_kinds=(frame_columns.ColumnType("number"),) * len(covariates.static),
         rows=table.rows[order],
         static_given=static == covariates.static,
         option=table.option,
@@ -343,14 +339,14 @@ def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
     if name is None or name not in table.frame.columns:
         return [] if name is None else [np.ones(len(table.rows))]
     column = table.column(name)
-    weight = as_numbers(column)
+    weight = frame_columns.as_numbers(column)
     invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
     expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
     column.refuse(invalid, lambda row: (expected, f"{weight[row]:g}"), "Write 1 where rows are as good as others.")
     return [np.where(weight > 0, weight, np.nan)]
 
 
-def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> Array:
+def _constants(frame: LongFrame, values: Array, kind: frame_columns.ColumnType, name: str) -> Array:
     """Return the value of a static covariate in each series, `[N]`, NaN where it is missing in all of its rows.
 
     Args:
@@ -380,7 +376,7 @@ def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> 
     return constant
 
 
-def _value_text(value: float, kind: ColumnType) -> str:
+def _value_text(value: float, kind: frame_columns.ColumnType) -> str:
     """Return a value as text, as in the user's frame."""
     labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
     return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])

@@ -12,27 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import traits
-from seqcast.data.frames.dates import (
-    YEARS,
-    as_times,
-    is_clock,
-    is_text,
-    is_time,
-    seconds,
-    unevenness,
-)
-from seqcast.data.frames.layouts import (
-    LAYOUTS,
-    WITHIN_YEARS,
-    dated_columns,
-    grid_columns,
-    join_times,
-    joined_parts,
-    months_of,
-    part_of_year,
-    quarters_of,
-)
+from seqcast.data.frames import layouts, traits
+from seqcast.data.frames.dates import YEARS, as_times, is_clock, is_text, is_time, seconds, unevenness
 from seqcast.data.frames.numerals import holds_numbers
 from seqcast.data.frames.tidying import sum_columns
 from seqcast.data.frames.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
@@ -96,7 +77,7 @@ class ColumnGuess:
         named = self.value if self.value is None or isinstance(self.value, str) else ", ".join(self.value)
         made = "the header" if self.timed else "steps 1, 2, 3 …" if start is None else f"from {start} on"
         words = [f"time: {self.time or made}"]
-        words += [LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
+        words += [layouts.LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
         words += [f"series: {self.unique_id}"] if self.unique_id is not None else []
         columns = f"without the column{'s' * (len(self.left_out) > 1)} {', '.join(map(repr, self.left_out))}; "
         return columns * bool(self.left_out) + ", ".join(words)
@@ -108,7 +89,7 @@ class ColumnGuess:
             return None
         hint: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
         expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
-        if set(self.rivals) - LAYOUTS.keys():
+        if set(self.rivals) - layouts.LAYOUTS.keys():
             expected = "one column of values"
             received = ", ".join(map(repr, self.rivals[: traits.MANY])) + ", ..." * (len(self.rivals) > traits.MANY)
             # Commas stand between several names.
@@ -147,7 +128,7 @@ def guess_columns(
         'wide'
     """
     if layout is not None:
-        check_choice("layout", layout, tuple(LAYOUTS))
+        check_choice("layout", layout, tuple(layouts.LAYOUTS))
     left_out = set(covariates)
     others = table[[name for name in table.columns if name not in left_out]]
     others.attrs = {}  # pandas would copy them with each column
@@ -169,12 +150,12 @@ class _Guesser:
         known = self.table.notna().any()
         numbers = [name for name in names if known[name] and holds_numbers(head[name])]
         time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
-        keys = joined_parts(names, time)
-        months = grid_columns(head, time)
+        keys = layouts.joined_parts(names, time)
+        months = layouts.grid_columns(head, time)
         if self.layout == "grid" or (months and self.layout is None and "y" not in self.given):
             others = _others(names, [*keys, *months])
             unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
-            left_out = _others(numbers, [*keys, *months, *joined_parts(names, unique_id)])
+            left_out = _others(numbers, [*keys, *months, *layouts.joined_parts(names, unique_id)])
             return ColumnGuess(time, unique_id, layout="grid", left_out=left_out)
         if not keys and self.layout != "wide" and "y" not in self.given:
             rows = self._rows(names, numbers)
@@ -183,9 +164,9 @@ class _Guesser:
         if self.layout == "wide":
             return ColumnGuess(time, layout="wide", left_out=sum_columns(head, _others(numbers, keys)))
         others = _others(names, keys)
-        likely = _others(others, joined_parts(names, self.given.get("y")))
+        likely = _others(others, layouts.joined_parts(names, self.given.get("y")))
         unique_id = self.given.get("unique_id") or self._id(keys, likely, numbers)
-        ids = joined_parts(names, unique_id)
+        ids = layouts.joined_parts(names, unique_id)
         others = _others(others, ids)
         counters, numbers = self._without_counters(ids, keys, [name for name in others if name in numbers])
         value, rivals = self._value(head, others, numbers)
@@ -217,7 +198,7 @@ class _Guesser:
         most = None if by_series is None else by_series.nunique().max()
         unknown = [name for name in numbers if keys and name not in known]
         counters = [name for name in unknown if traits.is_counter(head[name], steps[name])]
-        counters += traits.calendar_columns(digits, as_times(join_times(head, ",".join(keys)))) if keys else []
+        counters += traits.calendar_columns(digits, as_times(layouts.join_times(head, ",".join(keys)))) if keys else []
         values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
         return (counters, values) if values else ([], numbers)
 
@@ -231,10 +212,10 @@ class _Guesser:
         groups = chain.from_iterable(combinations(words[:_MOST_KEYS], count) for count in range(1, 4))
         named = (",".join(group) for group in groups if not self.table.duplicated(list(group)).any())
         unique_id = self.given.get("unique_id") or next(named, None)
-        dated, times = dated_columns(numbers)
+        dated, times = layouts.dated_columns(numbers)
         # A column between times that holds no numbers is missed.
         between = names[names.index(dated[0]) : names.index(dated[-1])] if times is not None else []
-        left_out = _others(dict.fromkeys([*numbers, *between]), [*dated, *joined_parts(names, unique_id)])
+        left_out = _others(dict.fromkeys([*numbers, *between]), [*dated, *layouts.joined_parts(names, unique_id)])
         by_row = ColumnGuess(None, unique_id, layout="rows", timed=times is not None, left_out=left_out)
         if self.layout == "rows" or by_row.timed:
             return by_row
@@ -273,7 +254,7 @@ class _Guesser:
     def _value(self, head: Any, others: Sequence[str], numbers: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
         """Return the column of the values, and the columns that are about as likely."""
         if "y" in self.given:
-            targets = joined_parts(self.table.columns, self.given["y"]) or self.given["y"].split(",")
+            targets = layouts.joined_parts(self.table.columns, self.given["y"]) or self.given["y"].split(",")
             return (targets[0] if len(targets) == 1 else tuple(targets)), ()
         changing = [name for name in numbers if not is_flag(head[name])] or list(numbers)
         beside = set(ranked(changing, BESIDE))
@@ -334,13 +315,13 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     years = [name for name in whole if least[name] >= YEARS[0] and most[name] <= YEARS[1]]
     year = next(iter(ranked(years, YEAR_WORDS)), None)
     inside = [name for name in whole if least[name] >= 1 and most[name] <= 53]
-    inside += [name for name in words if quarters_of(head[name].dropna()) is not None]
-    in_words = [name for name in words if months_of(head[name].dropna()) is not None]
-    within = [*in_words, *ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
+    inside += [name for name in words if layouts.quarters_of(head[name].dropna()) is not None]
+    in_words = [name for name in words if layouts.months_of(head[name].dropna()) is not None]
+    within = [*in_words, *ranked(inside, tuple(chain.from_iterable(layouts.WITHIN_YEARS.values())))]
     within += [name for name in inside if name in whole and traits.goes_round(head[name], (1, 12), (1, 52), (1, 53))]
     if year is not None and within:
         days = ranked([name for name in whole if name != within[0]], ("day", "tag"))
-        days = days if in_words or part_of_year(head[within[0]]) == "month" else []
+        days = days if in_words or layouts.part_of_year(head[within[0]]) == "month" else []
         return ",".join([year, within[0], *days[:1]])
     exact = [name for name in ranked(whole, (*TIMES, *YEAR_WORDS)) if name.strip().lower() in TIMES or name in years]
     # Steps may be counted: whole numbers that only grow, or start again with each series.
@@ -356,9 +337,9 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
 def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> ColumnGuess:
     """Return a guess with the columns that are static, known ahead, and neither."""
     static, future, past = list[str](), list[str](), list[str]()
-    ids = joined_parts(list(table.columns), guess.unique_id)
+    ids = layouts.joined_parts(list(table.columns), guess.unique_id)
     targets = [guess.value] if isinstance(guess.value, str) else list(guess.value or ())
-    has_end = joined_parts(table.columns, guess.time) and targets and targets[0] in table
+    has_end = layouts.joined_parts(table.columns, guess.time) and targets and targets[0] in table
     ahead = _at_ends(table, str(guess.time), ids, targets[0]) if has_end else None
     for name in rest:
         if table[name].isna().all():
@@ -374,7 +355,7 @@ def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> Col
 
 def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:
     """Return which rows come after the last value of their series, in any order of the rows."""
-    times = as_times(join_times(table, time))
+    times = as_times(layouts.join_times(table, time))
     known = times.where(table[value].notna())
     last = known.groupby([table[name] for name in ids], observed=True).transform("max") if ids else known.max()
     return times > last

@@ -10,26 +10,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from seqcast.data.frames import file_kinds
 from seqcast.data.frames.dates import is_clock, is_text, offsets_of, parse_dates, seconds
 from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.file_kinds import (
-    FIRST_ROW,
-    FORM,
-    LEFT_OUT,
-    SOME_ROW,
-    UNDERSTOOD,
-    TableFile,
-    as_whole,
-    naming_cells,
-    read_file,
-)
 from seqcast.data.frames.forms import ONE_SERIES
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
 from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
 from seqcast.data.frames.tidying import words_on
-from seqcast.errors import DataError, Option, SpecError
+from seqcast.errors import DataError, Option, SpecError, counted
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 
@@ -89,7 +79,7 @@ def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[
             marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
             settled = replace(dialect, **dict[str, Any](marks[:1]))
             if settled == dialect and not len(error.rows):
-                raise (faults[-1] if left_out and error.expected == SOME_ROW else error) from error
+                raise (faults[-1] if left_out and error.expected == file_kinds.SOME_ROW else error) from error
             left_out, dialect = (*left_out, *error.rows), settled
             faults.append(error)
 
@@ -118,7 +108,7 @@ class OpenTable:
         dialect: The dialect of the file.
     """
 
-    file: TableFile
+    file: file_kinds.TableFile
     raw: Any
     dialect: Dialect
 
@@ -140,8 +130,8 @@ class OpenTable:
             keys: Columns that hold no values, as far as they are known.
             left_out: Rows to leave out, as the file counts.
         """
-        file = TableFile(path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out)
-        return cls(file, *read_file(file))
+        file = file_kinds.TableFile(path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out)
+        return cls(file, *file_kinds.read_file(file))
 
     @classmethod
     def of_frame(cls, frame: Any, name: str) -> Self:
@@ -154,8 +144,8 @@ class OpenTable:
         frame = frame.to_timestamp() if isinstance(frame.index, pd.PeriodIndex) else frame
         timed = isinstance(frame.index, pd.DatetimeIndex)
         raw = frame.rename_axis(index=frame.index.name or "ds").reset_index(drop=not timed).rename(columns=str)
-        raw.attrs = {FIRST_ROW: 0}
-        return cls(TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())
+        raw.attrs = {file_kinds.FIRST_ROW: 0}
+        return cls(file_kinds.TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())
 
     def guessed(
         self,
@@ -184,8 +174,8 @@ class OpenTable:
         columns = Columns(**guess.names, **others)
         frame = self.as_guessed(guess, columns, steps)
         if not set(guess.names.values()) <= {*known.values(), *Columns().names} or guess.layout != (layout or "long"):
-            words = (frame.attrs[UNDERSTOOD], guess.sentence(steps.start))
-            frame.attrs[UNDERSTOOD] = "; ".join(filter(None, words))
+            words = (frame.attrs[file_kinds.UNDERSTOOD], guess.sentence(steps.start))
+            frame.attrs[file_kinds.UNDERSTOOD] = "; ".join(filter(None, words))
         return frame, columns, guess
 
     def as_guessed(self, guess: ColumnGuess, columns: Columns, steps: Steps, *, series: Any = None) -> Any:
@@ -235,13 +225,13 @@ class OpenTable:
             raise unknown_column(path, "ds", columns.ds, names)
         frame, notes = _without_notes(frame, columns)
         frame, dialect, times = self._with_times(frame, columns)
-        with naming_cells(path, frame):
+        with file_kinds.naming_cells(path, frame):
             long = LAYOUTS[layout].to_long(frame, columns, steps or Steps())
         made = "" if columns.value in names else columns.value
-        attributes, frame = {**frame.attrs, **long.attrs, FORM: (made, layout == "wide")}, long
+        attributes, frame = {**frame.attrs, **long.attrs, file_kinds.FORM: (made, layout == "wide")}, long
         frame.attrs.update(attributes)
         if whole_ids and columns.unique_id in frame.columns:
-            frame[columns.unique_id] = as_whole(frame[columns.unique_id])
+            frame[columns.unique_id] = file_kinds.as_whole(frame[columns.unique_id])
         if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
             ids = pd.Series(path.stem if series is None else series, index=frame.index, name=columns.unique_id)
             frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
@@ -251,22 +241,31 @@ class OpenTable:
                 raise unknown_column(path, role, name, names)
         if not len(frame):
             raise file_error(path, "at least one row", "none")
-        with naming_cells(path, frame):
+        with file_kinds.naming_cells(path, frame):
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        said = (dialect.describe(), frame.attrs.get(LEFT_OUT), notes, frame.attrs.get(MADE), times, words)
-        frame.attrs[UNDERSTOOD] = ", ".join(filter(None, said))
+        frame, ahead = _without_ahead(frame, columns) if value else (frame, "")
+        said = (
+            dialect.describe(),
+            frame.attrs.get(file_kinds.LEFT_OUT),
+            notes,
+            frame.attrs.get(MADE),
+            times,
+            words,
+            ahead,
+        )
+        frame.attrs[file_kinds.UNDERSTOOD] = ", ".join(filter(None, said))
         return frame
 
     def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect, str]:
         """Return a frame with its times parsed, the dialect with the order of day and month, and words."""
         dialect, words = self.dialect, ""
-        with naming_cells(self.file.path, frame):
+        with file_kinds.naming_cells(self.file.path, frame):
             for name in (columns.ds, "cutoff"):
                 if name not in frame.columns or not is_text(frame[name]):
                     continue
-                column = frame[name] if columns.ds_format is not None else as_whole(frame[name])
+                column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
                 if is_clock(column) and column.notna().all():
                     column = seconds(column)
                 elif (years := fiscal_years(column)) is not None:
@@ -292,6 +291,16 @@ def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
         is_note &= last[columns.unique_id].isna() | (last[columns.ds].isna() & ~last[columns.unique_id].isin(ids))
     count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
     return frame.iloc[: len(frame) - count], words_on(frame.iloc[len(frame) - count :], "at the end")
+
+
+def _without_ahead(frame: Any, columns: Columns) -> tuple[Any, str]:
+    """Return a frame without the rows after the last value of all series, which are planned; and words on them."""
+    times = frame[columns.ds]
+    if times.dtype.kind not in "iufM":
+        return frame, ""
+    ahead = times > times[frame[list(columns.targets)].notna().any(axis=1)].max()
+    frame.attrs[file_kinds.AHEAD] = count = int(ahead.sum())
+    return (frame[~ahead], f"without {counted(count, 'row')} after the last value") if count else (frame, "")
 
 
 def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:

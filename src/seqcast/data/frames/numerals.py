@@ -65,11 +65,24 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
     dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
     numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
+    first = frame[names].select_dtypes("float").iloc[0]
+    numbers |= {name: _as_months(frame[name]) for name in first[first.between(1.19, 12.21)].index}
     frame = frame.assign(**numbers)
     # Many columns that are set one by one are as many blocks, of which pandas warns.
     frame = frame.copy() if len(numbers) > _MANY else frame
     frame.attrs[FLAGS] = sorted(flags)
     return frame, dialect
+
+
+def _as_months(column: Any) -> Any:
+    """Return numbers that are months, as 01.2018 without its zero, as such text; other numbers unchanged."""
+    digits = column * 10_000
+    months, years = divmod(digits.round(), 10_000)
+    are_months = months.between(1, 12) & years.between(1900, 2099) & (abs(digits - digits.round()) < 1e-6)
+    grows = (12 * years + months).diff()[1:].isin((0, 1)).mean() > 0.5
+    if not (are_months.all() and years.nunique() > 1 and months.nunique() > 2 and grows):
+        return column
+    return months.astype("int64").astype("str").str.zfill(2) + "." + years.astype("int64").astype("str")
 
 
 def without_units(column: Any, flags: set[str]) -> Any:

@@ -162,8 +162,12 @@ def _later(frame: LongFrame) -> Array:
 
 def _not_increasing(frame: LongFrame, place: int) -> DataError:
     """Build the error for a stamp that is not after the one before it."""
-    columns, stamp, last = frame.schema.columns, frame.stamps[place], frame.stamps[place - 1]
-    before = (f"{last} (", Row(int(frame.rows[place - 1])), ")")
+    columns, stamp = frame.schema.columns, frame.stamps[place]
+    start = frame.source.starts[frame.owners(np.array([place]))[0]]
+    # Rows that stand twice, further up, are not put in order.
+    same = start + np.flatnonzero(frame.stamps[start:place] == stamp)
+    earlier = same[-1] if len(same) else place - 1
+    last, before = frame.stamps[earlier], (f"{frame.stamps[earlier]} (", Row(int(frame.rows[earlier])), ")")
     key = f'["{columns.unique_id}", "{columns.ds}"]'
     expected, received = Phrase("stamps that increase, after ", *before), str(stamp)
     code = f"df.sort_values({key}) in pandas, df.sort({key}) in Polars"
@@ -175,7 +179,8 @@ def _not_increasing(frame: LongFrame, place: int) -> DataError:
     elif stamp == last:
         expected, received = Phrase("a stamp after ", *before), f"the duplicate {received}"
         one = Option("on_duplicates", "first")
-        hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.", remedy="deduplicate")
+        remedy = "deduplicate" if earlier == place - 1 else "sort"
+        hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.", remedy=remedy)
     return frame.error(columns.ds, place, expected=expected, received=received, hint=hint)
 
 

@@ -226,13 +226,7 @@ class ShardOrder:
     """
 
     def __init__(
-        self,
-        shards: Shards,
-        *,
-        batch_size: int,
-        seed: int,
-        steps: int | None = None,
-        processes: Processes = ALONE,
+        self, shards: Shards, *, batch_size: int, seed: int, steps: int | None = None, processes: Processes = ALONE
     ) -> None:
         micro_batches = processes.micro_batches
         counts = _stretches(np.asarray(shards.counts, dtype=np.int64), micro_batches)

@@ -296,7 +296,9 @@ class Trained(Candidate):
             log_name=f"network-{place + 1}",
         )
         windows = job.checked_windows(rows.frame)
-        network, training = self._specs(Sizes(windows, length, options.horizon, rows.season_length, place))
+        ahead = len(rows.frame.covariates.future)
+        sizes = Sizes(windows, length, options.horizon, rows.season_length, place, ahead)
+        network, training = self._specs(sizes)
         check_head_support(rows.frame, network.head)
         season = rows.season_length if network.reads_season else None
         return replace(job, network=network, training=training, window=replace(window, season_length=season))

@@ -38,8 +38,8 @@ PEERS = [
     harness.Contestant("torch", harness.RUNTIMES, "torch_peer.py"),
 ]
 step_ms = itemgetter("step_ms")
-# For data without noise: three epochs at a large rate have an error of .0125, where the post's 15 end at .0209.
-LEARN = ["--batch", "128", "--learning-rate", "0.02", "--epochs", "3"]
+# For data without noise: two epochs at a large rate, chosen on seeds 10 to 12, where the post's 15 end at .0209.
+LEARN = ["--batch", "128", "--learning-rate", "0.025", "--epochs", "2"]
 WAITED = {"one window, p50 ms": itemgetter("p50_ms"), "p99 ms": itemgetter("p99_ms")}
 
 

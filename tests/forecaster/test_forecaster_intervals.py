@@ -315,4 +315,4 @@ def test_report(fitted, tmp_path):
     df = PANEL[np.random.default_rng(0).random(len(PANEL)) < 0.8]
     text = written(forecaster(irregular=True).fit(df), n_windows=1)
     assert "Accuracy in the backtest" in text
-    assert "<h2>Forecast</h2>" not in text
+    assert "irregular times needs the steps ahead for one." in text

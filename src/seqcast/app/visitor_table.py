@@ -152,8 +152,8 @@ class Table:
         """
         columns, roles = self.roles.columns, self.roles
         steps = None if roles.names("time") else self.steps
-        frame = frames.read_table(self.path, columns, dialect=self.dialect, layout=roles.layout, steps=steps)
-        ahead = None
+        options = {"layout": roles.layout, "steps": steps, "ahead": bool(roles.names("future"))}
+        frame, ahead = frames.read_table(self.path, columns, dialect=self.dialect, **options), None
         if roles.layout == "wide":
             frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
         elif roles.names("future"):

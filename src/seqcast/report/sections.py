@@ -22,7 +22,7 @@ from seqcast.specs import Columns, check_int
 
 _OVERLAYS = 4  # series whose backtest is drawn
 _ALPHA = 0.05
-NO_FORECAST = "No forecast was given. A model with future covariates needs their values ahead for one."
+NO_FORECAST = "No forecast was given. A model with future covariates or irregular times needs the steps ahead for one."
 
 
 def report(

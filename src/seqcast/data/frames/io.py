@@ -200,6 +200,7 @@ class OpenTable:
         layout: str = "long",
         steps: Steps | None = None,
         left_out: Sequence[str] = (),
+        ahead: bool = False,
     ) -> Any:
         """Return the table as a long frame; result and errors as for `read_table`.
 
@@ -212,6 +213,7 @@ class OpenTable:
                 each of its `rows`, or the months of a year or hours of a day in each row (`grid`).
             steps: Times of a table without a column of them.
             left_out: Columns to leave out.
+            ahead: Whether rows after the last value of all series stay.
         """
         path, names = self.file.path, [str(name) for name in self.raw.columns]
         # Ids are found by the place of their column, so others are left out after them.
@@ -245,16 +247,9 @@ class OpenTable:
             targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        frame, ahead = _without_ahead(frame, columns) if value else (frame, "")
-        said = (
-            dialect.describe(),
-            frame.attrs.get(file_kinds.LEFT_OUT),
-            notes,
-            frame.attrs.get(MADE),
-            times,
-            words,
-            ahead,
-        )
+        frame, planned = _without_ahead(frame, columns) if value and not ahead else (frame, "")
+        at_ends, made = frame.attrs.get(file_kinds.LEFT_OUT), frame.attrs.get(MADE)
+        said = (dialect.describe(), at_ends, notes, made, times, words, planned)
         frame.attrs[file_kinds.UNDERSTOOD] = ", ".join(filter(None, said))
         return frame
 

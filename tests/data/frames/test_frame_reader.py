@@ -62,6 +62,10 @@ WRONG = {
     "float ds": (long().assign(ds=0.5), "ds: expected time stamps, dates or whole numbers"),
     "period ds": (long().assign(ds=pd.period_range("2024", periods=41, freq="M")), "dt.to_timestamp"),
     "text y": (long().astype({"y": str}), "y: expected numbers, received type (str|object)"),
+    "commas in y": (
+        long().assign(y=[f"{n},5" for n in range(len(long()))]),
+        r'y: expected numbers with a decimal point.*df\["y"\] = df\["y"\]\.str\.replace\(",", "\."\)\.astype\(float\)',
+    ),
     "a word in y": (WORD, r"y, row 2 \(series 'b'\): expected numbers, received 'two' in 1 row. .*'two'\], None"),
     "words in y": (long().assign(y="red"), r"such as 'red'. Leave it out, or name another with columns=Columns\(y="),
     "objects in y": (long().astype({"y": object}), r"y: expected numbers, received type object.*\.astype\(float\)"),

@@ -5,6 +5,7 @@ Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Real
@@ -20,6 +21,8 @@ from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_st
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,11 @@ class FrameColumn:
         column = f'df["{self.name}"]'
         if self.values.dtype in (nw.Object, nw.String):
             values = pd.Series(self.values.to_list(), dtype=object)
+            texts = values.dropna().astype("str").str
+            if texts.fullmatch(_DECIMAL_COMMA).all() and texts.contains(",").any():
+                point = 'str.replace(",", ".")'
+                polars, pandas = f"{point}.cast(pl.Float64)", f"{column}.{point}.astype(float)"
+                return self.wrong_type("numbers with a decimal point", polars=polars, pandas=pandas)
             pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
             code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
             words, received, hint = find_words(values, code)

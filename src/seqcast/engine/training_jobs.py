@@ -113,11 +113,8 @@ class TrainingJob:
             ("inputs", _shaping(self.window), None if engine.window is None else _shaping(engine.window)),
         ):
             if ours != theirs:
-                expected, named = (
-                    f"the same {name} as before, {theirs}",
-                    "preset, context_length, calendar and covariates",
-                )
-                hint = f"Name {named} as they were, or fit without warm_start."
+                expected = f"the same {name} as before, {theirs}"
+                hint = "Name preset, context_length, calendar and covariates as they were, or fit without warm_start."
                 raise SpecError("warm_start", expected=expected, received=str(ours), hint=hint)
         return replace(self, weights=engine.weights)
 
@@ -148,10 +145,8 @@ class TrainingJob:
         # A network without `observed` cannot read a padded context.
         least, read = (1, "one to read") if self.reader.observed else (self.window.context_length, "the context")
         rows = f"at least {least} + {self._horizon} rows, {read} and the horizon"
-        expected, hint = (
-            f"{rows}, with a known value among the last",
-            "Give longer series, or choose a smaller horizon.",
-        )
+        expected = f"{rows}, with a known value among the last"
+        hint = "Give longer series, or choose a smaller horizon."
         received = f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series"
         name = frame.source.ids[longest]
         raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)

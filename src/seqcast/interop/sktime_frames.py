@@ -302,10 +302,8 @@ class Translation:
         lacking = np.flatnonzero(~y.index.isin(covariates.index))
         if len(lacking):
             row = int(lacking[0])
-            where, received = (
-                f"X (series {rows['unique_id'].tolist()[row]!r})",
-                f"none for {y.index.get_level_values(-1)[row]}",
-            )
+            where = f"X (series {rows['unique_id'].tolist()[row]!r})"
+            received = f"none for {y.index.get_level_values(-1)[row]}"
             raise DataError(where, expected="a row for each of y", received=received, hint="Add it.")
         covariates = covariates.reindex(y.index)
         return rows.assign(**{name: covariates[column].array for column, name in self.names.items()})

@@ -174,10 +174,8 @@ def _kind(where: str, cell: Any) -> str:
     for name, value in CELL_OPTIONS[kind].items():
         option = getattr(cell, name)
         if (_name(option) if callable(option) else option) != value:
-            received, hint = (
-                repr(_name(option) if callable(option) else option),
-                "The network's cells have no other value.",
-            )
+            received = repr(_name(option) if callable(option) else option)
+            hint = "The network's cells have no other value."
             raise SpecError(where, expected=f"cells with {name}={value!r}", received=received, hint=hint)
     return kind
 

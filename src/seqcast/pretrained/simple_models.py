@@ -28,7 +28,7 @@ FARTHEST = 20.0
 class SimpleForecasts:
     """The forecasts of some windows by `K` simple models, in single precision.
 
-    In units of the window that is enough for the mean of models and for the network, and takes two thirds of the time.
+    In units of the window that suffices for their mean and for the network, and takes three quarters of the time.
 
     Args:
         forecasts: Forecasts, `[B, H, K]`.

@@ -215,10 +215,8 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
     outside = outside_support_of(y, support)
     if outside.any():
         window, step, target = (int(place) for place in np.argwhere(outside)[0])
-        where, expected = (
-            f"y, window {window}, step {step}, feature {target}",
-            f"{VALUES_OF[support]}, for support={support!r}",
-        )
+        where = f"y, window {window}, step {step}, feature {target}"
+        expected = f"{VALUES_OF[support]}, for support={support!r}"
         received = f"{y[window, step, target]:g} ({int(outside.sum())} such values)"
         raise DataError(where, expected=expected, received=received, hint="Correct it, or choose another support.")
     return (support,) * targets

@@ -31,10 +31,8 @@ def threads() -> int:
         try:
             return max(1, int(setting))
         except ValueError:
-            where, hint = (
-                "the environment variable SEQCAST_THREADS",
-                "Set it to a number, or unset it to use all cores.",
-            )
+            where = "the environment variable SEQCAST_THREADS"
+            hint = "Set it to a number, or unset it to use all cores."
             expected = "a whole number of threads, such as 4"
             raise SpecError(where, expected=expected, received=repr(setting), hint=hint) from None
     # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two threads in each

@@ -65,7 +65,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
     dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
     numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
-    first = frame[names].select_dtypes("float").iloc[0]
+    first = frame.iloc[:1][names].select_dtypes("float").iloc[0]
     numbers |= {name: _as_months(frame[name]) for name in first[first.between(1.19, 12.21)].index}
     frame = frame.assign(**numbers)
     # Many columns that are set one by one are as many blocks, of which pandas warns.

@@ -23,7 +23,7 @@ from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
 # From this number of windows on, a network of its own learns covariates better: the fine-tuned one was 4 and 10 % worse
-# than the pretrained one without, and took 50 of 150 and 120 of 330 seconds (docs/history.md).
+# than the pretrained one without, and took 70 of 170 and 120 of 330 seconds (docs/history.md).
 MANY_WINDOWS = 100_000
 
 
@@ -293,10 +293,8 @@ class ZeroShot(Candidate):
         if pretrained.is_zero_shot(rows.options.preset) and past:
             expected = "a network that has been trained on this data, with past covariates"
             received = f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}"
-            hint = (
-                "Without training it reads static and future covariates alone: call finetune(df), which trains it on "
-            )
-            hint += "them, in place of fit(df), leave them out, or name another preset."
+            hint = "Without training it reads static and future covariates alone: call finetune(df) in place of "
+            hint += "fit(df), which trains it on them, leave them out, or name another preset."
             raise SpecError("preset", expected=expected, received=received, hint=hint)
 
     def compares(self, rows: FitRows) -> bool:

@@ -85,7 +85,7 @@ def see_gpu(monkeypatch):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
-    past = np.concatenate([PAST] * 8)  # three blocks of rows
+    past = np.concatenate([PAST] * 8)  # several blocks of rows
 
     def answers():
         network = CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))
@@ -94,7 +94,7 @@ def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
 
     loops, on_cpu = answers()
     assert isinstance(loops, FeaturesMajor)
-    assert set(seen.threads) == {2}
+    assert min(seen.threads) > 1
     assert all("xla_cpu_prefer_vector_width" in options for options in seen.options)
     assert seen.options
     seen.options, seen.threads = [], []

@@ -8,6 +8,7 @@ update, taken apart. The products are those of one recurrent step of one part, i
 repeated in a loop of their own; their share of a step is their number times that. Medians, milliseconds.
 """
 
+import copy
 import statistics
 import time
 from itertools import pairwise
@@ -34,9 +35,9 @@ class Watched(jax_training.TrainFunction):
 
     noted: ClassVar[list[tuple[float, float]]] = []
 
-    def __init__(self, model):
-        super().__init__(model)
-        self.plain_update, self.update = self.update, self.watched_update
+    def __init__(self, model, programs):
+        super().__init__(model, copy.copy(programs))
+        self.plain_update, self.programs.update = programs.update, self.watched_update
 
     def __call__(self, state, iterator):
         """Do the step, one half after the other."""

@@ -65,6 +65,7 @@ def programs(monkeypatch):
     A function of JAX runs its Python once a program, so the programs are counted.
     """
     traced = []
+    compiled.programs_of.cache_clear()
     for name, function in compiled.FUNCTIONS.items():
 
         def counted(model, inputs, *, _name=name, _function=function, **sizes):
@@ -73,7 +74,8 @@ def programs(monkeypatch):
             return _function(model, inputs, **sizes)
 
         monkeypatch.setitem(compiled.FUNCTIONS, name, counted)
-    return traced
+    yield traced
+    compiled.programs_of.cache_clear()
 
 
 def test_a_copy_has_weights_of_its_own_and_compiles_nothing_again(programs):

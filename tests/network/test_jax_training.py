@@ -9,6 +9,7 @@ import pytest
 from seqcast import Engine, NetworkSpec, Seq2SeqRegressor, TrainingSpec, WindowSpec
 from seqcast.data.windows.batches import ArrayWindows
 from seqcast.data.windows.gaps import fill_gaps
+from seqcast.engine import shared
 from seqcast.errors import SpecError
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.threads import in_threads
@@ -160,7 +161,7 @@ def test_small_batches_are_left_whole(monkeypatch):
     engine = Engine(ZEROS, TrainingSpec(epochs=1, batch_size=BATCH), seed=0)
     engine.fit(windows(teach=False, observed=False), window=PLAIN, verbose=0)
     monkeypatch.setattr(jax_training, "threads", lambda: 2)
-    step = jax_training.TrainFunction(engine.model)
+    step = jax_training.TrainFunction(engine.model, jax_training.StepPrograms(engine.model))
     assert step.fewest_rows * engine.weight_count >= jax_training.SMALLEST_MICRO_BATCH
     rows = np.zeros((2 * step.fewest_rows, 8, 1), "float32")
     assert step.divides(({"past": rows}, rows, None))
@@ -173,6 +174,7 @@ def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
     monkeypatch.setattr(jax_training, "FEWEST_ROWS", 2)
     for limit, micro_batches in ((1 << 30, [8, 8]), (1, [2] * 8)):  # micro_batches of four rows are halved, of two not
         monkeypatch.setattr(jax_training, "LARGEST_SCRATCH", limit)
+        shared.step_programs_of.cache_clear()
         together, _, seen = on(2, ZEROS, training)
         assert seen == [micro_batches] * 6
         assert_close(together, alone)

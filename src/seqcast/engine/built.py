@@ -89,7 +89,6 @@ class BuiltNetwork:
         *,
         seed: int,
         micro_batches: int | None = None,
-        like: Self | None = None,
     ) -> Self:
         """Create a network.
 
@@ -98,11 +97,10 @@ class BuiltNetwork:
             network: Options of the network.
             seed: Seed of weights, masks and sampling.
             micro_batches: As for the class.
-            like: A network of the same sizes and options, whose compiled programs serve this one too.
         """
         _free_dropped()
         model = Seq2Seq(window, network, seed=child_seeds(seed, 2)[0])
-        return cls(model, CompiledNetwork(model, like=None if like is None else like.compiled), seed, micro_batches)
+        return cls(model, CompiledNetwork(model), seed, micro_batches)
 
     @property
     def window(self) -> WindowSpec:
@@ -110,10 +108,9 @@ class BuiltNetwork:
         return self.model.window
 
     def copy(self) -> BuiltNetwork:
-        """Return an independent copy of the network, which shares compiled programs."""
-        network = BuiltNetwork.build(
-            self.window, self.model.network, seed=self.seed, micro_batches=self.micro_batches, like=self
-        )
+        """Return an independent copy of the network."""
+        options = self.model.network
+        network = BuiltNetwork.build(self.window, options, seed=self.seed, micro_batches=self.micro_batches)
         for variable, values in zip(network.model.variables, copies(self.model.variables), strict=True):
             variable.assign(values)
         return network

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.engine.shared import MOST_KINDS, kind_of, network_of
 from seqcast.network import Seq2Seq, decode_paths, trace_decoder, trace_encoder
 from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax_stateless, keras, platform, to_numpy
 
@@ -27,9 +28,8 @@ class CompiledNetwork:
     paths takes one.
 
     Args:
-        model: A built network.
-        like: A compiled network of the same sizes and options, whose programs serve this one too. Only programs of JAX
-            take the weights as an argument; other backends share nothing.
+        model: A built network. On JAX, whose programs take the weights as an argument, networks of equal sizes and
+            options share them.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
@@ -40,11 +40,11 @@ class CompiledNetwork:
         (6, 8, 1)
     """
 
-    def __init__(self, model: Seq2Seq, *, like: CompiledNetwork | None = None) -> None:
+    def __init__(self, model: Seq2Seq) -> None:
         self.model = model
         self._variables = _variables(model)
-        shared = like if keras.backend.backend() == "jax" else None
-        self._programs: Programs = _programs(model) if shared is None else shared._programs
+        kind = kind_of(model.window, model.network)
+        self._programs = _programs(model) if kind is None else programs_of(kind)
 
     def __call__(
         self,
@@ -93,6 +93,16 @@ class CompiledNetwork:
         if len(blocks) == 1:
             return map_structure(lambda array: array[:rows], to_numpy(blocks[0]))
         return map_structure(lambda *leaves: np.concatenate(leaves)[:rows], *map(to_numpy, blocks))
+
+
+@functools.lru_cache(MOST_KINDS)
+def programs_of(kind: str) -> Programs:
+    """Return the programs that all networks of a kind share.
+
+    Args:
+        kind: The result of `kind_of`.
+    """
+    return _programs(network_of(kind))
 
 
 def _programs(model: Seq2Seq) -> Programs:

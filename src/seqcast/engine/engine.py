@@ -15,6 +15,7 @@ import numpy as np
 from seqcast import specs
 from seqcast.data.windows import fill_gaps
 from seqcast.engine.built import PATHS, BuiltNetwork, check_precision
+from seqcast.engine.shared import compile_network, step_programs
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.network import Parametric, Sampled, Seq2Seq, States
 from seqcast.runtime import Array, Processes, keep_scratch_memory, platform, weights_of
@@ -24,10 +25,8 @@ from seqcast.training import (
     Deadline,
     History,
     TrainState,
-    clone_config,
     learning_rate,
     listeners,
-    optimizer,
     progress,
     scheduled_rate,
     train,
@@ -129,7 +128,8 @@ class Engine:
             model = built.model
             model.processes = processes or Processes()
             model.freeze(freeze)
-            self._compile(model, self._rate(steps, by_clock=deadline is not None))
+            compile_network(model, self.training, self._rate(steps, by_clock=deadline is not None))
+            model.step_programs = step_programs(model, self.training, freeze)
             try:
                 history = train(
                     model,
@@ -148,7 +148,7 @@ class Engine:
                 model.freeze(())
                 # These functions and the model refer to each other, so their programs would stay in memory until the
                 # garbage collector looks for cycles.
-                model.train_function = model.test_function = None
+                model.train_function = model.test_function = model.step_programs = None
         self._built = replace(built, micro_batches=history.micro_batches)
         return history
 
@@ -176,17 +176,14 @@ class Engine:
             self.build(window, steps=self._steps_per_epoch(windows))
         model, constant = self.built.model, replace(self.training, learning_rate_schedule="constant", epochs=1)
         if self._continued is not model:
-            self._compile(model, learning_rate(constant, 1))
+            compile_network(model, constant, learning_rate(constant, 1))
             self._continued = model
         history = train(model, windows, constant, callbacks=callbacks)
         self._built = replace(self.built, micro_batches=history.micro_batches)
         return history
 
     def copy(self) -> Engine:
-        """Return an independent engine with the same specs and weights, without the optimiser's moments.
-
-        On JAX both share their compiled programs, so the copy compiles nothing that the original has compiled.
-        """
+        """Return an independent engine with the same specs and weights, without the optimiser's moments."""
         engine = Engine(self.network, self.training, seed=self.seed)
         engine._built = None if self._built is None else self._built.copy()
         return engine
@@ -272,15 +269,6 @@ class Engine:
         """Return the learning rate to compile with; with a deadline a callback sets it."""
         ours = scheduled_rate(self.training)[0]
         return ours if by_clock and ours is not None else learning_rate(self.training, steps)
-
-    def _compile(self, model: Seq2Seq, rate: Any) -> None:
-        loss = clone_config(self.training.loss)
-        model.micro_batches, model.resumed_micro_batches, model.skipped_steps = self.training.micro_batches, None, 0
-        model.compile(
-            optimizer=optimizer(self.training, rate),
-            loss=model.decoder.head.loss(loss, horizon_decay=self.training.horizon_decay),
-            weighted_metrics=[clone_config(metric) for metric in self.training.metrics] or None,
-        )
 
     def _steps_per_epoch(self, windows: Any) -> int:
         if hasattr(windows, "__len__"):

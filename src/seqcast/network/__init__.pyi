@@ -28,6 +28,7 @@ from .heads import LARGEST_LOGARITHM as LARGEST_LOGARITHM
 from .heads import SMALLEST_SCALE as SMALLEST_SCALE
 from .heads import Head as Head
 from .heads import PointHead as PointHead
+from .jax_training import StepPrograms as StepPrograms
 from .likelihoods import uniforms as uniforms
 from .losses import EXPLODED as EXPLODED
 from .losses import LARGEST_WEIGHT as LARGEST_WEIGHT
@@ -43,6 +44,7 @@ from .plain_keras import from_keras as from_keras
 from .plain_keras import to_keras as to_keras
 from .randomness import child_seeds as child_seeds
 from .randomness import fresh_seed as fresh_seed
+from .rates import WarmCosine as WarmCosine
 from .recurrent import RecurrentStack as RecurrentStack
 from .recurrent import scan as scan
 from .segment import later_blocks as later_blocks

@@ -14,8 +14,10 @@ state. Callbacks, metrics and history are Keras's. `seqcast.network.jax_train_st
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -35,6 +37,7 @@ from seqcast.network.jax_train_step import (
     over_processes,
 )
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
+from seqcast.network.rates import Rates, rates_of_training
 from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
 
 
@@ -131,17 +134,15 @@ class _Plan:
     threads: int
 
 
-class TrainFunction:
-    """The training function of a compiled model: whole steps, or micro-batches that the cores share.
+class StepPrograms:
+    """The compiled programs of training steps and validations, by kinds of batches.
+
+    Programs take all values as arguments. So models whose options are equal may share those of one of them, in any
+    number of threads: `Seq2Seq.step_programs`.
 
     Args:
-        model: A compiled model. `micro_batches` is its number of micro-batches, `None` chooses;
-            `resumed_micro_batches` is that of the interrupted training, and replaces the choice on a CPU;
-            `skipped_steps` are the finished steps of the interrupted epoch. Its `processes` share each batch.
-
-    Attributes:
-        micro_batches: The largest number of micro-batches that a batch was divided into; 1 before the first step.
-        guard: Whether all steps were sound; a callback sets it where an epoch begins.
+        model: A compiled model, which does not change while its programs are used. `micro_batches` is its number of
+            micro-batches, `None` chooses. Its `processes` share each batch.
 
     Raises:
         SpecError: `micro_batches` is more than one, and micro-batches do not give the loss of a batch.
@@ -149,10 +150,6 @@ class TrainFunction:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.micro_batches = 1
-        self.guard = Guard.new()
-        self.on_cpu = platform() == "cpu"
-        self.cores = threads() if self.on_cpu else 1
         self.divisible = is_divisible(model)
         # With a chosen number, results must not depend on the number of XLA's threads.
         one_thread = model.micro_batches is not None
@@ -163,24 +160,113 @@ class TrainFunction:
         step = TrainStep(model)
 
         # The name of the function is that of the compiled program in the cache.
-        def train_step(state: StepState, guard: Guard, data: Any) -> Any:
-            logs, after = model.train_step(tuple(state), data)
+        def train_step(state: StepState, guard: Guard, data: Any, rates: Rates) -> Any:
+            with rates_of_training(rates):
+                logs, after = model.train_step(tuple(state), data)
             return logs, *guarded(state, StepState(*after), guard)
 
-        def update(state: StepState, guard: Guard, batch: Batch, contributions: list[Any]) -> Any:
-            logs, after = step.apply(state, batch, step.combine(contributions))
+        def update(state: StepState, guard: Guard, batch: Batch, contributions: list[Any], rates: Rates) -> Any:
+            with rates_of_training(rates):
+                logs, after = step.apply(state, batch, step.combine(contributions))
             return logs, *guarded(state, after, guard)
 
-        self.processes = model.processes
         self.over_processes = over_processes(step)
         self.whole = jax_jit(train_step, one_thread=one_thread, donate=(0,))
         self.micro_batch = jax_jit(step.grad_micro_batch, one_thread=True)
         self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
+        self.test = jax_jit(model.test_step, one_thread=one_thread, donate=(0,))
+        self._plans: dict[tuple[Any, ...], _Plan] = {}
+        self._kinds: set[tuple[Any, ...]] = set()
+        self._called: set[tuple[Any, ...]] = set()
+        # Tracing a network is not for several threads at once.
+        self._first_call = threading.RLock()
+
+    @contextlib.contextmanager
+    def calling(self, name: str, kind: tuple[Any, ...], data: Any) -> Iterator[None]:
+        """Let one thread at a time call a program for the first time with a kind of batch.
+
+        Args:
+            name: Name of the program.
+            kind: The kind.
+            data: A batch of it, whose shapes build loss, metrics and optimiser.
+        """
+        if (name, kind) in self._called:
+            yield
+            return
+        with self._first_call:
+            self.model._symbolic_build(data_batch=data)
+            yield
+            self._called.add((name, kind))
+
+    def make_room(self, kind: tuple[Any, ...]) -> None:
+        """Drop all programs before a kind of batch beyond `MOST_KINDS`; those still needed are compiled again.
+
+        Args:
+            kind: The kind of the next batch.
+        """
+        if kind in self._kinds:
+            return
+        with self._first_call:
+            if len(self._kinds) >= MOST_KINDS:
+                for program in (self.whole, self.micro_batch, self.update, self.test):
+                    program.clear_cache()
+                for known in (self._plans, self._kinds, self._called):
+                    known.clear()
+            self._kinds.add(kind)
+
+    def plan(self, kind: tuple[Any, ...], state: StepState, batch: Batch, **options: Any) -> _Plan:
+        """Return the micro-batches of a kind of batch, and their compiled program.
+
+        Args:
+            kind: The kind.
+            state: The variables without those of the optimiser.
+            batch: A batch of the kind.
+            options: Those of `_new_plan`, which are part of the kind.
+        """
+        key = (kind, *options.values())
+        plan = self._plans.get(key)
+        if plan is None:
+            with self.calling("micro_batch", key, batch):
+                plan = self._plans[key] = self._new_plan(state, batch, **options)
+        return plan
+
+    def _new_plan(self, state: StepState, batch: Batch, *, divisions: int, cores: int, fixed: bool) -> _Plan:
+        """Compile the program of a micro-batch; halve its rows while it needs much memory, unless they are fixed."""
+        count, workers = batch_rows(batch), min(cores, divisions)
+        while True:
+            rows = micro_batch_rows(count, divisions)
+            program = self.micro_batch.lower(state, batch, rows[0]).compile()
+            memory, size = program.memory_analysis(), len(rows[0])
+            enough = memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS
+            if fixed or enough:
+                return _Plan(program, rows, min(workers, len(rows)))
+            divisions *= 2  # an even division: products over a number of rows that vectors divide are faster
+
+
+class TrainFunction:
+    """The training function of a compiled model: whole steps, or micro-batches that the cores share.
+
+    Args:
+        model: A compiled model. `resumed_micro_batches` is the number of micro-batches of the interrupted training,
+            and replaces the choice on a CPU; `skipped_steps` are the finished steps of the interrupted epoch.
+        programs: The programs of its steps.
+
+    Attributes:
+        micro_batches: The largest number of micro-batches that a batch was divided into; 1 before the first step.
+        guard: Whether all steps were sound; a callback sets it where an epoch begins.
+    """
+
+    def __init__(self, model: Any, programs: StepPrograms) -> None:
+        self.model = model
+        self.programs = programs
+        self.micro_batches = 1
+        self.guard = Guard.new()
+        self.on_cpu = platform() == "cpu"
+        self.cores = threads() if self.on_cpu else 1
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         self.fewest_rows = math.ceil(SMALLEST_MICRO_BATCH / max(1, weights))
+        self.rates = jax.tree.map(jnp.asarray, model.rates)
         self.pool = ThreadPoolExecutor(max(1, self.cores - 1), thread_name_prefix="seqcast-step")
-        self.plans: dict[tuple[Any, ...], _Plan] = {}
-        self.kinds: set[tuple[Any, ...]] = set()
 
     def __call__(self, state: Any, iterator: Any) -> tuple[Any, Any]:
         """Take a step on the next batch."""
@@ -190,32 +276,26 @@ class TrainFunction:
             self.model.skipped_steps -= 1
             return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
-        kind = _kind(batch)
-        self._make_room(kind)
+        kind, programs = _kind(batch), self.programs
+        programs.make_room(kind)
         state = StepState(*state)
         if not self.divides(batch):
-            logs, state, self.guard = self.whole(state, self.guard, data)
+            with programs.calling("whole", kind, data):
+                logs, state, self.guard = programs.whole(state, self.guard, data, self.rates)
             return logs, state
         inputs = state.without_optimizer, batch
-        if kind not in self.plans:
-            self.plans[kind] = self._plan(*inputs)
-            self.micro_batches = max(self.micro_batches, len(self.plans[kind].rows) * self.processes.count)
-        plan = self.plans[kind]
+        fixed = self._fixed_micro_batches
+        # Each process has an equal share of a fixed number.
+        divisions = (fixed or 0) // self.model.processes.count or self._threads(batch)
+        plan = programs.plan(kind, *inputs, divisions=divisions, cores=self.cores, fixed=fixed is not None)
+        self.micro_batches = max(self.micro_batches, len(plan.rows) * self.model.processes.count)
 
         # Nothing waits for the results: the next batch is prepared while they are computed.
         contributions = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads, self.pool)
-        batch, contributions = self.over_processes(batch, contributions)
-        logs, state, self.guard = self.update(state, self.guard, batch, contributions)
+        batch, contributions = programs.over_processes(batch, contributions)
+        with programs.calling("update", (kind, len(plan.rows)), data):
+            logs, state, self.guard = programs.update(state, self.guard, batch, contributions, self.rates)
         return logs, state
-
-    def _make_room(self, kind: tuple[Any, ...]) -> None:
-        """Drop all programs before a kind of batch beyond `MOST_KINDS`; those still needed are compiled again."""
-        if kind not in self.kinds and len(self.kinds) == MOST_KINDS:
-            for program in (self.whole, self.micro_batch, self.update):
-                program.clear_cache()
-            self.plans.clear()
-            self.kinds.clear()
-        self.kinds.add(kind)
 
     def divides(self, batch: Batch) -> bool:
         """Return whether a batch is divided: by a fixed number, or if it is large enough for two threads.
@@ -223,7 +303,7 @@ class TrainFunction:
         Args:
             batch: Inputs, targets, weights.
         """
-        return self.divisible and (self._fixed_micro_batches or self._threads(batch)) > 1
+        return self.programs.divisible and (self._fixed_micro_batches or self._threads(batch)) > 1
 
     @property
     def _fixed_micro_batches(self) -> int | None:
@@ -234,32 +314,23 @@ class TrainFunction:
         """Return the number of micro-batches that are large enough for a thread each."""
         return int(min(self.cores, batch_rows(batch) // self.fewest_rows))
 
-    def _plan(self, state: StepState, batch: Batch) -> _Plan:
-        """Compile the program of a micro-batch; halve its rows while it needs much memory, unless they are fixed."""
-        count = batch_rows(batch)
-        # Each process has an equal share of a fixed number.
-        divisions = (self._fixed_micro_batches or 0) // self.processes.count or self._threads(batch)
-        workers = min(self.cores, divisions)
-        while True:
-            rows = micro_batch_rows(count, divisions)
-            program = self.micro_batch.lower(state, batch, rows[0]).compile()
-            memory, size = program.memory_analysis(), len(rows[0])
-            enough = memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS
-            if self._fixed_micro_batches or enough:
-                return _Plan(program, rows, min(workers, len(rows)))
-            divisions *= 2  # an even division: products over a number of rows that vectors divide are faster
 
-
-def make_test_function(model: Any) -> StepFunction:
+def make_test_function(model: Any, programs: StepPrograms) -> StepFunction:
     """Return the validation function of a compiled model.
 
     Args:
         model: A compiled model.
+        programs: The programs of its steps.
     """
     if model.processes.count > 1:
         return _shared_test_function(model)
-    whole = jax_jit(model.test_step, one_thread=model.micro_batches is not None, donate=(0,))
-    return lambda state, iterator: whole(state, next(iterator))
+
+    def validate(state: Any, iterator: Any) -> tuple[Any, Any]:
+        data = next(iterator)
+        with programs.calling("test", _kind(keras.utils.unpack_x_y_sample_weight(data)), data):
+            return programs.test(state, data)  # type: ignore[no-any-return]
+
+    return validate
 
 
 def _shared_test_function(model: Any) -> StepFunction:

@@ -62,6 +62,10 @@ class Seq2Seq(keras.Model):
         self.skipped_steps = 0
         # The processes that share each batch, and the rank of this one.
         self.processes = Processes()
+        # Programs of its steps on JAX, from a network of equal options that was compiled alike; `None` makes new ones.
+        self.step_programs: Any = None
+        # The numbers of the learning rate, which these programs take.
+        self.rates: tuple[Any, ...] = ()
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = fresh_seed() if seed is None else seed
@@ -156,9 +160,9 @@ class Seq2Seq(keras.Model):
                 raise SpecError("micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
-            from seqcast.network.jax_training import TrainFunction
+            from seqcast.network.jax_training import StepPrograms, TrainFunction
 
-            self.train_function = TrainFunction(self)
+            self.train_function = TrainFunction(self, self.step_programs or StepPrograms(self))
 
     def make_test_function(self, force: bool = False) -> None:
         """Keras's hook: on JAX the validation step is compiled likewise, for one core.
@@ -169,9 +173,9 @@ class Seq2Seq(keras.Model):
         if not self.compiles_for_jax:
             super().make_test_function(force)
         elif self.test_function is None or force:
-            from seqcast.network.jax_training import make_test_function
+            from seqcast.network.jax_training import StepPrograms, make_test_function
 
-            self.test_function = make_test_function(self)
+            self.test_function = make_test_function(self, self.step_programs or StepPrograms(self))
 
     @property
     def used_micro_batches(self) -> int:

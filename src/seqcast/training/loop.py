@@ -9,6 +9,7 @@ from typing import Any
 
 from seqcast.data.windows import NumberedBatches
 from seqcast.errors import TrainingError
+from seqcast.network import WarmCosine
 from seqcast.runtime import fetch_weights, keras
 from seqcast.specs import TrainingSpec
 from seqcast.training.callbacks import CtrlC, History, KeepBest, epoch_counter
@@ -43,14 +44,9 @@ def clone_config(value: Any) -> Any:
 def learning_rate(spec: TrainingSpec, steps: int) -> Any:
     """Return the learning rate of a training: a number or a Keras schedule.
 
-    With `n` steps and the first `r` of them as warm-up, `cosine` gives step `k`, from 0, the rate
-    `η / r + η (1 - 1/r) k / r` while `k < r`, and then `η (1 + cos(π (k - r) / (n - r))) / 2`.
-
     Args:
         spec: Options of the training.
-        steps: Number of training steps.
-
-    Source: Loshchilov and Hutter 2017, SGDR, arXiv:1608.03983, without restarts.
+        steps: Number of training steps, those of the warm-up included.
     """
     if spec.learning_rate_schedule == "constant":
         return spec.learning_rate
@@ -60,12 +56,7 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
             keras.optimizers.schedules.deserialize(schedule) if isinstance(schedule, dict) else clone_config(schedule)
         )
     rising = max(1, round(spec.warmup * steps)) if spec.warmup else 0
-    return keras.optimizers.schedules.CosineDecay(
-        spec.learning_rate / rising if rising else spec.learning_rate,
-        decay_steps=max(1, steps - rising),
-        warmup_target=spec.learning_rate if rising else None,
-        warmup_steps=rising,
-    )
+    return WarmCosine(spec.learning_rate, rising, max(1, steps - rising))
 
 
 @keras.saving.register_keras_serializable(package="seqcast", name="Muon")

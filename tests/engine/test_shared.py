@@ -64,6 +64,18 @@ def test_what_programs_take_as_arguments_compiles_nothing(training, options):
     assert_same_bits(got, alone(dataclasses.replace(TRAINING, **training), **options))
 
 
+@pytest.mark.parametrize(("rate", "warmup", "epochs"), [(0.01, 0.5, 4), (0.1, 0.25, 4), (0.1, 0.0, 2)])
+def test_the_rates_are_those_of_keras(rate, warmup, epochs):
+    training = dataclasses.replace(TRAINING, learning_rate=rate, warmup=warmup, epochs=epochs)
+    steps = 2 * epochs
+    rising = round(warmup * steps)
+    warm = {"warmup_target": rate, "warmup_steps": rising} if rising else {}
+    decay = keras.optimizers.schedules.CosineDecay(rate / max(1, rising), steps - rising, **warm)
+    theirs = dataclasses.replace(training, optimizer=keras.optimizers.Adam(decay, global_clipnorm=training.clip_norm))
+    for got, expected in zip(trained(training)[0], trained(theirs)[0], strict=True):
+        np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
 # What another program belongs to. Each follows the training above, and is as it is without it.
 DIFFERENT = [
     {"training": dataclasses.replace(TRAINING, loss="mae")},

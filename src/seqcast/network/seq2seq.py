@@ -147,6 +147,13 @@ class Seq2Seq(keras.Model):
         y = ops.where(missing, point, y)
         return super().compute_metrics(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
+    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Keras's hook before a fit, which traces the network; without metrics nothing needs the shapes of a batch."""
+        if self._compile_metrics is None and self.optimizer is not None and self.compiles_for_jax:
+            self.optimizer.build(self.trainable_variables)
+        else:
+            super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+
     def make_train_function(self, force: bool = False) -> None:
         """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores.
 

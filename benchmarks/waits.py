@@ -138,9 +138,7 @@ def searched():
 
     windows = np.lib.stride_tricks.sliding_window_view(hours(np.random.default_rng(0), 1, 354)[0][0], 54)[:300, :, None]
     model = Seq2SeqRegressor(encoder_units=16, epochs=5, random_state=0, verbose=0)
-    grid = GridSearchCV(
-        model, {"learning_rate": [0.001, 0.003, 0.01, 0.03]}, cv=3, scoring="neg_root_mean_squared_error"
-    )
+    grid = GridSearchCV(model, {"learning_rate": [0.001, 0.003, 0.01, 0.03]}, cv=3)
     grid.fit(windows[:, :48], windows[:, 48:])
     return {"error": 1 - grid.best_score_, "choice": str(grid.best_params_)}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.shared import MOST_KINDS, kind_of, network_of
+from seqcast.engine.shared import MOST_SHARED, kind_of, network_of
 from seqcast.network import Seq2Seq, decode_paths, trace_decoder, trace_encoder
 from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax_stateless, keras, platform, to_numpy
 
@@ -95,7 +95,7 @@ class CompiledNetwork:
         return map_structure(lambda *leaves: np.concatenate(leaves)[:rows], *map(to_numpy, blocks))
 
 
-@functools.lru_cache(MOST_KINDS)
+@functools.lru_cache(MOST_SHARED)
 def programs_of(kind: str) -> Programs:
     """Return the programs that all networks of a kind share.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqcast.network import StepPrograms
 
 # Kinds of networks, and of trainings, whose programs stay in memory: those that were used last.
-MOST_KINDS = 8
+MOST_SHARED = 8
 
 
 def kind_of(window: WindowSpec, network: NetworkSpec, *more: Any) -> str | None:
@@ -97,7 +97,7 @@ def step_programs(model: Seq2Seq, training: TrainingSpec, freeze: Sequence[str])
     return None if kind is None else step_programs_of(kind)
 
 
-@functools.lru_cache(MOST_KINDS)
+@functools.lru_cache(MOST_SHARED)
 def step_programs_of(kind: str) -> StepPrograms:
     """Return the programs that all trainings of a kind share.
 

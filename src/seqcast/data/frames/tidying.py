@@ -93,6 +93,8 @@ def total_rows(table: Any) -> Any:
     texts = [table[name] for name in table.columns if is_text(table[name])]
     named = {text.name: text.isin([cell for cell in text.dropna().unique() if _TOTAL.search(cell)]) for text in texts}
     is_named = pd.DataFrame(named, index=table.index).any(axis=1)
+    if not is_named.any():
+        return table.iloc[:0]
     rows, others = table[is_named], table[~is_named].head(_ROWS_LOOKED_AT)
     lacks = {name: rows[name].isna() | named.get(name, is_named & False)[is_named] for name in table.columns}
     timed = [name for name in table.columns if lacks[name].any() and _has_times(others[name])]
@@ -160,5 +162,7 @@ def merged_columns(table: Any) -> list[str]:
 
 def _is_sparse(column: Any) -> bool:
     """Return whether a column of words has a few, all different, from its first row on."""
+    if not is_text(column):
+        return False
     known = column.dropna()
-    return is_text(column) and 1 < len(known) <= len(column) / 2 and known.is_unique and bool(column.notna().iloc[0])
+    return 1 < len(known) <= len(column) / 2 and known.is_unique and bool(column.notna().iloc[0])

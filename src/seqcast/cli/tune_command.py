@@ -125,9 +125,7 @@ def _print_trials(result: TuningResult, most: int = 10) -> None:
     """Print the best trials, with the loss of the untuned setting."""
     best = result.complete[:most]
     names = list(dict.fromkeys(name for trial in best for name in trial.parameters))
-    rows = [
-        [str(each.number), f"{each.loss:.4f}", *(_text(each.parameters.get(name)) for name in names)] for each in best
-    ]
+    rows = [[str(one.number), f"{one.loss:.4f}", *(_text(one.parameters.get(name)) for name in names)] for one in best]
     untuned = "" if result.untuned_loss is None else f"; untuned {result.untuned_loss:.4f}"
     counts = ", ".join(f"{count} {state}" for state, count in result.to_dict()["trials"].items() if count)
     print_table(f"The best trials by their loss{untuned} ({counts})", ["trial", "loss", *names], rows)

@@ -15,20 +15,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast import network as networks
 from seqcast.engine.compiled import CompiledNetwork, row_count
 from seqcast.errors import SpecError
-from seqcast.network import (
-    LARGEST_WEIGHT,
-    Parametric,
-    Sampled,
-    Seq2Seq,
-    child_seeds,
-    distribution_of,
-    token_count,
-    uniforms,
-    weight_shapes,
-    write_in_blocks,
-)
 from seqcast.runtime import Array, check_json, copies, keras, to_numpy, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
@@ -76,20 +65,13 @@ class BuiltNetwork:
         (6, 8, 1)
     """
 
-    model: Seq2Seq
+    model: networks.Seq2Seq
     compiled: CompiledNetwork
     seed: int
     micro_batches: int | None = None
 
     @classmethod
-    def build(
-        cls,
-        window: WindowSpec,
-        network: NetworkSpec,
-        *,
-        seed: int,
-        micro_batches: int | None = None,
-    ) -> Self:
+    def build(cls, window: WindowSpec, network: NetworkSpec, *, seed: int, micro_batches: int | None = None) -> Self:
         """Create a network.
 
         Args:
@@ -99,7 +81,7 @@ class BuiltNetwork:
             micro_batches: As for the class.
         """
         _free_dropped()
-        model = Seq2Seq(window, network, seed=child_seeds(seed, 2)[0])
+        model = networks.Seq2Seq(window, network, seed=networks.child_seeds(seed, 2)[0])
         return cls(model, CompiledNetwork(model), seed, micro_batches)
 
     @property
@@ -139,8 +121,8 @@ class BuiltNetwork:
         weights = [values for name, values in arrays.items() if name.startswith("weight/")]
         check_weights(weights, window, network)
         read = [np.asarray(values) for values in weights]
-        if not all(float(np.abs(values).max(initial=0.0)) < LARGEST_WEIGHT for values in read):
-            raise ValueError(f"weights of {LARGEST_WEIGHT:g} and more, which no training returns")
+        if not all(float(np.abs(values).max(initial=0.0)) < networks.LARGEST_WEIGHT for values in read):
+            raise ValueError(f"weights of {networks.LARGEST_WEIGHT:g} and more, which no training returns")
         built = cls.build(window, network, seed=seed, micro_batches=header["micro_batches"])
         built.model.set_weights(read)
         return built
@@ -167,7 +149,7 @@ class BuiltNetwork:
             return self.distribution(inputs, horizon, PATHS).median().astype(np.float32)
         return self._parameters(inputs, horizon)
 
-    def distribution(self, inputs: Inputs, horizon: int, paths: int) -> Parametric | Sampled:
+    def distribution(self, inputs: Inputs, horizon: int, paths: int) -> networks.Parametric | networks.Sampled:
         """Return a distribution.
 
         Args:
@@ -182,10 +164,10 @@ class BuiltNetwork:
             expected = "a head that forecasts a distribution"
             hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
             raise SpecError("head", expected=expected, received=repr(self.model.network.head), hint=hint)
-        distribution = distribution_of(self.model.network)
+        distribution = networks.distribution_of(self.model.network)
         if self.model.network.feeds_back or self._is_long(inputs, horizon):
-            return Sampled(self._paths(inputs, horizon, paths), whole=distribution.whole)
-        return Parametric(distribution, self._parameters(inputs, horizon))
+            return networks.Sampled(self._paths(inputs, horizon, paths), whole=distribution.whole)
+        return networks.Parametric(distribution, self._parameters(inputs, horizon))
 
     def attention(self, inputs: Inputs, horizon: int) -> Array:
         """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points.
@@ -227,14 +209,14 @@ class BuiltNetwork:
             return self.compiled("append", {"states": states, "values": values})
 
         sizes = {"horizon": horizon, "trained": self.window.horizon, "segment": self.model.network.segment}
-        return write_in_blocks(decode, append, self.states(inputs), **sizes)
+        return networks.write_in_blocks(decode, append, self.states(inputs), **sizes)
 
     def _paths(self, inputs: Inputs, horizon: int, paths: int) -> Array:
         """Draw sample paths, `[N, paths, H, D]`, from the same noise in all rows."""
         if self._is_long(inputs, horizon):
             return self._paths_in_blocks(inputs, horizon, paths)
         segment = self.model.network.segment
-        noise = self._noise(token_count(horizon, segment) * segment, paths)
+        noise = self._noise(networks.token_count(horizon, segment) * segment, paths)
         return self.compiled(  # type: ignore[no-any-return]
             "paths",
             inputs,
@@ -259,8 +241,8 @@ class BuiltNetwork:
 
     def _noise(self, steps: int, paths: int) -> Array:
         """Return the noise of draws, `[steps, paths, D, k]`."""
-        head, seed = self.model.decoder.head, child_seeds(self.seed, 2)[1]
-        numbers = uniforms(seed, horizon=steps, paths=paths, targets=self.window.targets, count=head.uniforms)
+        head, seed = self.model.decoder.head, networks.child_seeds(self.seed, 2)[1]
+        numbers = networks.uniforms(seed, horizon=steps, paths=paths, targets=self.window.targets, count=head.uniforms)
         return np.asarray(head.noise(numbers), dtype=np.float32)
 
 
@@ -294,7 +276,7 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
     numbers = sum(math.prod(values.shape) for values in weights)
     if layers > len(weights) or columns > numbers:
         raise ValueError(f"{layers} layers and {columns} columns, but only {len(weights)} weights of {numbers} numbers")
-    expected = weight_shapes(window, network)
+    expected = networks.weight_shapes(window, network)
     for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
             given = "none" if values is None else f"shape {values.shape} and type {values.dtype}"

@@ -74,8 +74,7 @@ class CompiledNetwork:
         buckets = [bucket for bucket in BUCKETS if bucket <= most] or BUCKETS[:1]
         size = next((bucket for bucket in buckets if bucket >= rows), buckets[-1])
         values = [variable.value for variable in self._variables]
-        shapes = tuple(leaf.shape[1:] for leaf in leaves)
-        program = self._programs.find(name, size, tuple(static.items()), shapes)
+        program = self._programs.find(name, size, tuple(static.items()), tuple(leaf.shape[1:] for leaf in leaves))
 
         def run(start: int) -> Any:
             block = inputs if rows == size else map_structure(lambda array: array[start : start + size], inputs)
@@ -175,13 +174,11 @@ def _sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
         forecast, _ = model.unroll(_encode(model, whole), horizon=horizon, future=whole.get("future"))
         return keras.ops.reshape(model.decoder.head.point(forecast), (-1, size))
 
-    by_output = derivatives(point, varied, size)
-    return {name: keras.ops.swapaxes(values, 0, 1) for name, values in by_output.items()}
+    return {name: keras.ops.swapaxes(values, 0, 1) for name, values in derivatives(point, varied, size).items()}
 
 
 def _unrolled(model: Seq2Seq, inputs: Inputs, horizon: int) -> tuple[Any, Any]:
-    future = inputs.get("future")
-    return model.decoder.unroll(_states(model, inputs), horizon=horizon, future=future, training=False)
+    return model.decoder.unroll(_states(model, inputs), horizon=horizon, future=inputs.get("future"), training=False)
 
 
 def _states(model: Seq2Seq, inputs: Inputs) -> Any:

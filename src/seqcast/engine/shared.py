@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Kinds of networks, and of trainings, whose programs stay in memory: those that were used last.
 MOST_SHARED = 8
+# Options of a training that its steps are compiled for.
+OF_STEPS = ("loss", "horizon_decay", "optimizer", "clip_norm", "metrics", "micro_batches")
 
 
 def kind_of(window: WindowSpec, network: NetworkSpec, *more: Any) -> str | None:
@@ -84,16 +86,9 @@ def step_programs(model: Seq2Seq, training: TrainingSpec, freeze: Sequence[str])
     named = all(option is None or isinstance(option, str) for option in options)
     if not named or model.processes.count > 1 or not model.compiles_for_jax:
         return None
-    # Programs take rates as arguments, and what else a training has does not change them.
-    plain = TrainingSpec(
-        loss=training.loss,
-        horizon_decay=training.horizon_decay,
-        optimizer=training.optimizer,
-        clip_norm=training.clip_norm,
-        metrics=training.metrics,
-        micro_batches=training.micro_batches,
-    )
-    kind = kind_of(model.window, model.network, plain.to_dict(), sorted(freeze), bool(model.rates))
+    # Rates are arguments.
+    plain = {name: getattr(training, name) for name in OF_STEPS}
+    kind = kind_of(model.window, model.network, plain, sorted(freeze), bool(model.rates))
     return None if kind is None else step_programs_of(kind)
 
 
@@ -110,5 +105,5 @@ def step_programs_of(kind: str) -> StepPrograms:
     model = network_of(kind)
     model.freeze(freeze)
     rate = learning_rate(TrainingSpec(), 1) if follows_schedule else 1.0
-    compile_network(model, TrainingSpec.from_dict(training), rate)
+    compile_network(model, TrainingSpec(**training), rate)
     return StepPrograms(model)

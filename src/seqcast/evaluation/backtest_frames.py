@@ -90,8 +90,7 @@ class Backtest:
         Raises:
             SpecError: No model has intervals of a level.
         """
-        known = {each for name in self.models for each in self.rows.bounds(name)}
-        return chosen_levels(level, known, self.models[0])
+        return chosen_levels(level, {each for name in self.models for each in self.rows.bounds(name)}, self.models[0])
 
     def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
         """Return a model's lower and upper bounds, `[rows]` each; `None` if it has none of that level.

@@ -170,8 +170,7 @@ class FrameRows:
             name: The column.
             local: Whether zoned stamps show their own clock, for people, or UTC, in which none repeats.
         """
-        objects = ("date", "datetime", "datetime64")
-        stamps = read_stamps(self.column(name), self.columns, objects=objects).stamps
+        stamps = read_stamps(self.column(name), self.columns, objects=("date", "datetime", "datetime64")).stamps
         if stamps.dtype.kind in "iu":
             return np.asarray(stamps)
         plain = stamps.tz_localize(None) if local else stamps.tz_convert(None) if stamps.tz is not None else stamps

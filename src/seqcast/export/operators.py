@@ -282,8 +282,7 @@ class Stack:
         """Return a state, `[B, directions · n]`, as the operators read it, `[directions, B, n]`."""
         if not self.bidirectional:
             return state[None, ...]
-        units = self.layers[0][0].units
-        return ndx.permute_dims(reshape(state, 0, 2, units), (1, 0, 2))
+        return ndx.permute_dims(reshape(state, 0, 2, self.layers[0][0].units), (1, 0, 2))
 
 
 def _weights(cell: Cell, order: Sequence[int]) -> tuple[Weights, Weights, Weights]:

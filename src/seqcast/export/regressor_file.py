@@ -47,8 +47,7 @@ def write_array_model(
     file, free = OnnxFile(), "horizon" if steps is None else steps
     past = _past(file, window, preparation)
     static = _read(file, preparation, "static", ("batch", window.static))
-    future = _read(file, preparation, "future", ("batch", free, window.future))
-    inputs = NetworkInputs(past, None, static, future)
+    inputs = NetworkInputs(past, None, static, _read(file, preparation, "future", ("batch", free, window.future)))
     forecast = add_network(model, inputs, file.read_horizon(steps), ForecastColumns("median", checked))
     scaler = preparation.scalers["y"]
     forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]

@@ -164,5 +164,4 @@ def _usual(columns: Array, values: Array, groups: Sequence[Array]) -> UsualError
     pairs = range(1, columns.shape[-1], 2)
     sides = [np.stack([middle - columns[..., low], columns[..., low + 1] - middle], axis=-1)[known] for low in pairs]
     piece = np.ones(len(given)) if (given == np.floor(given)).all() else SMALLEST * sides[0][:, 1]
-    labels = [group[known] for group in groups]
-    return UsualErrors.learn((values - middle)[known], labels, shapes=sides, piece=piece)
+    return UsualErrors.learn((values - middle)[known], [group[known] for group in groups], shapes=sides, piece=piece)

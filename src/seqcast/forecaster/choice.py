@@ -389,8 +389,7 @@ class HoldOut:
     @cached_property
     def truth(self) -> Array:
         """The truth in units of the naive error, `[B, H, D]`; NaN is missing."""
-        scaler = self.origins.scalers(self.reader)
-        return scaler.inverse(self.origins.truth(self.reader)) / self.units
+        return self.origins.scalers(self.reader).inverse(self.origins.truth(self.reader)) / self.units
 
     def forecast(self, candidate: FittedCandidate) -> Array:
         """Return the forecasts of a candidate in units of the naive error, `[B, H, D, 1 + 2 L]`.
@@ -398,8 +397,7 @@ class HoldOut:
         Args:
             candidate: The candidate.
         """
-        forecast = Blend([candidate], [1.0]).forecast(self.reader, self.origins, self.request)
-        return forecast / self.units[..., None]
+        return Blend([candidate], [1.0]).forecast(self.reader, self.origins, self.request) / self.units[..., None]
 
     def loss(self, forecast: Array) -> float:
         """Return the mean quantile loss of forecasts.

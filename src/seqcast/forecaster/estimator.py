@@ -329,8 +329,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             KeyboardInterrupt: The user interrupted.
         """
         fitted, rows = self.fitted_, self._checked_rows()
-        read = fitted.read(df, static_optional=False)
-        frame, starts = with_validation(rows, read, validation, int(self.horizon))
+        frame, starts = with_validation(rows, fitted.read(df, static_optional=False), validation, int(self.horizon))
         return self._publish(plan_refit(frame, fitted, self._resolved_again(fitted), starts))
 
     def finetune(
@@ -653,8 +652,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 resolved = replace(resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
                 fits = fits_at(backtest.frames, resolved, self._learnt, run)
-            table = functools.partial(backtest.table, fits)
-            return gathered(table, range(len(backtest.origins)), written, on)
+            return gathered(functools.partial(backtest.table, fits), range(len(backtest.origins)), written, on)
 
     def _backtest(self, frame: AnyFrame, **how: Any) -> Backtest:
         return Backtest.of(frame, int(self.horizon), complete=self.missing == "raise", **how)

@@ -115,8 +115,7 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
     alias, scaler, encoder = fitted.output.alias, steps.origins.scalers(steps.reader), fitted.series.builder.future
     pairs = zip(fitted.blend.shares, fitted.candidates, strict=True)
     effects = np.asarray(sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs))
-    request = ForecastRequest(fitted.output.point)
-    point = fitted.blend_of(steps).forecast(steps.reader, steps.origins, request)[..., 0]
+    point = fitted.blend_of(steps).forecast(steps.reader, steps.origins, ForecastRequest(fitted.output.point))[..., 0]
     rest = scaler.inverse(scaler.transform(point) - effects.sum(axis=-1))
     total = np.where(np.abs(effects.sum(axis=-1)) < LEAST_EFFECT, LEAST_EFFECT, effects.sum(axis=-1))
     # The mean slope of the scaling on the way from the rest to the forecast.
@@ -125,8 +124,7 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
     features = np.broadcast_to(effects, (*point.shape, max(1, encoder.width)))
     for name, stop, width in zip(encoder.names, np.cumsum(encoder.widths), encoder.widths, strict=True):
         values[name] = slope * features[..., stop - width : stop].sum(axis=-1)
-    times = {frame.schema.columns.ds: steps.stamps}
-    return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
+    return frame.schema.to_long(frame.source.ids, {frame.schema.columns.ds: steps.stamps}, values, steps.of_targets)
 
 
 def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int) -> pd.DataFrame:

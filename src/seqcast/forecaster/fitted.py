@@ -110,8 +110,7 @@ class FittedForecaster:
     @property
     def histories(self) -> tuple[History, ...]:
         """The training history of each network."""
-        histories = tuple(history for candidate in self.by_learning for history in candidate.histories)
-        return histories or (self.tried,)
+        return tuple(history for candidate in self.by_learning for history in candidate.histories) or (self.tried,)
 
     @property
     def trainings(self) -> tuple[TrainingSpec, ...]:
@@ -137,8 +136,7 @@ class FittedForecaster:
     @property
     def context_length(self) -> int | None:
         """Steps of past that a candidate needs; `None` where they take any number."""
-        lengths = [each.context_length for each in self.candidates if each.context_length is not None]
-        return max(lengths, default=None)
+        return max([each.context_length for each in self.candidates if each.context_length is not None], default=None)
 
     @property
     def rows_before(self) -> int:
@@ -149,8 +147,7 @@ class FittedForecaster:
         """
         if not self.series.fill:
             return self.series.context_length
-        usual = min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
-        return self.context_length or usual
+        return self.context_length or min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
 
     @property
     def blend(self) -> Blend:
@@ -274,8 +271,7 @@ class FittedForecaster:
         if reader.future:
             # Gaps are filled forward, from the past where needed.
             before = reader.last_future(origins.series, origins.stops)[:, None]
-            filled = forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
-            origins = replace(origins, future=filled)
+            origins = replace(origins, future=forward_fill(np.concatenate([before, features], axis=1))[:, 1:])
         return StepsAhead(stamps, reader, origins, exist, cold)
 
     def _reader(self, frame: LongFrame, origins: Origins, cold: ColdStart | None) -> WindowReader:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast import specs
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.features import check_calendar
 from seqcast.data.frames import MISSING, ON_BAD_SERIES, ON_DUPLICATES
@@ -15,22 +16,10 @@ from seqcast.data.series import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.defaults import EFFORTS, ROWS_TO_TRAIN, Sizes, specs
+from seqcast.forecaster import defaults
 from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
-from seqcast.specs import (
-    MULTIPLICATIVE_HEADS,
-    Columns,
-    Covariates,
-    EnsembleSpec,
-    NetworkSpec,
-    TrainingSpec,
-    check_choice,
-    check_flag,
-    check_int,
-    check_loss,
-)
 
 # `effort="best"` trains three networks, and three more while they help, up to twelve: their median is steadier than
 # each of them.
@@ -50,7 +39,7 @@ CHOICES = {
     "support": SUPPORTS,
     "on_bad_series": ON_BAD_SERIES,
     "on_duplicates": ON_DUPLICATES,
-    "effort": EFFORTS,
+    "effort": defaults.EFFORTS,
 }
 
 
@@ -69,9 +58,9 @@ class RowOptions:
         on_duplicates: `raise`, `first`, `last`, `mean` or `sum`.
     """
 
-    columns: Columns | None = None
+    columns: specs.Columns | None = None
     freq: Any = None
-    covariates: Covariates = field(default_factory=Covariates)
+    covariates: specs.Covariates = field(default_factory=specs.Covariates)
     missing: str = "fill"
     irregular: bool = False
     on_bad_series: str = "raise"
@@ -85,7 +74,7 @@ class RowOptions:
         Args:
             options: The arguments of a `Forecaster`, by name.
         """
-        covariates = Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
+        covariates = specs.Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
         return cls(**_given(cls, options), covariates=covariates)
 
     @property
@@ -160,8 +149,8 @@ class FitOptions:
 
     rows: RowOptions
     output: ForecastOptions
-    preset: str | NetworkSpec | EnsembleSpec
-    training: TrainingSpec | Mapping[str, Any] | None
+    preset: str | specs.NetworkSpec | specs.EnsembleSpec
+    training: specs.TrainingSpec | Mapping[str, Any] | None
     combine: str
     season_length: int | None
     calendar: Any
@@ -197,7 +186,7 @@ class FitOptions:
         """
         if self.effort != "auto":
             return self
-        return replace(self, effort="quick" if self.zero_shot and rows < ROWS_TO_TRAIN else "balanced")
+        return replace(self, effort="quick" if self.zero_shot and rows < defaults.ROWS_TO_TRAIN else "balanced")
 
     def trained(self) -> Self:
         """Return the options of a fit that trains a network on the data, however few rows there are."""
@@ -213,8 +202,8 @@ class FitOptions:
             members: Number of networks; `None` is that of the options.
         """
         level, preset = interval_levels(options["level"]), options["preset"]
-        network, training = specs(preset, options["training"], level, Sizes())
-        ensemble = preset if isinstance(preset, EnsembleSpec) else None
+        network, training = defaults.specs(preset, options["training"], level, defaults.Sizes())
+        ensemble = preset if isinstance(preset, specs.EnsembleSpec) else None
         effort, round_size = options["effort"], None
         if effort == "auto" and (ensemble is not None or wants_training(options)):
             effort = "balanced"
@@ -247,7 +236,7 @@ def _resolved_lengths(options: Mapping[str, Any], members: int) -> dict[str, Any
     # A later training has lengths of its own, other than those of the fit.
     lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
     read = max((length for length in lengths if length is not None), default=None)
-    if not isinstance(preset, EnsembleSpec):
+    if not isinstance(preset, specs.EnsembleSpec):
         return {"context_lengths": lengths, "rows_read": read, "finetuning": limits(options["training"])}
     # The members' lengths are their own; a zero-shot model reads as much as helps it.
     lengths = tuple(member.context_length for member in preset.trained)
@@ -264,7 +253,7 @@ def is_compared(preset: Any) -> bool:
         >>> is_compared("auto"), is_compared("classic"), is_compared(NetworkSpec())
         (True, False, False)
     """
-    return not preset.alone if isinstance(preset, EnsembleSpec) else isinstance(preset, str) and preset == "auto"
+    return not preset.alone if isinstance(preset, specs.EnsembleSpec) else isinstance(preset, str) and preset == "auto"
 
 
 def wants_training(options: Mapping[str, Any]) -> bool:
@@ -320,7 +309,7 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
     lengths = tuple(context_length) if several else (context_length,)
     for length in lengths:
         if length is not None or several:
-            check_int("context_length", length)
+            specs.check_int("context_length", length)
     if not lengths or len(lengths) > int(members):
         expected = Phrase("one length, or at most one a member (", Option("members", members), ")")
         hint = Phrase("Give ", Option("members", max(1, len(lengths))), " or more.")
@@ -354,17 +343,17 @@ def check_options(options: Mapping[str, Any]) -> None:
     """
     for name, least in (("horizon", 1), ("members", 1), ("season_length", 1), ("random_state", 0)):
         if options[name] is not None or name in ("horizon", "members"):
-            check_int(name, options[name], at_least=least)
+            specs.check_int(name, options[name], at_least=least)
     context_lengths(options["context_length"], options["members"])
     hint = "from seqcast import TrainingSpec, Columns"
-    if not isinstance(options["training"], TrainingSpec | Mapping | None):
+    if not isinstance(options["training"], specs.TrainingSpec | Mapping | None):
         raise _refusal(options, "training", "a TrainingSpec, a dict of some of its fields, or None", hint)
-    if not isinstance(options["columns"], Columns | None):
+    if not isinstance(options["columns"], specs.Columns | None):
         raise _refusal(options, "columns", "a Columns or None", hint)
     for name, known in CHOICES.items():
-        check_choice(name, options[name], known)
+        specs.check_choice(name, options[name], known)
     for name in ("irregular", "calibrate"):
-        check_flag(name, options[name])
+        specs.check_flag(name, options[name])
     if options["irregular"] and options["freq"] is not None:
         raise _refusal(options, "freq", "None, for irregular=True", "Leave out one of the two.")
     check_calendar(options["calendar"])
@@ -382,7 +371,7 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     if is_zero_shot(preset):
         usual |= {"columns.weight": None}
         reason, hint = "one network that is trained already", "Leave it out, or name another preset."
-    elif isinstance(preset, EnsembleSpec):
+    elif isinstance(preset, specs.EnsembleSpec):
         usual |= {"context_length": None}
         reason, hint = "whose members have their own", "Give it to each MemberSpec, or leave it out."
     else:
@@ -413,7 +402,7 @@ def _check_effort(options: Mapping[str, Any]) -> None:
 
 def _check_names(options: Mapping[str, Any]) -> None:
     """Refuse names that other columns have."""
-    columns, alias = options["columns"] or Columns(), options["alias"]
+    columns, alias = options["columns"] or specs.Columns(), options["alias"]
     RowOptions.of(options).covariates.check_beside(columns)
     reserved = [*columns.names, columns.value, *RESERVED]
     if not isinstance(alias, str) or not alias or alias in reserved:
@@ -423,10 +412,10 @@ def _check_names(options: Mapping[str, Any]) -> None:
 def _check_intervals(options: Mapping[str, Any]) -> None:
     """Refuse point, levels, head, scaling and calibration that do not go together."""
     preset, level, point = options["preset"], interval_levels(options["level"]), options["point"]
-    network, training = specs(preset, options["training"], level, Sizes())
-    pairs = preset.specs if isinstance(preset, EnsembleSpec) else [(network, training)]
+    network, training = defaults.specs(preset, options["training"], level, defaults.Sizes())
+    pairs = preset.specs if isinstance(preset, specs.EnsembleSpec) else [(network, training)]
     for each, its_training in pairs:
-        check_loss(each.head, its_training.loss)
+        specs.check_loss(each.head, its_training.loss)
     check_head(preset, options["scale"])
     ForecastRequest(point, level)
     has_intervals = network.head != "point" or options["calibrate"] or is_zero_shot(preset)
@@ -456,9 +445,9 @@ def check_head(preset: Any, scale: Any) -> None:
     Example:
         >>> check_head(NetworkSpec(head="log_normal"), "mean")
     """
-    if isinstance(preset, EnsembleSpec):
+    if isinstance(preset, specs.EnsembleSpec):
         preset = preset.member(0).network
-    if not isinstance(preset, NetworkSpec) or preset.head not in MULTIPLICATIVE_HEADS:
+    if not isinstance(preset, specs.NetworkSpec) or preset.head not in specs.MULTIPLICATIVE_HEADS:
         return
     # Counts are scaled inside the network: scaled ones would not be counts.
     known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")

@@ -228,8 +228,7 @@ def _of_files(
     fitted: FittedForecaster, memory: Memory, of_piece: Callable[[tuple[LongFrame, Any]], Any], files: list[str]
 ) -> Any:
     """Forecast from the rows of some files."""
-    source = SourceRows(fitted.rows, open_source(files), memory, fitted.series)
-    return gathered(of_piece, source.pieces(), None)
+    return gathered(of_piece, SourceRows(fitted.rows, open_source(files), memory, fitted.series).pieces(), None)
 
 
 def digests(fitted: FittedForecaster | None, df: Any, source: SourceRows | None) -> dict[str, Any]:
@@ -264,5 +263,4 @@ def _digest_of(fitted: FittedForecaster) -> str:
     """Return a short text that differs between forecasters with different forecasts."""
     scaler = fitted.series.scaler
     weights = [weights for engine in fitted.networks for weights in engine.weights]
-    shares = np.array(list(fitted.choice.shares.values()))
-    return digest([*weights, scaler.loc, scaler.scale, scaler.unit, shares])
+    return digest([*weights, scaler.loc, scaler.scale, scaler.unit, np.array(list(fitted.choice.shares.values()))])

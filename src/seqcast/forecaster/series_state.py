@@ -424,6 +424,5 @@ class OwnedSeries:
         import pandas as pd
 
         rows = table[self.column].to_numpy().astype(np.int64)
-        ids = pd.Series(self.pair_names, dtype=self.dtype).to_numpy()
-        table[self.column] = ids[rows]
+        table[self.column] = pd.Series(self.pair_names, dtype=self.dtype).to_numpy()[rows]
         return table, self.pairs[rows] // len(self.names)

@@ -172,8 +172,7 @@ def _read(
         return data, own, ""
     else:
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
-    covariates = (*rows.covariates.static, *rows.covariates.varying)
-    frame, columns, _ = opened.guessed(given, layout, covariates, steps)
+    frame, columns, _ = opened.guessed(given, layout, (*rows.covariates.static, *rows.covariates.varying), steps)
     if not is_path and frame.attrs.get(ONE_SERIES):
         frame = frame.drop(columns=columns.unique_id)
     said = frame.attrs[UNDERSTOOD]

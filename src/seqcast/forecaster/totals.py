@@ -238,7 +238,6 @@ def compare_scenarios(
     outlook = Outlook(fitted, frame, list(ahead.values()), request, total)
     tables = []
     for name, columns, differences in zip(ahead, outlook.columns, outlook.differences(), strict=True):
-        forecast = request.by_column(columns, fitted.output.alias)
-        named = {"scenario": np.full(columns.shape[:-1], name), **forecast}
+        named = {"scenario": np.full(columns.shape[:-1], name), **request.by_column(columns, fitted.output.alias)}
         tables.append(nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")})))
     return nw.to_native(nw.maybe_reset_index(nw.concat(tables)))

@@ -170,8 +170,7 @@ class Calibration:
         """
         levels = self._levels(level)
         lower, upper, middle = _own_intervals(lo, hi, point, len(levels))
-        reach = self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)
-        return _split(_nested(middle, *reach))
+        return _split(_nested(middle, *self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)))
 
     def around(self, point: Any, *, level: Levels | None = None) -> Bounds:
         """Return intervals around a point forecast.

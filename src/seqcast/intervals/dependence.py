@@ -153,8 +153,7 @@ class Copula:
         steps = Dependence(*(weight * mine + (1.0 - weight) * before for mine, before in pairs))
         if held is not None:
             shares = np.maximum.accumulate([held(steps.multiplied(each)) for each in MULTIPLES])
-            multiple = float(np.interp(LEARNT_LEVEL, shares, MULTIPLES))
-            steps = steps.multiplied(weight * multiple + 1.0 - weight)
+            steps = steps.multiplied(weight * float(np.interp(LEARNT_LEVEL, shares, MULTIPLES)) + 1.0 - weight)
         return cls(steps, across / (cutoffs + PRIOR_CUTOFFS))
 
 

@@ -193,8 +193,7 @@ class MultiHeadAttention(Attention):
 
     def _split(self, x: Tensor) -> Tensor:
         depth = self.query_width // self.heads
-        by_head = ops.reshape(x, (-1, ops.shape(x)[1], self.heads, depth))
-        return ops.transpose(by_head, (0, 2, 1, 3))
+        return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], self.heads, depth)), (0, 2, 1, 3))
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return keys and values, head by head, `[B, heads, T, n / heads]`.

@@ -356,8 +356,7 @@ def decode_parallel(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
     stack, carry = decoder.stack, decode_inputs.carry
     known = [values for values in (decode_inputs.positions, decode_inputs.future) if values is not None]
     masks = stack.dropout_masks(row_count(carry), decode_inputs.training)
-    outputs = stack.step_broadcast(known, carry["layers"], masks)
-    return _written(decoder, decode_inputs, outputs)
+    return _written(decoder, decode_inputs, stack.step_broadcast(known, carry["layers"], masks))
 
 
 def decode_sequence(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:

@@ -279,8 +279,7 @@ class _Sum:
         """Return the result of a program on the rows of all processes."""
         rows = jax.device_put(rows, self.device)
         shape = (self.count * rows.shape[0], *rows.shape[1:])
-        whole = jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])
-        return program(whole).addressable_data(0)
+        return program(jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])).addressable_data(0)
 
 
 def _summands(contribution: Contribution) -> tuple[Any, Any, Any]:

@@ -195,8 +195,7 @@ def finish(figure: Figure, title: str | None) -> Figure:
         legend.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
     if not legend:
         return figure
-    longest = max(map(len, legend))
-    across = max(1, min(len(legend), int(figure.get_figwidth() / (0.075 * longest + 0.7))))
+    across = max(1, min(len(legend), int(figure.get_figwidth() / (0.075 * max(map(len, legend)) + 0.7))))
     figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(legend) / across))
     figure.legend([*legend.values()], [*legend], loc="outside lower center", ncols=across)
     return figure

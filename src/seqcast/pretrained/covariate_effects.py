@@ -183,8 +183,7 @@ class Regression:
 
     def _pieces(self, covariates: Array, targets: int) -> list[slice]:
         """Return the windows of pieces that the processor's cache holds."""
-        width = sum(map(len, self._owners))
-        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width) * targets))
+        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, sum(map(len, self._owners))) * targets))
         return [slice(first, first + count) for first in range(0, max(1, len(covariates)), count)]
 
     def _terms(self, covariates: Array) -> Array:
@@ -317,8 +316,7 @@ class CovariateEffects:
     def _first(self, values: Array) -> int:
         """Return a step, whole seasons after the first, before which no window has a value."""
         season = self.regressions[0].season_length
-        unknown = np.isnan(values).all(axis=(0, 2))
-        return int(np.argmin(unknown)) // season * season
+        return int(np.argmin(np.isnan(values).all(axis=(0, 2)))) // season * season
 
     def check(self, targets: int, names: tuple[str, ...]) -> None:
         """Refuse effects of a file that do not fit the rest of it.

@@ -256,9 +256,7 @@ def inputs_around(
     known = ~np.isnan(values)
     repeats = np.where(known[:, 1:] & known[:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
-        "past": np.stack(
-            [*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(each) for each in recent)], axis=2
-        ),
+        "past": np.stack([*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(one) for one in recent)], axis=2),
         "future": _future(base, unit, (season, longer), (lowest, highest), farthest),
         "static": np.concatenate(
             [

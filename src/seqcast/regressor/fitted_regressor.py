@@ -100,8 +100,7 @@ class FittedRegressor:
             X_new: The steps that follow, `[N, n, F]`.
         """
         check_states(states, self.engine)
-        steps = check_new_steps(X_new, self.preparation)
-        return self.engine.update(states, self.preparation.scaled({"past": steps}))
+        return self.engine.update(states, self.preparation.scaled({"past": check_new_steps(X_new, self.preparation)}))
 
     def decode(self, states: States, horizon: int | None = None, *, future: Any = None) -> Array:
         """Forecast from states; see `Seq2SeqRegressor.decode`.

@@ -152,5 +152,4 @@ def checkpoints_of(
     for name in sorted(scalers):
         arrays += [scalers[name].loc, scalers[name].scale]
     sizes, seeds = windows.preparation.window.to_dict(), {"fit": seed}
-    depends_on = fingerprint(arrays, options.network, options.training, windows=sizes, seeds=seeds)
-    return folder.of("network", depends_on)
+    return folder.of("network", fingerprint(arrays, options.network, options.training, windows=sizes, seeds=seeds))

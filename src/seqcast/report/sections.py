@@ -189,9 +189,7 @@ class _Scored:
             for column, (name, values) in enumerate(scores.items(), start=1)
             if not name.startswith(("bias", "coverage"))
         }
-        rows = [
-            [spoken(model), *(_number(values[row]) for values in scores.values())] for row, model in enumerate(names)
-        ]
+        rows = [[spoken(model), *(_number(each[row]) for each in scores.values())] for row, model in enumerate(names)]
         caption = (
             f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"

@@ -79,9 +79,7 @@ def derivatives(function: Callable[[dict[str, Any]], Any], inputs: dict[str, Any
         leaves = {name: values.detach().requires_grad_() for name, values in inputs.items()}
         outputs = function(leaves)
         options: dict[str, Any] = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-        gradients = [
-            torch.autograd.grad(outputs[:, place].sum(), [*leaves.values()], **options) for place in range(size)
-        ]
+        gradients = [torch.autograd.grad(outputs[:, each].sum(), [*leaves.values()], **options) for each in range(size)]
     return {name: torch.stack([each[place] for each in gradients]) for place, name in enumerate(names)}
 
 
@@ -120,8 +118,7 @@ def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
     def call(inputs: Any, **static: Any) -> Any:
         kinds = tuple((leaf.shape, leaf.dtype) for leaf in keras.tree.flatten(inputs))
-        program = programs.find(tuple(sorted(static.items())), kinds)
-        return program([variable.value for variable in variables], inputs)
+        return programs.find(tuple(sorted(static.items())), kinds)([variable.value for variable in variables], inputs)
 
     return call
 

@@ -83,8 +83,7 @@ def write_archive(
         "arrays": {name: _type(values) for name, values in arrays.items()},
         "header": header,
     }
-    entry = {"sha256": _digest_of(content, stored), "content": content}
-    data = save(stored, {MODEL_ENTRY: json.dumps(entry)})
+    data = save(stored, {MODEL_ENTRY: json.dumps({"sha256": _digest_of(content, stored), "content": content})})
     length = int.from_bytes(data[:_LENGTH_BYTES], "little")
     if length > _HEADER_BYTES:
         expected = f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays"

@@ -42,8 +42,7 @@ class Answer:
             media_type: JSON or CSV.
         """
         if media_type == CSV:
-            table = self.table.iloc[self.start : self.stop]
-            return bytes(table.to_csv(index=False).encode("utf-8", "replace"))
+            return bytes(self.table.iloc[self.start : self.stop].to_csv(index=False).encode("utf-8", "replace"))
         cells = zip(*(column[self.start : self.stop] for column in self.columns.values()), strict=True)
         document = self.facts | {"rows": [dict(zip(self.columns, row, strict=True)) for row in cells]}
         return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()

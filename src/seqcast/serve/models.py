@@ -140,8 +140,7 @@ def _for_requests(forecaster: Forecaster) -> Forecaster:
     ids = "int64" if isinstance(series.ids[0], int) else "object"
     times = "object" if _has_text_times(schema.columns) else str(stamps.dtype)
     schema = replace(schema, kind="pandas", form=LONG, id_dtype=ids, ds_dtype=times)
-    frame = replace(series.frame, schema=schema)
-    return served.with_fitted(replace(fitted, series=replace(series, frame=frame)))
+    return served.with_fitted(replace(fitted, series=replace(series, frame=replace(series.frame, schema=schema))))
 
 
 def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:

@@ -124,9 +124,7 @@ class Sines(Study):
         Args:
             results: All results.
         """
-        lines = [
-            [_sines_text(count), *map(spread, rows.array("relative").T)] for count, rows in results.by("sines").items()
-        ]
+        lines = [[_sines_text(n), *map(spread, rows.array("relative").T)] for n, rows in results.by("sines").items()]
         header = ["trained on", "tested on 1", "on 2", "on 3", "on 4"]
         about = "mean squared error over the signal's variance, so that 1 is as good as forecasting zero"
         return f"{results.seeds}; {about}.\n\n{markdown(header, lines)}"

@@ -25,9 +25,7 @@ class Horizon(Study):
         "What is the error of each step up to ten times the trained horizon, and where do decoders break down that "
         "read zeros, positions (block by block), true values in training, or their own outputs?"
     )
-    settings = tuple(
-        {"decoder_input": each} for each in ("zeros", "position", "teacher", "scheduled", "autoregressive")
-    )
+    settings = tuple({"decoder_input": one} for one in ("zeros", "position", "teacher", "scheduled", "autoregressive"))
 
     def measure(self, run: Run) -> dict[str, Any]:
         """Train on 15 steps, forecast 150.
@@ -46,9 +44,7 @@ class Horizon(Study):
             results: All results.
         """
         steps = np.arange(1, LAST + 1)
-        curves: dict[str, Any] = {
-            each: (steps, rows.array("mse")) for each, rows in results.by("decoder_input").items()
-        }
+        curves: dict[str, Any] = {one: (steps, rows.array("mse")) for one, rows in results.by("decoder_input").items()}
         curves["forecasting zero"] = (steps, np.full(LAST, results.array("variance").mean()))
         figure = repeated_runs(
             {"": curves},

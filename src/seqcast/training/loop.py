@@ -51,10 +51,8 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
     if spec.learning_rate_schedule == "constant":
         return spec.learning_rate
     if spec.learning_rate_schedule != "cosine":
-        schedule = spec.learning_rate_schedule
-        return (
-            keras.optimizers.schedules.deserialize(schedule) if isinstance(schedule, dict) else clone_config(schedule)
-        )
+        given = spec.learning_rate_schedule
+        return keras.optimizers.schedules.deserialize(given) if isinstance(given, dict) else clone_config(given)
     rising = max(1, round(spec.warmup * steps)) if spec.warmup else 0
     return WarmCosine(spec.learning_rate, rising, max(1, steps - rising))
 

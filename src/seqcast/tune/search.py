@@ -284,6 +284,5 @@ def _importance(study: Any) -> dict[str, float]:
     if len({trial.value for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"}) < 2:
         return {}
     importance = optuna().importance
-    evaluator = importance.FanovaImportanceEvaluator(seed=0)
-    shares = importance.get_param_importances(study, evaluator=evaluator)
+    shares = importance.get_param_importances(study, evaluator=importance.FanovaImportanceEvaluator(seed=0))
     return {name: float(share) for name, share in shares.items()}

@@ -51,7 +51,7 @@ _NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei 
 _NAMES += "aug aoû aou ago agu,sep set,oct okt ott out,nov,dec dez déc dic des"
 _ENGLISH = {name: names[:3].title() for names in _NAMES.split(",") for name in names.split()}
 _ENGLISH |= {
-    f"{number}{sign}": name for sign in "月월" for number, name in enumerate(dict.fromkeys(_ENGLISH.values()), 1)
+    f"{month}{sign}": name for sign in "月월" for month, name in enumerate(dict.fromkeys(_ENGLISH.values()), 1)
 }
 # A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"

@@ -282,8 +282,7 @@ def _stretches(counts: Array, micro_batches: int) -> Array:
     each = -(-micro_batches // len(counts))
     if each == 1:
         return counts
-    places = np.arange(each + 1)
-    return np.diff(counts[:, None] * places // each, axis=1).reshape(-1)
+    return np.diff(counts[:, None] * np.arange(each + 1) // each, axis=1).reshape(-1)
 
 
 class _MicroBatch:

@@ -296,8 +296,7 @@ class Trained(Candidate):
             log_name=f"network-{place + 1}",
         )
         windows = job.checked_windows(rows.frame)
-        ahead = len(rows.frame.covariates.future)
-        sizes = Sizes(windows, length, options.horizon, rows.season_length, place, ahead)
+        sizes = Sizes(windows, length, options.horizon, rows.season_length, place, len(rows.frame.covariates.future))
         network, training = self._specs(sizes)
         check_head_support(rows.frame, network.head)
         season = rows.season_length if network.reads_season else None

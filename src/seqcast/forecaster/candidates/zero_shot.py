@@ -68,8 +68,7 @@ class FittedZeroShot(FittedCandidate):
         """
         scaler, effects = origins.scalers(reader), self._effects(reader, origins)
         quantiles = self.model.forecast(self._windows(reader, origins, effects), origins.horizon, probabilities)
-        by_target = (len(origins), reader.targets.width, *quantiles.shape[1:])
-        quantiles = quantiles.reshape(by_target).swapaxes(1, 2)
+        quantiles = quantiles.reshape((len(origins), reader.targets.width, *quantiles.shape[1:])).swapaxes(1, 2)
         scaled = [scaler.transform(quantiles[..., place]) for place in range(len(probabilities))]
         return np.stack(scaled, axis=-1) + effects[:, -origins.horizon :, :, None]
 
@@ -134,8 +133,7 @@ class FittedZeroShot(FittedCandidate):
         effects = self._effects(reader, origins)
         if truth is not None:
             truth = origins.scalers(reader).inverse(truth - effects[:, -origins.horizon :])[:, :, 0]
-        windows = self._windows(reader, origins, effects)
-        return self.model.model_inputs(windows, origins.horizon, labels, truth=truth)
+        return self.model.model_inputs(self._windows(reader, origins, effects), origins.horizon, labels, truth=truth)
 
     def _effects(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the effects of covariates in windows in scaled units, `[B, T + H, D]`; zeros for none."""

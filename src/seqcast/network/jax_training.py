@@ -227,7 +227,7 @@ class StepPrograms:
         plan = self._plans.get(key)
         if plan is None:
             with self.calling("micro_batch", key, batch):
-                plan = self._plans[key] = self._new_plan(state, batch, **options)
+                plan = self._plans[key] = self._plans.get(key) or self._new_plan(state, batch, **options)
         return plan
 
     def _new_plan(self, state: StepState, batch: Batch, *, divisions: int, cores: int, fixed: bool) -> _Plan:

@@ -64,7 +64,7 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Tensor:
         """Return the rate of a step."""
-        rate, rising, falling = _RATES.get() or self.rates
+        rate, rising, falling = map(ops.convert_to_tensor, _RATES.get() or self.rates)
         step = ops.cast(step, keras.config.floatx())
         start = rate / ops.maximum(rising, 1.0)
         up = start + (rate - start) * step / ops.maximum(rising, 1.0)

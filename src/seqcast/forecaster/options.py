@@ -250,7 +250,7 @@ def is_compared(preset: Any) -> bool:
         preset: The preset of a forecaster.
 
     Example:
-        >>> is_compared("auto"), is_compared("classic"), is_compared(NetworkSpec())
+        >>> is_compared("auto"), is_compared("classic"), is_compared(specs.NetworkSpec())
         (True, False, False)
     """
     return not preset.alone if isinstance(preset, specs.EnsembleSpec) else isinstance(preset, str) and preset == "auto"
@@ -443,7 +443,7 @@ def check_head(preset: Any, scale: Any) -> None:
         SpecError: They do not go together.
 
     Example:
-        >>> check_head(NetworkSpec(head="log_normal"), "mean")
+        >>> check_head(specs.NetworkSpec(head="log_normal"), "mean")
     """
     if isinstance(preset, specs.EnsembleSpec):
         preset = preset.member(0).network

@@ -150,7 +150,8 @@ class Seq2Seq(keras.Model):
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Keras's hook before a fit, which traces the network; without metrics nothing needs the shapes of a batch."""
         if self._compile_metrics is None and self.optimizer is not None and self.compiles_for_jax:
-            self.optimizer.build(self.trainable_variables)
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)
         else:
             super()._symbolic_build(iterator=iterator, data_batch=data_batch)
 

@@ -24,6 +24,7 @@ variance that its best model does not explain. Seconds are of whole processes, p
 
 import argparse
 import cProfile
+import functools
 import json
 import os
 import pstats
@@ -143,6 +144,9 @@ def searched():
     return {"error": 1 - grid.best_score_, "choice": str(grid.best_params_)}
 
 
+TASKS = {**{name: functools.partial(fitted, name) for name in FITS}, "grid": searched}
+
+
 def table_of(name):
     """Return the table that a command reads, and its horizon."""
     random = np.random.default_rng(0)
@@ -213,12 +217,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"(default {ROUNDS})")
     parser.add_argument("--cold", action="store_true", help="one round, in which programs are compiled")
     parser.add_argument("--profile", choices=FITS, help="print the longest pieces of one kind of data")
-    parser.add_argument("--task", choices=[*FITS, "grid"], help=argparse.SUPPRESS)
-    given = parse(parser, [*COMMANDS, *FITS, "grid"])
+    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
+    given = parse(parser, [*COMMANDS, *TASKS])
     if given.profile:
         profile(given.profile)
     elif given.task:
-        print(json.dumps(searched() if given.task == "grid" else fitted(given.task)))
+        print(json.dumps(TASKS[given.task]()))
     elif given.old is None:
         parser.error("name a commit to compare with")
     else:

@@ -317,7 +317,9 @@ def run_jobs(
         workers = getattr(executor, "workers", None) or 1
         rounds = math.ceil(len(jobs) / workers)
         own = callbacks or [()] * len(jobs)
-        work = [(job.with_own_series(), deadline, rounds - turn // workers, own[turn]) for turn, job in enumerate(jobs)]
+        work = [
+            (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
+        ]
         with task("training networks", len(jobs)) as advance:
             executor.map(_train, work, finished=finished)
     except KeyboardInterrupt as interruption:

@@ -111,7 +111,8 @@ class Normalisation:
         if weight is None:
             return _mean(token, None)
         weight = weight[:, -self.normaliser.segment :, ...]
-        return op.ndx.where(op.ndx.sum(weight, axis=1, keepdims=True) > 0, _mean(token, weight), token[:, -1:, ...])
+        count = op.ndx.sum(weight, axis=1, keepdims=True)
+        return op.ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
 
 
 def _mean(values: op.Array, weight: op.Array | None) -> op.Array:

@@ -244,7 +244,8 @@ def principal_components(values: Array, count: int = 2) -> Components:
     pca = PCA(count, svd_solver="full").fit(values)
     # The sign is free; the largest coordinate of a direction is positive, so that pictures do not flip.
     largest = np.abs(pca.components_).argmax(axis=1)
-    directions = pca.components_ * np.sign(pca.components_[np.arange(count), largest])[:, None]
+    signs = np.sign(pca.components_[np.arange(count), largest])[:, None]
+    directions = pca.components_ * signs
     return Components((values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_)
 
 

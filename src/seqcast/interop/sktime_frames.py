@@ -234,7 +234,8 @@ class Translation:
         """
         times = index.get_level_values(-1)
         if self.period is not None:
-            return infer(pd.period_range(times.min(), periods=ENOUGH, freq=self.period).to_timestamp(), "y").name
+            run = pd.period_range(times.min(), periods=ENOUGH, freq=self.period)
+            return infer(run.to_timestamp(), "y").name
         return 1 if times.dtype.kind in "iu" else getattr(index, "freqstr", None)
 
     def stamps(self, index: Any) -> Stamps:

@@ -170,7 +170,8 @@ class Calibration:
         """
         levels = self._levels(level)
         lower, upper, middle = _own_intervals(lo, hi, point, len(levels))
-        return _split(_nested(middle, *self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)))
+        reach = self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)
+        return _split(_nested(middle, *reach))
 
     def around(self, point: Any, *, level: Levels | None = None) -> Bounds:
         """Return intervals around a point forecast.

@@ -181,7 +181,8 @@ class UsualErrors:
     @classmethod
     def _shaped(cls, errors: Array, groups: Sequence[Labels], shape: Array, noise: Array) -> Self:
         side = (errors > 0).astype(np.int64)[:, None]
-        scores = np.abs(errors) / np.take_along_axis(shape, side, axis=1)[:, 0]
+        own = np.take_along_axis(shape, side, axis=1)[:, 0]
+        scores = np.abs(errors) / own
         factors, usual_rows, share = _factors(scores, groups)
         tail = Tail.of((scores / factors)[usual_rows], share=share)
         units = np.maximum(factors[:, None] * shape, noise[:, None] / tail.quantile(FLOOR_LEVEL))
@@ -230,7 +231,8 @@ def _factors(errors: Array, groups: Sequence[Labels]) -> tuple[Array, npt.NDArra
     for _ in range(ROUNDS):
         units = _units(errors, usual_rows, groups)
         scores = errors / units
-        usual = scores <= Tail.of(scores[usual_rows], share=share, through=through).quantile(USUAL) * (1 + ROUNDING)
+        tail = Tail.of(scores[usual_rows], share=share, through=through)
+        usual = scores <= tail.quantile(USUAL) * (1 + ROUNDING)
         if share < 1 and np.array_equal(usual, usual_rows):
             break
         usual_rows, share, through = usual, USUAL, TAIL

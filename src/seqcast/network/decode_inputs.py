@@ -69,7 +69,8 @@ def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | 
     if "season" not in carry:
         return None
     steps, season = tokens * segment, carry["season"]
-    return fold(ops.tile(season, (1, -(-steps // season.shape[1]), 1))[:, :steps], segment)
+    repeats = -(-steps // season.shape[1])
+    return fold(ops.tile(season, (1, repeats, 1))[:, :steps], segment)
 
 
 def previous_tokens(

@@ -133,7 +133,8 @@ class ProbabilisticHead(Head):
 
     def _numbers(self, outputs: Tensor) -> list[Tensor]:
         """Return the numbers of the dense layer, `[B, H, D]` each, in the precision of the weights."""
-        return list(ops.split(ops.cast(self.dense(outputs), self.variable_dtype), self.size, axis=-1))
+        numbers = ops.cast(self.dense(outputs), self.variable_dtype)
+        return list(ops.split(numbers, self.size, axis=-1))
 
 
 class PointHead(Head):
@@ -385,7 +386,8 @@ class StudentTHead(DistributionHead):
             noise: The result of `noise`, `[..., D, k]`.
         """
         freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
-        return location + scale * ops.sqrt(freedom * ops.expm1(-2.0 * noise[..., 0] / freedom)) * noise[..., 1]
+        radius = ops.sqrt(freedom * ops.expm1(-2.0 * noise[..., 0] / freedom))
+        return location + scale * radius * noise[..., 1]
 
 
 class NegativeBinomialHead(DistributionHead):

@@ -140,7 +140,8 @@ def _to_16_bits(values: Array) -> Array:
     """Return numbers of single precision as the bits of bfloat16, the nearest; other numbers unchanged."""
     if values.dtype != jnp.float32:
         return values
-    return ((jax.lax.bitcast_convert_type(values, jnp.uint32) + jnp.uint32(1 << 15)) >> 16).astype(jnp.uint16)
+    bits = jax.lax.bitcast_convert_type(values, jnp.uint32)
+    return ((bits + jnp.uint32(1 << 15)) >> 16).astype(jnp.uint16)
 
 
 def _unpacked(saved: Any) -> Any:
@@ -238,7 +239,8 @@ class _Backward:
             both = self._outer(d, jnp.concatenate([x, with_ones]))
             return _Sums(both[:, : len(x)], both[:, len(x) :], (None,) * self.gates)
         of_input = self._outer(d, _with_ones(x))
-        return _Sums(of_input[:, :-1], self._outer(e, with_ones), tuple(jnp.split(of_input[:, -1:], self.gates)))
+        own = tuple(jnp.split(of_input[:, -1:], self.gates))
+        return _Sums(of_input[:, :-1], self._outer(e, with_ones), own)
 
     def _alone(self, d_gates: Arrays, e_gates: Arrays, e: list[Array], with_ones: Array) -> _Sums:
         """Return the sums of a layer without input."""
@@ -262,7 +264,8 @@ class _Backward:
 
     def _outer(self, blocks: Sequence[Array], h: Array) -> Array:
         along = (((1,), (1,)), ((), ()))
-        return jnp.concatenate([jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in blocks])
+        products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in blocks]
+        return jnp.concatenate(products)
 
 
 def _with_ones(states: Array) -> Array:

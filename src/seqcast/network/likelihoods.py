@@ -221,12 +221,14 @@ def _draw_gamma(shape: Tensor, noise: Tensor) -> Tensor:
     cube = ops.maximum(v * v * v, 1e-30)
     accepted = ops.log(uniform) < 0.5 * ops.square(normal) + d * (1.0 - cube + ops.log(cube))
     drawn = _first(d * cube, ops.logical_and(accepted, v > 0.0))
-    return ops.where(small, drawn * ops.exp(ops.log(noise[..., -1]) / ops.where(small, shape, 1.0)), drawn)
+    power = ops.exp(ops.log(noise[..., -1]) / ops.where(small, shape, 1.0))
+    return ops.where(small, drawn * power, drawn)
 
 
 def _draw_poisson(rate: Tensor, noise: Tensor) -> Tensor:
     few = _invert_poisson(ops.minimum(rate, MANY), noise[..., 0])
-    return ops.where(rate < MANY, few, _propose_poisson(ops.maximum(rate, MANY), noise[..., 1:]))
+    many = _propose_poisson(ops.maximum(rate, MANY), noise[..., 1:])
+    return ops.where(rate < MANY, few, many)
 
 
 def _invert_poisson(rate: Tensor, uniform: Tensor) -> Tensor:

@@ -136,7 +136,8 @@ def _forecasts(
     ax: Axes, history: SeriesColumns, forecast: SeriesColumns, models: Mapping[str, Bounds], y: str, last: int | None
 ) -> None:
     """Draw a series and the forecasts of several models from each cutoff."""
-    crowd, before = _observed(ax, history, forecast, y, count=last or max(30, 2 * len(np.unique(forecast[""]))))
+    least = max(30, 2 * len(np.unique(forecast[""])))
+    crowd, before = _observed(ax, history, forecast, y, count=last or least)
     cutoffs = forecast.get(CUTOFF, np.full(len(forecast[""]), before))
     for cutoff in np.unique(cutoffs):
         window = {name: column[cutoffs == cutoff] for name, column in forecast.items()}

@@ -195,7 +195,8 @@ def finish(figure: Figure, title: str | None) -> Figure:
         legend.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
     if not legend:
         return figure
-    across = max(1, min(len(legend), int(figure.get_figwidth() / (0.075 * max(map(len, legend)) + 0.7))))
+    longest = max(map(len, legend))
+    across = max(1, min(len(legend), int(figure.get_figwidth() / (0.075 * longest + 0.7))))
     figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(legend) / across))
     figure.legend([*legend.values()], [*legend], loc="outside lower center", ncols=across)
     return figure

@@ -86,10 +86,12 @@ def autoregressed(values: Array, season: Integers, longer: Integers, horizon: in
     Source: Akaike 1969, "Fitting autoregressive models for prediction"; Hoerl and Kennard 1970, "Ridge regression";
     MacKay 1992, "Bayesian interpolation", for a penalty that is set by the errors.
     """
-    return SimpleForecasts.concat([_of_one(model, values, season, longer, horizon) for model in AUTOREGRESSIONS])
+    return SimpleForecasts.concat([_of_model(model, values, season, longer, horizon) for model in AUTOREGRESSIONS])
 
 
-def _of_one(model: Autoregression, values: Array, season: Integers, longer: Integers, horizon: int) -> SimpleForecasts:
+def _of_model(
+    model: Autoregression, values: Array, season: Integers, longer: Integers, horizon: int
+) -> SimpleForecasts:
     known = (~np.isnan(values)).sum(axis=1)
     forecast_rows = np.arange(len(values))
     if model.of_changes:

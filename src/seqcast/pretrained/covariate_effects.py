@@ -183,7 +183,8 @@ class Regression:
 
     def _pieces(self, covariates: Array, targets: int) -> list[slice]:
         """Return the windows of pieces that the processor's cache holds."""
-        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, sum(map(len, self._owners))) * targets))
+        width = sum(map(len, self._owners))
+        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width) * targets))
         return [slice(first, first + count) for first in range(0, max(1, len(covariates)), count)]
 
     def _terms(self, covariates: Array) -> Array:
@@ -316,7 +317,8 @@ class CovariateEffects:
     def _first(self, values: Array) -> int:
         """Return a step, whole seasons after the first, before which no window has a value."""
         season = self.regressions[0].season_length
-        return int(np.argmin(np.isnan(values).all(axis=(0, 2)))) // season * season
+        unknown = np.isnan(values).all(axis=(0, 2))
+        return int(np.argmin(unknown)) // season * season
 
     def check(self, targets: int, names: tuple[str, ...]) -> None:
         """Refuse effects of a file that do not fit the rest of it.

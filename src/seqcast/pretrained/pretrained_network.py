@@ -17,8 +17,20 @@ from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.intervals import Dependence
-from seqcast.pretrained import seasonal_inputs
 from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, finetune_training, window_options
+from seqcast.pretrained.seasonal_inputs import (
+    FUTURE,
+    PAST,
+    STATIC,
+    CovariateSizes,
+    SeasonalInputs,
+    add_covariates,
+    column_names,
+    last_steps,
+    seasonal_inputs,
+    seasonal_reader,
+    shared_inputs,
+)
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
 from seqcast.runtime import Array, check_fields, in_threads, one_blas_thread, open_archive, write_archive
 from seqcast.specs import WindowSpec
@@ -60,7 +72,7 @@ class PretrainedNetwork(ZeroShotModel):
     engine: Engine = field()
     version: str = field()
     context_lengths: tuple[int, ...] = field()
-    covariates: seasonal_inputs.CovariateSizes = field(default_factory=seasonal_inputs.CovariateSizes)
+    covariates: CovariateSizes = field(default_factory=CovariateSizes)
     dependence: Dependence = field(default_factory=Dependence)
 
     @classmethod
@@ -69,15 +81,15 @@ class PretrainedNetwork(ZeroShotModel):
         return load_pretrained()
 
     @staticmethod
-    def window(horizon: int, covariates: seasonal_inputs.CovariateSizes | None = None) -> WindowSpec:
+    def window(horizon: int, covariates: CovariateSizes | None = None) -> WindowSpec:
         """Return the sizes of the windows that such a network reads, trained for a number of steps."""
-        more = covariates or seasonal_inputs.CovariateSizes()
+        more = covariates or CovariateSizes()
         return WindowSpec(
             horizon=horizon,
-            features=len(seasonal_inputs.PAST) + more.past,
+            features=len(PAST) + more.past,
             targets=1,
-            static=len(seasonal_inputs.STATIC) + more.static,
-            future=len(seasonal_inputs.FUTURE) + more.future,
+            static=len(STATIC) + more.static,
+            future=len(FUTURE) + more.future,
         )
 
     @property
@@ -104,7 +116,7 @@ class PretrainedNetwork(ZeroShotModel):
         engine.built.model.set_weights([each.astype(np.float16).astype(each.dtype) for each in weights])
         return replace(self, engine=engine, version=version)
 
-    def with_covariates(self, covariates: seasonal_inputs.CovariateSizes) -> Self:
+    def with_covariates(self, covariates: CovariateSizes) -> Self:
         """Return the network with inputs for covariates, whose weights are zero: it forecasts the same.
 
         Args:
@@ -140,14 +152,12 @@ class PretrainedNetwork(ZeroShotModel):
             probabilities: The probability of each quantile, `Q`.
         """
         result = np.empty((len(windows.past), horizon, len(probabilities)))
-        inputs_of = seasonal_inputs.shared_inputs()
+        inputs_of = shared_inputs()
 
         def write(piece: tuple[Array, int]) -> None:
             rows, context = piece
             own = windows.take(rows)
-            read = self._read(
-                own, seasonal_inputs.last_steps(own.past, context, np.nan), self.steps(horizon), inputs_of
-            )
+            read = self._read(own, last_steps(own.past, context, np.nan), self.steps(horizon), inputs_of)
             result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
         pieces = list(self._by_context(windows.past))
@@ -165,19 +175,15 @@ class PretrainedNetwork(ZeroShotModel):
                 yield rows[first : first + MOST_ROWS], int(context)
 
     def _read(
-        self,
-        windows: ZeroShotWindows,
-        past: Array,
-        horizon: int,
-        inputs_of: Callable[..., Any] = seasonal_inputs.seasonal_inputs,
-    ) -> seasonal_inputs.SeasonalInputs:
+        self, windows: ZeroShotWindows, past: Array, horizon: int, inputs_of: Callable[..., Any] = seasonal_inputs
+    ) -> SeasonalInputs:
         """Return the inputs of windows with this past."""
-        read: seasonal_inputs.SeasonalInputs = inputs_of(past, windows.season, windows.longer, horizon)
+        read: SeasonalInputs = inputs_of(past, windows.season, windows.longer, horizon)
         if not windows.covariates:
             return read
-        return replace(read, inputs=seasonal_inputs.add_covariates(read.inputs, windows.covariates))
+        return replace(read, inputs=add_covariates(read.inputs, windows.covariates))
 
-    def _quantiles(self, read: seasonal_inputs.SeasonalInputs, probabilities: Sequence[float]) -> Array:
+    def _quantiles(self, read: SeasonalInputs, probabilities: Sequence[float]) -> Array:
         """Return quantiles in the data's units, `[B, steps, Q]`.
 
         Few windows are filled up with copies, so that data of any size share two compiled programs.
@@ -192,13 +198,14 @@ class PretrainedNetwork(ZeroShotModel):
     def states(self, windows: ZeroShotWindows) -> Array:
         """Return the states of the encoder after the past of each window, `[B, width]`."""
         read = self._read_together(windows, 1)
-        return np.asarray(self.engine.encode({name: read.inputs[name] for name in ("past", "static")}).vector())
+        states = self.engine.encode({name: read.inputs[name] for name in ("past", "static")})
+        return np.asarray(states.vector())
 
     def model_inputs(
         self, windows: ZeroShotWindows, horizon: int, labels: Labels, *, truth: Array | None
     ) -> ModelInputs:
         """Return the inputs of the network for some windows, in its own units."""
-        read, names = self._read_together(windows, horizon), seasonal_inputs.column_names(windows.names)
+        read, names = self._read_together(windows, horizon), column_names(windows.names)
         return ModelInputs(
             self.engine,
             dict(read.inputs),
@@ -211,10 +218,10 @@ class PretrainedNetwork(ZeroShotModel):
             static=names["static"],
         )
 
-    def _read_together(self, windows: ZeroShotWindows, horizon: int) -> seasonal_inputs.SeasonalInputs:
+    def _read_together(self, windows: ZeroShotWindows, horizon: int) -> SeasonalInputs:
         """Return the inputs of windows, all with the context length that the longest one needs."""
         context = self.context(int(_known_lengths(windows.past).max(initial=1)))
-        return self._read(windows, seasonal_inputs.last_steps(windows.past, context, np.nan), horizon)
+        return self._read(windows, last_steps(windows.past, context, np.nan), horizon)
 
     # Fine-tuning
 
@@ -232,10 +239,10 @@ class PretrainedNetwork(ZeroShotModel):
             expected = "() where covariates are learnt: their weights, zero at first, are in encoder and decoder"
             hint = "Fine-tune all submodules first, and freeze some in a second fine-tuning."
             raise SpecError("freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint)
-        network = self.with_covariates(seasonal_inputs.CovariateSizes.of(reader)) if options.covariates else self
+        network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
         block = min(options.horizon, self.horizon)
         context = self._training_context(reader, block, options)
-        reader = seasonal_inputs.seasonal_reader(reader, covariates=options.covariates).with_context(context)
+        reader = seasonal_reader(reader, covariates=options.covariates).with_context(context)
         windows = reader.index(block, stops=starts).count
         training = finetune_training(windows, options.training, covariates=learns, shares_data=options.shares_data)
         return TrainingJob(
@@ -267,11 +274,12 @@ class PretrainedNetwork(ZeroShotModel):
         rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
         seasonal = self.context(min(rows, SEASONS_READ * options.season_length))
         many = [length for length in self.context_lengths if length <= (rows - block) // 2]
-        return min(self.context(options.most_rows or self.context_lengths[-1]), max([seasonal, *many]))
+        longest = self.context(options.most_rows or self.context_lengths[-1])
+        return min(longest, max([seasonal, *many]))
 
     def finetuned(self, outcome: Outcome) -> Self:
         """Return the network after its fine-tuning."""
-        network = self.with_covariates(seasonal_inputs.CovariateSizes.of(outcome.job.reader))
+        network = self.with_covariates(CovariateSizes.of(outcome.job.reader))
         version = self.version.removesuffix(FINETUNED) + FINETUNED
         return network.with_weights(outcome.job.mixed(outcome.engine.weights), version)
 
@@ -292,7 +300,7 @@ class PretrainedNetwork(ZeroShotModel):
             ValueError: They are not those of such a network.
         """
         kinds: dict[str, Any] = {"version": str, "context_lengths": tuple[int, ...], "engine": dict[str, Any]}
-        kinds |= {"covariates": seasonal_inputs.CovariateSizes, "dependence": Dependence}
+        kinds |= {"covariates": CovariateSizes, "dependence": Dependence}
         checked = check_fields(dict(header), kinds, "pretrained")
         network = cls(Engine.from_payload(checked.pop("engine"), arrays), **checked)
         window, contexts = network.engine.window, network.context_lengths

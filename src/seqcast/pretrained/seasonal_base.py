@@ -156,7 +156,8 @@ class SeasonalBase:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
         checks = {steps: self._next_steps(forecast)[:, :, None] for steps, forecast in self.models.checks.items()}
         values, alike = self.values[:, -RECENT:, None], np.ones_like(self.loc)
-        return SimpleForecasts(self.forecast[:, :, None], values, checks, alike).errors(self.values)[1:, :, 0].T
+        own = SimpleForecasts(self.forecast[:, :, None], values, checks, alike)
+        return own.errors(self.values)[1:, :, 0].T
 
     def _weights(self, powers: tuple[float, ...]) -> Array:
         weights = weights_by_errors(self.errors, powers, BEFORE_ERRORS)

@@ -264,7 +264,9 @@ class SineFit:
         bounds = (0.5 * self.range[0], 1.1 * self.range[1])
         forecasts = np.empty((len(values), horizon))
         for row, window in enumerate(values):
-            fits = [least_squares(self._residuals, self.pairs[one], args=(window,), bounds=bounds) for one in best[row]]
+            fits = [
+                least_squares(self._residuals, self.pairs[place], args=(window,), bounds=bounds) for place in best[row]
+            ]
             frequencies = min(fits, key=lambda fit: float(fit.cost)).x
             weights = self._inverse(self._basis(frequencies, np.arange(self.past))) @ window
             forecasts[row] = self._basis(frequencies, np.arange(self.past, self.past + horizon)) @ weights
@@ -273,7 +275,8 @@ class SineFit:
     def _basis(self, frequencies: Array, steps: Array) -> Array:
         # Counted from the middle of the past, where a low frequency's cosine is least like the constant's twin.
         angles = 2 * np.pi * np.outer(steps - (self.past - 1) / 2, frequencies) / 30
-        return np.concatenate([np.ones((len(steps), int(self.offset))), np.cos(angles), np.sin(angles)], axis=1)
+        constant = np.ones((len(steps), int(self.offset)))
+        return np.concatenate([constant, np.cos(angles), np.sin(angles)], axis=1)
 
     def _inverse(self, basis: Array) -> Array:
         if not self.penalty:

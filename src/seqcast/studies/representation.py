@@ -172,7 +172,8 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
     waves = amplitude[:, :, None] * circular(phase)
     bases = []
     for sine in range(2):
-        bases.append(np.linalg.qr(RidgeCV(np.logspace(-4, 4, 9)).fit(standard, waves[:, sine]).coef_.T)[0])
+        directions = RidgeCV(np.logspace(-4, 4, 9)).fit(standard, waves[:, sine]).coef_
+        bases.append(np.linalg.qr(directions.T)[0])
     cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
     encoded = unit_r2(values, {"slower": waves[:, 0], "faster": waves[:, 1]}).to_numpy()
     return {

@@ -190,7 +190,8 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
         >>> windows_rule(700, 56), windows_rule(44, 8), windows_rule(1000, 12)
         (2, 1, 3)
     """
-    return max(1, min(3, 1 + int((0.2 * rows - horizon) // (step_size or horizon))))
+    more = int((0.2 * rows - horizon) // (step_size or horizon))
+    return max(1, min(3, 1 + more))
 
 
 def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:

@@ -223,7 +223,8 @@ def naive_calibrations(
         hint = Phrase("Give longer series, or ", Option("level", ()), " for a forecast without intervals.")
         raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
-    by_target = zip(np.nanquantile(differences, np.array(level) / 100.0, axis=0).T, counts, strict=True)
+    widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
+    by_target = zip(widths, counts, strict=True)
     return tuple(Calibration(level, growth * each, np.full(horizon, count), "point") for each, count in by_target)
 
 

@@ -131,7 +131,7 @@ def test_threads_that_predict_see_whole_states(read_beside):
         known.append(model.predict()["seqcast"].to_numpy())
 
     def fit_in_turn():
-        for change in changes * 2:
+        for change in changes * 6:
             change()
 
     answers = read_beside(fit_in_turn, {"predict": lambda: model.predict()["seqcast"].to_numpy()})["predict"]

@@ -14,12 +14,11 @@ state. Callbacks, metrics and history are Keras's. `seqcast.network.jax_train_st
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +37,7 @@ from seqcast.network.jax_train_step import (
 )
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.network.rates import Rates, rates_of_training
-from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
+from seqcast.runtime import Programs, in_threads, jax_jit, keras, platform, threads
 
 
 class Guard(NamedTuple):
@@ -119,21 +118,6 @@ FEWEST_ROWS = 64
 MOST_KINDS = 16
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """The micro-batches of batches of one kind.
-
-    Args:
-        program: The compiled program of a micro-batch.
-        rows: The row numbers of each micro-batch.
-        threads: Number of threads that share them.
-    """
-
-    program: Any
-    rows: list[Any]
-    threads: int
-
-
 class StepPrograms:
     """The compiled programs of training steps and validations, by kinds of batches.
 
@@ -143,6 +127,14 @@ class StepPrograms:
     Args:
         model: A compiled model, which does not change while its programs are used. `micro_batches` is its number of
             micro-batches, `None` chooses. Its `processes` share each batch.
+
+    Attributes:
+        divisible: Whether micro-batches give the loss of a batch.
+        over_processes: The sum over processes.
+        whole: Programs of a step on a whole batch.
+        micro_batches: Programs of the gradients of its micro-batches.
+        update: Programs that add these and update the weights.
+        test: Programs of a validation step.
 
     Raises:
         SpecError: `micro_batches` is more than one, and micro-batches do not give the loss of a batch.
@@ -157,89 +149,80 @@ class StepPrograms:
             expected = "None or 1 with a scaled loss, or an overridden step"
             hint = "Only the loss of the network's own head has micro-batches."
             raise SpecError("micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint)
-        step = TrainStep(model)
+        self._step = step = TrainStep(model)
+        # Tracing a network is not for several threads at once.
+        self._tracing, self._built = threading.RLock(), False
 
-        # The name of the function is that of the compiled program in the cache.
-        def train_step(state: StepState, guard: Guard, data: Any, rates: Rates) -> Any:
-            with rates_of_training(rates):
-                logs, after = model.train_step(tuple(state), data)
-            return logs, *guarded(state, StepState(*after), guard)
+        def programs(function: Callable[..., Any]) -> Programs:
+            # A partial is a function of its own, which `Programs` wants.
+            def make(*_: Any) -> Any:
+                return jax_jit(functools.partial(function), one_thread=one_thread, donate=(0,))
 
-        def update(state: StepState, guard: Guard, batch: Batch, contributions: list[Any], rates: Rates) -> Any:
-            with rates_of_training(rates):
-                logs, after = step.apply(state, batch, step.combine(contributions))
-            return logs, *guarded(state, after, guard)
+            return Programs(make, MOST_KINDS, self._tracing)
 
         self.over_processes = over_processes(step)
-        self.whole = jax_jit(train_step, one_thread=one_thread, donate=(0,))
-        self.micro_batch = jax_jit(step.grad_micro_batch, one_thread=True)
-        self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
-        self.test = jax_jit(model.test_step, one_thread=one_thread, donate=(0,))
-        self._plans: dict[tuple[Any, ...], _Plan] = {}
-        self._kinds: set[tuple[Any, ...]] = set()
-        self._called: set[tuple[Any, ...]] = set()
-        # Tracing a network is not for several threads at once.
-        self._first_call = threading.RLock()
+        self.whole, self.update, self.test = map(programs, (self._train_step, self._update, model.test_step))
+        self.micro_batches = Programs(
+            lambda _, *options: _MicroBatches(functools.partial(step.grad_micro_batch), *options),
+            MOST_KINDS,
+            self._tracing,
+        )
 
-    @contextlib.contextmanager
-    def calling(self, name: str, kind: tuple[Any, ...], data: Any) -> Iterator[None]:
-        """Let one thread at a time call a program for the first time with a kind of batch.
+    def build(self, data: Any) -> None:
+        """Build loss, metrics and optimiser before the first program is traced.
 
         Args:
-            name: Name of the program.
-            kind: The kind.
-            data: A batch of it, whose shapes build loss, metrics and optimiser.
+            data: A batch, whose shapes they are built from.
         """
-        if (name, kind) in self._called:
-            yield
-            return
-        with self._first_call:
-            self.model._symbolic_build(data_batch=data)
-            yield
-            self._called.add((name, kind))
+        if not self._built:
+            with self._tracing:
+                self.model._symbolic_build(data_batch=data)
+                self._built = True
 
-    def make_room(self, kind: tuple[Any, ...]) -> None:
-        """Drop all programs before a kind of batch beyond `MOST_KINDS`; those still needed are compiled again.
+    def _train_step(self, state: StepState, guard: Guard, data: Any, rates: Rates) -> Any:
+        with rates_of_training(rates):
+            logs, after = self.model.train_step(tuple(state), data)
+        return logs, *guarded(state, StepState(*after), guard)
 
-        Args:
-            kind: The kind of the next batch.
-        """
-        if kind in self._kinds:
-            return
-        with self._first_call:
-            if len(self._kinds) >= MOST_KINDS:
-                for program in (self.whole, self.micro_batch, self.update, self.test):
-                    program.clear_cache()
-                for known in (self._plans, self._kinds, self._called):
-                    known.clear()
-            self._kinds.add(kind)
+    def _update(self, state: StepState, guard: Guard, batch: Batch, contributions: list[Any], rates: Rates) -> Any:
+        with rates_of_training(rates):
+            logs, after = self._step.apply(state, batch, self._step.combine(contributions))
+        return logs, *guarded(state, after, guard)
 
-    def plan(self, kind: tuple[Any, ...], state: StepState, batch: Batch, **options: Any) -> _Plan:
-        """Return the micro-batches of a kind of batch, and their compiled program.
 
-        Args:
-            kind: The kind.
-            state: The variables without those of the optimiser.
-            batch: A batch of the kind.
-            options: Those of `_new_plan`, which are part of the kind.
-        """
-        key = (kind, *options.values())
-        plan = self._plans.get(key)
-        if plan is None:
-            with self.calling("micro_batch", key, batch):
-                plan = self._plans[key] = self._plans.get(key) or self._new_plan(state, batch, **options)
-        return plan
+class _MicroBatches:
+    """The gradients of the micro-batches of batches of one kind, which threads share; compiled at the first call.
 
-    def _new_plan(self, state: StepState, batch: Batch, *, divisions: int, cores: int, fixed: bool) -> _Plan:
-        """Compile the program of a micro-batch; halve its rows while it needs much memory, unless they are fixed."""
-        count, workers = batch_rows(batch), min(cores, divisions)
+    Args:
+        function: The gradient of one micro-batch.
+        divisions: Number of micro-batches.
+        cores: Most threads.
+        fixed: Whether the number stays, also where a micro-batch needs much memory.
+    """
+
+    def __init__(self, function: Callable[..., Any], divisions: int, cores: int, fixed: bool) -> None:
+        self._function, self._divisions, self._cores, self._fixed = function, divisions, cores, fixed
+        self._program: Any = None
+        self._rows: list[Any] = []
+
+    def __call__(self, state: StepState, batch: Batch, pool: ThreadPoolExecutor) -> list[Any]:
+        """Return the contribution of each micro-batch, computed in threads of a pool and in this one."""
+        if self._program is None:
+            self._compile(state, batch)
+        workers = min(self._cores, self._divisions, len(self._rows))
+        return in_threads(lambda rows: self._program(state, batch, rows), self._rows, workers, pool)
+
+    def _compile(self, state: StepState, batch: Batch) -> None:
+        """Compile the program of a micro-batch; halve its rows while it needs much memory."""
+        function, divisions = jax_jit(self._function, one_thread=True), self._divisions
         while True:
-            rows = micro_batch_rows(count, divisions)
-            program = self.micro_batch.lower(state, batch, rows[0]).compile()
-            memory, size = program.memory_analysis(), len(rows[0])
+            self._rows = micro_batch_rows(batch_rows(batch), divisions)
+            program = function.lower(state, batch, self._rows[0]).compile()
+            memory, size = program.memory_analysis(), len(self._rows[0])
             enough = memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS
-            if fixed or enough:
-                return _Plan(program, rows, min(workers, len(rows)))
+            if self._fixed or enough:
+                self._program = program
+                return
             divisions *= 2  # an even division: products over a number of rows that vectors divide are faster
 
 
@@ -276,25 +259,22 @@ class TrainFunction:
             self.model.skipped_steps -= 1
             return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
-        kind, programs = _kind(batch), self.programs
-        programs.make_room(kind)
-        state = StepState(*state)
+        kind, programs, state = _kind(batch), self.programs, StepState(*state)
+        programs.build(data)
         if not self.divides(batch):
-            with programs.calling("whole", kind, data):
-                logs, state, self.guard = programs.whole(state, self.guard, data, self.rates)
+            logs, state, self.guard = programs.whole.find(kind)(state, self.guard, data, self.rates)
             return logs, state
-        inputs = state.without_optimizer, batch
         fixed = self._fixed_micro_batches
         # Each process has an equal share of a fixed number.
         divisions = (fixed or 0) // self.model.processes.count or self._threads(batch)
-        plan = programs.plan(kind, *inputs, divisions=divisions, cores=self.cores, fixed=fixed is not None)
-        self.micro_batches = max(self.micro_batches, len(plan.rows) * self.model.processes.count)
+        micro_batches = programs.micro_batches.find(kind, divisions, self.cores, fixed is not None)
 
         # Nothing waits for the results: the next batch is prepared while they are computed.
-        contributions = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads, self.pool)
+        contributions = micro_batches(state.without_optimizer, batch, self.pool)
+        self.micro_batches = max(self.micro_batches, len(contributions) * self.model.processes.count)
         batch, contributions = programs.over_processes(batch, contributions)
-        with programs.calling("update", (kind, len(plan.rows)), data):
-            logs, state, self.guard = programs.update(state, self.guard, batch, contributions, self.rates)
+        update = programs.update.find(kind, len(contributions))
+        logs, state, self.guard = update(state, self.guard, batch, contributions, self.rates)
         return logs, state
 
     def divides(self, batch: Batch) -> bool:
@@ -327,8 +307,8 @@ def make_test_function(model: Any, programs: StepPrograms) -> StepFunction:
 
     def validate(state: Any, iterator: Any) -> tuple[Any, Any]:
         data = next(iterator)
-        with programs.calling("test", _kind(keras.utils.unpack_x_y_sample_weight(data)), data):
-            return programs.test(state, data)  # type: ignore[no-any-return]
+        programs.build(data)
+        return programs.test.find(_kind(keras.utils.unpack_x_y_sample_weight(data)))(state, data)  # type: ignore[no-any-return]
 
     return validate
 

@@ -180,6 +180,7 @@ class Programs:
     Args:
         make: From the components of a key to a function that is not yet compiled.
         most: Largest number in memory.
+        lock: Locked during the first call of each; `None` is a lock of their own.
 
     Example:
         >>> programs = Programs(lambda factor: lambda value: factor * value, most=2)
@@ -187,9 +188,14 @@ class Programs:
         (15, True, 1)
     """
 
-    def __init__(self, make: Callable[..., Callable[..., Any]], most: int = MOST_PROGRAMS) -> None:
+    def __init__(
+        self,
+        make: Callable[..., Callable[..., Any]],
+        most: int = MOST_PROGRAMS,
+        lock: threading.RLock | None = None,
+    ) -> None:
         # Tracing a network is not for several threads at once.
-        first_call = threading.RLock()
+        first_call = lock or threading.RLock()
         # Two threads that ask for a new key at once get the same program: `lru_cache` alone does not promise it.
         self._finding = threading.Lock()
         self._cached = functools.lru_cache(most)(lambda *key: Program(make(*key), first_call))

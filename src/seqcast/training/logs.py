@@ -76,13 +76,15 @@ class TrainingLog(Observer):
             SaveError: The file cannot be written.
             FileFormatError: There is a file of that name that is no log.
         """
-        super().watch(windows, validation, step=step, seconds=seconds)
         self._failed = False
         make_folder(self.path.parent)
         self.check()
         rows: list[dict[str, Any]] = []
         if step and self.path.is_file():
             rows = [row for row in read_log(self.path) if row["step"] <= step]
+        # A checkpoint is older than the line of its epoch by the time that it took to be written.
+        seconds = max([seconds, *(row["seconds"] for row in rows)])
+        super().watch(windows, validation, step=step, seconds=seconds)
         self._columns = list(rows[0]) if rows else []
         text = "".join(map(self._line, rows))
         if self.suffix == "csv" and rows:

@@ -20,7 +20,9 @@ from pathlib import Path
 from commits import full_name
 from harness import ROOT, options, table
 
-LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+# Tokens between statements, and those that may stand anywhere.
+BETWEEN = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+ANYWHERE = (tokenize.COMMENT, tokenize.NL)
 FOLDERS = {"src/seqcast": 1, "tests": 0, "benchmarks": 0}  # and the depth of a room below each
 SHORT = 60
 
@@ -30,8 +32,11 @@ def code_lines(text):
     lines = set()
     before = tokenize.ENCODING
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        is_docstring = token.type == tokenize.STRING and before in (tokenize.ENCODING, *LAYOUT[1:5])
-        if token.type not in LAYOUT and not is_docstring:
+        if token.type in ANYWHERE:
+            continue
+        # A docstring is a statement by itself; text within brackets is code, also at the beginning of a line.
+        is_docstring = token.type == tokenize.STRING and before in BETWEEN
+        if token.type not in BETWEEN and not is_docstring:
             lines.update(range(token.start[0], token.end[0] + 1))
         before = token.type
     return len(lines)

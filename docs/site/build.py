@@ -7,8 +7,6 @@ A warning ends it: a page that the navigation lacks, a link or an anchor that le
 read. Nothing is fetched; fonts and scripts come from `.cache/site/node_modules`, which `make docs` fills once.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

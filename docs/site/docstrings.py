@@ -1,7 +1,5 @@
 """Docstrings of the package, as the site's Markdown wants them: equations and examples."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from typing import Any

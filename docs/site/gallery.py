@@ -1,7 +1,5 @@
 """Draw the pictures of docs/gallery.md by running its lines: `make gallery` (about four minutes)."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from pathlib import Path

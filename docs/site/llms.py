@@ -4,8 +4,6 @@ It is made from the navigation of `mkdocs.yml` and the first sentence of each pa
 heading, a quotation that says what the project is, and lists of links by section.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

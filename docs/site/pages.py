@@ -5,8 +5,6 @@ examples, which are shown as code. Links are written anew where a page lies else
 repository stay what a Git host understands.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import shutil

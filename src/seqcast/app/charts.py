@@ -4,8 +4,6 @@ Colours are those of `seqcast.plots`, by Okabe and Ito; lines, dashes and symbol
 thousand points are thinned where they are drawn (largest triangle three buckets), which keeps their peaks.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

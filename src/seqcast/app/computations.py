@@ -1,7 +1,5 @@
 """Computations in the page's processes: fits, backtests, forecasts, explanations, and the post's experiment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache

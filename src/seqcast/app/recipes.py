@@ -1,7 +1,5 @@
 """Recipes: the Python script and the command line that repeat the forecast of the page."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import fields
 from typing import Any

@@ -1,7 +1,5 @@
 """Settings of the page: its address and its limits, which are also the options of `seqcast app`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from seqcast.errors import Option, Phrase, SpecError

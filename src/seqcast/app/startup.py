@@ -1,7 +1,5 @@
 """The start of the page: one FastAPI application with the page and the server's API, and its server."""
 
-from __future__ import annotations
-
 import secrets
 import threading
 import webbrowser

@@ -1,7 +1,5 @@
 """The look of the page: colours, headings, tables, charts with texts for screen readers, problems in plain words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path

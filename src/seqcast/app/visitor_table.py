@@ -157,7 +157,8 @@ class Table:
         if roles.layout == "wide":
             frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
         elif roles.names("future"):
-            frame, ahead = _split_ahead(frame, columns, roles.names("future"))
+            frame, ahead = frames.split_ahead(frame, columns)
+            ahead = ahead[[columns.unique_id, columns.ds, *roles.names("future")]] if len(ahead) else None
         try:
             facts = Description.of(frames.read_frame(frame, columns, missing="fill", on_bad_series="skip"))
         except DataError as error:
@@ -269,17 +270,6 @@ def rows_of(table: Any, columns: Columns, name: str) -> Any:
         name: Name of the series, as text.
     """
     return table[table[columns.unique_id].astype(str) == name]
-
-
-def _split_ahead(frame: Any, columns: Columns, future: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return the rows up to each series' last known value, and those after it."""
-    ordered = frame.sort_values([columns.unique_id, columns.ds], kind="stable")
-    known = ordered[columns.value].notna()
-    until = known[::-1].groupby(ordered[columns.unique_id][::-1], sort=False).cummax()[::-1]
-    ahead = ordered[~until][[columns.unique_id, columns.ds, *future]]
-    rows = ordered[until]
-    rows.attrs.update(frame.attrs)
-    return rows, ahead if len(ahead) else None
 
 
 def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:

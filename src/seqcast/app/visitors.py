@@ -1,7 +1,5 @@
 """Visitors of the page: each session with its table, the options of a forecast and its results."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import shutil

@@ -1,7 +1,5 @@
 """The page: its header, its panels, and a session for each visitor."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from pathlib import Path

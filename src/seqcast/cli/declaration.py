@@ -5,8 +5,6 @@ dataclass becomes an option for each field that is no parameter of the command. 
 have a panel, whose title begins its docstring, up to "as typed"; the usual ones come before all panels.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import inspect

@@ -1,7 +1,5 @@
 """The application of the command line: its commands, and the messages and exit codes when one fails."""
 
-from __future__ import annotations
-
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator

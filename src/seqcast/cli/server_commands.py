@@ -1,7 +1,5 @@
 """`seqcast serve`, `app` and `doctor`: forecasts over HTTP, the page, and the environment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

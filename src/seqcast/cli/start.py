@@ -1,7 +1,5 @@
 """The entry point of the command line: it handles Ctrl-C before anything else is imported."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

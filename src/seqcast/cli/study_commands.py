@@ -1,7 +1,5 @@
 """`seqcast demo` and `study`: the post's example, and its open questions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 `samples/catalogue.json` describes them; `samples/SOURCES.md` says where each comes from, and how it was changed.
 """
 
-from __future__ import annotations
-
 import csv
 import functools
 import json

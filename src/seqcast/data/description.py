@@ -1,7 +1,5 @@
 """Description of a table of series before a training: step, season, trend, gaps and outliers."""
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -11,8 +11,6 @@ for `n` values of `N` series. `N_e` is the number of independent ones, smaller t
 season and the number of waves `h` with the least probability are taken, and removed before the next season.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Faults that a fit accepts, though they are rarely meant: values for missing ones, constant and equal series."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Seasons of series: their strength, and the errors of forecasts that repeat them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from seqcast.data.series import SeriesStore, starts_of

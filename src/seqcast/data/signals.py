@@ -5,8 +5,6 @@ the seed and on `i` alone: more windows, a longer past or a longer future extend
 Keras.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

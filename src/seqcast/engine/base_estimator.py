@@ -1,7 +1,5 @@
 """The base of estimators: parameters, one fitted value, and attributes that show its fields."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload

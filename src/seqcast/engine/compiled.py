@@ -1,7 +1,5 @@
 """The compiled programs of a network, which run on blocks of rows."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Training jobs that run in parallel: members of an ensemble, cutoffs of a backtest."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Backtests: checked frames of forecasts and truth, the count of their steps, and joins of other models' forecasts."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any

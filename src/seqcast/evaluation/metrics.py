@@ -1,7 +1,5 @@
 """Metrics by name: the loss of utilsforecast, the columns that it reads, and its scale."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial

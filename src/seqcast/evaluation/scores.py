@@ -1,7 +1,5 @@
 """Scores of forecasts by utilsforecast's losses: overall, by series, by cutoff, by step; and a leaderboard."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 from collections.abc import Callable, Sequence

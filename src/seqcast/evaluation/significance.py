@@ -1,7 +1,5 @@
 """The Diebold-Mariano test: is the difference between two models of a backtest more than chance?"""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -4,8 +4,6 @@ Stamps are seconds since 1970 on the wall clock, in double precision, which hold
 ONNX has their remainder, and their quotient unless they are negative.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

@@ -5,8 +5,6 @@ weights of both are known when the file is written. So a head is a dense layer, 
 season are added to all columns alike.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The encoder as operators: normalisation of windows, segments of steps, and states, see `seqcast.network`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One network as operators: from scaled windows to the columns of a forecast."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from seqcast.errors import SpecError

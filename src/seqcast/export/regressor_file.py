@@ -1,7 +1,5 @@
 """The file of a regressor: from raw windows to forecasts with the axes of its y."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any

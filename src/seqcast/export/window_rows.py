@@ -3,8 +3,6 @@
 By its statistics `SeriesScaler` scales each window by its own known values.
 """
 
-from __future__ import annotations
-
 from typing import Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Plans that adapt a fitted forecaster to other rows: new networks of the same sizes, or a fine-tuning."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Anomalies: rows that lie outside the intervals of forecasts from the rows before them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

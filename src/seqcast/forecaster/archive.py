@@ -1,7 +1,5 @@
 """Reading and writing the file of a forecaster: its options, the state of its series, and its candidates."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The forecast that candidates share, and the choice of their shares by losses on hold-out windows."""
 
-from __future__ import annotations
-
 import functools
 import math
 import zlib

@@ -4,8 +4,6 @@ The borrowed rows are means of those of the series nearest by static covariates,
 what static covariates and own rows suggest. Candidates read them as past: they have season, trend and covariates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property

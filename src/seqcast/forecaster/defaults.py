@@ -3,8 +3,6 @@
 The rules rest on `docs/accuracy.md` and `docs/benchmarks.md`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """A fitted forecaster: all that a fit has learnt, as one frozen value that forecasts."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Fits of plans: trainings here or in other processes, the choice among candidates, and the calibration."""
 
-from __future__ import annotations
-
 import math
 import os
 import time

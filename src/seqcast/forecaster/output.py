@@ -1,7 +1,5 @@
 """The output of forecasts: as one frame, or piece by piece into numbered Parquet files of a folder."""
 
-from __future__ import annotations
-
 import functools
 import json
 import operator

@@ -3,8 +3,6 @@
 Each step takes the result of the one before it: `FitRows`, then `PlannedRows`, then `FitPlan`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

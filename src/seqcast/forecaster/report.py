@@ -1,7 +1,5 @@
 """Facts about a planned fit and about a fitted forecaster, and its report."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The state of the series of a fitted forecaster: their scaling, last rows and last stamps; copies for owners."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import dataclass, replace
 from functools import cached_property

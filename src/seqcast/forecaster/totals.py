@@ -3,8 +3,6 @@
 Bounds of a sum are no sums of bounds. So paths are drawn, each is summed up, and quantiles of the sums are taken.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The rows of a fit: validation rows, and features, scaling and support that are learnt from training rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

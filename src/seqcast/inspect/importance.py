@@ -1,7 +1,5 @@
 """Importance of covariates: the growth of the error when a covariate comes from another window."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

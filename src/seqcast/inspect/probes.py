@@ -1,7 +1,5 @@
 """Probes: small models that predict properties of windows from states."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ The first lines are metadata as model hubs read them. The form is that of Mitche
 reporting, arXiv:1810.03993.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any

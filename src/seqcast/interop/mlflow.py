@@ -4,8 +4,6 @@ It needs `pip install '.[mlflow]'`. A model has the flavour `seqcast`, and `pyth
 Its file is that of `save`: JSON and plain arrays, no pickle.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math
@@ -21,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seqcast._version import __version__
+from seqcast.data.frames import split_ahead
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster import Forecaster
 from seqcast.regressor import Seq2SeqRegressor
@@ -324,12 +323,8 @@ class ServedForecaster:
         targets = list(columns.targets)
         if not self.model.future_covariates or not {columns.ds, *targets} <= set(frame):
             return frame, None
-        series = frame[columns.unique_id] if columns.unique_id in frame else np.zeros(len(frame))
-        known = frame[targets].notna().any(axis=1)
-        last = frame[columns.ds].where(known).groupby(np.asarray(series)).transform("max")
-        ahead = ~known & ~(frame[columns.ds] <= last)
-        rows, future = frame[~ahead], frame[ahead].drop(columns=targets)
-        return rows if len(rows) else None, future if len(future) else None
+        rows, ahead = split_ahead(frame, columns)
+        return rows if len(rows) else None, ahead.drop(columns=targets) if len(ahead) else None
 
 
 class ServedRegressor:

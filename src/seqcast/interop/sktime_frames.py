@@ -4,8 +4,6 @@ The last level of their index is the time: periods, dates or whole numbers. The 
 name the series. `Forecaster` has one column of ids and no periods, so both are translated, and translated back.
 """
 
-from __future__ import annotations
-
 import numbers
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field

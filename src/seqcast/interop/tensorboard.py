@@ -4,8 +4,6 @@ Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow on every bac
 is installed. This one needs the small `tensorboard` package alone.
 """
 
-from __future__ import annotations
-
 import os
 from typing import Any, Self
 

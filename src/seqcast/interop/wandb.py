@@ -4,8 +4,6 @@ It needs `pip install '.[wandb]'`. W&B's own `wandb.integration.keras.WandbMetri
 reads the learning rate in a way that fails on JAX. This one writes the same numbers, under the same names.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from seqcast.errors import SpecError

@@ -23,8 +23,6 @@ exchangeability, Annals of Statistics 51 (2023). The constants were chosen on he
 (`benchmarks/accuracy/panel_coverage.py --explore`).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

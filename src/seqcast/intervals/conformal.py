@@ -10,8 +10,6 @@ point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-fr
 JASA 113 (2018), section 5.2 and algorithm 2.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Quantiles of forecasts: the levels of intervals between them, their columns and possible values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

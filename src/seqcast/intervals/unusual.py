@@ -19,8 +19,6 @@ streams with extreme value theory, KDD 2017; sharpness subject to calibration, G
 shrinkage by the variance that chance explains, Morris, Parametric empirical Bayes inference, JASA 78 (1983).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -13,14 +13,12 @@ Stability: stable.
 import lazy_loader
 
 from seqcast.network.seq2seq import Seq2Seq as Seq2Seq
-from seqcast.specs import PRESETS, Preset, preset, segment_rule
 
 __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "DISTRIBUTIONS",
     "HEADS",
-    "PRESETS",
     "AdditiveAttention",
     "Bridge",
     "Decoder",
@@ -35,7 +33,6 @@ __all__ = [
     "Parametric",
     "PinballLoss",
     "PointHead",
-    "Preset",
     "RecurrentStack",
     "Sampled",
     "SegmentEmbedding",
@@ -45,7 +42,5 @@ __all__ = [
     "distribution_of",
     "from_keras",
     "load_network",
-    "preset",
-    "segment_rule",
     "to_keras",
 ]

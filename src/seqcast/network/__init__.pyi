@@ -1,5 +1,3 @@
-import seqcast.specs as _specs
-
 from .attention import NO_SCORE as NO_SCORE
 from .attention import AdditiveAttention as AdditiveAttention
 from .attention import Attention as Attention
@@ -55,8 +53,3 @@ from .seq2seq import load_network as load_network
 from .seq2seq import weight_shapes as weight_shapes
 from .trace import trace_decoder as trace_decoder
 from .trace import trace_encoder as trace_encoder
-
-PRESETS = _specs.PRESETS
-Preset = _specs.Preset
-preset = _specs.preset
-segment_rule = _specs.segment_rule

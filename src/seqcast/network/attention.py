@@ -4,8 +4,6 @@ The decoder's output is the query. The context is joined with it and mapped back
 arXiv:1508.04025, equation 5), so the decoder does not wait for attention and runs as one loop.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -6,8 +6,6 @@ product, with matrices that are cut once outside the loop: slicing the result of
 times slower on a CPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 

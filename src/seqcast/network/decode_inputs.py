@@ -1,7 +1,5 @@
 """Inputs of a decoder: known inputs, the season, and in training the true values before each token."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ There are four loops: all tokens in one step, in sequence, one by one with feedb
 random numbers are drawn outside of the loops: a random generator cannot advance inside a compiled loop.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

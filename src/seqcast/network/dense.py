@@ -1,7 +1,5 @@
 """Dense layers around the recurrent ones: the embedding of segments and the bridge from encoder to decoder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

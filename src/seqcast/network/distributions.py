@@ -4,8 +4,6 @@ Parameters are `[..., P]`, in the data's units, as a probabilistic head of the s
 one of two forms with the same methods: `Parametric` has the parameters of each step, `Sampled` has sample paths.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar

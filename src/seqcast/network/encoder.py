@@ -1,7 +1,5 @@
 """The encoder, which reads the past, and its states, from which the decoder writes the forecast."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any, Self
 

@@ -4,8 +4,6 @@ A head writes in normalised units; `in_units` converts them into the data's. It 
 random numbers into draws. `seqcast.network.distributions` gives means and quantiles of the parameters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 

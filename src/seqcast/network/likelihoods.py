@@ -10,8 +10,6 @@ methods get a fixed number of proposals, of which the first accepted one counts.
 is below single precision.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Losses of training: means over the observed targets; NaN is missing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Only target columns change, so a normaliser needs the index of the targets' own past.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from seqcast.runtime import Tensor, ops

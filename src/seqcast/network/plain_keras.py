@@ -3,8 +3,6 @@
 Its encoder returns its states, its decoder begins with them and reads zeros, and a dense layer writes each step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ a program for each shape, which takes a second before training. These initialise
 every backend.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

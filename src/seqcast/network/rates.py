@@ -1,7 +1,5 @@
 """Learning rates over the steps of a training, as numbers that a compiled step takes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -11,8 +11,6 @@ incomplete segment again. The first forecast of a step is used: a shorter horizo
 one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

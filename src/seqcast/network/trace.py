@@ -4,8 +4,6 @@
 the same tokens, in a loop that records all states and gates.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from seqcast.network.cells import Cell

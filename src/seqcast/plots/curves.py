@@ -1,7 +1,5 @@
 """Curves: the loss by epoch, errors by step, repeated runs, and the coverage of intervals by their level."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Maps: numbers as colours, such as sensitivities and attention, and states by two components."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

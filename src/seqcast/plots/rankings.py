@@ -1,7 +1,5 @@
 """Rankings of series, networks, covariates, properties and units by a number, the largest or the best on top."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Plots of a backtest's errors: over time, as a distribution, by step, and their autocorrelation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import matplotlib

@@ -1,7 +1,5 @@
 """Small multiples: series with their forecasts, gaps or unusual rows, a panel for each series."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

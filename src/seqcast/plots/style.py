@@ -1,7 +1,5 @@
 """The style of all plots: colours, lines, legends, grids of panels, texts and files."""
 
-from __future__ import annotations
-
 import io
 import math
 import os

@@ -1,7 +1,5 @@
 """Panels of windows: with their truth and forecast, or with their nearest neighbours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

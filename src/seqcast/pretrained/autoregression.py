@@ -1,7 +1,5 @@
 """Autoregressions of windows, which continue cycles of the season and of unknown length."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

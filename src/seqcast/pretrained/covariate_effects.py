@@ -3,8 +3,6 @@
 A zero-shot model forecasts what the effects leave of a series; those of the known future are added to its forecast.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self

@@ -1,7 +1,5 @@
 """Fine-tuning of the pretrained network: its training and its windows."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The forecast that a pretrained network corrects: the mean of simple models, weighted by their errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

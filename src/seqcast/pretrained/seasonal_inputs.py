@@ -6,8 +6,6 @@ from it, in units of its errors in checks. So the network reads any season lengt
 where it has learnt nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Simple models of windows: their forecasts, those one step ahead, and those of the last steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Exponential smoothing of windows: a level, a damped trend and a season, by several sets of gains at once."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from dataclasses import replace

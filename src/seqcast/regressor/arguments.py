@@ -1,7 +1,5 @@
 """The regressor's arguments, checked: keyword arguments as specs, the seed, and arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar

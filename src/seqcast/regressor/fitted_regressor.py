@@ -1,7 +1,5 @@
 """The fitted value of the regressor, frozen, which forecasts by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

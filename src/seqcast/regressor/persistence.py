@@ -1,7 +1,5 @@
 """Files of regressors, the options that can be written to them, and checkpoints of a fit."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

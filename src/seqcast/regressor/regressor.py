@@ -1,7 +1,5 @@
 """The regressor for arrays: a scikit-learn estimator on windows."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace

@@ -3,8 +3,6 @@
 Pictures are embedded. The template is `page.html.j2`; it escapes every text.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Files and folders that appear whole or not at all; remains of killed processes are removed."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -7,8 +7,6 @@ JAX. (`~/.keras/keras.json` does not count: Keras writes that file by itself.)
 Every other module says `from seqcast.runtime.backend import keras`.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The environment of seqcast: versions, backend, devices, threads, the cache of programs, optional packages."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import platform

@@ -4,8 +4,6 @@ An `Executor` has one method, `map`. `SerialExecutor` and `LokyExecutor` are her
 will do, for example `seqcast.distributed.RayExecutor`, which sends the jobs to other machines.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

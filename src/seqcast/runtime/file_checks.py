@@ -1,7 +1,5 @@
 """Checks of files before they are read or written: kinds, suffixes, and limits to their unpacked size."""
 
-from __future__ import annotations
-
 import numbers
 import re
 import stat

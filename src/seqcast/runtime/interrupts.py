@@ -9,8 +9,6 @@ the import system Python would print it and go on. Where JAX makes a member of a
 In these places it is sent once more.
 """
 
-from __future__ import annotations
-
 import _thread
 import contextlib
 import enum

@@ -1,13 +1,12 @@
 """Functions of a model as compiled programs, their derivatives and their scratch memory, on any backend."""
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from seqcast.runtime.backend import keras, platform
@@ -157,7 +156,7 @@ class Program:
         (1, True)
     """
 
-    def __init__(self, function: Callable[..., Any], lock: threading.RLock) -> None:
+    def __init__(self, function: Callable[..., Any], lock: AbstractContextManager[Any]) -> None:
         self.called = False
         self._function, self._lock = function, lock
 
@@ -192,7 +191,7 @@ class Programs:
         self,
         make: Callable[..., Callable[..., Any]],
         most: int = MOST_PROGRAMS,
-        lock: threading.RLock | None = None,
+        lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         # Tracing a network is not for several threads at once.
         first_call = lock or threading.RLock()

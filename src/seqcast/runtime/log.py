@@ -1,7 +1,5 @@
 """Lines of progress and results through Python's logging, so that a service can route them; and warnings."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import warnings

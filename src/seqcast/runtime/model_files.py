@@ -11,8 +11,6 @@ safetensors compares sizes and offsets with the file before it reads an array. A
 takes as much memory as it is long, and four times as much for text.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Numbers as people read them, without powers of ten; shares in per cent that add up; numbers as JSON has them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any, TypeVar

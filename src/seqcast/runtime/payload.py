@@ -3,8 +3,6 @@
 Files come from anywhere. So their content is compared with the declared types before an object is built from it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import types

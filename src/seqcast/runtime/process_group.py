@@ -1,7 +1,5 @@
 """The processes that share each batch of one training, and how JAX joins them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 # Seconds without a sign of life after which a process counts as dead, and seconds to wait until all have begun.

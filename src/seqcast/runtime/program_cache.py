@@ -4,8 +4,6 @@ Compiling takes most of the time of a first fit. The cache is JAX's, for the who
 first program is compiled, not at import, and only where the user has not set it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -1,7 +1,5 @@
 """The cores of this process, calls in threads that share them, and linear algebra on one of them."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

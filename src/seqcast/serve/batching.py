@@ -5,8 +5,6 @@ call runs, queries gather by themselves. After a call of several queries, the ne
 same number; after a call of one, nobody waits.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import deque

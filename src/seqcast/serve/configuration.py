@@ -4,8 +4,6 @@ A server knows only hashes of keys. A key is 32 random bytes, so nobody can gues
 a password. A line of a file, or a word of `SEQCAST_API_KEYS`, is `NAME:HASH`; lines that begin with `#` are comments.
 """
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
 import math

@@ -1,7 +1,5 @@
 """Queries: the options and tables of a request, read from its body and its address, and checked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Forecasts of queries, several of one shape in one call or one alone, and their answers as JSON or CSV."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import warnings

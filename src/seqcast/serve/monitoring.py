@@ -1,7 +1,5 @@
 """Monitoring of a server: counters for Prometheus, and a log in JSON without values, ids of series or keys."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import json

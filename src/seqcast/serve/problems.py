@@ -1,7 +1,5 @@
 """Errors as answers: a status, and a problem document (RFC 9457) with the fields of the error."""
 
-from __future__ import annotations
-
 import http
 import json
 import reprlib

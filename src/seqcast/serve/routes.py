@@ -1,7 +1,5 @@
 """The routes of a server: their endpoints, and their description in OpenAPI, with examples that tests send."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

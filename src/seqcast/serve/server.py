@@ -1,7 +1,5 @@
 """The server: its FastAPI application, which other packages may extend, and its process, socket and TLS."""
 
-from __future__ import annotations
-
 import gc
 import socket
 from collections.abc import Mapping

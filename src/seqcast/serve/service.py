@@ -1,7 +1,5 @@
 """The service behind the routes: its models, a lane for short queries, a lane for long ones, and counters."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

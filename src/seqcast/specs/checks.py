@@ -1,7 +1,5 @@
 """Checks of single options: a name, a whole number, a number, probabilities, a flag, a Keras object."""
 
-from __future__ import annotations
-
 import math
 import numbers
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Names of the columns and covariates of a long frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 

@@ -1,7 +1,5 @@
 """The sizes of a window, and the options of a network."""
 
-from __future__ import annotations
-
 import itertools
 import numbers
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Options of a training and of its checkpoints."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Two sines are summed; the network reads 15 steps and writes the next 15, and lat
 carbon dioxide of Mauna Loa, a year ahead, against the same weeks of the year before.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

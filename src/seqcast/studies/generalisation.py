@@ -1,7 +1,5 @@
 """Studies of generalisation: more windows, other numbers of sines than in training, groups and a static vector."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Studies of identifiability: the network against a fit of the signal's formula, by periods and by noise."""
 
-from __future__ import annotations
-
 import itertools
 from functools import partial
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """The study of representation: the properties of each sine in the encoder's state, and the dimensions of the sines."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Run a study: its runs in parallel, a file each; then its figures, its results and its finding."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

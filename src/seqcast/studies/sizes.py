@@ -1,7 +1,5 @@
 """The study of sizes: encoder and decoder, depth and width, attention, at an equal number of weights."""
 
-from __future__ import annotations
-
 import bisect
 import math
 from typing import Any

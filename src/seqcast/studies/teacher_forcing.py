@@ -1,7 +1,5 @@
 """Studies of teacher forcing and other decoder inputs: errors beyond the horizon, and use of the encoder's state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

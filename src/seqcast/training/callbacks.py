@@ -1,7 +1,5 @@
 """The history of a training, and the callbacks that all trainings have: best weights, epochs of windows, Ctrl-C."""
 
-from __future__ import annotations
-
 import math
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Deadlines of trainings, and the callback that sets the learning rate and stops by the clock."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import numbers

@@ -1,7 +1,5 @@
 """Logs of trainings in files: CSV, or JSON lines."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

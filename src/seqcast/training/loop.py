@@ -1,7 +1,5 @@
 """The training loop, with its optimisers and learning rates."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ So a training with observers can be resumed from a checkpoint. Trainings of seve
 processes, which get copies of the observers.
 """
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Mapping, Sequence

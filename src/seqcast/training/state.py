@@ -1,7 +1,5 @@
 """The state of a training: all variables of the next step, so that a resumed training gives the same weights."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field

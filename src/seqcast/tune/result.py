@@ -1,7 +1,5 @@
 """The result of a search: a fitted forecaster, the trials with their figures, and the script of the forecaster."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Scripts that make a forecaster again: calls with an argument a line, and the imports of their names."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The search: an Optuna study, trials side by side, and the fit of a forecaster with the best settings."""
 
-from __future__ import annotations
-
 import math
 import os
 import tempfile

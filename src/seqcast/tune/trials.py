@@ -1,7 +1,5 @@
 """Trials: their storage, the order of settings, the end of a trial, and the loop of a worker."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

@@ -1,7 +1,5 @@
 """*The post, live*: a small network learns random sines in half a minute and continues one that it never saw."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from nicegui import ui

@@ -1,7 +1,5 @@
 """*Data*: a file, a paste or an example, with the roles of its columns, its series and its problems."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """*Take away*: the forecast as a table, the model, a report, a picture, and the recipes that repeat all of it."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import io

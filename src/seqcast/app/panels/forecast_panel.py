@@ -1,7 +1,5 @@
 """*Forecast*: horizon, levels and effort; the progress of the training; the forecast of each series."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from typing import Any

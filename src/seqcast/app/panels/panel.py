@@ -1,7 +1,5 @@
 """The base of all panels: the visitor's page, the choice of a series, and the progress of a job."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """*How good*: a backtest next to naive forecasts, with errors by step and by series, and the coverage of intervals."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """*What if*: a table of the columns that are known in advance, and a forecast that follows each change."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

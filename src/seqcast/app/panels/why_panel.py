@@ -1,7 +1,5 @@
 """*Why*: the network's memory, the influence of its inputs, similar moments of the past, and a map of its states."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks of arrays: shapes, lengths, finite numbers; errors say where a value is wrong."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Streams of a user's batches, a `keras.utils.PyDataset` or a generator, for data that do not fit in memory."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Preparation of arrays of windows, learnt by a fit: their sizes, their scaling, the axes of y."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self

@@ -4,8 +4,6 @@ A step's features are, in this order: the targets, past covariates, future covar
 stamps the time since the step before. The last three are known for the future.
 """
 
-from __future__ import annotations
-
 import functools
 from collections import Counter
 from dataclasses import dataclass, replace

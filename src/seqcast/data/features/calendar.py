@@ -4,8 +4,6 @@ A cycle becomes two features, the sine and cosine of its phase, so that its end 
 by their own wall clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Encoders of covariate columns for a network: scaled numbers, flags, and a slot for each category."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self

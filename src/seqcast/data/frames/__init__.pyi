@@ -32,6 +32,7 @@ from .io import OpenTable as OpenTable
 from .io import read_leniently as read_leniently
 from .io import read_raw as read_raw
 from .io import read_table as read_table
+from .io import split_ahead as split_ahead
 from .layouts import LAYOUTS as LAYOUTS
 from .layouts import Steps as Steps
 from .layouts import joined_parts as joined_parts

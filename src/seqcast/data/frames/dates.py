@@ -1,7 +1,5 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from typing import Any

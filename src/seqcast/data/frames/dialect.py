@@ -3,8 +3,6 @@
 The user's fields are taken, the others inferred: marks from all numbers of a file.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -1,7 +1,5 @@
 """Forms of frames other than long: one series without ids, a pandas index of times, a column for each series."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

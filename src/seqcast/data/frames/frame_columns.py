@@ -3,8 +3,6 @@
 Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's own order.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`) or one of Polars'
 stamps that are whole numbers it is a whole number. The calendar itself is pandas's and utilsforecast's.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Iterator

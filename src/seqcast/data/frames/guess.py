@@ -3,8 +3,6 @@
 A guess says in a line what it reads, and which readings are about as likely; the user decides between these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations

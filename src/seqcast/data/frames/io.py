@@ -1,7 +1,5 @@
 """Reading of long frames from files and tables in memory, with columns that are named or guessed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -296,6 +294,25 @@ def _without_ahead(frame: Any, columns: Columns) -> tuple[Any, str]:
     ahead = times > times[frame[list(columns.targets)].notna().any(axis=1)].max()
     frame.attrs[file_kinds.AHEAD] = count = int(ahead.sum())
     return (frame[~ahead], f"without {counted(count, 'row')} after the last value") if count else (frame, "")
+
+
+def split_ahead(frame: Any, columns: Columns) -> tuple[Any, Any]:
+    """Return the rows up to the last known value of each series, and those after it, whose values are planned.
+
+    Args:
+        frame: A pandas frame of one or several series, in any order.
+        columns: Names of its columns.
+
+    Example:
+        >>> frame = pd.DataFrame({"ds": [1, 2, 3], "y": [5.0, None, None], "price": [1, 2, 3]})
+        >>> split_ahead(frame, Columns())[1]["price"].tolist()
+        [2, 3]
+    """
+    series = frame[columns.unique_id] if columns.unique_id in frame else np.zeros(len(frame))
+    known = frame[list(columns.targets)].notna().any(axis=1)
+    last = frame[columns.ds].where(known).groupby(np.asarray(series)).transform("max")
+    ahead = ~known & ~(frame[columns.ds] <= last)
+    return frame[~ahead], frame[ahead]
 
 
 def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:

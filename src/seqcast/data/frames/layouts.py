@@ -3,8 +3,6 @@
 Each becomes a long frame, whose index keeps the rows of the table.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Callable, Iterable, Sequence

@@ -4,8 +4,6 @@ Each row keeps its place in the user's frame, so that errors can name it. Frames
 user's kind: pandas or Polars.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Numbers in text: their marks, which hold for a whole file, their units and notes, and words among them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace

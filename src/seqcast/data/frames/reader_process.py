@@ -5,8 +5,6 @@ interpreter reads it, which imports the reader alone and has limits on its memor
 which are counted here. Its report of a failure becomes an error; its prints are dropped.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -5,8 +5,6 @@ standard output: a byte once its imports are done, then the table as an Arrow st
 goes to standard error, as a line of JSON.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import json

@@ -1,7 +1,5 @@
 """Regular series: stamps are checked against the grid of a frequency, and missing steps get rows of their own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Lookup of rows by series and stamp, in frames that belong to another one: the known future, and masks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Places of rows: the files that a path stands for, and the name of a row's place in errors."""
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

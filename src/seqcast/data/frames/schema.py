@@ -3,8 +3,6 @@
 It has only names of types, so that a model that is loaded from a file returns the same frames as before.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Long frames of more rows than fit in memory: shards of checked series in a folder."""
 
-from __future__ import annotations
-
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB relation.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import os

@@ -4,8 +4,6 @@ A format is one of `strptime`'s, such as `%Y%m%d`; or a count of units since 197
 numbers that are no dates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Columns and rows of a table that are sums of others, and cells that hold for several rows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import chain, combinations

@@ -1,7 +1,5 @@
 """What the name and the values of a column say of it: words for times, series and values, counters, flags, years."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain

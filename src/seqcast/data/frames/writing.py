@@ -1,7 +1,5 @@
 """Writing of frames to files and to standard output."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io

@@ -4,8 +4,6 @@ Only the beginnings of text and the footers of Parquet are read to find columns.
 checks ids, times and text, and takes no memory.
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 import re

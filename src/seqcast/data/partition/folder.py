@@ -1,7 +1,5 @@
 """`partition`: a table of any size becomes a folder of Parquet files with whole series."""
 
-from __future__ import annotations
-
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Sequence

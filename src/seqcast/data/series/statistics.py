@@ -1,7 +1,5 @@
 """Statistics of series: moments of features, which can be merged, and whether swings grow with the level."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

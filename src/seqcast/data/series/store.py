@@ -1,7 +1,5 @@
 """Stores of the rows of series: the interface, series in memory, and series in files with some of them in memory."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Augmentations of synthetic series: mixtures, wandering, growth, caps, rounding, gaps."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from seqcast.data.synthetic.patterns import Array, Draws, autoregressed, smoothed

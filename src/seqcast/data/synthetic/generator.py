@@ -1,7 +1,5 @@
 """Endless batches of synthetic series of all families."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Families of shapes: waves, seasons, trends, shifts, growth, calendars, bounds, pulses, and Gaussian processes."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Families with a state that shocks change: exponential smoothing, ARIMA, walks, regimes, changing noise, counts."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from seqcast.data.synthetic.patterns import BURN_IN, Array, Draws, autoregressed, of_unit_deviation, smoothed

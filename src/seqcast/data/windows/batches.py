@@ -4,8 +4,6 @@ A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, 
 `observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing, `target` `[B, H, D]`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Gaps: filling of missing values, and the naive forecasts that repeat the newest known values."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

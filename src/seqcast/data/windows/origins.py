@@ -3,8 +3,6 @@
 All positions are numbers of rows from the start of a series.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self

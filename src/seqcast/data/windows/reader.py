@@ -1,7 +1,5 @@
 """The reader of windows from rows of series, for training, validation, calibration, backtests and prediction."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property

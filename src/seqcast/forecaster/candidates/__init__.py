@@ -3,8 +3,6 @@
 In reading order: `candidate` (the form of a candidate, before and after a fit), `last_season`, `zero_shot`, `trained`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from seqcast.forecaster.candidates.candidate import Candidate as Candidate

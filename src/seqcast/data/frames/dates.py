@@ -34,6 +34,8 @@ _CLEARLY = 20
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
+# Months such as `Jan 18`, which are those of a year where the month changes from row to row, and else days.
+_SHORT_YEAR, _MOSTLY = "%b %y", 0.5
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
@@ -314,7 +316,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)
     days = [day + _clock(rest[0] if rest else "") for day in ("%d-%b-%y", "%d %b %Y", "%d %B %Y")]
-    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%B-%Y"]
+    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%B-%Y", _SHORT_YEAR]
 
 
 def _clock(rest: str) -> str:
@@ -328,6 +330,10 @@ def _clock(rest: str) -> str:
 
 
 def _parsed(column: Any, style: str) -> Any:
+    if style == _SHORT_YEAR:
+        months = column.drop_duplicates().str[:3]
+        if months.eq(months.shift()).mean() > _MOSTLY:
+            column = column.where(column.isna())  # the days of a month
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         try:

@@ -160,7 +160,7 @@ def test_all_programs_can_be_lowered_for_cuda(see_gpu, monkeypatch, name):
     monkeypatch.setattr(jax, "jit", recorded)
     CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))("predict", {"past": PAST}, horizon=5)
     trained(name)
-    assert set(lowered) == {("run", ("cuda",)), ("_train_step", ("cuda",))}
+    assert set(lowered) == {("run", ("cuda",)), ("train_step", ("cuda",))}
 
 
 @pytest.mark.usefixtures("seen")

@@ -90,12 +90,13 @@ def test_nothing_grows(use, tmp_path):
     assert all(after[name] <= before[name] for name in before), (before, after)
 
 
-def test_programs_of_models_that_are_dropped_wait_for_no_garbage_collection():
+@pytest.mark.parametrize("loss", [None, keras.losses.MeanAbsoluteError()], ids=["shared", "own"])
+def test_programs_of_models_that_are_dropped_wait_for_no_garbage_collection(loss):
     """Python collects by numbers of objects: a few models of many megabytes would not make it begin."""
     import jax
 
     def use():
-        regressor().fit(PAST, FUTURE).predict(PAST[:2])
+        regressor().set_params(loss=loss).fit(PAST, FUTURE).predict(PAST[:2])
 
     use()
     gc.collect()

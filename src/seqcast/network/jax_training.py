@@ -103,6 +103,39 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
     return state, guard
 
 
+def train_step(model: Any, state: StepState, guard: Guard, data: Any, rates: Rates) -> tuple[Any, StepState, Guard]:
+    """Take a step on a whole batch; return its logs and the next state.
+
+    Args:
+        model: The compiled model.
+        state: Its variables.
+        guard: The guard after the steps before.
+        data: The batch.
+        rates: The numbers of the learning rate's schedule.
+    """
+    with rates_of_training(rates):
+        logs, after = model.train_step(tuple(state), data)
+    return logs, *guarded(state, StepState(*after), guard)
+
+
+def update(
+    step: TrainStep, state: StepState, guard: Guard, batch: Batch, contributions: list[Any], rates: Rates
+) -> tuple[Any, StepState, Guard]:
+    """Take a step from the contributions of its micro-batches; otherwise as `train_step`.
+
+    Args:
+        step: The step of the model.
+        state: The variables of the model.
+        guard: The guard after the steps before.
+        batch: The batch.
+        contributions: Those of its micro-batches.
+        rates: The numbers of the learning rate's schedule.
+    """
+    with rates_of_training(rates):
+        logs, after = step.apply(state, batch, step.combine(contributions))
+    return logs, *guarded(state, after, guard)
+
+
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 
 # Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller one costs its gain.
@@ -113,8 +146,8 @@ SMALLEST_MICRO_BATCH = 700_000
 LARGEST_SCRATCH = 60 << 20
 FEWEST_ROWS = 64
 
-# Kinds of batches whose programs stay compiled. A training has two, one of them its last batch; a process that trains
-# on new rows again and again has a new kind each time.
+# Kinds of batches for which each program stays compiled, those that were used last. A process that trains on new rows
+# again and again has a new kind each time.
 MOST_KINDS = 16
 
 
@@ -132,7 +165,7 @@ class StepPrograms:
         divisible: Whether micro-batches give the loss of a batch.
         over_processes: The sum over processes.
         whole: Programs of a step on a whole batch.
-        micro_batches: Programs of the gradients of its micro-batches.
+        gradients: Programs of the gradients of its micro-batches.
         update: Programs that add these and update the weights.
         test: Programs of a validation step.
 
@@ -149,7 +182,7 @@ class StepPrograms:
             expected = "None or 1 with a scaled loss, or an overridden step"
             hint = "Only the loss of the network's own head has micro-batches."
             raise SpecError("micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint)
-        self._step = step = TrainStep(model)
+        step = TrainStep(model)
         # Tracing a network is not for several threads at once.
         self._tracing, self._built = threading.RLock(), False
 
@@ -161,8 +194,12 @@ class StepPrograms:
             return Programs(make, MOST_KINDS, self._tracing)
 
         self.over_processes = over_processes(step)
-        self.whole, self.update, self.test = map(programs, (self._train_step, self._update, model.test_step))
-        self.micro_batches = Programs(
+        # None of these refers to this object: as a cycle, programs would wait for the garbage collector. The names of
+        # the functions are those of the programs in JAX's cache.
+        self.whole = programs(functools.partial(train_step, model))
+        self.update = programs(functools.partial(update, step))
+        self.test = programs(model.test_step)
+        self.gradients = Programs(
             lambda _, *options: _MicroBatches(functools.partial(step.grad_micro_batch), *options),
             MOST_KINDS,
             self._tracing,
@@ -178,16 +215,6 @@ class StepPrograms:
             with self._tracing:
                 self.model._symbolic_build(data_batch=data)
                 self._built = True
-
-    def _train_step(self, state: StepState, guard: Guard, data: Any, rates: Rates) -> Any:
-        with rates_of_training(rates):
-            logs, after = self.model.train_step(tuple(state), data)
-        return logs, *guarded(state, StepState(*after), guard)
-
-    def _update(self, state: StepState, guard: Guard, batch: Batch, contributions: list[Any], rates: Rates) -> Any:
-        with rates_of_training(rates):
-            logs, after = self._step.apply(state, batch, self._step.combine(contributions))
-        return logs, *guarded(state, after, guard)
 
 
 class _MicroBatches:
@@ -267,14 +294,14 @@ class TrainFunction:
         fixed = self._fixed_micro_batches
         # Each process has an equal share of a fixed number.
         divisions = (fixed or 0) // self.model.processes.count or self._threads(batch)
-        micro_batches = programs.micro_batches.find(kind, divisions, self.cores, fixed is not None)
+        gradients = programs.gradients.find(kind, divisions, self.cores, fixed is not None)
 
         # Nothing waits for the results: the next batch is prepared while they are computed.
-        contributions = micro_batches(state.without_optimizer, batch, self.pool)
+        contributions = gradients(state.without_optimizer, batch, self.pool)
         self.micro_batches = max(self.micro_batches, len(contributions) * self.model.processes.count)
         batch, contributions = programs.over_processes(batch, contributions)
-        update = programs.update.find(kind, len(contributions))
-        logs, state, self.guard = update(state, self.guard, batch, contributions, self.rates)
+        program = programs.update.find(kind, len(contributions))
+        logs, state, self.guard = program(state, self.guard, batch, contributions, self.rates)
         return logs, state
 
     def divides(self, batch: Batch) -> bool:

@@ -34,7 +34,8 @@ _CLEARLY = 20
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
-# Months such as `Jan 18`, which are those of a year where the month changes from row to row, and else days.
+# `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
+# before, and not whole years: days that follow each other, weeks and ends of months are not.
 _SHORT_YEAR, _MOSTLY = "%b %y", 0.5
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
@@ -330,16 +331,25 @@ def _clock(rest: str) -> str:
 
 
 def _parsed(column: Any, style: str) -> Any:
-    if style == _SHORT_YEAR:
-        months = column.drop_duplicates().str[:3]
-        if months.eq(months.shift()).mean() > _MOSTLY:
-            column = column.where(column.isna())  # the days of a month
+    return _short_years(column) if style == _SHORT_YEAR else _parsed_as(column, style)
+
+
+def _parsed_as(column: Any, style: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         try:
             return pd.to_datetime(column, errors="coerce", format=style)
         except (ValueError, FutureWarning):  # the offset from UTC changes, as with summer time; pandas 2 warns
             return pd.to_datetime(column, errors="coerce", format=style, utc=True)
+
+
+def _short_years(column: Any) -> Any:
+    """Return months whose years have two digits as times; none where they may be days."""
+    times = _parsed_as(column, _SHORT_YEAR)
+    distinct = times.drop_duplicates()
+    steps = (12 * distinct.dt.year + distinct.dt.month).diff().iloc[1:]
+    shares = steps[steps % 12 != 0].value_counts() / max(1, len(steps))
+    return times if len(steps) > 1 and shares.max() > _MOSTLY else times.where(times.isna())
 
 
 def offsets_of(column: Any) -> Any:

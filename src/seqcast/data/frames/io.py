@@ -297,11 +297,14 @@ def _without_ahead(frame: Any, columns: Columns) -> tuple[Any, str]:
 
 
 def split_ahead(frame: Any, columns: Columns) -> tuple[Any, Any]:
-    """Return the rows up to the last known value of each series, and those after it, whose values are planned.
+    """Divide rows at the last known value of each series; their order stays.
 
     Args:
         frame: A pandas frame of one or several series, in any order.
         columns: Names of its columns.
+
+    Returns:
+        The rows up to that value, and those after it, of which only covariates are known.
 
     Example:
         >>> frame = pd.DataFrame({"ds": [1, 2, 3], "y": [5.0, None, None], "price": [1, 2, 3]})

@@ -121,7 +121,7 @@ def fitted(name):
 
     df, horizon, future = FITS[name](np.random.default_rng(0))
     last = df.groupby("unique_id", sort=False).cumcount(ascending=False) < horizon
-    model = Forecaster(horizon, future_covariates=future, verbose=0).fit(df[~last])
+    model = Forecaster(horizon, future_covariates=future, random_state=0, verbose=0).fit(df[~last])
     known = {"future": df[last].drop(columns="y")} if future else {}
     both = model.predict(**known).merge(df[last], on=["unique_id", "ds"], suffixes=("_forecast", ""))
     season = model.season_length_

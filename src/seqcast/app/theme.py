@@ -63,16 +63,17 @@ def set_style() -> None:
     ui.number.default_props("outlined dense")
 
 
-def heading(text: str, level: int = 2) -> None:
-    """Write a heading that screen readers recognise.
+def heading(text: str, level: int = 2) -> ui.label:
+    """Write a heading that screen readers recognise, and return its text.
 
     Args:
         text: The heading.
         level: 1 for the page, 2 for a panel, 3 within a panel.
     """
     with ui.element(f"h{level}").classes("font-medium m-0") as element:
-        ui.label(text)
+        label = ui.label(text)
     element.classes("text-lg" if level == 3 else "text-xl")
+    return label
 
 
 def note(text: str) -> ui.label:

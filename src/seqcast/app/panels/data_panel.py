@@ -52,8 +52,10 @@ class DataPanel(Panel):
         """Show the changes; where only the forecast is new, what a visitor may be choosing stays."""
         now = self.session.table, self.session.frame, self.problem, self.dark
         before, self.drawn = self.drawn, now
-        same = before and all(new is old for new, old in zip(now, before, strict=True))
-        (self._chart if same else self._show).refresh()
+        if before and all(new is old for new, old in zip(now, before, strict=True)):
+            self._draw()
+        else:
+            self._show.refresh()
 
     def _build(self) -> None:
         self.give = ui.expansion("A table", value=True).classes("w-full").props('header-class="text-lg font-medium"')
@@ -237,7 +239,11 @@ class DataPanel(Panel):
 
     def _series(self, frame: VisitorFrame) -> None:
         """Draw the series with a first forecast, and list their problems."""
-        self._chart()
+        self.choose_series(frame.ids, self._draw)
+        self.drawing = show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
+        text = "A first forecast follows in some seconds; if not, the panel Forecast says why."
+        self.waiting = ui.label(text).props("role=status")
+        self.waiting.visible = self.session.outcome is None
         with ui.row():
             ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
             ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
@@ -274,15 +280,12 @@ class DataPanel(Panel):
 
             ui.button("Read again", on_click=change).props("outline")
 
-    @refreshable
-    def _chart(self) -> None:
-        if (frame := self.session.frame) is None:
-            return
-        self.choose_series(frame.ids, self._chart.refresh)
-        show_forecast(frame, self.session.outcome, self.series, dark=self.dark)
-        if self.session.outcome is None:
-            text = "A first forecast follows in some seconds; if not, the panel Forecast says why."
-            ui.label(text).props("role=status")
+    def _draw(self) -> None:
+        """Draw a series, in place of an earlier drawing: NiceGUI fails where a chart goes before it was drawn."""
+        frame, outcome = self.session.frame, self.session.outcome
+        if frame is not None:
+            show_forecast(frame, outcome, self.series, dark=self.dark, drawn=self.drawing)
+            self.waiting.visible = outcome is None
 
     def _read(self, table: Table) -> str:
         """Return what was read in a sentence."""

@@ -9,7 +9,7 @@ from nicegui import ui
 from seqcast.app.charts import fan_chart
 from seqcast.app.computations import FitOutcome, fit
 from seqcast.app.panels.panel import JobPanel, refreshable
-from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
+from seqcast.app.theme import heading, named, note, panel_card, redraw, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
 from seqcast.app.visitors import learnt_pace
 from seqcast.errors import counted
@@ -22,6 +22,10 @@ EFFORTS = {
     "balanced": "Balanced: one network is trained, another fine-tuned",
     "best": "Best: as many networks as help",
 }
+
+
+# A heading and a chart.
+Drawing = tuple[ui.label, ui.echart]
 
 
 class ForecastPanel(JobPanel):
@@ -157,7 +161,9 @@ class ForecastPanel(JobPanel):
             )
 
 
-def show_forecast(frame: VisitorFrame, outcome: FitOutcome | None, name: str, *, dark: bool) -> None:
+def show_forecast(
+    frame: VisitorFrame, outcome: FitOutcome | None, name: str, *, dark: bool, drawn: Drawing | None = None
+) -> Drawing:
     """Draw a series and its forecast, with the time at which it ends.
 
     Args:
@@ -165,15 +171,26 @@ def show_forecast(frame: VisitorFrame, outcome: FitOutcome | None, name: str, *,
         outcome: Their forecasts; `None` before there are any.
         name: Name of one.
         dark: Whether the page is dark.
+        drawn: An earlier drawing, in whose place this one is drawn.
+
+    Returns:
+        Its heading and its chart.
     """
     ahead, bounds = (None, {}) if outcome is None else forecast_of(frame.columns, outcome.forecast, name)
     steps = 0 if ahead is None else len(ahead[0])
     past = frame.series(name)
-    heading(f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps, past[0][-1])}" if steps else name, 3)
-    chart = fan_chart(name, past, ahead, bounds, unit=frame.columns.value)
+    title = f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps, past[0][-1])}" if steps else name
+    options = fan_chart(name, past, ahead, bounds, unit=frame.columns.value)
     ahead_in_words = f", and their forecast over {steps} steps with {len(bounds)} intervals" if steps else ""
-    show_chart(chart, f"Values of {name}{ahead_in_words}.", dark=dark, height="26rem")
+    alt = f"Values of {name}{ahead_in_words}."
+    if drawn is not None:
+        label, chart = drawn
+        label.set_text(title)
+        redraw(named(chart, alt), options, dark=dark)
+        return drawn
+    drawing = heading(title, 3), show_chart(options, alt, dark=dark, height="26rem")
     note("Gaps are left open; diamonds are values far from the rest. Handles below the chart show more of the past.")
+    return drawing
 
 
 def forecast_of(columns: Any, forecast: Any, name: str) -> tuple[tuple[Any, Any], dict[str, tuple[Any, Any]]]:

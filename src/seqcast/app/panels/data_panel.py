@@ -283,7 +283,7 @@ class DataPanel(Panel):
     def _draw(self) -> None:
         """Draw a series, in place of an earlier drawing: NiceGUI fails where a chart goes before it was drawn."""
         frame, outcome = self.session.frame, self.session.outcome
-        if frame is not None:
+        if frame is not None and not self.waiting.is_deleted:  # the visitor may have left
             show_forecast(frame, outcome, self.series, dark=self.dark, drawn=self.drawing)
             self.waiting.visible = outcome is None
 

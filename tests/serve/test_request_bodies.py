@@ -50,8 +50,7 @@ LONG = {
 def test_four_times_the_letters_take_about_four_times_as_long(kind):
     media_type, make = LONG[kind]
     n = 30_000
-    # Between four times, and sixteen if they grow with the square.
-    assert seconds(make(4 * n), media_type) < 8 * seconds(make(n), media_type) + 0.05
+    assert seconds(make(4 * n), media_type) < 6 * seconds(make(n), media_type) + 0.05
 
 
 def rows(row, count):

@@ -14,9 +14,8 @@ from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import SeqcastError, SpecError, suggest_name
 from seqcast.specs.columns import Columns
 
-# Four times the text takes four times the time, or sixteen times if that grows with the square. The limit is the
-# geometric mean of both. A shorter time than the second number, in seconds, counts as that: it is noise.
-GROWTH, NOISE = 8.0, 0.01
+# Four times the text may take six times the time; times below this one are noise.
+GROWTH, NOISE = 6.0, 0.02
 
 HEADER = "unique_id,ds,y\na,2024-01-01,1\n"
 LONG = 100_000
@@ -53,7 +52,7 @@ TEXTS = {
     "zeros": (lambda n: HEADER + "\0" * n, 4 * LONG),
     "a line of commas": (lambda n: "," * n, LONG),
     # The names that pandas itself makes for columns without any take time that grows with the square of their number.
-    "marks of all kinds": (lambda n: ";|\t," * n, 500),
+    "marks of all kinds": (lambda n: ";|\t," * n, 400),
     "columns": (lambda n: wide(n, "1"), 500),
     "columns with commas": (lambda n: wide(n, "1 234,5", ";"), 100),
     "rows": (lambda n: HEADER + "a,2024-01-02,1\n" * n, 10_000),

@@ -61,6 +61,18 @@ def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
     assert values == pytest.approx([15, 16, 10, 11, 12, 13, 14])
 
 
+def test_a_command_that_fails_at_its_last_file_leaves_none(run, fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr("seqcast.plots.forecast_frame", lambda *_, **__: 1 / 0)
+    command = ("backtest", fitted / "sales.csv", "-H", 3, *SMALL, "-o", "b.csv", "--figure", "b.png")
+    with pytest.raises(ZeroDivisionError):
+        run(*command)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run(*command)[0] == 0
+    assert sorted(os.listdir(tmp_path)) == ["b.csv", "b.png"]
+
+
 def test_describe_says_what_is_in_a_file(run, tmp_path):
     (tmp_path / "sales.csv").write_text(
         "shop;day;sold\n" + "".join(f"a;{day:02}.01.2024;{1000 + day},5\n" for day in range(1, 29) if day != 9)

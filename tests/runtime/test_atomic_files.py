@@ -1,5 +1,6 @@
 """Files and folders appear whole or not at all, with the permissions of any new file."""
 
+import functools
 import os
 import sys
 import textwrap
@@ -9,7 +10,7 @@ import pytest
 
 from seqcast.errors import SaveError
 from seqcast.runtime import atomic_files
-from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_atomically
+from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_atomically, written_together
 from tests.refusals import refused
 
 
@@ -78,6 +79,54 @@ def test_older_file_is_whole_until_the_newer_one_is(place, write, older, newer):
     write(place, lambda _: seen.append(content(place)))
     assert (seen, content(place)) == ([older], newer)
     assert os.listdir(place.parent) == [place.name]
+
+
+def write_together(*writes):
+    """Call functions, and let what they write appear together."""
+    with written_together():
+        for write in writes:
+            write()
+
+
+def test_several_appear_together_or_not_at_all(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"older")
+
+    def write_both():
+        write_atomically(first, lambda file: file.write(b"newer"))
+        with folder_beside(second) as folder:
+            (folder / "newer").touch()
+        assert first.read_bytes() == b"older"
+        assert not second.exists()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_together(write_both, interrupt)
+    assert os.listdir(tmp_path) == ["first"]
+    assert first.read_bytes() == b"older"
+
+    write_together(write_both)
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+    assert first.read_bytes() == b"newer"
+    assert os.listdir(second) == ["newer"]
+
+
+def test_of_several_the_one_that_cannot_be_written_is_named(tmp_path):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    write_first = functools.partial(write_atomically, tmp_path / "first", lambda file: file.write(b"new"))
+    write_second = functools.partial(write_atomically, tmp_path / "second", lambda file: file.write(b"new"))
+    fail_second = functools.partial(write_atomically, tmp_path / "second", fail)
+    refused(SaveError, "second.*No space left", write_together, write_first, fail_second)
+    refused(OSError, "^.Errno 28. No space left", write_together, write_first, fail)  # not of a file that is written
+    assert not list(tmp_path.iterdir())
+
+    (tmp_path / "second").mkdir()
+    refused(SaveError, "second", write_together, write_second, write_first)
+    assert os.listdir(tmp_path) == ["second"]
 
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):

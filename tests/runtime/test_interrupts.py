@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
+from seqcast.runtime import write_atomically
+from seqcast.runtime.interrupts import hear_interrupts, was_interrupted, writing_results
 
 PROGRAM = """
 import sys, time
@@ -71,6 +72,30 @@ def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(
         work_and_wait()
     assert found == [499_500]
     assert was_interrupted()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+def test_results_are_there_or_ctrl_c_ends_the_work(tmp_path):
+    def press():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def write(then):
+        with writing_results():
+            write_atomically(tmp_path / "file", lambda file: file.write(b"whole"))
+            then()
+
+    with hear_interrupts(), pytest.raises(KeyboardInterrupt):
+        write(press)
+    assert not list(tmp_path.iterdir())
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with hear_interrupts():
+            write(lambda: None)
+            press()
+        press()  # the end of the process takes a moment, too
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert (tmp_path / "file").read_bytes() == b"whole"
 
 
 def test_what_was_there_before_is_put_back():

@@ -10,7 +10,7 @@ from seqcast.cli.console import in_files, note, print_json, print_line, print_ta
 from seqcast.cli.input_files import FileOptions
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
 from seqcast.data import frames
-from seqcast.runtime import number_text
+from seqcast.runtime import number_text, writing_results
 
 
 def anomalies(
@@ -49,10 +49,11 @@ def anomalies(
     with files.opened(model, data) as (fitted, frame):
         table.check([model, data], column=fitted.alias, one_of_two=True)
         judged = fitted.anomalies(frame, level)
-    if table.output is not None:
-        table.write(judged)
-    if figure is not None:
-        plots.save_figure(plots.anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
+    with writing_results():
+        if table.output is not None:
+            table.write(judged)
+        if figure is not None:
+            plots.save_figure(plots.anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
     unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
     counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
     facts = counts | {"most_unusual": as_records(unusual.head(most))}
@@ -112,7 +113,8 @@ def explain(
     with files.opened(model, data) as (fitted, frame):
         table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)
     if figure is not None:
-        plots.save_figure(plots.importance_chart(table), figure)
+        with writing_results():
+            plots.save_figure(plots.importance_chart(table), figure)
         note(f"Wrote {figure}")
     if as_json:
         print_json(as_records(table))
@@ -156,6 +158,6 @@ def report(
     check_output(output, ("html", "htm"), read=[model, data, future_file], force=force)
     with files.opened(model, data) as (fitted, frame):
         known = files.read_for(fitted, future_file, value=False)
-        with in_files(future=(future_file, known)):
+        with in_files(future=(future_file, known)), writing_results():
             fitted.report(output, frame, future=known, n_windows=n_windows, title=title, unit=unit)
     print_line(f"Wrote {output}")

@@ -15,6 +15,7 @@ from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
 from seqcast.data import frames
 from seqcast.errors import DataError, counted
+from seqcast.runtime import writing_results
 from seqcast.specs import Columns
 
 
@@ -66,7 +67,8 @@ def describe(
         unread = [f"Not read: {', '.join(others)}. Name covariates with --static, --future, --past."] if others else []
         print_line("\n".join([*found.lines(), *unread, *facts.fault_lines(word)]))
     if figure is not None:
-        plots.save_figure(plots.history_frame(facts), figure)
+        with writing_results():
+            plots.save_figure(plots.history_frame(facts), figure)
         note(f"Wrote {figure}")
 
 
@@ -122,7 +124,8 @@ def plot(
             hint = "Give the file that was forecast from."
             raise DataError(option="forecast_df", column=unique_id, expected=expected, received=received, hint=hint)
         figure = plots.forecast_frame(history, forecasts, columns=names, max_series=max_series, last=last)
-        plots.save_figure(figure, output)
+        with writing_results():
+            plots.save_figure(figure, output)
     print_line(f"Wrote {output}")
 
 
@@ -178,7 +181,8 @@ def partition(
     from seqcast.data.partition import partition as write
 
     columns = ColumnOptions(id_column, time_column, time_format=time_format).columns
-    written = write(sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force)
+    with writing_results():
+        written = write(sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force)
     if as_json:
         print_json(asdict(written) | {"folder": str(written.folder)})
         return

@@ -13,6 +13,7 @@ from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, Tr
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
 from seqcast.errors import SpecError, TrainingError
+from seqcast.runtime import writing_results
 
 
 def fit(
@@ -79,7 +80,8 @@ def fit(
     with in_files(df=(path, frame), mask=(mask, left_out)), _saved_weights(model, output) as saved:
         model.fit(frame, mask=left_out, callbacks=callbacks, **how)
     note_skipped(model, path, frame, OF_READING)
-    model.save(output)
+    with writing_results():
+        model.save(output)
     for words in saved:
         note(f"Interrupted; saved {words}.")
     if as_json:
@@ -110,7 +112,8 @@ def update(model: Path, data: Path, files: FileOptions, output: Path | None = No
     check_output(output, read=[data], force=force)
     with files.opened(model, data) as (fitted, frame):
         fitted.update(frame)
-    fitted.save(output)
+    with writing_results():
+        fitted.save(output)
     print_line(f"Wrote {output}")
 
 
@@ -147,7 +150,8 @@ def finetune(
             # Fields that are absent are those of the fit, whose rate is too large for a fine-tuning.
             training["learning_rate"] = fitted.training_[0].learning_rate / 10
         fitted.finetune(frame, freeze=split_names(freeze), training=training or None)
-    fitted.save(output)
+    with writing_results():
+        fitted.save(output)
     print_line(f"Wrote {output}")
 
 
@@ -179,7 +183,8 @@ def _saved_weights(model: forecaster.Forecaster, output: Path) -> Iterator[list[
         saved.append(_in_words(model))
     except TrainingError as error:
         if error.best is not None and len(error.history):
-            error.best.save(output)
+            with writing_results():
+                error.best.save(output)
             note(f"Wrote {output} with {_in_words(error.best)}, from before the training went wrong.")
         raise
 

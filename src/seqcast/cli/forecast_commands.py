@@ -11,7 +11,7 @@ from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, Tr
 from seqcast.cli.input_files import OF_READING, FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
-from seqcast.runtime import number_text
+from seqcast.runtime import number_text, writing_results
 
 
 def forecast(
@@ -198,10 +198,11 @@ def backtest(
         table.report_folder(folder)
         return
     scores = _scores(result, path, frame, model)
-    if table.output is not None:
-        table.write(result)
-    if figure is not None:
-        plots.save_figure(plots.forecast_frame(frame, result, columns=columns), figure)
+    with writing_results():
+        if table.output is not None:
+            table.write(result)
+        if figure is not None:
+            plots.save_figure(plots.forecast_frame(frame, result, columns=columns), figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"

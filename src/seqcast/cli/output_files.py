@@ -12,7 +12,7 @@ from seqcast import forecaster, plots
 from seqcast.cli.console import print_json, print_line
 from seqcast.data import frames
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime import check_target, file_kind, json_number, suffix_of
+from seqcast.runtime import check_target, file_kind, json_number, suffix_of, writing_results
 
 # The path of standard output.
 STANDARD_OUTPUT = Path("-")
@@ -93,7 +93,8 @@ class TableOptions:
             values = [name for name in table.columns if name not in (columns.unique_id, columns.ds)]
             table = frames.to_wide(table, values, columns=columns)
         if self.path is not None or not self.as_json:
-            self.write(table)
+            with writing_results():
+                self.write(table)
         result = {"forecast": as_records(frames.split_ids(table))} if self.path is None else {"file": str(self.path)}
         if self.as_json:
             print_json({**facts, **result})

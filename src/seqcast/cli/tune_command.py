@@ -11,7 +11,7 @@ from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import as_records, check_figures, check_output
 from seqcast.errors import SaveError
-from seqcast.runtime import check_target, number_text
+from seqcast.runtime import check_target, number_text, writing_results
 
 if TYPE_CHECKING:
     from seqcast.tune import TuningResult
@@ -98,12 +98,13 @@ def tune(
     with in_files(df=(data, frame)):
         result = run_search(frame, **settings | {"columns": columns}, **asdict(search))
     note_skipped(result.forecaster, data, frame, OF_READING)
-    result.forecaster.save(output)
-    if script is not None:
-        result.save_script(script)
-    for picture, drawn in ((figure, result.parallel_figure), (importance, result.importance_figure)):
-        if picture is not None:
-            save_figure(drawn(), picture)
+    with writing_results():
+        result.forecaster.save(output)
+        if script is not None:
+            result.save_script(script)
+        for picture, drawn in ((figure, result.parallel_figure), (importance, result.importance_figure)):
+            if picture is not None:
+                save_figure(drawn(), picture)
     written = [str(path) for path in (output, script, figure, importance) if path is not None]
     if as_json:
         print_json({**result.to_dict(), "table": as_records(result.to_frame()), "files": written})

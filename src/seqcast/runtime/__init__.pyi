@@ -36,6 +36,7 @@ from .interrupts import hear_interrupts as hear_interrupts
 from .interrupts import interrupt_main_thread as interrupt_main_thread
 from .interrupts import raises_interrupts as raises_interrupts
 from .interrupts import was_interrupted as was_interrupted
+from .interrupts import writing_results as writing_results
 from .jit import Programs as Programs
 from .jit import compile_call as compile_call
 from .jit import derivatives as derivatives

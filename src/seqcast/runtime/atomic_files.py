@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,10 @@ _unfinished: set[Path] = set()
 _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds
+
+# Unfinished files that are renamed together: their contexts, and each with its place and what renames it.
+_Renames = list[tuple[Path, Path, Callable[[Path, Path], object]]]
+_together: ContextVar[tuple[contextlib.ExitStack, _Renames] | None] = ContextVar("together", default=None)
 
 
 def make_folder(folder: Path) -> None:
@@ -52,12 +57,10 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         SaveError: The folder is missing or read-only, or the disk is full; an older file is unchanged.
     """
     target = Path(path)
-    with _unfinished_at(target, lambda temporary: temporary.open("xb").close()) as temporary:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+    with _renamed_at_end(target, _create_file, os.replace) as temporary, temporary.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -73,9 +76,49 @@ def folder_beside(folder: Path) -> Iterator[Path]:
     Raises:
         SaveError: It cannot be made or renamed, or the disk is full.
     """
-    with _unfinished_at(folder, Path.mkdir) as temporary:
+    with _renamed_at_end(folder, Path.mkdir, _take_place) as temporary:
         yield temporary
-        _take_place(temporary, folder)
+
+
+@contextlib.contextmanager
+def written_together(
+    renaming: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> Iterator[None]:
+    """Rename the files and folders that the block writes at its end: an exception leaves none of them.
+
+    Args:
+        renaming: Makes the context in which they are renamed.
+
+    Raises:
+        SaveError: One of them cannot be renamed.
+    """
+    with contextlib.ExitStack() as unfinished:
+        renames: _Renames = []
+        token = _together.set((unfinished, renames))
+        try:
+            yield
+        finally:
+            _together.reset(token)
+        with renaming():
+            for temporary, place, rename in renames:
+                with _as_save_errors(place):
+                    rename(temporary, place)
+
+
+@contextlib.contextmanager
+def _renamed_at_end(
+    place: Path, create: Callable[[Path], object], rename: Callable[[Path, Path], object]
+) -> Iterator[Path]:
+    """Yield a new file or folder under a temporary name, and rename it, or leave that to `written_together`."""
+    together = _together.get()
+    with _as_save_errors(place), contextlib.ExitStack() as own:
+        unfinished = own if together is None else together[0]
+        temporary = unfinished.enter_context(_unfinished_at(place, create))
+        yield temporary
+        if together is None:
+            rename(temporary, place)
+        else:
+            together[1].append((temporary, place, rename))
 
 
 @contextlib.contextmanager
@@ -94,14 +137,20 @@ def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Pa
         create(temporary)
         with _locked(temporary):
             yield temporary
+    finally:
+        _remove(temporary)
+        _unfinished.discard(temporary)
+
+
+@contextlib.contextmanager
+def _as_save_errors(place: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if isinstance(error, SeqcastError):
             raise
         received, hint = error.strerror or str(error), "Nothing was written, and an older one is unchanged."
         raise SaveError(str(place), expected="a folder to write to, with room", received=received, hint=hint) from error
-    finally:
-        _remove(temporary)
-        _unfinished.discard(temporary)
 
 
 @contextlib.contextmanager
@@ -136,6 +185,10 @@ def remove_unfinished() -> None:
     """Remove all files and folders that are being written, because the process is about to end."""
     for temporary in tuple(_unfinished):
         _remove(temporary)
+
+
+def _create_file(path: Path) -> None:
+    path.open("xb").close()
 
 
 def _remove(path: Path) -> None:

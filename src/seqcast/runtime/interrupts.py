@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from seqcast.runtime.atomic_files import remove_unfinished
+from seqcast.runtime.atomic_files import remove_unfinished, written_together
 
 EXIT_CODE = 130
 
@@ -35,6 +35,9 @@ _AGAIN_SECONDS = 0.02
 _heard = 0
 _sent_again = 0
 _seen = False
+# Whether the results have their names. Whoever has the lock gives them these or ends the process, never both.
+_has_results = False
+_ending = threading.Lock()
 
 
 def was_interrupted() -> bool:
@@ -76,15 +79,35 @@ def interrupt_main_thread() -> None:
 
 
 @contextlib.contextmanager
+def writing_results() -> Iterator[None]:
+    """Rename the files that the block writes at its end, all or none; from then on the process ignores Ctrl-C.
+
+    It is for the last work of a program that hears Ctrl-C by `hear_interrupts`. Ctrl-C in the block leaves no file.
+    """
+    with written_together(_deaf):
+        yield
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    global _has_results
+    if signal.getsignal(signal.SIGINT) is _raise:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _ending:
+        yield
+        _has_results = True
+
+
+@contextlib.contextmanager
 def hear_interrupts() -> Iterator[None]:
     """End the process at the second Ctrl-C, with exit code 130 and without half-written files.
 
     The running work handles the first one: a training ends at its next step, other work at once. It is for the main
     thread of seqcast's own programs.
     """
-    global _heard, _sent_again, _seen
+    global _heard, _sent_again, _seen, _has_results
     _heard = _sent_again = 0
-    _seen = False
+    _seen = _has_results = False
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
@@ -111,11 +134,14 @@ def _listen(reader: socket.socket) -> None:
 
 
 def _end() -> None:
-    """End the process and its workers at once."""
-    executors = sys.modules.get("seqcast.runtime.executors")
-    if executors is not None:
-        executors.kill_workers()
-    remove_unfinished()
-    with contextlib.suppress(OSError, ValueError):
-        os.write(2, b"\nInterrupted twice: ended at once. Nothing half-written is left.\n")
-    os._exit(EXIT_CODE)
+    """End the process and its workers at once, unless its results are there."""
+    with _ending:
+        if _has_results:
+            return
+        executors = sys.modules.get("seqcast.runtime.executors")
+        if executors is not None:
+            executors.kill_workers()
+        remove_unfinished()
+        with contextlib.suppress(OSError, ValueError):
+            os.write(2, b"\nInterrupted twice: ended at once. Nothing half-written is left.\n")
+        os._exit(EXIT_CODE)

@@ -19,8 +19,8 @@ from seqcast.training import clone_config, learning_rate, optimizer
 if TYPE_CHECKING:
     from seqcast.network import StepPrograms
 
-# Kinds of networks, and of trainings, whose programs stay in memory: those that were used last.
-MOST_SHARED = 8
+# Kinds of networks and of trainings whose programs stay in memory without a model: those that were used last.
+MOST_SHARED, MOST_TRAININGS = 8, 4
 # Options of a training that its steps are compiled for.
 OF_STEPS = ("loss", "horizon_decay", "optimizer", "clip_norm", "metrics", "micro_batches")
 
@@ -92,7 +92,7 @@ def step_programs(model: Seq2Seq, training: TrainingSpec, freeze: Sequence[str])
     return None if kind is None else step_programs_of(kind)
 
 
-@functools.lru_cache(MOST_SHARED)
+@functools.lru_cache(MOST_TRAININGS)
 def step_programs_of(kind: str) -> StepPrograms:
     """Return the programs that all trainings of a kind share.
 

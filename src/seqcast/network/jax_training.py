@@ -148,7 +148,7 @@ FEWEST_ROWS = 64
 
 # Kinds of batches for which each program stays compiled, those that were used last. A process that trains on new rows
 # again and again has a new kind each time.
-MOST_KINDS = 16
+MOST_KINDS = 8
 
 
 class StepPrograms:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.runtime.backend import to_numpy
-from seqcast.runtime.jit import MOST_PROGRAMS, Program, Programs, compile_call, keep_scratch_memory
+from seqcast.runtime.jit import MOST_PROGRAMS, Program, Programs, compile_call, free_gaps, keep_scratch_memory
+from tests.conftest import memory_in_use
 
 if keras.backend.backend() == "jax":
     import jax
@@ -90,3 +91,20 @@ def test_freed_memory_stays_mapped_under_glibc_unless_it_is_switched_off(monkeyp
     keep_scratch_memory()
     is_kept = setting is None and system == "linux" and has_mallopt
     assert asked == ({-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20} if is_kept else {})  # numbers of malloc.h
+
+
+def test_memory_between_what_stays_goes_back_to_the_system():
+    if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("the C library has no malloc_trim")
+    keep_scratch_memory()
+    blocks = [b"%d" % number * 20_000 for number in range(100, 999)]  # each too small to be mapped by itself
+    blocks = blocks[::20]
+    before = memory_in_use()
+    free_gaps()
+    assert before - memory_in_use() > 40e6
+    assert blocks[1] == b"120" * 20_000
+
+
+def test_without_glibc_no_memory_is_given_back(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    free_gaps()

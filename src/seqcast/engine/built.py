@@ -18,7 +18,7 @@ import numpy as np
 from seqcast import network as networks
 from seqcast.engine.compiled import CompiledNetwork, row_count
 from seqcast.errors import SpecError
-from seqcast.runtime import Array, check_json, copies, keras, to_numpy, weights_of
+from seqcast.runtime import Array, check_json, copies, free_gaps, keras, to_numpy, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
 Inputs = dict[str, Any]
@@ -40,6 +40,7 @@ def _free_dropped() -> None:
     """
     if next(_built) % BETWEEN_SEARCHES == 0:
         gc.collect()
+        free_gaps()
 
 
 @dataclass(frozen=True)

@@ -346,12 +346,8 @@ class ServedRegressor:
             params: `horizon`, as for `Seq2SeqRegressor.predict`.
         """
         inputs = model_input if isinstance(model_input, Mapping) else {"past": model_input}
-        return self.model.predict(
-            inputs["past"],
-            (params or {}).get("horizon"),
-            static_covariates=inputs.get("static"),
-            future_covariates=inputs.get("future"),
-        )
+        covariates = {f"{role}_covariates": inputs.get(role) for role in ("static", "future")}
+        return self.model.predict(inputs["past"], (params or {}).get("horizon"), **covariates)
 
 
 def _load_pyfunc(data_path: str) -> ServedForecaster | ServedRegressor:

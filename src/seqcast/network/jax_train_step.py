@@ -119,16 +119,8 @@ class TrainStep:
         gradient = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         before = self.processes.rank * count
         with rows_of_batch(self.processes.count * count, before + jnp.minimum(rows, count - 1)):
-            (_, aux), gradients = gradient(
-                state.trainable,
-                state.non_trainable,
-                state.metrics,
-                x,
-                y,
-                sample_weight=weight,
-                training=True,
-                optimizer_variables=[],
-            )
+            how = {"sample_weight": weight, "training": True, "optimizer_variables": []}
+            (_, aux), gradients = gradient(state.trainable, state.non_trainable, state.metrics, x, y, **how)
         return self._contribution(gradients, aux, y, weight)
 
     def combine(self, contributions: list[Contribution]) -> Contribution:

@@ -199,11 +199,11 @@ class StepPrograms:
         self.whole = programs(functools.partial(train_step, model))
         self.update = programs(functools.partial(update, step))
         self.test = programs(model.test_step)
-        self.gradients = Programs(
-            lambda _, *options: _MicroBatches(functools.partial(step.grad_micro_batch), *options),
-            MOST_KINDS,
-            self._tracing,
-        )
+
+        def make_micro_batches(_: Any, *options: Any) -> _MicroBatches:
+            return _MicroBatches(functools.partial(step.grad_micro_batch), *options)
+
+        self.gradients = Programs(make_micro_batches, MOST_KINDS, self._tracing)
 
     def build(self, data: Any) -> None:
         """Build loss, metrics and optimiser before the first program is traced.

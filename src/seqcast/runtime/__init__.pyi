@@ -40,6 +40,7 @@ from .interrupts import writing_results as writing_results
 from .jit import Programs as Programs
 from .jit import compile_call as compile_call
 from .jit import derivatives as derivatives
+from .jit import free_gaps as free_gaps
 from .jit import jax_jit as jax_jit
 from .jit import jax_stateless as jax_stateless
 from .jit import keep_scratch_memory as keep_scratch_memory

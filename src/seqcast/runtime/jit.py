@@ -220,13 +220,29 @@ def keep_scratch_memory() -> None:
     price is that a process keeps its largest scratch memory until it ends. With another C library than glibc this does
     nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
     """
-    if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
+    mallopt = _of_glibc("mallopt")
+    if mallopt is None or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
         return
     m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # malloc.h
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):  # musl and others have no mallopt
-        return
     mallopt(m_mmap_threshold, 1 << 30)
     mallopt(m_trim_threshold, (1 << 31) - 1)
     mallopt(m_top_pad, 64 << 20)
+
+
+def free_gaps() -> None:
+    """Give memory that dropped programs left free among others back to the system.
+
+    Without it a process that compiles and drops programs for hours would grow slowly. With another C library than glibc
+    this does nothing.
+    """
+    malloc_trim = _of_glibc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    """Return a function of glibc; `None` where musl or another system has none of this name."""
+    try:
+        return getattr(ctypes.CDLL(None), name) if sys.platform.startswith("linux") else None
+    except (AttributeError, OSError):
+        return None

@@ -74,7 +74,7 @@ def _print_unusual(judged: Any, unusual: Any, fitted: forecaster.Forecaster, lev
     for row in unusual.to_dict("records"):
         numbers = [*(number_text(row[name]) for name in (columns.value, low, high)), f"{row['score']:.2f}"]
         rows.append([*(frames.stamp_text(row[name]) for name in names), *numbers, "yes" if row["trained_on"] else "no"])
-    title = "The most unusual rows; score: as rare as so many standard deviations"
+    title = "The most unusual rows; score: how rare, in standard deviations"
     print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
 
 

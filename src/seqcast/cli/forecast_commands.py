@@ -106,7 +106,7 @@ def predict(
         future_file: File of the steps ahead with their known values.
         level: Levels of the intervals in per cent, with commas; the fit's if absent.
         samples: Sample paths to draw, instead of a point and intervals.
-        total: Sums in place of steps: of all steps, of so many steps each, or of each period, such as W or M.
+        total: Sums in place of steps: of all steps, of a number of steps each, or of each period, such as W or M.
         total_over: What is summed up: steps of each series, or series too.
     """
     folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future_file]

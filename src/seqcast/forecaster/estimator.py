@@ -487,7 +487,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 some of those that it was trained or calibrated for. `None` is all of them.
             samples: Number of sample paths to draw instead of a point and intervals. Each step has the quantiles of the
                 forecast, calibrated and within the support; steps depend on each other as on the validation rows.
-            total: Sums in place of steps: of `all` steps, of each so many steps, or of each period, such as `W` or `M`
+            total: Sums in place of steps: of `all` steps, a number of steps each, or each period, such as `W` or `M`
                 (a pandas alias). The point is the median of the sum, or with `point="mean"` and of counts the mean.
             total_over: `steps` sums up each series; `series` sums up all series of the frame too, which end at the same
                 time. Series depend on each other as on the validation rows.

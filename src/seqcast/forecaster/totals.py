@@ -29,7 +29,7 @@ class Total:
     """Which forecasts are summed up.
 
     Args:
-        of: `all` steps, every so many steps, or the steps of each period by its pandas alias; `None` sums up none.
+        of: `all` steps, a number of steps each, or the steps of each period by its pandas alias; `None` sums up none.
         over: `steps` of each series, or `series` too.
 
     Raises:

@@ -84,12 +84,12 @@ def writing_results() -> Iterator[None]:
 
     It is for the last work of a program that hears Ctrl-C by `hear_interrupts`. Ctrl-C in the block leaves no file.
     """
-    with written_together(_deaf):
+    with written_together(_uninterrupted):
         yield
 
 
 @contextlib.contextmanager
-def _deaf() -> Iterator[None]:
+def _uninterrupted() -> Iterator[None]:
     global _has_results
     if signal.getsignal(signal.SIGINT) is _raise:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

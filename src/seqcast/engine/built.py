@@ -32,7 +32,7 @@ _built = itertools.count(1)
 
 
 def _free_dropped() -> None:
-    """Free dropped networks, once in `BETWEEN_SEARCHES` built networks.
+    """Free dropped networks and the gaps that they leave in memory, once in `BETWEEN_SEARCHES` built networks.
 
     Keras's layers refer to themselves, in the closures around their `build`. So a dropped network and its compiled
     programs stay in memory until the garbage collector looks for cycles: the more objects a process has, the less

@@ -15,6 +15,7 @@ import pytest
 
 from seqcast.cli import main as cli
 from seqcast.data.datasets import load
+from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.training.logs import read_log
 
@@ -61,12 +62,17 @@ def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
     assert values == pytest.approx([15, 16, 10, 11, 12, 13, 14])
 
 
-def test_a_command_that_fails_at_its_last_file_leaves_none(run, fitted, tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.plots.forecast_frame", lambda *_, **__: 1 / 0)
+def test_a_picture_that_cannot_be_drawn_does_not_cost_the_table(run, fitted, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise DataError(column="y", expected="something to draw", received="nothing")
+
+    monkeypatch.setattr("seqcast.plots.forecast_frame", fail)
     command = ("backtest", fitted / "sales.csv", "-H", 3, *SMALL, "-o", "b.csv", "--figure", "b.png")
-    with pytest.raises(ZeroDivisionError):
-        run(*command)
-    assert not list(tmp_path.iterdir())
+    code, _, err = run(*command)
+    assert code == 1
+    assert "y: expected something to draw, received nothing. Already written: b.csv" in err
+    assert os.listdir(tmp_path) == ["b.csv"]
+    (tmp_path / "b.csv").unlink()
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert run(*command)[0] == 0

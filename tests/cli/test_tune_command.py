@@ -50,6 +50,13 @@ def test_a_model_a_script_and_pictures_are_written(search, narrow, tmp_path):
     assert [row["number"] for row in told["table"]] == [0, 1]
 
 
+def test_too_few_trials_for_a_picture_cost_only_the_picture(search, narrow, tmp_path):
+    code, _, err = search("-o", "m.seqcast", "--figure", "trials.png", "--trials", 1, *SMALL)
+    expected = "expected at least two complete trials, received 1. Let more trials run. Already written: m.seqcast"
+    assert (code, expected in err) == (1, True), err
+    assert [path.name for path in tmp_path.glob("[mt]*")] == ["m.seqcast"]
+
+
 REFUSED = [
     (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite), or the URL of a database"),
     (("--resume",), "--resume: expected --storage as well"),

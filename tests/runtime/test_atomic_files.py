@@ -120,13 +120,31 @@ def test_of_several_the_one_that_cannot_be_written_is_named(tmp_path):
     write_first = functools.partial(write_atomically, tmp_path / "first", lambda file: file.write(b"new"))
     write_second = functools.partial(write_atomically, tmp_path / "second", lambda file: file.write(b"new"))
     fail_second = functools.partial(write_atomically, tmp_path / "second", fail)
-    refused(SaveError, "second.*No space left", write_together, write_first, fail_second)
-    refused(OSError, "^.Errno 28. No space left", write_together, write_first, fail)  # not of a file that is written
+    refused(SaveError, "second.*No space left", write_together, fail_second, write_first)
     assert not list(tmp_path.iterdir())
-
     (tmp_path / "second").mkdir()
-    refused(SaveError, "second", write_together, write_second, write_first)
+    refused(SaveError, "second", write_together, write_second)
     assert os.listdir(tmp_path) == ["second"]
+    refused(OSError, "^.Errno 28. No space left", write_together, fail)  # not of a file that is written
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_error_at_one_costs_no_other_that_is_whole(tmp_path, order):
+    def fail():
+        raise ValueError("drawn badly")
+
+    (tmp_path / "folder").mkdir()
+    names = ["folder", "first"]
+    writes = [functools.partial(write_atomically, tmp_path / name, lambda file: file.write(b"new")) for name in names]
+    # One cannot be renamed, and then the work fails; or the work alone does.
+    refused(SaveError, "folder", write_together, *writes[::order])
+    assert (tmp_path / "first").read_bytes() == b"new"
+    (tmp_path / "first").unlink()
+    with pytest.raises(ValueError, match="drawn badly") as raised:
+        write_together(writes[1], fail)
+    assert raised.value.__notes__ == [f"Already written: {tmp_path / 'first'}"]
+    assert (tmp_path / "first").read_bytes() == b"new"
+    assert sorted(os.listdir(tmp_path)) == ["first", "folder"]
 
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
@@ -185,7 +203,7 @@ def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_t
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", refuse)
         with pytest.raises(
-            SaveError, match=r"folder to write to, with room, received No space left on device\. Nothing"
+            SaveError, match=r"folder to write to, with room, received No space left on device\. An older one is"
         ):
             write(place, lambda _: None)
     # A process that is about to end removes folders too.

@@ -55,7 +55,8 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             with showing(not context.params.get("quiet")):
                 return super().invoke(context)
         except SeqcastError as error:
-            print_error(word_error(error, [name for parameter in self.params for name in parameter.opts]))
+            message = word_error(error, [name for parameter in self.params for name in parameter.opts])
+            print_error(" ".join((message, *getattr(error, "__notes__", ()))))
             raise typer.Exit(1) from error
 
 

@@ -19,8 +19,9 @@ from seqcast.training import clone_config, learning_rate, optimizer
 if TYPE_CHECKING:
     from seqcast.network import StepPrograms
 
-# Kinds of networks and of trainings whose programs stay in memory without a model: those that were used last.
-MOST_SHARED, MOST_TRAININGS = 8, 4
+# Kinds of networks and of trainings whose programs stay in memory without a model: those that were used last. A search
+# combines five networks and their judge, which a backtest fits in turn.
+MOST_SHARED, MOST_TRAININGS = 8, 6
 # Options of a training that its steps are compiled for.
 OF_STEPS = ("loss", "horizon_decay", "optimizer", "clip_norm", "metrics", "micro_batches")
 

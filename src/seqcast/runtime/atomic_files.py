@@ -22,9 +22,10 @@ _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds
 
-# Unfinished files that are renamed together: their contexts, and each with its place and what renames it.
-_Renames = list[tuple[Path, Path, Callable[[Path, Path], object]]]
-_together: ContextVar[tuple[contextlib.ExitStack, _Renames] | None] = ContextVar("together", default=None)
+# Files that are renamed together: the contexts of those that are unfinished, and the name and place of whole ones.
+_together: ContextVar[tuple[contextlib.ExitStack, list[tuple[Path, Path]]] | None] = ContextVar(
+    "together", default=None
+)
 
 
 def make_folder(folder: Path) -> None:
@@ -57,68 +58,72 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         SaveError: The folder is missing or read-only, or the disk is full; an older file is unchanged.
     """
     target = Path(path)
-    with _renamed_at_end(target, _create_file, os.replace) as temporary, temporary.open("wb") as file:
+    with _renamed_at_end(target, _create_file) as temporary, temporary.open("wb") as file:
         write(file)
         file.flush()
         os.fsync(file.fileno())
 
 
-@contextlib.contextmanager
-def folder_beside(folder: Path) -> Iterator[Path]:
-    """Yield a new folder, and rename it to its place in the end, so that no reader meets half of it.
+def folder_beside(folder: Path) -> contextlib.AbstractContextManager[Path]:
+    """Return the context of a new folder, which is renamed to its place in the end: no reader meets half of it.
 
     Args:
         folder: The place. An existing folder is replaced when all is written.
 
-    Yields:
-        The folder to write to. An exception removes it.
+    Returns:
+        The context, whose value is the folder to write to. An exception removes it.
 
     Raises:
         SaveError: It cannot be made or renamed, or the disk is full.
     """
-    with _renamed_at_end(folder, Path.mkdir, _take_place) as temporary:
-        yield temporary
+    return _renamed_at_end(folder, Path.mkdir)
 
 
 @contextlib.contextmanager
 def written_together(
     renaming: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
 ) -> Iterator[None]:
-    """Rename the files and folders that the block writes at its end: an exception leaves none of them.
+    """Rename the files and folders that the block writes at its end.
+
+    Until then none is at its place. Ctrl-C in the block leaves none, and an error those that are whole, of which it has
+    a note. What other threads write, or a block within this one, does not wait.
 
     Args:
         renaming: Makes the context in which they are renamed.
 
     Raises:
-        SaveError: One of them cannot be renamed.
+        SaveError: One of them cannot be renamed. The others are.
     """
     with contextlib.ExitStack() as unfinished:
-        renames: _Renames = []
-        token = _together.set((unfinished, renames))
+        whole: list[tuple[Path, Path]] = []
+        token = _together.set((unfinished, whole))
+        error = None
         try:
             yield
+        except Exception as raised:  # Ctrl-C is none
+            error = raised
         finally:
             _together.reset(token)
-        with renaming():
-            for temporary, place, rename in renames:
-                with _as_save_errors(place):
-                    rename(temporary, place)
+        with renaming(), contextlib.ExitStack() as renames:
+            for each in whole:
+                renames.callback(_take_place, *each)
+            if error is not None:
+                if whole:
+                    error.add_note(f"Already written: {', '.join(str(place) for _, place in whole)}")
+                raise error
 
 
 @contextlib.contextmanager
-def _renamed_at_end(
-    place: Path, create: Callable[[Path], object], rename: Callable[[Path, Path], object]
-) -> Iterator[Path]:
+def _renamed_at_end(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
     """Yield a new file or folder under a temporary name, and rename it, or leave that to `written_together`."""
-    together = _together.get()
     with _as_save_errors(place), contextlib.ExitStack() as own:
-        unfinished = own if together is None else together[0]
+        unfinished, whole = _together.get() or (own, None)
         temporary = unfinished.enter_context(_unfinished_at(place, create))
         yield temporary
-        if together is None:
-            rename(temporary, place)
+        if whole is None:
+            _take_place(temporary, place)
         else:
-            together[1].append((temporary, place, rename))
+            whole.append((temporary, place))
 
 
 @contextlib.contextmanager
@@ -149,7 +154,7 @@ def _as_save_errors(place: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, SeqcastError):
             raise
-        received, hint = error.strerror or str(error), "Nothing was written, and an older one is unchanged."
+        received, hint = error.strerror or str(error), "An older one is unchanged."
         raise SaveError(str(place), expected="a folder to write to, with room", received=received, hint=hint) from error
 
 
@@ -198,17 +203,19 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _take_place(temporary: Path, folder: Path) -> None:
-    """Rename a folder to a place where another one may exist: no system replaces one with files in it."""
-    if not folder.is_dir():
-        os.replace(temporary, folder)
-        return
-    # Not the name of an unfinished folder: until the other one is in its place, this is the only copy.
-    aside = folder.parent / f".{secrets.token_hex(8)}.before"
-    os.replace(folder, aside)
-    try:
-        os.replace(temporary, folder)
-    except OSError:
-        os.replace(aside, folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+def _take_place(temporary: Path, place: Path) -> None:
+    """Rename a file or folder to its place; no system replaces a folder with files in it, so that moves aside."""
+    with _as_save_errors(place):
+        if not (temporary.is_dir() and place.is_dir()):
+            os.replace(temporary, place)
+            return
+        # Not the name of an unfinished folder: until the other one is in its place, this is the only copy.
+        aside = place.parent / f".{secrets.token_hex(8)}.before"
+        try:
+            os.replace(place, aside)
+            os.replace(temporary, place)
+        except BaseException:
+            if aside.exists() and not place.exists():
+                os.replace(aside, place)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)

@@ -241,9 +241,11 @@ class _WorkerPool:
     def kill(self) -> None:
         """Kill the workers, without waiting for any lock."""
         # Linux lists all children, also starting ones, and those that would complain of the semaphores removed here.
-        children = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
-        processes = {int(child) for of_thread in children for child in of_thread}
-        for process in processes | set(getattr(self._executor, "_processes", None) or ()):
+        processes = set(getattr(self._executor, "_processes", None) or ())
+        for path in Path("/proc/self/task").glob("*/children"):
+            with suppress(OSError):  # a thread that has just ended
+                processes.update(map(int, path.read_text().split()))
+        for process in processes:
             with suppress(OSError):
                 os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
         for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):

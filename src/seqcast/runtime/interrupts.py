@@ -78,14 +78,13 @@ def interrupt_main_thread() -> None:
         _thread.interrupt_main()
 
 
-@contextlib.contextmanager
-def writing_results() -> Iterator[None]:
-    """Rename the files that the block writes at its end, all or none; from then on the process ignores Ctrl-C.
+def writing_results() -> contextlib.AbstractContextManager[None]:
+    """Return a context that renames the files of its block at its end; from then on the process ignores Ctrl-C.
 
-    It is for the last work of a program that hears Ctrl-C by `hear_interrupts`. Ctrl-C in the block leaves no file.
+    It is for the last work of a program that hears Ctrl-C by `hear_interrupts`. Ctrl-C in the block leaves no file, an
+    error leaves those that are whole.
     """
-    with written_together(_uninterrupted):
-        yield
+    return written_together(_uninterrupted)
 
 
 @contextlib.contextmanager
@@ -94,13 +93,13 @@ def _uninterrupted() -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) is _raise:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _ending:
-        yield
         _has_results = True
+        yield
 
 
 @contextlib.contextmanager
 def hear_interrupts() -> Iterator[None]:
-    """End the process at the second Ctrl-C, with exit code 130 and without half-written files.
+    """End the process at the second Ctrl-C, with exit code 130 and no half-written file, unless results are there.
 
     The running work handles the first one: a training ends at its next step, other work at once. It is for the main
     thread of seqcast's own programs.

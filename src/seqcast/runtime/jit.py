@@ -217,8 +217,8 @@ def keep_scratch_memory() -> None:
 
     Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
     is mapped, faulted in page by page and unmapped at every training step. This costs more than the arithmetic. The
-    price is that a process keeps its largest scratch memory until it ends. With another C library than glibc this does
-    nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    price is that a process keeps its largest scratch memory until `free_gaps`. With another C library than glibc this
+    does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
     """
     mallopt = _of_glibc("mallopt")
     if mallopt is None or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":

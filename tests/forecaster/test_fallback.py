@@ -14,7 +14,7 @@ from seqcast import Forecaster, NetworkSpec, TrainingSpec
 from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster import FallbackWarning
+from seqcast.forecaster import FallbackWarning, estimator
 from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
 from seqcast.forecaster.choice import Blend
 from seqcast.intervals import ForecastRequest
@@ -156,6 +156,32 @@ def test_too_few_rows_to_judge_a_network_by():
     with pytest.warns(FallbackWarning, match="there are no validation rows to judge a network by: give at least 21"):
         forecast = untrained(season_length=2).fit(df).predict()
     np.testing.assert_allclose(forecast["seqcast"], np.tile(df["y"].to_numpy()[-2:], 4)[:7], rtol=1e-5)
+
+
+class Refusing(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        raise AssertionError("a network is trained")
+
+
+@pytest.mark.parametrize("level", [80, (80, 99)])
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
+def test_nothing_is_trained_that_nothing_could_judge(level):
+    model = untrained(effort="balanced", level=level).fit(seasonal(rows=17), callbacks=[Refusing()])
+    assert model.engines_ == ()
+    assert len(model.predict()) == 14
+    with pytest.raises(AssertionError, match="a network is trained"):
+        untrained(effort="balanced", level=level).fit(seasonal(rows=40), callbacks=[Refusing()])
+
+
+@pytest.mark.parametrize("limit", [{"time_limit": "1 min"}, {"checkpoint": "states"}, {}])
+def test_a_backtest_trains_where_a_fit_does(tmp_path, monkeypatch, limit):
+    def fits_at(_, options, *__):
+        raise ArithmeticError(options.decided(280).effort)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimator, "fits_at", fits_at)
+    effort = "balanced" if limit else "quick"
+    refused(ArithmeticError, effort, Forecaster(7, random_state=0).backtest, seasonal(), **limit)
 
 
 UNVALIDATED = {**ONE_STEP, "validation_fraction": 0}

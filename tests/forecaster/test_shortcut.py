@@ -52,6 +52,26 @@ def test_layouts(read):
     assert frame["ds"].tolist() == [1990, 1991, 1992, 1991, 1992]
 
 
+SHOPS = pd.concat([SALES.assign(shop="a"), SALES.assign(shop="b", Sales=WAVE + 1)], ignore_index=True)
+INDEXED = {
+    "series and times": (SHOPS.set_index(["shop", "Date"]), 140),
+    "their sums": (SHOPS.groupby(["shop", "Date"])["Sales"].sum(), 140),
+    "text": (SALES.assign(Date=SALES["Date"].astype(str)).set_index("Date")["Sales"], 70),
+    "a column too": (SALES.set_index("Date", drop=False), 70),
+    "numbers of rows": (SALES.rename_axis(index="row"), 70),
+    "dates": (SALES.assign(Date=SALES["Date"].dt.date), 70),
+}
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_an_index_with_names_is_read_as_columns(read, name):
+    data, rows = INDEXED[name]
+    frame, columns, said = read(data)
+    assert (len(frame), columns.ds, columns.y) == (rows, "Date", "Sales")
+    assert ("series: shop" in said) == (rows == 140)
+    assert frame["Date"].tolist() == [*DAYS] * (rows // 70)
+
+
 @pytest.mark.parametrize("convert", [np.asarray, list, pd.Series, pl.Series])
 def test_values_without_times(read, convert):
     assert read(convert(WAVE))[0]["ds"].tolist() == [*range(1, 71)]
@@ -64,6 +84,8 @@ def test_questions_and_steps_that_make_no_sense(read):
         read(pd.DataFrame({"Date": DAYS, "one": WAVE, "other": WAVE * 100}))
     with pytest.raises(SpecError, match="start: expected a time"):
         read(WAVE, start="soon", freq="D")
+    with pytest.raises(SpecError, match=r"start: expected a time, .* Write it in ISO 8601"):
+        read(WAVE, start="01/02/2024", freq="D")
     with pytest.raises(SpecError, match="freq: expected a pandas offset alias"):
         read(WAVE, start="2023-01-02")
     with pytest.raises(SpecError, match="layout: expected one of 'long', 'wide', 'rows'"):

@@ -139,6 +139,15 @@ def test_another_job_does_not_write_into_the_folder(both, folder, known, tmp_pat
         model.predict(df=folder, future=known, output=tmp_path / "other")
 
 
+def test_a_forecaster_that_has_read_on_has_another_job(frame, tmp_path):
+    model, days = Forecaster(4, **OPTIONS).fit(frame[frame["ds"] < "2024-01-03"]), frame["ds"] < "2024-01-03 04:00"
+    model.predict(output=tmp_path)
+    assert model.predict(output=tmp_path) == tmp_path
+    model.update(frame[days & (frame["ds"] >= "2024-01-03")])
+    with pytest.raises(SaveError, match="received one of a job with another forecaster"):
+        model.predict(output=tmp_path)
+
+
 @pytest.mark.parametrize("align", ["time", "series"])
 def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame, tmp_path, align):
     model, keys = Forecaster(4, **OPTIONS), ["unique_id", "ds", "cutoff", "y", "seasonal_naive", "last_value"]

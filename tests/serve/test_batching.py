@@ -94,13 +94,22 @@ def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(servin
 def test_other_shapes_are_other_calls(shelf):
     base = query(shelf, newer("a"))
     assert base.shape == query(shelf, newer("b", 3)).shape
+    usual = int(shelf.find("sales").forecaster.horizon)
+    assert base.shape == query(shelf, newer("a"), horizon=usual).shape
     for other in (
-        query(shelf, newer("a"), horizon=3),
+        query(shelf, newer("a"), horizon=usual - 1),
         query(shelf, newer("a"), level=[50]),
         query(shelf, [{**row, "ds": row["ds"] + "T00:00:00Z"} for row in newer("a")]),
     ):
         assert other.shape != base.shape
     assert query(shelf, [{**row, "unique_id": 1} for row in newer("a")]).shape is None
+
+
+def test_a_query_is_as_large_as_its_rows_or_its_answer(shelf):
+    assert query(shelf, newer("a", 3), horizon=2).load == 3
+    assert query(shelf, newer("a", 3), horizon=500).load == 500
+    remembered = read_query({"model": "sales", "series": ["a", "b"], "horizon": 400}, [], shelf, LIMITS)
+    assert (remembered.size, remembered.load) == (0, 800)
 
 
 # ---------------------------------------------------------------- the lane
@@ -110,7 +119,7 @@ class StandIn:
     """A stand-in of a query."""
 
     def __init__(self, shape, size=1):
-        self.shape, self.size = shape, size
+        self.shape, self.size, self.load = shape, size, size
 
 
 def run_lane(use, **limits):

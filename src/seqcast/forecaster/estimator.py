@@ -649,6 +649,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             else:
                 seed = self._seed(self._learnt, folder)
                 resolved = self._resolved(seed if written is None else written.seed(seed))
+                if folder is not None or deadline is not None:
+                    resolved = resolved.trained()
                 resolved = replace(resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
                 fits = fits_at(backtest.frames, resolved, self._learnt, run)

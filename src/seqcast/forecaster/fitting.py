@@ -444,7 +444,8 @@ def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
 
     It warns where no trained network has a share.
     """
-    if plan.comparison is not None and plan.by_place and len(fitted.candidates) == 1:
+    learns = any(candidate.learns_alone for candidate in plan.candidates)
+    if plan.comparison is not None and learns and len(fitted.candidates) == 1:
         reason = f"on the validation rows it erred least: {fitted.choice}"
         if not fitted.choice.losses:
             rows = f"give at least {3 * plan.rows.options.horizon} rows"

@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast._version import __version__
-from seqcast.data.frames import LongFrame, file_groups, in_source, open_source
+from seqcast.data.frames import LongFrame, file_groups, in_source, open_source, plain_stamps
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster
@@ -259,6 +259,10 @@ def _frame_digest(frame: Any) -> str | None:
 
 def _digest_of(fitted: FittedForecaster) -> str:
     """Return a short text that differs between forecasters with different forecasts."""
-    scaler = fitted.series.scaler
+    scaler, frame = fitted.series.scaler, fitted.series.frame
     weights = [weights for engine in fitted.networks for weights in engine.weights]
-    return digest([*weights, scaler.loc, scaler.scale, scaler.unit, np.array(list(fitted.choice.shares.values()))])
+    shares = np.array(list(fitted.choice.shares.values()))
+    widths = [calibration.widths for calibration in fitted.calibrations]
+    rows, options = (frame.source.values, plain_stamps(frame.last_stamps)), repr(fitted.output).encode()
+    arrays = [*weights, *widths, *rows, scaler.loc, scaler.scale, scaler.unit, shares]
+    return digest([*arrays, np.frombuffer(options, np.uint8)])

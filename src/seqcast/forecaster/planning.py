@@ -204,6 +204,8 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     """
     options, lengths, context = rows.options, rows.lengths, rows.context_length
     jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
+    if compare and choice is None and not len(validation_origins(lengths, rows.starts, options.horizon)):
+        jobs = ((),) * len(candidates)  # nothing could tell whether a training is worth it
     judged = rows.starts
     if not any(jobs):
         read = rows.series.context_length

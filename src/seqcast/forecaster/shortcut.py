@@ -50,13 +50,14 @@ def forecast(
     Columns that `columns` does not name are guessed, rows that are out of order are sorted, and a line says so.
 
     Args:
-        data: A frame; a file of any kind that `seqcast.data.frames.io.read_table` reads; or values without times: one
-            series, `[T]`, or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
+        data: A frame, or a pandas Series with an index of times; levels of an index that have names are columns. Or a
+            file of any kind that `seqcast.data.frames.io.read_table` reads. Or values without times: one series, `[T]`,
+            or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
         layout: Layout of a table: `long` (a row for each series and time), a series in each column (`wide`) or in each
             of its `rows`, or the months of a year or hours of a day in each row (`grid`); `None` guesses it.
-        start: First time of values or a table without times, with `freq`; otherwise steps are 1, 2, 3 …
+        start: First time of values or a table without times in ISO 8601, with `freq`; otherwise steps are 1, 2, 3 …
         time_limit: As for `Forecaster.fit`.
         dialect: How a file is written, as for `read_table`; what is `None` in it is inferred.
         verbose: 0 is silent, 1 prints the choice to standard error.
@@ -127,7 +128,9 @@ def what_was_chosen(forecaster: Forecaster) -> str:
 def _is_values(data: Any) -> bool:
     """Return whether data are values without times."""
     is_series = type(data).__name__ == "Series" and hasattr(data, "to_numpy")
-    timed = type(getattr(data, "index", None)).__name__ in ("DatetimeIndex", "PeriodIndex")
+    index: Any = getattr(data, "index", None)
+    timed = type(index).__name__ in ("DatetimeIndex", "PeriodIndex")
+    timed |= any(getattr(index, "names", ())) and index.dtype.kind not in "iu"  # times as text, or series and times
     return isinstance(data, np.ndarray | list | tuple) or (is_series and not timed)
 
 

@@ -121,11 +121,11 @@ class Lane:
                 continue
             if not batch:
                 shape = query.shape
-            elif shape is None or query.shape != shape or rows + query.size > self.settings.max_rows:
+            elif shape is None or query.shape != shape or rows + query.load > self.settings.max_rows:
                 rest.append(each)
                 continue
             batch.append(each)
-            rows += query.size
+            rows += query.load
         self.queue.extendleft(reversed(rest))
         self._expected = max(1, len(batch))
         return batch

@@ -127,6 +127,20 @@ class Query:
         """Number of rows."""
         return 0 if self.rows is None else self.rows.rows
 
+    @cached_property
+    def asked(self) -> int:
+        """Number of series to forecast."""
+        if (table := self.rows or self.series) is None:
+            return 0 if self.model is None else len(self.model.forecaster.series_state_.ids)
+        columns = _ZERO_SHOT if self.model is None else self.model.needed
+        return len(set(table.columns[columns.unique_id].tolist()))
+
+    @property
+    def load(self) -> int:
+        """Number of its rows, or of its answer's, whichever is more."""
+        targets = 1 if self.model is None else len(self.model.columns.targets)
+        return max(self.size, self.asked * self.steps * targets)
+
     @property
     def steps(self) -> int:
         """Steps to forecast."""
@@ -143,7 +157,7 @@ class Query:
             table is None or (unique_id in table.kinds and "o" not in dict(table.kinds).values()) for table in tables
         ):
             return None
-        return model, self.horizon, self.level, *(table and table.kinds for table in tables)
+        return model, self.steps, self.level, *(table and table.kinds for table in tables)
 
 
 def read_query(
@@ -230,15 +244,7 @@ def _series(asked: list[str | int] | None, rows: Table | None, model: ServedMode
 
 def _check_answer(query: Query, settings: ServerSettings) -> None:
     """Refuse a query with too long an answer."""
-    model, table = query.model, query.rows or query.series
-    unique_id, targets = _ZERO_SHOT.unique_id, 1
-    if model is not None:
-        unique_id, targets = model.needed.unique_id, len(model.columns.targets)
-    if table is not None:
-        series = len(set(table.columns[unique_id].tolist()))
-    else:
-        series = 0 if model is None else len(model.forecaster.series_state_.ids)
-    if series * query.steps * targets > settings.max_rows:
-        received = f"{series:,} series with {query.steps:,} steps each"
+    if query.load > settings.max_rows:
+        received = f"{query.asked:,} series with {query.steps:,} steps each"
         hint = "Ask for some of the series with series=, or send several requests."
         raise RequestError(413, "rows", f"an answer of at most {settings.max_rows:,} rows", received, hint)

@@ -1,6 +1,7 @@
 """The server: its FastAPI application, which other packages may extend, and its process, socket and TLS."""
 
 import gc
+import math
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -149,7 +150,7 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
         server_header=False,
         backlog=BACKLOG,
         limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=int(settings.grace) or None,
+        timeout_graceful_shutdown=math.ceil(settings.grace),
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.private_key,
     )

@@ -13,7 +13,7 @@ from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.monitoring import Metrics, describe_error, log_event
 
-# Most rows of a short query.
+# Most rows of a short query, or of its answer.
 _FEW_ROWS = 5000
 
 
@@ -61,7 +61,7 @@ class Service:
             RequestError: Too many queries wait.
             SeqcastError: The query is wrong.
         """
-        is_short = query.shape is not None and query.size <= _FEW_ROWS
+        is_short = query.shape is not None and query.load <= _FEW_ROWS
         return await (self.short if is_short else self.long).ask(query)
 
     def described(self) -> dict[str, Any]:

@@ -78,9 +78,10 @@ class Deadline:
     def stop(self) -> float:
         """The end of the training itself, before the steps that follow it."""
         seconds = self.ends - self.began
-        if self.after is None:
-            return self.ends - min(RESERVED_SHARE * seconds, MOST_RESERVED)
-        return self.ends - min(self.after, MOST_KNOWN_SHARE * seconds)
+        reserved = min(RESERVED_SHARE * seconds, MOST_RESERVED)
+        if self.after is not None:  # 0 in one of several trainings, whose common deadline reserves it
+            reserved = self.after and min(max(self.after, reserved), MOST_KNOWN_SHARE * seconds)
+        return self.ends - reserved
 
 
 def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:

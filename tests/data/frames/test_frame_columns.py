@@ -97,7 +97,25 @@ def test_hours_that_clocks_show_twice_or_skip_are_named():
         read_frame(long(wrong), Columns(tz="Europe/Berlin"))
 
 
+def test_counts_since_1970_are_instants_of_a_zone():
+    counts = pd.date_range("2024-06-30 22:00", periods=5, freq="h").as_unit("s").asi8
+    frame = read_frame(long(counts), Columns(tz="Europe/Berlin"))
+    assert frame.stamps[0] == pd.Timestamp("2024-07-01", tz="Europe/Berlin")
+    assert ahead(frame, 2).tolist() == [counts[-1] + 3600, counts[-1] + 7200]
+
+
 # ---------------------------------------------------------------- ids
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_whole_numbers_beyond_64_bits_with_a_sign_are_no_ids(convert):
+    frame = long(range(5)).assign(unique_id=np.array([3, 3, 3, 3, 2**63], dtype=np.uint64))
+    refused(
+        DataError,
+        "row 4: expected text, or whole numbers below 2 .* 63, received 9223372036854775808",
+        read_frame,
+        convert(frame),
+    )
 
 
 def test_names_of_a_polars_enum_come_back_as_one():

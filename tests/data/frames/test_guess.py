@@ -552,6 +552,40 @@ def test_units_are_no_flags(tmp_path, units):
         OpenTable.of(tmp_path / "a.csv", None).guessed()
 
 
+@pytest.mark.parametrize(
+    ("numbers", "read"), [("950 1.20_K", None), ("0.05 5%", None), ("0 5%", [0, 5]), ("4 $5", [4, 5])]
+)
+def test_a_unit_counts_for_all_numbers_of_a_column_or_none(tmp_path, numbers, read):
+    sold = [(f"2024-01-{n}", number.replace("_", " ")) for n, number in enumerate(numbers.split(), 10)]
+    (tmp_path / "a.csv").write_text(lines("day;sold", sold, ";"))
+    table = OpenTable.of(tmp_path / "a.csv", None)
+    if read is None:
+        with pytest.raises(DataError, match="column 'sold', row 3: expected numbers, received"):
+            table.guessed()
+    else:
+        assert table.guessed()[0]["sold"].tolist() == read
+
+
+MARKS = {
+    "a decimal comma that is given": ("day;a;b\n01.02.2024;1.234;1\n02.02.2024;2.500;2\n", ",", [1234, 2500], [1, 2]),
+    "marks in text and in numbers": (
+        "day,a,b\n2024-01-01,1.234.567,1.234\n2024-01-02,987.654,2.345\n",
+        None,
+        [1234567, 987654],
+        [1234, 2345],
+    ),
+    "quotes at some": ('day,a,b\n2024-01-01,"1,5",1.234\n2024-01-02,"2,5",2.345\n', None, [1.5, 2.5], [1234, 2345]),
+}
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_marks_count_for_all_columns(tmp_path, name):
+    text, decimal, *expected = MARKS[name]
+    (tmp_path / "a.csv").write_text(text)
+    frame, *_ = OpenTable.of(tmp_path / "a.csv", Dialect(decimal=decimal)).guessed({"y": "a,b"})
+    assert [frame["a"].tolist(), frame["b"].tolist()] == expected
+
+
 def test_a_minus_may_stand_behind(tmp_path):
     (tmp_path / "a.csv").write_text(WRITTEN["periods, a minus behind"][0])
     frame, *_ = OpenTable.of(tmp_path / "a.csv", None).guessed()

@@ -101,6 +101,21 @@ def test_rows_after_the_last_value_of_all_series_are_left_out(tmp_path):
     assert len(read_table(tmp_path / "a.csv", COLUMNS, value=False)) == 6
 
 
+def test_text_of_a_given_format_is_sorted_as_times(tmp_path):
+    text = "ds,y\n03.01.2024,\n02.01.2024,7\n01.02.2023,6\n"
+    frame = read_table(table(tmp_path / "a.csv", text), Columns(ds_format="%d.%m.%Y"))
+    assert frame["ds"].tolist() == ["01.02.2023", "02.01.2024"]
+    assert frame.attrs[UNDERSTOOD] == "rows sorted by time, without 1 row after the last value"
+
+
+def test_dates_of_parquet_are_times(tmp_path):
+    days = pd.date_range("2024-01-01", periods=9)
+    pd.DataFrame({"order_date": days[::-1].date, "sales": range(9)}).to_parquet(tmp_path / "a.parquet")
+    frame, columns, _ = OpenTable.of(tmp_path / "a.parquet", None).guessed()
+    assert columns.ds == "order_date"
+    assert (frame["order_date"].tolist(), frame["sales"].tolist()) == (list(days), list(range(9))[::-1])
+
+
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):
     path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n")
     frame = read_table(path, COLUMNS)

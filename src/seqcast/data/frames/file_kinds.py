@@ -165,6 +165,9 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
     if kind is _CSV:
         keys = {*file.keys, "unique_id", "ds", "cutoff"}
         frame, dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
+        if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
+            # Columns without quotes have been read with a decimal point.
+            return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
     if dialect.missing_values:
         frame = without_missing(frame, dialect.missing_values, file.keys)
     if flags := frame.attrs.get(FLAGS):

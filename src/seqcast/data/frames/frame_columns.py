@@ -201,7 +201,10 @@ def read_ids(column: FrameColumn) -> IdColumn:
     if series.dtype == nw.String:
         return IdColumn(np.asarray(series.to_numpy(), dtype=object), dtype, names)
     if series.dtype.is_integer():
-        return IdColumn(np.asarray(series.to_numpy(), dtype=np.int64), dtype)
+        numbers = series.to_numpy()
+        most, hint = np.iinfo(np.int64).max, "Cast them to text."
+        column.refuse(numbers > most, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint)
+        return IdColumn(np.asarray(numbers, dtype=np.int64), dtype)
     raise column.no_text("text or whole numbers")
 
 
@@ -237,7 +240,8 @@ def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[st
     read = _read_stamps(column, columns.ds_format, objects)
     if columns.tz is None or read.stamps.dtype.kind in "iu" or read.dtype in ("Date", "object"):
         return read
-    stamps = _in_zone(column, read.stamps, columns.tz)
+    since_1970 = read.ds_format is not None and read.ds_format.startswith("unix")
+    stamps = from_utc(read.stamps, columns.tz) if since_1970 else _in_zone(column, read.stamps, columns.tz)
     zoned = read.ds_format is None and not column.values.implementation.is_polars()
     return StampColumn(stamps, str(stamps.dtype) if zoned else read.dtype, read.ds_format)
 

@@ -16,6 +16,7 @@ from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
 from seqcast.data.frames.numerals import to_numbers
 from seqcast.data.frames.row_sources import file_error, unknown_column
+from seqcast.data.frames.stamps import parse_stamps
 from seqcast.data.frames.tidying import words_on
 from seqcast.errors import DataError, Option, SpecError, counted
 from seqcast.runtime import FileLimits
@@ -140,8 +141,16 @@ class OpenTable:
             name: Its name in errors, which count its rows from 0.
         """
         frame = frame.to_timestamp() if isinstance(frame.index, pd.PeriodIndex) else frame
-        timed = isinstance(frame.index, pd.DatetimeIndex)
-        raw = frame.rename_axis(index=frame.index.name or "ds").reset_index(drop=not timed).rename(columns=str)
+        index = frame.index
+        if isinstance(index, pd.DatetimeIndex) and index.name is None:
+            index = index.rename("ds")
+        # Numbers of rows have a name now and then.
+        is_kept = any(index.names) and index.dtype.kind not in "iu"
+        is_kept &= not {*index.names} & {*getattr(frame, "columns", ())}
+        raw = frame.set_axis(index, axis=0).reset_index(drop=not is_kept).rename(columns=str)
+        objects = {name: column for name, column in raw.items() if column.dtype == object}
+        dates = [name for name, column in objects.items() if pd.api.types.infer_dtype(column) == "date"]
+        raw = raw.astype(dict.fromkeys(dates, "datetime64[us]"))
         raw.attrs = {file_kinds.FIRST_ROW: 0}
         return cls(file_kinds.TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())
 
@@ -288,12 +297,18 @@ def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
 
 def _without_ahead(frame: Any, columns: Columns) -> tuple[Any, str]:
     """Return a frame without the rows after the last value of all series, which are planned; and words on them."""
-    times = frame[columns.ds]
+    times = _times(frame, columns)
     if times.dtype.kind not in "iufM":
         return frame, ""
     ahead = times > times[frame[list(columns.targets)].notna().any(axis=1)].max()
     frame.attrs[file_kinds.AHEAD] = count = int(ahead.sum())
     return (frame[~ahead], f"without {counted(count, 'row')} after the last value") if count else (frame, "")
+
+
+def _times(frame: Any, columns: Columns) -> Any:
+    """Return the column of times, text of a given format as times."""
+    times, given = frame[columns.ds], columns.ds_format
+    return times if given is None or not is_text(times) else pd.Series(parse_stamps(times, given), times.index)
 
 
 def split_ahead(frame: Any, columns: Columns) -> tuple[Any, Any]:
@@ -323,11 +338,13 @@ def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
 
     An hour that clocks show twice is no disorder: a few steps back of an hour at most stay.
     """
-    kind = frame[columns.ds].dtype.kind
+    times = _times(frame, columns)
+    kind = times.dtype.kind
     if kind not in "iufM":
         return frame, ""
-    steps = frame[columns.ds].groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False).diff()
+    steps = times.groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False).diff()
     back = steps < (np.timedelta64(0) if kind == "M" else 0)
     if not back.any() or (kind == "M" and steps.min() >= -_HOUR and back.mean() < _RARELY):
         return frame, ""
-    return frame.sort_values([columns.unique_id, columns.ds], kind="stable"), "rows sorted by time"
+    order = times.reset_index(drop=True).sort_values(kind="stable").index
+    return frame.iloc[order].sort_values(columns.unique_id, kind="stable"), "rows sorted by time"

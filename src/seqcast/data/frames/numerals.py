@@ -109,7 +109,10 @@ def without_units(column: Any, flags: set[str]) -> Any:
     mostly_plain = {*units} == {*letters, ""} and 2 * units.count("") >= len(units)
     are_flags = mostly_plain or ({*units} == letters and bool(_OF_ALL.intersection(*units)))
     others = [text for text in read.keys() - found if not _NOT_KNOWN.fullmatch(text.strip())]
-    if others or not found or (len({*units} - {""}) > 1 and not are_flags):
+    # Beside 1.20 K, 950 may be another unit; beside $5, 4 is not, nor 0 anywhere.
+    of_some = any((match["unit"] or "")[-1:].isalpha() or match["unit"] == "%" for match in found.values())
+    of_some &= any(not match["unit"] and match["number"].strip("0.,") for match in found.values())
+    if others or not found or ((len({*units} - {""}) > 1 or of_some) and not are_flags):
         return column
     flags.update(letters if are_flags else ())
     signs = {text: "-" * bool(match[1] or match["minus"]) for text, match in found.items()}
@@ -149,6 +152,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
                 other = "." if decimal == "," else ","
                 thousands = other if other in digits else thousands
     if dialect.decimal is not None:
+        thousands = next(iter(undecided.keys() - {dialect.decimal}), thousands)
         return replace(dialect, thousands=thousands if thousands != dialect.decimal else dialect.thousands)
     if len(decimals) > 1:
         (first, example), (second, other) = decimals.values()

@@ -245,7 +245,7 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     check_cells(path, limits, path.stat().st_size, table.num_rows, table.num_columns)
     # pandas writes an index without a name as such a column; its other metadata are ignored.
     index = [name for name in table.column_names if name.startswith("__index_level_")]
-    frame = table.drop_columns(index).to_pandas(ignore_metadata=True)
+    frame = table.drop_columns(index).to_pandas(ignore_metadata=True, date_as_object=False)
     about = table.schema.metadata or {}
     frame.attrs[ABOUT] = int(about.get(b"above", 0)), about.get(b"sheets", b"").decode()
     return frame

@@ -98,6 +98,10 @@ def test_a_table_without_times_counts_steps_or_from_a_first_time(tmp_path):
     asked = Asked(horizon=7, level=(80.0,), effort="quick", time_limit=None)
     assert "--start 2024-01-01 --freq D" in command_of(timed, timed.frame(), asked)
     assert "steps=Steps(start='2024-01-01', freq='D')" in script_of(timed, timed.frame(), asked)
+    # A time that is chosen later stands in the file.
+    dated = Table.read(write(tmp_path, pd.DataFrame({"day": DAYS, "demand": np.arange(30.0) % 7})))
+    later = replace(dated, steps=Steps("2024-01-01", "D"))
+    assert "--start" not in command_of(later, dated.frame(), asked)
 
 
 def test_a_dialect_that_was_said_is_kept(tmp_path):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -314,6 +315,9 @@ def test_planned_rows_are_the_steps_ahead(run):
     apart = run("forecast", "known.csv", *read, "--future-file", "ahead.csv")
     assert together[1].replace("sales", "known") == apart[1]
     assert "--future-file: expected a frame of the steps ahead" in run("forecast", "known.csv", *read)[2]
+    assert run("fit", "known.csv", *read, "-o", "m.seqcast")[0] == 0
+    assert run("report", "m.seqcast", "sales.csv", "--n-windows", 0)[0] == 0  # which needs a forecast
+    assert "No forecast" not in Path("report.html").read_text()
 
 
 @pytest.mark.parametrize("command", ["forecast", "predict", "report"])

@@ -191,6 +191,22 @@ def test_targets_are_series_of_their_own():
     assert made["model"].tolist() == [1.0, 0.5]
 
 
+def test_values_may_be_called_target(make_backtest):
+    history, backtest = make_backtest()
+    renamed, columns = {"y": "target"}, Columns(y="target")
+    past, windows = history.rename(columns=renamed), backtest.rename(columns=renamed)
+    found = evaluate(windows, train_df=past, columns=columns)
+    pd.testing.assert_frame_equal(found, evaluate(backtest, train_df=history))
+    ranked = leaderboard(windows, train_df=past, columns=columns)
+    pd.testing.assert_frame_equal(ranked, leaderboard(backtest, train_df=history))
+
+
+def test_metrics_of_one_name_are_refused(make_backtest):
+    _, backtest = make_backtest()
+    message = "metrics: expected different names, received 'mae' twice. Give each function a __name__"
+    refused(SpecError, message, evaluate, backtest, ["mae", "rmse", "mae"])
+
+
 def test_what_is_asked_for_by_default(make_backtest):
     history, backtest = make_backtest()
     assert list(evaluate(backtest[["unique_id", "ds", "cutoff", "y", "good"]])["metric"]) == ["mae", "rmse", "smape"]

@@ -1,6 +1,7 @@
 """`preset="pretrained"`: a forecaster that is never trained, and otherwise is one like any other."""
 
 import copy
+import json
 import pickle
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from seqcast.data.windows import WindowReader
 from seqcast.engine import Outcome
 from seqcast.errors import FileFormatError, SpecError
 from seqcast.pretrained import CovariateSizes, FinetuneOptions, ZeroShotWindows, load_pretrained
-from seqcast.training import History
+from seqcast.training import CheckpointFolder, History
 from tests.refusals import refused
 
 H = 6
@@ -271,6 +272,17 @@ def test_how_long_the_windows_of_a_fine_tuning_are(lengths, options, context):
     starts = np.array(lengths) - np.array([100, 10])[: len(lengths)]
     job = load_pretrained().finetuning(reader_of(*lengths), starts, how(**options))
     assert job.reader.context_length == context
+
+
+def test_a_checkpoint_is_of_one_season_and_horizon(tmp_path):
+    with CheckpointFolder.opened(tmp_path, resume=False) as folder:
+
+        def written(**options):
+            job = load_pretrained().finetuning(reader_of(100), np.array([90]), how(**options))
+            return json.dumps(job.with_checkpoints(folder, "a").checkpoints.fingerprint, default=str)
+
+        assert written() == written()
+        assert len({written(), written(season_length=5), written(horizon=3)}) == 3
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

@@ -70,6 +70,14 @@ def test_names_of_columns_are_those_of_the_last_fit(sines, tmp_path):
         _ = model.feature_names_in_
 
 
+def test_after_more_epochs_no_epoch_is_the_best(sines):
+    model = Seq2SeqRegressor(**{**SMALL, "validation_fraction": 0.5}).fit(*sines)
+    assert model.history_.best_epoch is not None
+    epochs = len(model.history_)
+    model.partial_fit(*sines)
+    assert (len(model.history_), model.history_.best_epoch, model.history_.stopped_early) == (epochs + 1, None, False)
+
+
 # ---------------------------------------------------------------- copies
 
 

@@ -13,7 +13,7 @@ from seqcast.forecaster.estimator import Forecaster
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune import Range
+from seqcast.tune import Choice, Range
 from seqcast.tune.objective import Objective
 from seqcast.tune.search import final_options
 
@@ -109,6 +109,10 @@ REFUSED = [
     ({"resume": True}, "resume: expected storage as well"),
     ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
     ({"space": {"horizon_decay": [0.0]}, "pruner": "median"}, "expected 'none' where horizon_decay is searched"),
+    (
+        {"space": {"goal": Choice({"a": {"horizon_decay": 0.1}, "b": {"horizon_decay": 0.5}})}, "pruner": "median"},
+        "expected 'none' where horizon_decay is searched",
+    ),
     ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
     ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
     ({"preset": EnsembleSpec([MemberSpec(TINY, TrainingSpec())]), "training": None}, "preset: expected auto, cl"),

@@ -79,7 +79,7 @@ def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     words = ["seqcast", "forecast", file_name(table), "-H", str(asked.horizon)]
     for name, value in _changed(frame.columns).items():
         words += [COLUMN_OPTIONS[name], value]
-    for name, value in (_layout(table) | _changed(table.steps)).items():
+    for name, value in (_layout(table) | _steps(table)).items():
         words += [f"--{name}", str(value)]
     for role, names in asked.covariates(frame).items():
         words += [f"--{role}", ",".join(names)]
@@ -98,6 +98,11 @@ def _changed(spec: Any) -> dict[str, Any]:
     usual = type(spec)()
     given = {each.name: getattr(spec, each.name) for each in fields(spec)}
     return {name: value for name, value in given.items() if value != getattr(usual, name)}
+
+
+def _steps(table: Table) -> dict[str, Any]:
+    """Return the options of the times of the file of the recipes, where it has none."""
+    return {} if table.roles.names("time") or needs_rows(table) else _changed(table.steps)
 
 
 def _layout(table: Table) -> dict[str, str]:

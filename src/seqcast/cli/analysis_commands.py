@@ -7,7 +7,7 @@ from typing import Any
 
 from seqcast import forecaster, intervals, plots
 from seqcast.cli.console import in_files, note, print_json, print_line, print_table
-from seqcast.cli.input_files import FileOptions
+from seqcast.cli.input_files import FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
 from seqcast.data import frames
 from seqcast.runtime import number_text, writing_results
@@ -149,7 +149,7 @@ def report(
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
         files: Format of the files.
         output: HTML file.
-        future_file: File of the steps ahead, if the model needs it.
+        future_file: File of the steps ahead, if the model needs it; planned rows at the end of the data do too.
         n_windows: Cutoffs of the backtest, for which a network is trained; 0 for none.
         title: Title of the page.
         unit: Unit of the values.
@@ -157,6 +157,7 @@ def report(
     """
     check_output(output, ("html", "htm"), read=[model, data, future_file], force=force)
     with files.opened(model, data) as (fitted, frame):
+        future_file = future_of(data, frame, fitted, future_file)
         known = files.read_for(fitted, future_file, value=False)
         with in_files(future=(future_file, known)), writing_results():
             fitted.report(output, frame, future=known, n_windows=n_windows, title=title, unit=unit)

@@ -211,7 +211,7 @@ def backtest(
 
 def _scores(result: Any, path: Path | None, frame: Any, model: forecaster.Forecaster) -> Any:
     """Return the scores of forecasts; errors in units of each series' own need its past."""
-    by = ("target",) if "target" in result.columns else ()
+    by = ("target",) if len(getattr(model.columns, "targets", ())) > 1 else ()
     past = None if path is None else frame
     with in_files(train_df=(path, frame), df=(path, None)):
         return evaluation.evaluate(

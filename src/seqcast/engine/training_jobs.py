@@ -87,11 +87,13 @@ class TrainingJob:
         stores = [store for store in (reader.targets, reader.features, reader.weight) if store is not None]
         rows = (values for store in stores for _, values in store.batches())
         scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
+        kind = {name: str(value) for name, value in self.kind.items()}
+        of_windows = {"weighting": self.weighting, "read": reader.context_length, "to": self.horizon, **kind}
         return fingerprint(
             itertools.chain(rows, [reader.lengths, reader.static, *scaling, self.starts]),
             self.network,
             self.training,
-            windows={**self.window.to_dict(), "weighting": self.weighting},
+            windows={**self.window.to_dict(), **of_windows},
             seeds={"network": self.seeds[0], "order": self.seeds[1]},
             first_weights=None if self.weights is None else digest(self.weights),
             frozen_submodules=list(self.freeze),

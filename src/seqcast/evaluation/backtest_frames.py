@@ -243,7 +243,7 @@ def _unmatched(rows: FrameRows, keys: Sequence[str], place: int, count: int) -> 
 
 def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None:
     name = rows.columns.value
-    if not (rows.has(name) and others.has(name)):
+    if name not in rows.frame.columns or name not in others.frame.columns:
         return
     ours, theirs = rows.numbers(name), others.numbers(name)[places]
     known = ~(np.isnan(ours) | np.isnan(theirs))

@@ -22,7 +22,7 @@ from seqcast.intervals import check_levels, level_text
 from seqcast.runtime import Array
 from seqcast.specs import Columns
 
-CUTOFF, STEP, TARGET = "cutoff", "step", "target"
+CUTOFF, STEP, TARGET = KEYS = "cutoff", "step", "target"
 _BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
 
@@ -118,12 +118,12 @@ class FrameRows:
         return len(self.frame)
 
     def has(self, name: str) -> bool:
-        """Return whether there is such a column.
+        """Return whether there is such a column; one of values or ids is no key.
 
         Args:
             name: The column.
         """
-        return name in self.frame.columns
+        return name in self.frame.columns and (name not in KEYS or name not in self.columns.to_dict().values())
 
     def need(self, *names: str) -> None:
         """Refuse a frame that lacks one of the columns.

@@ -124,6 +124,10 @@ class Scorer:
         season = functools.cache(lambda: season_length or usual_season(self.backtest, train_df))
         if chosen is None:
             chosen = [find_metric(name) for name in self._usual_metrics(train_df, season)]
+        names = [name for name, _ in chosen]
+        if twice := [name for name in names if names.count(name) > 1]:
+            hint = "Give each function a __name__ of its own."
+            raise SpecError("metrics", expected="different names", received=f"{twice[0]!r} twice", hint=hint)
         self.metrics: dict[str, Metric] = dict(chosen)
         if not self.metrics:
             raise SpecError("metrics", expected="at least one metric", received="none", hint="None takes the usual.")

@@ -14,6 +14,8 @@ import numpy as np
 from seqcast.network.randomness import GlorotUniform, Orthogonal, child_seeds
 from seqcast.runtime import Tensor, keras, ops
 
+Tensors = tuple[Tensor, ...]
+
 
 class Cell(keras.layers.Layer):
     """A recurrent cell; subclasses define its gates, its states and its step.
@@ -127,9 +129,7 @@ class Cell(keras.layers.Layer):
             return ()
         return tuple(ops.split(self.computed(self.recurrent_kernel), self.gates, axis=-1))
 
-    def step(
-        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def step(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
         """Advance one step.
 
         Args:
@@ -142,9 +142,7 @@ class Cell(keras.layers.Layer):
         """
         return self.mixed(self.gate_values(projected, states, recurrent), states)
 
-    def gate_values(
-        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
         """Return the values of the gates at a step, `[B, n]` each, in the order of `gate_names`.
 
         Args:
@@ -192,9 +190,7 @@ class GRUCell(Cell):
         """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""
         return (*super().recurrent(), *ops.split(self.biases()[1], 3, axis=-1))
 
-    def gate_values(
-        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
         """Return `z`, `r` and `g`.
 
         Args:
@@ -246,9 +242,7 @@ class LSTMCell(Cell):
         bias[self.units : 2 * self.units] = 1.0
         return ops.convert_to_tensor(bias, dtype=dtype)
 
-    def gate_values(
-        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
         """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`.
 
         Args:
@@ -279,9 +273,7 @@ class SimpleRNNCell(Cell):
 
     gate_names = ("candidate",)
 
-    def gate_values(
-        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
         """Return `h'`, the only value.
 
         Args:

@@ -134,17 +134,16 @@ def sensitivity_map(
         maps[name], inputs[name] = np.sqrt(squares.to_numpy()), squares.columns.tolist()
     # The last value often exceeds all others.
     brightest = float(np.quantile(np.concatenate([values.ravel() for values in maps.values()]), 0.99))
-    return heat_map(
-        maps,
-        x=inputs,
-        y=sorted(set(table["step"])),
-        xlabel=f"{step_name} that was read (0 is now)",
-        ylabel=f"{step_name} of the forecast",
-        value="change of the forecast by a change of\nthe input (standard deviations each)",
-        title=title or "What the forecast depends on",
-        low=0.0,
-        high=brightest or None,
-    )
+    value = "change of the forecast by a change of\nthe input (standard deviations each)"
+    title = title or "What the forecast depends on"
+    return _map_of_steps(maps, inputs, sorted(set(table["step"])), step_name, value, title, brightest or None)
+
+
+def _map_of_steps(
+    maps: Mapping[str, Any], x: Any, y: Any, step_name: str, value: str, title: str | None, high: float | None = None
+) -> Figure:
+    xlabel, ylabel = f"{step_name} that was read (0 is now)", f"{step_name} of the forecast"
+    return heat_map(maps, x=x, y=y, xlabel=xlabel, ylabel=ylabel, value=value, title=title, low=0.0, high=high)
 
 
 def attention_map(
@@ -168,16 +167,8 @@ def attention_map(
     array = as_array("weights", weights, (2, 3))
     mean_weights = array if array.ndim == 2 else array.mean(axis=0)
     horizon, tokens = mean_weights.shape
-    return heat_map(
-        {"": mean_weights},
-        x=[segment * (place + 1 - tokens) for place in range(tokens)],
-        y=range(1, horizon + 1),
-        xlabel=f"{step_name} that was read (0 is now)",
-        ylabel=f"{step_name} of the forecast",
-        value="share of the attention",
-        title=title,
-        low=0.0,
-    )
+    x = [segment * (place + 1 - tokens) for place in range(tokens)]
+    return _map_of_steps({"": mean_weights}, x, range(1, horizon + 1), step_name, "share of the attention", title)
 
 
 @matplotlib.rc_context(style.STYLE)

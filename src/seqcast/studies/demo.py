@@ -20,10 +20,9 @@ from seqcast.data.datasets import describe, load
 from seqcast.evaluation import BASELINE, evaluate
 from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
-from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import check_target, make_folder, write_atomically
 from seqcast.specs import TrainingSpec
-from seqcast.studies.study_base import mse_by_step
+from seqcast.studies.study_base import mse_by_step, network
 
 PAST, FUTURE, LONGER = 15, 15, 20
 SERIES = "co2"
@@ -93,16 +92,8 @@ def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[
     """Train on sums of two sines, as the post's published code draws them, and forecast past the trained horizon."""
     draw = partial(random_sines, past=PAST, future=LONGER, offset=(0, 0))
     (past, future), (test, truth) = draw(size.windows, seed=1969 + seed), draw(size.test, seed=2000 + seed)
-    model = Seq2SeqRegressor(
-        encoder_units=(35, 35),
-        decoder_units=(35, 35),
-        learning_rate=0.01,
-        batch_size=size.batch_size,
-        epochs=size.epochs,
-        validation_fraction=0.0,
-        random_state=seed,
-        verbose=verbose,
-    ).fit(past, future[:, :FUTURE])
+    model = network(seed, epochs=size.epochs, batch_size=size.batch_size, learning_rate=0.01)
+    model.set_params(verbose=verbose).fit(past, future[:, :FUTURE])
     say("The many-to-one network, fed with its own forecasts, for comparison")
     spec = TrainingSpec(epochs=size.baseline_epochs, batch_size=size.batch_size)
     many_to_one = ManyToOneRegressor((35, 35), training=spec, random_state=seed, verbose=verbose)

@@ -57,7 +57,7 @@ class History:
         """
         names = {**self.epochs, **recorded.epochs}
         epochs = {name: [*self.epochs.get(name, ()), *recorded.epochs.get(name, ())] for name in names}
-        return replace(self, epochs=epochs, seconds=self.seconds + recorded.seconds)
+        return replace(recorded, epochs=epochs, seconds=self.seconds + recorded.seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types; numbers that are not finite are null."""

@@ -5,7 +5,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,7 @@ def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: b
     return _NeighboursFirst(n_startup_trials=FIRST_TRIALS, constant_liar=several, seed=seed)
 
 
-def pruner_of(name: str, epochs: int, searched: Sequence[str]) -> Any:
+def pruner_of(name: str, epochs: int, searched: Collection[str]) -> Any:
     """Return Optuna's pruner.
 
     Args:
@@ -350,7 +350,8 @@ class Task:
             worker: Number of the worker.
         """
         epochs = self.objective.untuned.training.epochs
-        with open_study(self.url, pruner=pruner_of(self.pruner, epochs, list(self.space))) as study:
+        searched = {field for name, parameter in self.space.items() for field in parameter.names(name)}
+        with open_study(self.url, pruner=pruner_of(self.pruner, epochs, searched)) as study:
             seed, begun = self.objective.seed, len(study.get_trials(deepcopy=False))
             _, others = neighbours(self.space, self.objective.untuned, seed)
             seed = (seed + 7_919 * worker + 104_729 * begun) % 2**32

@@ -60,7 +60,7 @@ class ScoresPanel(JobPanel):
         windows = max(1, int(self.windows or 1))
         job = backtest, frame.df, asked.options(frame), windows, asked.time_limit
         tested = await self.compute(trainings, *job, on_event=self.on_event)
-        if tested is not None and self.session.frame is frame and self.session.used == asked:
+        if tested is not None and self.session.frame is frame and (self.session.fitted or asked) == asked:
             self.session.backtest = tested
         self.context.changed()
 

@@ -125,21 +125,6 @@ def _encode(model: Seq2Seq, inputs: Inputs) -> Any:
     return model.encoder(inputs, training=False)
 
 
-def _update(model: Seq2Seq, inputs: Inputs) -> Any:
-    """Return the arrays of `States` after the `new` steps."""
-    return model.encoder.update(inputs["states"], inputs["new"])
-
-
-def _append(model: Seq2Seq, inputs: Inputs) -> Any:
-    """Return the arrays of `States` after `values` of the targets, `[B, n, D]`."""
-    return model.append(inputs["states"], inputs["values"])
-
-
-def _predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
-    """Return the forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`."""
-    return _unrolled(model, inputs, horizon)[0]
-
-
 def _block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
     """Return the forecast and, with attention, its weights, `[B, H, tokens]`, by name.
 
@@ -187,9 +172,11 @@ def _states(model: Seq2Seq, inputs: Inputs) -> Any:
 # of `States` as `states`; and `future` if it is known.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "encode": _encode,
-    "update": _update,
-    "append": _append,
-    "predict": _predict,
+    # The arrays of `States` after the `new` steps, or after `values` of the targets, `[B, n, D]`.
+    "update": lambda model, inputs: model.encoder.update(inputs["states"], inputs["new"]),
+    "append": lambda model, inputs: model.append(inputs["states"], inputs["values"]),
+    # The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`.
+    "predict": lambda model, inputs, *, horizon: _unrolled(model, inputs, horizon)[0],
     "block": _block,
     "paths": _paths,
     "trace_encoder": trace_encoder,

@@ -62,25 +62,17 @@ class Decoder(SpecLayer):
         self.position = self._new_position(position_seed)
         read = network.segment * window.future + (written if network.feeds_back else 0)
         regularizer = network.regularizer
-        self.stack = RecurrentStack(
-            network.decoder_units,
-            read + (0 if self.position is None else self.position.shape[1]),
-            cell=network.cell,
-            dropout=network.dropout,
-            regularizer=regularizer,
-            seed=stack_seed,
-            name="decoder_stack",
-        )
-        self.bridge = Bridge(
-            self.encoder_widths,
-            self.stack.state_widths,
-            static=0 if network.static_input == "steps" else window.static,
-            regularizer=regularizer,
-            seed=bridge_seed,
-            name="bridge",
-        )
+        read += 0 if self.position is None else self.position.shape[1]
+        shared = network.stack_options
+        self.stack = RecurrentStack(network.decoder_units, read, seed=stack_seed, name="decoder_stack", **shared)
+        widths, static = self.stack.state_widths, 0 if network.static_input == "steps" else window.static
+        more: dict[str, Any] = {"static": static, "regularizer": regularizer, "seed": bridge_seed}
+        self.bridge = Bridge(self.encoder_widths, widths, name="bridge", **more)
         width = self.stack.output_width
-        self.attention = self._new_attention(attention_seed)
+        self.attention: Any = None
+        if network.attention != "none":
+            more = {"heads": network.attention_heads, "regularizer": regularizer, "seed": attention_seed}
+            self.attention = ATTENTIONS[network.attention](width, self.encoder_widths[-1][0], name="attention", **more)
         levels = {} if network.quantiles is None else {"quantiles": network.quantiles}
         self.head = HEADS[network.head](width, written, regularizer=regularizer, seed=head_seed, name="head", **levels)
         self.gate = self._new_gate(written) if network.residual == "gated" else None
@@ -94,19 +86,6 @@ class Decoder(SpecLayer):
             return None
         shape = token_count(self.window.horizon, self.network.segment), self.network.decoder_units[0]
         return self.add_weight(shape=shape, initializer=StandardNormal(seed), name="position")
-
-    def _new_attention(self, seed: int) -> Any:
-        network = self.network
-        if network.attention == "none":
-            return None
-        return ATTENTIONS[network.attention](
-            self.stack.output_width,
-            self.encoder_widths[-1][0],
-            heads=network.attention_heads,
-            regularizer=network.regularizer,
-            seed=seed,
-            name="attention",
-        )
 
     def _new_gate(self, written: int) -> Any:
         """Return the gate of the season, between 0 and 1 for each value of a token.

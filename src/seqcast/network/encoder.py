@@ -139,16 +139,8 @@ class Encoder(SpecLayer):
                 network.encoder_units[0], width, regularizer=network.regularizer, seed=embedding_seed, name="segments"
             )
             width = network.encoder_units[0]
-        self.stack = RecurrentStack(
-            network.encoder_units,
-            width,
-            cell=network.cell,
-            bidirectional=network.bidirectional,
-            dropout=network.dropout,
-            regularizer=network.regularizer,
-            seed=seed,
-            name="encoder_stack",
-        )
+        shared: dict[str, Any] = {"bidirectional": network.bidirectional, **network.stack_options}
+        self.stack = RecurrentStack(network.encoder_units, width, seed=seed, name="encoder_stack", **shared)
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Any]:

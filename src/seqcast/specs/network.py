@@ -191,6 +191,11 @@ class NetworkSpec(Spec):
             raise SpecError("residual", expected=expected, received=repr(self.residual), hint=hint)
 
     @property
+    def stack_options(self) -> dict[str, Any]:
+        """The options that the recurrent layers of encoder and decoder share."""
+        return {"cell": self.cell, "dropout": self.dropout, "regularizer": self.regularizer}
+
+    @property
     def is_probabilistic(self) -> bool:
         """Whether the forecast is a distribution, not only a point."""
         return self.head != "point"

@@ -45,7 +45,7 @@ def test_the_main_thread_is_interrupted_and_the_process_not_ended(monkeypatch, h
 
 def test_without_masks_of_signals_workers_start_all_the_same(monkeypatch):
     monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
-    with executors._ctrl_c_blocked():
+    with executors.ctrl_c_blocked():
         worked = True
     assert worked
 

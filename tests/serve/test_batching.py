@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seqcast.errors import DataError
 from seqcast.serve import ServerSettings
 from seqcast.serve.batching import Lane
-from seqcast.serve.forecast_requests import read_query
+from seqcast.serve.forecast_requests import find_model, read_options, read_query
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.problems import RequestError
@@ -27,7 +27,12 @@ def shelf(models):
 
 
 def query(shelf, rows, **options):
-    return read_query({"model": "sales", "rows": rows, **options}, [], shelf, LIMITS)
+    return read({"model": "sales", "rows": rows, **options}, shelf)
+
+
+def read(fields, shelf):
+    options = read_options(fields, [])
+    return read_query(options, find_model(options, shelf, LIMITS), LIMITS)
 
 
 # A good request has newer rows of known series, or rows of a new one, or both; a bad one has a fault of its own.
@@ -108,7 +113,7 @@ def test_other_shapes_are_other_calls(shelf):
 def test_a_query_is_as_large_as_its_rows_or_its_answer(shelf):
     assert query(shelf, newer("a", 3), horizon=2).load == 3
     assert query(shelf, newer("a", 3), horizon=500).load == 500
-    remembered = read_query({"model": "sales", "series": ["a", "b"], "horizon": 400}, [], shelf, LIMITS)
+    remembered = read({"model": "sales", "series": ["a", "b"], "horizon": 400}, shelf)
     assert (remembered.size, remembered.load) == (0, 800)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from seqcast.errors import SeqcastError
 from seqcast.serve import ServerSettings
-from seqcast.serve.forecast_requests import read_query
+from seqcast.serve.forecast_requests import find_model, read_options, read_query
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.request_bodies import CSV, JSON, read_body
 
@@ -18,7 +18,8 @@ HEAD = b"unique_id,ds,y\n"
 
 
 def read(data, kind):
-    return read_query(read_body(data, kind, LIMITS.max_rows), [("horizon", "7")], SHELF, LIMITS)
+    options = read_options(read_body(data, kind, LIMITS.max_rows), [("horizon", "7")])
+    return read_query(options, find_model(options, SHELF, LIMITS), LIMITS)
 
 
 def seconds(data, kind):

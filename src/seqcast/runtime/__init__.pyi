@@ -10,6 +10,8 @@ from .backend import ops as ops
 from .backend import platform as platform
 from .backend import to_numpy as to_numpy
 from .backend import weights_of as weights_of
+from .bounded_process import BoundedProcess as BoundedProcess
+from .bounded_process import ProcessLimits as ProcessLimits
 from .environment import current_environment as current_environment
 from .environment import install_command as install_command
 from .environment import require as require

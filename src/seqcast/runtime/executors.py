@@ -209,7 +209,7 @@ class _WorkerPool:
             warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
             try:
                 executor = self._start(count)
-                with _ctrl_c_blocked():
+                with ctrl_c_blocked():
                     futures = [executor.submit(run_job, number_types, function, job) for job in jobs]
                 places = {future: place for place, future in enumerate(futures)}
                 for future in as_completed(futures):
@@ -256,7 +256,7 @@ class _WorkerPool:
         """End the workers at once."""
         if self._executor is None:
             return
-        with _ctrl_c_blocked():
+        with ctrl_c_blocked():
             # Known until all have ended, so that `kill` finds the rest meanwhile.
             self._executor.shutdown(wait=True, kill_workers=True)
             self._executor = None
@@ -306,7 +306,7 @@ def worker_environment(cores: int = 1) -> dict[str, str]:
 
 
 @contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
+def ctrl_c_blocked() -> Iterator[None]:
     """Block Ctrl-C in processes and threads that start here, since a terminal sends it to all processes at once.
 
     This process receives it when the block ends, and stops its workers.

@@ -9,16 +9,18 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, ValidationError
 
-from seqcast.data.frames import Steps
 from seqcast.errors import suggest_name
 from seqcast.intervals import check_levels
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError, shown
-from seqcast.serve.request_bodies import Needed, Table, guessed, whole
+from seqcast.serve.request_bodies import Needed, Table, whole
 
 # Columns that the pretrained network reads.
 _ZERO_SHOT = Needed("unique_id", "ds", ("y",), only="series")
+
+# Options of the pretrained network alone.
+_OF_PRETRAINED = {"freq", "season_length", "start"}
 
 # A cell, and a table: a list of objects, one a row, or an object of lists, one a column.
 Cell = float | str | bool | None
@@ -160,48 +162,79 @@ class Query:
         return model, self.steps, self.level, *(table and table.kinds for table in tables)
 
 
-def read_query(
-    fields: dict[str, Any], address: Iterable[tuple[str, str]], shelf: ModelShelf, settings: ServerSettings
-) -> Query:
-    """Read the query of a request.
+def find_model(options: ForecastOptions, shelf: ModelShelf, settings: ServerSettings) -> ServedModel | None:
+    """Return the model of a request, whose other options are checked; `None` is the pretrained network.
 
     Args:
-        fields: The fields of its body.
-        address: Names and values after the `?`, as text.
+        options: The options.
         shelf: The models.
         settings: Limits.
 
     Raises:
-        RequestError: There is no such model, an option is wrong, or the request asks for too much.
+        RequestError: There is no such model, or it cannot take one of the options.
         SpecError: A level is impossible.
-        DataError: A table is wrong.
     """
-    options = read_options(fields, address)
-    model, most_rows, horizon = shelf.find(options.model), settings.max_rows, options.horizon
-    if horizon is not None and horizon > settings.max_horizon:
-        raise RequestError(422, "horizon", f"at most {settings.max_horizon:,}", shown(horizon), "Ask for fewer.")
-    level = None if options.level is None else check_levels(options.level)
-    needed = _ZERO_SHOT if model is None else model.needed
-    network = options.model_dump(include={"freq", "season_length", "start"}, exclude_none=True)
-    table, read = options.rows, ""
+    model = shelf.find(options.model)
+    if options.horizon is not None and options.horizon > settings.max_horizon:
+        expected = f"at most {settings.max_horizon:,}"
+        raise RequestError(422, "horizon", expected, shown(options.horizon), "Ask for fewer.")
+    if options.level is not None:
+        check_levels(options.level)
     if model is None:
         _check_zero_shot(options)
-        start = network.pop("start", None)
-        first = table if isinstance(table, dict) else next(iter(table), None) if isinstance(table, list) else None
-        if first and isinstance(first, dict) and not {"ds", "y"} <= set(first):
-            table, read = guessed(table, Steps(start, options.freq), most_rows)
-        elif start is not None:
-            raise RequestError(422, "start", "none for rows with times", shown(start), "Leave it out.")
-    rows = None if table is None else Table.read(table, needed, "rows", most_rows)
-    if model is None:
-        network |= {} if level is None else {"level": level}
-        query = Query(None, rows, horizon=horizon, network=network, read=read)
     else:
-        for name, value in network.items():
+        for name, value in options.model_dump(include=_OF_PRETRAINED, exclude_none=True).items():
             hint = f"Leave it out, or ask for {PRETRAINED!r}."
             raise RequestError(422, name, "none: a model has its own", shown(value), hint)
-        future, series = _future(options.future, model, most_rows), _series(options.series, rows, model)
-        query = Query(model, rows, future, series, horizon, level)
+    return model
+
+
+def needs_guess(options: ForecastOptions, model: ServedModel | None) -> bool:
+    """Tell whether the columns of the rows have to be guessed.
+
+    Args:
+        options: The options and tables of the request.
+        model: Its model; only the pretrained network reads columns of other names than its own.
+    """
+    table = options.rows
+    if model is not None or not table:
+        return False
+    names = table if isinstance(table, dict) else table[0]
+    return isinstance(names, dict) and bool(names) and not {"ds", "y"} <= set(names)
+
+
+def read_query(
+    options: ForecastOptions, model: ServedModel | None, settings: ServerSettings, read: str | None = None
+) -> Query:
+    """Read the tables of a request.
+
+    Args:
+        options: The options and tables.
+        model: The model, from `find_model`.
+        settings: Limits.
+        read: How the rows were read, where their columns were guessed.
+
+    Raises:
+        RequestError: The request asks for too much.
+        DataError: A table is wrong.
+    """
+    most_rows = settings.max_rows
+    level = None if options.level is None else check_levels(options.level)
+    needed = _ZERO_SHOT if model is None else model.needed
+    rows = None if options.rows is None else Table.read(options.rows, needed, "rows", most_rows)
+
+    if model is None:
+        if options.start is not None and read is None:
+            raise RequestError(422, "start", "none for rows with times", shown(options.start), "Leave it out.")
+        network = options.model_dump(include={"freq", "season_length"}, exclude_none=True)
+        if level is not None:
+            network["level"] = level
+        query = Query(None, rows, horizon=options.horizon, network=network, read=read or "")
+    else:
+        future = _future(options.future, model, most_rows)
+        series = _series(options.series, rows, model)
+        query = Query(model, rows, future, series, options.horizon, level)
+
     _check_answer(query, settings)
     return query
 

@@ -57,6 +57,10 @@ class RequestError(SeqcastError):
         self.status = status
         self.headers = {name.replace("_", "-"): str(value) for name, value in headers.items()}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process that reads a body returns its errors pickled.
+        return type(self), (self.status, self.where, self.expected, self.received, self.hint), self.__dict__
+
 
 def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
     """Return the status and the document of an error; an error of another library is not described.

@@ -31,6 +31,8 @@ JSON, CSV = "application/json", "text/csv"
 
 # Most columns of a table, and most cells of a row in the mean of a body: tables have few columns.
 _MOST_COLUMNS, _MEAN_CELLS = 1000, 20
+# Most columns of text in a table whose columns are guessed: each is tried as times in many formats, which takes 17 ms.
+_MOST_TEXT_COLUMNS = 50
 # Most columns that a message names when one is missing.
 _MOST_NAMES = 30
 # Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of other scripts.
@@ -66,7 +68,7 @@ def read_body(data: bytes, media_type: str, most_rows: int) -> dict[str, Any]:
 
 def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
     _check_count(data, b"[{", 2 * (most_rows + _MOST_COLUMNS), "lists and objects")
-    _check_count(data, b",", _MOST_COLUMNS + _MEAN_CELLS * most_rows, "values")
+    _check_count(data, b",", _most_cells(most_rows), "values")
     try:
         document = from_json(data, allow_inf_nan=False)
     except ValueError as error:
@@ -74,6 +76,10 @@ def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise _malformed("an object", shown(document))
     return document
+
+
+def _most_cells(most_rows: int) -> int:
+    return _MOST_COLUMNS + _MEAN_CELLS * most_rows
 
 
 def _check_count(data: bytes, marks: bytes, most: int, noun: str) -> None:
@@ -86,7 +92,7 @@ def _check_count(data: bytes, marks: bytes, most: int, noun: str) -> None:
 
 
 def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
-    _check_size("values", data.count(b","), _MOST_COLUMNS + _MEAN_CELLS * most_rows, where="body")
+    _check_size("values", data.count(b","), _most_cells(most_rows), where="body")
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True)
     try:
         names = next(reader, [])
@@ -214,8 +220,24 @@ class Table:
         return pd.DataFrame(columns), np.repeat(np.arange(len(tables)), [table.rows for table in tables])
 
 
+def guess_body(data: bytes, media_type: str, steps: Steps, most_rows: int) -> tuple[dict[str, Any], str]:
+    """Return the table of a body that names no columns of the model's, with the usual ones; and the guess in words.
+
+    Args:
+        data: The bytes of the body, which `read_body` reads.
+        media_type: Its media type.
+        steps: Times of a table without times.
+        most_rows: Most rows of the table.
+
+    Raises:
+        RequestError: The table has too many columns or cells.
+        DataError: As for `Table.read`; or several readings are about as likely.
+    """
+    return guessed(read_body(data, media_type, most_rows)["rows"], steps, most_rows)
+
+
 def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], str]:
-    """Return the table of a request that names no columns of the model's, with the usual ones; and the guess in words.
+    """Return a table that names no columns of the model's, with the usual ones; and the guess in words.
 
     Args:
         value: As for `Table.read`.
@@ -223,14 +245,24 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
         most_rows: Most rows.
 
     Raises:
+        RequestError: The table has too many columns or cells.
         DataError: As for `Table.read`; or several readings are about as likely.
     """
     rows = value if isinstance(value, list) else []
     names = dict.fromkeys(chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value)
+    _check_size("columns", len(names), _MOST_COLUMNS)
+    _check_size("cells", len(names) * len(rows), _most_cells(most_rows))
+
     needed = Needed("\0", "\0", tuple(names))
     columns, _ = _columns_of(value, needed, "rows", most_rows)
     typed = {name: _typed(cells, name, needed, "rows") for name, cells in columns.items()}
-    series = {name: pd.Series(array, dtype="str") for name, (kind, array) in typed.items() if kind not in "fbi"}
+    texts = [name for name, (kind, _) in typed.items() if kind not in "fbi"]
+    if len(texts) > _MOST_TEXT_COLUMNS:
+        hint = "Name the columns of a long table unique_id, ds and y, which takes no guess."
+        expected = f"at most {_MOST_TEXT_COLUMNS} columns of text"
+        raise RequestError(413, "rows", expected, f"{len(texts)}", hint)
+
+    series = {name: pd.Series(typed[name][1], dtype="str") for name in texts}
     frame = pd.DataFrame({name: series.get(name, array) for name, (_, array) in typed.items()})
     try:
         guess = guess_columns(frame)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Body, Depends, FastAPI, Security
@@ -14,8 +15,18 @@ from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from seqcast.data.frames import Steps
 from seqcast.serve.configuration import PRETRAINED
-from seqcast.serve.forecast_requests import Cell, ForecastOptions, Options, Query, read_query
+from seqcast.serve.forecast_requests import (
+    Cell,
+    ForecastOptions,
+    Options,
+    Query,
+    find_model,
+    needs_guess,
+    read_options,
+    read_query,
+)
 from seqcast.serve.forecasting import choose_media_type
 from seqcast.serve.problems import MEDIA_TYPE, RequestError
 from seqcast.serve.request_bodies import CSV, JSON, read_body
@@ -106,13 +117,20 @@ async def _query(request: Request, body: bytes, service: Service) -> Query:
     """Read the query of a request; without a body all of it is in the address."""
     address = request.query_params.multi_items()
     media_type = request.headers.get("content-type") or ("" if body else JSON)
-
-    def reading() -> Query:
-        fields = read_body(body or b"{}", media_type, service.settings.max_rows)
-        return read_query(fields, address, service.shelf, service.settings)
-
+    settings = service.settings
     is_long = len(body) > _LONG_BODY
-    return await asyncio.get_running_loop().run_in_executor(service.reader, reading) if is_long else reading()
+
+    def read_fields() -> ForecastOptions:
+        fields = read_body(body or b"{}", media_type, settings.max_rows)
+        return read_options(fields, address)
+
+    options = await service.read(read_fields, in_thread=is_long)
+    model = find_model(options, service.shelf, settings)
+    words = None
+    if needs_guess(options, model):
+        table, words = await service.guess(body, media_type, Steps(options.start, options.freq))
+        options = options.model_copy(update={"rows": table})
+    return await service.read(partial(read_query, options, model, settings, words), in_thread=is_long)
 
 
 # Method, endpoint and media type of the answer, by path.

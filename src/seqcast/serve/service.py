@@ -2,19 +2,30 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from seqcast.data.frames import Steps
+from seqcast.errors import WorkerDiedError
+from seqcast.runtime import BoundedProcess, ProcessLimits
 from seqcast.serve.batching import Lane
 from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.forecast_requests import Query
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.monitoring import Metrics, describe_error, log_event
+from seqcast.serve.problems import RequestError
+from seqcast.serve.request_bodies import guess_body
+
+_Read = TypeVar("_Read")
 
 # Most rows of a short query, or of its answer.
 _FEW_ROWS = 5000
+# Limits of a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it is read.
+_GUESS_LIMITS = ProcessLimits(seconds=5.0, memory=2 << 30)
+_MOST_GUESSES = 8
 
 
 class Service:
@@ -36,7 +47,11 @@ class Service:
         # The pretrained network and large tables take long: short queries do not wait for them.
         self.long = Lane(answer_all, settings)
         # JSON takes twenty times its size while it is read: one body at a time.
-        self.reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
+        # Guessing the columns of a table is pure Python, which would delay all other requests, and takes long for some.
+        self._guesser = ThreadPoolExecutor(1, thread_name_prefix="seqcast-guesser")
+        self._guess_process = BoundedProcess(_GUESS_LIMITS)
+        self._guesses = 0
 
     @contextlib.asynccontextmanager
     async def running(self, _: Any = None) -> AsyncIterator[None]:
@@ -48,7 +63,9 @@ class Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.reader.shutdown(wait=False, cancel_futures=True)
+            for threads in (self._reader, self._guesser):
+                threads.shutdown(wait=False, cancel_futures=True)
+            self._guess_process.close()
             log_event("stop")
 
     async def ask(self, query: Query) -> Any:
@@ -63,6 +80,51 @@ class Service:
         """
         is_short = query.shape is not None and query.load <= _FEW_ROWS
         return await (self.short if is_short else self.long).ask(query)
+
+    async def read(self, reading: Callable[[], _Read], *, in_thread: bool) -> _Read:
+        """Return the result of a function that reads a body.
+
+        Args:
+            reading: The function.
+            in_thread: Whether a thread reads, one body at a time, because other requests would have to wait too long.
+        """
+        if in_thread:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, reading)
+        return reading()
+
+    async def guess(self, body: bytes, media_type: str, steps: Steps) -> tuple[dict[str, Any], str]:
+        """Return the table of a body whose columns have to be guessed, and the guess in words.
+
+        Args:
+            body: The body.
+            media_type: Its media type.
+            steps: Times of a table without times.
+
+        Raises:
+            RequestError: Too many guesses wait, or this one takes too much time or memory.
+            DataError: The table is wrong, or several readings are about as likely.
+        """
+        if self._guesses >= _MOST_GUESSES:
+            again = self.settings.retry_after
+            expected = f"at most {_MOST_GUESSES} tables whose columns are guessed"
+            raise RequestError(429, "queue", expected, "another one", f"Retry in {again} s.", retry_after=again)
+
+        self._guesses += 1
+        guessing = partial(self._guess_process.run, guess_body, body, media_type, steps, self.settings.max_rows)
+        hint = "Name the columns unique_id, ds and y, which takes no guess."
+        try:
+            result: tuple[dict[str, Any], str] = await asyncio.get_running_loop().run_in_executor(
+                self._guesser, guessing
+            )
+        except TimeoutError:
+            expected = f"a table whose columns are guessed in {_GUESS_LIMITS.seconds:g} s"
+            raise RequestError(413, "rows", expected, "one that takes longer", hint) from None
+        except (MemoryError, WorkerDiedError):
+            expected = f"a table whose columns are guessed in {_GUESS_LIMITS.memory >> 20} MiB"
+            raise RequestError(413, "rows", expected, "one that takes more", hint) from None
+        finally:
+            self._guesses -= 1
+        return result
 
     def described(self) -> dict[str, Any]:
         """Return the document of `/v1/models`, JSON types."""

@@ -1,0 +1,134 @@
+"""A process for work on strangers' data, which may turn out slow or large: it has limits of time and memory.
+
+Python cannot stop a thread. A function that computes in pure Python also holds the interpreter's lock most of the time,
+so every other thread waits for it. A process of its own delays nobody, and is killed when its time is over.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future
+from dataclasses import dataclass
+from typing import Any
+
+from seqcast.errors import WorkerDiedError
+from seqcast.runtime.executors import ctrl_c_blocked, end_with_parent
+
+# Seconds until an idle process ends, which gives its memory back.
+IDLE_SECONDS = 300.0
+# Seconds for the start of the process and its imports, which may come from a slow disk.
+START_SECONDS = 60.0
+# Steps by which the process is less urgent than the one that started it.
+NICENESS = 10
+# One thread, because the work is not numeric, and memory that is reserved only when it is used.
+ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class ProcessLimits:
+    """Limits of one call in a `BoundedProcess`.
+
+    Args:
+        seconds: Most seconds.
+        memory: Most bytes beyond what the process takes after its start. Only Linux enforces this limit.
+    """
+
+    seconds: float
+    memory: int
+
+
+class BoundedProcess:
+    """Call functions in one process, one after another, within limits of time and memory.
+
+    The first call starts the process; so does the next call after one that was killed. It neither forks nor imports
+    the user's script again. It ends when it has been idle for some minutes, and with the process that started it.
+
+    Args:
+        limits: The limits of each call.
+
+    Example:
+        >>> process = BoundedProcess(ProcessLimits(seconds=30, memory=1 << 30))
+        >>> process.run(divmod, 7, 2)
+        (3, 1)
+        >>> process.close()
+    """
+
+    def __init__(self, limits: ProcessLimits) -> None:
+        self.limits = limits
+        self._turn = threading.Lock()
+        self._executor: Any = None
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function and return its result; wait for earlier calls first.
+
+        Args:
+            function: A function of a module, or one that cloudpickle can send.
+            arguments: Its arguments.
+
+        Raises:
+            TimeoutError: It took too long. The process was killed.
+            MemoryError: It needed too much memory.
+            WorkerDiedError: The process has died, or was closed meanwhile.
+            Exception: The function raised it.
+        """
+        from joblib.externals.loky.process_executor import ShutdownExecutorError
+
+        with self._turn:
+            try:
+                executor = self._executor or self._started()
+                return self._call(executor, self.limits.seconds, function, *arguments)
+            except (BrokenExecutor, ShutdownExecutorError) as error:
+                self.close()
+                raise WorkerDiedError.with_advice() from error
+
+    def close(self) -> None:
+        """End the process at once; a call that is running fails with a `WorkerDiedError`."""
+        executor = self._executor
+        self._executor = None
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)
+
+    def _started(self) -> Any:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        self._executor = ProcessPoolExecutor(
+            1,
+            timeout=IDLE_SECONDS,
+            env=ENVIRONMENT,
+            initializer=_begin,
+            initargs=(os.getpid(), self.limits.memory),
+        )
+        self._call(self._executor, START_SECONDS, os.getpid)
+        return self._executor
+
+    def _call(self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+        with ctrl_c_blocked():  # loky starts the process here if there is none, or none any more
+            future: Future[Any] = executor.submit(function, *arguments)
+        try:
+            return future.result(seconds)
+        finally:
+            if not future.done():  # the time is over, or Ctrl-C: nobody waits for the result any more
+                self.close()
+
+
+def _begin(parent: int, memory: int) -> None:
+    """Prepare the process: it ends with its parent, leaves the cores to more urgent work, and has a limit of memory."""
+    end_with_parent(parent)
+    with contextlib.suppress(AttributeError, OSError):  # Windows
+        os.nice(NICENESS)
+    with contextlib.suppress(ImportError, FileNotFoundError):  # Windows; macOS
+        _limit_memory(memory)
+
+
+def _limit_memory(extra: int) -> None:
+    """Limit the memory of this process to what it has now and some more."""
+    import resource
+
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        sizes = dict(line.split(":", 1) for line in file)
+    most = 1024 * int(sizes["VmData"].split()[0]) + extra
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

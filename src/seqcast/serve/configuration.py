@@ -20,6 +20,8 @@ from seqcast.specs import check_int, check_number
 
 # Name of the pretrained network in requests.
 PRETRAINED = "pretrained"
+# Levels of its intervals, in per cent, where a request names none.
+PRETRAINED_LEVELS = (80.0, 95.0)
 
 # The environment variable with hashes of keys, separated by spaces or commas.
 KEYS_VARIABLE = "SEQCAST_API_KEYS"
@@ -44,9 +46,11 @@ class ServerSettings:
         private_key: PEM file with the private key of the certificate.
         max_body: Most bytes of a request.
         max_rows: Most rows of a request, and of its answer.
+        max_answer: Most bytes of an answer.
         max_horizon: Most steps of a forecast.
         max_size: Largest file of a model, as 8GB; as for `Forecaster.load` if absent.
-        time_limit: Seconds for a request, waiting included.
+        time_limit: Seconds for a request, waiting included; and for the client to take the answer.
+        guess_limit: Seconds for guessing the columns of a table without the usual names.
         queue: Most requests that wait; one more is refused with a 429.
         batch_size: Most requests that are forecast in one call; 1 is no batching.
         batch_wait: Most milliseconds that a request waits for others, where others are expected.
@@ -73,9 +77,11 @@ class ServerSettings:
     private_key: Path | None = None
     max_body: int = 16 << 20
     max_rows: int = 100_000
+    max_answer: int = 32 << 20
     max_horizon: int = 1000
     max_size: str | None = None
     time_limit: float = 30.0
+    guess_limit: float = 5.0
     queue: int = 256
     batch_size: int = 64
     batch_wait: float = 4.0
@@ -83,13 +89,14 @@ class ServerSettings:
     grace: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("max_body", "max_rows", "max_horizon", "queue", "batch_size"):
+        for name in ("max_body", "max_rows", "max_answer", "max_horizon", "queue", "batch_size"):
             check_int(name, getattr(self, name))
         if check_int("port", self.port, at_least=0) > 65_535:
             raise SpecError("port", expected="at most 65535", received=str(self.port), hint="Choose a smaller one.")
         for name in ("batch_wait", "watch", "grace"):
             check_number(name, getattr(self, name), low=0.0)
-        check_number("time_limit", self.time_limit, low=0.0, high=86_400.0, open_low=True)
+        for name in ("time_limit", "guess_limit"):
+            check_number(name, getattr(self, name), low=0.0, high=86_400.0, open_low=True)
         FileLimits.of(self.max_size)
         names = [name for name, _ in self.models]
         for name in names:

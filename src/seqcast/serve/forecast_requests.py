@@ -1,7 +1,8 @@
 """Queries: the options and tables of a request, read from its body and its address, and checked."""
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
@@ -11,11 +12,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidati
 
 from seqcast.errors import suggest_name
 from seqcast.intervals import check_levels
-from seqcast.serve.configuration import PRETRAINED, ServerSettings
+from seqcast.serve.configuration import PRETRAINED, PRETRAINED_LEVELS, ServerSettings
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import Needed, Table, whole
+from seqcast.specs import Columns
 
+# Most bytes of a cell of an answer as JSON, with its column: "seqcast-hi-99.9":-1.2345678901234567e-308.
+_CELL_BYTES = 48
+# Columns of an answer beside those of intervals: series, time, target, step and point.
+_OTHER_CELLS = 5
 # Columns that the pretrained network reads.
 _ZERO_SHOT = Needed("unique_id", "ds", ("y",), only="series")
 
@@ -130,18 +136,39 @@ class Query:
         return 0 if self.rows is None else self.rows.rows
 
     @cached_property
+    def ids(self) -> Collection[Any]:
+        """Names of the series to forecast."""
+        table = self.rows or self.series
+        if table is None:
+            return () if self.model is None else self.model.forecaster.series_state_.ids
+        columns = _ZERO_SHOT if self.model is None else self.model.needed
+        return set(table.columns[columns.unique_id].tolist())
+
+    @property
     def asked(self) -> int:
         """Number of series to forecast."""
-        if (table := self.rows or self.series) is None:
-            return 0 if self.model is None else len(self.model.forecaster.series_state_.ids)
-        columns = _ZERO_SHOT if self.model is None else self.model.needed
-        return len(set(table.columns[columns.unique_id].tolist()))
+        return len(self.ids)
 
     @property
     def load(self) -> int:
         """Number of its rows, or of its answer's, whichever is more."""
+        return max(self.size, self.asked * self._rows_per_series)
+
+    @cached_property
+    def answer_bytes(self) -> int:
+        """Most bytes of its answer as JSON, where each row repeats the names of its series and of all columns."""
+        columns = Columns() if self.model is None else self.model.columns
+        levels = PRETRAINED_LEVELS if self.model is None else self.model.levels
+        asked_levels = self.network.get("level", levels) if self.level is None else self.level
+        cells = _OTHER_CELLS + 2 * len(asked_levels)
+        row = cells * _CELL_BYTES + len(json.dumps([columns.unique_id, columns.ds, *columns.targets]))
+        names = len(json.dumps([str(name) for name in self.ids]))
+        return self._rows_per_series * (self.asked * row + names)
+
+    @property
+    def _rows_per_series(self) -> int:
         targets = 1 if self.model is None else len(self.model.columns.targets)
-        return max(self.size, self.asked * self.steps * targets)
+        return self.steps * targets
 
     @property
     def steps(self) -> int:
@@ -278,6 +305,11 @@ def _series(asked: list[str | int] | None, rows: Table | None, model: ServedMode
 def _check_answer(query: Query, settings: ServerSettings) -> None:
     """Refuse a query with too long an answer."""
     if query.load > settings.max_rows:
-        received = f"{query.asked:,} series with {query.steps:,} steps each"
-        hint = "Ask for some of the series with series=, or send several requests."
-        raise RequestError(413, "rows", f"an answer of at most {settings.max_rows:,} rows", received, hint)
+        expected = f"an answer of at most {settings.max_rows:,} rows"
+    elif query.answer_bytes > settings.max_answer:
+        expected = f"an answer of at most {settings.max_answer:,} bytes"
+    else:
+        return
+    received = f"{query.asked:,} series with {query.steps:,} steps each"
+    hint = "Ask for some of the series with series=, or send several requests."
+    raise RequestError(413, "rows", expected, received, hint)

@@ -3,7 +3,7 @@
 import itertools
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from seqcast.forecaster import Forecaster
 from seqcast.serve.forecast_requests import Query
 from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import CSV, JSON, Table
+
+# Rows of a piece of an answer: about half a megabyte.
+_PIECE_ROWS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +36,35 @@ class Answer:
     start: int
     stop: int
 
-    def written(self, media_type: str) -> bytes:
-        """Return the answer as bytes.
+    def pieces(self, media_type: str) -> Iterator[bytes]:
+        """Yield the answer as bytes, some rows at a time: the whole text would take as much memory again.
 
         Args:
             media_type: JSON or CSV.
         """
-        if media_type == CSV:
-            return bytes(self.table.iloc[self.start : self.stop].to_csv(index=False).encode("utf-8", "replace"))
-        cells = zip(*(column[self.start : self.stop] for column in self.columns.values()), strict=True)
-        document = self.facts | {"rows": [dict(zip(self.columns, row, strict=True)) for row in cells]}
-        return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+        bounds = [*range(self.start, self.stop, _PIECE_ROWS), self.stop]
+        spans = itertools.pairwise(bounds)
+        yield from self._csv(spans) if media_type == CSV else self._json(spans)
+
+    def _csv(self, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+        for start, stop in spans:
+            text = self.table.iloc[start:stop].to_csv(index=False, header=start == self.start)
+            yield text.encode("utf-8", "replace")
+
+    def _json(self, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+        # The facts without their closing brace, the list of rows, and the brace.
+        head = _compact(self.facts).removesuffix("}")
+        separator = head + ("," if self.facts else "") + '"rows":['
+        for start, stop in spans:
+            cells = zip(*(column[start:stop] for column in self.columns.values()), strict=True)
+            rows = [dict(zip(self.columns, row, strict=True)) for row in cells]
+            yield (separator + _compact(rows)[1:-1]).encode()
+            separator = ","
+        yield b"]}"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 Outcome = Answer | BaseException

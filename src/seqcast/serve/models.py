@@ -80,6 +80,11 @@ class ServedModel:
         """Whether its stamps have a regular step."""
         return self.forecaster.series_state_.frequency is not None
 
+    @cached_property
+    def levels(self) -> list[float]:
+        """Levels of its intervals, in per cent, where a request names none."""
+        return [float(level_text(level)) for level in self.fitted.request().level]
+
     @property
     def version(self) -> dict[str, Any]:
         """The fields of its answers that name it."""
@@ -121,7 +126,7 @@ class ServedModel:
             "frequency": model.freq_,
             "season_length": model.season_length_,
             "context_length": model.context_length_,
-            "levels": [float(level_text(level)) for level in self.fitted.request().level],
+            "levels": self.levels,
             "series": len(model.series_state_.ids),
             "choice": str(model.choice_),
         }

@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
@@ -33,6 +33,8 @@ JSON, CSV = "application/json", "text/csv"
 _MOST_COLUMNS, _MEAN_CELLS = 1000, 20
 # Most columns of text in a table whose columns are guessed: each is tried as times in many formats, which takes 17 ms.
 _MOST_TEXT_COLUMNS = 50
+# Most characters of the name of a series, which each row of an answer repeats, and of a guessed column.
+_LONGEST_NAME = 1000
 # Most columns that a message names when one is missing.
 _MOST_NAMES = 30
 # Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of other scripts.
@@ -202,6 +204,7 @@ class Table:
         if not rows:
             raise DataError(option=option, expected="at least one row", received="none", hint="Send some.")
         read = {needed.unique_id: [needed.only] * rows} | columns
+        _check_names(read[needed.unique_id], option, needed.unique_id)
         typed = {name: _typed(cells, name, needed, option) for name, cells in read.items()}
         kinds = tuple((name, kind) for name, (kind, _) in typed.items())
         return cls({name: array for name, (_, array) in typed.items()}, kinds, rows)
@@ -252,6 +255,7 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     names = dict.fromkeys(chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value)
     _check_size("columns", len(names), _MOST_COLUMNS)
     _check_size("cells", len(names) * len(rows), _most_cells(most_rows))
+    _check_names(names, "rows")
 
     needed = Needed("\0", "\0", tuple(names))
     columns, _ = _columns_of(value, needed, "rows", most_rows)
@@ -383,6 +387,18 @@ def _wrong_cell(name: str, option: str, row: int, expected: str, cells: Sequence
     field = None if option == "rows" else option
     received = shown(cells[row])
     return DataError(option=field, column=name, row=row, expected=expected, received=received, hint="Correct it.")
+
+
+def _check_names(names: Iterable[Any], option: str, column: str | None = None) -> None:
+    """Reject names that are too long: those of series, or of columns."""
+    for place, name in enumerate(names):
+        if isinstance(name, str) and len(name) > _LONGEST_NAME:
+            row = None if column is None else place
+            expected = f"names of at most {_LONGEST_NAME:,} characters"
+            received = f"one of {len(name):,}"
+            raise DataError(
+                option=option, column=column, row=row, expected=expected, received=received, hint="Shorten it."
+            )
 
 
 def _check_size(noun: str, count: int, most: int, *, where: str = "rows") -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from seqcast.data.frames import Steps
 from seqcast.serve.configuration import PRETRAINED
@@ -32,8 +33,8 @@ from seqcast.serve.problems import MEDIA_TYPE, RequestError
 from seqcast.serve.request_bodies import CSV, JSON, read_body
 from seqcast.serve.service import Service
 
-# Longer bodies are read, and longer answers written, in a thread, since other requests would have to wait.
-_LONG_BODY, _LONG_ANSWER = 256 << 10, 2000
+# Bytes beyond which bodies are read, and answers written, in a thread, because other requests would have to wait.
+_LONG = 256 << 10
 
 
 async def _forecast(request: Request) -> Response:
@@ -45,10 +46,42 @@ async def _forecast(request: Request) -> Response:
         query = await _query(request, body, service)
         request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
         service.metrics.rows.labels(query.name).inc(query.size)
-        answer = await service.ask(query)
-    is_long = answer.stop - answer.start > _LONG_ANSWER
-    written = await asyncio.to_thread(answer.written, media_type) if is_long else answer.written(media_type)
-    return Response(written, media_type=media_type)
+        release = service.reserve(query)
+        try:
+            answer = await service.ask(query)
+        except BaseException:
+            release()
+            raise
+    if query.answer_bytes > _LONG:
+        return _AnswerResponse(answer.pieces(media_type), media_type, service.settings.time_limit, release)
+    release()
+    return Response(b"".join(answer.pieces(media_type)), media_type=media_type)
+
+
+class _AnswerResponse(StreamingResponse):
+    """An answer, written piece by piece as its client takes it; a client that takes too long is left.
+
+    Args:
+        pieces: The pieces, which a thread makes.
+        media_type: Their media type.
+        limit: Seconds for all of them.
+        release: Called at the end, whatever it is.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], media_type: str, limit: float, release: Callable[[], None]) -> None:
+        super().__init__(pieces, media_type=media_type)
+        self._limit = limit
+        self._release = release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        try:
+            async with asyncio.timeout(self._limit):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            raise ClientDisconnect from None
+        finally:
+            self._release()
 
 
 async def _models(request: Request) -> Response:
@@ -118,7 +151,7 @@ async def _query(request: Request, body: bytes, service: Service) -> Query:
     address = request.query_params.multi_items()
     media_type = request.headers.get("content-type") or ("" if body else JSON)
     settings = service.settings
-    is_long = len(body) > _LONG_BODY
+    is_long = len(body) > _LONG
 
     def read_fields() -> ForecastOptions:
         fields = read_body(body or b"{}", media_type, settings.max_rows)

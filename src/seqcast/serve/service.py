@@ -11,7 +11,7 @@ from seqcast.data.frames import Steps
 from seqcast.errors import WorkerDiedError
 from seqcast.runtime import BoundedProcess, ProcessLimits
 from seqcast.serve.batching import Lane
-from seqcast.serve.configuration import PRETRAINED, ServerSettings
+from seqcast.serve.configuration import PRETRAINED, PRETRAINED_LEVELS, ServerSettings
 from seqcast.serve.forecast_requests import Query
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.models import ModelShelf
@@ -23,9 +23,11 @@ _Read = TypeVar("_Read")
 
 # Most rows of a short query, or of its answer.
 _FEW_ROWS = 5000
-# Limits of a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it is read.
-_GUESS_LIMITS = ProcessLimits(seconds=5.0, memory=2 << 30)
+# Memory for a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it is read.
+_GUESS_MEMORY = 2 << 30
 _MOST_GUESSES = 8
+# Most answers of the greatest length that are being made or sent at a time.
+_ANSWERS_TOGETHER = 4
 
 
 class Service:
@@ -50,8 +52,9 @@ class Service:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
         # Guessing the columns of a table is pure Python, which would delay all other requests, and takes long for some.
         self._guesser = ThreadPoolExecutor(1, thread_name_prefix="seqcast-guesser")
-        self._guess_process = BoundedProcess(_GUESS_LIMITS)
+        self._guess_process = BoundedProcess(ProcessLimits(settings.guess_limit, _GUESS_MEMORY))
         self._guesses = 0
+        self._answer_bytes = 0
 
     @contextlib.asynccontextmanager
     async def running(self, _: Any = None) -> AsyncIterator[None]:
@@ -67,6 +70,31 @@ class Service:
                 threads.shutdown(wait=False, cancel_futures=True)
             self._guess_process.close()
             log_event("stop")
+
+    def reserve(self, query: Query) -> Callable[[], None]:
+        """Reserve memory for the answer of a query, and return a function that releases it; it may be called twice.
+
+        Args:
+            query: The query.
+
+        Raises:
+            RequestError: The answers that are being made or sent take too much already.
+        """
+        size = query.answer_bytes
+        most = _ANSWERS_TOGETHER * self.settings.max_answer
+        if self._answer_bytes + size > most:
+            again = self.settings.retry_after
+            expected = f"at most {most:,} bytes of all answers"
+            raise RequestError(429, "answers", expected, "more", f"Retry in {again} s.", retry_after=again)
+
+        reserved = [size]
+        self._answer_bytes += size
+
+        def release() -> None:
+            self._answer_bytes -= sum(reserved)
+            reserved.clear()
+
+        return release
 
     async def ask(self, query: Query) -> Any:
         """Return the answer of a query.
@@ -117,10 +145,10 @@ class Service:
                 self._guesser, guessing
             )
         except TimeoutError:
-            expected = f"a table whose columns are guessed in {_GUESS_LIMITS.seconds:g} s"
+            expected = f"a table whose columns are guessed in {self.settings.guess_limit:g} s"
             raise RequestError(413, "rows", expected, "one that takes longer", hint) from None
         except (MemoryError, WorkerDiedError):
-            expected = f"a table whose columns are guessed in {_GUESS_LIMITS.memory >> 20} MiB"
+            expected = f"a table whose columns are guessed in {_GUESS_MEMORY >> 20} MiB"
             raise RequestError(413, "rows", expected, "one that takes more", hint) from None
         finally:
             self._guesses -= 1
@@ -128,10 +156,13 @@ class Service:
 
     def described(self) -> dict[str, Any]:
         """Return the document of `/v1/models`, JSON types."""
-        limits = ("max_body", "max_rows", "max_horizon", "time_limit", "queue", "batch_size")
+        limits = ("max_body", "max_rows", "max_answer", "max_horizon", "time_limit", "queue", "batch_size")
         return {
             "models": [model.described() for model in self.shelf.models],
-            PRETRAINED: {"columns": {"unique_id": "unique_id", "ds": "ds", "y": ["y"]}, "levels": [80.0, 95.0]},
+            PRETRAINED: {
+                "columns": {"unique_id": "unique_id", "ds": "ds", "y": ["y"]},
+                "levels": list(PRETRAINED_LEVELS),
+            },
             "limits": {name: getattr(self.settings, name) for name in limits},
         }
 

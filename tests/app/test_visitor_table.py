@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seqcast.app.recipes import command_of, script_of
 from seqcast.app.theme import explain_problem, in_page_words
-from seqcast.app.visitor_table import ROLES, Roles, Table
+from seqcast.app.visitor_table import ROLES, Roles, Table, TableLimits
 from seqcast.app.visitors import Asked
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess
@@ -147,11 +147,28 @@ def test_hints_name_the_fields_of_the_page(tmp_path):
     assert in_page_words(caught.value.hint) == "Give “Dates: day first” or “Dates: month first”."
 
 
-def test_what_is_missing_and_what_is_too_long_is_refused(tmp_path, monkeypatch):
+def test_a_table_without_values_is_refused(tmp_path):
     path = write(tmp_path, pd.DataFrame({"day": DAYS[:2], "colour": ["red", "blue"]}))
     refused(DataError, "expected one for value to forecast, received none", Table.read(path).frame)
-    monkeypatch.setattr("seqcast.app.visitor_table.MOST_ROWS", 10)
-    refused(DataError, "at most 10 rows, received 60", Table.read, write(tmp_path, shops()))
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"rows": 10}, "at most 10 rows, received 60"),
+        ({"columns": 2}, "at most 2 columns, received"),
+        ({"text_columns": 1}, "at most 1 columns of text, received 2"),
+        ({"cells": 100}, "at most 100 cells, received"),
+    ],
+)
+def test_a_table_that_is_too_large_is_rejected_before_its_columns_are_guessed(tmp_path, monkeypatch, limits, message):
+    monkeypatch.setattr("seqcast.data.frames.guess_columns", None)
+    refused(DataError, message, Table.read, write(tmp_path, shops()), None, TableLimits(**limits))
+
+
+def test_another_layout_gives_other_roles(tmp_path):
+    table = Table.read(write(tmp_path, pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "sold": np.arange(30.0)})))
+    assert table.with_layout("wide").roles.of == {"day": "time", "north": "value", "sold": "value"}
 
 
 @pytest.mark.parametrize(

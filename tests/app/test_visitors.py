@@ -1,5 +1,6 @@
 """A visitor's work, without a browser: sessions and their files, assumptions, estimates, recipes, computations."""
 
+import asyncio
 import shlex
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
 from seqcast.app.visitors import SessionLimitError, Sessions, learnt_pace
 from seqcast.data.frames.writing import table_bytes
-from seqcast.errors import SpecError
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import estimate_seconds
+from seqcast.runtime import BoundedProcess, ProcessLimits
 from seqcast.specs.columns import Columns
 from tests.refusals import refused
 
@@ -53,6 +55,21 @@ def session(sessions):
 def take(session, table, name="sales.csv", **options):
     session.take(Table.read(session.store(name, table.to_csv(index=False, **options).encode())))
     return session
+
+
+@pytest.mark.processes
+def test_a_file_is_read_in_a_process_that_ends_in_time(sessions, session, monkeypatch):
+    def read(name, text):
+        return asyncio.run(sessions.read(session.store(name, text.encode())))
+
+    table = read("a.csv", "day,sold\n2024-01-01,1\n2024-01-02,2\n")
+    assert table.roles.of == {"day": "time", "sold": "value"}
+    assert asyncio.run(sessions.with_layout(table, "wide")).roles.layout == "wide"
+    hostile = "\n".join(",".join(f"{column}a{row}" for column in range(200)) for row in range(3000))
+    monkeypatch.setattr(sessions, "reader", BoundedProcess(ProcessLimits(seconds=0.5, memory=1 << 30)))
+    with pytest.raises(DataError, match=r"expected a table that is read in 0\.5 s"):
+        read("hostile.csv", hostile)
+    assert read("a.csv", "day,sold\n2024-01-01,1\n2024-01-02,2\n").roles == table.roles
 
 
 def silent(_):

@@ -26,12 +26,12 @@ class Client(contextlib.ExitStack):
         self.enter_context(portal.wrap_async_context_manager(self.app.router.lifespan_context(self.app)))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60)
-        self._client = self.enter_context(portal.wrap_async_context_manager(client))
+        self.client = self.enter_context(portal.wrap_async_context_manager(client))
         assert not self._ready or self.app.state.service.shelf.ready.wait(60)
         return self
 
     def request(self, method, path, **how):
-        return self.run(partial(self._client.request, method, path, **how))
+        return self.run(partial(self.client.request, method, path, **how))
 
     def get(self, path, **how):
         return self.request("GET", path, **how)
@@ -43,7 +43,7 @@ class Client(contextlib.ExitStack):
         """Post JSON bodies at once."""
 
         async def ask():
-            return await asyncio.gather(*(self._client.post("/v1/forecast", json=body) for body in bodies))
+            return await asyncio.gather(*(self.client.post("/v1/forecast", json=body) for body in bodies))
 
         return self.run(ask)
 

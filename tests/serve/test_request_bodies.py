@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from seqcast.errors import SeqcastError
+from seqcast.data.frames import Steps
+from seqcast.errors import DataError, SeqcastError
 from seqcast.serve import ServerSettings
 from seqcast.serve.forecast_requests import find_model, read_options, read_query
 from seqcast.serve.models import ModelShelf
-from seqcast.serve.request_bodies import CSV, JSON, read_body
+from seqcast.serve.request_bodies import CSV, JSON, guess_body, read_body
 
 LIMITS = ServerSettings(watch=0)
 SHELF = ModelShelf(LIMITS, print)
@@ -90,3 +91,65 @@ def test_columns_that_nobody_reads_cost_nothing():
     query = read(json.dumps({"rows": wide}).encode(), JSON)
     assert set(query.rows.columns) == {"unique_id", "ds", "y"}
     assert query.size == 30
+
+
+# ---------------------------------------------------------------- tables whose columns are guessed
+
+
+def as_json(columns):
+    return JSON, json.dumps({"rows": columns}).encode()
+
+
+# Each took seconds of the event loop, or gigabytes.
+COSTLY = {
+    "columns of a CSV": (
+        CSV,
+        b",".join(b"c%d" % n for n in range(999)) + b"\n" + b",".join([b"a"] * 999) + b"\n",
+        "50",
+    ),
+    "columns of text": (*as_json({f"c{n}": ["a", "b"] for n in range(51)}), "50 columns of text"),
+    "columns of numbers": (*as_json({f"c{n}": [1, 2] for n in range(2001)}), "2,000 columns"),
+    "names that differ": (*as_json([{f"c{n}": 1} for n in range(2001)]), "2,000 columns"),
+    "cells": (*as_json([*({f"c{n}": 1} for n in range(1000)), *[{}] * 99_000]), "2,001,000 cells"),
+}
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_tables_that_take_long_to_guess_are_rejected(kind):
+    media_type, data, most = COSTLY[kind]
+    begun = time.process_time()
+    with pytest.raises(SeqcastError, match=f"at most {most}"):
+        guess_body(data, media_type, Steps(), LIMITS.max_rows)
+    assert time.process_time() - begun < 1
+
+
+def test_a_wide_table_of_a_thousand_series_is_guessed():
+    table = {"day": ["2024-01-01", "2024-01-02"], **{f"shop {n}": [n, n + 1] for n in range(999)}}
+    columns, words = guess_body(json.dumps({"rows": table}).encode(), JSON, Steps(), LIMITS.max_rows)
+    assert words == "time: day, a series in each column"
+    assert len(columns["y"]) == 2 * 999
+
+
+def test_long_names_of_series_are_rejected():
+    rows = [{"unique_id": name, "ds": "2024-01-01", "y": 1.0} for name in ("x" * 1000, "x" * 1001)]
+    with pytest.raises(DataError, match=r"rows, unique_id, row 1: .*at most 1,000 characters, received one of 1,001"):
+        read(json.dumps({"rows": rows}).encode(), JSON)
+    assert read(json.dumps({"rows": rows[:1]}).encode(), JSON).size == 1
+
+
+def test_a_long_name_of_a_guessed_column_is_rejected():
+    with pytest.raises(DataError, match="names of at most 1,000 characters"):
+        guess_body(*reversed(as_json({"day": ["2024-01-01"], "x" * 1001: [1]})), Steps(), LIMITS.max_rows)
+
+
+# ---------------------------------------------------------------- the size of an answer
+
+
+def test_an_answer_that_would_be_too_long_is_rejected_before_it_is_made():
+    days = [f"2024-01-{day:02d}" for day in range(1, 31)]
+    rows = [{"unique_id": f"{n}" + "ü" * 900, "ds": day, "y": 1.0} for n in range(20) for day in days]
+    data = json.dumps({"rows": rows}).encode()
+    options = read_options(read_body(data, JSON, LIMITS.max_rows), [("horizon", "1000")])
+    with pytest.raises(SeqcastError, match="an answer of at most 33,554,432 bytes"):
+        read_query(options, find_model(options, SHELF, LIMITS), LIMITS)
+    assert read(data, JSON).answer_bytes < LIMITS.max_answer

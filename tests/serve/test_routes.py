@@ -1,10 +1,13 @@
 """What users send and get, and what the description and `docs/serving.md` promise: `make fuzz-serve` asks thousands."""
 
+import asyncio
 import io
 import os
 import re
+import time
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -137,6 +140,96 @@ def test_text_of_csv_that_looks_like_numbers_is_what_the_model_has(client):
 
 
 # ---------------------------------------------------------------- without a model
+
+
+UNNAMED = "day,sold\n" + "".join(f"2024-01-{day:02d},{day % 7}\n" for day in range(1, 29))
+
+
+def guess(client, body=UNNAMED):
+    return client.post("/v1/forecast?model=pretrained&horizon=2", content=body, headers={"Content-Type": CSV})
+
+
+def slow_to_guess(rows=2000):
+    """A table within the limits that takes some seconds to guess."""
+    cells = [",".join(f"{column}a{row}" for column in range(50)) for row in range(rows)]
+    return "\n".join([",".join(f"c{column}" for column in range(50)), *cells])
+
+
+@pytest.mark.processes
+def test_a_guess_delays_no_other_request(serving):
+    async def ask(client):
+        address = "/v1/forecast?model=pretrained&horizon=2"
+        sent = client.post(address, content=slow_to_guess(), headers={"Content-Type": CSV})
+        guessing = asyncio.create_task(sent)
+        times = []
+        while not guessing.done():
+            begun = time.perf_counter()
+            assert (await client.get("/healthz")).status_code == 200
+            times.append(time.perf_counter() - begun)
+            await asyncio.sleep(0.005)  # as a client that looks now and then
+        return times, guessing.result().status_code
+
+    with serving(models=(), guess_limit=60) as client:
+        assert guess(client).status_code == 200
+        times, status = client.run(ask, client.client)
+    assert status == 422
+    assert len(times) > 10
+    assert max(times) < 0.5
+
+
+@pytest.mark.processes
+def test_a_guess_ends_in_time_and_the_next_one_succeeds(serving):
+    with serving(models=(), guess_limit=0.5) as client:
+        assert guess(client).json()["read"] == "time: day, value: sold"
+        answer = guess(client, slow_to_guess())
+        assert answer.status_code == 413
+        assert answer.json()["expected"] == "a table whose columns are guessed in 0.5 s"
+        assert guess(client).status_code == 200
+
+
+@pytest.mark.processes
+def test_few_guesses_wait(serving):
+    with serving(models=()) as client:
+
+        async def ask():
+            address = "/v1/forecast?model=pretrained&horizon=2"
+            asked = (client.client.post(address, content=UNNAMED, headers={"Content-Type": CSV}) for _ in range(12))
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+        assert sorted(client.run(ask)) == [200] * 8 + [429] * 4
+        assert guess(client).status_code == 200
+
+
+def test_long_answers_are_the_same_as_short_ones(serving):
+    """A long one is written piece by piece."""
+    rows = rows_of(panel([f"s{n}" for n in range(60)], DAYS[:14]))
+    with serving(max_rows=5000, max_horizon=100) as client:
+        for accept in ("application/json", CSV):
+            body = {"rows": rows, "horizon": 50}
+            answer = client.post("/v1/forecast", json=body, headers={"Accept": accept})
+            assert "content-length" not in answer.headers
+            short = client.post("/v1/forecast", json={"rows": rows[:28], "horizon": 50}, headers={"Accept": accept})
+            assert "content-length" in short.headers
+            table, first = (
+                frame_of(each) if accept != CSV else pd.read_csv(io.StringIO(each.text)) for each in (answer, short)
+            )
+            assert len(table) == 60 * 50
+            pd.testing.assert_frame_equal(table[:100], first, rtol=1e-6)
+
+
+def test_open_answers_share_a_memory(serving):
+    with serving() as client:
+        service = client.app.state.service
+        body = {"model": "sales", "rows": newer("a")}
+        assert client.post("/v1/forecast", json=body).status_code == 200
+        most = 4 * service.settings.max_answer
+        releases = [service.reserve(SimpleNamespace(answer_bytes=most // 4)) for _ in range(4)]
+        refused = client.post("/v1/forecast", json=body)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        for release in (releases[0], *releases):
+            release()  # a second time has no effect
+        assert client.post("/v1/forecast", json=body).status_code == 200
+        assert service.reserve(SimpleNamespace(answer_bytes=most))  # all of it is free again
 
 
 def test_no_model_at_all(serving):

@@ -26,8 +26,6 @@ ROLES: Mapping[str, str] = {
     "future": "known in advance",
     "ignore": "leave out",
 }
-# Most rows of a table.
-MOST_ROWS = 5_000_000
 # The roles of covariates.
 COVARIATES = ("static", "past", "future")
 # Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
@@ -105,6 +103,45 @@ class Roles:
 
 
 @dataclass(frozen=True)
+class TableLimits:
+    """Limits of a visitor's table.
+
+    Args:
+        rows: Most rows.
+        columns: Most columns.
+        text_columns: Most columns that hold no numbers: each is tried as times in many formats, which takes 17 ms.
+        cells: Most cells, 8 bytes each at least.
+    """
+
+    rows: int = 5_000_000
+    columns: int = 5000
+    text_columns: int = 200
+    cells: int = 100_000_000
+
+    def check(self, name: str, table: Any) -> None:
+        """Reject a table that is too large.
+
+        Args:
+            name: Name of its file.
+            table: Its columns as they were read, a pandas frame.
+
+        Raises:
+            DataError: It has too many rows, columns or cells.
+        """
+        texts = sum(not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes)
+        counts = {
+            "rows": (len(table), self.rows),
+            "columns": (len(table.columns), self.columns),
+            "columns of text": (texts, self.text_columns),
+            "cells": (table.size, self.cells),
+        }
+        for noun, (count, most) in counts.items():
+            if count > most:
+                hint = "Forecast tables of this size with the command line or the library."
+                raise DataError(path=name, expected=f"at most {most:,} {noun}", received=f"{count:,}", hint=hint)
+
+
+@dataclass(frozen=True)
 class Table:
     """A table as it was read, with guesses of its columns' roles.
 
@@ -125,24 +162,31 @@ class Table:
     steps: frames.Steps = field(default_factory=frames.Steps)
 
     @classmethod
-    def read(cls, path: Path, dialect: frames.Dialect | None = None) -> Self:
+    def read(cls, path: Path, dialect: frames.Dialect | None = None, limits: TableLimits = TableLimits()) -> Self:
         """Read a file and guess its columns.
 
         Args:
             path: The file.
             dialect: Its format, as far as the visitor gave it.
+            limits: Limits of the table.
 
         Raises:
-            DataError: It is no table, or too long.
+            DataError: It is no table, or too large.
             MissingFileError: There is no such file.
         """
         raw = frames.OpenTable.of(path, dialect).raw
-        if len(raw) > MOST_ROWS:
-            expected, received = f"at most {MOST_ROWS:,} rows", f"{len(raw):,}"
-            hint = "Forecast tables of this size with the command line or the library."
-            raise DataError(path=path.name, expected=expected, received=received, hint=hint)
+        limits.check(path.name, raw)
         guess = frames.guess_columns(raw)
         return cls(path, raw, Roles.of_guess(guess, raw.columns), dialect or frames.Dialect(), guess)
+
+    def with_layout(self, layout: str) -> Self:
+        """Return the table with the roles that its columns have in another layout.
+
+        Args:
+            layout: The layout.
+        """
+        guess = frames.guess_columns(self.raw, {}, layout)
+        return replace(self, roles=Roles.of_guess(guess, self.raw.columns))
 
     def frame(self) -> VisitorFrame:
         """Return the series, checked.

@@ -4,6 +4,7 @@ import asyncio
 import math
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,18 @@ from seqcast.app.computations import Explanation, FitOutcome
 from seqcast.app.job_queue import JobQueue
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, VisitorFrame
-from seqcast.errors import SeqcastError
-from seqcast.runtime import write_atomically
+from seqcast.data.frames import Dialect
+from seqcast.errors import DataError, SeqcastError, WorkerDiedError
+from seqcast.runtime import BoundedProcess, ProcessLimits, write_atomically
 
 # Seed of everything random, so that all of it can be repeated.
 SEED = 0
 # Characters of a file's name, of up to four bytes each: file systems take 255 bytes.
 LONGEST_NAME = 60
+
+
+# Limits of the reading of a visitor's file.
+READER_LIMITS = ProcessLimits(seconds=60.0, memory=8 << 30)
 
 
 class SessionLimitError(SeqcastError):
@@ -151,9 +157,10 @@ class Session:
 
 
 class Sessions:
-    """All visitors, and the two processes that compute for them.
+    """All visitors, and the three processes that work for them.
 
-    One process runs trainings in turn; another one runs forecasts and explanations, which take moments.
+    One process runs trainings in turn; another one runs forecasts and explanations, which take moments; the third reads
+    files, within limits.
 
     Args:
         settings: Limits of the page.
@@ -165,8 +172,7 @@ class Sessions:
         self.answers = JobQueue(max_waiting=4 * settings.max_waiting)
         # The ratio of measured to estimated seconds on this machine, learnt from fits.
         self.pace = 1.0
-        # Readers of files may take gigabytes each.
-        self.reading = asyncio.Semaphore(2)
+        self.reader = BoundedProcess(READER_LIMITS)
         self._open: list[Session] = []
 
     def open(self) -> Session:
@@ -181,6 +187,42 @@ class Sessions:
             raise SessionLimitError("visitors", expected=expected, received=str(len(self._open)), hint=hint)
         self._open.append(Session(Path(tempfile.mkdtemp(prefix="seqcast-app-"))))
         return self._open[-1]
+
+    async def read(self, path: Path, dialect: Dialect | None = None) -> Table:
+        """Read a file and guess its columns, in a process of its own: other visitors would wait meanwhile.
+
+        Args:
+            path: The file.
+            dialect: Its format, as far as the visitor gave it.
+
+        Raises:
+            DataError: It is no table, or takes too much time or memory.
+        """
+        return await self._in_reader(path.name, Table.read, path, dialect)
+
+    async def with_layout(self, table: Table, layout: str) -> Table:
+        """Return a table with the roles that its columns have in another layout.
+
+        Args:
+            table: The table.
+            layout: The layout.
+
+        Raises:
+            DataError: The guess takes too much time or memory.
+        """
+        return await self._in_reader(table.path.name, Table.with_layout, table, layout)
+
+    async def _in_reader(self, name: str, function: Callable[..., Table], *arguments: Any) -> Table:
+        hint = "Send fewer rows or columns, or use the command line."
+        try:
+            table: Table = await asyncio.to_thread(self.reader.run, function, *arguments)
+        except TimeoutError:
+            expected = f"a table that is read in {self.reader.limits.seconds:g} s"
+            raise DataError(path=name, expected=expected, received="one that takes longer", hint=hint) from None
+        except (MemoryError, WorkerDiedError):
+            expected = f"a table that is read in {self.reader.limits.memory >> 20} MiB"
+            raise DataError(path=name, expected=expected, received="one that takes more", hint=hint) from None
+        return table
 
     def close(self, session: Session) -> None:
         """Remove a session and its files.
@@ -198,6 +240,7 @@ class Sessions:
             self.close(session)
         self.trainings.close()
         self.answers.close()
+        self.reader.close()
 
 
 def learnt_pace(pace: float, *, estimated: float, measured: float) -> float:

@@ -29,8 +29,10 @@ from seqcast.specs import Columns
 
 JSON, CSV = "application/json", "text/csv"
 
-# Most columns of a table, and most cells of a row in the mean of a body: tables have few columns.
-_MOST_COLUMNS, _MEAN_CELLS = 1000, 20
+# Values of a body beside those of its rows, and most cells of a row on average: tables have few columns.
+_OTHER_VALUES, _MEAN_CELLS = 1000, 20
+# Most columns of a table whose columns are guessed, each of which takes 1 ms.
+_MOST_COLUMNS = 2000
 # Most columns of text in a table whose columns are guessed: each is tried as times in many formats, which takes 17 ms.
 _MOST_TEXT_COLUMNS = 50
 # Most characters of the name of a series, which each row of an answer repeats, and of a guessed column.
@@ -69,7 +71,7 @@ def read_body(data: bytes, media_type: str, most_rows: int) -> dict[str, Any]:
 
 
 def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
-    _check_count(data, b"[{", 2 * (most_rows + _MOST_COLUMNS), "lists and objects")
+    _check_count(data, b"[{", 2 * (most_rows + _OTHER_VALUES), "lists and objects")
     _check_count(data, b",", _most_cells(most_rows), "values")
     try:
         document = from_json(data, allow_inf_nan=False)
@@ -81,7 +83,7 @@ def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
 
 
 def _most_cells(most_rows: int) -> int:
-    return _MOST_COLUMNS + _MEAN_CELLS * most_rows
+    return _OTHER_VALUES + _MEAN_CELLS * most_rows
 
 
 def _check_count(data: bytes, marks: bytes, most: int, noun: str) -> None:

@@ -15,7 +15,7 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table, warn, words_for_missing
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, guess_columns, in_file, row_in_file
+from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, in_file, row_in_file
 from seqcast.errors import DataError, SeqcastError
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
@@ -102,8 +102,7 @@ class DataPanel(Panel):
         """
         self.problem = None
         try:
-            async with self.context.sessions.reading:
-                table = await asyncio.to_thread(Table.read, path, dialect)
+            table = await self.context.sessions.read(path, dialect)
             if roles is not None and set(roles.of) == set(table.roles.of):
                 table = replace(table, roles=roles)
             await asyncio.to_thread(self.session.take, table)
@@ -209,8 +208,12 @@ class DataPanel(Panel):
         named(chosen.props("options-dense").classes("w-52"), f"What the column {name} is")
 
     async def _set_layout(self, table: Table, event: Any) -> None:
-        guess = await asyncio.to_thread(guess_columns, table.raw, {}, str(event.value))
-        await self._change(table, Roles.of_guess(guess, table.raw.columns))
+        try:
+            table = await self.context.sessions.with_layout(table, str(event.value))
+        except SeqcastError as error:
+            ui.notify(str(error), type="negative")
+        else:
+            await self._change(table, table.roles)
 
     def _steps(self, table: Table) -> None:
         """Write the times of a table without times, which its visitor may know."""

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import io
 import itertools
+import json
 import re
 import socket
 import threading
@@ -48,16 +49,27 @@ class Attacker:
     Args:
         server: Host and port of `seqcast serve`.
         page: URL of `seqcast app`.
+        model: Name of the served model.
     """
 
-    def __init__(self, server, page):
+    def __init__(self, server, page, model):
         self.server, self.page = server, page
         self.halves = collections.deque(maxlen=100)
+        self.silents = collections.deque(maxlen=150)
+        self.model = model
+        self.horizons = 0
         self.visit = None
         digits = b"unique_id,ds,y\na,2024-01-01," + b"1" * 80_000 + b"x\n"  # a cell that is a numeral but for its end
         of_digits = b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(digits)
         chunk, chunked = b"100000\r\n" + b"1" * (1 << 20) + b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
         of_json = b"Content-Type: application/json\r\n"
+        # Tables whose columns have to be guessed, and an answer that would repeat a name of a megabyte.
+        wide = b",".join(b"c%d" % n for n in range(999)) + b"\n" + (b",".join([b"a1"] * 999) + b"\n") * 2
+        many = json.dumps({"horizon": 2, "rows": {f"c{n}": ["a", "b"] for n in range(2500)}}).encode()
+        slow = "\n".join(",".join(f"{column}a{row}" for column in range(50)) for row in range(2000)).encode()
+        named = [{"unique_id": "x" * 1_000_000, "ds": f"2024-01-0{day}", "y": 1.0} for day in range(1, 10)]
+        repeated = json.dumps({"horizon": 1000, "rows": named}).encode()
+        twice = b'{"horizon": 2, "horizon": 3, "rows": [{"unique_id": "a", "ds": 1, "y": 1.0}]}'
         self.kinds = {
             "digits": lambda: said(self.server, HEAD, of_digits, digits),
             "many headers": lambda: said(self.server, HEAD, b"x: y\r\n" * 10_000, b"\r\n"),
@@ -66,7 +78,34 @@ class Attacker:
             # A body that says nothing of its length, which is more than a server takes.
             "long body": lambda: said(self.server, HEAD, of_json, chunked, *itertools.repeat(chunk, 17), b"0\r\n\r\n"),
             "workbook": self.upload,
+            "columns of CSV": lambda: self.post(b"text/csv", wide),
+            "columns of JSON": lambda: self.post(b"application/json", many),
+            "slow to guess": lambda: self.post(b"text/csv", slow),
+            "long names": lambda: self.post(b"application/json", repeated),
+            "a key twice": lambda: self.post(b"application/json", twice),
+            "silent": self.silent,
+            "a horizon of its own": self.horizon,
         }
+
+    def post(self, kind, body):
+        """Ask the pretrained network for a forecast of a body."""
+        head = HEAD.replace(b"/v1/forecast", b"/v1/forecast?model=pretrained" + b"&horizon=2" * (kind == b"text/csv"))
+        return said(self.server, head, b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body)), body)
+
+    def horizon(self):
+        """Ask the served model for another horizon each time."""
+        self.horizons = self.horizons % 1000 + 1
+        body = json.dumps({"model": self.model, "horizon": self.horizons, "series": ["s3"]}).encode()
+        return said(
+            self.server, HEAD, b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body), body
+        )
+
+    def silent(self):
+        """Connect and say nothing; 150 such connections are open, so 600 of all attackers."""
+        self.silents.append(socket.create_connection(self.server, timeout=30))
+        while len(self.silents) < self.silents.maxlen:
+            self.silents.append(socket.create_connection(self.server, timeout=30))
+        return "left"
 
     def half(self):
         """Begin a request and leave it; a hundred of them are open."""
@@ -114,10 +153,12 @@ class Attacker:
             time.sleep(max(0.0, CONNECTIONS / RATE - (time.monotonic() - begun)))
 
 
-def attack(server, page, seconds):
+def attack(server, page, model, seconds):
     """Attack from a process of its own; print how often, and what the answers were."""
     results, until = collections.Counter(), time.monotonic() + seconds
-    attackers = [threading.Thread(target=Attacker(server, page).run, args=(until, results)) for _ in range(CONNECTIONS)]
+    attackers = [
+        threading.Thread(target=Attacker(server, page, model).run, args=(until, results)) for _ in range(CONNECTIONS)
+    ]
     for each in attackers:
         each.start()
     for each in attackers:

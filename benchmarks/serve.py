@@ -229,7 +229,9 @@ def under_attack(folder, given):
         for name in ("alone", "under attack"):
             before, target = (server.mebibytes(), page.mebibytes()), server.address.removeprefix("http://").split(":")
             context = multiprocessing.get_context("spawn")
-            attacker = context.Process(target=attack, args=((target[0], int(target[1])), page.address, given.seconds))
+            attacker = context.Process(
+                target=attack, args=((target[0], int(target[1])), page.address, preset, given.seconds)
+            )
             if name != "alone":
                 attacker.start()
             figures = load(server, folder, body, 64, given.seconds)

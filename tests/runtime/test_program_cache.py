@@ -197,15 +197,16 @@ def test_a_jaxlib_that_prints_errors_is_silenced_unless_the_user_chose_a_level(
     assert config.jax_logging_level == level
 
 
-def test_programs_without_a_time_of_last_use_are_removed(config, tmp_path):
+def test_programs_without_a_time_of_last_use_are_removed(config, tmp_path, monkeypatch):
     """A process that was ended left them; JAX could write no new program beside them."""
+    monkeypatch.setattr(program_cache, "SECONDS_BETWEEN_HALVES", 60.0)
     programs = tmp_path / "home" / "seqcast" / "programs"
     programs.mkdir(parents=True)
-    for name in ("half-cache", "young-cache", "whole-cache", "whole-atime"):
+    for name in ("half-cache", "of a clock set back-cache", "young-cache", "whole-cache", "whole-atime"):
         (programs / name).touch()
     for name in ("half-cache", "whole-cache"):
         os.utime(programs / name, (0, 0))
-    os.utime(programs / "young-cache", (time.time() + 600,) * 2)
+    os.utime(programs / "of a clock set back-cache", (time.time() + 3600,) * 2)
     assert cache_compilations() == programs
     assert {path.name for path in programs.iterdir()} == {"young-cache", "whole-cache", "whole-atime"}
 

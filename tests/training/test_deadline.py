@@ -58,7 +58,7 @@ def model():
 
 def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
     clock = iter(np.arange(130.0, 202.0, 0.5))  # the first step ends after thirty seconds of compilation
-    monkeypatch.setattr(module.time, "time", lambda: float(next(clock)))
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
     keeper = Timekeeper(Deadline(100.0, 200.0), 0.01, warmup=0.1)
     keeper.validation = 0.0
     keeper.set_model(model())
@@ -79,7 +79,7 @@ def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
 
 def test_the_last_validation_comes_before_the_end(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     keeper = Timekeeper(Deadline(100.0, 200.0), None, warmup=0.1)
     keeper.set_model(model())
     now[0] = 196.1  # nothing is known of the first one, so two seconds are reserved for it

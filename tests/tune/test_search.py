@@ -1,5 +1,7 @@
 """Searches: never worse than untuned, the same with the same seed, gone on with, and what they refuse."""
 
+import datetime
+import itertools
 import json
 import math
 
@@ -35,6 +37,22 @@ def test_a_trial_that_is_taken_for_dead_does_not_end_the_search(search, frame, m
 
     monkeypatch.setattr(Objective, "score", take_the_first)
     assert [trial.state for trial in search(frame, trials=2).trials] == ["failed", "complete", "complete"]
+
+
+@pytest.mark.parametrize("hours", [5, -5])
+def test_a_clock_that_is_set_changes_no_trials_seconds(search, frame, monkeypatch, hours):
+    """Optuna's own times are those of the day: each look at it is hours from the one before."""
+    jumps = itertools.count()
+
+    class Jumping(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + datetime.timedelta(hours=hours * next(jumps))
+
+    monkeypatch.setattr("optuna.storages._rdb.storage.datetime", Jumping)
+    result = search(frame, trials=2, time_limit="5 min")
+    assert all(0 <= trial.seconds < 300 for trial in result.trials)
+    assert 0 <= result.seconds < 300
 
 
 def test_the_first_trial_is_untuned_and_the_best_is_never_worse(found):

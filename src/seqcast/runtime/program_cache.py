@@ -158,5 +158,7 @@ def _remove_halves(programs: Path) -> None:
     with contextlib.suppress(OSError):
         for program in programs.glob("*-cache"):
             used = program.with_name(program.name.removesuffix("-cache") + "-atime")
-            if not used.exists() and time.time() - program.stat().st_mtime > SECONDS_BETWEEN_HALVES:
+            # A time in the future is that of a clock which has been set back since.
+            seconds = abs(time.time() - program.stat().st_mtime)
+            if not used.exists() and seconds > SECONDS_BETWEEN_HALVES:
                 program.unlink()

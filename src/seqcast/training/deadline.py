@@ -1,9 +1,12 @@
 """Deadlines of trainings, and the callback that sets the learning rate and stops by the clock."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import numbers
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -26,11 +29,14 @@ RESERVED_VALIDATION = 0.1
 
 @dataclass(frozen=True)
 class Deadline:
-    """Beginning and end of a task, by the clock that all processes of a machine share.
+    """Beginning and end of a task, by the monotonic clock, which all processes of a machine share.
+
+    Nobody can set that clock, so that a correction of the time of day neither ends a training nor prolongs it. Clocks
+    of two machines have nothing in common: a pickled deadline counts on the clock of whoever reads it.
 
     Args:
-        began: The beginning, seconds since 1970.
-        ends: The end, seconds since 1970.
+        began: The beginning, seconds of `time.monotonic`.
+        ends: The end, seconds of `time.monotonic`.
         after: Seconds of the steps that follow a training; `None` where they are not known.
 
     Example:
@@ -53,12 +59,15 @@ class Deadline:
         Raises:
             SpecError: The limit is no time, or not positive.
         """
-        now = time.time()
+        now = time.monotonic()
         return cls(now, now + _seconds(time_limit))
+
+    def __reduce__(self) -> tuple[Callable[..., Deadline], tuple[Any, ...]]:
+        return _unpickled, (type(self), time.time() - time.monotonic(), self.began, self.ends, self.after)
 
     def left(self) -> float:
         """Return the remaining seconds."""
-        return self.ends - time.time()
+        return self.ends - time.monotonic()
 
     def of_next(self, trainings: int) -> Self:
         """Return the deadline of the next of several trainings that share the remaining time equally.
@@ -70,7 +79,7 @@ class Deadline:
             >>> round(Deadline.of(60).of_next(3).left())
             20
         """
-        now = time.time()
+        now = time.monotonic()
         ends, after = (self.ends, None) if self.after is None else (self.stop, 0.0)
         return replace(self, began=now, ends=now + (ends - now) / trainings, after=after)
 
@@ -82,6 +91,12 @@ class Deadline:
         if self.after is not None:  # 0 in one of several trainings, whose common deadline reserves it
             reserved = self.after and min(max(self.after, reserved), MOST_KNOWN_SHARE * seconds)
         return self.ends - reserved
+
+
+def _unpickled(kind: type[Deadline], offset: float, began: float, ends: float, after: float | None) -> Deadline:
+    """Return a deadline on the clock of this machine; `offset` is the time of day less the clock of the other one."""
+    shift = offset - (time.time() - time.monotonic())
+    return kind(began + shift, ends + shift, after)
 
 
 def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
@@ -168,7 +183,7 @@ class Timekeeper(keras.callbacks.Callback):
             batch: Number of the batch in the epoch, from 0.
             logs: Losses and metrics by name.
         """
-        now = time.time()
+        now = time.monotonic()
         if self.began is None:
             self.began = now
         end = self.deadline.stop - self.validation
@@ -207,7 +222,7 @@ class Timekeeper(keras.callbacks.Callback):
         Args:
             logs: Losses and metrics by name.
         """
-        self.validating = time.time()
+        self.validating = time.monotonic()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Note the duration of the validation, since the last one follows the last step.
@@ -215,4 +230,4 @@ class Timekeeper(keras.callbacks.Callback):
         Args:
             logs: Losses and metrics by name.
         """
-        self.validation = time.time() - self.validating
+        self.validation = time.monotonic() - self.validating

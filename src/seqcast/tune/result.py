@@ -17,7 +17,7 @@ from seqcast.forecaster import Forecaster
 from seqcast.plots import COLOURS, GUIDE, MODELS, STYLE, finish, new_figure, plain, short, spoken
 from seqcast.runtime import write_atomically
 from seqcast.tune.space import Setting
-from seqcast.tune.trials import is_untuned
+from seqcast.tune.trials import SECONDS, is_untuned
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Trial:
         """
         state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
         loss = trial.value if state == "complete" else None
-        seconds = trial.duration.total_seconds() if state == "complete" else None
+        seconds = trial.user_attrs[SECONDS] if state == "complete" else None
         rest = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
         return cls(trial.number, state, loss, dict(trial.params), seconds, **rest)
 

@@ -113,7 +113,7 @@ def tune(
         (2, True)
     """
     optuna()
-    began = time.time()
+    began = time.monotonic()
     counts = {"n_windows": n_windows, "ensemble": ensemble, "trials": trials, "workers": workers}
     for name, value in counts.items():
         if value is not None:
@@ -160,7 +160,7 @@ def tune(
         trials=tuple(Trial.of(each) for each in all_trials if has_run(each)),
         script=searched_script(options, limit, finetuning),
         importance=importance,
-        seconds=time.time() - began,
+        seconds=time.monotonic() - began,
     )
 
 

@@ -47,8 +47,10 @@ FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
 
-# Attribute of a late trial: the fraction of its training that was done.
-DONE = "fraction done"
+# Attribute of a complete trial: its duration by the monotonic clock, because Optuna's own times are those of the day.
+SECONDS = "seconds"
+# Attribute of a late trial: the estimated duration of its whole training.
+SECONDS_NEEDED = "seconds needed"
 # Optuna's states of trials that count as finished; failed ones are tried again.
 FINISHED = ("COMPLETE", "PRUNED")
 
@@ -245,7 +247,7 @@ class Clock:
         return max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
 
     def search_ends(self, seconds: Sequence[float]) -> float:
-        """Return the time after which no trial may run, seconds since 1970.
+        """Return the time after which no trial may run, seconds of `time.monotonic`.
 
         The final fit gets the time that it needs, but at most half of the limit; half before any trial is complete.
 
@@ -266,7 +268,7 @@ class Clock:
             seconds: Seconds of the trials that are complete.
         """
         usual = float(np.median(seconds)) if seconds else 0.0
-        return time.time() + usual < self.search_ends(seconds)
+        return time.monotonic() + usual < self.search_ends(seconds)
 
     def affordable(self, trial: float) -> int:
         """Return the number of networks that the final fit has time for.
@@ -292,7 +294,7 @@ class TrialWatch(keras.callbacks.Callback):
 
     Args:
         trial: Optuna's trial.
-        ends: When it has to be done, seconds since 1970.
+        ends: When it has to be done, seconds of `time.monotonic`.
 
     Raises:
         TrialPruned: Other trials had a smaller validation loss.
@@ -302,11 +304,15 @@ class TrialWatch(keras.callbacks.Callback):
     def __init__(self, trial: Any, ends: float) -> None:
         super().__init__()
         self.trial, self.ends, self.steps = trial, ends, 0
+        self.began = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """End the trial when the time is over; it remembers the fraction of its training that is done."""
-        if time.time() >= self.ends:
-            self.trial.set_user_attr(DONE, self.steps / (self.params["epochs"] * self.params["steps"]))
+        """End the trial when the time is over; it remembers how long all of its training would have taken."""
+        now = time.monotonic()
+        if now >= self.ends:
+            if self.steps:
+                share_done = self.steps / (self.params["epochs"] * self.params["steps"])
+                self.trial.set_user_attr(SECONDS_NEEDED, (now - self.began) / share_done)
             raise LateTrialError("the time was over")
         self.steps += 1
 
@@ -403,7 +409,7 @@ def seconds_of(trials: Sequence[Any]) -> list[float]:
     Args:
         trials: Optuna's trials.
     """
-    return [trial.duration.total_seconds() for trial in trials if trial.state.name == "COMPLETE"]
+    return [trial.user_attrs[SECONDS] for trial in trials if trial.state.name == "COMPLETE"]
 
 
 def none_complete(clock: Clock, trials: Sequence[Any]) -> SpecError:
@@ -416,9 +422,9 @@ def none_complete(clock: Clock, trials: Sequence[Any]) -> SpecError:
     if clock.deadline is None or clock.fits_another([]):
         return SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
     limit, needed = clock.deadline.ends - clock.deadline.began, "more time"
-    late = [trial for trial in trials if trial.user_attrs.get(DONE)]
+    late = [trial.user_attrs[SECONDS_NEEDED] for trial in trials if SECONDS_NEEDED in trial.user_attrs]
     if late:
-        seconds = float(np.median([trial.duration.total_seconds() / trial.user_attrs[DONE] for trial in late]))
+        seconds = float(np.median(late))
         needed = f"about {math.ceil(seconds / LEAST_SEARCH + clock.reserve)} s: one trial takes {math.ceil(seconds)} s"
     received, hint = f"{round(limit, 2):g} s, in which no trial was complete", "Give more time, or train fewer epochs."
     return SpecError("time_limit", expected=needed, received=received, hint=hint)
@@ -461,6 +467,7 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         LateTrialError: The time was over; its setting is the next to be tried when the study goes on. Or there are
             enough trials, since two workers have asked for the last one at once.
     """
+    began = time.monotonic()
     trials = study.get_trials(deepcopy=False)
     earlier = [each for each in trials if each.number < trial.number]
     if _count(trials, *FINISHED) + _count(earlier, "RUNNING") >= task.trials:
@@ -480,6 +487,7 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         trial.set_user_attr("reason", str(error))
         task.log(f"trial {trial.number} ended early: {error}")
         raise pruned(str(error)) from None
+    trial.set_user_attr(SECONDS, time.monotonic() - began)
     task.log(f"trial {trial.number}, loss {loss:.4f}")
     return loss
 

@@ -417,6 +417,8 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     for each, its_training in pairs:
         specs.check_loss(each.head, its_training.loss)
     check_head(preset, options["scale"])
+    if isinstance(preset, specs.EnsembleSpec):
+        _check_compared(preset, level)
     ForecastRequest(point, level)
     has_intervals = network.head != "point" or options["calibrate"] or is_zero_shot(preset)
     if point == "mean" and options["scale"] in LOGARITHMS and not has_intervals:
@@ -430,6 +432,15 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
         known = quantile_levels(network.quantiles or ())
         hint = Phrase("Give ", Option("level", tuple(known)), ", or quantiles for the others.")
         check_trained(level, known, hint=hint)
+
+
+def _check_compared(preset: specs.EnsembleSpec, level: Sequence[float]) -> None:
+    """Reject intervals of networks that forecast a point and are compared with candidates that have intervals."""
+    if preset.alone or not level or preset.member(0).network.head != "point":
+        return
+    expected = "() with an EnsembleSpec of networks that forecast a point and are compared with other candidates"
+    hint = "Choose head='quantile' with the quantiles of these levels, or alone=True."
+    raise SpecError("level", expected=expected, received=repr(tuple(level)), hint=hint)
 
 
 def check_head(preset: Any, scale: Any) -> None:

@@ -83,13 +83,19 @@ def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> intervals.Copula:
         return intervals.Copula(blend.prior)
     shape = (len(origins), reader.targets.width)
     as_they_are = replace(origins, scaler=SeriesScaler(np.zeros(shape), np.ones(shape)))
-    truth, quantiles = as_they_are.truth(reader), blend.whole(reader, origins)
+    truth, quantiles = _within_reach(as_they_are.truth(reader), blend.whole(reader, origins))
     scores = np.moveaxis(intervals.normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
     # Each target is a series of its own.
     times = _times(plan, origins) + len(origins) * np.arange(shape[1])[:, None]
     overlap = len(origins) / _count_disjoint(origins)
     scores, times = scores.reshape(-1, origins.horizon), times.ravel()
     return intervals.Copula.learnt(scores, times, blend.prior, overlap, lambda each: share_held(truth, quantiles, each))
+
+
+def _within_reach(truth: Array, quantiles: Array) -> tuple[Array, Array]:
+    """Return truth and quantiles, where single precision overflows as if the truth were missing."""
+    is_finite = np.isfinite(quantiles)
+    return np.where(np.isfinite(truth) & is_finite.all(axis=-1), truth, np.nan), np.where(is_finite, quantiles, 0.0)
 
 
 def share_held(truth: Array, quantiles: Array, dependence: intervals.Dependence) -> float:

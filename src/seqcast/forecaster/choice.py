@@ -30,6 +30,8 @@ TENTHS = 10
 CAUTIOUS_CUTOFFS = 20
 # In the latter, a candidate whose loss is a tenth above the least counts for a third.
 SHARPNESS = 10.0
+# The largest exponent of a prior share, whose exponential is a number still.
+MOST_EXPONENT = 700.0
 # A smaller share is not worth a forecast of its own.
 LEAST_SHARE = 0.05
 # The quantiles that stand for a whole distribution, and their probabilities, rising.
@@ -174,7 +176,10 @@ def _cautious(losses: Mapping[str, float]) -> Array:
     """Return the shares that follow the losses of the candidates alone."""
     least = max(min(losses.values()), np.finfo(float).tiny)
     priors = {name: kind.prior for kind in CANDIDATES.values() for name in kind.words}
-    weights = [priors[name] * math.exp(-min(SHARPNESS * (loss / least - 1.0), 700.0)) for name, loss in losses.items()]
+    # A least loss of about zero makes every other one infinitely larger, which Python's numbers would not divide.
+    most_relative = MOST_EXPONENT / SHARPNESS + 1.0
+    relative = {name: loss / least if loss < most_relative * least else most_relative for name, loss in losses.items()}
+    weights = [priors[name] * math.exp(-SHARPNESS * (each - 1.0)) for name, each in relative.items()]
     return np.array(weights) / sum(weights)
 
 

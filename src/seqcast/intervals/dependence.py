@@ -176,6 +176,11 @@ def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.
     Source: Smith 1985, Diagnostic checks of non-standard time series models, Journal of Forecasting 4(3), for the
     scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters 77(14), for ties.
     """
+    # In units of the largest quantile, a power of two: slopes between numbers near the least one would be infinite.
+    _, exponent = np.frexp(np.abs(quantiles).max(axis=-1, initial=0.0))
+    quantiles = np.ldexp(quantiles, -exponent[..., None])
+    with np.errstate(over="ignore"):  # far beyond all quantiles
+        truth = np.ldexp(truth, -exponent)
     near, rows = ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0), quantiles.reshape(-1, len(probabilities))
     low, high = (
         np.reshape([np.interp(*each, probabilities) for each in zip(values.ravel(), rows, strict=True)], truth.shape)

@@ -57,6 +57,8 @@ LEAST_ERROR = 1e-6
 # Unit of a window of zeros. With a smaller spread against the level, logarithms are values with rounding: near 1e15
 # they round to eights.
 LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-9
+# Least level over the spread that is told from zero, so that single precision holds what is divided by it.
+LEAST_LEVEL = 1e-30
 # No model learns anything from fewer known values.
 FEW = 4
 
@@ -184,9 +186,9 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     loc = simple_models.mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
     spread = simple_models.mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit, despite the rounding of its mean.
+    # A constant is its own unit, despite the rounding of its mean; so are numbers whose differences round to nothing.
     varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(past, axis=1, keepdims=True)
-    return loc, np.where(varies, spread, np.maximum(np.abs(loc), LEAST_SIZE))
+    return loc, np.where(varies & (spread > 0), spread, np.maximum(np.abs(loc), LEAST_SIZE))
 
 
 def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]) -> SimpleForecasts:
@@ -212,7 +214,7 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = forecasts.take(slice(0, len(past)))
     # Values out of reach are clipped before their exponential overflows; what they are over the level keeps its digits.
-    levels = loc[rows] / scale[rows]
+    levels = np.maximum(loc[rows] / scale[rows], LEAST_LEVEL)
     of_level = spread, centre - np.log(loc[rows]), np.log1p(2 * FARTHEST / levels), levels
     slope, start, most, level = (each[:, :, None].astype(np.float32) for each in of_level)
 

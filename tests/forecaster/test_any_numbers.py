@@ -1,0 +1,112 @@
+"""Numbers of any size and kind: the same forecast whatever the order, the file or the type of a column, or an error."""
+
+import os
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from seqcast import Forecaster, NetworkSpec
+from seqcast.errors import SeqcastError, SeqcastWarning
+
+HORIZON = 3
+ROWS = 24
+CASES = int(os.environ.get("SEQCAST_FUZZ_NUMBERS", "12"))
+NETWORK = NetworkSpec(encoder_units=(3,), decoder_units=(3,), normalise="last")
+TRAINED = {"preset": NETWORK, "training": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 16}, "context_length": 6}
+WAYS = [{"preset": "pretrained"}, {"effort": "quick"}, TRAINED, {"preset": "pretrained", "calibrate": True}]
+
+# A series of a kind, by a generator and a number of rows.
+SERIES = {
+    "waves": lambda rng, rows: np.sin(np.arange(rows)) + 0.1 * rng.normal(size=rows),
+    "huge": lambda rng, rows: 1e15 * rng.normal(size=rows),
+    "largest": lambda rng, rows: 1e300 * rng.normal(size=rows),
+    "tiny": lambda rng, rows: 1e-300 * rng.normal(size=rows),
+    "denormal": lambda rng, rows: 5e-324 * rng.integers(0, 9, rows),
+    "mixed": lambda rng, rows: rng.normal(size=rows) * 10.0 ** rng.integers(-30, 30, rows),
+    "all mixed": lambda rng, rows: rng.normal(size=rows) * 10.0 ** rng.integers(-300, 300, rows),
+    "spike": lambda rng, rows: np.where(np.arange(rows) == rng.integers(rows), 1e30, rng.normal(size=rows)),
+    "zeros": lambda rng, rows: np.zeros(rows),
+    "negative zeros": lambda rng, rows: np.full(rows, -0.0),
+    "constant": lambda rng, rows: np.full(rows, float(rng.normal() * 10.0 ** rng.integers(-9, 9))),
+    "far level": lambda rng, rows: 1e9 + 1e-3 * rng.normal(size=rows),
+    "whole": lambda rng, rows: 2.0**53 + rng.integers(0, 99, rows).astype(float),
+    "counts": lambda rng, rows: rng.poisson(0.4, rows).astype(float),
+    "gaps": lambda rng, rows: np.where(rng.random(rows) < 0.4, np.nan, rng.normal(size=rows)),
+    "one value": lambda rng, rows: np.where(np.arange(rows) == 2, 3.0, np.nan),
+    "nothing": lambda rng, rows: np.full(rows, np.nan),
+}
+NAMES = ["a", "", " ", "ü\u202e", "a\0b", "x\ny", "'\"", "=1+1", "007", "7", "n" * 5_000, "nan", "None", "\U0001f600"]
+
+
+def draw(rng):
+    """Return a frame of one to three series of any kinds, and their names."""
+    names = sorted(rng.choice(NAMES, int(rng.integers(1, 4)), replace=False).tolist())
+    kinds = rng.choice(list(SERIES), len(names)).tolist()
+    tables = []
+    for name, kind in zip(names, kinds, strict=True):
+        rows = int(rng.choice([1, 3, ROWS, ROWS, ROWS]))
+        days = pd.date_range("2024-01-01", periods=rows)
+        tables.append(pd.DataFrame({"unique_id": name, "ds": days, "y": SERIES[kind](rng, rows)}))
+    return pd.concat(tables, ignore_index=True), kinds
+
+
+def outcome(call):
+    """Return the result, or the error of ours as text; a warning of NumPy is an error."""
+    with warnings.catch_warnings(), np.errstate(all="warn", under="ignore"):
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", SeqcastWarning)
+        try:
+            return call()
+        except SeqcastError as error:
+            return f"{type(error).__name__}: {error}"
+
+
+def forecasts(df, options, path):
+    """Return forecasts of rows, and the same after saving and loading."""
+    model = Forecaster(HORIZON, freq="D", random_state=0, verbose=0, **options).fit(df)
+    model.save(path)
+    return model.predict(), Forecaster.load(path).predict()
+
+
+@pytest.mark.parametrize("number", range(CASES))
+def test_numbers_and_names_of_any_kind(number, tmp_path):
+    rng = np.random.default_rng([41, number])
+    df, kinds = draw(rng)
+    options = WAYS[int(rng.integers(len(WAYS)))]
+    made = outcome(lambda: forecasts(df, options, tmp_path / "model.seqcast"))
+    if isinstance(made, str):
+        assert "received" in made, made
+        return
+    forecast, loaded = made
+    pd.testing.assert_frame_equal(loaded, forecast, check_exact=True)
+    numbers = forecast.select_dtypes("number")
+    assert np.isfinite(numbers).all(axis=None), (kinds, options)
+    mixed = pd.concat(rows for _, rows in sorted(df.groupby("unique_id"), reverse=True)).reset_index(drop=True)
+    again, _ = outcome(lambda: forecasts(mixed, options, tmp_path / "again.seqcast"))
+    pd.testing.assert_frame_equal(again, forecast, check_exact=True)
+
+
+COLUMNS = {
+    "Int64": lambda y: y.astype("Int64"),
+    "int8": lambda y: y.astype("int8"),
+    "uint8": lambda y: y.astype("uint8"),
+    "Float64": lambda y: y.astype("Float64"),
+    "float32": lambda y: y.astype("float32"),
+    "Arrow": lambda y: y.astype(pd.ArrowDtype(pa.float64())),
+    "Arrow, whole": lambda y: y.astype("int64").astype(pd.ArrowDtype(pa.int64())),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_the_type_of_a_column_changes_nothing(name):
+    y = pd.Series(np.random.default_rng(0).poisson(9.0, ROWS).astype(float))
+    days = pd.date_range("2024-01-01", periods=ROWS)
+    model = Forecaster(HORIZON, preset="pretrained", verbose=0, random_state=0)
+    expected, made = (
+        outcome(lambda y=y: model.fit(pd.DataFrame({"unique_id": "a", "ds": days, "y": y})).predict())
+        for y in (y, COLUMNS[name](y))
+    )
+    pd.testing.assert_frame_equal(made, expected)

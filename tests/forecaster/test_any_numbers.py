@@ -14,6 +14,8 @@ from seqcast.errors import SeqcastError, SeqcastWarning
 HORIZON = 3
 ROWS = 24
 CASES = int(os.environ.get("SEQCAST_FUZZ_NUMBERS", "12"))
+# Cases that once ended in a warning of NumPy: scores of the copula, units of windows, losses of about zero.
+FOUND = (28, 188, 214, 230)
 NETWORK = NetworkSpec(encoder_units=(3,), decoder_units=(3,), normalise="last")
 TRAINED = {"preset": NETWORK, "training": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 16}, "context_length": 6}
 WAYS = [{"preset": "pretrained"}, {"effort": "quick"}, TRAINED, {"preset": "pretrained", "calibrate": True}]
@@ -71,7 +73,7 @@ def forecasts(df, options, path):
     return model.predict(), Forecaster.load(path).predict()
 
 
-@pytest.mark.parametrize("number", range(CASES))
+@pytest.mark.parametrize("number", sorted({*FOUND, *range(CASES)}))
 def test_numbers_and_names_of_any_kind(number, tmp_path):
     rng = np.random.default_rng([41, number])
     df, kinds = draw(rng)

@@ -19,6 +19,7 @@ import pandas as pd
 from harness import code, kept, machine, options, parse, table, write_section
 from public_data import read_m4_hourly, read_nn5
 from seqcast import Forecaster, NetworkSpec
+from seqcast.forecaster.copulas import KnownCopula
 from seqcast.intervals import Copula, Dependence
 
 CUTOFFS, LIMIT, M4_SERIES, TEMPLATES = 4, "40s", 100, 100
@@ -70,7 +71,7 @@ def coverage(model, df, cut, name):
     """Return the share of truths that intervals of 80 % hold: of single steps, and of both sums drawn in each way."""
     _, horizon, short, _ = DATA[name]
     stamps, hits = np.sort(df["ds"].unique()), {}
-    alone = model.with_fitted(replace(model.fitted_, copula=Copula(Dependence(), 0.0)))
+    alone = model.with_fitted(replace(model.fitted_, copula_source=KnownCopula(Copula(Dependence(), 0.0))))
     for first in range(cut + 1, len(stamps) - horizon + 1, horizon):
         known, ahead = df[df["ds"] < stamps[first]], df[df["ds"].isin(stamps[first : first + horizon])]
         newer = known[known["ds"] > stamps[cut]] if first > cut + 1 else None

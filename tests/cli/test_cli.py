@@ -274,7 +274,7 @@ def test_backtest(run, tmp_path):
     assert re.search(r"MASE *│ +[\d.]+ │ +[\d.]+ │ +[\d.]+ │", out)
     assert max(map(len, out.splitlines())) <= 80
     table = pd.read_csv("b.csv")
-    assert list(table.columns) == ["unique_id", "ds", "cutoff", "y", *MODEL, "seasonal_naive", "last_value"]
+    assert list(table.columns) == ["unique_id", "ds", "cutoff", "step", "y", *MODEL, "seasonal_naive", "last_value"]
     assert len(table) == 6
     np.testing.assert_allclose(table["y"], months()["y"][-6:])
     assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")

@@ -10,6 +10,7 @@ from seqcast.evaluation import count_steps, evaluate, join_forecasts
 from seqcast.evaluation.backtest_frames import Backtest
 from seqcast.evaluation.forecast_frames import FrameRows
 from seqcast.specs.columns import Columns
+from tests.refusals import refused
 
 
 def cross_validation(backtest, seed=0):
@@ -69,6 +70,43 @@ def test_steps_across_a_change_of_the_clock(convert, freq):
     assert list(count_steps(convert(df), freq)["step"]) == [1, 2, 3, 4, 5]
 
 
+FREQUENCIES = ["D", "W-SAT", "ME", "h", "B", 3]
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_steps_do_not_depend_on_missing_rows(convert, freq):
+    stamps = pd.Index(range(0, 90, freq)) if freq == 3 else pd.date_range("2024-01-01", periods=30, freq=freq)
+    windows = [
+        pd.DataFrame({"unique_id": name, "ds": stamps[end : end + 6], "cutoff": stamps[end - 1], "step": range(1, 7)})
+        for name, end in (("a", 12), ("a", 18), ("b", 20))
+    ]
+    whole = pd.concat(windows, ignore_index=True).assign(y=0.0, model=0.0)
+    kept = whole[np.random.default_rng(0).random(len(whole)) > 0.4]
+    counted = FrameRows("df", convert(kept.drop(columns="step").reset_index(drop=True))).steps
+    assert counted.tolist() == kept["step"].tolist()
+
+
+def test_without_a_cutoff_the_first_row_of_a_window_is_step_1():
+    df = pd.DataFrame({"unique_id": list("aabb"), "ds": [4, 8, 2, 4], "y": 0.0, "model": 0.0})
+    assert FrameRows("df", df).steps.tolist() == [1, 3, 1, 2]
+    alone = pd.DataFrame({"unique_id": list("ab"), "ds": pd.to_datetime(["2024-01-05", "2024-03-01"]), "model": 0.0})
+    assert FrameRows("df", alone).steps.tolist() == [1, 1]
+
+
+IRREGULAR = pd.Timestamp("2024-01-01") + pd.to_timedelta([0, 100, 1_707, 9_001, 9_013], unit="min")
+
+
+def test_irregular_stamps_need_a_column_of_steps():
+    df = pd.DataFrame({"unique_id": "a", "ds": IRREGULAR[1:], "cutoff": IRREGULAR[0], "y": 0.0, "model": 1.0})
+    assert evaluate(df, "mae")["model"].tolist() == [1.0]  # no step is needed
+    message = (
+        "df, ds, row 0: expected a column 'step', or stamps some steps of one frequency after the cutoff.*count_steps"
+    )
+    refused(DataError, message, evaluate, df, "mae", by="step")
+    assert evaluate(df.assign(step=[1, 2, 3, 4]), "mae", by="step")["step"].tolist() == [1, 2, 3, 4]
+
+
 # ---------------------------------------------------------------- joining
 
 
@@ -117,7 +155,7 @@ def test_rows_that_the_other_lacks_may_be_dropped(make_backtest, kind):
         join_forecasts(df, lacking)
     made = join_forecasts(df, lacking, missing="drop")
     assert len(made) == 18
-    assert sorted(set(made["step"])) == [2, 3, 4]  # still those of the whole forecast
+    assert list(evaluate(made, "mae", by="step")["step"]) == [2, 3, 4]  # still those of the whole forecast
 
 
 def test_names_of_ones_own_and_targets(make_backtest):

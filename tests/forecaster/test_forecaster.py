@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 import seqcast
+from seqcast import Forecaster
 from seqcast.data.frames import Dialect
 from seqcast.errors import DataError, SpecError
+from seqcast.evaluation import evaluate
 from tests.refusals import refused
 
 from . import panels
@@ -161,7 +163,7 @@ def test_backtest_table():
     model = tiny(alias="gru")
     made = model.backtest(ROWS, n_windows=2, step_size=3)
     assert not hasattr(model, "engine_")
-    assert list(made.columns) == ["unique_id", "ds", "cutoff", "y", "gru", "seasonal_naive", "last_value"]
+    assert list(made.columns) == ["unique_id", "ds", "cutoff", "step", "y", "gru", "seasonal_naive", "last_value"]
     assert len(made) == 3 * 2 * 4
     assert ((made["ds"] - made["cutoff"]).dt.days == np.tile([1, 2, 3, 4], 6)).all()
     values = ROWS.set_index(["unique_id", "ds"])["y"]
@@ -172,6 +174,18 @@ def test_backtest_table():
     first = made["cutoff"].min()
     trained = tiny(alias="gru").fit(ROWS[ROWS["ds"] <= first]).predict()
     np.testing.assert_array_equal(trained["gru"], made[made["cutoff"] == first]["gru"])
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+def test_a_missing_truth_changes_no_step_of_a_backtest(convert):
+    days = ROWS["ds"].dt.day
+    gaps = ROWS.assign(y=ROWS["y"].where(days % 5 != 0))[days % 7 != 0].reset_index(drop=True)
+    made = Forecaster(4, preset="pretrained", freq="D", verbose=0).backtest(convert(gaps), n_windows=2)
+    made = made if isinstance(made, pd.DataFrame) else made.to_pandas()
+    days_ahead = (made["ds"] - made["cutoff"]).dt.days
+    assert made["step"].tolist() == days_ahead.tolist()
+    assert len(made) < 3 * 2 * 4
+    assert evaluate(made, "mae", by="step")["step"].tolist() == sorted(set(days_ahead))
 
 
 def test_backtest_of_series_that_end_at_different_times():

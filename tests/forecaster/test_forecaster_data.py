@@ -204,7 +204,7 @@ def test_a_series_is_forecast_as_one():
     single = tiny().fit(alone)
     assert list(single.predict().columns) == ["ds", *VALUES]
     backtest = single.backtest(alone, n_windows=2)
-    assert list(backtest.columns)[:3] == ["ds", "cutoff", "y"]
+    assert list(backtest.columns)[:4] == ["ds", "cutoff", "step", "y"]
     assert evaluate(backtest)["seqcast"].notna().all()
 
 

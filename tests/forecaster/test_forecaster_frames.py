@@ -229,7 +229,7 @@ def test_several_targets():
     df = PANEL.copy()
     df.loc[148, "rain"] = np.nan
     table = tiny(columns=columns).backtest(df, n_windows=2)
-    assert list(table.columns)[:5] == ["unique_id", "target", "ds", "cutoff", "y"]
+    assert list(table.columns)[:6] == ["unique_id", "target", "ds", "cutoff", "step", "y"]
     assert table.groupby("target").size().to_dict() == {"rain": 17, "y": 18}
     joined = table[table["target"] == "rain"].merge(df, on=["unique_id", "ds"])
     assert (joined["y_x"] == joined["rain"]).all()
@@ -280,7 +280,7 @@ def test_in_sample(tmp_path):
     df = panel("ab", rows=30)
     model = tiny().fit(df)
     made = model.predict_insample()
-    assert list(made.columns) == ["unique_id", "ds", "cutoff", "y", "seqcast"]
+    assert list(made.columns) == ["unique_id", "ds", "cutoff", "step", "y", "seqcast"]
     assert len(made) == 2 * (30 - 6 - 3 + 1) * 3
     assert set((made["ds"] - made["cutoff"]).dt.days) == {1, 2, 3}
     joined = made.merge(df, on=["unique_id", "ds"])

@@ -150,7 +150,7 @@ def test_a_forecaster_that_has_read_on_has_another_job(frame, tmp_path):
 
 @pytest.mark.parametrize("align", ["time", "series"])
 def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame, tmp_path, align):
-    model, keys = Forecaster(4, **OPTIONS), ["unique_id", "ds", "cutoff", "y", "seasonal_naive", "last_value"]
+    model, keys = Forecaster(4, **OPTIONS), ["unique_id", "ds", "cutoff", "step", "y", "seasonal_naive", "last_value"]
     expected = model.backtest(frame, n_windows=2, align=align)
     found = model.backtest(folder, n_windows=2, align=align)
     pd.testing.assert_frame_equal(found[keys], expected[keys])

@@ -10,8 +10,8 @@ from scipy import special
 
 from seqcast import Forecaster
 from seqcast.errors import SpecError
-from seqcast.forecaster.calibration import share_held
 from seqcast.forecaster.choice import OF_MEAN, PROBABILITIES, at_ranks
+from seqcast.forecaster.copulas import KnownCopula, share_held
 from seqcast.intervals import Calibration, Copula, Dependence
 from tests.refusals import refused
 
@@ -60,7 +60,7 @@ def by_step(paths):
 
 
 def with_copula(model, copula):
-    return model.with_fitted(replace(model.fitted_, copula=copula))
+    return model.with_fitted(replace(model.fitted_, copula_source=KnownCopula(copula)))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "counts"])
@@ -149,6 +149,24 @@ def test_paths_do_not_depend_on_the_company_of_a_series_and_files_hold_the_copul
     loaded = Forecaster.load(tmp_path / "m.seqcast")
     assert loaded.fitted_.copula == Copula(Dependence(0.3, 0.2), 0.5)
     pd.testing.assert_frame_equal(loaded.predict(total="W"), model.predict(total="W"))
+
+
+def test_the_copula_is_learnt_where_paths_are_first_drawn(monkeypatch, tmp_path):
+    learnt = []
+    learn = Copula.learnt.__func__
+    monkeypatch.setattr(Copula, "learnt", classmethod(lambda *given: learnt.append(1) or learn(*given)))
+    model = Forecaster(10, preset="pretrained", verbose=0).fit(PANEL)
+    newer = panels.waves(("s0", "s1", "s2"), 130, level=10.0).groupby("unique_id").tail(10)
+    model.predict()
+    model.predict(df=newer)
+    assert not learnt
+    paths = model.predict(samples=3)
+    updated = Forecaster(10, preset="pretrained", verbose=0).with_fitted(model.fitted_.updated(newer))
+    assert updated.fitted_.copula == model.fitted_.copula
+    model.save(tmp_path / "m.seqcast")
+    loaded = Forecaster.load(tmp_path / "m.seqcast")
+    pd.testing.assert_frame_equal(loaded.predict(samples=3), paths)
+    assert len(learnt) == 1
 
 
 def test_the_copula_is_learnt_from_hold_out_windows():

@@ -66,6 +66,9 @@ def test_coverage_is_shown_by_step_and_by_series(written):
     for row in ("all 53.3 %", "first third of the steps 80 %", "last third of the steps 0 %"):
         assert row in words
     assert "a tenth of the series: at most 0 % half of the series: at most 66.7 %" in words
+    known = backtest.assign(step=stamps + 1)[stamps >= 3]  # no truth of the first steps
+    words = written("known", history=history, backtest=known, metrics=["mae"]).words
+    assert "first third of the steps – last third of the steps 0 %" in words
 
 
 def test_names_from_the_data_come_out_as_text(make_backtest, written):

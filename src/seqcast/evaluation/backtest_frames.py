@@ -1,6 +1,5 @@
 """Backtests: checked frames of forecasts and truth, the count of their steps, and joins of other models' forecasts."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import first
+from seqcast.data.frames import first, resolve, steps_between
 from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.forecast_frames import CUTOFF, STEP, TARGET, FrameRows, chosen_levels
 from seqcast.runtime import Array
@@ -60,7 +59,6 @@ class Backtest:
             raise DataError("df", expected="rows whose truth is known", received="none", hint=hint)
         self._places = observed
         self.rows = rows.take(observed)
-        self.rows.steps = rows.steps[observed]  # counted with the rows without truth
         self.truth = truth[observed]
         self.forecasts = np.stack([self.forecast(name) for name in self.models], axis=1)
 
@@ -104,8 +102,8 @@ class Backtest:
 def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None) -> IntoDataFrameT:
     """Return a backtest with a column `step`: the number of steps of `freq` from a row's cutoff to its stamp.
 
-    Without it a row's step is its place among the rows of its window, which is right if no row is left out: include
-    rows without truth, with a missing `y`.
+    It is needed where the stamps do not show their frequency, or where a library numbers its steps otherwise: without
+    the column, steps are counted by the frequency that is inferred from the stamps.
 
     Args:
         df: `unique_id`, `ds`, `cutoff` and other columns.
@@ -125,26 +123,13 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
         >>> count_steps(df, 1)["step"].tolist()
         [1, 3]
     """
-    import pandas as pd
-
-    from seqcast.data.frames import from_utc, resolve
-
     rows = FrameRows("df", df, columns)
     rows.need(CUTOFF)
-    times, cutoffs, zone = rows.times(rows.columns.ds), rows.times(CUTOFF), rows.zone(CUTOFF)
-    codes, unique = pd.factorize(cutoffs, sort=True)
-    origins = from_utc(pd.Index(unique), zone)  # days keep the wall clock's time, hours do not
-    frequency = resolve(freq, origins)
-    steps = np.zeros(len(rows), dtype=np.int64)
-    for step in itertools.count(1):
-        later: Any = frequency.after(origins, step)
-        later = later if zone is None else later.tz_convert("UTC").tz_localize(None)
-        reached = later.to_numpy().astype(times.dtype)[codes]
-        steps[reached == times] = step
-        if not ((steps == 0) & (times > reached)).any():
-            break
-    if (steps == 0).any():
-        place = first(steps == 0)
+    times, cutoffs = rows.index(rows.columns.ds), rows.index(CUTOFF)
+    frequency = resolve(freq, cutoffs)
+    steps = steps_between(frequency, cutoffs, times)
+    if (steps < 1).any():
+        place = first(steps < 1)
         expected = f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[place]}"
         raise rows.column(rows.columns.ds).error(
             row=place, expected=expected, received=str(times[place]), hint="Give the frequency of the series."
@@ -173,7 +158,7 @@ def join_forecasts(
             backtest does not have are left out.
         models: Models to take; `None` takes all.
         missing: `raise` refuses an `other` that lacks a row of the backtest. `drop` leaves such rows out, so that all
-            models are scored on the same ones, and adds `step` to the remaining ones.
+            models are scored on the same ones.
         columns: Names of the columns, of both frames.
 
     Returns:
@@ -206,14 +191,12 @@ def join_forecasts(
     ours, theirs = (pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, other_rows))
     places = np.asarray(theirs.get_indexer(ours))  # -1 where there is none
     matched = np.flatnonzero(places >= 0)
-    new: dict[str, Array] = {}
     if len(matched) < len(rows):
         if missing == "raise" or not len(matched):
             raise _unmatched(rows, keys, first(places < 0), len(rows) - len(matched))
-        new = {} if rows.has(STEP) else {STEP: rows.steps[matched]}
         rows, places = rows.take(matched), places[matched]
     _check_same_truth(rows, other_rows, places)
-    new |= {name: other_rows.numbers(name)[places] for name in added}
+    new = {name: other_rows.numbers(name)[places] for name in added}
     series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in new.items()]
     result: IntoDataFrameT = nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
     return result

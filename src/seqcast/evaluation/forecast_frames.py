@@ -7,6 +7,7 @@ and `<model>-hi-80`. Like `unique_id`, `ds` and `y`, three columns are no foreca
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,20 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast.data.frames import FrameColumn, as_numbers, check_columns, first, open_long, read_stamps
+from seqcast.data.frames import (
+    SERIES_TRIED,
+    FrameColumn,
+    Frequency,
+    Stamps,
+    as_numbers,
+    check_columns,
+    first,
+    from_utc,
+    infer,
+    open_long,
+    read_stamps,
+    steps_between,
+)
 from seqcast.errors import DataError, Phrase, SpecError, unknown_name
 from seqcast.intervals import check_levels, level_text
 from seqcast.runtime import Array
@@ -96,6 +110,7 @@ class FrameRows:
         self.where, self.user_columns = where, columns or Columns()
         self.columns = self.user_columns  # with one column of values
         self.frame, self._added = open_long(df, self.columns, where)
+        self._whole: tuple[FrameRows, Array] | None = None  # of which these are some rows
         self.need(self.columns.unique_id, self.columns.ds)
         if len(self.columns.targets) > 1:
             self._unpivot()
@@ -135,12 +150,14 @@ class FrameRows:
         check_columns(self.frame, [(fields.get(name), name) for name in names], self.where, self._added)
 
     def take(self, places: Array) -> FrameRows:
-        """Return some of the rows, at least one.
+        """Return some of the rows, at least one; their steps are those that they have here.
 
         Args:
             places: Their places, `[n]`.
         """
-        return FrameRows(self.where, nw.to_native(self.frame[places]), self.user_columns)
+        taken = FrameRows(self.where, nw.to_native(self.frame[places]), self.user_columns)
+        taken._whole = (self, places)
+        return taken
 
     def wrong_type(self, name: str, expected: str) -> DataError:
         """Return the error for a column's type.
@@ -175,6 +192,20 @@ class FrameRows:
             return np.asarray(stamps)
         plain = stamps.tz_localize(None) if local else stamps.tz_convert(None) if stamps.tz is not None else stamps
         return np.asarray(plain, dtype="datetime64[us]")
+
+    def index(self, name: str) -> Stamps:
+        """Return a column of stamps as a pandas index, on the clock of the frame's stamps.
+
+        Args:
+            name: The column.
+        """
+        return self._index(self.times(name))
+
+    def _index(self, times: Array) -> Stamps:
+        import pandas as pd
+
+        index = pd.Index(times)
+        return index if index.dtype.kind in "iu" else from_utc(index, self.zone(self.columns.ds))
 
     def zone(self, name: str) -> str | None:
         """Return the time zone of a column of stamps.
@@ -217,7 +248,7 @@ class FrameRows:
         """Return a key column's values, `[rows]`.
 
         Args:
-            name: The column; `step` is counted if there is none.
+            name: The column, or `step`.
         """
         if name in (self.columns.ds, CUTOFF):
             return self.times(name)
@@ -229,7 +260,7 @@ class FrameRows:
         """Return the rows' groups by key columns.
 
         Args:
-            names: The columns, or `step`, which is counted if there is none; no name makes one group.
+            names: The columns, or `step`; no name makes one group.
         """
         import pandas as pd
 
@@ -245,19 +276,79 @@ class FrameRows:
 
     @cached_property
     def steps(self) -> Array:
-        """Step of each row's forecast, from 1: the column `step`, or the place among its window's rows."""
+        """Step of each row's forecast, from 1: the column `step`, or the number of steps after the cutoff.
+
+        Without the column, steps are counted by the frequency of the stamps, so missing rows change none of them.
+        Without cutoffs, the first row of each window is step 1.
+
+        Raises:
+            DataError: The column has other values, or there is none and the stamps have no frequency.
+        """
+        if self._whole is not None:
+            rows, places = self._whole
+            return rows.steps[places]
         if self.has(STEP):
-            steps = self.numbers(STEP)
-            invalid = ~((steps >= 1) & (steps == np.round(steps)))
-            if invalid.any():
-                place, expected = first(invalid), "the step of the forecast, a whole number from 1"
-                hint = "Rename the column if it is something else."
-                raise self.column(STEP).error(row=place, expected=expected, received=f"{steps[place]:g}", hint=hint)
-            return steps.astype(np.int64)
+            return self._given_steps()
+        return self._counted_steps()
+
+    def _given_steps(self) -> Array:
+        """Return the column `step`."""
+        steps = self.numbers(STEP)
+        invalid = ~((steps >= 1) & (steps == np.round(steps)))
+        if invalid.any():
+            place, expected = first(invalid), "the step of the forecast, a whole number from 1"
+            hint = "Rename the column if it is something else."
+            raise self.column(STEP).error(row=place, expected=expected, received=f"{steps[place]:g}", hint=hint)
+        return steps.astype(np.int64)
+
+    def _counted_steps(self) -> Array:
+        """Return the steps from each row's cutoff, counted by the longest step that all rows keep to."""
+        times, least = self.times(self.columns.ds), int(self.has(CUTOFF))
+        origins = self.times(CUTOFF) if self.has(CUTOFF) else self._first_times
+        if len(np.unique(np.concatenate([times, origins]))) <= 2:
+            # The only distance between two stamps is a step.
+            counts = [np.sign(np.asarray(times - origins, dtype=np.int64))]
+        else:
+            stamps = self._index(origins), self._index(times)
+            counts = [steps_between(frequency, *stamps) for frequency in self._frequencies(origins)]
+        fitting = [steps for steps in counts if (steps >= least).all()]
+        if fitting:
+            return min(fitting, key=np.sum) + (1 - least)
+        row = first(counts[0] < least) if counts else 0
+        expected = f"a column {STEP!r}, or stamps some steps of one frequency after {self._origin}"
+        hint = "Add the column, 1 for the first step after the cutoff; seqcast.evaluation.count_steps counts them."
+        stamp, origin = self._index(times[[row]])[0], self._index(origins[[row]])[0]
+        received = f"{stamp} after {origin}"
+        raise self.column(self.columns.ds).error(row=row, expected=expected, received=received, hint=hint)
+
+    @property
+    def _origin(self) -> str:
+        """What steps are counted from, in words."""
+        return "the cutoff" if self.has(CUTOFF) else "the first of their window"
+
+    @property
+    def _first_times(self) -> Array:
+        """The first stamp of each row's window, `[rows]`."""
         import pandas as pd
 
-        places = pd.Series(self.times(self.columns.ds)).groupby(self.groups(*self.window).codes).rank("first")
-        return places.to_numpy(dtype=np.int64)
+        windows = pd.Series(self.times(self.columns.ds)).groupby(self.groups(*self.window).codes)
+        return windows.transform("min").to_numpy()
+
+    def _frequencies(self, origins: Array) -> list[Frequency]:
+        """Return the frequencies of the stamps of some series, origins among them, and of all series together.
+
+        Args:
+            origins: A stamp of each row, `[rows]`.
+        """
+        times, codes = self.times(self.columns.ds), self.groups(*self.series).codes
+        longest = np.argsort(-np.bincount(codes), kind="stable")[:SERIES_TRIED]
+        found: dict[Any, Frequency] = {}
+        for rows in (*(codes == series for series in longest), np.ones(len(codes), dtype=bool)):
+            stamps = self._index(np.unique(np.concatenate([times[rows], origins[rows]])))
+            with contextlib.suppress(DataError):  # too few stamps, or irregular ones
+                frequency = infer(stamps, self.columns.ds, gaps=True)
+                found[frequency.name] = frequency
+        return list(found.values())
 
     # ---------------------------------------------------------------- forecasts
 

@@ -13,6 +13,7 @@ from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import DataError, SeqcastError, SpecError
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate
 from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.copulas import KnownCopula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import ForecastOptions, RowOptions, check_options
 from seqcast.forecaster.series_state import SeriesState
@@ -29,7 +30,7 @@ GAPS = ("series/values", "series/static", "series/trained_until")
 MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 # Fields of a file that are those of the fitted forecaster.
-_OF_FITTED = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried", "copula")
+_OF_FITTED = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
 # Fields of a file that are those of the state of the series.
 _OF_STATE = ("scaler", "builder", "scale", "context_length", "observed", "fill", "support")
 # Kinds of NumPy's types that the arrays of the series may have.
@@ -201,6 +202,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
             [name, *map(str, (error.where, error.expected, error.received, error.hint))]
             for name, error in fitted.skipped.items()
         ],
+        copula=fitted.copula,  # a file has no rows to learn it from later
         **{name: getattr(fitted, name) for name in _OF_FITTED},
     )
     write_archive(path, KIND, *to_payload(file))
@@ -265,6 +267,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
         rows=RowOptions.of(options),
         output=ForecastOptions.of(options),
         skipped=skipped,
+        copula_source=KnownCopula(file.copula),
         **{name: getattr(file, name) for name in _OF_FITTED},
     )
     _check_fields(fitted)

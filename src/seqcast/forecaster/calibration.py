@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
-from scipy import special
 
 from seqcast import intervals
-from seqcast.data.frames import plain_stamps
-from seqcast.data.series import SeriesScaler
+from seqcast.data.frames import LongFrame, plain_stamps
 from seqcast.data.windows import Origins, WindowReader, counted_back
-from seqcast.forecaster.choice import PROBABILITIES, at_ranks
+from seqcast.forecaster.copulas import CopulaOfWindows, CopulaSource, KnownCopula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan
+from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import Array
 
 # Most windows that are learnt from, and most of one series.
 MOST_WINDOWS, MOST_OF_A_SERIES = 256, 16
-# Paths that are drawn for each of them, and the probabilities of intervals of 80 %.
-PATHS, TAILS = 200, (0.1, 0.9)
 # Where nothing is trained, windows come from the last horizons of a series, up to its half.
 MOST_HORIZONS = 10
 
@@ -71,46 +68,28 @@ def _towards_point(truth: Array, point: Array) -> Array:
     return np.where((nearer - point) * (truth - point) <= 0, point, nearer)
 
 
-def learn_copula(fitted: FittedForecaster, plan: FitPlan) -> intervals.Copula:
-    """Return the dependence under which sums of forecasts have held the truth.
+def copula_of_fit(fitted: FittedForecaster, plan: FitPlan) -> CopulaSource:
+    """Return what the copula is learnt from: windows on whose horizons nothing was trained.
+
+    Rows of files go with the fit, so there it is learnt at once.
 
     Args:
         fitted: The fitted forecaster, calibrated if it is to be.
         plan: The plan of its fit.
     """
-    blend, reader, origins = fitted.blend, plan.rows.reader, _origins(plan)
+    origins, rows = _origins(plan), plan.rows
     if not len(origins) or not fitted.can_draw:
-        return intervals.Copula(blend.prior)
-    shape = (len(origins), reader.targets.width)
-    as_they_are = replace(origins, scaler=SeriesScaler(np.zeros(shape), np.ones(shape)))
-    truth, quantiles = _within_reach(as_they_are.truth(reader), blend.whole(reader, origins))
-    scores = np.moveaxis(intervals.normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
-    # Each target is a series of its own.
-    times = _times(plan, origins) + len(origins) * np.arange(shape[1])[:, None]
-    overlap = len(origins) / _count_disjoint(origins)
-    scores, times = scores.reshape(-1, origins.horizon), times.ravel()
-    return intervals.Copula.learnt(scores, times, blend.prior, overlap, lambda each: share_held(truth, quantiles, each))
+        return KnownCopula(intervals.Copula(fitted.blend.prior))
+    if isinstance(rows.frame, LongFrame):
+        read = functools.partial(_reader, rows.series, rows.frame, origins)
+        return CopulaOfWindows(fitted.blend, read, origins, _times(plan, origins))
+    windows = CopulaOfWindows(fitted.blend, lambda: rows.reader, origins, _times(plan, origins))
+    return KnownCopula(windows.copula)
 
 
-def _within_reach(truth: Array, quantiles: Array) -> tuple[Array, Array]:
-    """Return truth and quantiles, where single precision overflows as if the truth were missing."""
-    is_finite = np.isfinite(quantiles)
-    return np.where(np.isfinite(truth) & is_finite.all(axis=-1), truth, np.nan), np.where(is_finite, quantiles, 0.0)
-
-
-def share_held(truth: Array, quantiles: Array, dependence: intervals.Dependence) -> float:
-    """Return the share of sums of the first known steps, two or more, that intervals of 80 % hold.
-
-    Args:
-        truth: The truth of each window, `[B, H, D]`; NaN is missing.
-        quantiles: Its forecast at `PROBABILITIES`, `[B, H, D, Q]`.
-        dependence: The dependence of the steps of the paths that are summed up.
-    """
-    ranks = special.ndtr(dependence.scores(np.random.default_rng(0), (PATHS, *truth.shape[1:])))
-    sums, known = np.nan_to_num(truth).cumsum(axis=1), ~np.isnan(truth)
-    paths = ((at_ranks(own, ranks) * mask).cumsum(axis=1) for own, mask in zip(quantiles, known, strict=True))
-    low, high = np.stack([np.quantile(each, TAILS, axis=0) for each in paths], axis=1)
-    return float(((low <= sums) & (sums <= high))[known.cumsum(axis=1) > 1].mean())
+def _reader(series: SeriesState, frame: LongFrame, origins: Origins) -> WindowReader:
+    """Return the window reader of the rows of a fit, which keeps the rows alone."""
+    return series.reader(series.builder.align(frame) if series.builder.has_covariates else frame, origins)
 
 
 def _origins(plan: FitPlan) -> Origins:
@@ -138,10 +117,3 @@ def _times(plan: FitPlan, origins: Origins) -> Array:
     ends = plain_stamps(plan.rows.frame.last_stamps).astype(np.int64)[origins.series]
     left = plan.rows.lengths[origins.series] - origins.stops
     return np.unique(np.stack([ends, left]), axis=1, return_inverse=True)[1].ravel()
-
-
-def _count_disjoint(origins: Origins) -> int:
-    """Return the number of windows that do not overlap, over all series."""
-    first = np.unique(origins.series, return_index=True)[1]
-    last, least = (end.reduceat(origins.stops, first) for end in (np.maximum, np.minimum))
-    return int(((last - least) // origins.horizon + 1).sum())

@@ -613,9 +613,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Returns:
             The path of `output`, if there is one. Else a frame of the kind that came in: `unique_id`, `ds`, `cutoff`
-            (the last stamp that was known), `y`, the forecast and its intervals, and the forecasts `seasonal_naive`
-            (the last season, or the last longer season where that erred less in the rows before the cutoff) and
-            `last_value`; a row for each step whose truth is known.
+            (the last stamp that was known), `step` (1 is the first after it), `y`, the forecast and its intervals, and
+            the forecasts `seasonal_naive` (the last season, or the last longer season where that erred less in the rows
+            before the cutoff) and `last_value`; a row for each step whose truth is known.
 
         Raises:
             DataError: Something in the frame is wrong, or a series is too short before the first cutoff.
@@ -697,8 +697,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Returns:
             A frame of the kind that came in, a row for each known value that was judged: `unique_id`, `ds`, `cutoff`,
-            `y`, the forecast and the bounds of its interval, `score` (the number of standard deviations at which
-            normal values are as rare; the bound of level 99 is at 2.58), `anomaly` (whether it lies outside) and
+            `step`, `y`, the forecast and the bounds of its interval, `score` (the number of standard deviations at
+            which normal values are as rare; the bound of level 99 is at 2.58), `anomaly` (whether it lies outside) and
             `trained_on` (whether the networks were trained on it; such errors are smaller).
 
         Raises:

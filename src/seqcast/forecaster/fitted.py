@@ -15,6 +15,7 @@ from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
 from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
+from seqcast.forecaster.copulas import CopulaSource, KnownCopula
 from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.reading import check_future_given, read_rows, warn_of_unknown
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
@@ -70,7 +71,7 @@ class FittedForecaster:
         short_series: Names of the series whose contexts were padded in training.
         skipped: The error of each series that was left out, by name.
         tried: The training history of a network without a share, where no candidate with one was trained.
-        copula: The dependence of sample paths over steps and series.
+        copula_source: The copula of sample paths, or the windows that it is learnt from.
         frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from files.
     """
 
@@ -85,7 +86,7 @@ class FittedForecaster:
     short_series: tuple[Any, ...] = ()
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
     tried: History = field(default_factory=History)
-    copula: Copula = field(default_factory=Copula)
+    copula_source: CopulaSource = field(default_factory=KnownCopula)
     frame: LongFrame | None = None
 
     # Properties
@@ -151,7 +152,12 @@ class FittedForecaster:
     def blend(self) -> Blend:
         """The forecast that the candidates share."""
         shares = [self.choice.shares[each.name] for each in self.candidates]
-        return Blend(self.candidates, shares, self.calibrations, self.series.support, self.copula)
+        return Blend(self.candidates, shares, self.calibrations, self.series.support)
+
+    @property
+    def copula(self) -> Copula:
+        """The dependence of sample paths over steps and series, which is learnt where it is first read."""
+        return self.copula_source.copula
 
     def blend_of(self, steps: StepsAhead) -> Blend:
         """Return this forecast for steps ahead, where series with borrowed rows have wider intervals.
@@ -401,7 +407,8 @@ class FittedForecaster:
             expected, received = "a forecaster with intervals, from which paths are drawn", "one that forecasts a point"
             hint = Phrase("Fit with a level, with ", Option("calibrate", True), ", or with another head.")
             raise SpecError(argument, expected=expected, received=received, hint=hint)
-        return self.blend_of(steps).paths(steps.reader, steps.origins, frame.cutoffs, samples)
+        blend = replace(self.blend_of(steps), copula=self.copula)
+        return blend.paths(steps.reader, steps.origins, frame.cutoffs, samples)
 
     def states(self, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series, as `Forecaster.encode` does.

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from seqcast.data.frames import LongFrame
 from seqcast.engine import DivergedJobsError, Engine, InterruptedJobs, Outcome, TrainingJob, run_jobs
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.forecaster.calibration import calibrate, learn_copula
+from seqcast.forecaster.calibration import calibrate, copula_of_fit
 from seqcast.forecaster.candidates import Candidate, FittedCandidate
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.fitted import FittedForecaster
@@ -440,7 +440,7 @@ def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
 
 
 def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
-    """Return it with intervals calibrated, and the dependence of sample paths learnt, on validation rows.
+    """Return it with intervals calibrated on validation rows, from which the copula of sample paths is learnt, too.
 
     It warns where no trained network has a share.
     """
@@ -454,4 +454,4 @@ def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
     if plan.calibration is not None:
         reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
         fitted = replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
-    return replace(fitted, copula=learn_copula(fitted, plan))
+    return replace(fitted, copula_source=copula_of_fit(fitted, plan))

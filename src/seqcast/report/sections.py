@@ -17,7 +17,7 @@ from seqcast.errors import DataError, SpecError, counted
 from seqcast.intervals import level_text
 from seqcast.plots import spoken
 from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, page
-from seqcast.runtime import number_text, write_atomically
+from seqcast.runtime import Array, number_text, write_atomically
 from seqcast.specs import Columns, check_int
 
 _OVERLAYS = 4  # series whose backtest is drawn
@@ -220,15 +220,16 @@ class _Scored:
         overall, by_step, by_series = (
             100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), evaluation.STEP, ids)
         )
-        third = -(-by_step.shape[1] // 3)
+        steps = np.unique(scorer.backtest.rows.steps)
+        third = -(-int(steps.max()) // 3)
         rows = {
             "all": overall[:, 0],
-            "first third of the steps": np.nanmean(by_step[:, :third], axis=1),
-            "last third of the steps": np.nanmean(by_step[:, -third:], axis=1),
+            "first third of the steps": _mean(by_step[:, steps <= third]),
+            "last third of the steps": _mean(by_step[:, steps > steps.max() - third]),
             "a tenth of the series: at most": np.nanquantile(by_series, 0.1, axis=1),
             "half of the series: at most": np.nanquantile(by_series, 0.5, axis=1),
         }
-        cells = [[name, *(f"{value:.3g} %" for value in values)] for name, values in rows.items()]
+        cells = [[name, *map(_per_cent, values)] for name, values in rows.items()]
         caption = "Share of the truth inside intervals; good ones reach their level at each step and in each series."
         return Table(["coverage", *(f"{level_text(level)} %" for level in levels)], cells, caption)
 
@@ -283,6 +284,15 @@ _GLOSSARY = (
     "truth, MASE the error over that of the seasonal naive forecast in training, scaled CRPS the error of all "
     "intervals together. A relative score below 1 beats the baseline."
 )
+
+
+def _mean(values: Array) -> Array:
+    """Return the mean of each row, missing values left out; NaN where there are no columns."""
+    return np.nanmean(values, axis=1) if values.shape[1] else np.full(len(values), np.nan)
+
+
+def _per_cent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g} %"
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,8 @@ import pytest
 from seqcast.data import from_wide, to_wide
 from seqcast.data.frames.forms import form_of, in_form, to_long
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import read_table
+from seqcast.data.frames.guess import guess_columns
+from seqcast.data.frames.io import OpenTable, read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 from tests.refusals import refusals, refused
@@ -79,6 +80,25 @@ def test_names_are_those_of_the_columns():
     assert list(to_wide(long, columns=columns).columns) == ["day", "b", "a"]
     forecast = LONG.rename(columns={"y": "seqcast"}).assign(**{"seqcast-lo-80": 0.0})
     assert to_wide(forecast)["a"].tolist() == list(range(6))
+
+
+def test_steps_and_cutoffs_of_a_backtest_are_no_series(tmp_path):
+    backtest = LONG.assign(cutoff=DAYS[0], step=1)[["unique_id", "ds", "cutoff", "step", "y"]]
+    forecast = backtest.rename(columns={"y": "seqcast"})
+    pd.testing.assert_frame_equal(to_wide(forecast), to_wide(LONG))
+    totals = LONG.assign(steps=7, seqcast=LONG["y"])[["unique_id", "ds", "steps", "seqcast"]]
+    pd.testing.assert_frame_equal(to_wide(totals), to_wide(LONG))
+    wide = WIDE.drop(columns="empty")
+    keyed = wide.assign(cutoff=DAYS[0], step=range(1, 7))[["ds", "cutoff", "step", "b", "a"]]
+    pd.testing.assert_frame_equal(from_wide(keyed), from_wide(wide))
+    path = tmp_path / "wide.csv"
+    keyed.to_csv(path, index=False)
+    for layout in ("wide", None):
+        made, columns, _ = OpenTable.of(path, None).guessed(layout=layout)
+        assert sorted(set(made[columns.unique_id])) == ["a", "b"]
+    backtest.to_csv(path, index=False)
+    guess = guess_columns(read_raw(path))
+    assert (guess.value, guess.static, guess.past, guess.future) == ("y", (), (), ())
 
 
 NO_TABLES = [

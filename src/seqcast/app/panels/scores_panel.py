@@ -73,8 +73,8 @@ class ScoresPanel(JobPanel):
         columns = frame.columns
         with panel_card("Mean error by step"):
             ui.label(_verdict(tested, columns))
-            lines = {FORECASTS[name]: values for name, values in error_by_step(tested, columns).items()}
-            steps = range(1, len(lines[FORECASTS["seqcast"]]) + 1)
+            steps, errors = error_by_step(tested, columns)
+            lines = {FORECASTS[name]: values for name, values in errors.items()}
             chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name=f"mean error of {columns.value}")
             show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=self.dark)
         text = "An 80 % interval should contain about 80 % of the actual values."
@@ -114,15 +114,15 @@ def _verdict(tested: Any, columns: Any) -> str:
     return f"{off} {'smaller' if ratio < 1 else 'larger'} than that of repeating the last season."
 
 
-def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:
-    """Return the mean absolute error of each step of the horizon, of each forecast.
+def error_by_step(tested: Any, columns: Any) -> tuple[list[int], dict[str, list[float]]]:
+    """Return the steps of the horizon whose truth is known, and the mean absolute error at each, of each forecast.
 
     Args:
         tested: A frame from `Forecaster.backtest`.
         columns: Names of its columns.
     """
     table = evaluate(tested, ["mae"], by="step", models=list(FORECASTS), columns=columns)
-    return {name: table[name].tolist() for name in FORECASTS}
+    return table["step"].tolist(), {name: table[name].tolist() for name in FORECASTS}
 
 
 def coverage(tested: Any, columns: Any) -> dict[float, float]:

@@ -41,7 +41,9 @@ from .long_frame import MISSING as MISSING
 from .long_frame import LongFrame as LongFrame
 from .reader_process import column_names as column_names
 from .regular import ON_DUPLICATES as ON_DUPLICATES
+from .regular import SERIES_TRIED as SERIES_TRIED
 from .regular import complete as complete
+from .regular import steps_between as steps_between
 from .row_lookup import masked as masked
 from .row_lookup import read_future as read_future
 from .row_sources import Span as Span

@@ -1,6 +1,6 @@
 """Forms of frames other than long: one series without ids, a pandas index of times, a column for each series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -15,6 +15,8 @@ from seqcast.specs import Columns
 LONG = "long"
 # Name of the only series of a frame without ids.
 _ONLY_NAME = "series"
+# Columns of frames of forecasts that are keys or counts, before the forecasts.
+_KEYS_OF_FORECASTS = ("cutoff", "step", "steps", "target", "sample", "scenario")
 # Attribute of a frame of one series whose ids are not the user's own.
 ONE_SERIES = "one series"
 
@@ -105,13 +107,29 @@ def in_form(frame: Any, columns: Columns, form: str) -> Any:
     return indexed if form == "index" else indexed.to_period(form.partition(":")[2])
 
 
+def backtest_keys(columns: Iterable[str], given: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the columns of a backtest that are neither values nor ids or stamps; none of another table.
+
+    Args:
+        columns: Names of the columns.
+        given: Names that the user gave to columns, several with commas, which stay what the user says.
+
+    Example:
+        >>> backtest_keys(["ds", "cutoff", "step", "north"]), backtest_keys(["step", "north"])
+        (('cutoff', 'step'), ())
+    """
+    keys, named = ("cutoff", "step"), {part for names in given for part in str(names).split(",")}
+    return tuple(name for name in keys if name not in named) if {*keys} <= {*columns} else ()
+
+
 def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None) -> Any:
     """Return a wide frame, with a column for each series, as a long one: a row for each series and time.
 
     Missing values before the first and after the last one of a series are left out; those between stay missing.
 
     Args:
-        df: A pandas or Polars frame; each column but that of the times is a series, named by it.
+        df: A pandas or Polars frame; each column but that of the times is a series, named by it. The columns `cutoff`
+            and `step` of a backtest are none.
         ds: The column of the times; `None` is a pandas index.
         columns: Names of the columns of the result.
 
@@ -133,7 +151,7 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
         index = df.index.to_timestamp() if type(df.index).__name__ == "PeriodIndex" else df.index
         df, ds = df.set_axis(index).rename_axis(columns.ds).reset_index(), columns.ds
     frame = nw.from_native(df, eager_only=True)
-    names = [name for name in frame.columns if name != ds]
+    names = [name for name in frame.columns if name not in (ds, *backtest_keys(frame.columns))]
     if ds not in frame.columns or not names:
         expected = f"a column {ds!r} and one for each series"
         received = f"the columns {', '.join(map(repr, frame.columns))}"
@@ -191,7 +209,7 @@ def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Colum
     columns = columns or Columns()
     frame = nw.from_native(df, eager_only=True)
     keys = [columns.unique_id, columns.ds]
-    others = [name for name in frame.columns if name not in (*keys, "cutoff", "target", "sample")]
+    others = [name for name in frame.columns if name not in (*keys, *_KEYS_OF_FORECASTS)]
     default = columns.value if columns.value in frame.columns else next(iter(others), columns.value)
     values = [value or default] if value is None or isinstance(value, str) else list(value)
     for name in (*keys, *values):

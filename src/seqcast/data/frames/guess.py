@@ -12,6 +12,7 @@ import pandas as pd
 
 from seqcast.data.frames import layouts, traits
 from seqcast.data.frames.dates import YEARS, as_times, is_clock, is_text, is_time, seconds, unevenness
+from seqcast.data.frames.forms import backtest_keys
 from seqcast.data.frames.numerals import holds_numbers
 from seqcast.data.frames.tidying import sum_columns
 from seqcast.data.frames.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
@@ -127,12 +128,14 @@ def guess_columns(
     """
     if layout is not None:
         check_choice("layout", layout, tuple(layouts.LAYOUTS))
-    left_out = set(covariates)
+    keys = backtest_keys(table.columns, (given or {}).values())
+    left_out = {*covariates, *keys}
     others = table[[name for name in table.columns if name not in left_out]]
     others.attrs = {}  # pandas would copy them with each column
     # The usual names need no guess.
     usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
-    return _Guesser(others, usual | dict(given or {}), layout).guess()
+    guess = _Guesser(others, usual | dict(given or {}), layout).guess()
+    return replace(guess, left_out=(*guess.left_out, *keys)) if guess.layout == "wide" else guess
 
 
 @dataclass(frozen=True)

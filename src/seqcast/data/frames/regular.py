@@ -97,6 +97,32 @@ class Grid:
         return from_wall_clock(index, self.zone)
 
 
+def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Array:
+    """Return the number of steps from each of some stamps to another one; -1 where that is no whole number.
+
+    Args:
+        frequency: The step.
+        origins: An index of stamps, `[n]`; steps of a calendar are counted from the last of its days up to them.
+        stamps: An index of stamps of the same kind and zone, `[n]`.
+
+    Example:
+        >>> import pandas as pd
+        >>> cutoffs, stamps = pd.DatetimeIndex(["2024-01-31"] * 2), pd.DatetimeIndex(["2024-05-31", "2024-06-15"])
+        >>> steps_between(Frequency("ME"), cutoffs, stamps)
+        array([ 4, -1])
+    """
+    codes, unique = pd.factorize(origins.append(stamps))
+    impossible = frequency.off_grid(unique)
+    grid = Grid(frequency, unique)
+    numbers, rests = grid.numbers(unique)
+    numbers = numbers - impossible  # of the last step before a stamp that is none
+    first, last = codes[: len(origins)], codes[len(origins) :]
+    distances = numbers[last] - numbers[first]
+    differs = _of_another_time(unique[last], grid, numbers[last], rests[last], rests[first])
+    fits = (distances % grid.step == 0) & ~impossible[last] & ~differs
+    return np.where(fits, distances // grid.step, -1)
+
+
 _OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")
 
 # A series that would grow by more than this factor has another frequency, or a stamp of another century in it. Very
@@ -239,7 +265,7 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     source, later = frame.source, _later(frame)
     series = np.repeat(np.arange(len(source)), source.lengths)
     steps = numbers[later] - numbers[later - 1]
-    of_another_time = _of_another_time(frame.stamps, grid, numbers, rests, source.starts[series])
+    of_another_time = _of_another_time(frame.stamps, grid, numbers, rests, rests[source.starts[series]])
     off_grid = (steps % grid.step != 0) | of_another_time[later]
     gap = steps > grid.step
     _check_steps(frame, frame.frequency, later[off_grid | gap & (not fill)], fill)
@@ -257,9 +283,8 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     return replace(frame, source=InMemoryStore(source.ids, ends, values), stamps=stamps, rows=rows)
 
 
-def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, first: Array) -> Array:
-    """Return which rows are off the time of day of their first row, except where the clock is put forward."""
-    usual = rests[first]
+def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, usual: Array) -> Array:
+    """Return which stamps are off the usual time of day of each, except where the clock is put forward."""
     differs = np.asarray(rests != usual)
     changed = np.flatnonzero(differs)
     differs[changed] = np.asarray(grid.stamps(numbers[changed], usual[changed]) != stamps[changed])

@@ -153,9 +153,9 @@ class Origins:
         >>> origins.stops.tolist()
         [5, 7]
         >>> origins.table(frame, {"zero": np.zeros((2, 2, 1))}).head(2)
-          unique_id  ds  cutoff    y  zero
-        0         a   5       4  5.0   0.0
-        1         a   6       4  6.0   0.0
+          unique_id  ds  cutoff  step    y  zero
+        0         a   5       4     1  5.0   0.0
+        1         a   6       4     2  6.0   0.0
     """
 
     series: Array
@@ -345,7 +345,8 @@ class Origins:
 
         Returns:
             A frame of the kind that came in, sorted by id, target, cutoff and stamp: `unique_id`, `ds`, `cutoff` (the
-            last known stamp), `y` and the forecasts; a row for each step whose truth is known.
+            last known stamp), `step` (1 is the first after the cutoff), `y` and the forecasts; a row for each step
+            whose truth is known.
         """
         source, columns = frame.source, frame.schema.columns
         places = self.rows(frame)
@@ -355,7 +356,8 @@ class Origins:
         order = np.lexsort((step, self.cutoff[origin], target, self.series[origin]))
         rows = origin, step, target = origin[order], step[order], target[order]
         times = {columns.ds: frame.stamps[places[origin, step]], "cutoff": frame.stamps[places[origin, 0] - 1]}
-        values = {columns.value: truth[rows], **{name: forecast[rows] for name, forecast in forecasts.items()}}
+        values = {"step": step + 1, columns.value: truth[rows]}
+        values |= {name: forecast[rows] for name, forecast in forecasts.items()}
         return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, target)
 
 

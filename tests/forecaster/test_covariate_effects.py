@@ -137,3 +137,14 @@ def test_what_cannot_be_done_with_effects_is_refused_by_name(fitted, tmp_path):
     pytest.importorskip("ndonnx")
     with pytest.raises(SpecError, match=r"export: .*'pretrained'"):
         fitted.export(tmp_path / "m.onnx")
+
+
+def test_effects_are_not_learnt_from_the_rows_that_they_are_judged_on():
+    rng, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=60)
+    promotion = rng.random(60) < 0.3
+    df = pd.DataFrame({"ds": days, "y": 5.0 * promotion + rng.normal(0, 0.1, 60), "promotion": promotion})
+    later = df.assign(y=df["y"].where(df.index < 39, 1.2 * df["y"]))  # of the last three horizons
+    options = {"preset": "pretrained", "scale": "none", "future_covariates": ["promotion"], "verbose": 0}
+    candidates = [Forecaster(7, **options).fit(each).fitted_.candidates[0] for each in (df, later)]
+    for first, second in zip(*(each.effects.regressions for each in candidates), strict=True):
+        np.testing.assert_array_equal(first.pooled, second.pooled)

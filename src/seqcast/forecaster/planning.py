@@ -210,6 +210,8 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     if not any(jobs):
         read = rows.series.context_length
         judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.rows.fill)
+        # Effects of covariates are learnt without a training, and judged on these rows.
+        rows = replace(rows, starts=judged)
     places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
     short = tuple(rows.frame.source.ids[place] for place in places)
     calibration = None

@@ -254,3 +254,12 @@ def test_a_header_without_rows_is_called_so(tmp_path, text):
     for call in (read_raw, lambda path: OpenTable.of(path, None).guessed(), lambda path: read_table(path, Columns())):
         with pytest.raises(DataError, match="expected at least one row below the header, received none"):
             call(path)
+
+
+def test_a_number_beyond_double_precision_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"a,2024-01-0{day},{'9' * 400 if day == 3 else day}\n" for day in range(1, 8))
+    path.write_text(f"unique_id,ds,y\n{rows}")
+    refused(
+        DataError, "row 4: expected numbers, received 'a number of more than 308 digits'", read_table, path, Columns()
+    )

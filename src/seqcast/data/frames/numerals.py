@@ -32,6 +32,8 @@ _LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
 _NOT_KNOWN, _FLAG = re.compile(r":( ?[a-z]{1,2})?"), re.compile(r"[b-finprsuz]{1,2}")
 # Flags that all numbers of a time may have: a break, an estimate, provisional.
 _OF_ALL = frozenset("bep")
+# Whole numbers of more digits, or bits, are beyond double precision.
+_MOST_DIGITS, _MOST_BITS = 308, 1023
 # More columns than this are made one block.
 _MANY = 50
 # Attribute of a frame: letters at numbers that were left out.
@@ -270,6 +272,14 @@ def to_numbers(column: Any) -> Any:
     return pd.to_numeric(column)
 
 
+def _without_overflow(value: Any) -> Any:
+    """Return a value, or words for a whole number beyond double precision, of which pandas makes a raw error."""
+    digits = value.strip() if isinstance(value, str) else ""
+    is_long = len(digits) > _MOST_DIGITS and digits.lstrip("+-").isdecimal()
+    is_large = isinstance(value, int) and value.bit_length() > _MOST_BITS
+    return f"a number of more than {_MOST_DIGITS} digits" if is_long or is_large else value
+
+
 def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
     """Return which values of a column are no numbers, `[rows]`, what an error says of them, and its hint.
 
@@ -279,6 +289,7 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
         column: A pandas Series of text, numbers or objects.
         code: A line of Python that makes `{words}` missing, where no file is read.
     """
+    column = column.map(_without_overflow) if column.dtype.kind == "O" or is_text(column) else column
     words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
     numerals = words.copy()
     numerals[words] = [is_numeral(str(value)) for value in column[words]]

@@ -18,7 +18,7 @@ from seqcast.data.arrays import as_array, check_targets
 from seqcast.data.windows import ArrayWindows, repeat_newest_season
 from seqcast.engine import LearningEstimator, Learnt
 from seqcast.errors import DataError, NotFittedError
-from seqcast.network import CELLS, PointHead, RecurrentStack, child_seeds, scan
+from seqcast.network import CELLS, PointHead, RecurrentStack, WeighedModel, child_seeds, scan
 from seqcast.regressor import draw_seed
 from seqcast.runtime import Array, compile_call, keras, to_numpy, weights_of
 from seqcast.specs import TrainingSpec, check_choice, check_int
@@ -225,7 +225,7 @@ class FittedManyToOne:
     seed: int
 
 
-class ManyToOne(keras.Model):
+class ManyToOne(WeighedModel):
     """A recurrent stack whose last output is mapped to the next value.
 
     Args:

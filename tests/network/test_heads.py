@@ -201,6 +201,29 @@ def test_gradients_are_finite(name, big):
     assert np.abs(found[2:]).max() > 0
 
 
+@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+def half_precision(request):
+    """Compute in half precision; after the test the policy is the one from before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
+@each_head
+def test_losses_are_computed_in_single_precision(name, half_precision):
+    """16 bits have three digits: differences, sums of many rows and weights would lose all of them."""
+    head, rows = head_of(name), 700
+    parameters = head(tensor(np.random.default_rng(0).normal(size=(rows, 4, 3))))
+    assert keras.backend.standardize_dtype(parameters.dtype) == "float32"
+    y = np.full((rows, 4, 2), 257.0) + (0.0 if name == "negative_binomial" else 0.125)
+    expected = reference_values(name, y, numpy(parameters)).mean()
+    assert float(head.loss()(tensor(y), parameters)) == pytest.approx(expected, rel=1e-4)
+    half = keras.ops.cast(parameters, half_precision.removeprefix("mixed_"))
+    assert keras.backend.standardize_dtype(head.loss()(tensor(y), half).dtype) == "float32"
+    assert float(head.loss().share(tensor(y))) == rows
+
+
 LOSSES = [PinballLoss((0.2, 0.5), horizon_decay=0.5), NegativeLogLikelihood("student_t"), ObservedLoss("mae")]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows.batches import ArrayWindows
+from seqcast.network import Seq2Seq
 
 WINDOW = WindowSpec(horizon=3, features=2, targets=2, target_features=(0, 1), observed=True)
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX divides batches")
@@ -86,3 +87,53 @@ def test_a_function_of_ones_own_measures_each_target():
     errors = errors_of(engine) / data()[1]
     np.testing.assert_allclose(history["relative"], [np.nanmean(errors)], rtol=1e-4)
     assert set(shapes) == {((3, 2, 1), (3, 2, 1))}
+
+
+def squared_error(engine, weight):
+    """Return the weighted mean of the squared errors over the observed targets, in plain NumPy."""
+    errors = errors_of(engine)
+    weights = np.broadcast_to(weight[:, None, None], errors.shape)[~np.isnan(errors)]
+    return np.average(errors[~np.isnan(errors)] ** 2, weights=weights)
+
+
+@pytest.fixture(params=["own loop", "loop of Keras"])
+def loop(request, monkeypatch):
+    """Train by the compiled steps of the backend, or by those of Keras."""
+    if request.param == "loop of Keras":
+        monkeypatch.setattr(Seq2Seq, "compiles_for_jax", False)
+
+
+@pytest.mark.usefixtures("loop")
+@pytest.mark.parametrize(("batch_size", "metrics"), [(5, ()), (8, ("mae",))])
+def test_losses_are_those_of_all_rows_for_any_batch_size(batch_size, metrics):
+    """Rows without weight, windows without targets and the padding of the last batch count for nothing."""
+    weight = np.random.default_rng(2).uniform(0.0, 2.0, 24) ** 3
+    weight[8:16] = 0.0  # a whole batch
+    engine = engine_of(metrics=metrics)
+    batches = windows(weight, batch_size=batch_size)
+    history = engine.fit(batches, window=WINDOW, validation=windows(weight, batch_size=batch_size), verbose=0)
+    expected = squared_error(engine, weight)
+    np.testing.assert_allclose([history["loss"], history["val_loss"]], np.full((2, 1), expected), rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["quantile", "student_t"])
+def test_the_loss_of_each_head_does_not_depend_on_the_batch_size(head):
+    weight = np.random.default_rng(3).uniform(0.0, 2.0, 24)
+    losses = []
+    for batch_size in (7, 24):
+        validation = windows(weight, batch_size=batch_size)
+        history = engine_of(head).fit(windows(), window=WINDOW, validation=validation, verbose=0)
+        losses.append(history["val_loss"][0])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_a_last_batch_of_one_row_counts_as_one_row():
+    past, future = np.zeros((9, 8, 2)), np.zeros((9, 3, 2))
+    future[8] = 10.0  # by batches it would weigh as much as the other eight rows
+
+    def batches():
+        return ArrayWindows({"past": past, "observed": np.ones_like(past)}, future, batch_size=8)
+
+    engine = engine_of(metrics=())
+    history = engine.fit(batches(), window=WINDOW, validation=batches(), verbose=0)
+    assert history["val_loss"][0] == pytest.approx(np.mean((engine.predict({"past": past}, 3) - future) ** 2), rel=1e-4)

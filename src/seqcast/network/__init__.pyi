@@ -28,6 +28,8 @@ from .heads import Head as Head
 from .heads import PointHead as PointHead
 from .jax_training import StepPrograms as StepPrograms
 from .likelihoods import uniforms as uniforms
+from .loss_tracker import LossTracker as LossTracker
+from .loss_tracker import WeighedModel as WeighedModel
 from .losses import EXPLODED as EXPLODED
 from .losses import LARGEST_WEIGHT as LARGEST_WEIGHT
 from .losses import HeadLoss as HeadLoss

@@ -105,6 +105,13 @@ class Head(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def _numbers(self, outputs: Tensor) -> Tensor:
+        """Return the numbers of the dense layer, `[B, H, P · D]`, in the precision of the weights.
+
+        Their units, their loss and the losses' gradients would lose digits in half precision.
+        """
+        return ops.cast(self.dense(outputs), self.variable_dtype)
+
 
 class ProbabilisticHead(Head):
     """A head that forecasts a distribution, not only a point."""
@@ -129,10 +136,9 @@ class ProbabilisticHead(Head):
         """
         raise NotImplementedError
 
-    def _numbers(self, outputs: Tensor) -> list[Tensor]:
-        """Return the numbers of the dense layer, `[B, H, D]` each, in the precision of the weights."""
-        numbers = ops.cast(self.dense(outputs), self.variable_dtype)
-        return list(ops.split(numbers, self.size, axis=-1))
+    def _split(self, outputs: Tensor) -> list[Tensor]:
+        """Return the numbers of the dense layer for each parameter, `[B, H, D]` each."""
+        return list(ops.split(self._numbers(outputs), self.size, axis=-1))
 
 
 class PointHead(Head):
@@ -153,7 +159,7 @@ class PointHead(Head):
         Args:
             outputs: Decoder outputs, `[B, H, n]`.
         """
-        return self.dense(outputs)
+        return self._numbers(outputs)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return the forecast in the data's units.
@@ -214,7 +220,7 @@ class QuantileHead(ProbabilisticHead):
         Args:
             outputs: Decoder outputs, `[B, H, n]`.
         """
-        numbers = self._numbers(outputs)
+        numbers = self._split(outputs)
         quantiles = [numbers[self.middle]]
         for number in numbers[self.middle + 1 :]:
             quantiles.append(quantiles[-1] + ops.softplus(number))
@@ -310,7 +316,7 @@ class NormalHead(DistributionHead):
         Args:
             outputs: Decoder outputs, `[B, H, n]`.
         """
-        location, scale = self._numbers(outputs)
+        location, scale = self._split(outputs)
         return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -354,7 +360,7 @@ class StudentTHead(DistributionHead):
         Args:
             outputs: Decoder outputs, `[B, H, n]`.
         """
-        freedom, location, scale = self._numbers(outputs)
+        freedom, location, scale = self._split(outputs)
         return ops.stack([2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -403,7 +409,7 @@ class NegativeBinomialHead(DistributionHead):
         Args:
             outputs: Decoder outputs, `[B, H, n]`.
         """
-        mean, dispersion = self._numbers(outputs)
+        mean, dispersion = self._split(outputs)
         return ops.stack([ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:

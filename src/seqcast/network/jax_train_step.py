@@ -202,11 +202,13 @@ class TrainStep:
     def _metrics(self, values: list[Any], batch: Batch, combined: Contribution) -> tuple[dict[str, Any], list[Any]]:
         variables, rows = self.model.metrics_variables, batch_rows(batch)
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))) as scope:
-            self.model.metrics[0].update_state(combined["loss"], sample_weight=rows)
-            logs = {"loss": self.model.metrics[0].result()}
+            tracker = self.model.loss_tracker
+            tracker.update_state(combined["loss"])
+            tracker.weigh(combined["share"])
+            logs = {"loss": tracker.result()}
             if combined["forecast"] is not None:
                 x, y, weight = batch
-                logs = self.model.compute_metrics(x, y, combined["forecast"][:rows], weight)
+                logs = self.model.measure(x, y, combined["forecast"][:rows], weight)
         return logs, [scope.get_current_value(variable) for variable in variables]
 
 

@@ -35,6 +35,7 @@ from seqcast.network.jax_train_step import (
     micro_batch_rows,
     over_processes,
 )
+from seqcast.network.loss_tracker import LossTracker
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.network.rates import Rates, rates_of_training
 from seqcast.runtime import Programs, in_threads, jax_jit, keras, platform, threads
@@ -85,9 +86,7 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
         after: The variables that it computed.
         guard: The guard after the steps before.
     """
-    # The first metric is the mean loss: its first two variables are the weighted sum and the sum of weights.
-    total, count = (new - old for new, old in zip(after.metrics[:2], before.metrics[:2], strict=True))
-    loss = jnp.asarray(total / jnp.maximum(count, 1e-7), jnp.float32)
+    loss = jnp.asarray(after.metrics[LossTracker.PLACE_OF_LATEST], jnp.float32)
     limit = jnp.where(jnp.isinf(guard.limit), EXPLODED * jnp.maximum(1.0, jnp.abs(loss)), guard.limit)
     # One loop over all weights and one choice, in place of one for each variable, compile in two thirds of the time.
     largest = jnp.abs(jnp.concatenate([jnp.ravel(weights) for weights in after.trainable])).max()

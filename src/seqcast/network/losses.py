@@ -23,7 +23,8 @@ class HeadLoss(keras.losses.Loss):
         ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h = \frac{h^{-γ}}{\sum_k k^{-γ}}
 
     with the loss `ℓ_bh` of an example's step, to which missing targets add 0, and the fraction `o_bh` of its observed
-    targets. The losses of micro-batches, weighted with their `share`, give the loss of the batch.
+    targets. The losses of micro-batches, weighted with their `share`, give the loss of the batch, and those of batches
+    the loss of an epoch. It is computed in Keras's `floatx`, also where a network computes in half precision.
 
     Args:
         horizon_decay: The exponent `γ`; 0 counts all steps alike.
@@ -56,8 +57,7 @@ class HeadLoss(keras.losses.Loss):
         Returns:
             A scalar.
         """
-        y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
-        losses = self._per_example(self.values(y_true, y_pred))
+        losses = self.of_examples(y_true, y_pred)
         return _weighted_sum(losses, sample_weight) / self.share(y_true, sample_weight)
 
     def of_examples(self, y_true: Tensor, output: Tensor) -> Tensor:
@@ -67,17 +67,20 @@ class HeadLoss(keras.losses.Loss):
             y_true: Targets, `[B, H, D]`.
             output: The output of the network.
         """
-        return self._per_example(self.values(ops.cast(ops.convert_to_tensor(y_true), output.dtype), output))
+        return self._per_example(self.values(self._as_floats(y_true), self._as_floats(output)))
 
     def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """Return the denominator, which weights the losses of micro-batches in that of the batch.
+        """Return the denominator, the weight of the loss of a batch in a mean over batches.
 
         Args:
             y_true: Targets, `[B, H, D]`.
             sample_weight: Weights, `[B]`.
         """
-        observed = self._per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
+        observed = self._per_example(1.0 - self._as_floats(ops.isnan(ops.convert_to_tensor(y_true))))
         return ops.maximum(_weighted_sum(observed, sample_weight), 1e-7)
+
+    def _as_floats(self, values: Tensor) -> Tensor:
+        return ops.cast(ops.convert_to_tensor(values), self.dtype)
 
     def _per_example(self, values: Tensor) -> Tensor:
         """Return the mean over all axes but the first, `[B]`, with the weights of steps on the second."""

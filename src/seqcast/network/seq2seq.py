@@ -10,6 +10,7 @@ from seqcast.errors import SpecError
 from seqcast.network.decode_inputs import check_endless, check_future
 from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder, States
+from seqcast.network.loss_tracker import WeighedModel
 from seqcast.network.randomness import child_seeds, fresh_seed
 from seqcast.network.segment import write_in_blocks
 from seqcast.runtime import Processes, Tensor, keras, ops
@@ -17,7 +18,7 @@ from seqcast.specs import NetworkSpec, WindowSpec
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
-class Seq2Seq(keras.Model):
+class Seq2Seq(WeighedModel):
     """A recurrent encoder-decoder; trains with plain `compile` and `fit`.
 
     Inputs are a dict (see `seqcast.data.windows.order`) or, when there is only the past, its array `[B, T, F]`; the
@@ -127,8 +128,8 @@ class Seq2Seq(keras.Model):
         )
         return forecast
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Keras's hook: metrics measure the point forecast, also of a distribution, without missing targets.
+    def measure(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Update the metrics of the point forecast, also of a distribution, without missing targets.
 
         Each target has the weight of its window, or 0 if it is missing; `compile` takes metrics that read weights as
         `weighted_metrics`.
@@ -145,7 +146,7 @@ class Seq2Seq(keras.Model):
         weight = 1.0 if sample_weight is None else ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
         weight = ops.where(missing, 0.0, weight * ops.ones_like(point))
         y = ops.where(missing, point, y)
-        return super().compute_metrics(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
+        return super().measure(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Keras's hook before a fit, which traces the network; without metrics nothing needs the shapes of a batch."""

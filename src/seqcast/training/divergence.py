@@ -143,16 +143,15 @@ class _LossWatch(DivergenceWatch):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Copy the weights."""
         super().on_epoch_begin(epoch, logs)
-        self.weights, self.total = copies(self.model.weights), 0.0
+        self.weights = copies(self.model.weights)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the loss of the batch, computed from the mean of the epoch."""
-        total = float((logs or {}).get("loss", math.nan)) * (batch + 1)
-        loss, self.total = total - self.total, total
+        """Check the loss of the batch; the logs have the mean of the epoch."""
+        fetch_weights(self.model)
+        loss = float(keras.ops.convert_to_numpy(self.model.loss_tracker.latest))
         if math.isinf(self.limit):
             self.limit = EXPLODED * max(1.0, abs(loss))
         if not math.isfinite(loss) or loss > self.limit:
-            fetch_weights(self.model)
             self.model.set_weights(self.weights)
             self.stop(batch, loss, self.limit)
 

@@ -366,3 +366,11 @@ def test_a_seed_is_drawn_without_touching_global_generators():
     np.testing.assert_array_equal(np.random.get_state()[1], before)
     for wrong in (-1, 1.5, "1", True):
         refused(SpecError, "random_state: expected a whole number >= 0", draw_seed, wrong)
+
+
+def test_model_inputs_name_every_static_covariate():
+    rng = np.random.default_rng(0)
+    past, future, static = rng.normal(size=(6, 4, 1)), rng.normal(size=(6, 2, 1)), rng.normal(size=(6, 3))
+    model = Seq2SeqRegressor(encoder_units=(2,), epochs=1, random_state=0, verbose=0)
+    model.fit(past, future, static_covariates=static)
+    assert model.model_inputs(past, static_covariates=static).static == ("static0", "static1", "static2")

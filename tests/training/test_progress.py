@@ -13,7 +13,7 @@ from rich.console import Console
 from seqcast import Seq2SeqRegressor
 from seqcast.data import random_sines
 from seqcast.runtime import TaskEvent, listen
-from seqcast.training import Deadline, progress
+from seqcast.training import Deadline, History, progress
 from seqcast.training.progress import Progress
 
 module = importlib.import_module("seqcast.training.progress")  # its room's door offers the function
@@ -230,3 +230,25 @@ def test_a_listener_that_fails_ends_the_training():
 
     with pytest.raises(ValueError, match="no more"), listen(fail):
         trained(epochs=1)
+
+
+def test_a_resumed_training_names_the_best_epoch_of_all():
+    before = History({"loss": [3.0, 2.0], "val_loss": [0.5, 0.9]}, best_epoch=1)
+    file = io.StringIO()
+    (callback,) = progress(1, file=file, before=before)
+    callback.set_params({"epochs": 3, "steps": 1})
+    callback.on_train_begin()
+    callback.on_epoch_end(2, {"loss": 1.0, "val_loss": 0.7})
+    callback.on_train_end()
+    assert "trained 3 epochs" in file.getvalue()
+    assert "best epoch 1 with validation loss 0.5" in file.getvalue()
+
+
+def test_a_finished_training_that_is_resumed_counts_its_epochs():
+    before = History({"loss": [3.0, 2.0], "val_loss": [0.9, 0.5]}, best_epoch=2)
+    file = io.StringIO()
+    (callback,) = progress(1, file=file, before=before)
+    callback.set_params({"epochs": 2, "steps": 1})
+    callback.on_train_begin()
+    callback.on_train_end()
+    assert re.match(r"trained 2 epochs in .*, best epoch 2 with validation loss 0\.5", file.getvalue())

@@ -122,6 +122,7 @@ class Engine:
         self._check_deadline(deadline)
         if checkpoints is not None and state is None:
             state = checkpoints.newest()
+        before = None if state is None else state.history
         steps = self.training.epochs * self._steps_per_epoch(windows)
         with CtrlC() as ctrl_c:
             built = self._new(window, steps, weights)
@@ -135,7 +136,12 @@ class Engine:
                     model,
                     windows,
                     self.training,
-                    callbacks=[*callbacks, *progress(verbose, deadline=deadline), *listeners(deadline), ctrl_c],
+                    callbacks=[
+                        *callbacks,
+                        *progress(verbose, deadline=deadline, before=before),
+                        *listeners(deadline),
+                        ctrl_c,
+                    ],
                     validation=validation,
                     state=state,
                     checkpoints=checkpoints,

@@ -149,6 +149,7 @@ class FittedRegressor:
             features=tuple(f"x{place}" for place in range(window.features)),
             targets=tuple(f"y{place}" for place in range(window.targets)),
             known_future=tuple(f"future{place}" for place in range(window.future)),
+            static=tuple(f"static{place}" for place in range(window.static)),
             truth=truth,
         )
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener, new_bar
+from seqcast.training.callbacks import History
 from seqcast.training.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -134,13 +135,16 @@ class _Listener(_Follower):
         self.on_event(TaskEvent("training", min(1.0, share), seconds))
 
 
-def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None) -> list[Progress]:
+def progress(
+    verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None, before: History | None = None
+) -> list[Progress]:
     """Return the callbacks that show a training run.
 
     Args:
         verbose: 0 is silent, but for a terminal where long tasks are shown; a larger number shows progress.
         file: The stream to write to; `None` is standard error.
         deadline: The end of the training; the bar then shows the time in place of the epochs.
+        before: The history of the training that is resumed; `None` if it begins.
 
     Returns:
         One callback, or none if silent.
@@ -163,7 +167,7 @@ def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | 
     stream = file if file is not None else sys.stderr
     terminal = stream is not None and stream.isatty()
     # With FORCE_COLOR, which many build servers set, rich treats a log file as a terminal.
-    return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False), deadline)]
+    return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False), deadline, before)]
 
 
 class Progress(_Follower):
@@ -175,15 +179,17 @@ class Progress(_Follower):
     Args:
         console: A terminal, for a bar; another console gets a few plain lines.
         deadline: The end of the training; `None` if its epochs determine it.
+        before: The history of the training that is resumed, whose epochs count; `None` if it begins.
 
     Example:
         >>> from rich.console import Console
         >>> Progress(Console(file=sys.stdout)).close()  # no training has begun, nothing is shown
     """
 
-    def __init__(self, console: Console, deadline: Deadline | None = None) -> None:
+    def __init__(self, console: Console, deadline: Deadline | None = None, before: History | None = None) -> None:
         super().__init__(deadline)
         self.console = console
+        self.before = History() if before is None else before
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the display.
@@ -196,9 +202,13 @@ class Progress(_Follower):
             if self._bar is not None:
                 self._task = self._bar.add_task("", total=None, start=False)
                 self._bar.start()
-            self._best, self._last_line = (math.inf, 0), time.perf_counter()
+            self._best = (math.inf, 0)
+            if self.before.best_epoch is not None:
+                self._best = (self.before["val_loss"][self.before.best_epoch - 1], self.before.best_epoch)
+            self._last_line = time.perf_counter()
             self._unwritten = ""  # the last epoch's line, if it is not in the log file
             super().on_train_begin(logs)
+            self._epoch = len(self.before)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the display and write its last line.

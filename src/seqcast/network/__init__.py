@@ -5,7 +5,8 @@ Importing this package registers its classes with Keras, after which `keras.savi
 In reading order: `cells`, `recurrent` (layers over time; `jax_loops` on JAX), `randomness` (seeds, initial weights,
 masks), `dense`, `normalise`, `segment` (tokens and blocks), `attention`, `encoder`, `likelihoods`, `losses`,
 `loss_tracker`, `distributions`, `heads`, `decode_inputs`, `decoder`, `seq2seq`; `plain_keras` (weights from and to
-Keras's own layers), `rates`, `jax_train_step` and `jax_training` (training steps on JAX), `trace` (states and gates of every layer).
+Keras's own layers), `rates`, `jax_train_step` and `jax_training` (training steps on JAX), `trace` (states and gates of
+every layer).
 
 Stability: stable.
 """

@@ -85,6 +85,20 @@ def test_marks_in_text_do_not_count():
     assert read_body(json.dumps(document).encode(), JSON, 30) == document
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'{"horizon": 7, "horizon": 8}', "horizon"),
+        (b'{"rows": [{"unique_id": "a", "ds": "2024-01-01", "y": 1, "y": 2}]}', "y"),
+        (b'{"rows": {"y": [1], "ds": [1], "y": [2]}}', "y"),
+    ],
+)
+def test_a_name_that_an_object_has_twice_is_rejected(data, name):
+    with pytest.raises(SeqcastError, match=f'each name of an object once, received .*"{name}"') as caught:
+        read_body(data, JSON, LIMITS.max_rows)
+    assert caught.value.status == 400
+
+
 def test_columns_that_nobody_reads_cost_nothing():
     days = [f"2024-01-{day:02d}" for day in range(1, 31)]
     wide = [{"unique_id": "a", "ds": day, "y": 1.0, **{f"x{n}{day}": n for n in range(900)}} for day in days]

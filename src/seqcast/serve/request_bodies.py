@@ -17,9 +17,9 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Self
 
+import jiter
 import numpy as np
 import pandas as pd
-from pydantic_core import from_json
 
 from seqcast.data.frames import OpenTable, Steps, guess_columns, has_header, joined_parts
 from seqcast.errors import DataError
@@ -39,6 +39,8 @@ _MOST_TEXT_COLUMNS = 50
 _LONGEST_NAME = 1000
 # Most columns that a message names when one is missing.
 _MOST_NAMES = 30
+# How jiter begins its message about a name that an object has twice.
+_TWICE = "Detected duplicate key "
 # Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of other scripts.
 _NUMERIC = frozenset("0123456789+-.eE")
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
@@ -74,9 +76,15 @@ def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
     _check_count(data, b"[{", 2 * (most_rows + _OTHER_VALUES), "lists and objects")
     _check_count(data, b",", _most_cells(most_rows), "values")
     try:
-        document = from_json(data, allow_inf_nan=False)
+        document = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        raise _malformed("JSON in UTF-8", str(error)) from None
+        reason = str(error)
+        if reason.startswith(_TWICE):
+            # The last value would count, and the client would not know.
+            hint = "Write each name of an object once."
+            name = shown(reason.removeprefix(_TWICE))
+            raise RequestError(400, "body", "each name of an object once", f"{name} again", hint) from None
+        raise _malformed("JSON in UTF-8", reason) from None
     if not isinstance(document, dict):
         raise _malformed("an object", shown(document))
     return document

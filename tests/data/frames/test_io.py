@@ -175,6 +175,7 @@ TOO_MUCH = {
     "a number": ("jsonl", HEADER + "3\n", "line 3: expected a JSON object, .* received int"),
     "half an object": ("jsonl", HEADER + "{\n", "line 3: expected a JSON object, .* received Expecting property name"),
     "nested": ("jsonl", HEADER + '{"ds": ' + "[" * 100_000 + "]" * 100_000 + "}", "line 3: expected a JSON object"),
+    "a name twice": ("jsonl", HEADER + '{"ds": "2024-01-01", "y": 1, "y": 2}\n', "line 3: .* the name 'y' twice"),
     "not a number": ("jsonl", HEADER + "NaN\n", "line 3: expected a JSON object, .* received float"),
     "a field that never ends": ("csv", 'ds,y\n1,2\n"' + "x" * 300_000, "a.csv"),
     "a name that never ends": ("csv", '"' + "x" * 300_000, "a.csv"),

@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -266,7 +267,7 @@ def _read_json(file: TableFile) -> tuple[Any, Dialect]:
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
     """Return the object of a line, and refuse one that holds something else or is nested too deep."""
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_unique_names)
         received = type(row).__name__
     except (ValueError, RecursionError) as error:
         row, received = None, str(error)
@@ -274,6 +275,15 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
         where, expected = f"{path}, line {number}", 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'
         hint = "Write one object a line."
         raise DataError(where, path=str(path), expected=expected, received=received, hint=hint)
+    return row
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, and reject a name that it has twice: Python would take the last value unsaid."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"the name {names.most_common(1)[0][0]!r} twice")
     return row
 
 

@@ -161,29 +161,30 @@ def test_a_guess_delays_no_other_request(serving):
         address = "/v1/forecast?model=pretrained&horizon=2"
         sent = client.post(address, content=slow_to_guess(), headers={"Content-Type": CSV})
         guessing = asyncio.create_task(sent)
+        start = time.perf_counter()
         times = []
         while not guessing.done():
             begun = time.perf_counter()
             assert (await client.get("/healthz")).status_code == 200
             times.append(time.perf_counter() - begun)
             await asyncio.sleep(0.005)  # as a client that looks now and then
-        return times, guessing.result().status_code
+        return times, time.perf_counter() - start, guessing.result().status_code
 
     with serving(models=(), guess_limit=60) as client:
         assert guess(client).status_code == 200
-        times, status = client.run(ask, client.client)
+        times, seconds, status = client.run(ask, client.client)
     assert status == 422
     assert len(times) > 10
-    assert max(times) < 0.5
+    assert max(times) < seconds / 2
 
 
 @pytest.mark.processes
 def test_a_guess_ends_in_time_and_the_next_one_succeeds(serving):
-    with serving(models=(), guess_limit=0.5) as client:
+    with serving(models=(), guess_limit=2) as client:
         assert guess(client).json()["read"] == "time: day, value: sold"
-        answer = guess(client, slow_to_guess())
+        answer = guess(client, slow_to_guess(6000))
         assert answer.status_code == 413
-        assert answer.json()["expected"] == "a table whose columns are guessed in 0.5 s"
+        assert answer.json()["expected"] == "a table whose columns are guessed in 2 s"
         assert guess(client).status_code == 200
 
 

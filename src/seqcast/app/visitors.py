@@ -78,6 +78,8 @@ class Session:
         asked: The options that the page shows.
         fitted: The options of the last fit; `None` before one.
         outcome: The result of the last fit.
+        begun: Number of the newest fit that has begun.
+        taken: Number of the fit whose result was taken, or that no later result may be older than.
         backtest: The result of the last backtest.
         explanation: The explanation of the last fit.
     """
@@ -88,13 +90,32 @@ class Session:
     asked: Asked = field(default_factory=Asked)
     fitted: Asked | None = None
     outcome: FitOutcome | None = None
+    begun: int = 0
+    taken: int = 0
     backtest: Any = None
     explanation: Explanation | None = None
 
     @property
     def model_file(self) -> Path:
-        """The file of the fitted model."""
-        return self.folder / "model.seqcast"
+        """The file of the model whose forecast is shown."""
+        return self.file_of_fit(self.taken)
+
+    def begin_fit(self) -> int:
+        """Return the number of a new fit.
+
+        Each fit writes a file of its own, because two processes may fit for one visitor, and a fit that was stopped may
+        end after a newer one.
+        """
+        self.begun += 1
+        return self.begun
+
+    def file_of_fit(self, number: int) -> Path:
+        """Return the file for the model of a fit.
+
+        Args:
+            number: The number of the fit.
+        """
+        return self.folder / f"model-{number}.seqcast"
 
     @property
     def used(self) -> Asked:
@@ -134,16 +155,24 @@ class Session:
             DataError: Something in it is wrong; the table stays, without series, to be mended.
         """
         self.table, self.frame = table, None
+        self.taken = self.begun  # fits that have begun are those of another table
         self.fitted = self.outcome = self.backtest = self.explanation = None
         self.frame = table.frame()
 
-    def take_outcome(self, asked: Asked, outcome: FitOutcome) -> None:
-        """Take the result of a fit, and remove what followed from the previous one.
+    def take_outcome(self, number: int, asked: Asked, outcome: FitOutcome) -> None:
+        """Take the result of a fit, and remove what followed from the previous one; an outdated result is dropped.
 
         Args:
+            number: The number of the fit.
             asked: The options of the fit.
             outcome: Its result.
         """
+        if number <= self.taken:
+            self.file_of_fit(number).unlink(missing_ok=True)
+            return
+
+        self.file_of_fit(self.taken).unlink(missing_ok=True)
+        self.taken = number
         self.fitted, self.outcome = asked, outcome
         self.backtest = self.explanation = None
 

@@ -76,7 +76,7 @@ class BoundedProcess:
 
         with self._turn:
             try:
-                executor = self._executor or self._started()
+                executor = self._executor or self._started(function)
                 return self._call(executor, self.limits.seconds, function, *arguments)
             except (BrokenExecutor, ShutdownExecutorError) as error:
                 self.close()
@@ -89,7 +89,7 @@ class BoundedProcess:
         if executor is not None:
             executor.shutdown(wait=True, kill_workers=True)
 
-    def _started(self) -> Any:
+    def _started(self, function: Callable[..., Any]) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
 
         self._executor = ProcessPoolExecutor(
@@ -99,7 +99,8 @@ class BoundedProcess:
             initializer=_begin,
             initargs=(os.getpid(), self.limits.memory),
         )
-        self._call(self._executor, START_SECONDS, os.getpid)
+        # The process imports the function's module now, which is no part of the time of a call.
+        self._call(self._executor, START_SECONDS, callable, function)
         return self._executor
 
     def _call(self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -114,7 +114,8 @@ class ForecastPanel(JobPanel):
         # A fit that waited or was cut short does not measure the pace of this machine.
         tells_pace = not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
         ahead, options = assumed_ahead(frame, asked.horizon), asked.options(frame)
-        job = fit, frame.df, ahead, options, session.model_file, asked.time_limit
+        number = session.begin_fit()
+        job = fit, frame.df, ahead, options, session.file_of_fit(number), asked.time_limit
         # What takes moments does not wait for the trainings of others.
         queue = sessions.answers if asked.effort == "quick" else sessions.trainings
         outcome: FitOutcome | None = await self.compute(queue, *job, on_event=self.on_event)
@@ -122,8 +123,8 @@ class ForecastPanel(JobPanel):
             estimated = estimate_seconds(frame.facts.frame.source.lengths, asked.horizon, asked.effort)
             sessions.pace = learnt_pace(sessions.pace, estimated=estimated, measured=time.monotonic() - began)
             self._ask.refresh()
-        if outcome is not None and session.frame is frame:  # else another table has been chosen meanwhile
-            session.take_outcome(asked, outcome)
+        if outcome is not None:
+            session.take_outcome(number, asked, outcome)
         self.context.changed()
 
     @refreshable

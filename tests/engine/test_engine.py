@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import gc
 import json
+import os
 import pickle
 import weakref
 
@@ -19,7 +20,8 @@ from seqcast.engine.compiled import BUCKETS
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.network import Parametric, Sampled
 from seqcast.runtime import to_numpy
-from seqcast.runtime.jit import Programs
+from seqcast.runtime.jit import Programs, compile_call
+from tests.network.networks import NETWORKS, batch, untrained
 
 NETWORK = NetworkSpec(encoder_units=(6,), decoder_units=(5,))
 TRAINING = TrainingSpec(epochs=2, batch_size=16)
@@ -102,19 +104,19 @@ def test_a_program_serves_all_sizes_of_a_bucket(programs, decoder_input):
     engine = fitted(network=dataclasses.replace(NETWORK, decoder_input=decoder_input))
     past = np.tile(series()[0], (20, 1, 1))
     for rows in (1, 2, 8, 0, 1, 5, 9, 64, 40, 600, 300, 800):
-        assert engine.predict({"past": past[:rows]}, horizon=4).shape == (rows, 4, 1)
+        assert engine.predict({"past": past[:rows]}, horizon=3).shape == (rows, 3, 1)
     engine.predict({"past": past[:3]}, horizon=5)
     traced = [(sizes["horizon"], rows) for _, sizes, rows in programs]
-    assert traced == [(4, 1), (4, 8), (4, 32), (4, 128), (5, 8)]
+    assert traced == [(3, 1), (3, 8), (3, 32), (3, 128), (24, 8)]
 
 
 def test_the_programs_that_were_used_last_stay(programs, monkeypatch):
     monkeypatch.setattr(compiled, "Programs", functools.partial(Programs, most=2))
     engine, inputs = through_json(trained()), {"past": series()[0]}
-    first = [engine.predict(inputs, horizon) for horizon in (2, 3, 4)]
-    np.testing.assert_array_equal(engine.predict(inputs, 2), first[0])
-    engine.predict(inputs, 4)
-    assert [sizes["horizon"] for _, sizes, _ in programs] == [2, 3, 4, 2]
+    first = [engine.predict(inputs, horizon) for horizon in (2, 4, 30)]
+    np.testing.assert_array_equal(engine.predict(inputs, 3)[:, :2], first[0])
+    engine.predict(inputs, 40)
+    assert [sizes["horizon"] for _, sizes, _ in programs] == [3, 24, 48, 3]
 
 
 def test_networks_that_are_dropped_do_not_pile_up():
@@ -289,6 +291,70 @@ def test_a_point_is_no_distribution(call, more):
     with pytest.raises(SpecError, match="head: expected a head that forecasts a distribution, received 'point'"):
         getattr(engine, call)(inputs, 3, *more)
     np.testing.assert_array_equal(engine.mean(inputs, 3), engine.predict(inputs, 3))
+
+
+# ---------------------------------------------------------------- any horizon by few programs
+
+
+def numbers_of(engine, inputs, horizon):
+    """Return all numbers of a forecast, `[N, H, ...]`."""
+    if not engine.network.is_probabilistic:
+        return engine.predict(inputs, horizon)
+    distribution = engine.distribution(inputs, horizon)
+    return distribution.parameters if isinstance(distribution, Parametric) else distribution.paths.swapaxes(1, 2)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_longer_program_changes_no_step_of_a_forecast(name, monkeypatch):
+    """The forecast is that of a program for exactly this horizon, however many steps are written."""
+    network = untrained(name)
+    window, options = network.window, network.network
+    engine = Engine(options, TRAINING, seed=5)
+    engine.build(window, steps=10)
+    engine.model.set_weights(network.get_weights())
+    inputs, _ = batch(network, rows=3, horizon=window.horizon + 2)
+    read = dict(inputs)
+    if window.observed:
+        inputs["past"] = np.where(inputs.pop("observed") > 0, inputs["past"], np.nan)
+    horizons = (window.horizon - 2, window.horizon + 2)
+    given = {each: {**inputs, **({"future": inputs["future"][:, :each]} if window.future else {})} for each in horizons}
+    by_few = {each: numbers_of(engine, given[each], each) for each in horizons}
+    assert [numbers.shape[1] for numbers in by_few.values()] == list(horizons)
+
+    if options.is_probabilistic and options.feeds_back:
+        monkeypatch.setattr(built, "written_steps", lambda horizon, _: horizon)
+        exact = {each: numbers_of(engine, given[each], each) for each in horizons}
+    else:
+
+        def decoded(values):
+            states = network.encode({key: each for key, each in values.items() if key != "future"})
+            return [
+                network.decode(states, each, values["future"][:, :each] if window.future else None) for each in horizons
+            ]
+
+        exact = dict(zip(horizons, to_numpy(compile_call(network, decoded)(read)), strict=True))
+    compared = horizons[:1] if options.in_blocks and options.is_probabilistic else horizons
+    for each in compared:
+        np.testing.assert_allclose(by_few[each], exact[each], rtol=1e-5, atol=1e-6)
+
+
+EVERY_HORIZON = int(os.environ.get("SEQCAST_HORIZONS", "60"))
+ENDLESS = {
+    "recurrent": {},
+    "stepwise": {"decoder_input": "autoregressive"},
+    "paths": {"decoder_input": "autoregressive", "head": "normal"},
+    "blocks, attention": {"decoder_input": "position", "attention": "dot", "normalise": "last"},
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_all_horizons_take_few_programs(programs, name):
+    engine = Engine(dataclasses.replace(NETWORK, **ENDLESS[name]), TRAINING, seed=0)
+    engine.build(PLAIN, steps=1)
+    past = series()[0][:1]
+    for horizon in np.random.default_rng(0).permutation(EVERY_HORIZON) + 1:
+        assert engine.predict({"past": past}, int(horizon)).shape == (1, horizon, 1)
+    assert len(programs) <= 10
 
 
 # ---------------------------------------------------------------- blocks and updates

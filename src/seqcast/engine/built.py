@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast import network as networks
-from seqcast.engine.compiled import CompiledNetwork, row_count
+from seqcast.engine.compiled import CompiledNetwork, lengthened, row_count, written_steps
 from seqcast.errors import SpecError
 from seqcast.runtime import Array, check_json, copies, free_gaps, keras, to_numpy, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
@@ -28,6 +28,8 @@ PATHS = 100
 MOST_PATHS = 8192
 # Number of built networks between two searches for dropped ones, each of which takes a tenth of a second.
 BETWEEN_SEARCHES = 16
+# The arrays of states that grow with each block.
+MEMORY = ("memory", "memory_valid")
 _built = itertools.count(1)
 
 
@@ -179,12 +181,25 @@ class BuiltNetwork:
         """
         if self._is_long(inputs, horizon):
             return np.asarray(self._block_by_block(inputs, horizon)[1])
-        return self.compiled("block", inputs, horizon=horizon)["weights"]  # type: ignore[no-any-return]
+        longer, steps = self._lengthened(inputs, horizon)
+        return self.compiled("block", longer, horizon=steps)["weights"][:, :horizon]  # type: ignore[no-any-return]
 
     def _parameters(self, inputs: Inputs, horizon: int) -> Array:
         if self._is_long(inputs, horizon):
             return self._block_by_block(inputs, horizon)[0]
-        return self.compiled("predict", inputs, horizon=horizon)  # type: ignore[no-any-return]
+        longer, steps = self._lengthened(inputs, horizon)
+        return self.compiled("predict", longer, horizon=steps)[:, :horizon]  # type: ignore[no-any-return]
+
+    def _lengthened(self, inputs: Inputs, horizon: int) -> tuple[Inputs, int]:
+        """Return the inputs of a forecast in one block, and the number of steps that its program writes.
+
+        The first steps of a longer forecast equal a shorter one, so horizons that differ little share a program.
+        """
+        networks.check_future(inputs.get("future"), horizon, self.window.future)
+        steps = written_steps(horizon, self.window.horizon)
+        if steps == horizon or "future" not in inputs:
+            return inputs, steps
+        return {**inputs, "future": lengthened(inputs["future"], steps)}, steps
 
     def _is_long(self, inputs: Inputs, horizon: int) -> bool:
         return self.model.writes_in_blocks(horizon, inputs.get("future"))
@@ -192,24 +207,31 @@ class BuiltNetwork:
     def _block_by_block(self, inputs: Inputs, horizon: int, noise: Array | None = None) -> tuple[Array, Any]:
         """Return the forecast, block after block, each reading the points before, and the attention's weights.
 
-        With noise, `[B, steps, D, k]`, the forecast is a draw, which later blocks read.
+        With noise, `[B, steps, D, k]`, the forecast is a draw, which later blocks read. All blocks have the length of
+        the trained horizon, and steps beyond the forecast are cut, so that all take the same programs.
         """
-        future = inputs.get("future")
+        length = self.window.horizon
+        along = {} if noise is None else {"noise": noise}
+        if "future" in inputs:
+            along["future"] = lengthened(inputs["future"], horizon + length)
 
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
-            # Without a known future the last block has the length of the others, so that all use the same program.
-            length = self.window.horizon if future is None else steps
-            along = {name: each for name, each in (("future", future), ("noise", noise)) if each is not None}
             block = {name: each[:, start : start + length] for name, each in along.items()}
-            written = self.compiled("block", {"states": states, **block}, horizon=length)
+            written = self.compiled("block", {"states": _with_free_memory(states), **block}, horizon=length)
             weights = written.get("weights")
-            return written["forecast"][:, :steps], None if weights is None else weights[:, :steps]
+            if weights is not None:
+                weights = weights[:, :steps, : states["memory"].shape[1]]
+            return written["forecast"][:, :steps], weights
 
         def append(states: Any, forecast: Any) -> Any:
             values = to_numpy(self.model.decoder.head.point(forecast)) if noise is None else forecast
-            return self.compiled("append", {"states": states, "values": values})
+            # The encoder goes on without its memory, whose growth would take a program for each number of blocks.
+            own = {name: each for name, each in states.items() if name not in MEMORY}
+            after = self.compiled("append", {"states": own, "values": values})
+            memory = {name: np.concatenate([states[name], after[name]], axis=1) for name in MEMORY if name in states}
+            return {**after, **memory}
 
-        sizes = {"horizon": horizon, "trained": self.window.horizon, "segment": self.model.network.segment}
+        sizes = {"horizon": horizon, "trained": length, "segment": self.model.network.segment}
         return networks.write_in_blocks(decode, append, self.states(inputs), **sizes)
 
     def _paths(self, inputs: Inputs, horizon: int, paths: int) -> Array:
@@ -217,15 +239,17 @@ class BuiltNetwork:
         if self._is_long(inputs, horizon):
             return self._paths_in_blocks(inputs, horizon, paths)
         segment = self.model.network.segment
-        noise = self._noise(networks.token_count(horizon, segment) * segment, paths)
-        return self.compiled(  # type: ignore[no-any-return]
+        longer, steps = self._lengthened(inputs, horizon)
+        noise = self._noise(networks.token_count(steps, segment) * segment, paths)
+        drawn = self.compiled(
             "paths",
-            inputs,
+            longer,
             largest=MOST_PATHS // paths,
             ready=lambda block: {**block, "noise": noise},
-            horizon=horizon,
+            horizon=steps,
             paths=paths,
         )
+        return drawn[:, :, :horizon]  # type: ignore[no-any-return]
 
     def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int) -> Array:
         """Draw paths, each from its own states, a few rows at a time."""
@@ -245,6 +269,24 @@ class BuiltNetwork:
         head, seed = self.model.decoder.head, networks.child_seeds(self.seed, 2)[1]
         numbers = networks.uniforms(seed, horizon=steps, paths=paths, targets=self.window.targets, count=head.uniforms)
         return np.asarray(head.noise(numbers), dtype=np.float32)
+
+
+def _with_free_memory(states: Inputs) -> Inputs:
+    """Return states whose memory has free places, which do not count, up to the next power of two.
+
+    So the attention of few programs reads memories of any length.
+    """
+    if "memory" not in states:
+        return states
+    memory = states["memory"]
+    tokens = memory.shape[1]
+    valid = states.get("memory_valid", np.ones(memory.shape[:2], dtype=bool))
+    free = (1 << (tokens - 1).bit_length()) - tokens
+    return {
+        **states,
+        "memory": np.pad(memory, ((0, 0), (0, free), (0, 0))),
+        "memory_valid": np.pad(valid, ((0, 0), (0, free))),
+    }
 
 
 def check_precision() -> None:

@@ -17,13 +17,16 @@ Inputs = dict[str, Any]
 # few rows among cores; the largest, which is a few per cent faster, is worth its compilation from MANY_ROWS on.
 BUCKETS, MANY_ROWS = (1, 8, 32, 128), 512
 
+# Horizons of fewer steps share one program, because a compilation takes longer than thousands of such forecasts.
+LEAST_STEPS = 16
+
 
 class CompiledNetwork:
     """A network whose functions are compiled at their first call and run on all cores of a CPU.
 
     Any number of threads may call it at once, also for the first time: one of them compiles a program, while the others
-    wait for it. The last `MOST_PROGRAMS` programs stay: each function, number of rows, context, horizon and number of
-    paths takes one.
+    wait for it. The last `MOST_PROGRAMS` programs stay: each function, number of rows, context, number of paths and
+    number of written steps (`written_steps`) takes one.
 
     Args:
         model: A built network. On JAX, whose programs take the weights as an argument, networks of equal sizes and
@@ -183,6 +186,51 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trace_decoder": _trace_decoder,
     "sensitivity": _sensitivity,
 }
+
+
+def written_steps(horizon: int, trained: int) -> int:
+    """Return the number of steps that a program writes for a horizon, of which the first ones are the forecast.
+
+    It is the trained horizon, halved or doubled several times: less than twice the horizon from `LEAST_STEPS` on. So a
+    network has at most eight programs for all horizons up to 1,000.
+
+    Args:
+        horizon: Number of steps of the forecast.
+        trained: The trained horizon.
+
+    Example:
+        >>> [written_steps(horizon, trained=24) for horizon in (1, 24, 25, 48, 1000)]
+        [24, 24, 48, 48, 1536]
+        >>> sorted({written_steps(horizon, trained=100) for horizon in range(1, 1001)})
+        [25, 50, 100, 200, 400, 800, 1600]
+    """
+    if keras.backend.backend() != "jax":
+        return horizon  # nothing is compiled
+    least = max(horizon, LEAST_STEPS)
+    steps = trained
+    if horizon <= trained:
+        while (half := -(-steps // 2)) >= least:
+            steps = half
+        return steps
+    while steps < least:
+        steps *= 2
+    return steps
+
+
+def lengthened(values: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
+    """Return a future, `[B, H, f]`, with its last step repeated up to a number of steps.
+
+    A decoder never reads a later token before an earlier one, so the first steps of the forecast stay.
+
+    Args:
+        values: The steps.
+        steps: Number of steps, `H` at least.
+
+    Example:
+        >>> lengthened(np.array([[[1.0], [2.0]]]), 4).ravel().tolist()
+        [1.0, 2.0, 2.0, 2.0]
+    """
+    return np.concatenate([values, np.repeat(values[:, -1:], steps - values.shape[1], axis=1)], axis=1)
 
 
 def row_count(inputs: Any) -> int:

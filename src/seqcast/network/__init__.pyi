@@ -8,6 +8,7 @@ from .cells import Cell as Cell
 from .cells import GRUCell as GRUCell
 from .cells import LSTMCell as LSTMCell
 from .cells import SimpleRNNCell as SimpleRNNCell
+from .decode_inputs import check_future as check_future
 from .decoder import Decoder as Decoder
 from .decoder import decode_paths as decode_paths
 from .dense import Bridge as Bridge

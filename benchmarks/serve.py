@@ -6,6 +6,7 @@
     python benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn
     python benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load
     python benchmarks/serve.py --attack     # 64 clients, with an attacker and without
+    python benchmarks/serve.py --horizons   # the served horizon, while a client asks for all horizons and without
 
 Two models are trained on hourly series that are made here (seed 0). The server is a process of its own; `wrk`, which
 takes a tenth of a core, asks it: each request is one series with 48 new rows as JSON, so one window of a forecast. The
@@ -33,6 +34,8 @@ from harness import machine, options, spread
 from seqcast import Forecaster
 
 HOURS, NEW, HORIZON, SERIES = 400, 48, 24, 20
+# Steps of the longest forecast that a server writes without another setting.
+MOST_HORIZON = 1000
 REPORT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -243,6 +246,55 @@ def under_attack(folder, given):
     return results
 
 
+class Asker(threading.Thread):
+    """A client that asks for horizons in random order, one after another, until it has asked for all or is stopped."""
+
+    def __init__(self, server, body, model):
+        super().__init__()
+        self.url, self.fields, self.over = (
+            f"{server.address}/v1/forecast",
+            json.loads(body.read_text()),
+            threading.Event(),
+        )
+        self.model, self.seconds = model, []
+
+    def run(self):
+        """Ask."""
+        for horizon in (np.random.default_rng(0).permutation(MOST_HORIZON) + 1).tolist():
+            if self.over.is_set():
+                return
+            fields = {**self.fields, "model": self.model, "horizon": horizon}
+            request = urllib.request.Request(
+                self.url, json.dumps(fields).encode(), {"Content-Type": "application/json"}
+            )
+            begun = time.perf_counter()
+            with urllib.request.urlopen(request) as answer:
+                answer.read()
+            self.seconds.append(time.perf_counter() - begun)
+
+
+def among_horizons(folder, given):
+    """Clients at the served horizon, alone and while another one asks for all others; nothing is read from a cache."""
+    results = []
+    os.environ["SEQCAST_CACHE_DIR"] = "off"
+    for preset in given.presets:
+        for other in (None, preset, "pretrained"):
+            with Server([folder / f"{preset}.seqcast"]) as server:
+                body = write_body(folder, preset)
+                load(server, folder, body, given.clients, 5)  # connections and programs
+                asker = None if other is None else Asker(server, body, other)
+                if asker is not None:
+                    asker.start()
+                figures = load(server, folder, body, given.clients, given.seconds)
+                if asker is not None:
+                    asker.over.set()
+                    asker.join()
+                    slowest = sorted(asker.seconds)[-8:]
+                    figures |= {"others": len(asker.seconds), "slowest_s": [round(each, 1) for each in slowest]}
+            results.append(show(f"{preset}, others: {other or 'none'}", **figures))
+    return results
+
+
 def main():
     """Train, start servers, load them and print figures."""
     parser = options(__doc__)
@@ -252,13 +304,22 @@ def main():
     parser.add_argument("--replace", action="store_true", help="replace the model under load instead")
     parser.add_argument("--pairs", type=int, default=0, metavar="N", help="compare both ways at one client instead")
     parser.add_argument("--attack", action="store_true", help="ask beside an attacker instead")
+    parser.add_argument(
+        "--horizons", action="store_true", help="ask while another client asks for all horizons instead"
+    )
     parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="watch the memory instead")
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is needed: it asks without taking the server's cores (Debian: apt install wrk)")
     with tempfile.TemporaryDirectory() as name:
         train(Path(name), given.presets)
-        chosen = ((given.soak, soak), (given.replace, replacement), (given.pairs, pairs), (given.attack, under_attack))
+        chosen = (
+            (given.soak, soak),
+            (given.replace, replacement),
+            (given.pairs, pairs),
+            (given.attack, under_attack),
+            (given.horizons, among_horizons),
+        )
         run = next((function for wanted, function in chosen if wanted), throughput)
         results = run(Path(name), given)
     print(json.dumps({"machine": machine(), "load_average": os.getloadavg()[0], "results": results}))

@@ -39,8 +39,10 @@ from .interrupts import interrupt_main_thread as interrupt_main_thread
 from .interrupts import raises_interrupts as raises_interrupts
 from .interrupts import was_interrupted as was_interrupted
 from .interrupts import writing_results as writing_results
+from .jit import CompilationNeededError as CompilationNeededError
 from .jit import Programs as Programs
 from .jit import compile_call as compile_call
+from .jit import compiling_nothing as compiling_nothing
 from .jit import derivatives as derivatives
 from .jit import free_gaps as free_gaps
 from .jit import jax_jit as jax_jit

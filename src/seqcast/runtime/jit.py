@@ -5,8 +5,10 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from seqcast.runtime.backend import keras, platform
@@ -140,6 +142,26 @@ def jax_stateless(variables: Sequence[Any], function: Callable[[Any], Any]) -> C
     return jax_jit(run)  # type: ignore[no-any-return]
 
 
+class CompilationNeededError(Exception):
+    """A program is needed that is not compiled yet, within `compiling_nothing`."""
+
+
+_may_compile: ContextVar[bool] = ContextVar("may compile", default=True)
+
+
+@contextmanager
+def compiling_nothing() -> Iterator[None]:
+    """Raise `CompilationNeededError` in the block, and in its `in_threads`, where `Programs` would compile a program.
+
+    A compilation takes seconds. So a thread that others wait for can leave the work that needs one to another thread.
+    """
+    token = _may_compile.set(False)
+    try:
+        yield
+    finally:
+        _may_compile.reset(token)
+
+
 class Program:
     """A function that is compiled at its first call, by one thread; others that call it meanwhile wait.
 
@@ -193,23 +215,37 @@ class Programs:
         most: int = MOST_PROGRAMS,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
+        self._make = make
+        self._most = most
         # Tracing a network is not for several threads at once.
-        first_call = lock or threading.RLock()
-        # Two threads that ask for a new key at once get the same program: `lru_cache` alone does not promise it.
+        self._first_call = lock or threading.RLock()
+        # Two threads that ask for a new key at once get the same program.
         self._finding = threading.Lock()
-        self._cached = functools.lru_cache(most)(lambda *key: Program(make(*key), first_call))
+        # The program that was used last comes last.
+        self._programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
 
     def __len__(self) -> int:
-        return self._cached.cache_info().currsize
+        return len(self._programs)
 
     def find(self, *key: Any) -> Program:
         """Return the program of a key.
 
         Args:
             *key: The components of the key, which are hashable.
+
+        Raises:
+            CompilationNeededError: It is not compiled yet, within `compiling_nothing`.
         """
         with self._finding:
-            return self._cached(*key)
+            program = self._programs.get(key)
+            if not _may_compile.get() and (program is None or not program.called):
+                raise CompilationNeededError
+            if program is None:
+                program = self._programs[key] = Program(self._make(*key), self._first_call)
+                if len(self._programs) > self._most:
+                    self._programs.popitem(last=False)
+            self._programs.move_to_end(key)
+            return program
 
 
 def keep_scratch_memory() -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -49,7 +50,7 @@ def in_threads(
 
     JAX runs programs that are started from different threads in parallel, those from one thread one after another.
     Any number of threads may call this at once, and the function may call it again: no call waits for a thread of the
-    pool to become free.
+    pool to become free. The function sees the context variables of the caller.
 
     Args:
         function: The function.
@@ -72,7 +73,7 @@ def in_threads(
     def run(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    futures = [(pool or _pool).submit(run, thread) for thread in range(1, count)]
+    futures = [(pool or _pool).submit(copy_context().run, run, thread) for thread in range(1, count)]
     try:
         results = [run(0)]
         for thread, future in enumerate(futures, 1):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.forecaster import Forecaster
+from seqcast.runtime import CompilationNeededError
 from seqcast.serve.forecast_requests import Query
 from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import CSV, JSON, Table
@@ -99,6 +100,9 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
 
     Returns:
         The answer or the error of each.
+
+    Raises:
+        CompilationNeededError: They need a program that is not compiled yet, within `compiling_nothing`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the rows of clients
@@ -106,6 +110,8 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
             if len(queries) == 1:
                 return [_alone(queries[0])]
             return list(_together(queries, queries[0].model))
+        except CompilationNeededError:  # no query is at fault
+            raise
         except Exception as error:
             if len(queries) == 1:
                 return [error]

@@ -1,19 +1,19 @@
-"""The service behind the routes: its models, a lane for short queries, a lane for long ones, and counters."""
+"""The service behind the routes: its models, lanes for short, long and cold queries, and counters."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
 from seqcast.data.frames import Steps
 from seqcast.errors import WorkerDiedError
-from seqcast.runtime import BoundedProcess, ProcessLimits
+from seqcast.runtime import BoundedProcess, CompilationNeededError, ProcessLimits, compiling_nothing
 from seqcast.serve.batching import Lane
 from seqcast.serve.configuration import PRETRAINED, PRETRAINED_LEVELS, ServerSettings
 from seqcast.serve.forecast_requests import Query
-from seqcast.serve.forecasting import answer_all
+from seqcast.serve.forecasting import Outcome, answer_all
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.monitoring import Metrics, describe_error, log_event
 from seqcast.serve.problems import RequestError
@@ -43,11 +43,13 @@ class Service:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.keys = settings.read_keys()
-        self.metrics = Metrics(lambda: len(self.short.queue) + len(self.long.queue))
+        self.metrics = Metrics(lambda: sum(len(lane.queue) for lane in (self.short, self.long, self.cold)))
         self.shelf = ModelShelf(settings, self._on_read)
-        self.short = Lane(answer_all, settings, settings.batch_size, self.metrics.batch.observe)
+        self.short = Lane(_answer_warm, settings, settings.batch_size, self.metrics.batch.observe)
         # The pretrained network and large tables take long: short queries do not wait for them.
-        self.long = Lane(answer_all, settings)
+        self.long = Lane(_answer_warm, settings)
+        # Nor does any query wait for the compilation of another one.
+        self.cold = Lane(answer_all, settings, settings.batch_size)
         # JSON takes twenty times its size while it is read: one body at a time.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
         # Guessing the columns of a table is pure Python, which would delay all other requests, and takes long for some.
@@ -59,7 +61,8 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self, _: Any = None) -> AsyncIterator[None]:
         """Answer queries in the block, and warm the models up meanwhile."""
-        tasks = [asyncio.create_task(work) for work in (self.short.work(), self.long.work(), self._watch())]
+        work = (self.short.work(), self.long.work(), self.cold.work(), self._watch())
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
@@ -107,7 +110,11 @@ class Service:
             SeqcastError: The query is wrong.
         """
         is_short = query.shape is not None and query.load <= _FEW_ROWS
-        return await (self.short if is_short else self.long).ask(query)
+        lane = self.short if is_short else self.long
+        try:
+            return await lane.ask(query)
+        except CompilationNeededError:
+            return await self.cold.ask(query)
 
     async def read(self, reading: Callable[[], _Read], *, in_thread: bool) -> _Read:
         """Return the result of a function that reads a body.
@@ -183,3 +190,9 @@ class Service:
         self.metrics.loads.labels(name, "failed" if error else "loaded").inc()
         version = next((model.digest[:16] for model in self.shelf.models if model.name == name), None)
         log_event("model", model=name, version=version, error=error and describe_error(error))
+
+
+def _answer_warm(queries: Sequence[Query]) -> list[Outcome]:
+    """Forecast queries whose programs are compiled; see `answer_all`."""
+    with compiling_nothing():
+        return answer_all(queries)

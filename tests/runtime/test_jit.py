@@ -14,7 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.runtime.backend import to_numpy
-from seqcast.runtime.jit import MOST_PROGRAMS, Program, Programs, compile_call, free_gaps, keep_scratch_memory
+from seqcast.runtime.jit import (
+    MOST_PROGRAMS,
+    CompilationNeededError,
+    Program,
+    Programs,
+    compile_call,
+    compiling_nothing,
+    free_gaps,
+    keep_scratch_memory,
+)
+from seqcast.runtime.threads import in_threads
 from tests.conftest import memory_in_use
 
 if keras.backend.backend() == "jax":
@@ -58,6 +68,20 @@ def test_a_program_is_compiled_by_one_thread_while_others_wait():
             assert uncompiled == []
         assert [future.result(timeout=30) for future in futures] == [0, 1, 2, 3]
     assert sorted(uncompiled) == [False, False, False, True]
+
+
+def test_nothing_is_compiled_where_others_would_wait():
+    programs = Programs(lambda factor: lambda value: factor * value, most=2)
+    assert [programs.find(factor)(5) for factor in (2, 3)] == [10, 15]
+    begun = programs.find(4)  # in place of the first
+    with compiling_nothing():
+        assert in_threads(lambda value: programs.find(3)(value), [1, 2, 3], 2) == [3, 6, 9]
+        for factor in (2, 4, 5):
+            with pytest.raises(CompilationNeededError):
+                in_threads(lambda _, factor=factor: programs.find(factor), [1, 2], 2)
+    assert len(programs) == 2
+    assert programs.find(4) is begun
+    assert programs.find(5)(1) == 5
 
 
 def test_calls_of_a_model_see_later_weights_and_share_few_programs():

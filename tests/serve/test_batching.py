@@ -1,6 +1,7 @@
 """Requests that are forecast in one call get what each gets alone; what is wrong with one is its own error."""
 
 import asyncio
+import threading
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seqcast.engine import compiled
 from seqcast.errors import DataError
 from seqcast.serve import ServerSettings
 from seqcast.serve.batching import Lane
@@ -115,6 +117,68 @@ def test_a_query_is_as_large_as_its_rows_or_its_answer(shelf):
     assert query(shelf, newer("a", 3), horizon=500).load == 500
     remembered = read({"model": "sales", "series": ["a", "b"], "horizon": 400}, shelf)
     assert (remembered.size, remembered.load) == (0, 800)
+
+
+# ---------------------------------------------------------------- compilations
+
+
+@pytest.fixture
+def compilation(monkeypatch):
+    """Return two events: a network's program beyond the served horizon is being compiled, and may be finished."""
+    begun, may_end, predict = threading.Event(), threading.Event(), compiled.FUNCTIONS["predict"]
+
+    def slow(model, inputs, *, horizon):
+        if horizon > model.window.horizon:
+            begun.set()
+            assert may_end.wait(60)
+        return predict(model, inputs, horizon=horizon)
+
+    compiled.programs_of.cache_clear()
+    monkeypatch.setitem(compiled.FUNCTIONS, "predict", slow)
+    yield begun, may_end
+    may_end.set()
+    compiled.programs_of.cache_clear()
+
+
+def test_no_request_waits_for_the_compilation_of_another_and_few_wait_for_their_own(serving, compilation):
+    begun, may_end = compilation
+
+    def asked(client, **options):
+        return client._client.post("/v1/forecast", json={"rows": newer("a"), **options})
+
+    async def use(client):
+        queue = client.app.state.service.cold.queue
+        cold = [asyncio.create_task(asked(client, horizon=9))]
+        assert await asyncio.to_thread(begun.wait, 60)
+        for horizon in (10, 11):
+            cold.append(asyncio.create_task(asked(client, horizon=horizon)))
+            async with asyncio.timeout(20):
+                while len(queue) < len(cold) - 1:
+                    await asyncio.sleep(0.001)
+        warm = [await asyncio.wait_for(asked(client, horizon=horizon), 20) for horizon in (7, 3, 7)]
+        more = await asyncio.wait_for(asked(client, horizon=12), 20)
+        may_end.set()
+        return await asyncio.gather(*cold), warm, more
+
+    with serving(queue=2) as client:
+        cold, warm, more = client.run(use, client)
+        client.app.state.service.cold = None  # the program is compiled
+        again = client.post("/v1/forecast", json={"rows": newer("a"), "horizon": 12})
+    assert [len(each.json()["rows"]) for each in warm] == [7, 3, 7]
+    assert [len(each.json()["rows"]) for each in cold] == [9, 10, 11]
+    assert more.status_code == 429
+    assert int(more.headers["retry-after"]) >= 1
+    assert again.json()["rows"][:9] == cold[0].json()["rows"]
+
+
+def test_far_horizons_and_large_tables_do_not_hold_up_short_queries(serving):
+    sizes = []
+    with serving() as client:
+        service = client.app.state.service
+        service.short.on_call = sizes.append
+        for horizon in (7, 56, 57, 400):
+            assert client.post("/v1/forecast", json={"rows": newer("a"), "horizon": horizon}).status_code == 200
+    assert len(sizes) == 2
 
 
 # ---------------------------------------------------------------- the lane

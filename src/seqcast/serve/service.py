@@ -23,6 +23,8 @@ _Read = TypeVar("_Read")
 
 # Most rows of a short query, or of its answer.
 _FEW_ROWS = 5000
+# Most steps of a short query, in horizons of its model: networks write step after step, and block after block.
+_FEW_HORIZONS = 8
 # Memory for a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it is read.
 _GUESS_MEMORY = 2 << 30
 _MOST_GUESSES = 8
@@ -46,7 +48,7 @@ class Service:
         self.metrics = Metrics(lambda: sum(len(lane.queue) for lane in (self.short, self.long, self.cold)))
         self.shelf = ModelShelf(settings, self._on_read)
         self.short = Lane(_answer_warm, settings, settings.batch_size, self.metrics.batch.observe)
-        # The pretrained network and large tables take long: short queries do not wait for them.
+        # The pretrained network, large tables and far horizons take long: short queries do not wait for them.
         self.long = Lane(_answer_warm, settings)
         # Nor does any query wait for the compilation of another one.
         self.cold = Lane(answer_all, settings, settings.batch_size)
@@ -109,10 +111,8 @@ class Service:
             RequestError: Too many queries wait.
             SeqcastError: The query is wrong.
         """
-        is_short = query.shape is not None and query.load <= _FEW_ROWS
-        lane = self.short if is_short else self.long
         try:
-            return await lane.ask(query)
+            return await (self.short if _is_short(query) else self.long).ask(query)
         except CompilationNeededError:
             return await self.cold.ask(query)
 
@@ -190,6 +190,13 @@ class Service:
         self.metrics.loads.labels(name, "failed" if error else "loaded").inc()
         version = next((model.digest[:16] for model in self.shelf.models if model.name == name), None)
         log_event("model", model=name, version=version, error=error and describe_error(error))
+
+
+def _is_short(query: Query) -> bool:
+    """Return whether a query is soon answered, together with others of its shape."""
+    if query.model is None or query.shape is None or query.load > _FEW_ROWS:
+        return False
+    return query.steps <= _FEW_HORIZONS * int(query.model.forecaster.horizon)
 
 
 def _answer_warm(queries: Sequence[Query]) -> list[Outcome]:

@@ -144,7 +144,7 @@ def test_no_request_waits_for_the_compilation_of_another_and_few_wait_for_their_
     begun, may_end = compilation
 
     def asked(client, **options):
-        return client._client.post("/v1/forecast", json={"rows": newer("a"), **options})
+        return client.client.post("/v1/forecast", json={"rows": newer("a"), **options})
 
     async def use(client):
         queue = client.app.state.service.cold.queue

@@ -2,14 +2,15 @@
 
 import os
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from seqcast import Forecaster, NetworkSpec
-from seqcast.errors import SeqcastError, SeqcastWarning
+from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast.errors import DataError, SeqcastError, SeqcastWarning
 
 HORIZON = 3
 ROWS = 24
@@ -112,3 +113,86 @@ def test_the_type_of_a_column_changes_nothing(name):
         for y in (y, COLUMNS[name](y))
     )
     pd.testing.assert_frame_equal(made, expected)
+
+
+DAYS = pd.date_range("2024-01-01", periods=ROWS)
+VALUES = pd.Series(np.random.default_rng(0).poisson(9.0, ROWS).astype(float))
+REJECTED = {
+    "Decimal": {"y": [Decimal(int(value)) for value in VALUES]},
+    "objects": {"y": VALUES.astype(object)},
+    "whole numbers of 400 digits": {"y": pd.Series([10**400, "x", *VALUES[2:]], dtype=object)},
+    "flags": {"y": VALUES > 9},
+    "flags with missing ones": {"y": (VALUES > 9).astype("boolean")},
+    "text": {"y": VALUES.astype("string")},
+    "complex numbers": {"y": VALUES.astype(complex)},
+    "infinite": {"y": [np.inf, *VALUES[1:]]},
+    "flags for ids": {"unique_id": True},
+    "no ids": {"unique_id": None},
+    "NaN for ids": {"unique_id": np.nan},
+    "fractions for ids": {"unique_id": 1.5},
+    "text and numbers for ids": {"unique_id": ["a"] * 12 + [1] * 12},
+    "bytes for ids": {"unique_id": [b"a"] * ROWS},
+    "tuples for ids": {"unique_id": [("a", 1)] * ROWS},
+    "text for stamps": {"ds": DAYS.strftime("%Y-%m-%d")},
+    "periods": {"ds": DAYS.to_period("D")},
+    "stamps as objects": {"ds": pd.Series(list(DAYS.tz_localize("Europe/Berlin")), dtype=object)},
+    "a stamp twice": {"ds": [DAYS[0], *DAYS[:-1]]},
+    "stamps that decrease": {"ds": DAYS[::-1]},
+    "a missing stamp": {"ds": [pd.NaT, *DAYS[1:]]},
+}
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_what_is_no_number_name_or_stamp_is_rejected_before_any_work(name, monkeypatch):
+    df = pd.DataFrame({"unique_id": "a", "ds": DAYS, "y": VALUES} | REJECTED[name])
+    monkeypatch.setattr("seqcast.forecaster.fitting.fit_plan", None)
+    with pytest.raises(DataError) as caught:
+        Forecaster(HORIZON, preset="pretrained", verbose=0).fit(df)
+    assert caught.value.expected
+    assert caught.value.received
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
+@pytest.mark.parametrize("day", ["2024-03-09", "2024-03-30", "2024-04-06", "2024-10-05", "2024-10-26", "2024-11-02"])
+def test_clocks_that_are_changed_change_no_hour(zone, day):
+    """Hours in a zone are those of UTC, in the past and ahead, whatever clocks show."""
+    hours = pd.date_range(day, periods=72, freq="h", tz=zone)
+    df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": np.sin(np.arange(72) * np.pi / 12)})
+    model = Forecaster(24, preset="pretrained", verbose=0, random_state=0)
+    made, expected = (model.fit(each).predict() for each in (df, df.assign(ds=hours.tz_convert("UTC"))))
+    assert str(made["ds"].dt.tz) == zone
+    pd.testing.assert_frame_equal(made.assign(ds=made["ds"].dt.tz_convert("UTC")), expected)
+    assert (made["ds"].dt.tz_convert("UTC").diff().dropna() == pd.Timedelta("1h")).all()
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_a_backtest_is_the_same_in_any_order_of_series(kind):
+    rng = np.random.default_rng(5)
+    y = {name: SERIES[kind](rng, ROWS) for name in "ab"}
+    tables = [pd.DataFrame({"unique_id": name, "ds": DAYS, "y": values}) for name, values in y.items()]
+    model = Forecaster(HORIZON, preset="pretrained", freq="D", verbose=0, random_state=0)
+    made, mixed = (outcome(lambda df=df: model.backtest(pd.concat(df), n_windows=2)) for df in (tables, tables[::-1]))
+    if isinstance(made, str):
+        assert "received" in made, made
+        assert isinstance(mixed, str)
+        return
+    pd.testing.assert_frame_equal(mixed, made, check_exact=True)
+    assert np.isfinite(made["seqcast"]).all()
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_windows_of_any_numbers_are_forecast_in_any_order(kind, tmp_path):
+    rng = np.random.default_rng(6)
+    past = np.stack([SERIES[kind](rng, 6) for _ in range(16)])[..., None]
+    future = np.stack([SERIES[kind](rng, HORIZON) for _ in range(16)])[..., None]
+    options = {"encoder_units": (3,), "decoder_units": (3,), "epochs": 1, "random_state": 0, "verbose": 0}
+    model = Seq2SeqRegressor(**options)
+    made = outcome(lambda: model.fit(past, future).predict(past))
+    if isinstance(made, str):
+        assert "received" in made, made
+        return
+    assert np.isfinite(made).all()
+    np.testing.assert_allclose(model.predict(past[::-1]), made[::-1], rtol=1e-6)
+    model.save(tmp_path / "model.seqcast")
+    np.testing.assert_array_equal(Seq2SeqRegressor.load(tmp_path / "model.seqcast").predict(past), made)

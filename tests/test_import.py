@@ -140,7 +140,7 @@ def imported(source, *, inside_functions=True):
 
 
 # What `serve.server` imports once it has asked for the packages.
-BEHIND = {"serve/request_guard.py", "serve/routes.py"}
+BEHIND = {"serve/connections.py", "serve/request_guard.py", "serve/routes.py"}
 LONG = {"forecaster/estimator.py", "regressor/regressor.py", "engine/engine.py"}
 
 

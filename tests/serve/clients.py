@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from functools import partial
 
@@ -9,6 +10,8 @@ import httpx
 import numpy as np
 import pandas as pd
 from anyio.from_thread import start_blocking_portal
+
+from seqcast.serve import create_app, listen, server_of
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 
@@ -74,3 +77,21 @@ def wait_until(condition, seconds=60):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def running(settings, extend=lambda app: None):
+    """The address of a server that runs in a thread, and its service; `extend` gets its application first."""
+    app = create_app(settings)
+    extend(app)
+    server = server_of(app, settings)
+    listener = listen("127.0.0.1", 0)
+    address = listener.getsockname()
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+    thread.start()
+    wait_until(lambda: server.started and app.state.service.shelf.ready.is_set())
+    try:
+        yield address, app.state.service
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -16,6 +16,8 @@ WRONG = [
     ({"port": 70_000}, "port: expected at most 65535"),
     ({"port": -1}, "port: expected a whole number >= 0"),
     ({"time_limit": 0}, "time_limit: expected a number"),
+    ({"client_timeout": 0}, "client_timeout: expected a number"),
+    ({"connections": 0}, "connections: expected a whole number >= 1"),
     ({"batch_wait": -1}, "batch_wait: expected a number"),
     ({"max_size": "much"}, "max_size: expected a size"),
     ({"models": (("a b", HERE),)}, "models: expected names that differ"),

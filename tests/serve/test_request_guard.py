@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from seqcast.serve import ServerSettings, create_app, listen, server_of
+from seqcast.serve import ServerSettings, create_app
 
-from .clients import Client, newer, wait_until
+from .clients import Client, newer, running, wait_until
 
 BODY = {"rows": newer("a", 3)}
 GET = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -171,23 +171,6 @@ def test_bodies_that_are_open_share_the_memory(models):
 
 
 # ---------------------------------------------------------------- connections
-
-
-@contextlib.contextmanager
-def running(settings):
-    """The address of a server that runs in a thread, and its service."""
-    app = create_app(settings)
-    server = server_of(app, settings)
-    listener = listen("127.0.0.1", 0)
-    address = listener.getsockname()
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
-    thread.start()
-    wait_until(lambda: server.started and app.state.service.shelf.ready.is_set())
-    try:
-        yield address, app.state.service
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")

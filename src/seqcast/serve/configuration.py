@@ -51,6 +51,10 @@ class ServerSettings:
         max_size: Largest file of a model, as 8GB; as for `Forecaster.load` if absent.
         time_limit: Seconds for a request, waiting included; and for the client to take the answer.
         guess_limit: Seconds for guessing the columns of a table without the usual names.
+        client_timeout: Seconds for a TLS handshake, for the head of a request, and for a client that sends no more of
+            a body or takes no more of an answer.
+        connections: Most connections. When there are more, one that waits for its client is closed, of the address
+            with the most connections.
         queue: Most requests that wait; one more is refused with a 429.
         batch_size: Most requests that are forecast in one call; 1 is no batching.
         batch_wait: Most milliseconds that a request waits for others, where others are expected.
@@ -82,6 +86,9 @@ class ServerSettings:
     max_size: str | None = None
     time_limit: float = 30.0
     guess_limit: float = 5.0
+    client_timeout: float = 20.0
+    # Most systems let a process open a thousand files.
+    connections: int = 500
     queue: int = 256
     batch_size: int = 64
     batch_wait: float = 4.0
@@ -89,13 +96,13 @@ class ServerSettings:
     grace: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("max_body", "max_rows", "max_answer", "max_horizon", "queue", "batch_size"):
+        for name in ("max_body", "max_rows", "max_answer", "max_horizon", "connections", "queue", "batch_size"):
             check_int(name, getattr(self, name))
         if check_int("port", self.port, at_least=0) > 65_535:
             raise SpecError("port", expected="at most 65535", received=str(self.port), hint="Choose a smaller one.")
         for name in ("batch_wait", "watch", "grace"):
             check_number(name, getattr(self, name), low=0.0)
-        for name in ("time_limit", "guess_limit"):
+        for name in ("time_limit", "guess_limit", "client_timeout"):
             check_number(name, getattr(self, name), low=0.0, high=86_400.0, open_low=True)
         FileLimits.of(self.max_size)
         names = [name for name, _ in self.models]

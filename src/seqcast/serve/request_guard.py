@@ -1,4 +1,4 @@
-"""The guard of a server: limits on heads and bodies of requests, checks of sites and keys, counters and the log."""
+"""The guard of a server: limits on bodies of requests, checks of sites and keys, counters and the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from seqcast.serve.configuration import ServerSettings, hash_of
 from seqcast.serve.monitoring import log_event
@@ -24,8 +23,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Most bytes that are neither a body nor a whole head: half a head, the ends of chunks, trailers.
-_MOST_BARREN = 32 << 10
 # Most bytes of a body that is no table, and of one that is taken regardless of other open ones.
 _SMALL, _ALWAYS_TAKEN = 1 << 20, 64 << 10
 # Most bodies of the greatest length that are open at a time.
@@ -38,37 +35,6 @@ _OTHER = "other"
 # Status in log and metrics of a request whose client has gone, as in nginx.
 _CLIENT_GONE = 499
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-class Connection(HttpToolsProtocol):
-    """One connection, with a limit on the head of a request, which uvicorn has for h11 alone."""
-
-    _barren = 0
-
-    def data_received(self, data: bytes) -> None:
-        """Read some bytes, and refuse too many without a whole head or a body.
-
-        Args:
-            data: The bytes.
-        """
-        self._barren += len(data)
-        super().data_received(data)
-        if self._barren > _MOST_BARREN and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
-
-    def on_headers_complete(self) -> None:
-        """Begin a request."""
-        self._barren = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of a body.
-
-        Args:
-            body: The piece.
-        """
-        self._barren = 0
-        super().on_body(body)
 
 
 @dataclass

@@ -13,8 +13,8 @@ from seqcast.serve.configuration import ServerSettings
 from seqcast.serve.monitoring import log_event, logging_everything
 from seqcast.serve.problems import RequestError, problem_response, shown
 
-# Connections that wait in the system, and that the server takes: most systems let a process open a thousand files.
-BACKLOG, MOST_CONNECTIONS = 512, 500
+# Connections that wait in the system.
+BACKLOG = 512
 
 
 def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None) -> Any:
@@ -136,7 +136,7 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
     """
     import uvicorn
 
-    from seqcast.serve.request_guard import Connection
+    from seqcast.serve.connections import Connection, Server
 
     config = uvicorn.Config(
         app,
@@ -149,13 +149,12 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=math.ceil(settings.grace),
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.private_key,
     )
     _check_certificate(config)
-    return uvicorn.Server(config)
+    return Server(config, settings)
 
 
 def _freeze_objects() -> None:

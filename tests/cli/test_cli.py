@@ -320,6 +320,35 @@ def test_planned_rows_are_the_steps_ahead(run):
     assert "No forecast" not in Path("report.html").read_text()
 
 
+def test_a_model_remembers_what_stands_for_a_missing_value(run):
+    sales = months(64, price=np.arange(64) % 5, unique_id="shop").astype({"y": object})
+    sales.loc[[3, 61, 63], "y"] = "closed"
+    sales.loc[60, "price"] = -9999
+    sales.iloc[:60].to_csv("known.csv", index=False)
+    sales.iloc[60:63].to_csv("newer.csv", index=False)
+    sales.iloc[[62, 63]].assign(ds=["2025-04-01", "2025-05-01"], y=["closed", 9]).to_csv("spring.csv", index=False)
+    ahead = months(3, "2025-04", price=[1, -9999, 2], unique_id="shop").drop(columns="y")
+    ahead.to_csv("ahead.csv", index=False)
+    ahead.assign(price=[1, np.nan, 2]).to_csv("unknown.csv", index=False)
+    missing = ("--missing-values", "closed,-9999")
+    options = ("-H", 3, "--effort", "quick", "--seed", 0, "--future", "price", *missing)
+    assert run("fit", "known.csv", *options, "-o", "m.seqcast")[0] == 0
+    predict = ("predict", "m.seqcast", "newer.csv", "--future-file")
+    code, remembered, err = run(*predict, "ahead.csv")
+    assert code == 0, err
+    assert "Read newer.csv: 'closed', '-9999' for missing values" in err
+    for same in (("ahead.csv", *missing), ("unknown.csv",)):
+        assert run(*predict, *same)[1] == remembered
+    for given in ("-9999", ""):  # an option wins over what the model remembers
+        assert "received 'closed' in 1 row" in run(*predict, "ahead.csv", "--missing-values", given)[2]
+    known = Forecaster.load("m.seqcast").predict(df="newer.csv", future=pd.read_csv("unknown.csv", parse_dates=["ds"]))
+    np.testing.assert_allclose(known["seqcast"], pd.read_csv(io.StringIO(remembered))["seqcast"], rtol=1e-6)
+    for newer in ("newer.csv", "spring.csv"):
+        assert run("update", "m.seqcast", newer)[0] == 0
+    rows = Forecaster.load("m.seqcast").series_state_.frame.targets[-5:, 0]
+    assert np.isnan(rows).tolist() == [False, True, False, True, False]
+
+
 @pytest.mark.parametrize("command", ["forecast", "predict", "report"])
 def test_the_known_future_is_a_file_in_an_option_of_one_name(run, command):
     assert "--future-file" in run(command, "--help")[1]

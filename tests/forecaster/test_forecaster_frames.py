@@ -67,6 +67,19 @@ def test_what_is_known_ahead_is_read_and_what_is_not_is_not(rich):
     pd.testing.assert_frame_equal(rich.predict(future=gone), rich.predict(future=forward_fill))
 
 
+def test_days_without_a_row_in_the_past_need_none_in_the_future(tmp_path):
+    is_open = PANEL["ds"].dt.dayofweek != 6
+    df = PANEL[is_open & (PANEL["ds"] < "2024-02-17")]
+    saved = tiny(context_length=14, future_covariates=("price", "promo")).fit(df)
+    saved.save(tmp_path / "m.seqcast")
+    model = Forecaster.load(tmp_path / "m.seqcast")
+    without = model.predict(future=FUTURE[FUTURE["ds"].dt.dayofweek != 6])
+    listed = FUTURE.assign(price=FUTURE["price"].where(FUTURE["ds"].dt.dayofweek != 6))
+    listed["promo"] = listed["promo"].where(listed["price"].notna())
+    pd.testing.assert_frame_equal(without, model.predict(future=listed))
+    refused(DataError, "none for 2024-02-17", model.predict, future=FUTURE[FUTURE["ds"] != "2024-02-17"])
+
+
 WITHOUT = "future: expected a frame of the steps ahead, with 'ds', 'price', 'promo', and 'unique_id' of several series"
 LACKING = r"future \(series 'a'\): .*3 steps ahead, received none for 2024-02-18 00:00:00; 2 other series lack"
 WRONG_FUTURE = [

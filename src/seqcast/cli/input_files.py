@@ -31,7 +31,8 @@ class FileOptions:
         day_first: Whether 01/02/2024 is in February or in January.
         header: Whether the first line names the columns; they are 1, 2, ... without; inferred if absent.
         sheet: Sheet of an Excel file; the first if absent.
-        missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does.
+        missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does. A model
+            reads later files as that of its fit, if absent.
         max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
         layout: Layout of the table: long (a row for each series and time), wide (a series in each column), rows (a
             series in each row) or grid (the months of a year, or hours of a day, in each row); guessed if absent.
@@ -45,7 +46,7 @@ class FileOptions:
     day_first: bool | None = None
     header: bool | None = None
     sheet: str | None = None
-    missing_values: str = ""
+    missing_values: str | None = None
     max_size: str | None = None
     layout: str | None = None
     start: str | None = None
@@ -54,9 +55,19 @@ class FileOptions:
     def dialect(self) -> frames.Dialect:
         """The dialect of the files, as far as it was typed."""
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        missing = split_names(self.missing_values)
+        missing = split_names(self.missing_values or "")
         written = frames.Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
         return replace(written, header=self.header, missing_values=missing)
+
+    def dialect_for(self, model: forecaster.Forecaster) -> frames.Dialect:
+        """Return the dialect of files for a fitted model, which remembers what stood for missing values at its fit.
+
+        Args:
+            model: The model.
+        """
+        if self.missing_values is not None:
+            return self.dialect
+        return replace(self.dialect, missing_values=model.series_state_.schema.missing_values)
 
     def guess(
         self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
@@ -158,7 +169,7 @@ class FileOptions:
         if path is None:
             return None
         ids, columns, usual = model.series_state_.ids, model.series_state_.schema.columns, Columns()
-        opened = frames.OpenTable.of(path, self.dialect, self.max_size, columns.names[:2])
+        opened = frames.OpenTable.of(path, self.dialect_for(model), self.max_size, columns.names[:2])
         # Rows in a file of any name continue the only series.
         options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
         if options.get("value", True):

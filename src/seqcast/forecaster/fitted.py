@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.frames import LongFrame, Stamps, as_ids, read_future
+from seqcast.data.frames import ClosedSteps, LongFrame, Stamps, as_ids, read_future
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
 from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
@@ -266,7 +266,8 @@ class FittedForecaster:
             values = np.zeros((*exist.shape, 0))
             if names:
                 rows = read()
-                values = known.align(rows.at(stamps), rows.kinds, "future", ids.__getitem__)
+                closed = ClosedSteps.of(frame, frequency) if gaps else None
+                values = known.align(rows.at(stamps, closed), rows.kinds, "future", ids.__getitem__)
                 warn_of_unknown(values, names, ids)
         features = series.builder.future_features(values, stamps, last)
         cold = ColdStart.of(self.panel if panel is None else panel, frame)

@@ -182,7 +182,10 @@ class SourceRows:
             SpecError: There is a limit for rows that are in memory.
         """
         if isinstance(df, str | os.PathLike) and frames.is_read_at_once(Path(df)):
-            df = frames.read_table(Path(df), _columns(options, before))
+            missing_values = () if before is None else before.schema.missing_values
+            df = frames.read_table(
+                Path(df), _columns(options, before), dialect=frames.Dialect(missing_values=missing_values)
+            )
         if frames.is_source(df):
             return None, cls(options, frames.open_source(df), Memory.of(memory_limit), before)
         if memory_limit is not None:

@@ -1,3 +1,4 @@
+from .closed_steps import ClosedSteps as ClosedSteps
 from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect

@@ -19,6 +19,8 @@ _ONLY_NAME = "series"
 _KEYS_OF_FORECASTS = ("cutoff", "step", "steps", "target", "sample", "scenario")
 # Attribute of a frame of one series whose ids are not the user's own.
 ONE_SERIES = "one series"
+# Attribute of a frame that was read from a file: the texts that stand for missing values, see `Dialect`.
+READ_AS_MISSING = "read as missing"
 
 
 def form_of(df: Any, columns: Columns) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames import frame_columns
-from seqcast.data.frames.forms import added_columns, form_of, to_long
+from seqcast.data.frames.forms import READ_AS_MISSING, added_columns, form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
 from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complete, infer_frequency, merge_duplicates
@@ -233,6 +233,7 @@ def read_frame(
     if columns.ds_format is None and isinstance(freq, int | np.integer):
         columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
     form = form_of(df, columns)
+    read_as_missing = tuple(map(str, getattr(df, "attrs", {}).get(READ_AS_MISSING, ())))
     opened = open_frame(to_long(df, columns, form, series_name), argument)
     gaps, static = missing == "fill", covariates.static
     if static_optional and not set(static) <= set(opened.columns):
@@ -254,7 +255,8 @@ def read_frame(
             if not irregular:
                 frequency = infer_frequency(frame, gaps=gaps) if freq is None else resolve(freq, frame.stamps)
                 frame = complete(replace(frame, frequency=frequency), fill=gaps)
-            return replace(frame, skipped=skipped, faults=tuple(faults))
+            schema = replace(frame.schema, missing_values=read_as_missing)
+            return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
             remedy, kept = getattr(error.hint, "remedy", ""), np.flatnonzero(~np.isin(rows, error.rows))

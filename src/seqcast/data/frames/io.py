@@ -11,7 +11,7 @@ import pandas as pd
 from seqcast.data.frames import file_kinds
 from seqcast.data.frames.dates import is_clock, is_text, offsets_of, parse_dates, seconds
 from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.forms import ONE_SERIES
+from seqcast.data.frames.forms import ONE_SERIES, READ_AS_MISSING
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
 from seqcast.data.frames.numerals import to_numbers
@@ -258,6 +258,7 @@ class OpenTable:
         at_ends, made = frame.attrs.get(file_kinds.LEFT_OUT), frame.attrs.get(MADE)
         said = (dialect.describe(), at_ends, notes, made, times, words, planned)
         frame.attrs[file_kinds.UNDERSTOOD] = ", ".join(filter(None, said))
+        frame.attrs[READ_AS_MISSING] = dialect.missing_values
         return frame
 
     def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect, str]:

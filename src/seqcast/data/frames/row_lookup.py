@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqcast.data.frames.closed_steps import ClosedSteps
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
 from seqcast.data.frames.frame_reader import KeyedFrame, open_frame, read_keys
@@ -96,11 +97,12 @@ class FutureRows:
     kinds: tuple[ColumnType, ...]
     columns: Columns
 
-    def at(self, stamps: Stamps) -> Array:
-        """Return the covariates at some stamps, `[series, H, columns]`.
+    def at(self, stamps: Stamps, closed: ClosedSteps | None = None) -> Array:
+        """Return the covariates at some stamps, `[series, H, columns]`; NaN at steps that are closed.
 
         Args:
             stamps: `H` stamps of each series, series after series.
+            closed: The gaps of the past, which steps without a row may continue; `None` where each step has a row.
 
         Raises:
             DataError: Some are not in the frame.
@@ -108,9 +110,26 @@ class FutureRows:
         count = len(self.ids)
         horizon = len(stamps) // count
         places = find_rows(self.owner, self.stamps, np.repeat(np.arange(count), horizon), stamps)
-        if (places < 0).any():
-            raise self._missing_steps(stamps, (places < 0).reshape(count, horizon))
-        return self.values[places].reshape(count, horizon, -1)
+        missing = (places < 0).reshape(count, horizon)
+        if closed is not None and missing.any():
+            missing &= ~closed.find(stamps, missing, self._after_last_rows(stamps))
+        if missing.any():
+            raise self._missing_steps(stamps, missing)
+        found = places >= 0
+        rows = np.full((len(places), self.values.shape[1]), np.nan)
+        rows[found] = self.values[places[found]]
+        return rows.reshape(count, horizon, -1)
+
+    def _after_last_rows(self, stamps: Stamps) -> Array:
+        """Return which stamps come after the last row of their series, `[series, H]`; all of a series without rows."""
+        count = len(self.ids)
+        ends = np.searchsorted(self.owner, np.arange(count), side="right")
+        has_rows = np.bincount(self.owner, minlength=count) > 0
+        horizon = len(stamps) // count
+        after = np.ones((count, horizon), dtype=bool)
+        last = self.stamps[ends[has_rows] - 1].repeat(horizon)
+        after[has_rows] = np.asarray(stamps[np.repeat(has_rows, horizon)] > last).reshape(-1, horizon)
+        return after
 
     def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
         """Return the irregular steps after the last stamp of each series.

@@ -28,6 +28,7 @@ class FrameSchema:
         zone: Time zone of the stamps.
         id_categories: The names that a Polars `Enum` of ids may hold.
         form: Its form, see `seqcast.data.frames.forms.form_of`.
+        missing_values: What stood for missing values in the file of the frame, see `Dialect`; later files are read so.
 
     Example:
         >>> schema = FrameSchema("pandas", Columns(), id_dtype="str", ds_dtype="int64")
@@ -45,6 +46,7 @@ class FrameSchema:
     zone: str | None = None
     id_categories: tuple[str, ...] = ()
     form: str = LONG
+    missing_values: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, kind: str, columns: Columns, ids: IdColumn, stamps: StampColumn, form: str = LONG) -> Self:

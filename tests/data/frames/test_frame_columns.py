@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from seqcast.data.frames.frame_reader import read_frame
@@ -107,9 +108,40 @@ def test_counts_since_1970_are_instants_of_a_zone():
 # ---------------------------------------------------------------- ids
 
 
+@pytest.mark.parametrize("as_frame", [lambda df: df, pa.Table.from_pandas], ids=["pandas", "arrow"])
+@pytest.mark.parametrize("values", [[2.5, 1.5], [True, False], [*pd.date_range("2024", periods=2)], [b"b", b"a"]])
+def test_categories_are_ids_where_their_values_are(as_frame, values):
+    plain = long(range(8)).assign(unique_id=pd.Series(values).repeat(4).to_numpy(), ds=[*range(4)] * 2)
+    for df in (plain, plain.astype({"unique_id": "category"})):
+        with pytest.raises(DataError, match="unique_id: expected text or whole numbers, received type "):
+            read_frame(as_frame(df))
+
+
+def arrow_categories(df):
+    """Return a frame of pandas whose ids are a dictionary of Arrow."""
+    table = pa.Table.from_pandas(df.astype({"unique_id": "category"}))
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+@pytest.mark.parametrize("values", [["b", "a"], [2, 1]], ids=["text", "whole"])
+def test_ids_of_a_dictionary_of_arrow_are_its_values(values):
+    df = long(range(8)).assign(unique_id=np.repeat(values, 4), ds=[*range(4)] * 2)
+    assert read_frame(arrow_categories(df)).source.ids == tuple(sorted(values))
+
+
+def test_dictionaries_of_arrow_may_hold_missing_values_and_duplicates():
+    def table(*values):
+        ids = pa.DictionaryArray.from_arrays(pa.array([1] * 4 + [0] * 4, pa.int8()), pa.array(values))
+        return pa.table({"unique_id": ids, "ds": [*range(8)], "y": np.arange(8.0)})
+
+    assert read_frame(table("b", "b")).source.ids == ("b",)
+    refused(DataError, "unique_id, row 4: expected a series' name, received none", read_frame, table(None, "b"))
+
+
+@pytest.mark.parametrize("kind", ["uint64", "category"])
 @pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
-def test_whole_numbers_beyond_64_bits_with_a_sign_are_no_ids(convert):
-    frame = long(range(5)).assign(unique_id=np.array([3, 3, 3, 3, 2**63], dtype=np.uint64))
+def test_whole_numbers_beyond_64_bits_with_a_sign_are_no_ids(convert, kind):
+    frame = long(range(5)).assign(unique_id=np.array([3, 3, 3, 3, 2**63], dtype=np.uint64)).astype({"unique_id": kind})
     refused(
         DataError,
         "row 4: expected text, or whole numbers below 2 .* 63, received 9223372036854775808",

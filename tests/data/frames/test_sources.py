@@ -54,6 +54,30 @@ def test_whole_series_and_each_row_once(tmp_path_factory, lengths, rows):
         assert np.concatenate(of_file).tolist() == piece.table["y"].to_pylist()
 
 
+IDS = {
+    "view": lambda ids: ids.cast(pa.string_view()),
+    "dictionary": lambda ids: ids.dictionary_encode(),
+    "runs": lambda ids: pytest.importorskip("pyarrow.compute").run_end_encode(ids),
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_of_any_encoding_of_text_are_text(kind):
+    frame = table([3, 4, 2])
+    rows = pa.table({"unique_id": IDS[kind](pa.array(frame["unique_id"])), "ds": frame["ds"], "y": frame["y"]})
+    source = open_source(dataset.dataset(rows))
+    found = pd.concat([source.frame(piece.table) for piece in read(source)])
+    assert found["unique_id"].tolist() == frame["unique_id"].tolist()
+
+
+def test_columns_of_lists_are_refused_and_empty_ones_are_missing():
+    rows = {"ds": pa.array([1, 2]), "y": pa.array([1.0, 2.0])}
+    lists = open_source(dataset.dataset(pa.table({"unique_id": pa.array([[1], [2]]), **rows})))
+    refused(DataError, "df, unique_id: expected numbers, text, times or flags, received list", read, lists)
+    empty = open_source(dataset.dataset(pa.table({"unique_id": pa.nulls(2), **rows})))
+    assert [piece.table["unique_id"].to_pylist() for piece in read(empty, rows=9)] == [[None, None]]
+
+
 def test_all_kinds_of_sources_give_the_same_rows(tmp_path):
     polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
     frame = table([3, 4, 2])

@@ -2,7 +2,8 @@
 
 In reading order: `stamps`, `frequency`, `frame_columns`, `forms`, `schema`, `long_frame`, `regular`, `frame_reader`,
 `closed_steps`, `row_lookup`; and for files `row_sources`, `dialect`, `dates`, `reader_process` and its program
-`reader_script`, `tidying`, `io`, `guess`, `writing`. For rows beyond memory `sources` and `sharded`.
+`reader_script`, `tidying`, `io`, `guess`, `writing`. For rows beyond memory `sources` and `sharded`. `arrow_columns` is
+for tables of Arrow.
 """
 
 import lazy_loader

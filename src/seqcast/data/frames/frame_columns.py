@@ -5,7 +5,7 @@ Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's 
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -185,19 +185,14 @@ def read_ids(column: FrameColumn) -> IdColumn:
     Raises:
         DataError: They are neither text nor whole numbers, or one is missing.
     """
-    series = column.values
-    native = series.to_native()
+    native = column.values.to_native()
     dtype = str(native.dtype)
     column.refuse_null("a series' name")
     names: tuple[str, ...] = ()
-    if series.dtype in (nw.Categorical, nw.Enum):
-        categories = getattr(getattr(native, "cat", None), "categories", None)
-        # pandas has categories of whole numbers too.
-        if getattr(getattr(categories, "dtype", None), "kind", "O") in "iu":
-            return IdColumn(np.asarray(native, dtype=np.int64), dtype)
-        if series.implementation.is_polars() and series.dtype == nw.Enum:
-            dtype, names = "Enum", tuple(native.dtype.categories.to_list())
-        series = series.cast(nw.String)
+    if column.values.implementation.is_polars() and column.values.dtype == nw.Enum:
+        dtype, names = "Enum", tuple(native.dtype.categories.to_list())
+    series = _without_categories(column.values)
+    column = replace(column, values=series)
     if series.dtype == nw.String:
         return IdColumn(np.asarray(series.to_numpy(), dtype=object), dtype, names)
     if series.dtype.is_integer():
@@ -206,6 +201,24 @@ def read_ids(column: FrameColumn) -> IdColumn:
         column.refuse(numbers > most, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint)
         return IdColumn(np.asarray(numbers, dtype=np.int64), dtype)
     raise column.no_text("text or whole numbers")
+
+
+def _without_categories(series: Any) -> Any:
+    """Return a column of categories as one of their own type, which pandas and Arrow may have of any; others as is.
+
+    Args:
+        series: The column as Narwhals sees it, without missing values.
+    """
+    if series.dtype not in (nw.Categorical, nw.Enum):
+        return series
+    if series.implementation.is_polars():
+        return series.cast(nw.String)
+    native = series.to_native()
+    if isinstance(native.dtype, pd.CategoricalDtype):
+        plain: Any = native.dtype.categories.dtype
+    else:
+        plain = pd.ArrowDtype(native.dtype.pyarrow_dtype.value_type)
+    return nw.from_native(native.astype(plain), series_only=True)
 
 
 # ---------------------------------------------------------------- time stamps

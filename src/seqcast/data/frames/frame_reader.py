@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames import frame_columns
+from seqcast.data.frames.arrow_columns import to_pandas
 from seqcast.data.frames.forms import READ_AS_MISSING, added_columns, form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
@@ -41,7 +42,8 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     try:
         frame = nw.from_native(df, eager_only=True)
         if not (frame.implementation.is_pandas() or frame.implementation.is_polars()):
-            frame = nw.from_native(frame.to_pandas(), eager_only=True)
+            pandas = to_pandas(frame.to_native()) if frame.implementation.is_pyarrow() else frame.to_pandas()
+            frame = nw.from_native(pandas, eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
         expected = "column names that differ"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
+from seqcast.data.frames.arrow_columns import is_flat
 from seqcast.data.frames.row_sources import file_error
 from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, require
@@ -268,14 +269,12 @@ def column_names(path: Path) -> list[str]:
 
 def _check_columns(path: Path, schema: Any) -> None:
     """Refuse columns of lists, structures and the like, and duplicate names."""
-    types: Any = require("pyarrow", extra="parquet").types
-    tests = ("primitive", "null", "decimal", "fixed_size_binary", "string", "large_string", "binary", "large_binary")
     names = set()
     for field in schema:
         if field.name in names:
             raise file_error(path, "each column once", f"{field.name!r} twice", "Rename one of them.")
         names.add(field.name)
-        if not any(getattr(types, f"is_{test}")(field.type) for test in tests):
+        if not is_flat(field.type):
             expected, hint = "numbers, text, times or flags", "Leave the column out of the file."
             raise file_error(path, expected, str(field.type)[:80], hint, column=field.name)
 

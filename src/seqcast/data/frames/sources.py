@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from seqcast.data.frames.arrow_columns import to_pandas, with_plain_columns
 from seqcast.data.frames.row_sources import Span, file_error, files_at, in_source
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime import require
@@ -53,7 +54,7 @@ class TableSource:
         """
         if self.kind == "polars":
             return require("polars", extra="polars").from_arrow(table)
-        return table.to_pandas()
+        return to_pandas(table)
 
 
 def is_source(df: Any) -> bool:
@@ -248,7 +249,7 @@ def pieces(
     for path, batch in source.read(list(columns)):
         first = counts.get(path, 0)
         counts[path] = first + batch.num_rows
-        batches.append(batch)
+        batches.append(with_plain_columns(batch))
         spans.append(Span(path, first, batch.num_rows))
         waiting += batch.num_rows
         if waiting < rows:

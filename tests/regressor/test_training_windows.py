@@ -49,6 +49,92 @@ def test_batches_from_a_dataset_and_from_a_generator(sines):
     refused(SpecError, "steps_per_epoch", Seq2SeqRegressor(**SMALL).fit, generator())
 
 
+class Unsized(keras.utils.PyDataset):
+    """Batches of `num_batches` alone, which remember the numbers that were read."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+        self.read = []
+
+    @property
+    def num_batches(self):
+        return self.batches
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return random_sines(16, past=12, future=5, seed=index)
+
+
+class Unknown(keras.utils.PyDataset):
+    """Batches that say neither length nor number."""
+
+    def __getitem__(self, index):
+        return random_sines(16, past=12, future=5, seed=index)
+
+
+class EpochsOf(keras.callbacks.Callback):
+    """The number of batches of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.append(0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches[-1] += 1
+
+
+PASSES = [
+    (3, None, [0, 1, 2] * 2),
+    (3, 2, [0, 1, 2, 0]),
+    (2, 3, [0, 1, 0, 1, 0, 1]),
+    (None, 2, [0, 1, 2, 3]),
+]
+
+
+@pytest.mark.parametrize(("batches", "steps", "read"), PASSES)
+def test_an_epoch_of_a_dataset_has_its_steps_and_continues_where_the_last_one_ended(batches, steps, read):
+    stream, epochs = Unsized(batches), EpochsOf()
+    model = Seq2SeqRegressor(**SMALL, steps_per_epoch=steps).fit(stream, callbacks=[epochs])
+    assert epochs.batches == [steps or batches] * 2
+    # The first batches are also read to learn the scaling, and one or two by Keras before it begins.
+    assert stream.read[-len(read) :] == read
+    stream.read.clear()
+    model.partial_fit(stream)
+    assert stream.read[-(steps or batches) :] == read[: steps or batches]
+
+
+def test_a_length_of_a_dataset_does_not_overrule_the_steps_of_an_epoch():
+    epochs = EpochsOf()
+    Seq2SeqRegressor(**SMALL, steps_per_epoch=5).fit(Stream(3, 16, seed=1), callbacks=[epochs])
+    assert epochs.batches == [5, 5]
+
+
+def test_a_dataset_that_is_validated_on_is_read_whole_after_each_epoch():
+    held = Unsized(3)
+    Seq2SeqRegressor(**SMALL, steps_per_epoch=2).fit(Stream(3, 16, seed=1), validation=held)
+    assert held.read[-6:] == [0, 1, 2] * 2
+
+
+@pytest.mark.parametrize("stream", [Unsized(None), Unknown()], ids=["endless", "unknown"])
+def test_a_dataset_without_an_end_needs_steps(stream, tmp_path):
+    model = Seq2SeqRegressor(**SMALL)
+    message = "steps_per_epoch: expected a whole number for a generator, or a PyDataset without num_batches"
+    refused(SpecError, message, model.fit, stream)
+    refused(SpecError, message, model.partial_fit, stream)
+    refused(DataError, "validation: expected .* that has an end", model.fit, X, Y, validation=stream)
+    assert model.set_params(steps_per_epoch=1).fit(stream).predict(np.zeros((1, 12, 1))).shape == (1, 5, 1)
+    refused(SpecError, "checkpoint: expected None with batches", model.fit, stream, checkpoint=tmp_path / "c")
+
+
+@pytest.mark.parametrize("count", [2.5, "3", -1])
+def test_an_impossible_number_of_batches_is_refused(count):
+    refused(SpecError, "num_batches: expected a whole number >= 0", Seq2SeqRegressor(**SMALL).fit, Unsized(count))
+
+
 def test_given_validation_is_used_and_not_trained_on(sines):
     held = random_sines(20, past=12, future=5, seed=9)
     model = Seq2SeqRegressor(**SMALL).fit(*sines, validation=held)

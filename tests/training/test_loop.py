@@ -182,6 +182,28 @@ def test_a_generator_needs_no_length():
     assert 8 <= next(drawn) <= 12  # a few are drawn ahead
 
 
+class Unnumbered(keras.utils.PyDataset):
+    """Three batches that Keras counts."""
+
+    num_batches = 3
+
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return windows_of(1)[index]
+
+
+@pytest.mark.parametrize(("steps", "read"), [(None, [0, 1, 2] * 2), (1, [0, 1])])
+def test_a_plain_dataset_takes_the_steps_of_the_spec(steps, read):
+    batches = Unnumbered()
+    _, history = fitted(dataclasses.replace(PLAIN, steps_per_epoch=steps), windows=batches)
+    assert len(history) == 2
+    assert batches.read[-len(read) :] == read
+
+
 # ---------------------------------------------------------------- the learning rate
 
 

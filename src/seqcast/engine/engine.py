@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast import specs
-from seqcast.data.windows import fill_gaps
+from seqcast.data.windows import NumberedBatches, fill_gaps
 from seqcast.engine.built import PATHS, BuiltNetwork, check_precision
 from seqcast.engine.shared import compile_network, step_programs
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
@@ -277,9 +277,13 @@ class Engine:
         return ours if by_clock and ours is not None else learning_rate(self.training, steps)
 
     def _steps_per_epoch(self, windows: Any) -> int:
-        if hasattr(windows, "__len__"):
+        """Return the training steps of an epoch: those of numbered batches, else of the spec, else one pass."""
+        if isinstance(windows, NumberedBatches):
             return len(windows)
-        return specs.check_int("steps_per_epoch", self.training.steps_per_epoch)
+        steps = self.training.steps_per_epoch
+        if steps is None:
+            steps = getattr(windows, "num_batches", None)
+        return specs.check_int("steps_per_epoch", steps)
 
     def predict(self, inputs: dict[str, Any], horizon: int) -> Array:
         """Forecast.

@@ -70,7 +70,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         clip_norm: Largest norm of the whole gradient, or `"none"`.
         batch_size: Largest number of windows a training step.
         epochs: Passes over the windows.
-        steps_per_epoch: Training steps an epoch; needed for generators.
+        steps_per_epoch: Training steps an epoch; one pass over the windows by default. The next epoch continues where
+            the last one has ended. Needed for generators, and for a `PyDataset` whose `num_batches` is `None`.
         validation_fraction: Fraction of the windows, the last ones, that are validated on; 0 is none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
@@ -180,7 +181,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         Args:
             X: The past: `[N, T, F]`, or `[N, T]` for univariate windows of a fixed length; or a
                 `keras.utils.PyDataset` or generator of batches `(past, y)`, `(inputs, y)` or with a weight, in which
-                `inputs` is a dict of `past`, `static`, `future`.
+                `inputs` is a dict of `past`, `static`, `future`. A fit begins at the first batch of a `PyDataset`.
             y: The future: `[N, H, D]`, `[N, H]` or `[N]`; `None` for batches.
             static_covariates: `[N, S]`.
             future_covariates: Known for the future: `[N, H, F']`.

@@ -59,7 +59,7 @@ class Validation:
             return cls(share=share)
         if isinstance(validation, int | np.integer):
             return cls(count=check_int("validation", validation))
-        if isinstance(validation, keras.utils.PyDataset) and validation.num_batches is not None:
+        if isinstance(validation, keras.utils.PyDataset) and arrays.batch_count(validation) is not None:
             return cls(batches=validation)
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             expected = "a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end"
@@ -175,12 +175,13 @@ def _from_batches(
         expected = "windows or batches of their own, for an X of batches"
         hint = "Give (X, y), or a keras.utils.PyDataset."
         raise DataError("validation", expected=expected, received=str(validation.count), hint=hint)
-    first, stream = arrays.first_batches(given.X, options.training.steps_per_epoch)
+    steps = options.training.steps_per_epoch
+    first, stream = arrays.first_batches(given.X, steps)
     preparation = fitted or _learnt(_joined(first, options.network.head), options)
     # The values of later batches are not known yet.
     support = "real" if options.support == "auto" else options.support
     return TrainingWindows(
-        arrays.scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing),
+        arrays.scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing, steps=steps),
         validation.batches_for(preparation, options),
         preparation,
         (support,) * preparation.window.targets,

@@ -107,7 +107,8 @@ def train(
 
     Args:
         model: A compiled `keras.Model`.
-        windows: Batches: a `keras.utils.PyDataset` or a generator.
+        windows: Batches: `NumberedBatches`, which know the steps of an epoch, or a `keras.utils.PyDataset` or
+            generator, which take them from the spec.
         spec: Options of the training.
         validation: Batches to validate on.
         callbacks: Keras callbacks.
@@ -139,7 +140,7 @@ def train(
                 windows,
                 initial_epoch=len(keeper.history),
                 epochs=last,
-                steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
+                steps_per_epoch=None if isinstance(windows, NumberedBatches) else spec.steps_per_epoch,
                 validation_data=validation,
                 callbacks=[*own, *callbacks, ctrl_c],
                 verbose=0,

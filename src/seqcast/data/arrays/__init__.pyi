@@ -7,6 +7,7 @@ from .array_checks import check_weight as check_weight
 from .array_checks import outside_support as outside_support
 from .array_checks import rank as rank
 from .batch_streams import StreamWindows as StreamWindows
+from .batch_streams import batch_count as batch_count
 from .batch_streams import check_in_batches as check_in_batches
 from .batch_streams import first_batches as first_batches
 from .batch_streams import is_stream as is_stream

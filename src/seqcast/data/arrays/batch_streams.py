@@ -8,33 +8,47 @@ import numpy as np
 
 from seqcast.data.arrays.array_checks import as_array, as_weights, check_targets
 from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.windows import Batch, NamedWindows
+from seqcast.data.windows import Batch, NumberedBatches
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime import Array, keras
-from seqcast.specs import WindowSpec
+from seqcast.specs import WindowSpec, check_int
 
 # Batches of a stream from which sizes and scaling are learnt.
 _FIRST = 10
 
 
-class StreamWindows(NamedWindows):
+class StreamWindows(NumberedBatches):
     """A user's batches, converted by a function, in the user's order.
+
+    An epoch of fewer or more steps than the stream has batches ends within a pass over it. The next epoch continues
+    after the last batch that was read, and the first batch follows the last one of the stream, so that every epoch has
+    the same number of steps.
 
     Args:
         stream: A `keras.utils.PyDataset` of batches.
         convert: Converts a user's batch to one for the network.
+        steps: Batches an epoch; `None` is one pass over the stream.
+
+    Raises:
+        SpecError: The stream has no end, and there are no steps.
     """
 
-    def __init__(self, stream: Any, convert: Callable[[Any], Batch]) -> None:
-        super().__init__(workers=stream.workers, use_multiprocessing=False, max_queue_size=stream.max_queue_size)
+    def __init__(self, stream: Any, convert: Callable[[Any], Batch], steps: int | None = None) -> None:
+        count = batch_count(stream)
+        super().__init__(check_steps(count if steps is None else steps))
+        self.workers = stream.workers
+        self.max_queue_size = stream.max_queue_size
         self.stream = stream
         self.convert = convert
+        self.count = count
 
-    def __len__(self) -> int:
-        return len(self.stream)
+    def batch(self, number: int) -> Batch:
+        """Return a batch.
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.convert(self.stream[index])
+        Args:
+            number: Number of the batch, counted from the first one of the training.
+        """
+        return self.convert(self.stream[number if self.count is None else number % self.count])
 
     def counted(self, number: int) -> tuple[Array, Batch]:
         """Return the rows of a batch, and the batch.
@@ -42,7 +56,7 @@ class StreamWindows(NamedWindows):
         Args:
             number: Number of the batch.
         """
-        batch = self[number]
+        batch = self.batch(number)
         return np.arange(len(batch[1])), batch
 
     def describe(self, window: int) -> str:
@@ -58,7 +72,8 @@ class StreamWindows(NamedWindows):
         self.stream.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
-        """Pass the event on."""
+        """Move on to the batches of the next epoch, and pass the event on."""
+        super().on_epoch_end()
         self.stream.on_epoch_end()
 
 
@@ -69,6 +84,41 @@ def is_stream(X: Any) -> bool:
         X: The user's data.
     """
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
+
+
+def batch_count(stream: Any) -> int | None:
+    """Return the number of batches of a stream; `None` where the stream does not say it, or has no end.
+
+    Args:
+        stream: A `keras.utils.PyDataset`, of `num_batches` or a length, or a generator.
+
+    Raises:
+        SpecError: The number is none.
+
+    Example:
+        >>> batch_count(iter([]))
+    """
+    try:
+        count = getattr(stream, "num_batches", None)
+    except NotImplementedError:
+        # A PyDataset with neither.
+        return None
+    return None if count is None else check_int("num_batches", count, at_least=0)
+
+
+def check_steps(steps: int | None) -> int:
+    """Return the steps of an epoch, which batches without an end need.
+
+    Args:
+        steps: The option `steps_per_epoch`.
+
+    Raises:
+        SpecError: There are none.
+    """
+    if steps is None:
+        expected = "a whole number for a generator, or a PyDataset without num_batches"
+        raise SpecError("steps_per_epoch", expected=expected, received="None", hint="It does not say how long it is.")
+    return steps
 
 
 def check_in_batches(static: Any, future: Any, weight: Any) -> None:
@@ -96,23 +146,25 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
 
     Args:
         stream: A `keras.utils.PyDataset` or a generator.
-        steps_per_epoch: Needed for a generator, which does not say how long it is.
+        steps_per_epoch: Needed for a generator, or a `PyDataset` without an end.
 
     Returns:
         The first batches, checked, and the whole stream.
 
     Raises:
-        SpecError: A generator comes without `steps_per_epoch`.
+        SpecError: A stream without an end comes without `steps_per_epoch`.
         DataError: There is no batch, or a batch is wrong.
     """
+    count = batch_count(stream)
+    if count is None:
+        check_steps(steps_per_epoch)
+
     if isinstance(stream, keras.utils.PyDataset):
-        first = [stream[i] for i in range(min(len(stream), _FIRST))]
+        first = [stream[number] for number in range(_FIRST if count is None else min(count, _FIRST))]
     else:
-        if steps_per_epoch is None:
-            expected, hint = "a whole number for a generator", "A generator does not say how long it is."
-            raise SpecError("steps_per_epoch", expected=expected, received="None", hint=hint)
         first = list(itertools.islice(stream, _FIRST))
         stream = itertools.chain(first, stream)
+
     if not first:
         raise DataError("X", expected="at least one batch", received="none", hint="Look at the stream's length.")
     return [split_batch(batch) for batch in first], stream
@@ -155,13 +207,16 @@ def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
         raise DataError("batch", expected=f"features of {texts[0]}", received=texts[1], hint=hint)
 
 
-def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: bool) -> StreamWindows | Iterator[Batch]:
+def scaled_stream(
+    stream: Any, preparation: Preparation, *, teacher_forcing: bool, steps: int | None = None
+) -> StreamWindows | Iterator[Batch]:
     """Return a stream whose batches are checked and scaled.
 
     Args:
         stream: A `keras.utils.PyDataset` or a generator of a user's batches.
         preparation: The preparation that a fit has learnt.
         teacher_forcing: Whether the decoder reads the true targets.
+        steps: Batches an epoch of a `PyDataset`; `None` is one pass.
 
     Returns:
         The stream, of the same kind, of `(inputs, y, weight)`.
@@ -178,5 +233,5 @@ def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: boo
         return scaled, y, weight
 
     if isinstance(stream, keras.utils.PyDataset):
-        return StreamWindows(stream, convert)
+        return StreamWindows(stream, convert, steps)
     return (convert(batch) for batch in stream)

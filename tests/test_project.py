@@ -151,3 +151,58 @@ def test_the_tests_that_hold_the_promises_of_the_page_on_security_are_there():
     for path, function in named:
         text = (ROOT / "tests" / path).read_text()
         assert re.search(rf"^(?:async )?def {function}\(", text, flags=re.MULTILINE), function
+
+
+# What unpickles, each with the reason why its bytes are this program's own.
+UNPICKLED = {
+    "app/job_queue.py": 1,  # an error of the same process, which was pickled a moment before
+    "distributed/ray_cluster.py": 2,  # items and errors between the processes of one Ray cluster
+}
+UNPICKLERS = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+READERS = {"load", "loads", "Unpickler", "open", "read_pickle", "DbfilenameShelf"}
+
+
+def unpickles(tree):
+    """Return the lines of a module that may unpickle something, whatever name the function has there."""
+    modules, functions, lines = {}, set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {each.asname or each.name.split(".")[0]: each.name.split(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in UNPICKLERS:
+            functions |= {each.asname or each.name for each in node.names if each.name in READERS}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = modules.get(node.value.id) if isinstance(node.value, ast.Name) else None
+            if node.attr == "read_pickle" or (owner in UNPICKLERS and node.attr in READERS):
+                lines.add(node.lineno)
+        elif isinstance(node, ast.Name) and node.id in functions:
+            lines.add(node.lineno)
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
+            lines.add(node.value.lineno)
+    return lines
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle\npickle.loads(b'')",
+        "import pickle as p\nread = p.load",
+        "from pickle import loads as read\nread(b'')",
+        "from joblib import load\nload('a')",
+        "import numpy as np\nnp.load('a', allow_pickle=True)",
+        "import numpy as np\nnp.load('a', allow_pickle=some)",
+        "import pandas\npandas.read_pickle('a')",
+    ],
+)
+def test_what_unpickles_is_found(code):
+    assert unpickles(ast.parse(code)) == {2}
+
+
+def test_nothing_of_the_package_unpickles_but_what_is_its_own():
+    package = Path(seqcast.__file__).parent
+    found = {
+        path.relative_to(package).as_posix(): len(lines)
+        for path in package.rglob("*.py")
+        if (lines := unpickles(ast.parse(path.read_text("utf-8"))))
+    }
+    assert found == UNPICKLED

@@ -1,6 +1,5 @@
 """Long frames of more rows than fit in memory: shards of checked series in a folder."""
 
-import pickle
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,13 +8,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.row_sources import Span, in_source
 from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series import ArrayCache, SeriesLayout, ShardedStore
+from seqcast.data.frames.stamps import Stamps, from_utc, plain_stamps
+from seqcast.data.series import ArrayCache, InMemoryStore, SeriesLayout, ShardedStore
 from seqcast.errors import DataError, SaveError
 from seqcast.runtime import Array
 from seqcast.specs import Covariates
@@ -33,11 +33,11 @@ class Scratch:
     folder: Path
     cache: ArrayCache
 
-    def write(self, write: Callable[[Any], object]) -> Path:
-        """Write a new file and return its path.
+    def save(self, values: Array) -> Path:
+        """Write an array to a new file, as `numpy.save` does, and return its path.
 
         Args:
-            write: Writes the content to an open binary file.
+            values: The array, of numbers or times.
 
         Raises:
             SaveError: The disk is full.
@@ -45,29 +45,26 @@ class Scratch:
         path = self.folder / secrets.token_hex(8)
         try:
             with path.open("wb") as file:
-                write(file)
+                np.save(file, np.ascontiguousarray(values), allow_pickle=False)
         except OSError as error:
             expected = "room for the rows of a fit, eight bytes a number"
             hint = "Set TMPDIR to a folder with more room."
             raise SaveError(str(path), expected=expected, received=error.strerror or str(error), hint=hint) from error
         return path
 
-    def save(self, values: Array) -> Path:
-        """Write an array to a new file, as `numpy.save` does, and return its path; errors as for `write`.
-
-        Args:
-            values: The array.
-        """
-        return self.write(lambda file: np.save(file, np.ascontiguousarray(values)))
-
 
 @dataclass(frozen=True)
 class _Shard:
-    """Some whole series in files.
+    """Some whole series: their rows in files of arrays, everything else in memory.
+
+    Only arrays of numbers and times are in files, so that nothing is ever unpickled from the disk.
 
     Args:
-        rest: File of the frame without its values.
+        empty: The frame without rows and series, which has names and types.
         values: File of its values.
+        stamps: File of its time stamps, in UTC.
+        rows: File of the positions of its rows in the user's frame.
+        static: File of its static covariates.
         sizes: Its series.
         first_stamps: First stamp of each series.
         last_stamps: Last stamp of each.
@@ -75,8 +72,11 @@ class _Shard:
         spans: Places of its rows, in the order of their reading.
     """
 
-    rest: Path
+    empty: LongFrame
     values: Path
+    stamps: Path
+    rows: Path
+    static: Path
     sizes: SeriesLayout
     first_stamps: Stamps
     last_stamps: Stamps
@@ -85,11 +85,13 @@ class _Shard:
 
     @classmethod
     def of(cls, frame: LongFrame, spans: Sequence[Span], scratch: Scratch) -> Self:
-        """Write a frame to files."""
-        without = replace(frame, source=replace(frame.source, values=frame.source.values[:0]), skipped={})
+        """Write the rows of a frame to files."""
         return cls(
-            rest=scratch.write(lambda file: pickle.dump(without, file, protocol=5)),
+            empty=_without_rows(frame),
             values=scratch.save(frame.source.values),
+            stamps=scratch.save(plain_stamps(frame.stamps)),
+            rows=scratch.save(frame.rows),
+            static=scratch.save(frame.static),
             sizes=SeriesLayout(frame.source.ids, frame.source.ends),
             first_stamps=frame.first_stamps,
             last_stamps=frame.last_stamps,
@@ -99,9 +101,32 @@ class _Shard:
 
     def frame(self) -> LongFrame:
         """Read the frame."""
-        # A file of this process's own, in a folder that nobody else may write to.
-        without: LongFrame = pickle.loads(self.rest.read_bytes())
-        return replace(without, source=replace(without.source, values=np.load(self.values)))
+        stamps = pd.Index(_load(self.stamps), name=self.empty.stamps.name)
+        return replace(
+            self.empty,
+            source=InMemoryStore(self.sizes.ids, self.sizes.ends, _load(self.values)),
+            stamps=from_utc(stamps, getattr(self.empty.stamps, "tz", None)),
+            rows=_load(self.rows),
+            static=_load(self.static),
+        )
+
+
+def _without_rows(frame: LongFrame) -> LongFrame:
+    """Return a frame without rows, series and their errors, in copies, since a view would keep all rows in memory."""
+    return replace(
+        frame,
+        source=InMemoryStore((), frame.source.ends[:0].copy(), frame.source.values[:0].copy()),
+        stamps=frame.stamps[:0].copy(deep=True),
+        rows=frame.rows[:0].copy(),
+        static=frame.static[:0].copy(),
+        skipped={},
+        faults=(),
+    )
+
+
+def _load(path: Path) -> Array:
+    """Read an array of a file."""
+    return np.asarray(np.load(path, allow_pickle=False))
 
 
 @dataclass(frozen=True, eq=False)

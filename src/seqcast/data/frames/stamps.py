@@ -61,12 +61,12 @@ def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:
     return stamps if zone is None else stamps.tz_convert(zone)
 
 
-def from_utc(stamps: Stamps, zone: str | None) -> Stamps:
+def from_utc(stamps: Stamps, zone: Any) -> Stamps:
     """Return UTC times without a zone as times of a zone; unchanged for `None`.
 
     Args:
         stamps: Times in UTC, without a zone.
-        zone: Name of the zone; `None` is none.
+        zone: The zone, or its name; `None` is none.
     """
     return stamps if zone is None else stamps.tz_localize("UTC").tz_convert(zone)
 

@@ -291,7 +291,7 @@ class ShardedStore(SeriesLayout):
         first = starts_of(self.shard_ends)
         for shard in np.flatnonzero(np.bincount(owner)).tolist():
             places, path = np.flatnonzero(owner == shard), self.paths[shard]
-            rows_of_shard = self.cache.get(path, partial(np.load, path))
+            rows_of_shard = self.cache.get(path, partial(np.load, path, allow_pickle=False))
             values[places] = np.take(rows_of_shard, lines[places] - first[shard], axis=0)
         return values.reshape(*rows.shape, self.width)
 
@@ -320,4 +320,4 @@ class ShardedStore(SeriesLayout):
 
     @cached_property
     def _dtype(self) -> Any:
-        return np.load(self.paths[0], mmap_mode="r").dtype
+        return np.load(self.paths[0], mmap_mode="r", allow_pickle=False).dtype

@@ -475,7 +475,7 @@ def test_a_full_standard_output(fitted):
         command = _command("predict", fitted / "sales.seqcast")
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.startswith("Error: standard output: expected room for the forecast, received No space left")
+    assert done.stderr.startswith("Error: standard output: expected room for the result, received No space left")
 
 
 def _interrupt(*arguments, at):

@@ -1,12 +1,24 @@
 """Errors in the words of a person at a terminal come from fields, whatever columns and series are called."""
 
+import io
 import json
+import sys
 
 import pandas as pd
 import pytest
 import typer.main
 
-from seqcast.cli.console import RENAMED, in_files, note, print_error, print_json, print_line, print_table, word_error
+from seqcast.cli.console import (
+    RENAMED,
+    in_files,
+    note,
+    print_error,
+    print_json,
+    print_line,
+    print_table,
+    set_encodings,
+    word_error,
+)
 from seqcast.cli.main import app
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import read_table
@@ -192,3 +204,27 @@ def test_no_color_means_no_color(run_python):
     code = "import sys; from seqcast.cli import console; console._ERRORS.file = sys.stdout; console.print_error('x')"
     colored, plain = (run_python(code, FORCE_COLOR="1", NO_COLOR=no, TERM="xterm-256color") for no in (None, "1"))
     assert ("31m" in colored, "31m" in plain, "Error:" in plain) == (True, False, True)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_any_character_is_printed_whatever_the_encoding(monkeypatch, encoding, is_terminal):
+    """A pipe on Windows has the code page of the system."""
+    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
+    streams = {}
+    for name in ("stdout", "stderr"):
+        streams[name] = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        streams[name].isatty = lambda: is_terminal
+        monkeypatch.setattr(sys, name, streams[name])
+    set_encodings()
+    print_table("東京 → Zürich", ["東京"], [["≤ …"]])
+    note("東京")
+    shown = streams["stdout"].buffer.getvalue()
+    assert (r"\u6771" in shown.decode(encoding)) if is_terminal else ("東京 → Zürich" in shown.decode())
+    assert streams["stderr"].buffer.getvalue()
+
+
+def test_a_program_without_a_console_has_nothing_to_encode(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    set_encodings()

@@ -54,6 +54,66 @@ def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+ENDED = """
+import sys, time
+from seqcast.runtime.atomic_files import temporary_folder, write_atomically
+from seqcast.runtime.interrupts import hear_interrupts
+
+def busy(file):
+    file.write(b"half")
+    file.flush()
+    print("ready", flush=True)
+    while True:
+        time.sleep(0.01)
+
+with hear_interrupts(), temporary_folder(sys.argv[1]):
+    write_atomically(sys.argv[1] + "/out", busy)
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
+def test_a_signal_of_the_system_ends_the_process_without_a_trace(name, tmp_path):
+    """The last one stands for Windows's Ctrl-Break, which no other system has."""
+    number = getattr(signal, name)
+    first = f"import signal\nsignal.SIGBREAK = {int(number)}\n"
+    command = [sys.executable, "-c", first + ENDED, str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
+        assert process.stdout.readline() == "ready\n"
+        assert len(list(tmp_path.iterdir())) == 2
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 128 + number
+        assert process.stderr.read() == f"\nEnded by {name}. Nothing half-written is left.\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+def test_signals_that_somebody_handles_or_ignores_stay_theirs():
+    def handle(*_):
+        """Take the signal."""
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGTERM, handle)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        with hear_interrupts():
+            assert signal.getsignal(signal.SIGTERM) is handle
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGHUP)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with hear_interrupts():
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            signal.signal(signal.SIGTERM, handle)  # as a server does
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is handle
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 @pytest.mark.parametrize("file", ["<frozen importlib._bootstrap>", enum.__file__])
 def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(file):

@@ -1,9 +1,13 @@
 """Lines go to whatever handlers there are, and are printed where there are none."""
 
+import errno
+import io
 import logging
+import sys
 
 import pytest
 
+from seqcast.errors import SaveError
 from seqcast.runtime.log import LOGGER, say
 
 
@@ -28,3 +32,19 @@ def test_a_handler_gets_them_and_nothing_is_printed(capsys, logger):
     say("after")
     assert [(record.levelname, record.getMessage()) for record in found] == [("INFO", "a line")]
     assert capsys.readouterr() == ("", "before\nafter\n")
+
+
+class FullStream(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, _):
+        """Fail."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_on_a_full_disk_progress_is_dropped_and_a_result_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", FullStream())
+    say("epoch 1")
+    monkeypatch.setattr(sys, "stdout", FullStream())
+    with pytest.raises(SaveError, match="standard output: expected room for the result, received No space left"):
+        say("a result", is_result=True)

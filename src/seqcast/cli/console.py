@@ -7,9 +7,12 @@ An error is worded for a person at a terminal, who has files and types options. 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import os
 import re
 import shlex
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +28,7 @@ from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.data import frames
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
+from seqcast.runtime import writing_out
 from seqcast.specs import Columns
 
 # Characters that control a terminal, or the direction of writing, are shown as codes: names of series may have them.
@@ -71,7 +75,8 @@ def print_line(text: str) -> None:
     Args:
         text: The line.
     """
-    _OUTPUT.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
+    with writing_out():
+        _OUTPUT.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -99,7 +104,8 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str
     for cells in rows:
         table.add_row(*map(_shown, cells))
     print_line(title)
-    _OUTPUT.print(table)
+    with writing_out():
+        _OUTPUT.print(table)
 
 
 def _shown(cell: str) -> str:
@@ -112,7 +118,8 @@ def note(text: str) -> None:
     Args:
         text: The note.
     """
-    _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
+    with contextlib.suppress(OSError):  # standard error may be a file on a full disk; the work goes on
+        _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(text: str) -> None:
@@ -121,11 +128,53 @@ def print_error(text: str) -> None:
     Args:
         text: The message.
     """
-    _ERRORS.print("[bold red]Error:[/] ", end="")
+    with contextlib.suppress(OSError):
+        _ERRORS.print("[bold red]Error:[/] ", end="")
     note(text)
 
 
+def set_encodings() -> None:
+    """Let standard output and error take any character.
+
+    Pipes and files get UTF-8, as files of -o do, unless PYTHONIOENCODING names another encoding. A character that an
+    encoding lacks, as that of a terminal may, is printed as its code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):  # pythonw of Windows has none
+            continue
+        if not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+            stream.reconfigure(encoding="utf-8")
+        stream.reconfigure(errors="backslashreplace")
+
+
 # ---------------------------------------------------------------- errors
+
+# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, and of the system.
+_OF_MEMORY = ("failed to map segment", "RESOURCE_EXHAUSTED", "Out of memory", "Cannot allocate memory")
+
+
+def word_system_error(error: Exception) -> str | None:
+    """Return an error of the system in our words; `None` for one that is a fault of the program.
+
+    Args:
+        error: The error.
+
+    Example:
+        >>> word_system_error(MemoryError())
+        'memory: expected enough for this command, received none left. Take fewer rows, or a smaller network.'
+        >>> word_system_error(OSError(28, "No space left on device", "sales.csv"))
+        'sales.csv: expected a working file, received No space left on device.'
+        >>> word_system_error(KeyError("a"))
+    """
+    if isinstance(error, MemoryError) or any(text in str(error) for text in _OF_MEMORY):
+        expected = "enough for this command"
+        hint = "Take fewer rows, or a smaller network."
+        return compose_message("memory", expected=expected, received="none left", hint=hint)
+    if isinstance(error, OSError) and error.strerror is not None:
+        where = str(error.filename or "the system")
+        expected = "a working file" if error.filename else "a working system call"
+        return compose_message(where, expected=expected, received=error.strerror)
+    return None
 
 
 @contextlib.contextmanager

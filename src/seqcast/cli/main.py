@@ -9,7 +9,7 @@ import typer
 
 import seqcast
 from seqcast.cli.analysis_commands import anomalies, explain, report
-from seqcast.cli.console import note, print_error, word_error
+from seqcast.cli.console import note, print_error, set_encodings, word_error, word_system_error
 from seqcast.cli.data_commands import describe, partition, plot
 from seqcast.cli.declaration import declared
 from seqcast.cli.fit_commands import finetune, fit, update
@@ -58,6 +58,14 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             message = word_error(error, [name for parameter in self.params for name in parameter.opts])
             print_error(" ".join((message, *getattr(error, "__notes__", ()))))
             raise typer.Exit(1) from error
+        except BrokenPipeError:  # the reader has seen enough, which typer knows
+            raise
+        except Exception as error:
+            system = word_system_error(error)
+            if system is None:
+                raise
+            print_error(" ".join((system, *getattr(error, "__notes__", ()))))
+            raise typer.Exit(1) from error
 
 
 app = typer.Typer(
@@ -91,6 +99,7 @@ def _root(
 
 def main() -> None:
     """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
+    set_encodings()
     try:
         with _note_warnings():
             app(standalone_mode=True)

@@ -10,18 +10,16 @@ import math
 import os
 import signal
 import socket
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast import runtime
 from seqcast.errors import ClusterError, Option, Phrase, SpecError, TrainingError
-from seqcast.runtime import Processes, make_folder, require, say
+from seqcast.runtime import Processes, make_folder, require, say, temporary_folder
 
 if TYPE_CHECKING:
     from seqcast.engine import Engine, TrainingJob
@@ -63,14 +61,14 @@ def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: i
         say(f"seqcast: {cluster.workers} workers share each batch, in {micro_batches} micro-batches")
     if cluster.storage is not None:
         make_folder(cluster.storage)
-    with tempfile.TemporaryDirectory(prefix="seqcast-", dir=cluster.storage, ignore_cleanup_errors=True) as folder:
-        written = job.checkpoints or Checkpoints(Path(folder) / "network", {})
+    with temporary_folder(cluster.storage) as folder:
+        written = job.checkpoints or Checkpoints(folder / "network", {})
         written = replace(written, resume=True)
         shared = replace(job, training=training, checkpoints=None).with_own_series()
         work = {"work": ray.put((runtime.NumberTypes.current(), shared, written)), "micro_batches": micro_batches}
         try:
             with _settings(), _own_interrupts():
-                outcome = _trainer(cluster, work, folder).fit().return_value
+                outcome = _trainer(cluster, work, str(folder)).fit().return_value
         except train.TrainingFailedError as error:
             expected = f"workers that die at most {cluster.max_failures} times"
             last_line = str(error).strip().splitlines()[-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +17,7 @@ from seqcast.data.series import ArrayCache
 from seqcast.errors import DataError, Option, Phrase, SpecError, counted
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime import Array, make_folder, parse_size, warn_user
+from seqcast.runtime import Array, make_folder, parse_size, temporary_folder, warn_user
 from seqcast.specs import Columns
 
 # Bytes of a row while it is read and checked: of many series, or of one long series, which may take all of the memory;
@@ -210,8 +209,8 @@ class SourceRows:
         """
         if storage is not None:
             make_folder(Path(storage))
-        folder = tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True)
-        scratch = frames.Scratch(Path(opened.enter_context(folder)), ArrayCache(self.memory.limit // 2))
+        folder = opened.enter_context(temporary_folder(storage))
+        scratch = frames.Scratch(folder, ArrayCache(self.memory.limit // 2))
         return frames.ShardedFrame.of(scratch, self.pieces(piece_rows))
 
     def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[frames.LongFrame, tuple[frames.Span, ...]]]:

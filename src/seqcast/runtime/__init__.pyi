@@ -1,5 +1,6 @@
 from .atomic_files import folder_beside as folder_beside
 from .atomic_files import make_folder as make_folder
+from .atomic_files import temporary_folder as temporary_folder
 from .atomic_files import write_atomically as write_atomically
 from .backend import NumberTypes as NumberTypes
 from .backend import Tensor as Tensor
@@ -50,6 +51,7 @@ from .jit import jax_stateless as jax_stateless
 from .jit import keep_scratch_memory as keep_scratch_memory
 from .log import say as say
 from .log import warn_user as warn_user
+from .log import writing_out as writing_out
 from .long_tasks import TaskEvent as TaskEvent
 from .long_tasks import bar_is_shown as bar_is_shown
 from .long_tasks import listen as listen

@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -62,6 +63,34 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         write(file)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+    """Make a folder for the files of a task, which is removed at the end of the block, or of the process by a signal.
+
+    Args:
+        parent: The folder above it; `None` is the system's for temporary files.
+
+    Yields:
+        The folder.
+
+    Raises:
+        SaveError: It cannot be made.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="seqcast-", dir=parent))
+    except OSError as error:
+        expected = "a folder for temporary files, with room"
+        hint = "Name another one by the environment variable TMPDIR."
+        where = str(parent or "temporary files")
+        raise SaveError(where, expected=expected, received=error.strerror or str(error), hint=hint) from error
+    _unfinished.add(folder)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+        _unfinished.discard(folder)
 
 
 def folder_beside(folder: Path) -> contextlib.AbstractContextManager[Path]:

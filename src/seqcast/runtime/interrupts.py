@@ -4,6 +4,9 @@ Python handles a signal between two of its instructions only. A compilation is o
 an import swallows exceptions now and then. So the second Ctrl-C does not wait for the main thread: the system writes
 each signal to a descriptor at once, and a thread that reads it ends the process.
 
+The signals with which a system, a service manager or a closed terminal ends a process are such a second Ctrl-C: the
+process and its workers end at once, without half-written files. Python's default would leave those behind.
+
 The first one raises `KeyboardInterrupt` in the main thread. In a callback of the garbage collector (JAX has one) or of
 the import system Python would print it and go on. Where JAX makes a member of an enumeration, it would end the process.
 In these places it is sent once more.
@@ -23,6 +26,10 @@ from types import FrameType
 from seqcast.runtime.atomic_files import remove_unfinished, written_together
 
 EXIT_CODE = 130
+# The signals that end a process: SIGTERM; SIGHUP, where a terminal is closed; Windows has SIGBREAK for its Ctrl-Break.
+_ENDINGS = ("SIGTERM", "SIGHUP", "SIGBREAK")
+# A shell reports a process that ended by a signal with this number added to the signal's.
+_BY_SIGNAL = 128
 
 # Functions whose exceptions Python prints and drops.
 _DROPS_EXCEPTIONS = ("_xla_gc_callback", "__del__")
@@ -78,6 +85,26 @@ def interrupt_main_thread() -> None:
         _thread.interrupt_main()
 
 
+def _ended_by_thread(number: int, _: FrameType | None) -> None:
+    """Do nothing: while a signal has this handler, the thread that reads signals ends the process."""
+
+
+def _hear_endings() -> list[int]:
+    """Let the thread end the process at each ending signal that nobody handles or ignores; return their numbers."""
+    numbers = [int(getattr(signal, name)) for name in _ENDINGS if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, _ended_by_thread)
+    return numbers
+
+
+def _forget_endings(numbers: list[int]) -> None:
+    """Give ending signals back to the system, except those that another handler has taken since."""
+    for number in numbers:
+        if signal.getsignal(number) is _ended_by_thread:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def writing_results() -> contextlib.AbstractContextManager[None]:
     """Return a context that renames the files of its block at its end; from then on the process ignores Ctrl-C.
 
@@ -101,8 +128,9 @@ def _uninterrupted() -> Iterator[None]:
 def hear_interrupts() -> Iterator[None]:
     """End the process at the second Ctrl-C, with exit code 130 and no half-written file, unless results are there.
 
-    The running work handles the first one: a training ends at its next step, other work at once. It is for the main
-    thread of seqcast's own programs.
+    The running work handles the first one: a training ends at its next step, other work at once. SIGTERM and SIGHUP end
+    the process like the second one, with 128 and their number as the exit code, also once the results are there. It is
+    for the main thread of seqcast's own programs.
     """
     global _heard, _sent_again, _seen, _has_results
     _heard = _sent_again = 0
@@ -111,6 +139,7 @@ def hear_interrupts() -> Iterator[None]:
     writer.setblocking(False)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     handler = signal.signal(signal.SIGINT, _raise)
+    endings = _hear_endings()
     thread = threading.Thread(target=_listen, args=(reader,), name="seqcast-interrupts", daemon=True)
     thread.start()
     try:
@@ -118,6 +147,7 @@ def hear_interrupts() -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGINT) is _raise:
             signal.signal(signal.SIGINT, handler)
+        _forget_endings(endings)
         signal.set_wakeup_fd(before)
         writer.close()  # which ends the thread
         thread.join()
@@ -125,22 +155,31 @@ def hear_interrupts() -> Iterator[None]:
 
 
 def _listen(reader: socket.socket) -> None:
+    """Read signals until the descriptor is closed, and end the process where one of them, or their number, says so."""
     global _heard
     while received := reader.recv(64):
+        ending = next((number for number in received if signal.getsignal(number) is _ended_by_thread), None)
+        if ending is not None:
+            with _ending:
+                _end(_BY_SIGNAL + ending, f"Ended by {signal.Signals(ending).name}")
         _heard += received.count(signal.SIGINT)
         if _heard > 1 + _sent_again:
-            _end()
+            with _ending:
+                if not _has_results:
+                    _end(EXIT_CODE, "Interrupted twice: ended at once")
 
 
-def _end() -> None:
-    """End the process and its workers at once, unless its results are there."""
-    with _ending:
-        if _has_results:
-            return
-        executors = sys.modules.get("seqcast.runtime.executors")
-        if executors is not None:
-            executors.kill_workers()
-        remove_unfinished()
-        with contextlib.suppress(OSError, ValueError):
-            os.write(2, b"\nInterrupted twice: ended at once. Nothing half-written is left.\n")
-        os._exit(EXIT_CODE)
+def _end(code: int, reason: str) -> None:
+    """End the process and its workers at once, without anything half-written.
+
+    Args:
+        code: The exit code.
+        reason: What ended the process, in words.
+    """
+    executors = sys.modules.get("seqcast.runtime.executors")
+    if executors is not None:
+        executors.kill_workers()
+    remove_unfinished()
+    with contextlib.suppress(OSError, ValueError):
+        os.write(2, f"\n{reason}. Nothing half-written is left.\n".encode())
+    os._exit(code)

@@ -1,11 +1,14 @@
 """Lines of progress and results through Python's logging, so that a service can route them; and warnings."""
 
+import contextlib
 import logging
+import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
-from seqcast.errors import SeqcastWarning
+from seqcast.errors import SaveError, SeqcastWarning
 
 LOGGER = logging.getLogger("seqcast")
 LOGGER.addHandler(logging.NullHandler())
@@ -16,10 +19,36 @@ class _Printing(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
-        print(self.format(record), file=sys.stdout if getattr(record, "is_result", False) else sys.stderr, flush=True)
+        if getattr(record, "is_result", False):
+            with writing_out():
+                print(self.format(record), flush=True)
+        else:
+            with contextlib.suppress(OSError):  # a full disk under the log of a training ends no training
+                print(self.format(record), file=sys.stderr, flush=True)
 
 
 _PRINTING = _Printing()
+
+
+@contextlib.contextmanager
+def writing_out() -> Iterator[None]:
+    """Write results to standard output in a block, which raises our own error where there is no room for them.
+
+    Raises:
+        SaveError: Standard output takes nothing more, for example on a full disk.
+        BrokenPipeError: The reader has seen enough.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with contextlib.suppress(OSError):  # Python would write the rest when it ends, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        expected = "room for the result"
+        hint = "Free some, or write to another place, as with -o FILE."
+        raise SaveError("standard output", expected=expected, received=str(error.strerror), hint=hint) from error
 
 
 def say(line: str, *, is_result: bool = False) -> None:

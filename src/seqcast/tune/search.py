@@ -2,11 +2,9 @@
 
 import math
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from seqcast.errors import Option, Phrase, SpecError, WorkerDiedError
 from seqcast.forecaster import Cluster, Forecaster, RowOptions, check_cluster, check_options, is_compared, read_rows
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot, limits
-from seqcast.runtime import choose_executor, say, worker_count
+from seqcast.runtime import choose_executor, say, temporary_folder, worker_count
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, check_int, check_writable
 from seqcast.training import Deadline
 from seqcast.tune.objective import Objective, check_study
@@ -136,9 +134,8 @@ def tune(
     clock = Clock(deadline, min(count, trials or count), ensemble, is_compared(preset), objective.share)
     most = trials or (USUAL_TRIALS if deadline is None else math.inf)
     folder = on.storage if on is not None and not url else None
-    lasting = tempfile.TemporaryDirectory(prefix="seqcast-tune-", dir=folder, ignore_cleanup_errors=True)
-    with quiet(), lasting as name:
-        url = url or storage_url(Path(name) / "study.db")
+    with quiet(), temporary_folder(folder) as lasting:
+        url = url or storage_url(lasting / "study.db")
         task = Task(url, objective, searched, most, clock, pruner=pruner, verbose=verbose)
         with task.study() as study:
             seed = check_study(study, objective, searched, resume=resume, drawn=random_state is None)

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcast.data.frames.writing import _FORMULAS, write_table
+from seqcast.data.frames.writing import _FORMULAS, table_bytes, write_table
+from seqcast.errors import SaveError
 
 DAYS = pd.date_range("2024-01-01", periods=2)
 FORMULA = '=HYPERLINK("http://example.org","here")'
@@ -53,3 +56,18 @@ def test_no_cell_begins_with_a_formula(texts):
 def test_parquet_has_no_formulas(tmp_path):
     write_table(frame([FORMULA, "b"]), tmp_path / "a.parquet", safe_formulas=True)
     assert pd.read_parquet(tmp_path / "a.parquet")["unique_id"].tolist() == [FORMULA, "b"]
+
+
+@pytest.mark.parametrize("safe", [False, True])
+def test_lines_end_alike_on_every_system(monkeypatch, safe):
+    monkeypatch.setattr(os, "linesep", "\r\n")
+    assert b"\r" not in table_bytes(frame(["a", "b"]), "csv", safe_formulas=safe)
+
+
+def test_no_character_of_data_is_replaced(monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", output)
+    write_table(frame(["Zürich", "b"]), None)
+    assert "Zürich" in output.buffer.getvalue().decode("cp1252")
+    with pytest.raises(SaveError, match="standard output: expected an encoding that has '東京', such as UTF-8, receiv"):
+        write_table(frame(["東京", "b"]), None)

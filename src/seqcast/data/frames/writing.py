@@ -1,9 +1,7 @@
 """Writing of frames to files and to standard output."""
 
-import contextlib
 import csv
 import io
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from seqcast.errors import SaveError
-from seqcast.runtime import require, suffix_of, write_atomically
+from seqcast.runtime import require, suffix_of, write_atomically, writing_out
 
 # Suffixes of tables.
 TABLES = ("csv", "parquet")
@@ -21,6 +19,9 @@ TABLES = ("csv", "parquet")
 
 # Beginnings of cells that spreadsheets take for formulas, also in the full width of East Asian text.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+# The end of a line on every system. Windows's own would become two ends on standard output, which adds its own.
+_LINE_END = "\n"
 
 # Control characters that XML forbids.
 _NOT_IN_WORKBOOKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -62,9 +63,9 @@ def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
     elif safe_formulas:
         safe = _with_text(frame, lambda text: f"'{text}" if text.startswith(_FORMULAS) else text)
         # In quotes a line end within a text begins no cell.
-        safe.to_csv(buffer, index=False, quoting=csv.QUOTE_NONNUMERIC)
+        safe.to_csv(buffer, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator=_LINE_END)
     else:
-        frame.to_csv(buffer, index=False)
+        frame.to_csv(buffer, index=False, lineterminator=_LINE_END)
     return buffer.getvalue()
 
 
@@ -92,13 +93,14 @@ def _with_text(frame: Any, change: Callable[[str], str]) -> Any:
 
 
 def _write_out(text: str) -> None:
+    """Write text to standard output, if its encoding has all characters of the text: none is replaced in data."""
+    encoding = sys.stdout.encoding or "utf-8"
     try:
+        text.encode(encoding)
+    except UnicodeEncodeError as error:
+        missing = text[error.start : error.end]
+        expected = f"an encoding that has {missing[:20]!r}, such as UTF-8"
+        hint = "Use -o FILE, or set the environment variable PYTHONIOENCODING=utf-8."
+        raise SaveError("standard output", expected=expected, received=encoding, hint=hint) from error
+    with writing_out():
         sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        raise
-    except OSError as error:
-        with contextlib.suppress(OSError):  # Python would write the rest when it ends, and fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        expected, received = "room for the forecast", str(error.strerror)
-        raise SaveError("standard output", expected=expected, received=received, hint="Use -o FILE.") from error

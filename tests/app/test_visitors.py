@@ -127,6 +127,12 @@ def test_a_long_name_of_a_file_keeps_its_beginning_and_its_kind(sessions):
     assert len(name) <= 60
 
 
+def test_a_name_that_windows_forbids_is_changed_on_every_system(sessions):
+    session = sessions.open()
+    assert session.store("10:30?.csv", b"x").name == "10_30_.csv"
+    assert session.store("nul.csv", b"x").name == "_nul.csv"
+
+
 def test_what_is_quick_leaves_out_columns_that_end_with_the_past(session):
     table = pd.DataFrame({"ds": DAYS, "y": wave(5), "visitors": wave(50)})
     take(session, table)

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from seqcast.data.frames import reader_process, reader_script
-from seqcast.runtime import atomic_files, executors, interrupts, program_cache
+from seqcast.errors import SaveError
+from seqcast.runtime import atomic_files, executors, file_checks, interrupts, program_cache
 from seqcast.runtime.threads import cores
 
 
@@ -71,6 +73,55 @@ def test_without_locks_files_are_written_and_nothing_is_taken_for_abandoned(monk
     assert other.exists()
 
 
+WINDOWS = SimpleNamespace(platform="win32")
+
+
+@pytest.mark.parametrize("refusals", [0, 3, 99])
+@pytest.mark.parametrize("system", ["win32", "linux"])
+def test_windows_waits_for_readers_of_a_file_that_is_replaced(monkeypatch, tmp_path, system, refusals):
+    """Windows renames nothing onto a file that another process has open."""
+    place = tmp_path / "model"
+    place.write_bytes(b"older")
+    replace, attempts, pauses = os.replace, [], []
+
+    def busy(source, target):
+        attempts.append(target)
+        if len(attempts) <= refusals:
+            raise PermissionError(13, "Access is denied")
+        replace(source, target)
+
+    monkeypatch.setattr(atomic_files, "sys", SimpleNamespace(platform=system))
+    monkeypatch.setattr(os, "replace", busy)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    if refusals == 0 or (system == "win32" and refusals < 99):
+        atomic_files.write_atomically(place, lambda stream: stream.write(b"newer"))
+        assert place.read_bytes() == b"newer"
+    else:
+        with pytest.raises(SaveError, match=r"received Access is denied\. An older one is unchanged"):
+            atomic_files.write_atomically(place, lambda stream: stream.write(b"newer"))
+        assert place.read_bytes() == b"older"
+    assert 0 <= sum(pauses) < 2
+    assert bool(pauses) == (system == "win32" and refusals > 0)
+    assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize(
+    "name", ["CON", "nul.csv", "Com1.tar.gz", "10:30.csv", "a?.csv", "a|b.csv", "end. ", "con .csv"]
+)
+def test_names_that_windows_forbids_are_rejected_there_before_any_work(monkeypatch, tmp_path, name):
+    file_checks.check_target(tmp_path / name)
+    file_checks.check_new_folder(tmp_path / name, suffix=".parquet")
+    monkeypatch.setattr(file_checks, "sys", WINDOWS)
+    with pytest.raises(SaveError, match=r"expected a name that Windows allows, received .* Name it "):
+        file_checks.check_target(tmp_path / name)
+    with pytest.raises(SaveError, match="received a name that Windows forbids"):
+        file_checks.check_new_folder(tmp_path / name, suffix=".parquet")
+    allowed = file_checks.portable_name(name)
+    file_checks.check_target(tmp_path / allowed)
+    assert file_checks.portable_name(allowed) == allowed
+    assert Path(allowed).suffix == Path(name).suffix.rstrip(". ")
+
+
 def test_without_owners_the_users_cache_is_used(monkeypatch, tmp_path):
     monkeypatch.delattr(os, "getuid", raising=False)
     monkeypatch.delenv(program_cache.VARIABLE, raising=False)
@@ -95,8 +146,11 @@ def test_without_ps_the_memory_of_a_process_is_unknown(monkeypatch, failure):
 
 
 WITHOUT = """
-import os, signal, sys
+import os, signal, sys, warnings
 from pathlib import Path
+
+# Text is UTF-8, whatever the encoding of the system.
+warnings.filterwarnings("error", category=EncodingWarning, module="seqcast")
 
 for name in ("fork", "register_at_fork", "sched_getaffinity", "getuid", "O_NONBLOCK", "O_NOFOLLOW", "mkfifo"):
     delattr(os, name)
@@ -118,5 +172,5 @@ with hear_interrupts():
 def test_without_all_of_these_names_a_model_is_fitted_written_and_read(run_python, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     # filelock, which JAX imports, warns that its locks are soft.
-    printed = run_python(WITHOUT, PYTHONWARNINGS="default")
+    printed = run_python(WITHOUT, PYTHONWARNINGS="default", PYTHONWARNDEFAULTENCODING="1")
     assert printed == "12 ['model.seqcast']"

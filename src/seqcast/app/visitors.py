@@ -15,7 +15,7 @@ from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, VisitorFrame
 from seqcast.data.frames import Dialect
 from seqcast.errors import DataError, SeqcastError, WorkerDiedError
-from seqcast.runtime import BoundedProcess, ProcessLimits, write_atomically
+from seqcast.runtime import BoundedProcess, ProcessLimits, portable_name, write_atomically
 
 # Seed of everything random, so that all of it can be repeated.
 SEED = 0
@@ -139,7 +139,7 @@ class Session:
         """
         name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2]
         name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 21]}…{name[-20:]}"
-        path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
+        path = self.folder / "table" / (portable_name(name) or "table.csv")
         shutil.rmtree(path.parent, ignore_errors=True)  # the previous file
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: file.write(content))

@@ -64,7 +64,7 @@ class OutputFolder:
         manifest = folder / MANIFEST
         if manifest.exists():
             try:
-                begun = json.loads(manifest.read_text())["job"]
+                begun = json.loads(manifest.read_text("utf-8"))["job"]
             except (OSError, ValueError, KeyError, TypeError):
                 begun = {}
             job = json.loads(json.dumps(job, default=str))

@@ -33,6 +33,7 @@ from .file_checks import check_source as check_source
 from .file_checks import check_target as check_target
 from .file_checks import file_kind as file_kind
 from .file_checks import parse_size as parse_size
+from .file_checks import portable_name as portable_name
 from .file_checks import suffix_of as suffix_of
 from .interrupts import EXIT_CODE as EXIT_CODE
 from .interrupts import hear_interrupts as hear_interrupts

@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ _unfinished: set[Path] = set()
 _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds
+# Seconds between attempts to rename on Windows, which refuses while another process has the file open.
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 # Files that are renamed together: the contexts of those that are unfinished, and the name and place of whole ones.
 _together: ContextVar[tuple[contextlib.ExitStack, list[tuple[Path, Path]]] | None] = ContextVar(
@@ -236,15 +239,28 @@ def _take_place(temporary: Path, place: Path) -> None:
     """Rename a file or folder to its place; no system replaces a folder with files in it, so that moves aside."""
     with _as_save_errors(place):
         if not (temporary.is_dir() and place.is_dir()):
-            os.replace(temporary, place)
+            _replace(temporary, place)
             return
         # Not the name of an unfinished folder: until the other one is in its place, this is the only copy.
         aside = place.parent / f".{secrets.token_hex(8)}.before"
         try:
-            os.replace(place, aside)
-            os.replace(temporary, place)
+            _replace(place, aside)
+            _replace(temporary, place)
         except BaseException:
             if aside.exists() and not place.exists():
-                os.replace(aside, place)
+                _replace(aside, place)
             raise
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Rename a file or folder; on Windows wait a moment for readers, such as a virus scanner, that have one open."""
+    pauses = _PAUSES if sys.platform == "win32" else ()
+    for seconds in pauses:
+        try:
+            os.replace(source, target)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    os.replace(source, target)

@@ -3,6 +3,7 @@
 import numbers
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ _NO_FILES = (
     (stat.S_ISSOCK, "a socket"),
     (lambda mode: not stat.S_ISREG(mode), "a device"),
 )
+
+# Characters that no name has on Windows, and names of its devices, which a suffix does not change.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_NUMBERED = {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | _NUMBERED
 
 
 def check_source(path: Path, *, expected: str = "a file") -> None:
@@ -50,11 +56,16 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         suffixes: Suffixes that its name may have; empty allows any.
 
     Raises:
-        SaveError: The folder is missing or read-only, or the path is a folder, a pipe or a device.
+        SaveError: The folder is missing or read-only, or the path is a folder, a pipe or a device, or Windows forbids
+            the name.
         SpecError: It has another suffix.
     """
     if suffixes:
         suffix_of(path, suffixes)
+    if sys.platform == "win32" and portable_name(path.name) != path.name:
+        expected = "a name that Windows allows"
+        hint = f"Name it {portable_name(path.name)}, for example."
+        raise SaveError(str(path), expected=expected, received=repr(path.name), hint=hint)
     if path.is_dir():
         received: str | None = "a folder"
     elif path.exists() and not path.is_file():
@@ -63,6 +74,23 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         received = _no_place(path.parent)
     if received:
         raise SaveError(str(path), expected="a file in a folder to write to", received=received, hint="Choose another.")
+
+
+def portable_name(name: str) -> str:
+    """Return the name of a file with what Windows forbids replaced, so that every system can have the file.
+
+    A colon would begin another stream of a file, and `CON` or `NUL.csv` is a device.
+
+    Args:
+        name: The last component of a path.
+
+    Example:
+        >>> [portable_name(name) for name in ("sales.csv", "10:30?.csv", "nul.csv", "end. ")]
+        ['sales.csv', '10_30_.csv', '_nul.csv', 'end']
+    """
+    allowed = _FORBIDDEN.sub("_", name).rstrip(". ")
+    stem = allowed.partition(".")[0].rstrip()
+    return f"_{allowed}" if stem.upper() in _DEVICES else allowed
 
 
 def _no_place(folder: Path) -> str | None:
@@ -144,7 +172,9 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
     """
     received, expected, hint = None, "a new folder", "Choose another."
     entries: list[Path] = []
-    if folder.is_dir():
+    if sys.platform == "win32" and portable_name(folder.name) != folder.name:
+        received, hint = "a name that Windows forbids", f"Name it {portable_name(folder.name)}, for example."
+    elif folder.is_dir():
         entries = list(folder.iterdir())
         foreign = [entry for entry in entries if entry.suffix.lower() != suffix or not entry.is_file()]
         if foreign and force:

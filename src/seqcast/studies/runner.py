@@ -118,7 +118,7 @@ def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dic
         text = json.dumps(record, indent=1, default=repr)
         make_folder(path.parent)
         write_atomically(path, lambda file: file.write(text.encode()))
-    result: dict[str, Any] = json.loads(path.read_text())
+    result: dict[str, Any] = json.loads(path.read_text("utf-8"))
     shutil.rmtree(checkpoints, ignore_errors=True)
     with contextlib.suppress(OSError):  # other runs have theirs in it
         checkpoints.parent.rmdir()

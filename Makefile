@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest test-peers lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
+.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest test-peers lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts conditions importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
 	bench-coverage docs-peers bench-frames bench-speed bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -148,8 +148,13 @@ fuzz-serve: .venv/.installed  ## Thousands of requests made from the server's de
 audit: .venv-audit/.installed  ## An SBOM of requirements.lock (CycloneDX), and its known vulnerabilities where their index answers
 	.venv-audit/bin/python .ci/audit.py
 
-interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of commands (about half an hour)
-	SEQCAST_INTERRUPTS=34 KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
+# MOMENTS of each command and signal: Ctrl-C once and twice, SIGTERM, SIGKILL.
+MOMENTS ?= 6
+interrupts: .venv/.installed  ## Ctrl-C, SIGTERM and SIGKILL at hundreds of random moments of all commands that write (about an hour)
+	SEQCAST_INTERRUPTS=$(MOMENTS) KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
+
+conditions: .venv/.installed  ## All commands that write on a full disk, with little memory, without a home, on one core (about an hour)
+	SEQCAST_CONDITIONS=all KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_conditions.py
 
 importance: .venv/.installed  ## Planted covariates are ranked rightly, with twenty seeds (a few minutes)
 	SEQCAST_IMPORTANCE_SEEDS=20 KERAS_BACKEND=jax $(BIN)/pytest -n 2 tests/inspect/test_importance.py

@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import re
-import resource
 import shutil
 import statistics
 import subprocess
@@ -179,6 +178,8 @@ def check_environments(*environments):
 
 def peak_mib():
     """Return the largest memory of this process, in MiB."""
+    import resource  # Windows has no such module
+
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

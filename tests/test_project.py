@@ -3,6 +3,7 @@
 import ast
 import pkgutil
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -15,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import seqcast
+from seqcast.runtime.file_checks import portable_name
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
@@ -206,3 +208,14 @@ def test_nothing_of_the_package_unpickles_but_what_is_its_own():
         if (lines := unpickles(ast.parse(path.read_text("utf-8"))))
     }
     assert found == UNPICKLED
+
+
+def test_each_file_can_be_checked_out_on_every_system():
+    """Windows forbids some names, and it and macOS take letters of both cases for the same."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("no clone")
+    paths = [Path(line) for line in listed.stdout.splitlines()]
+    assert [path for path in paths if any(portable_name(part) != part for part in path.parts)] == []
+    assert len({str(path).casefold() for path in paths}) == len(paths)
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text("utf-8").splitlines()

@@ -10,7 +10,6 @@ is the test's to end: one that hangs, or dies, is seen as such.
 import contextlib
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -198,6 +197,8 @@ def main(folder, what):
             write(path)
         ORIGINAL[kind] = read(path)
     limit = memory("VmSize") + ADDRESS_SPACE
+    import resource  # Windows has no such module, and collects this one all the same
+
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     print("ready", flush=True)
     for line in sys.stdin:

@@ -71,7 +71,7 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
 app = typer.Typer(
     cls=_Commands,
     help="Forecast time series with recurrent encoder-decoders.",
-    epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted; 143 ended by SIGTERM.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

@@ -1,7 +1,6 @@
 """Hostile files end the process that reads them, not the one that asks: an error, in time and in few bytes."""
 
 import gzip
-import resource
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,9 @@ from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 from tests.refusals import refused
+
+# Windows has no such module.
+resource = pytest.importorskip("resource")
 
 pytestmark = [
     pytest.mark.processes,

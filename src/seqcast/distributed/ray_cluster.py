@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -225,9 +224,8 @@ def _begin(ray: Any, address: str, cpus: int) -> None:
     if address == LOCAL:
         options |= {"num_cpus": cpus, "include_dashboard": False}
     try:
-        with warnings.catch_warnings():
-            # JAX warns of the fork, after which Ray's processes at once execute other programs.
-            warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+        # JAX warns of the fork, after which Ray's processes at once execute other programs.
+        with runtime.filtering_warnings("ignore", RuntimeWarning, r"os\.fork\(\) was called"):
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         expected = "a running cluster of Ray"

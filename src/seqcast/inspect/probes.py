@@ -1,6 +1,5 @@
 """Probes: small models that predict properties of windows from states."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
-from seqcast.runtime import Array
+from seqcast.runtime import Array, filtering_warnings
 from seqcast.specs import check_choice, check_int
 
 PROBES = ("linear", "small network")
@@ -155,8 +154,7 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
         model = MLPRegressor(hidden_layer_sizes=(_WIDTH,), random_state=seed, **stopping)
     scaled = make_pipeline(StandardScaler(), model)
     whole = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
-    with warnings.catch_warnings():
-        # These passes are enough for a probe, also if the last one still improved it.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # These passes are enough for a probe, also if the last one still improved it.
+    with filtering_warnings("ignore", ConvergenceWarning):
         predicted = cross_val_predict(whole, x, y if y.shape[1] > 1 else y[:, 0], cv=divided).reshape(y.shape)
     return float(r2_score(y, predicted)), [float(r2_score(y[fold], predicted[fold])) for _, fold in divided]

@@ -11,7 +11,6 @@ import os
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +22,7 @@ from seqcast.data.frames import split_ahead
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster import Forecaster
 from seqcast.regressor import Seq2SeqRegressor
-from seqcast.runtime import keras, require, warn_user
+from seqcast.runtime import filtering_warnings, keras, require, warn_user
 from seqcast.training import Observer, Record
 
 __all__ = ["MlflowLog", "load_model", "log_fit", "log_model", "save_model"]
@@ -222,9 +221,9 @@ def save_model(
     mlflow_model = models.Model() if mlflow_model is None else mlflow_model
     mlflow_model.add_flavor(FLAVOUR, data=f"data/{name}", seqcast_version=__version__)
     options.setdefault("pip_requirements", _requirements())
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # MLflow warns of a missing input example, which the signature does not need.
-        warnings.filterwarnings("ignore", ".*input example", UserWarning)
+    # MLflow warns of a missing input example, which the signature does not need.
+    quietly = filtering_warnings("ignore", UserWarning, ".*input example")
+    with tempfile.TemporaryDirectory() as folder, quietly:
         file = Path(folder) / name
         model.save(file)
         pyfunc.save_model(

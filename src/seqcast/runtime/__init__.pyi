@@ -50,6 +50,7 @@ from .jit import free_gaps as free_gaps
 from .jit import jax_jit as jax_jit
 from .jit import jax_stateless as jax_stateless
 from .jit import keep_scratch_memory as keep_scratch_memory
+from .log import filtering_warnings as filtering_warnings
 from .log import say as say
 from .log import warn_user as warn_user
 from .log import writing_out as writing_out

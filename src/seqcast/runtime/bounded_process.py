@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import WorkerDiedError
-from seqcast.runtime.executors import ctrl_c_blocked, end_with_parent
+from seqcast.runtime.executors import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
 
 # Seconds until an idle process ends, which gives its memory back.
 IDLE_SECONDS = 300.0
@@ -104,6 +104,7 @@ class BoundedProcess:
         return self._executor
 
     def _call(self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+        ignore_warnings_of_loky()
         with ctrl_c_blocked():  # loky starts the process here if there is none, or none any more
             future: Future[Any] = executor.submit(function, *arguments)
         try:

@@ -204,24 +204,22 @@ class _WorkerPool:
     def map(self, count: int, function: Callable[..., Any], jobs: Jobs, finished: Finished | None) -> list[Any]:
         """Run jobs in workers; see `Executor.map`."""
         number_types = NumberTypes.current()
-        with warnings.catch_warnings():
-            # loky warns of workers that it replaces or cannot kill with their children; it recovers by itself.
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
-            try:
-                executor = self._start(count)
-                with ctrl_c_blocked():
-                    futures = [executor.submit(run_job, number_types, function, job) for job in jobs]
-                places = {future: place for place, future in enumerate(futures)}
-                for future in as_completed(futures):
-                    result = future.result()
-                    if finished is not None:
-                        finished(places[future], result)
-                return [future.result() for future in futures]
-            except BaseException as error:
-                self.stop()
-                if isinstance(error, BrokenExecutor):
-                    raise WorkerDiedError.with_advice() from error
-                raise
+        ignore_warnings_of_loky()
+        try:
+            executor = self._start(count)
+            with ctrl_c_blocked():
+                futures = [executor.submit(run_job, number_types, function, job) for job in jobs]
+            places = {future: place for place, future in enumerate(futures)}
+            for future in as_completed(futures):
+                result = future.result()
+                if finished is not None:
+                    finished(places[future], result)
+            return [future.result() for future in futures]
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, BrokenExecutor):
+                raise WorkerDiedError.with_advice() from error
+            raise
 
     def _start(self, count: int) -> Any:
         """Return a pool of `count` workers: the one that was used before, or a new one."""
@@ -278,6 +276,15 @@ def _forget_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def ignore_warnings_of_loky() -> None:
+    """Ignore loky's warnings of workers that it replaces, or cannot kill with their children: it recovers by itself.
+
+    They come from a thread of loky's, so the filter stays: no block of ours ends with them.
+    """
+    texts = "A worker stopped while some jobs|Failed to kill subprocesses"
+    warnings.filterwarnings("ignore", texts, UserWarning, r"joblib\.externals\.loky")
 
 
 def inherited_environment() -> dict[str, str]:

@@ -3,10 +3,14 @@
 import contextlib
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from seqcast.errors import SaveError, SeqcastWarning
 
@@ -70,6 +74,53 @@ def say(line: str, *, is_result: bool = False) -> None:
     if LOGGER.level == logging.NOTSET:
         LOGGER.setLevel(logging.INFO)
     LOGGER.info(line, extra={"is_result": is_result})
+
+
+@dataclass(frozen=True)
+class _InContext:
+    """The text of an entry in `warnings.filters`, which matches only where the entry's block is running."""
+
+    action: Literal["ignore", "error"]
+    category: type[Warning]
+    message: str
+
+    def match(self, text: str) -> bool:
+        """Tell whether the block is running in this context, and the text is that of a warning that it is about."""
+        return self in _running.get() and re.match(self.message, text, re.IGNORECASE) is not None
+
+
+_running: ContextVar[frozenset[_InContext]] = ContextVar("warning filters", default=frozenset())
+
+
+@contextlib.contextmanager
+def filtering_warnings(
+    action: Literal["ignore", "error"], category: type[Warning] = Warning, message: str = ""
+) -> Iterator[None]:
+    """Ignore warnings in a block, or raise them, in this thread alone.
+
+    `warnings.catch_warnings` replaces the filters of the whole process and restores them at its end, so of two threads
+    the one that ends last restores the filters of the other, for good. Here an entry is added once, and looks whether
+    its block is running in the thread that warns.
+
+    Args:
+        action: `ignore` or `error`.
+        category: The category of the warnings.
+        message: A regular expression for the beginning of their text.
+
+    Example:
+        >>> with filtering_warnings("ignore", UserWarning):
+        ...     warnings.warn("nobody sees this")
+    """
+    entry = _InContext(action, category, message)
+    # Python reads the text of a filter by its method `match` alone, which a compiled pattern has.
+    added: Any = (action, entry, category, None, 0)
+    if added not in warnings.filters:
+        warnings.filters.insert(0, added)  # type: ignore[attr-defined]
+    token = _running.set(_running.get() | {entry})
+    try:
+        yield
+    finally:
+        _running.reset(token)
 
 
 _PACKAGE = str(Path(__file__).parents[1])

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.forecaster import Forecaster
-from seqcast.runtime import CompilationNeededError
+from seqcast.runtime import CompilationNeededError, filtering_warnings
 from seqcast.serve.forecast_requests import Query
 from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import CSV, JSON, Table
@@ -104,8 +103,7 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
     Raises:
         CompilationNeededError: They need a program that is not compiled yet, within `compiling_nothing`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the rows of clients
+    with filtering_warnings("ignore"):  # about the rows of clients
         try:
             if len(queries) == 1:
                 return [_alone(queries[0])]

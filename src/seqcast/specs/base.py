@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Self
@@ -91,11 +90,10 @@ def _is_writable(value: Any) -> bool:
         return not unwritable_fields([value])
     if isinstance(value, Mapping | list | tuple):
         return all(map(_is_writable, value.values() if isinstance(value, Mapping) else value))
-    from seqcast.runtime import keras
+    from seqcast.runtime import filtering_warnings, keras
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the result covers both
+        with filtering_warnings("ignore"):  # Keras warns of lambdas, and of NumPy 2; the result covers both
             plain = keras.saving.serialize_keras_object(value)
             json.dumps(plain)
             keras.saving.deserialize_keras_object(plain)

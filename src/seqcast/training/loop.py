@@ -1,14 +1,13 @@
 """The training loop, with its optimisers and learning rates."""
 
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from seqcast.data.windows import NumberedBatches
 from seqcast.errors import TrainingError
 from seqcast.network import WarmCosine
-from seqcast.runtime import fetch_weights, keras
+from seqcast.runtime import fetch_weights, filtering_warnings, keras
 from seqcast.specs import TrainingSpec
 from seqcast.training.callbacks import CtrlC, History, KeepBest, epoch_counter
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, metrics_restorer
@@ -33,9 +32,8 @@ def clone_config(value: Any) -> Any:
     """
     if not hasattr(value, "get_config"):
         return value
-    with warnings.catch_warnings():
-        # keras.Variable.numpy, under get_config: NumPy 2 expects a keyword that Keras 3.15 does not have yet.
-        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+    # keras.Variable.numpy, under get_config: NumPy 2 expects a keyword that Keras 3.15 does not have yet.
+    with filtering_warnings("ignore", DeprecationWarning, "__array__ implementation"):
         return type(value).from_config(value.get_config())
 
 

@@ -4,7 +4,6 @@ import contextlib
 import math
 import os
 import time
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import keras, require, say
+from seqcast.runtime import filtering_warnings, keras, require, say
 from seqcast.specs import check_choice
 from seqcast.training import Deadline
 from seqcast.tune.objective import Objective
@@ -70,8 +69,7 @@ def quiet() -> Iterator[None]:
     logging, level = optuna().logging, optuna().logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+        with filtering_warnings("ignore", optuna().exceptions.ExperimentalWarning):
             yield
     finally:
         logging.set_verbosity(level)

@@ -1,13 +1,13 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 import re
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from seqcast.errors import DataError, Option, Phrase
+from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
 
 
@@ -186,8 +186,7 @@ def as_times(column: Any) -> Any:
         return parse_dates(column, Columns(), None)[0]
     except DataError:
         # Some values are no times, or are ambiguous, which is an error once the file is read.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with filtering_warnings("ignore"):
             return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
 
 
@@ -304,8 +303,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
 
     orders = (False, True) if day_first is None else (day_first,)
     example = example[:_LONGEST]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas warns where the day comes first
+    with filtering_warnings("ignore"):  # pandas warns where the day comes first
         guesses = [guess_datetime_format(example, dayfirst=order) for order in orders]
     # Where the first row decides, the guess is the same for both orders; another row may contradict it.
     numeric = _NUMERIC.match(example)
@@ -335,8 +333,7 @@ def _parsed(column: Any, style: str) -> Any:
 
 
 def _parsed_as(column: Any, style: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", FutureWarning)
+    with filtering_warnings("error", FutureWarning):
         try:
             return pd.to_datetime(column, errors="coerce", format=style)
         except (ValueError, FutureWarning):  # the offset from UTC changes, as with summer time; pandas 2 warns

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from seqcast.data.frames.reader_process import ABOUT, PACKED, STANDARD_INPUT, ch
 from seqcast.data.frames.row_sources import file_error, place_in_file
 from seqcast.data.frames.tidying import merged_columns, total_rows, words_on
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
-from seqcast.runtime import FileLimits, check_source
+from seqcast.runtime import FileLimits, check_source, filtering_warnings
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
 UNDERSTOOD, FIRST_ROW, AHEAD = "understood", "first row", "rows ahead"
@@ -309,10 +308,12 @@ def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
     """Return a text as a frame, its values as pandas reads them."""
     first = dialect.lines(text, 2)
     is_total = dialect.header is not False and len(first) > 1 and is_longer(len(first[0]), first[1])
-    with warnings.catch_warnings():
-        # Rows longer than the header would silently lose their ends.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        warnings.filterwarnings("ignore", "Both a converter and dtype", pd.errors.ParserWarning)
+    converters = "Both a converter and dtype"
+    # Rows longer than the header would silently lose their ends.
+    with (
+        filtering_warnings("error", pd.errors.ParserWarning, f"(?!{converters})"),
+        filtering_warnings("ignore", pd.errors.ParserWarning, converters),
+    ):
         return pd.read_csv(
             io.StringIO(dialect.spaced(text)),
             index_col=False,

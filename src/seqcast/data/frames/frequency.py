@@ -5,7 +5,6 @@ stamps that are whole numbers it is a whole number. The calendar itself is panda
 """
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 
 from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, stamp_text, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError
-from seqcast.runtime import Array
+from seqcast.runtime import Array, filtering_warnings
 from seqcast.specs import check_int
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
@@ -279,9 +278,8 @@ def infer(
         from pandas import infer_freq
 
         for stretch in _stretches(len(stamps)):
-            with warnings.catch_warnings():
-                # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
-                warnings.filterwarnings("ignore", message=".*BaseOffset object instead of a string")
+            # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
+            with filtering_warnings("ignore", message=".*BaseOffset object instead of a string"):
                 alias = infer_freq(stamps[stretch])
             if alias is not None:
                 return Frequency(getattr(alias, "freqstr", alias), inferred=True)

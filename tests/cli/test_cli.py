@@ -362,6 +362,14 @@ def test_a_forecast_of_other_series_is_not_drawn(run):
     assert "forecast.csv, column 'unique_id': expected series of a.csv, such as 'a', received 'b'." in err
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("option", ["horizon", "samples", "total"])
+def test_numbers_of_many_digits_are_refused(run, fitted, option, digits):
+    code, _, err = run("predict", fitted / "sales.seqcast", f"--{option}", "9" * digits)
+    assert code in (1, 2)
+    assert re.search(f"--{option}.*: expected a (whole )?number", err)
+
+
 def test_levels_and_samples(run, fitted):
     assert run("predict", fitted / "sales.seqcast", "--level", 95)[1].startswith("unique_id,ds,seqcast,seqcast-lo-95,")
     code, out, _ = run("predict", fitted / "sales.seqcast", "--samples", 5)
@@ -414,6 +422,14 @@ WRONG = [
     (FIT.format("good.csv --cell grru"), "--cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did"),
     (FIT.format("good.csv --units 3,x"), "--units: expected whole numbers with commas, as 35,35, received '3,x'."),
     (FIT.format("good.csv --future price"), "good.csv: expected a column 'price', received the columns"),
+    *[
+        (
+            FIT.format(f"good.csv --{name} {'9' * 400}"),
+            f"--{name}: expected a whole number from 1 to 2147483647, received",
+        )
+        for name in ("season-length", "context-length", "members")
+    ],
+    (f"backtest good.csv -H 2 --n-windows {'9' * 400}", "--n-windows: expected a whole number from 1 to 2147483647"),
     (FIT.format("good.csv --units 0"), "--units: expected a whole number >= 1, received 0."),
     (FIT.format("good.csv --learning-rate x"), "'--learning-rate': expected a number, received 'x'."),
     ("fit good.csv -H 0 -o m.seqcast", "'--horizon' / '-H': expected a whole number, at least 1, received '0'."),

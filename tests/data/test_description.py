@@ -119,3 +119,9 @@ def test_series_that_end_earlier_and_days_without_values_are_named():
     text = str(describe(df))
     assert "2024-01-01 to 2024-02-09; 2 of 3 end earlier, from 2024-01-30 on" in text
     assert "no Sundays: forecasts have them" in text
+
+
+def test_a_number_of_many_digits_is_a_fault():
+    frame = table()
+    frame["y"] = pd.Series([10**400, *frame["y"][1:]], dtype=object)
+    assert "a number of more than 308 digits" in str(describe(frame).faults[0])

@@ -130,7 +130,7 @@ def predict(
             known,
             level=parse_levels(level) or None,
             samples=samples,
-            total=int(total) if total is not None and total.isdecimal() else total,
+            total=_total(total),
             total_over=total_over,
             output=folder,
             memory_limit=machines.memory_limit,
@@ -140,6 +140,17 @@ def predict(
         table.report_folder(folder)
     else:
         table.give(result, fitted, files.layout)
+
+
+def _total(text: str | None) -> int | str | None:
+    """Return what sums are over: a number of steps, or the name of a period."""
+    if text is None or not text.isdecimal():
+        return text
+    try:
+        return int(text)
+    except ValueError:  # Python reads no more than a few thousand digits
+        expected, received = "a number of steps, all, or a period such as W", f"{len(text):,} digits"
+        raise SpecError("total", expected=expected, received=received, hint="Choose a smaller one.") from None
 
 
 def backtest(

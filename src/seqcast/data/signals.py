@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seqcast.errors import SpecError
 from seqcast.runtime import Array
-from seqcast.specs import check_int, check_number
+from seqcast.specs import MOST_SEED, check_int, check_number
 
 __all__ = ["SineParameters", "noisy_past", "random_sines", "sine_parameters"]
 
@@ -130,7 +130,7 @@ def _checked_range(where: str, value: Any, num_signals: int) -> Array:
 def _generator(seed: Seed, *key: int) -> np.random.Generator:
     """Return the generator of one of a seed's streams; the same seed and key always give the same one."""
     if not isinstance(seed, np.random.SeedSequence):
-        seed = np.random.SeedSequence(None if seed is None else check_int("seed", seed, at_least=0))
+        seed = np.random.SeedSequence(None if seed is None else check_int("seed", seed, at_least=0, at_most=MOST_SEED))
     # Not `spawn`: that counts in the caller's object, and a second call would give other signals.
     return np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key)))
 

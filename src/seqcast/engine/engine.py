@@ -492,7 +492,9 @@ class Engine:
         """
         network = specs.NetworkSpec.from_dict(header["network"])
         training = specs.TrainingSpec.from_dict(header["training"])
-        engine = cls(network, training, seed=specs.check_int("seed", header["seed"], at_least=0))
+        engine = cls(
+            network, training, seed=specs.check_int("seed", header["seed"], at_least=0, at_most=specs.MOST_SEED)
+        )
         if "window" in header:
             engine._built = BuiltNetwork.from_payload(header, arrays, seed=engine.seed)
         return engine

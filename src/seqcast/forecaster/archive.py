@@ -20,7 +20,16 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration, Copula
 from seqcast.pretrained import MODELS, ZeroShotModel
 from seqcast.runtime import Array, from_payload, open_archive, to_payload, write_archive
-from seqcast.specs import Columns, Covariates, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
+from seqcast.specs import (
+    MOST_SEED,
+    Columns,
+    Covariates,
+    EnsembleSpec,
+    NetworkSpec,
+    TrainingSpec,
+    check_int,
+    check_writable,
+)
 from seqcast.training import History
 
 KIND = "Forecaster"
@@ -288,7 +297,7 @@ def _check_steps(fitted: FittedForecaster) -> None:
 def _check_fields(fitted: FittedForecaster) -> None:
     """Refuse candidates and calibrations of other series or steps than those of the file."""
     check_int("season_length", fitted.season_length)
-    check_int("seed", fitted.seed, at_least=0)
+    check_int("seed", fitted.seed, at_least=0, at_most=MOST_SEED)
     _check_steps(fitted)
     names = [candidate.name for candidate in fitted.candidates]
     if sorted(names) != sorted(fitted.choice.shares):

@@ -341,9 +341,11 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         SpecError: An option is impossible, or two do not go together.
     """
-    for name, least in (("horizon", 1), ("members", 1), ("season_length", 1), ("random_state", 0)):
+    for name in ("horizon", "members", "season_length"):
         if options[name] is not None or name in ("horizon", "members"):
-            specs.check_int(name, options[name], at_least=least)
+            specs.check_int(name, options[name])
+    if options["random_state"] is not None:
+        specs.check_int("random_state", options["random_state"], at_least=0, at_most=specs.MOST_SEED)
     context_lengths(options["context_length"], options["members"])
     hint = "from seqcast import TrainingSpec, Columns"
     if not isinstance(options["training"], specs.TrainingSpec | Mapping | None):

@@ -15,7 +15,16 @@ from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
 from seqcast.network import States, fresh_seed
 from seqcast.runtime import Array
-from seqcast.specs import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_choice, check_int, check_loss, preset
+from seqcast.specs import (
+    MOST_SEED,
+    MULTIPLICATIVE_HEADS,
+    NetworkSpec,
+    TrainingSpec,
+    check_choice,
+    check_int,
+    check_loss,
+    preset,
+)
 
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 
@@ -102,7 +111,7 @@ def draw_seed(random_state: Any) -> int:
         return fresh_seed()
     if hasattr(random_state, "randint"):
         return int(random_state.randint(2**31 - 1))
-    return check_int("random_state", random_state, at_least=0)
+    return check_int("random_state", random_state, at_least=0, at_most=MOST_SEED)
 
 
 def _changed(spec: Spec, params: Mapping[str, Any]) -> Spec:

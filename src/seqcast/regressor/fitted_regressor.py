@@ -12,7 +12,7 @@ from seqcast.intervals import SUPPORTS, bounded
 from seqcast.network import States
 from seqcast.regressor.arguments import check_new_steps, check_past, check_states
 from seqcast.runtime import Array
-from seqcast.specs import check_choice, check_int
+from seqcast.specs import MOST_SEED, check_choice, check_int
 from seqcast.training import History
 
 
@@ -165,7 +165,7 @@ class FittedRegressor:
         self.preparation.check()
         for support in self.support:
             check_choice("support", support, SUPPORTS)
-        check_int("seed", self.seed, at_least=0)
+        check_int("seed", self.seed, at_least=0, at_most=MOST_SEED)
 
     def _steps(self, horizon: int | None) -> int:
         """Return the checked horizon; by default the trained one."""

@@ -26,6 +26,8 @@ PRETRAINED_LEVELS = (80.0, 95.0)
 # The environment variable with hashes of keys, separated by spaces or commas.
 KEYS_VARIABLE = "SEQCAST_API_KEYS"
 
+# Largest limit: one of bytes may be beyond 2 GiB.
+_MOST = 2**63 - 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})")
 
@@ -97,7 +99,7 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         for name in ("max_body", "max_rows", "max_answer", "max_horizon", "connections", "queue", "batch_size"):
-            check_int(name, getattr(self, name))
+            check_int(name, getattr(self, name), at_most=_MOST)
         if check_int("port", self.port, at_least=0) > 65_535:
             raise SpecError("port", expected="at most 65535", received=str(self.port), hint="Choose a smaller one.")
         for name in ("batch_wait", "watch", "grace"):

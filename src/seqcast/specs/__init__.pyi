@@ -2,6 +2,7 @@ from .base import Spec as Spec
 from .base import check_writable as check_writable
 from .base import set_fields as set_fields
 from .base import unwritable_fields as unwritable_fields
+from .checks import MOST_SEED as MOST_SEED
 from .checks import check_choice as check_choice
 from .checks import check_flag as check_flag
 from .checks import check_int as check_int

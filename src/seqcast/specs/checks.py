@@ -7,6 +7,13 @@ from typing import Any
 
 from seqcast.errors import SpecError, unknown_name
 
+# Largest count of steps, rows, units or networks: no memory holds more, and NumPy makes raw errors of much more.
+MOST_COUNT = 2**31 - 1
+# Largest seed: the entropy that a `SeedSequence` of NumPy takes from the system.
+MOST_SEED = 2**128 - 1
+# Whole numbers of more bits are not written out in messages, and those of thousands of digits cannot be.
+_MOST_BITS = 128
+
 
 def check_choice(where: str, value: object, known: Sequence[str]) -> None:
     """Refuse a name that is not in a list.
@@ -20,13 +27,14 @@ def check_choice(where: str, value: object, known: Sequence[str]) -> None:
         raise unknown_name(where, value, known)
 
 
-def check_int(where: str, value: Any, *, at_least: int = 1) -> int:
+def check_int(where: str, value: Any, *, at_least: int = 1, at_most: int = MOST_COUNT) -> int:
     """Return a whole number as an int, and refuse everything else.
 
     Args:
         where: The option.
         value: The value of the option.
         at_least: The smallest number.
+        at_most: The largest number.
 
     Example:
         >>> check_int("horizon", 15)
@@ -38,8 +46,18 @@ def check_int(where: str, value: Any, *, at_least: int = 1) -> int:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:
         hint = "Choose a larger one." if whole else "Give it as an int."
-        raise SpecError(where, expected=f"a whole number >= {at_least}", received=repr(value), hint=hint)
+        raise SpecError(where, expected=f"a whole number >= {at_least}", received=_shown(value), hint=hint)
+    if int(value) > at_most:
+        expected = f"a whole number from {at_least} to {at_most}"
+        raise SpecError(where, expected=expected, received=_shown(value), hint="Choose a smaller one.")
     return int(value)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a message shows it."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a {'negative ' * (value < 0)}whole number of {value.bit_length()} bits"
+    return repr(value)
 
 
 def check_number(
@@ -62,7 +80,7 @@ def check_number(
     finite = math.isfinite(number)
     if not finite or number > high or number < low or (open_low and number == low):
         hint = "Choose one inside." if finite else "Give it as a float."
-        raise SpecError(where, expected=bounds, received=repr(value), hint=hint)
+        raise SpecError(where, expected=bounds, received=_shown(value), hint=hint)
     return number
 
 

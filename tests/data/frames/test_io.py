@@ -1,9 +1,12 @@
 """CSV and Parquet files of long frames: what is read and written, and how a file that cannot be read is refused."""
 
+import contextlib
 import os
 from functools import partial
 
+import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from seqcast.data.frames import AHEAD, UNDERSTOOD, row_in_file
@@ -12,7 +15,7 @@ from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.io import OpenTable, read_leniently, read_raw, read_table
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns, Covariates
 from tests.refusals import refused
 
 COLUMNS = Columns()
@@ -264,3 +267,19 @@ def test_a_number_beyond_double_precision_is_refused(tmp_path):
     refused(
         DataError, "row 4: expected numbers, received 'a number of more than 308 digits'", read_table, path, Columns()
     )
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("column", ["unique_id", "ds", "y", "price"])
+def test_numbers_of_many_digits_in_a_frame_end_in_no_raw_errors(column, digits):
+    days = pd.date_range("2024-01-01", periods=20)
+    frame = pd.DataFrame({"unique_id": "a", "ds": days, "y": np.arange(20.0), "price": 1.0})
+    values = [10**digits, *frame[column][1:]]
+    polars = pl.from_pandas(frame).with_columns(pl.Series(column, values, dtype=pl.Object))
+    frame[column] = pd.Series(values, dtype=object)
+    for df in (frame, polars):
+        with pytest.raises(DataError, match=column) as caught:
+            read_frame(df, covariates=Covariates(future=("price",)))
+        assert len(str(caught.value)) < 1000
+    with contextlib.suppress(DataError):
+        OpenTable.of_frame(frame.rename(columns={"ds": "day", "y": "sold"}), "frame").guessed()

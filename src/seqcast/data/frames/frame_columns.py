@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.dates import formats_of
-from seqcast.data.frames.numerals import find_words
+from seqcast.data.frames.numerals import find_words, without_overflow
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
@@ -100,7 +100,8 @@ class FrameColumn:
             pandas: The expression that converts it in pandas, of a frame `df`.
         """
         code = self._conversion(polars=polars, pandas=pandas)
-        received = f"type {self.values.to_native().dtype}, such as {self.values.head(1).to_list()[0]!r}"
+        first = pd.Series(self.values.head(1).to_list(), dtype=object)
+        received = f"type {self.values.to_native().dtype}, such as {without_overflow(first)[0]!r}"
         return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
 
     def _conversion(self, *, polars: str, pandas: str) -> str:
@@ -122,7 +123,7 @@ class FrameColumn:
         """Build the error for a column that should hold numbers; it names the words among them."""
         column = f'df["{self.name}"]'
         if self.values.dtype in (nw.Object, nw.String):
-            values = pd.Series(self.values.to_list(), dtype=object)
+            values = without_overflow(pd.Series(self.values.to_list(), dtype=object))
             texts = values.dropna().astype("str").str
             if texts.fullmatch(_DECIMAL_COMMA).all() and texts.contains(",").any():
                 point = 'str.replace(",", ".")'

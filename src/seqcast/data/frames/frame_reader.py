@@ -17,6 +17,7 @@ from seqcast.data.frames.arrow_columns import to_pandas
 from seqcast.data.frames.forms import READ_AS_MISSING, added_columns, form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
+from seqcast.data.frames.numerals import without_overflow
 from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complete, infer_frequency, merge_duplicates
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
@@ -283,7 +284,8 @@ def read_frame(
 
 def _only_numbers(column: Any) -> Any:
     """Return a column as numbers, and other values as missing."""
-    numbers = pd.to_numeric(pd.Series(column.to_list(), dtype=object), errors="coerce").to_numpy()
+    values = without_overflow(pd.Series(column.to_list(), dtype=object))
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy()
     return nw.new_series(column.name, numbers, backend=column.implementation)
 
 

@@ -18,6 +18,7 @@ from seqcast.specs import check_int
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
+_MOST_STAMP = 2**63 - 1  # whole numbers of 64 bits count no further
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
 LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7  # of the year 9999; more days than remain until then
@@ -192,9 +193,7 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
             expected = "a whole number, since the time stamps are whole numbers"
             hint = "Give 1, or turn the time stamps into dates; start gives stamps to a table without times."
             raise SpecError("freq", expected=expected, received=repr(freq), hint=hint)
-        if check_int("freq", freq) >= 2**63:
-            raise _no_alias(freq, ", which whole numbers of 64 bits cannot count")
-        return Frequency(int(freq))
+        return Frequency(check_int("freq", freq, at_most=_MOST_STAMP))
     if not isinstance(text := getattr(freq, "freqstr", freq), str):
         raise _no_alias(freq)
     return Frequency(_alias(text, stamps))

@@ -357,6 +357,9 @@ def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> Col
 def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:
     """Return which rows come after the last value of their series, in any order of the rows."""
     times = as_times(layouts.join_times(table, time))
+    if times.dtype.kind not in "iufM":
+        # A mixture of times and something else, which is an error once the table is read.
+        return pd.Series(False, table.index)
     known = times.where(table[value].notna())
     last = known.groupby([table[name] for name in ids], observed=True).transform("max") if ids else known.max()
     return times > last

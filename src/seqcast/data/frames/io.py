@@ -14,7 +14,7 @@ from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.forms import ONE_SERIES, READ_AS_MISSING
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
 from seqcast.data.frames.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
-from seqcast.data.frames.numerals import to_numbers
+from seqcast.data.frames.numerals import to_numbers, without_overflow
 from seqcast.data.frames.row_sources import file_error, unknown_column
 from seqcast.data.frames.stamps import parse_stamps
 from seqcast.data.frames.tidying import words_on
@@ -151,6 +151,7 @@ class OpenTable:
         objects = {name: column for name, column in raw.items() if column.dtype == object}
         dates = [name for name, column in objects.items() if pd.api.types.infer_dtype(column) == "date"]
         raw = raw.astype(dict.fromkeys(dates, "datetime64[us]"))
+        raw = raw.assign(**{name: without_overflow(raw[name]) for name in objects if name not in dates})
         raw.attrs = {file_kinds.FIRST_ROW: 0}
         return cls(file_kinds.TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())
 

@@ -272,8 +272,21 @@ def to_numbers(column: Any) -> Any:
     return pd.to_numeric(column)
 
 
-def _without_overflow(value: Any) -> Any:
-    """Return a value, or words for a whole number beyond double precision, of which pandas makes a raw error."""
+def without_overflow(column: Any) -> Any:
+    """Return a column with words for whole numbers beyond double precision, of which Python and pandas make raw errors.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> without_overflow(pd.Series([7, 10**400])).tolist()
+        [7, 'a number of more than 308 digits']
+    """
+    return column.map(_or_words) if column.dtype.kind == "O" or is_text(column) else column
+
+
+def _or_words(value: Any) -> Any:
+    """Return a value, or words for a whole number beyond double precision."""
     digits = value.strip() if isinstance(value, str) else ""
     is_long = len(digits) > _MOST_DIGITS and digits.lstrip("+-").isdecimal()
     is_large = isinstance(value, int) and value.bit_length() > _MOST_BITS
@@ -289,7 +302,7 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
         column: A pandas Series of text, numbers or objects.
         code: A line of Python that makes `{words}` missing, where no file is read.
     """
-    column = column.map(_without_overflow) if column.dtype.kind == "O" or is_text(column) else column
+    column = without_overflow(column)
     words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
     numerals = words.copy()
     numerals[words] = [is_numeral(str(value)) for value in column[words]]

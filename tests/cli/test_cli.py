@@ -429,6 +429,7 @@ WRONG = [
         )
         for name in ("season-length", "context-length", "members")
     ],
+    (f"describe good.csv --members {'9' * 400}", "--members: expected a whole number from 1 to 2147483647"),
     (f"backtest good.csv -H 2 --n-windows {'9' * 400}", "--n-windows: expected a whole number from 1 to 2147483647"),
     (FIT.format("good.csv --units 0"), "--units: expected a whole number >= 1, received 0."),
     (FIT.format("good.csv --learning-rate x"), "'--learning-rate': expected a number, received 'x'."),

@@ -15,7 +15,7 @@ from seqcast.forecaster.candidates import candidates, words
 from seqcast.forecaster.defaults import estimate_seconds, in_words
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import FitOptions, RowOptions, is_compared
+from seqcast.forecaster.options import FitOptions, RowOptions, check_options, is_compared
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.reading import check_future_given, read_rows
 from seqcast.pretrained import is_zero_shot
@@ -69,7 +69,11 @@ def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
     Args:
         given: The arguments of the forecaster, by name.
         lengths: Rows of each series.
+
+    Raises:
+        SpecError: An option is impossible.
     """
+    check_options(given)
     options, texts = FitOptions.resolve(given, seed=0), words()
     options = options.decided(int(np.maximum(lengths - options.horizon, 0).sum()))
     effort = "quick" if is_zero_shot(given["preset"]) else "balanced" if options.effort == "auto" else options.effort

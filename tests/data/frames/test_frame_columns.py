@@ -150,6 +150,15 @@ def test_whole_numbers_beyond_64_bits_with_a_sign_are_no_ids(convert, kind):
     )
 
 
+@pytest.mark.parametrize("column", ["unique_id", "ds"])
+def test_whole_numbers_of_128_bits_are_keys_where_they_fit(column):
+    values = [*range(5)] if column == "ds" else [7] * 5
+    small = pl.from_pandas(long(range(5))).with_columns(pl.Series(column, values, dtype=pl.Int128))
+    assert read_frame(small).source.ids == (("a",) if column == "ds" else (7,))
+    large = small.with_columns(pl.col(column) + 10**30)
+    refused(DataError, f"{column}, row 0.*: expected .*whole numbers .* 2 .* 6.*, received 10000", read_frame, large)
+
+
 def test_names_of_a_polars_enum_come_back_as_one():
     kind = pl.Enum(["b", "a", "never"])
     df = pl.DataFrame({"unique_id": pl.Series(["a", "b"] * 4).cast(kind), "ds": np.arange(8) // 2, "y": np.arange(8.0)})

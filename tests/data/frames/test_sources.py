@@ -70,6 +70,14 @@ def test_ids_of_any_encoding_of_text_are_text(kind):
     assert found["unique_id"].tolist() == frame["unique_id"].tolist()
 
 
+def test_narrow_numbers_are_read_and_wide_ones_refused():
+    polars = pytest.importorskip("polars")
+    half = pa.table({"unique_id": pa.array(np.ones(2, dtype=np.float16)), "ds": [1, 2], "y": [1.0, 2.0]})
+    assert [piece.table["unique_id"].to_pylist() for piece in read(open_source(dataset.dataset(half)))] == [[1.0, 1.0]]
+    wide = polars.LazyFrame({"unique_id": polars.Series([10**30] * 2, dtype=polars.Int128), "ds": [1, 2], "y": [1, 2]})
+    refused(DataError, "df, unique_id: expected at most 64 bits, received Int128", read, open_source(wide))
+
+
 def test_columns_of_lists_are_refused_and_empty_ones_are_missing():
     rows = {"ds": pa.array([1, 2]), "y": pa.array([1.0, 2.0])}
     lists = open_source(dataset.dataset(pa.table({"unique_id": pa.array([[1], [2]]), **rows})))

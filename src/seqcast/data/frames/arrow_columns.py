@@ -46,6 +46,8 @@ def _plain(field: Any, column: Any) -> Any:
         return column.cast(pyarrow.string() if str(kind) == "string_view" else pyarrow.binary())
     if pyarrow.types.is_null(kind):
         return column.cast(pyarrow.string())
+    if pyarrow.types.is_float16(kind):  # which few functions of Arrow take
+        return column.cast(pyarrow.float32())
     if not is_flat(kind):
         expected, hint = "numbers, text, times or flags", "Leave the column out, or convert it."
         raise DataError(option="df", column=field.name, expected=expected, received=str(field.type)[:80], hint=hint)

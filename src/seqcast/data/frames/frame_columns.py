@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.dates import formats_of
-from seqcast.data.frames.numerals import find_words, without_overflow
+from seqcast.data.frames.numerals import find_words, or_words, without_overflow
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
@@ -100,8 +100,8 @@ class FrameColumn:
             pandas: The expression that converts it in pandas, of a frame `df`.
         """
         code = self._conversion(polars=polars, pandas=pandas)
-        first = pd.Series(self.values.head(1).to_list(), dtype=object)
-        received = f"type {self.values.to_native().dtype}, such as {without_overflow(first)[0]!r}"
+        example = or_words(self.values.head(1).to_list()[0])
+        received = f"type {self.values.to_native().dtype}, such as {example!r}"
         return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
 
     def _conversion(self, *, polars: str, pandas: str) -> str:
@@ -197,11 +197,19 @@ def read_ids(column: FrameColumn) -> IdColumn:
     if series.dtype == nw.String:
         return IdColumn(np.asarray(series.to_numpy(), dtype=object), dtype, names)
     if series.dtype.is_integer():
-        numbers = series.to_numpy()
+        numbers = _whole_numbers(series)
         most, hint = np.iinfo(np.int64).max, "Cast them to text."
-        column.refuse(numbers > most, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint)
+        outside = (numbers > most) | (numbers < -most)
+        column.refuse(outside, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint)
         return IdColumn(np.asarray(numbers, dtype=np.int64), dtype)
     raise column.no_text("text or whole numbers")
+
+
+def _whole_numbers(series: Any) -> Array:
+    """Return whole numbers as an array, `[rows]`: Python's own where NumPy has none of their size."""
+    if series.dtype in (nw.Int128, nw.UInt128):
+        return np.array(series.to_list(), dtype=object)
+    return np.asarray(series.to_numpy())
 
 
 def _without_categories(series: Any) -> Any:
@@ -305,7 +313,7 @@ _MOST = 2**62
 
 
 def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> StampColumn:
-    given = column.values.to_numpy()
+    given = _whole_numbers(column.values)
     outside, expected = (given > _MOST) | (given < -_MOST), "whole numbers up to 2 ** 62"
     hint = "Count in larger units, or from a later start."
     column.refuse(outside, lambda row: (expected, str(given[row])), hint)

@@ -282,11 +282,17 @@ def without_overflow(column: Any) -> Any:
         >>> without_overflow(pd.Series([7, 10**400])).tolist()
         [7, 'a number of more than 308 digits']
     """
-    return column.map(_or_words) if column.dtype.kind == "O" or is_text(column) else column
+    if column.dtype.kind != "O" and not is_text(column):
+        return column
+    return pd.Series(list(map(or_words, column)), column.index, dtype=column.dtype, name=column.name)
 
 
-def _or_words(value: Any) -> Any:
-    """Return a value, or words for a whole number beyond double precision."""
+def or_words(value: Any) -> Any:
+    """Return a value, or words for a whole number beyond double precision.
+
+    Args:
+        value: A value of any type.
+    """
     digits = value.strip() if isinstance(value, str) else ""
     is_long = len(digits) > _MOST_DIGITS and digits.lstrip("+-").isdecimal()
     is_large = isinstance(value, int) and value.bit_length() > _MOST_BITS

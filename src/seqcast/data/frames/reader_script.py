@@ -172,7 +172,8 @@ def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:
 def _plain(pyarrow: Any, kind: Any) -> Any:
     """Return the type of a column whose values are written out."""
     kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
-    return {"string_view": pyarrow.string(), "binary_view": pyarrow.binary()}.get(str(kind), kind)
+    plain = {"string_view": pyarrow.string(), "binary_view": pyarrow.binary(), "halffloat": pyarrow.float32()}
+    return plain.get(str(kind), kind)
 
 
 # ---------------------------------------------------------------- packed text

@@ -139,11 +139,20 @@ def _open_lazy_frame(lazy: Any) -> TableSource:
     require("pyarrow", extra="parquet")
 
     def read(columns: list[str]) -> Iterator[tuple[None, Any]]:
+        _check_widths(lazy, columns)
         chosen = lazy.select([polars.col(name) for name in columns])
         for frame in chosen.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
             yield from ((None, batch) for batch in frame.to_arrow().to_batches())
 
     return TableSource("the LazyFrame", tuple(lazy.collect_schema().names()), read, kind="polars")
+
+
+def _check_widths(lazy: Any, columns: list[str]) -> None:
+    """Refuse columns of a lazy frame that Arrow has no type for."""
+    for name, kind in lazy.select(columns).collect_schema().items():
+        if str(kind) in ("Int128", "UInt128"):
+            hint = "Cast it: cast(pl.Int64), or cast(pl.String)."
+            raise DataError(option="df", column=name, expected="at most 64 bits", received=str(kind), hint=hint)
 
 
 def _open_relation(relation: Any) -> TableSource:

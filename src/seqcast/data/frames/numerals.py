@@ -279,7 +279,7 @@ def without_overflow(column: Any) -> Any:
         column: A pandas Series.
 
     Example:
-        >>> without_overflow(pd.Series([7, 10**400])).tolist()
+        >>> without_overflow(pd.Series([7, 10**400], dtype=object)).tolist()
         [7, 'a number of more than 308 digits']
     """
     if column.dtype.kind != "O" and not is_text(column):

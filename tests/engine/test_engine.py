@@ -22,6 +22,7 @@ from seqcast.network import Parametric, Sampled
 from seqcast.runtime import to_numpy
 from seqcast.runtime.jit import Programs, compile_call
 from tests.network.networks import NETWORKS, batch, untrained
+from tests.refusals import refused
 
 NETWORK = NetworkSpec(encoder_units=(6,), decoder_units=(5,))
 TRAINING = TrainingSpec(epochs=2, batch_size=16)
@@ -390,6 +391,26 @@ def test_wrong_updates_are_refused():
         engine.update(states, {"past": past[:3, :2]})
     with pytest.raises(DataError, match=r"whole segments of 2, received 3 steps"):
         engine.update(states, {"past": past[:, :3]})
+
+
+def test_every_reader_refuses_states_of_the_weights_before_a_training():
+    """Also after a training that was interrupted."""
+    engine = fitted(network=dataclasses.replace(NETWORK, head="normal", attention="dot"))
+    past, future = series()
+    states = engine.encode({"past": past})
+    readers = (engine.predict, engine.distribution, engine.attention)
+    for read in readers:
+        read({"states": states}, 3)
+
+    def interrupt(batch, logs):
+        raise KeyboardInterrupt
+
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        engine.continue_fit(batches(past, future), window=PLAIN, callbacks=[stop])
+    for read in readers:
+        refused(DataError, "received states of other weights", read, {"states": states}, 3)
+    refused(DataError, "received states of other weights", engine.update, states, {"past": past})
 
 
 # ---------------------------------------------------------------- heads and blocks

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 WRITE = """
-import sys, numpy as np, seqcast, keras
+import pathlib, pickle, sys, numpy as np, seqcast, keras
 folder = sys.argv[1]
 rng = np.random.default_rng(0)
 past, static = rng.normal(size=(40, 9, 2)), rng.normal(size=(40, 1))
@@ -20,6 +21,7 @@ model = seqcast.Seq2SeqRegressor(
 )
 model.fit(past, past[:, :4, :1] + past[:, 4:8, 1:], static_covariates=static)
 model.save(folder + "/model.seqcast")
+pathlib.Path(folder, "states").write_bytes(pickle.dumps(model.encode(past, static_covariates=static)))
 model.engine_.model.save(folder + "/network.keras")
 inputs = {"past": past.astype("float32"), "static": static.astype("float32")}
 network = keras.ops.convert_to_numpy(model.engine_.model(inputs))
@@ -45,6 +47,8 @@ def test_files_written_on_another_backend(tmp_path):
     model = seqcast.Seq2SeqRegressor.load(tmp_path / "model.seqcast")
     forecast = model.predict(written["past"], 7, static_covariates=written["static"])
     np.testing.assert_allclose(forecast, written["model"], atol=1e-4)
+    states = pickle.loads((tmp_path / "states").read_bytes())
+    np.testing.assert_allclose(model.decode(states, 7), written["model"], atol=1e-4)
     network = seqcast.load_network(tmp_path / "network.keras")
     inputs = {name: written[name].astype("float32") for name in ("past", "static")}
     np.testing.assert_allclose(keras.ops.convert_to_numpy(network(inputs)), written["network"], atol=1e-4)

@@ -1,5 +1,6 @@
 """Attention, bridge, normalisation, head, sampling and states, each against plain NumPy."""
 
+import dataclasses
 import itertools
 
 import keras
@@ -155,7 +156,12 @@ def test_states_are_frozen_rows():
     np.testing.assert_array_equal(states[1].vector(), [[2, 3, 1]])
     np.testing.assert_array_equal(states[-1].vector(), [[4, 5, 2]])
     assert states[np.array([True, False, True])].static.shape == (2, 4)
+    assert "mark" not in states.to_dict()
+    states = dataclasses.replace(states, mark="theirs")
+    assert states[1].mark == "theirs"
+    assert "mark" not in states.arrays()
     rebuilt = States.from_dict(states.to_dict())
+    assert rebuilt.mark == "theirs"
     np.testing.assert_array_equal(rebuilt.vector(), states.vector())
     with pytest.raises(AttributeError):
         states.static = None

@@ -1,6 +1,7 @@
 """Files of fitted regressors bring the identical numbers back; what does not fit is refused before it is built."""
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -37,14 +38,18 @@ def test_a_file_brings_the_identical_numbers_back_in_another_process_too(sines, 
     assert loaded.get_params()["cell"] == "lstm"
     clone(loaded).fit(past, future, static_covariates=static)  # its options are complete
     np.savez(tmp_path / "inputs.npz", past=past, static=static)
+    (tmp_path / "states.pickle").write_bytes(pickle.dumps(model.encode(past, static_covariates=static)))
     code = (
-        "import sys, numpy, seqcast\n"
+        "import pathlib, pickle, sys, numpy, seqcast\n"
         "inputs = numpy.load(sys.argv[1] + '/inputs.npz')\n"
         "model = seqcast.Seq2SeqRegressor.load(sys.argv[1] + '/model.seqcast')\n"
         "numpy.save(sys.argv[1] + '/out.npy', model.predict(inputs['past'], 9, static_covariates=inputs['static']))\n"
+        "states = pickle.loads(pathlib.Path(sys.argv[1], 'states.pickle').read_bytes())\n"
+        "numpy.save(sys.argv[1] + '/decoded.npy', model.decode(states, 9))\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=os.environ.copy())
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+    np.testing.assert_allclose(np.load(tmp_path / "decoded.npy"), expected, atol=1e-6)
 
 
 def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines, tmp_path):

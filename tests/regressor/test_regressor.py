@@ -1,6 +1,8 @@
 """The regressor for arrays: scikit-learn's own checks, invariants, shapes, horizons, distributions."""
 
+import copy
 import dataclasses
+import pickle
 
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from seqcast import NetworkSpec, Seq2SeqRegressor, TrainingSpec
 from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.network import States
 from seqcast.regressor import draw_seed
 from seqcast.regressor.arguments import resolve_options
 from seqcast.specs import PRESETS
@@ -145,6 +148,47 @@ def test_wrong_updates_are_refused(read, fitted):
         Seq2SeqRegressor().update(states, past)
     with pytest.raises(DataError, match=r"states: expected layer states of widths \[\(6,\)\], received \[\(6, 6\)\]"):
         fitted.decode(states)
+
+
+def test_states_of_other_weights_are_refused(sines):
+    past, future = sines
+    model = Seq2SeqRegressor(**SMALL).fit(past, future)
+    other = Seq2SeqRegressor(**{**SMALL, "random_state": 1}).fit(past, future)
+    message = "states: expected states that this network has encoded, received states of other weights"
+    for reader, states in ((model, other.encode(past)), (other, model.encode(past)[:5])):
+        refused(DataError, message, reader.decode, states)
+        refused(DataError, message, reader.update, states, past[: len(states)])
+
+    before = model.encode(past)
+    for train in (model.partial_fit, model.set_params(random_state=2).fit):
+        train(past, future)
+        refused(DataError, message, model.decode, before)
+        before = model.encode(past)
+        np.testing.assert_array_equal(model.decode(before), model.predict(past))
+
+
+def test_states_belong_to_all_copies_of_their_network(sines, tmp_path):
+    past, future = sines
+    model = Seq2SeqRegressor(**SMALL).fit(past, future)
+    model.save(tmp_path / "model.seqcast")
+    states = model.encode(past)
+    expected = model.decode(states)
+    pickled = pickle.loads(pickle.dumps(states))
+    for copied in (states, copy.deepcopy(states), pickled, States.from_dict(states.to_dict()), states[:]):
+        np.testing.assert_array_equal(model.decode(copied), expected)
+    loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
+    for reader in (loaded, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(reader.decode(states), expected)
+        np.testing.assert_array_equal(model.decode(reader.encode(past)), expected)
+
+
+def test_states_without_a_mark_are_refused(fitted, sines):
+    states = fitted.encode(sines[0])
+    for unmarked in (States(states.layers), States.from_dict(states.arrays()), fitted.engine_.model.encode(sines[0])):
+        refused(DataError, "received states without a mark", fitted.decode, unmarked)
+    refused(DataError, "states: expected states from encode, received dict", fitted.decode, states.to_dict())
+    turned = dataclasses.replace(states, layers=tuple((-layer,) for (layer,) in states.layers))
+    assert np.abs(fitted.decode(turned) - fitted.decode(states)).max() > 0
 
 
 def test_axes_of_y_come_back(sines):

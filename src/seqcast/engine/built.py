@@ -6,6 +6,7 @@ of which reads its own draws. So does a decoder beyond its trained horizon if th
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import math
@@ -17,8 +18,8 @@ import numpy as np
 
 from seqcast import network as networks
 from seqcast.engine.compiled import CompiledNetwork, lengthened, row_count, written_steps
-from seqcast.errors import SpecError
-from seqcast.runtime import Array, check_json, copies, free_gaps, keras, to_numpy, weights_of
+from seqcast.errors import DataError, SpecError
+from seqcast.runtime import Array, check_json, copies, digest, free_gaps, keras, to_numpy, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
 Inputs = dict[str, Any]
@@ -129,6 +130,36 @@ class BuiltNetwork:
         built = cls.build(window, network, seed=seed, micro_batches=header["micro_batches"])
         built.model.set_weights(read)
         return built
+
+    @functools.cached_property
+    def mark(self) -> str:
+        """The mark of its states: a digest of the weights, which stays the same in a file and on another backend."""
+        return digest(weights_of(self.model))
+
+    def check_states(self, states: Any) -> networks.States:
+        """Return states that this network has encoded, and reject everything else.
+
+        Args:
+            states: The user's states.
+
+        Raises:
+            DataError: They are no states, or those of other weights.
+        """
+        hint = "Encode the past with this network; every training changes it."
+        if not isinstance(states, networks.States):
+            expected = "states from encode"
+            raise DataError("states", expected=expected, received=type(states).__name__, hint="Or call predict(X).")
+        widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
+        if widths != list(self.model.encoder.stack.state_widths):
+            expected = f"layer states of widths {self.model.encoder.stack.state_widths}"
+            raise DataError("states", expected=expected, received=str(widths), hint=hint)
+        if states.mark is None:
+            hint = "States that you change keep their mark in dataclasses.replace(states, layers=...)."
+            raise DataError("states", expected="states from encode", received="states without a mark", hint=hint)
+        if states.mark != self.mark:
+            expected = "states that this network has encoded"
+            raise DataError("states", expected=expected, received="states of other weights", hint=hint)
+        return states
 
     def states(self, inputs: Inputs) -> dict[str, Any]:
         """Return the arrays of the states: those in the inputs, or those after the past.

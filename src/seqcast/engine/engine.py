@@ -184,9 +184,11 @@ class Engine:
         if self._continued is not model:
             compile_network(model, constant, learning_rate(constant, 1))
             self._continued = model
-        history = train(model, windows, constant, callbacks=callbacks)
-        self._built = replace(self.built, micro_batches=history.micro_batches)
-        return history
+        try:
+            return train(model, windows, constant, callbacks=callbacks)
+        finally:
+            # Another value, whose mark is that of the new weights.
+            self._built = replace(self.built, micro_batches=model.used_micro_batches)
 
     def copy(self) -> Engine:
         """Return an independent engine with the same specs and weights, without the optimiser's moments."""
@@ -245,11 +247,6 @@ class Engine:
         """Number of trainable weights, number by number; 0 before the network is built."""
         return 0 if self._built is None else sum(math.prod(w.shape) for w in self._built.model.trainable_weights)
 
-    @property
-    def state_widths(self) -> list[tuple[int, ...]]:
-        """Width of each state of each encoder layer; empty before the network is built."""
-        return [] if self._built is None else list(self._built.model.encoder.stack.state_widths)
-
     def build(self, window: specs.WindowSpec, *, steps: int) -> None:
         """Create the network.
 
@@ -290,7 +287,7 @@ class Engine:
 
         Args:
             inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static`, `future` if it was trained with
-                them. `states` from `encode` or `update` may replace `past` and `static`.
+                them. `states` from `encode` or `update` of this network may replace `past` and `static`.
             horizon: Number of steps, any.
 
         Returns:
@@ -299,7 +296,7 @@ class Engine:
         Raises:
             NotFittedError: Neither `fit` nor `build` was called.
             SpecError: The network cannot write a horizon of this length.
-            DataError: Known-future inputs do not cover the horizon.
+            DataError: Known-future inputs do not cover the horizon, or the states are those of other weights.
         """
         built, prepared = self._ready(inputs)
         return built.point(prepared, horizon)
@@ -358,15 +355,18 @@ class Engine:
 
         Args:
             inputs: As for `predict`, without `future`.
+
+        Returns:
+            The states, with the mark of the network's weights: other weights do not decode them.
         """
         built, prepared = self._ready(inputs)
-        return States.from_dict(built.states(prepared))
+        return States.from_dict({**built.states(prepared), "mark": built.mark})
 
     def update(self, states: States, inputs: dict[str, Array]) -> States:
         """Read new steps after states: the same as encoding all steps at once with the old normaliser statistics.
 
         Args:
-            states: The result of `encode`.
+            states: The result of `encode` or `update`.
             inputs: New steps in whole segments, `past` `[N, n, F]`, with NaN if the network takes gaps.
 
         Returns:
@@ -374,14 +374,17 @@ class Engine:
 
         Raises:
             SpecError: The encoder also reads backwards, so it cannot go on.
-            DataError: The new steps are no whole segments, or not one row for each of the states.
+            DataError: The new steps are no whole segments, or not one row for each of the states, or the states are
+                those of other weights.
         """
+        built, prepared = self._ready({**inputs, "states": states})
+        before = prepared.pop("states")
         if len(inputs["past"]) != len(states):
             expected = f"new steps for each of the {len(states)} rows of the states"
             hint = "Choose rows of states by indexing, states[rows]."
             raise DataError("past", expected=expected, received=f"{len(inputs['past'])} rows", hint=hint)
-        built, prepared = self._ready(inputs)
-        return States.from_dict(built.compiled("update", {"states": states.to_dict(), "new": prepared}))
+        after = built.compiled("update", {"states": before, "new": prepared})
+        return States.from_dict({**after, "mark": built.mark})
 
     def decode(self, states: States, horizon: int, future: Array | None = None) -> Array:
         """Write a forecast, `[N, H, D]`, from states: the same as `predict` of their past.
@@ -390,6 +393,9 @@ class Engine:
             states: The result of `encode` or `update`.
             horizon: Number of steps.
             future: Known-future inputs, `[N, H, F']`.
+
+        Raises:
+            DataError: The states are those of other weights.
         """
         return self.predict({"states": states, **({} if future is None else {"future": future})}, horizon)
 
@@ -464,7 +470,7 @@ class Engine:
         """Return the network, and its inputs as arrays without gaps."""
         built = self.built
         prepared: dict[str, Any] = {
-            name: values.to_dict() if isinstance(values, States) else np.asarray(values, dtype=np.float32)
+            name: built.check_states(values).arrays() if name == "states" else np.asarray(values, dtype=np.float32)
             for name, values in inputs.items()
         }
         if built.window.observed and "past" in prepared:

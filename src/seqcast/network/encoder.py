@@ -33,6 +33,8 @@ class States:
         last_features: The last value of each feature, target columns normalised, `[B, F]`; it fills gaps in new steps.
             `None` if the encoder does not need it.
         observed_any: 1 for features with an observed value, else 0, `[B, F]`; `None` without `observed` in the window.
+        mark: The mark of the weights that encoded them. An estimator and an `Engine` set it, and decode or update
+            only states with the mark of their own weights. `None` from a plain `Seq2Seq`, which does not compare it.
 
     Example:
         >>> states = States(layers=((np.ones((2, 3)),), (np.zeros((2, 4)),)))
@@ -50,6 +52,7 @@ class States:
     season: Tensor | None = None
     last_features: Tensor | None = None
     observed_any: Tensor | None = None
+    mark: str | None = None
 
     def __len__(self) -> int:
         return int(self.layers[0][0].shape[0])
@@ -58,26 +61,31 @@ class States:
         """Return the states of some examples; `rows` is a slice, an index array or a mask."""
         if isinstance(rows, int | np.integer):
             rows = slice(rows, rows + 1) if rows != -1 else slice(-1, None)
-        return type(self).from_dict(keras.tree.map_structure(lambda value: value[rows], self.to_dict()))
+        chosen = keras.tree.map_structure(lambda value: value[rows], self.arrays())
+        return type(self).from_dict({**chosen, "mark": self.mark})
 
     def vector(self) -> Tensor:
         """Return all layer states joined, `[B, sum of widths]`, first layer first."""
         return np.concatenate([np.asarray(state) for layer in self.layers for state in layer], axis=-1)
 
-    def to_dict(self) -> dict[str, Any]:
+    def arrays(self) -> dict[str, Any]:
         """Return the arrays that are not `None`, by name."""
+        return {name: value for name, value in self.to_dict().items() if name != "mark"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arrays and the mark, those that are not `None`, by name."""
         pairs = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: value for name, value in pairs.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, arrays: dict[str, Any]) -> Self:
-        """Build the states from the result of `to_dict`.
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build the states from the result of `to_dict`, or without a mark from that of `arrays`.
 
         Args:
-            arrays: The result of `to_dict`.
+            values: The result of `to_dict` or `arrays`.
         """
-        layers = tuple(tuple(layer) for layer in arrays["layers"])
-        return cls(**{**arrays, "layers": layers})
+        layers = tuple(tuple(layer) for layer in values["layers"])
+        return cls(**{**values, "layers": layers})
 
 
 class SpecLayer(keras.layers.Layer):

@@ -296,7 +296,7 @@ class Seq2Seq(WeighedModel):
         }
 
     def _tensors(self, states: States) -> dict[str, Any]:
-        return keras.tree.map_structure(ops.convert_to_tensor, states.to_dict())  # type: ignore[no-any-return]
+        return keras.tree.map_structure(ops.convert_to_tensor, states.arrays())  # type: ignore[no-any-return]
 
     def decode(
         self, states: States, horizon: int, future: Any = None, *, return_attention: bool = False

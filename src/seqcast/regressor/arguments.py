@@ -10,10 +10,9 @@ from sklearn.utils.validation import validate_data
 
 from seqcast.data.arrays import CheckedWindows, Preparation, as_array, check_covariates, check_targets, is_stream, rank
 from seqcast.data.series import SCALES
-from seqcast.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
-from seqcast.network import States, fresh_seed
+from seqcast.network import fresh_seed
 from seqcast.runtime import Array
 from seqcast.specs import (
     MOST_SEED,
@@ -210,30 +209,6 @@ def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
     if not fitted.is_flat or rank(X_new) != 2:
         return check_past(X_new, fitted)[0]
     return _steps("X_new", X_new)
-
-
-def check_states(states: Any, engine: Engine) -> States:
-    """Return states, and refuse other objects and states of a network of other sizes.
-
-    Args:
-        states: The user's states.
-        engine: The engine that reads them.
-
-    Returns:
-        The states.
-
-    Raises:
-        DataError: They are no states, or come from a network of other sizes.
-    """
-    if not isinstance(states, States):
-        expected = "states from encode"
-        raise DataError("states", expected=expected, received=type(states).__name__, hint="Or call predict(X).")
-    widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
-    if widths != engine.state_widths:
-        expected = f"layer states of widths {engine.state_widths}"
-        hint = "They come from another network; encode with this one."
-        raise DataError("states", expected=expected, received=str(widths), hint=hint)
-    return states
 
 
 def _steps(where: str, values: Any) -> Array:

@@ -10,7 +10,7 @@ from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import ArrayLabels, Engine, ModelInputs
 from seqcast.intervals import SUPPORTS, bounded
 from seqcast.network import States
-from seqcast.regressor.arguments import check_new_steps, check_past, check_states
+from seqcast.regressor.arguments import check_new_steps, check_past
 from seqcast.runtime import Array
 from seqcast.specs import MOST_SEED, check_choice, check_int
 from seqcast.training import History
@@ -97,7 +97,6 @@ class FittedRegressor:
             states: Result of `states` or `update`.
             X_new: The steps that follow, `[N, n, F]`.
         """
-        check_states(states, self.engine)
         return self.engine.update(states, self.preparation.scaled({"past": check_new_steps(X_new, self.preparation)}))
 
     def decode(self, states: States, horizon: int | None = None, *, future: Any = None) -> Array:
@@ -109,7 +108,7 @@ class FittedRegressor:
             future: Known-future covariates, `[N, H, F']`.
         """
         steps = self._steps(horizon)
-        check_states(states, self.engine)
+        self.engine.built.check_states(states)
         known = self.preparation.scaled(self.preparation.future(future, len(states), steps))
         return self._point(self.engine.decode(states, steps, known.get("future")))
 

@@ -367,7 +367,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             static_covariates: `[N, S]`, when fitted with them.
 
         Returns:
-            The states, in scaled units. They belong to this fit: another one has other units.
+            The states, in scaled units, with the mark of the network's weights. Copies of the estimator and its file
+            read them too. After another fit or a `partial_fit` they are rejected, because other weights would read
+            other things from the same numbers.
         """
         return self.fitted_.states(X, static=static_covariates)
 
@@ -387,7 +389,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         Raises:
             NotFittedError: The estimator is not fitted.
             SpecError: The encoder also reads backwards, so that it cannot continue.
-            DataError: The new steps are no whole segments, or something in them is wrong.
+            DataError: The new steps are no whole segments, or something in them is wrong, or the states are those of
+                other weights.
         """
         return self.fitted_.update(states, X_new)
 
@@ -401,6 +404,10 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Returns:
             The same as `predict` on the same past.
+
+        Raises:
+            NotFittedError: The estimator is not fitted.
+            DataError: The states are those of other weights, or have no mark, or the covariates are wrong.
         """
         return self.fitted_.decode(states, horizon, future=future_covariates)
 

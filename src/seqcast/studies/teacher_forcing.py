@@ -155,7 +155,7 @@ class Teacher(Study):
 
 def _decoder(model_inputs: ModelInputs, teacher_forcing: bool) -> tuple[dict[str, Any], Callable[..., Any]]:
     """Return the encoder's states by layer, and the function that forecasts from such states, `[N, H, D]`."""
-    arrays = model_inputs.engine.encode(model_inputs.past).to_dict()
+    arrays = model_inputs.engine.encode(model_inputs.past).arrays()
     arrays = keras.tree.map_structure(keras.ops.convert_to_tensor, arrays)
     target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if teacher_forcing else None
 

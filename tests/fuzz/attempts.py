@@ -196,9 +196,9 @@ def main(folder, what):
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path)
         ORIGINAL[kind] = read(path)
-    limit = memory("VmSize") + ADDRESS_SPACE
     import resource  # Windows has no such module, and collects this one all the same
 
+    limit = memory("VmSize") + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     print("ready", flush=True)
     for line in sys.stdin:

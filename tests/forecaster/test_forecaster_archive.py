@@ -96,6 +96,15 @@ DAMAGES = [
     (in_header("candidates", 0, key="oracle"), "header.candidates[0]: 'oracle', which is unknown"),
     (in_header("candidates", 0, payload={}), "engines"),
     ({"change_index": three_trainings}, "'trainings': 3"),
+    # What would fail only in a forecast.
+    (in_header("options", verbose=[]), "verbose: expected a whole number, received []"),
+    (in_header("options", verbose=None), "verbose: expected a whole number, received None"),
+    (in_header("options", season_length=2**63), "season_length: expected a whole number <= 1,000,000,000"),
+    (in_header(season_length=2**63), "season_length: expected a whole number <= 1,000,000,000"),
+    (in_header("options", alias="\ud800"), "surrogates not allowed"),
+    # Time zones that are names of files, which pandas would open.
+    (in_header("series", "schema", zone="x" * 10_000), "which is unknown"),
+    (in_header("series", "schema", zone="dateutil//etc/hostname"), "'dateutil//etc/hostname', which is unknown"),
 ]
 
 

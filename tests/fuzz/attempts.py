@@ -3,7 +3,8 @@
     python attempts.py FOLDER write    writes the valid files first, from which the hostile ones are made
     python attempts.py FOLDER read
 
-A line on standard input names a case, such as `forecaster 17`; a line of JSON on standard output answers. The process
+A line on standard input names a case, such as `forecaster 17`, or `forecaster/header 17` for a mutation of one field of
+the header; a line of JSON on standard output answers. The process
 is the test's to end: one that hangs, or dies, is seen as such.
 """
 
@@ -22,10 +23,12 @@ import hostile_tables
 import hostile_workbooks
 import numpy as np
 import pandas as pd
+from header_mutations import HeaderMutations
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec
 from seqcast.data.frames.io import read_table
 from seqcast.errors import DataError, FileFormatError, MissingFileError, SpecError
+from seqcast.specs import CheckpointSpec, EnsembleSpec, MemberSpec
 from seqcast.specs.columns import Columns
 
 # Beyond this much more than it has at first, an allocation of the process fails.
@@ -61,6 +64,41 @@ def read_forecaster(path):
     return Forecaster.load(path).predict(future=ahead()).to_numpy()[:, 2:].astype(float)
 
 
+def random_walks():
+    """Return two series of whole numbers as stamps, which the last season forecasts best."""
+    steps = np.random.default_rng(0).normal(size=(2, 60))
+    names, stamps = np.repeat([3, 7], 60), np.tile(np.arange(60), 2)
+    return pd.DataFrame({"unique_id": names, "ds": stamps, "y": steps.cumsum(axis=1).ravel()})
+
+
+def read_walks(path):
+    return Forecaster.load(path).predict().to_numpy()[:, 2:].astype(float)
+
+
+def write_season(path):
+    """Write a forecaster that repeats the last season, since its network has learnt nothing."""
+    training = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
+    model = Forecaster(3, training=training, level=(80, 99), season_length=1, random_state=0, verbose=0)
+    model.fit(random_walks()).save(path)
+
+
+def write_pretrained(path):
+    """Write a forecaster of the pretrained network, which reads a future covariate."""
+    Forecaster(3, preset="pretrained", future_covariates=["open"], level=80, verbose=0).fit(series()).save(path)
+
+
+def read_pretrained(path):
+    return Forecaster.load(path).predict(future=ahead()).to_numpy()[:, 2:].astype(float)
+
+
+def write_ensemble(path):
+    """Write a forecaster of two networks with a distribution."""
+    network = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
+    member = MemberSpec(network, TrainingSpec(epochs=1, steps_per_epoch=1), context_length=6)
+    preset = EnsembleSpec([member, member], alone=True)
+    Forecaster(3, preset=preset, missing="fill", random_state=0, verbose=0).fit(random_walks()).save(path)
+
+
 def regressor(**options):
     return Seq2SeqRegressor(encoder_units=(4,), decoder_units=(4,), random_state=0, verbose=0, **options)
 
@@ -86,12 +124,34 @@ def write_checkpoint(path):
 
 
 def read_checkpoint(path):
+    return resumed(path, trained)
+
+
+def resumed(path, training):
+    """Return the forecast of a training that goes on from a checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         network = Path(folder, "network")
         network.mkdir()
         Path(folder, "fit.json").write_text('{"seed": 0}')
         os.link(path, network / "999.checkpoint")
-        return trained(folder, resume=True).predict(PAST[:2])
+        return training(folder, resume=True).predict(PAST[:2])
+
+
+def interrupted(checkpoint, *, resume=False):
+    """Return a regressor of two epochs of three steps."""
+    options = {"epochs": 2, "steps_per_epoch": 3, "batch_size": 4, "metrics": ("mae",), "validation_fraction": 0.2}
+    return regressor(**options).fit(PAST, FUTURE, checkpoint=checkpoint, resume=resume)
+
+
+def write_interrupted(path):
+    """Write a checkpoint in the middle of an epoch, which has the metrics so far."""
+    folder = path.parent / "written"
+    interrupted(CheckpointSpec(folder, minutes=1e-9, keep=100))
+    path.write_bytes((folder / "network" / "5.checkpoint").read_bytes())
+
+
+def read_interrupted(path):
+    return resumed(path, interrupted)
 
 
 def write_feather(path):
@@ -128,6 +188,10 @@ FILES = {
     "forecaster": ("model.seqcast", write_forecaster, read_forecaster, hostile_models.KINDS),
     "regressor": ("model.seqcast", write_regressor, read_regressor, hostile_models.KINDS),
     "checkpoint": ("state.checkpoint", write_checkpoint, read_checkpoint, hostile_models.KINDS),
+    "season": ("model.seqcast", write_season, read_walks, hostile_models.KINDS),
+    "pretrained": ("model.seqcast", write_pretrained, read_pretrained, hostile_models.KINDS),
+    "ensemble": ("model.seqcast", write_ensemble, read_walks, hostile_models.KINDS),
+    "interrupted": ("state.checkpoint", write_interrupted, read_interrupted, hostile_models.KINDS),
     "parquet": ("table.parquet", lambda path: table().to_parquet(path, row_group_size=30, compression="zstd"),
                 read_file, hostile_tables.PARQUET),
     "feather": ("table.feather", write_feather, read_file, hostile_tables.FEATHER),
@@ -156,15 +220,26 @@ def peak_of(answer):
     answer["peak"] = max(0, memory("VmHWM") - before)
 
 
-def attempt(kind, number, folder):
-    """Return what came of one file."""
-    name, _, read, changes = FILES[kind]
+def mutated(kind, number, whole):
+    """Return how a valid file is changed, and the bytes of the hostile one."""
+    if kind.endswith("/header"):
+        if kind not in MUTATIONS:
+            MUTATIONS[kind] = HeaderMutations(whole)
+        return MUTATIONS[kind].file(number)
+    changes = FILES[kind][-1]
     rng = np.random.default_rng([sum(kind.encode()), number])
     change = changes[int(rng.integers(len(changes)))]
-    data = change((folder / kind / name).read_bytes(), rng)
+    return change.__name__, change(whole, rng)
+
+
+def attempt(kind, number, folder):
+    """Return what came of one file."""
+    original = kind.removesuffix("/header")
+    name, _, read, _ = FILES[original]
+    how, data = mutated(kind, number, (folder / original / name).read_bytes())
     path = folder / f"{os.getpid()}-{name}"
     path.write_bytes(data)
-    answer = {"kind": kind, "number": number, "how": change.__name__, "size": len(data)}
+    answer = {"kind": kind, "number": number, "how": how, "size": len(data)}
     with peak_of(answer):
         try:
             result = read(path)
@@ -173,7 +248,7 @@ def attempt(kind, number, folder):
         except BaseException as error:
             answer |= {"outcome": "bug", "type": type(error).__name__, "text": traceback.format_exc()[-1500:]}
         else:
-            answer |= {"outcome": "same" if same(result, ORIGINAL[kind]) else "another"}
+            answer |= {"outcome": "same" if same(result, ORIGINAL[original]) else "another"}
             if isinstance(result, np.ndarray) and not np.isfinite(result).all():
                 answer |= {"outcome": "bug", "text": f"a forecast that is not finite: {result.ravel()[:5]}"}
     return answer
@@ -185,7 +260,9 @@ def same(first, second):
     return first.shape == second.shape and np.array_equal(first, second, equal_nan=True)
 
 
+# The forecast of each valid file, and the mutations of its header, by kind.
 ORIGINAL = {}
+MUTATIONS = {}
 
 
 def main(folder, what):

@@ -1,7 +1,7 @@
 """Hostile files end in a clean error or the right result, in a process that is watched: its time and its memory.
 
-`make fuzz-files` tries ten thousand models and checkpoints, and a thousand tables: Parquet, Feather, workbooks.
-`SEQCAST_FUZZ_FIRST` begins at another number, for other files.
+`make fuzz-files` tries ten thousand models and checkpoints, ten thousand more with one field of the header changed, and
+a thousand tables: Parquet, Feather, workbooks. `SEQCAST_FUZZ_FIRST` begins at another number, for other files.
 """
 
 import collections
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 MODELS = int(os.environ.get("SEQCAST_FUZZ_FILES", 150))
+HEADERS = int(os.environ.get("SEQCAST_FUZZ_HEADERS", 105))
 TABLES = int(os.environ.get("SEQCAST_FUZZ_TABLES", 50))
 FIRST = int(os.environ.get("SEQCAST_FUZZ_FIRST", 0))
 SECONDS, BYTES = 10, 1 << 30
@@ -81,6 +82,8 @@ def summary(answers):
 def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     kinds = ("forecaster", "regressor", "checkpoint")
     cases = [(kinds[number % 3], number // 3) for number in range(FIRST, FIRST + MODELS)]
+    headers = ("forecaster", "season", "pretrained", "ensemble", "regressor", "checkpoint", "interrupted")
+    cases += [(f"{headers[number % 7]}/header", number // 7) for number in range(FIRST, FIRST + HEADERS)]
     tables = ("parquet", "feather", "workbook", "ods", "xlsb")
     cases += [(tables[number % 5], number // 5) for number in range(FIRST, FIRST + TABLES)]
     answers = try_all(tmp_path, cases, 1 if len(cases) < 1000 else 2)

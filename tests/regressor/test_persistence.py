@@ -126,3 +126,8 @@ def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
 
     rewrite_archive(file, change_index=lengthen)
     refused(SpecError, "horizon: expected at most 100,000 steps, received 1000000000", Seq2SeqRegressor.load, file)
+
+
+def test_a_verbose_that_would_fail_in_a_later_fit_is_refused(file, rewrite_archive):
+    rewrite_archive(file, **in_header(lambda header: header["params"].update(verbose=[])))
+    refused(SpecError, "verbose: expected a whole number, received ", Seq2SeqRegressor.load, file)

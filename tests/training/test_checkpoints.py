@@ -117,6 +117,20 @@ def test_a_state_stays_as_it_is_and_is_for_one_training(tmp_path, change):
         train(state=state, **change)
 
 
+def test_metrics_of_another_training_are_refused(tmp_path):
+    """They belong to an epoch that was interrupted in its middle."""
+    training = dataclasses.replace(TRAINING, metrics=("mae",))
+    checkpoints = Checkpoints(tmp_path / "all", {}, **AT_EACH_STEP)
+    train(training=training, checkpoints=checkpoints)
+    state = Checkpoints(left_at(checkpoints.folder, 7), {}, resume=True).newest()
+    assert state.epoch_step
+    train(training=training, state=state)
+    first, *others = state.metrics
+    for metrics in ([], others, [*state.metrics, first], [np.zeros(3, "float32"), *others]):
+        with pytest.raises(SpecError, match=rf"state: expected {len(state.metrics)} metrics variables of the shapes"):
+            train(training=training, state=dataclasses.replace(state, metrics=metrics))
+
+
 # ---------------------------------------------------------------- the doors
 
 

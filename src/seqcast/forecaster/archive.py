@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.data.features import FeatureBuilder
-from seqcast.data.frames import FrameSchema, Frequency, LongFrame, plain_stamps
+from seqcast.data.frames import FrameSchema, Frequency, LongFrame, is_zone, plain_stamps
 from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import DataError, SeqcastError, SpecError
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.copulas import KnownCopula
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import ForecastOptions, RowOptions, check_options
+from seqcast.forecaster.options import LONGEST_SEASON, ForecastOptions, RowOptions, check_options
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration, Copula
 from seqcast.pretrained import MODELS, ZeroShotModel
@@ -132,6 +132,8 @@ class StoredSeries:
             or self.schema.kind not in ("pandas", "polars")
         ):
             raise ValueError("features of other columns than the frame has")
+        if self.schema.zone is not None and not is_zone(self.schema.zone):
+            raise ValueError(f"the time zone {self.schema.zone!r:.80}, which is unknown")
 
     def _check_arrays(self) -> None:
         """Refuse arrays whose shapes, types or numbers do not fit together."""
@@ -296,7 +298,7 @@ def _check_steps(fitted: FittedForecaster) -> None:
 
 def _check_fields(fitted: FittedForecaster) -> None:
     """Refuse candidates and calibrations of other series or steps than those of the file."""
-    check_int("season_length", fitted.season_length)
+    check_int("season_length", fitted.season_length, at_most=LONGEST_SEASON)
     check_int("seed", fitted.seed, at_least=0, at_most=MOST_SEED)
     _check_steps(fitted)
     names = [candidate.name for candidate in fitted.candidates]

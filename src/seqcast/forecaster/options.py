@@ -20,6 +20,7 @@ from seqcast.forecaster import defaults
 from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
 from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
+from seqcast.runtime import is_verbose
 
 # `effort="best"` trains three networks, and three more while they help, up to twelve: their median is steadier than
 # each of them.
@@ -27,6 +28,9 @@ NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12
 
 # How the forecasts of several networks become one.
 COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
+
+# Steps of a season: more than a year of seconds has, and few enough for sums of 64 bits.
+LONGEST_SEASON = 10**9
 
 # Names of other columns in frames of forecasts.
 RESERVED = ("cutoff", "target", "step", "steps", "sample", "scenario", "difference", SEASONAL_NAIVE, "last_value")
@@ -341,11 +345,13 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         SpecError: An option is impossible, or two do not go together.
     """
-    for name in ("horizon", "members", "season_length"):
-        if options[name] is not None or name in ("horizon", "members"):
-            specs.check_int(name, options[name])
+    for name in ("horizon", "members"):
+        specs.check_int(name, options[name])
+    if options["season_length"] is not None:
+        specs.check_int("season_length", options["season_length"], at_most=LONGEST_SEASON)
     if options["random_state"] is not None:
         specs.check_int("random_state", options["random_state"], at_least=0, at_most=specs.MOST_SEED)
+    is_verbose(options["verbose"])
     context_lengths(options["context_length"], options["members"])
     hint = "from seqcast import TrainingSpec, Columns"
     if not isinstance(options["training"], specs.TrainingSpec | Mapping | None):

@@ -13,7 +13,7 @@ from seqcast.data.series import SCALES
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
 from seqcast.network import fresh_seed
-from seqcast.runtime import Array
+from seqcast.runtime import Array, is_verbose
 from seqcast.specs import (
     MOST_SEED,
     MULTIPLICATIVE_HEADS,
@@ -76,6 +76,7 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     base, scale = preset(params["preset"]), params["scale"]
     check_choice("scale", scale, SCALES)
     check_choice("support", params["support"], SUPPORTS)
+    is_verbose(params["verbose"])
     if params["encoder_units"] is not None and params["decoder_units"] is None:
         params = {**params, "decoder_units": params["encoder_units"]}
     if isinstance(params["metrics"], str):

@@ -56,6 +56,7 @@ from .log import warn_user as warn_user
 from .log import writing_out as writing_out
 from .long_tasks import TaskEvent as TaskEvent
 from .long_tasks import bar_is_shown as bar_is_shown
+from .long_tasks import is_verbose as is_verbose
 from .long_tasks import listen as listen
 from .long_tasks import listener as listener
 from .long_tasks import new_bar as new_bar

@@ -11,12 +11,17 @@ import contextlib
 import functools
 import itertools
 import math
+import numbers
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+
+from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,6 +104,28 @@ def listener() -> Callable[[Any], None] | None:
     return _HERE.on_event
 
 
+def is_verbose(verbose: Any) -> bool:
+    """Return whether the option `verbose` shows progress.
+
+    Args:
+        verbose: The value of the option.
+
+    Raises:
+        SpecError: It is neither a number nor true or false.
+
+    Example:
+        >>> is_verbose(1), is_verbose(False)
+        (True, False)
+        >>> is_verbose("loud")
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: verbose: expected a whole number, received 'loud'. Give 0 for silence, or 1.
+    """
+    if not isinstance(verbose, numbers.Integral | np.bool_):
+        hint = "Give 0 for silence, or 1."
+        raise SpecError("verbose", expected="a whole number", received=f"{verbose!r:.80}", hint=hint)
+    return int(verbose) > 0
+
+
 def shows_tasks(method: Method) -> Method:
     """Let a method show its tasks where the `verbose` of its object is positive.
 
@@ -108,7 +135,7 @@ def shows_tasks(method: Method) -> Method:
 
     @functools.wraps(method)
     def shown(self: Any, *arguments: Any, **options: Any) -> Any:
-        with showing(_HERE.shown or self.verbose > 0):
+        with showing(is_verbose(self.verbose) or _HERE.shown):
             return method(self, *arguments, **options)
 
     return cast(Method, shown)

@@ -176,6 +176,8 @@ def _check_content(content: Any, path: Path, kind: str) -> None:
         raise FileFormatError(str(path), expected=f"a {kind}", received=received, hint=f"Use {content['kind']}.load.")
     if not isinstance(content["header"], dict):
         raise _unusable(path, "a file without a header")
+    # Escapes of JSON may stand for half a character, which neither a frame nor a terminal takes.
+    json.dumps(content, ensure_ascii=False).encode()
 
 
 def _digest_of(content: Mapping[str, Any], stored: Mapping[str, Array]) -> str:

@@ -326,7 +326,6 @@ def metrics_restorer(model: Any, state: TrainState) -> Any:
 
     def begin(epoch: int, _: Any) -> None:
         if epoch == state.epoch:
-            for variable, value in zip(model.metrics_variables, state.metrics, strict=True):
-                variable.assign(value)
+            state.restore_metrics(model)
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin)

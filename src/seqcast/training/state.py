@@ -106,6 +106,20 @@ class TrainState:
         if self.best_weights is not None and self.best_loss is not None:
             keeper.best, keeper.weights = self.best_loss, [weights.copy() for weights in self.best_weights]
 
+    def restore_metrics(self, model: Any) -> None:
+        """Restore the metrics of an epoch that was interrupted in its middle.
+
+        Args:
+            model: The model, whose metrics have variables.
+
+        Raises:
+            SpecError: The state belongs to other metrics.
+        """
+        variables = model.metrics_variables
+        _check_shapes("metrics", self.metrics, variables)
+        for variable, value in zip(variables, self.metrics, strict=True):
+            variable.assign(value)
+
 
 def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -> None:
     """Refuse values with other shapes than a group of variables."""
@@ -113,5 +127,5 @@ def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -
     if shapes != [value.shape for value in values]:
         expected = f"{len(shapes)} {group} variables of the shapes {shapes}"
         received = f"{len(values)} of the shapes {[value.shape for value in values]}"
-        hint = "Resume with the network, the optimiser and the frozen submodules of the interrupted training."
+        hint = "Resume with the network, optimiser, metrics and frozen submodules of the interrupted training."
         raise SpecError("state", expected=expected, received=received, hint=hint)

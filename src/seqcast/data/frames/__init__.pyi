@@ -68,6 +68,7 @@ from .stamps import Stamps as Stamps
 from .stamps import by_series as by_series
 from .stamps import from_utc as from_utc
 from .stamps import in_zone_of as in_zone_of
+from .stamps import is_zone as is_zone
 from .stamps import plain_stamps as plain_stamps
 from .stamps import seconds as seconds
 from .stamps import stamp_kind as stamp_kind

@@ -71,6 +71,26 @@ def from_utc(stamps: Stamps, zone: Any) -> Stamps:
     return stamps if zone is None else stamps.tz_localize("UTC").tz_convert(zone)
 
 
+def is_zone(name: str) -> bool:
+    """Return whether a text, which may come from a file, is the name of a time zone or a distance from UTC.
+
+    Args:
+        name: The text.
+
+    Example:
+        >>> is_zone("Europe/Berlin"), is_zone("UTC+05:30"), is_zone("Europe/Atlantis")
+        (True, True, False)
+    """
+    # pandas would open whatever file follows this prefix.
+    if name.startswith("dateutil/"):
+        return False
+    try:
+        pd.DatetimeIndex([]).tz_localize(name)
+    except (OSError, ValueError, LookupError):  # names are those of files: too long, a folder, or not there
+        return False
+    return True
+
+
 def wall_clock(stamps: Stamps) -> Stamps:
     """Return time stamps as their zone's clock shows them, without the zone.
 

@@ -137,6 +137,19 @@ def test_what_was_fitted_and_saved_is_loaded(tmp_path):
         model.save(tmp_path / "other.seqcast")
 
 
+@pytest.mark.parametrize("segment", [1, 10**9, 2**63])
+def test_a_pretrained_network_writes_segments_of_the_length_that_its_weights_have(tmp_path, rewrite_archive, segment):
+    path = tmp_path / "model"
+    model = Forecaster(3, preset="pretrained", season_length=7, verbose=0).fit(waves(rows=40))
+    model.save(path)
+    engine = ("candidates", 0, "payload", "model", "payload", "engine")
+    rewrite_archive(path, **in_header(*engine, "network", segment=segment))
+    pd.testing.assert_frame_equal(Forecaster.load(path).predict(), model.predict())
+    rewrite_archive(path, **in_header(*engine, "built_network", segment=segment))
+    with pytest.raises((FileFormatError, SpecError), match="but the network has|segment: expected at most the horizon"):
+        Forecaster.load(path)
+
+
 def test_a_limit_is_raised_by_an_argument(file):
     with pytest.raises(FileFormatError, match=r"expected at most 0.001 MB, received .* allow more: max_size='8GB'"):
         Forecaster.load(file, max_size=1000)

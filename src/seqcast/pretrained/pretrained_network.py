@@ -100,7 +100,8 @@ class PretrainedNetwork(ZeroShotModel):
     @property
     def segment(self) -> int:
         """Steps that it writes as one; horizons are rounded up to whole segments."""
-        return self.engine.network.segment
+        # Of the network that was built: in a file, its weights were compared with it.
+        return self.engine.built.model.network.segment
 
     def steps(self, horizon: int) -> int:
         """Return the number of steps that it writes for a horizon: whole segments."""

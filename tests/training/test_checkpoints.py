@@ -131,6 +131,19 @@ def test_metrics_of_another_training_are_refused(tmp_path):
             train(training=training, state=dataclasses.replace(state, metrics=metrics))
 
 
+IMPOSSIBLE = [{"epoch": -1}, {"step": 2**31}, {"epoch_step": 2**31}, {"epoch_step": 8}, {"micro_batches": 10**30}]
+
+
+@pytest.mark.parametrize("counts", IMPOSSIBLE)
+def test_counts_that_no_training_reaches_are_refused(tmp_path, rewrite_archive, counts):
+    checkpoints = Checkpoints(tmp_path / "all", {}, **AT_EACH_STEP)
+    train(training=dataclasses.replace(TRAINING, epochs=2), checkpoints=checkpoints)
+    folder = left_at(checkpoints.folder, 7)
+    rewrite_archive(states(folder)[0], change_index=lambda content: content["header"]["state"].update(counts))
+    with pytest.raises(FileFormatError, match=r"a state of .* steps"):
+        Checkpoints(folder, {}, resume=True).newest()
+
+
 # ---------------------------------------------------------------- the doors
 
 

@@ -12,6 +12,9 @@ from seqcast.training.callbacks import History, KeepBest
 # The groups of variables, in the order of Keras's trainer. Metrics are reset in each epoch.
 GROUPS = ("trainable", "non_trainable", "optimizer")
 
+# Compiled steps are counted in 32 bits.
+LARGEST_COUNT = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class TrainState:
@@ -51,8 +54,10 @@ class TrainState:
     def __post_init__(self) -> None:
         counts = (self.epoch, self.step, self.epoch_step, self.micro_batches - 1)
         groups = (*(getattr(self, group) for group in GROUPS), self.best_weights or (), self.metrics)
-        if min(counts) < 0 or any(values.dtype.kind not in "fiub" for group in groups for values in group):
-            sizes = f"{self.epoch} epochs, {self.step} steps, {self.micro_batches} micro-batches"
+        possible = min(counts) >= 0 and max(counts) <= LARGEST_COUNT and self.epoch_step <= self.step
+        if not possible or any(values.dtype.kind not in "fiub" for group in groups for values in group):
+            sizes = f"{self.epoch} epochs, {self.step} steps, {self.epoch_step} of them in the next epoch, "
+            sizes += f"{self.micro_batches} micro-batches"
             raise ValueError(f"a state of {sizes}, or no numbers")
 
     @classmethod

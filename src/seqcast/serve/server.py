@@ -33,14 +33,14 @@ def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, i
 
     Raises:
         SeqcastError: A model or a key cannot be read, or the server would be open to others.
-        MissingPackageError: FastAPI, prometheus-client or uvicorn is not installed.
+        MissingPackageError: FastAPI, jiter, prometheus-client or uvicorn is not installed.
 
     Example:
         >>> app = create_app()
         >>> sorted(app.openapi()["paths"])
         ['/healthz', '/metrics', '/readyz', '/v1/forecast', '/v1/models']
     """
-    for package in ("fastapi", "prometheus_client", "uvicorn"):
+    for package in ("fastapi", "jiter", "prometheus_client", "uvicorn"):
         require(package, extra="serve")
     from fastapi import FastAPI
     from starlette.exceptions import HTTPException

@@ -2,12 +2,14 @@
 
 import os
 import warnings
+from datetime import timedelta, timezone
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dateutil import tz
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.errors import DataError, SeqcastError, SeqcastWarning
@@ -164,6 +166,34 @@ def test_clocks_that_are_changed_change_no_hour(zone, day):
     assert str(made["ds"].dt.tz) == zone
     pd.testing.assert_frame_equal(made.assign(ds=made["ds"].dt.tz_convert("UTC")), expected)
     assert (made["ds"].dt.tz_convert("UTC").diff().dropna() == pd.Timedelta("1h")).all()
+
+
+ZONES = {
+    "Europe/Berlin": tz.gettz("Europe/Berlin"),
+    "UTC": tz.tzutc(),
+    "UTC+01:00": tz.tzoffset("here", 3600),
+    "UTC+05:30": timezone(timedelta(hours=5, minutes=30)),
+}
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_zones_of_other_libraries_are_those_of_their_names(name, tmp_path):
+    hours = pd.date_range("2024-03-30", periods=72, freq="h", tz=name)
+    df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": np.sin(np.arange(72) * np.pi / 12)})
+    model = Forecaster(24, preset="pretrained", verbose=0, random_state=0)
+    expected = model.fit(df).predict()
+    made = model.fit(df.assign(ds=hours.tz_convert(ZONES[name]))).predict()
+    model.save(tmp_path / "model.seqcast")
+    for each in (made, Forecaster.load(tmp_path / "model.seqcast").predict()):
+        assert str(each["ds"].dt.tz) == name
+        pd.testing.assert_frame_equal(each, expected, check_dtype=False)
+
+
+def test_a_zone_without_a_name_is_rejected():
+    hours = pd.date_range("2024-03-30", periods=72, freq="h", tz="UTC").tz_convert(tz.tzstr("CET-1CEST"))
+    df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": np.arange(72.0)})
+    with pytest.raises(DataError, match="ds: expected a time zone with a name, received tzstr"):
+        Forecaster(HORIZON, preset="pretrained", verbose=0).fit(df)
 
 
 @pytest.mark.parametrize("kind", SERIES)

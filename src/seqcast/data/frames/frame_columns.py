@@ -15,7 +15,7 @@ import pandas as pd
 
 from seqcast.data.frames.dates import formats_of
 from seqcast.data.frames.numerals import find_words, or_words, without_overflow
-from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, parse_stamps
+from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, named_zone, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns
@@ -287,7 +287,12 @@ def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection
     column.refuse_null("a time stamp")
     # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
     if isinstance(native.dtype, pd.DatetimeTZDtype):
-        return StampColumn(pd.DatetimeIndex(native), dtype)
+        zone = named_zone(native.dtype.tz)
+        if zone is None:
+            convert = f'Convert it: df["{column.name}"] = df["{column.name}"].dt.tz_convert("UTC").'
+            raise column.error(expected="a time zone with a name", received=repr(native.dtype.tz), hint=convert)
+        stamps = pd.DatetimeIndex(native).tz_convert(zone)
+        return StampColumn(stamps, str(stamps.dtype))
     if series.dtype.is_integer():
         return _whole_stamps(column, dtype, ds_format)
     as_objects = series.dtype == nw.Object and pd.api.types.infer_dtype(native) in objects

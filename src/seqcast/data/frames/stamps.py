@@ -4,6 +4,8 @@ A format is one of `strptime`'s, such as `%Y%m%d`; or a count of units since 197
 numbers that are no dates.
 """
 
+import datetime
+import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +91,32 @@ def is_zone(name: str) -> bool:
     except (OSError, ValueError, LookupError):  # names are those of files: too long, a folder, or not there
         return False
     return True
+
+
+def named_zone(zone: datetime.tzinfo) -> datetime.tzinfo | None:
+    """Return a time zone that its text names, and that is the same as a given one; `None` where there is none.
+
+    A file keeps the text of a zone. Those of dateutil and fixed distances of pytz have texts that name nothing.
+
+    Args:
+        zone: The zone.
+
+    Example:
+        >>> from dateutil import tz
+        >>> str(named_zone(tz.tzoffset("here", 3600))), str(named_zone(tz.gettz("Europe/Berlin")))
+        ('UTC+01:00', 'Europe/Berlin')
+    """
+    if is_zone(str(zone)):
+        return zone
+    distance = zone.utcoffset(None)
+    if distance is not None:
+        return datetime.timezone(distance)
+
+    # Such as tzfile('/usr/share/zoneinfo/Europe/Berlin').
+    parts = str(zone).replace("\\", "/").rstrip("')").split("/")
+    names = ("/".join(parts[place:]) for place in range(1, len(parts)))
+    known = next((name for name in names if is_zone(name)), None)
+    return None if known is None else zoneinfo.ZoneInfo(known)
 
 
 def wall_clock(stamps: Stamps) -> Stamps:

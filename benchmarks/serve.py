@@ -223,6 +223,33 @@ def soak(folder, given):
     return [*results, show("memory", first=sizes[0], last=sizes[-1])]
 
 
+class Probe(threading.Thread):
+    """A client that asks twenty times a second whether the process is alive."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.url = f"{address}/healthz"
+        self.over = threading.Event()
+        self.milliseconds = []
+
+    def run(self):
+        """Ask until it is over."""
+        while not self.over.wait(0.05):
+            begun = time.perf_counter()
+            with urllib.request.urlopen(self.url, timeout=60) as answer:
+                answer.read()
+            self.milliseconds.append(1e3 * (time.perf_counter() - begun))
+
+    def ended(self):
+        """End, and return the 99th percentile and the maximum in milliseconds."""
+        self.over.set()
+        self.join()
+        return {
+            "healthz_p99_ms": round(float(np.percentile(self.milliseconds, 99)), 1),
+            "healthz_max_ms": round(max(self.milliseconds), 1),
+        }
+
+
 def under_attack(folder, given):
     """Sixty-four clients, alone and beside an attacker of the server and of the page."""
     preset, results = given.presets[0], []
@@ -237,7 +264,9 @@ def under_attack(folder, given):
             )
             if name != "alone":
                 attacker.start()
-            figures = load(server, folder, body, 64, given.seconds)
+            probe = Probe(server.address)
+            probe.start()
+            figures = load(server, folder, body, 64, given.seconds) | probe.ended()
             if name != "alone":
                 attacker.join()
             after = server.mebibytes(), page.mebibytes()

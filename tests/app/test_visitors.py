@@ -72,6 +72,44 @@ def test_a_file_is_read_in_a_process_that_ends_in_time(sessions, session, monkey
     sessions.reader.close()
 
 
+@pytest.mark.processes
+def test_visitors_who_come_at_once_get_their_own_forecasts_and_leave_nothing():
+    """Each has a table of another level; every second one leaves before the forecast is there."""
+    sessions = Sessions(AppSettings(port=0, max_sessions=6))
+
+    async def visit(number):
+        session = sessions.open()
+        table = pd.DataFrame({"day": DAYS, "sold": 1000.0 * number + wave(20)})
+        content = table.to_csv(index=False).encode()
+        session.take(await sessions.read(session.store("sales.csv", content)))
+        session.ask(horizon=7, level=(80.0,))
+        fit_number = session.begin_fit()
+        asked, frame = session.asked, session.frame
+        file = session.file_of_fit(fit_number)
+        job = sessions.answers.submit(
+            computations.fit, frame.df, None, asked.options(frame), file, None, on_event=silent
+        )
+        if number % 2:
+            sessions.close(session)  # the job may end in an error, because its folder has gone
+            await asyncio.gather(job.result(), return_exceptions=True)
+            return None
+        session.take_outcome(fit_number, asked, await job.result())
+        assert session.model_file.exists()
+        forecast = session.outcome.forecast["seqcast"]
+        sessions.close(session)
+        return float(forecast.mean())
+
+    async def visits():
+        return await asyncio.gather(*(visit(number) for number in range(6)))
+
+    try:
+        levels = asyncio.run(visits())
+    finally:
+        sessions.close_all()
+    assert [round(level / 1000) for level in levels if level is not None] == [0, 2, 4]
+    assert levels[1::2] == [None] * 3
+
+
 def silent(_):
     """OnEvent nothing."""
 

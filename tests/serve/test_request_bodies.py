@@ -65,6 +65,7 @@ LARGE = {
     "objects": (JSON, rows(b"{}", 700_000)),
     "rows of a cell": (JSON, rows(b'{"a":1}', 250_000)),
     "names that differ": (JSON, b'{"rows":[' + b",".join(b'{"a%d":1}' % n for n in range(210_000)) + b"]}"),
+    "names of an object": (JSON, b'{"rows":[{' + b",".join(b'"a%d":1' % n for n in range(210_000)) + b"}]}"),
     "lists in lists": (JSON, b'{"rows":' + b"[" * 2_000_000),
     "cells": (JSON, b'{"rows":{"y":[' + b"1," * 2_100_000 + b"1]}}"),
     "commas": (CSV, b"," * 2_100_000),

@@ -73,8 +73,7 @@ def read_body(data: bytes, media_type: str, most_rows: int) -> dict[str, Any]:
 
 
 def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
-    _check_count(data, b"[{", 2 * (most_rows + _OTHER_VALUES), "lists and objects")
-    _check_count(data, b",", _most_cells(most_rows), "values")
+    _check_counts(data, most_rows)
     try:
         document = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
@@ -94,13 +93,28 @@ def _most_cells(most_rows: int) -> int:
     return _OTHER_VALUES + _MEAN_CELLS * most_rows
 
 
-def _check_count(data: bytes, marks: bytes, most: int, noun: str) -> None:
-    """Refuse JSON with too many of some marks; those in text do not count."""
-    if len(data) <= most or sum(map(data.count, marks)) <= most:
+def _check_counts(data: bytes, most_rows: int) -> None:
+    """Reject JSON with too many lists, objects, values or names, without making Python objects of them.
+
+    Args:
+        data: The bytes of the body.
+        most_rows: Most rows of a table.
+    """
+    most_lists = 2 * (most_rows + _OTHER_VALUES)
+    most_values = _most_cells(most_rows)
+    # A body whose names, lists and values are few even if marks in text count is the usual one.
+    few = min(len(data), most_lists, most_values, _MOST_COLUMNS)
+    if sum(map(data.count, (b"[", b"{", b",", b":"))) <= few:
         return
+
     letters = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
     in_text = np.bitwise_xor.accumulate(letters == ord('"'))
-    _check_size(noun, sum(map(letters[~in_text].tobytes().count, marks)), most, where="body")
+    marks = letters[~in_text].tobytes()
+    objects = marks.count(b"{")
+    _check_size("lists and objects", marks.count(b"[") + objects, most_lists, where="body")
+    _check_size("values", marks.count(b","), most_values, where="body")
+    # Objects of a table have a name for each column. A million different names would take a second to read.
+    _check_size("names", marks.count(b":"), _MOST_COLUMNS * max(1, objects), where="body")
 
 
 def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:

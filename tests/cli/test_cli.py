@@ -425,9 +425,9 @@ WRONG = [
     *[
         (
             FIT.format(f"good.csv --{name} {'9' * 400}"),
-            f"--{name}: expected a whole number from 1 to 2147483647, received",
+            f"--{name}: expected a whole number from 1 to {most}, received",
         )
-        for name in ("season-length", "context-length", "members")
+        for name, most in {"season-length": 10**9, "context-length": 2**31 - 1, "members": 2**31 - 1}.items()
     ],
     (f"describe good.csv --members {'9' * 400}", "--members: expected a whole number from 1 to 2147483647"),
     (f"backtest good.csv -H 2 --n-windows {'9' * 400}", "--n-windows: expected a whole number from 1 to 2147483647"),

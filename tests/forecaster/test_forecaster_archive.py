@@ -99,8 +99,8 @@ DAMAGES = [
     # What would fail only in a forecast.
     (in_header("options", verbose=[]), "verbose: expected a whole number, received []"),
     (in_header("options", verbose=None), "verbose: expected a whole number, received None"),
-    (in_header("options", season_length=2**63), "season_length: expected a whole number <= 1,000,000,000"),
-    (in_header(season_length=2**63), "season_length: expected a whole number <= 1,000,000,000"),
+    (in_header("options", season_length=2**63), "season_length: expected a whole number from 1 to 1000000000"),
+    (in_header(season_length=2**63), "season_length: expected a whole number from 1 to 1000000000"),
     (in_header("options", alias="\ud800"), "surrogates not allowed"),
     # Time zones that are names of files, which pandas would open.
     (in_header("series", "schema", zone="x" * 10_000), "which is unknown"),
@@ -137,7 +137,7 @@ def test_what_was_fitted_and_saved_is_loaded(tmp_path):
         model.save(tmp_path / "other.seqcast")
 
 
-@pytest.mark.parametrize("segment", [1, 10**9, 2**63])
+@pytest.mark.parametrize("segment", [1, 10**9, 2**31 - 1])
 def test_a_pretrained_network_writes_segments_of_the_length_that_its_weights_have(tmp_path, rewrite_archive, segment):
     path = tmp_path / "model"
     model = Forecaster(3, preset="pretrained", season_length=7, verbose=0).fit(waves(rows=40))

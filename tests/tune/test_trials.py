@@ -218,7 +218,7 @@ def test_two_workers_that_ask_at_once_get_different_trials(tmp_path):
     url, together, asked = url_of(tmp_path / "a.db"), threading.Barrier(2), []
 
     def ask():
-        with open_study(url) as study:
+        with quiet(), open_study(url) as study:
             together.wait()
             asked.extend(study.ask().number for _ in range(15))
 
@@ -267,8 +267,8 @@ def test_processes_that_create_a_storage_at_once_share_it(tmp_path):
 
     def create(_):
         together.wait()
-        with open_study(url) as study:
+        with quiet(), open_study(url) as study:
             return study.study_name
 
-    with quiet(), ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(create, range(4)))) == 1

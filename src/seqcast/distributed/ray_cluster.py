@@ -225,7 +225,7 @@ def _begin(ray: Any, address: str, cpus: int) -> None:
         options |= {"num_cpus": cpus, "include_dashboard": False}
     try:
         # JAX warns of the fork, after which Ray's processes at once execute other programs.
-        with runtime.filtering_warnings("ignore", RuntimeWarning, r"os\.fork\(\) was called"):
+        with runtime.filtering_warnings("ignore", RuntimeWarning, "os.fork() was called"):
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         expected = "a running cluster of Ray"

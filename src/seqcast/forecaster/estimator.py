@@ -714,7 +714,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             >>> forecaster = Forecaster(12, preset=tiny, training={"epochs": 1}, verbose=0, random_state=0)
             >>> judged = forecaster.fit(load("elnino")).anomalies()
             >>> list(judged.columns[3:])
-            ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
+            ['step', 'y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
         """
         judged: Frame = judge_rows(self.fitted_, df, level)
         return judged

@@ -222,7 +222,7 @@ def save_model(
     mlflow_model.add_flavor(FLAVOUR, data=f"data/{name}", seqcast_version=__version__)
     options.setdefault("pip_requirements", _requirements())
     # MLflow warns of a missing input example, which the signature does not need.
-    quietly = filtering_warnings("ignore", UserWarning, ".*input example")
+    quietly = filtering_warnings("ignore", UserWarning, "input example")
     with tempfile.TemporaryDirectory() as folder, quietly:
         file = Path(folder) / name
         model.save(file)

@@ -78,45 +78,56 @@ def say(line: str, *, is_result: bool = False) -> None:
 
 @dataclass(frozen=True)
 class _InContext:
-    """The text of an entry in `warnings.filters`, which matches only where the entry's block is running."""
+    """The text of an entry in `warnings.filters`, which matches only where the entry's block is running.
+
+    Python reads it by its method `match` alone; scikit-learn hands its `pattern` on to other threads.
+    """
 
     action: Literal["ignore", "error"]
     category: type[Warning]
-    message: str
+    containing: str
 
     def match(self, text: str) -> bool:
-        """Tell whether the block is running in this context, and the text is that of a warning that it is about."""
-        return self in _running.get() and re.match(self.message, text, re.IGNORECASE) is not None
+        """Tell whether the innermost running block about this category and text is that of the entry."""
+        about = (
+            each for each in reversed(_running.get()) if each.category is self.category and each.containing in text
+        )
+        return next(about, None) == self
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression for the texts that are matched in this context."""
+        return f"(?s:.*{re.escape(self.containing)})" if self in _running.get() else "(?!)"
 
 
-_running: ContextVar[frozenset[_InContext]] = ContextVar("warning filters", default=frozenset())
+# The entries whose blocks are running, the innermost last.
+_running: ContextVar[tuple[_InContext, ...]] = ContextVar("warning filters", default=())
 
 
 @contextlib.contextmanager
 def filtering_warnings(
-    action: Literal["ignore", "error"], category: type[Warning] = Warning, message: str = ""
+    action: Literal["ignore", "error"], category: type[Warning] = Warning, containing: str = ""
 ) -> Iterator[None]:
     """Ignore warnings in a block, or raise them, in this thread alone.
 
     `warnings.catch_warnings` replaces the filters of the whole process and restores them at its end, so of two threads
     the one that ends last restores the filters of the other, for good. Here an entry is added once, and looks whether
-    its block is running in the thread that warns.
+    its block is running in the thread that warns. Of nested blocks about one category the innermost decides.
 
     Args:
         action: `ignore` or `error`.
         category: The category of the warnings.
-        message: A regular expression for the beginning of their text.
+        containing: A piece of their text.
 
     Example:
         >>> with filtering_warnings("ignore", UserWarning):
         ...     warnings.warn("nobody sees this")
     """
-    entry = _InContext(action, category, message)
-    # Python reads the text of a filter by its method `match` alone, which a compiled pattern has.
+    entry = _InContext(action, category, containing)
     added: Any = (action, entry, category, None, 0)
     if added not in warnings.filters:
         warnings.filters.insert(0, added)  # type: ignore[attr-defined]
-    token = _running.set(_running.get() | {entry})
+    token = _running.set((*_running.get(), entry))
     try:
         yield
     finally:

@@ -308,11 +308,10 @@ def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
     """Return a text as a frame, its values as pandas reads them."""
     first = dialect.lines(text, 2)
     is_total = dialect.header is not False and len(first) > 1 and is_longer(len(first[0]), first[1])
-    converters = "Both a converter and dtype"
     # Rows longer than the header would silently lose their ends.
     with (
-        filtering_warnings("error", pd.errors.ParserWarning, f"(?!{converters})"),
-        filtering_warnings("ignore", pd.errors.ParserWarning, converters),
+        filtering_warnings("error", pd.errors.ParserWarning),
+        filtering_warnings("ignore", pd.errors.ParserWarning, "Both a converter and dtype"),
     ):
         return pd.read_csv(
             io.StringIO(dialect.spaced(text)),

@@ -278,7 +278,7 @@ def infer(
 
         for stretch in _stretches(len(stamps)):
             # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
-            with filtering_warnings("ignore", message=".*BaseOffset object instead of a string"):
+            with filtering_warnings("ignore", containing="BaseOffset object instead of a string"):
                 alias = infer_freq(stamps[stretch])
             if alias is not None:
                 return Frequency(getattr(alias, "freqstr", alias), inferred=True)

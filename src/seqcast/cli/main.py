@@ -1,6 +1,8 @@
 """The application of the command line: its commands, and the messages and exit codes when one fails."""
 
 import contextlib
+import os
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
@@ -42,6 +44,11 @@ class _PlainFlags:
         return parameters
 
 
+_STANDARD_ERROR = 2
+# Made beforehand, since colours and line breaks take memory that is not there.
+_NO_MEMORY = f"Error: {word_system_error(MemoryError())}\n".encode()
+
+
 class _Commands(_PlainFlags, typer.core.TyperGroup):
     """All commands."""
 
@@ -60,6 +67,10 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             raise typer.Exit(1) from error
         except BrokenPipeError:  # the reader has seen enough, which typer knows
             raise
+        except MemoryError as error:
+            traceback.clear_frames(error.__traceback__)  # they hold what fills the memory
+            os.write(_STANDARD_ERROR, _NO_MEMORY)
+            raise typer.Exit(1) from None
         except Exception as error:
             system = word_system_error(error)
             if system is None:

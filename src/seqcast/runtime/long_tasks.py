@@ -19,8 +19,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
-
 from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
@@ -120,9 +118,12 @@ def is_verbose(verbose: Any) -> bool:
         Traceback (most recent call last):
         seqcast.errors.SpecError: verbose: expected a whole number, received 'loud'. Give 0 for silence, or 1.
     """
-    if not isinstance(verbose, numbers.Integral | np.bool_):
-        hint = "Give 0 for silence, or 1."
-        raise SpecError("verbose", expected="a whole number", received=f"{verbose!r:.80}", hint=hint)
+    if not isinstance(verbose, numbers.Integral):
+        import numpy as np  # the command line imports this module, and would wait for NumPy
+
+        if not isinstance(verbose, np.bool_):
+            hint = "Give 0 for silence, or 1."
+            raise SpecError("verbose", expected="a whole number", received=f"{verbose!r:.80}", hint=hint)
     return int(verbose) > 0
 
 

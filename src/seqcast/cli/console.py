@@ -149,8 +149,31 @@ def set_encodings() -> None:
 
 # ---------------------------------------------------------------- errors
 
-# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, and of the system.
-_OF_MEMORY = ("failed to map segment", "RESOURCE_EXHAUSTED", "Out of memory", "Cannot allocate memory")
+# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the system, and of Python.
+_OF_MEMORY = (
+    "failed to map segment",
+    "RESOURCE_EXHAUSTED",
+    "Out of memory",
+    "Cannot allocate memory",
+    "error return without exception set",
+)
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or the one that it came from, says that there is no memory left.
+
+    Args:
+        error: The error.
+
+    Example:
+        >>> lacks_memory(MemoryError()), lacks_memory(KeyError("a"))
+        (True, False)
+    """
+    while error is not None:
+        if isinstance(error, MemoryError) or any(text in str(error) for text in _OF_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def word_system_error(error: Exception) -> str | None:
@@ -166,7 +189,7 @@ def word_system_error(error: Exception) -> str | None:
         'sales.csv: expected a working file, received No space left on device.'
         >>> word_system_error(KeyError("a"))
     """
-    if isinstance(error, MemoryError) or any(text in str(error) for text in _OF_MEMORY):
+    if lacks_memory(error):
         expected = "enough for this command"
         hint = "Take fewer rows, or a smaller network."
         return compose_message("memory", expected=expected, received="none left", hint=hint)

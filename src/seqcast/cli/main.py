@@ -11,7 +11,7 @@ import typer
 
 import seqcast
 from seqcast.cli.analysis_commands import anomalies, explain, report
-from seqcast.cli.console import note, print_error, set_encodings, word_error, word_system_error
+from seqcast.cli.console import lacks_memory, note, print_error, set_encodings, word_error, word_system_error
 from seqcast.cli.data_commands import describe, partition, plot
 from seqcast.cli.declaration import declared
 from seqcast.cli.fit_commands import finetune, fit, update
@@ -67,11 +67,11 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             raise typer.Exit(1) from error
         except BrokenPipeError:  # the reader has seen enough, which typer knows
             raise
-        except MemoryError as error:
-            traceback.clear_frames(error.__traceback__)  # they hold what fills the memory
-            os.write(_STANDARD_ERROR, _NO_MEMORY)
-            raise typer.Exit(1) from None
         except Exception as error:
+            if lacks_memory(error):
+                traceback.clear_frames(error.__traceback__)  # they hold what fills the memory
+                os.write(_STANDARD_ERROR, _NO_MEMORY)
+                raise typer.Exit(1) from None
             system = word_system_error(error)
             if system is None:
                 raise

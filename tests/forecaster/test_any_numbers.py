@@ -134,6 +134,7 @@ REJECTED = {
     "fractions for ids": {"unique_id": 1.5},
     "text and numbers for ids": {"unique_id": ["a"] * 12 + [1] * 12},
     "bytes for ids": {"unique_id": [b"a"] * ROWS},
+    "half a character in an id": {"unique_id": pd.Series(["a\ud800"] * ROWS, dtype=object)},
     "tuples for ids": {"unique_id": [("a", 1)] * ROWS},
     "text for stamps": {"ds": DAYS.strftime("%Y-%m-%d")},
     "periods": {"ds": DAYS.to_period("D")},

@@ -154,6 +154,8 @@ REFUSED = [
     ({"irregular": True, "freq": "D"}, "freq: expected None, for irregular=True"),
     ({"freq": "nonsense"}, "freq"),
     ({"alias": "y"}, "alias: expected a name other than"),
+    ({"alias": "a\ud800"}, "alias: expected whole characters"),
+    ({"future_covariates": ("a\ud800",)}, "future_covariates: expected whole characters"),
     ({"static_covariates": ("unique_id",)}, "static_covariates: expected other columns than"),
     ({"level": (80, 120)}, "level: expected levels above 1 and below 100 per cent"),
     ({"preset": QUANTILES, "level": (80, 90)}, r"levels that it has: 80, 95, received 90"),

@@ -415,6 +415,7 @@ def _check_names(options: Mapping[str, Any]) -> None:
     reserved = [*columns.names, columns.value, *RESERVED]
     if not isinstance(alias, str) or not alias or alias in reserved:
         raise _refusal(options, "alias", f"a name other than {reserved}", "Choose one.")
+    specs.check_characters("alias", alias)
 
 
 def _check_intervals(options: Mapping[str, Any]) -> None:

@@ -3,11 +3,13 @@ from .base import check_writable as check_writable
 from .base import set_fields as set_fields
 from .base import unwritable_fields as unwritable_fields
 from .checks import MOST_SEED as MOST_SEED
+from .checks import check_characters as check_characters
 from .checks import check_choice as check_choice
 from .checks import check_flag as check_flag
 from .checks import check_int as check_int
 from .checks import check_number as check_number
 from .checks import check_probabilities as check_probabilities
+from .checks import has_whole_characters as has_whole_characters
 from .columns import Columns as Columns
 from .columns import Covariates as Covariates
 from .network import DEFAULT_QUANTILES as DEFAULT_QUANTILES

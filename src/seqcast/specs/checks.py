@@ -53,6 +53,34 @@ def check_int(where: str, value: Any, *, at_least: int = 1, at_most: int = MOST_
     return int(value)
 
 
+def check_characters(where: str, text: str) -> None:
+    """Reject text with half a character, a lone surrogate, which no file, frame or terminal takes.
+
+    Args:
+        where: The option.
+        text: The text.
+
+    Raises:
+        SpecError: It has half a character.
+    """
+    if not has_whole_characters(text):
+        hint = "Remove the lone surrogate."
+        raise SpecError(where, expected="whole characters", received=f"{text!r:.80}", hint=hint)
+
+
+def has_whole_characters(text: str) -> bool:
+    """Return whether text has no half of a character, a lone surrogate.
+
+    Args:
+        text: The text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _shown(value: Any) -> str:
     """Return a value as a message shows it."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:

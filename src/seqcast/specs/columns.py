@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from seqcast.errors import SpecError, suggest_name
 from seqcast.specs.base import Spec, set_fields
+from seqcast.specs.checks import check_characters
 
 # Formats of time stamps other than times and text: whole numbers that are no dates, and counts since 1970.
 DS_FORMATS = ("integer", "unix_s", "unix_ms", "unix_us", "unix_ns")
@@ -55,6 +56,7 @@ class Columns(Spec):
             if not isinstance(name, str) or not name:
                 expected = "a column's name"
                 raise SpecError(f"columns.{where}", expected=expected, received=repr(name), hint="Give a string.")
+            check_characters(f"columns.{where}", name)
         names = [name for _, name in self.named()]
         if len(set(names)) < len(names):
             raise SpecError("columns", expected="different names", received=repr(names), hint="Rename one.")
@@ -132,6 +134,7 @@ class Covariates(Spec):
             if not isinstance(names, Sequence) or not all(isinstance(name, str) and name for name in names):
                 raise SpecError(where, expected="names of columns", received=repr(names), hint="Give a tuple of names.")
             for name in names:
+                check_characters(where, name)
                 if name in roles:
                     received = f"{name!r}, which is in {roles[name]} already"
                     hint = "A column that is known ahead is a future covariate; its past is read too."

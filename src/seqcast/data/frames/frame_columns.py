@@ -18,7 +18,7 @@ from seqcast.data.frames.numerals import find_words, or_words, without_overflow
 from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, named_zone, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
-from seqcast.specs import Columns
+from seqcast.specs import Columns, has_whole_characters
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
 
@@ -195,7 +195,12 @@ def read_ids(column: FrameColumn) -> IdColumn:
     series = _without_categories(column.values)
     column = replace(column, values=series)
     if series.dtype == nw.String:
-        return IdColumn(np.asarray(series.to_numpy(), dtype=object), dtype, names)
+        ids = np.asarray(series.to_numpy(), dtype=object)
+        broken = {name for name in pd.unique(ids) if not has_whole_characters(name)}
+        if broken:
+            mask = np.array([name in broken for name in ids])
+            column.refuse(mask, lambda row: ("whole characters", repr(ids[row])), "Remove the lone surrogate.")
+        return IdColumn(ids, dtype, names)
     if series.dtype.is_integer():
         numbers = _whole_numbers(series)
         most, hint = np.iinfo(np.int64).max, "Cast them to text."

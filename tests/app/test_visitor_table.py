@@ -166,6 +166,12 @@ def test_a_table_that_is_too_large_is_rejected_before_its_columns_are_guessed(tm
     refused(DataError, message, Table.read, write(tmp_path, shops()), None, TableLimits(**limits))
 
 
+def test_a_wide_table_has_a_row_for_each_cell(tmp_path):
+    wide = pd.DataFrame({"day": DAYS, **{f"shop {number}": np.arange(30.0) + number for number in range(4)}})
+    table = Table.read(write(tmp_path, wide), None, TableLimits(rows=100))
+    refused(DataError, "at most 100 rows, received 120", table.frame)
+
+
 def test_another_layout_gives_other_roles(tmp_path):
     table = Table.read(write(tmp_path, pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "sold": np.arange(30.0)})))
     assert table.with_layout("wide").roles.of == {"day": "time", "north": "value", "sold": "value"}

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from seqcast.errors import DataError, Option, Phrase, WorkerDiedError
+from seqcast.runtime import bounded_process
 from seqcast.runtime.bounded_process import BoundedProcess, ProcessLimits
 
 LONG = 600
@@ -72,9 +73,27 @@ def test_a_process_that_dies_is_replaced(process):
     assert process.run(abs, -1) == 1
 
 
+def test_the_start_of_the_process_is_no_part_of_the_time_of_a_call(monkeypatch):
+    """An idle process ends; the next call starts another one, which takes longer than this call may."""
+    monkeypatch.setattr(bounded_process, "IDLE_SECONDS", 0.1)
+    bounded = BoundedProcess(ProcessLimits(seconds=0.5, memory=256 << 20))
+    first = bounded.run(os.getpid)
+    end = time.monotonic() + 60
+    while _runs(first) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert bounded.run(os.getpid) != first
+    bounded.close()
+
+
+def test_a_closed_process_starts_no_other():
+    bounded = BoundedProcess(ProcessLimits(seconds=LONG, memory=256 << 20))
+    bounded.close()
+    with pytest.raises(WorkerDiedError, match="it was closed"):
+        bounded.run(os.getpid)
+
+
 def test_a_closed_process_has_ended():
     bounded = BoundedProcess(ProcessLimits(seconds=LONG, memory=256 << 20))
-    bounded.close()  # nothing was started
     number = bounded.run(os.getpid)
     bounded.close()
     assert not _runs(number)

@@ -90,6 +90,31 @@ def test_a_signal_of_the_system_ends_the_process_without_a_trace(name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+def test_a_signal_ends_the_process_where_an_event_loop_reads_the_signals():
+    """Uvloop takes the descriptor of signals while it runs."""
+    pytest.importorskip("uvloop")
+    code = """
+import uvloop
+from seqcast.runtime import hear_interrupts
+
+async def wait():
+    import asyncio
+    print("ready", flush=True)
+    await asyncio.sleep(600)
+
+with hear_interrupts():
+    uvloop.run(wait())
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=30) == 128 + signal.SIGHUP
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 def test_signals_that_somebody_handles_or_ignores_stay_theirs():
     def handle(*_):

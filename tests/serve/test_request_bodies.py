@@ -145,6 +145,12 @@ def test_a_wide_table_of_a_thousand_series_is_guessed():
     assert len(columns["y"]) == 2 * 999
 
 
+def test_a_guessed_table_has_a_row_for_each_cell():
+    table = {"day": ["2024-01-01", "2024-01-02"], **{f"shop {n}": [n, n + 1] for n in range(60)}}
+    with pytest.raises(SeqcastError, match="at most 100 rows, received 120"):
+        guess_body(json.dumps({"rows": table}).encode(), JSON, Steps(), 100)
+
+
 def test_long_names_of_series_are_rejected():
     rows = [{"unique_id": name, "ds": "2024-01-01", "y": 1.0} for name in ("x" * 1000, "x" * 1001)]
     with pytest.raises(DataError, match=r"rows, unique_id, row 1: .*at most 1,000 characters, received one of 1,001"):

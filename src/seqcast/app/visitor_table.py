@@ -128,17 +128,33 @@ class TableLimits:
         Raises:
             DataError: It has too many rows, columns or cells.
         """
+        self.check_rows(name, len(table))
         texts = sum(not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes)
         counts = {
-            "rows": (len(table), self.rows),
             "columns": (len(table.columns), self.columns),
             "columns of text": (texts, self.text_columns),
             "cells": (table.size, self.cells),
         }
         for noun, (count, most) in counts.items():
-            if count > most:
-                hint = "Forecast tables of this size with the command line or the library."
-                raise DataError(path=name, expected=f"at most {most:,} {noun}", received=f"{count:,}", hint=hint)
+            _check_count(name, noun, count, most)
+
+    def check_rows(self, name: str, rows: int) -> None:
+        """Reject a table that has too many rows, or would have them with a row for each series and time.
+
+        Args:
+            name: Name of its file.
+            rows: Number of its rows.
+
+        Raises:
+            DataError: It has too many.
+        """
+        _check_count(name, "rows", rows, self.rows)
+
+
+def _check_count(name: str, noun: str, count: int, most: int) -> None:
+    if count > most:
+        hint = "Forecast tables of this size with the command line or the library."
+        raise DataError(path=name, expected=f"at most {most:,} {noun}", received=f"{count:,}", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,7 @@ class Table:
         dialect: Format of the file, as far as the visitor gave it.
         guess: The guess of its columns.
         steps: Times of a table without times.
+        limits: Its limits.
     """
 
     path: Path
@@ -160,6 +177,7 @@ class Table:
     dialect: frames.Dialect = field(default_factory=frames.Dialect)
     guess: frames.ColumnGuess = field(default_factory=lambda: frames.ColumnGuess(None))
     steps: frames.Steps = field(default_factory=frames.Steps)
+    limits: TableLimits = field(default_factory=TableLimits)
 
     @classmethod
     def read(cls, path: Path, dialect: frames.Dialect | None = None, limits: TableLimits = TableLimits()) -> Self:
@@ -177,7 +195,8 @@ class Table:
         raw = frames.OpenTable.of(path, dialect).raw
         limits.check(path.name, raw)
         guess = frames.guess_columns(raw)
-        return cls(path, raw, Roles.of_guess(guess, raw.columns), dialect or frames.Dialect(), guess)
+        roles = Roles.of_guess(guess, raw.columns)
+        return cls(path, raw, roles, dialect or frames.Dialect(), guess, limits=limits)
 
     def with_layout(self, layout: str) -> Self:
         """Return the table with the roles that its columns have in another layout.
@@ -195,6 +214,8 @@ class Table:
             DataError: Something in the table is wrong; it names column and row.
         """
         columns, roles = self.roles.columns, self.roles
+        if roles.layout != "long":  # each cell becomes a row
+            self.limits.check_rows(self.path.name, len(self.raw) * len(roles.names("value")))
         steps = None if roles.names("time") else self.steps
         options = {"layout": roles.layout, "steps": steps, "ahead": bool(roles.names("future"))}
         frame, ahead = frames.read_table(self.path, columns, dialect=self.dialect, **options), None

@@ -1,16 +1,18 @@
 """Visitors of the page: each session with its table, the options of a forecast and its results."""
 
 import asyncio
+import contextlib
 import math
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seqcast.app.computations import Explanation, FitOutcome
-from seqcast.app.job_queue import JobQueue
+from seqcast.app.job_queue import JobQueue, QueueFullError
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, VisitorFrame
 from seqcast.data.frames import Dialect
@@ -155,6 +157,7 @@ class Session:
             DataError: Something in it is wrong; the table stays, without series, to be mended.
         """
         self.table, self.frame = table, None
+        self._remove_model()
         self.taken = self.begun  # fits that have begun are those of another table
         self.fitted = self.outcome = self.backtest = self.explanation = None
         self.frame = table.frame()
@@ -168,13 +171,18 @@ class Session:
             outcome: Its result.
         """
         if number <= self.taken:
-            self.file_of_fit(number).unlink(missing_ok=True)
+            self._remove_model(number)
             return
 
-        self.file_of_fit(self.taken).unlink(missing_ok=True)
+        self._remove_model()
         self.taken = number
         self.fitted, self.outcome = asked, outcome
         self.backtest = self.explanation = None
+
+    def _remove_model(self, number: int | None = None) -> None:
+        """Remove the file of a fit, or of the one whose forecast is shown."""
+        with contextlib.suppress(OSError):  # on Windows another process may read it
+            self.file_of_fit(self.taken if number is None else number).unlink(missing_ok=True)
 
     def ask(self, **changes: Any) -> None:
         """Change the options.
@@ -202,6 +210,9 @@ class Sessions:
         # The ratio of measured to estimated seconds on this machine, learnt from fits.
         self.pace = 1.0
         self.reader = BoundedProcess(READER_LIMITS)
+        # Files are read in the order in which they came.
+        self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="seqcast-files")
+        self._readings = 0
         self._open: list[Session] = []
 
     def open(self) -> Session:
@@ -242,15 +253,23 @@ class Sessions:
         return await self._in_reader(table.path.name, Table.with_layout, table, layout)
 
     async def _in_reader(self, name: str, function: Callable[..., Table], *arguments: Any) -> Table:
+        if self._readings > self.settings.max_waiting:
+            expected = f"at most {self.settings.max_waiting} files that wait to be read"
+            raise QueueFullError("the queue", expected=expected, received="another one", hint="Try again in a minute.")
+
+        loop = asyncio.get_running_loop()
         hint = "Send fewer rows or columns, or use the command line."
+        self._readings += 1
         try:
-            table: Table = await asyncio.to_thread(self.reader.run, function, *arguments)
+            table: Table = await loop.run_in_executor(self._reader_thread, self.reader.run, function, *arguments)
         except TimeoutError:
             expected = f"a table that is read in {self.reader.limits.seconds:g} s"
             raise DataError(path=name, expected=expected, received="one that takes longer", hint=hint) from None
         except (MemoryError, WorkerDiedError):
             expected = f"a table that is read in {self.reader.limits.memory >> 20} MiB"
             raise DataError(path=name, expected=expected, received="one that takes more", hint=hint) from None
+        finally:
+            self._readings -= 1
         return table
 
     def close(self, session: Session) -> None:
@@ -269,6 +288,7 @@ class Sessions:
             self.close(session)
         self.trainings.close()
         self.answers.close()
+        self._reader_thread.shutdown(wait=False, cancel_futures=True)
         self.reader.close()
 
 

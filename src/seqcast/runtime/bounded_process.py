@@ -57,7 +57,10 @@ class BoundedProcess:
     def __init__(self, limits: ProcessLimits) -> None:
         self.limits = limits
         self._turn = threading.Lock()
+        # Held for a moment where the executor changes, since `close` waits for no turn.
+        self._changing = threading.Lock()
         self._executor: Any = None
+        self._is_closed = False
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function and return its result; wait for earlier calls first.
@@ -75,43 +78,54 @@ class BoundedProcess:
         from joblib.externals.loky.process_executor import ShutdownExecutorError
 
         with self._turn:
+            executor = self._started()
             try:
-                executor = self._executor or self._started(function)
+                # The process starts where there is none, or where an idle one has ended, and imports the function's
+                # module. Neither is a part of the time of the call.
+                self._call(executor, START_SECONDS, callable, function)
                 return self._call(executor, self.limits.seconds, function, *arguments)
             except (BrokenExecutor, ShutdownExecutorError) as error:
-                self.close()
+                self._kill(executor)
                 raise WorkerDiedError.with_advice() from error
 
     def close(self) -> None:
-        """End the process at once; a call that is running fails with a `WorkerDiedError`."""
-        executor = self._executor
-        self._executor = None
-        if executor is not None:
-            executor.shutdown(wait=True, kill_workers=True)
+        """End the process at once, for good; a call that is running fails with a `WorkerDiedError`."""
+        self._is_closed = True
+        self._kill(self._executor)
 
-    def _started(self, function: Callable[..., Any]) -> Any:
+    def _started(self) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        self._executor = ProcessPoolExecutor(
-            1,
-            timeout=IDLE_SECONDS,
-            env=ENVIRONMENT,
-            initializer=_begin,
-            initargs=(os.getpid(), self.limits.memory),
-        )
-        # The process imports the function's module now, which is no part of the time of a call.
-        self._call(self._executor, START_SECONDS, callable, function)
-        return self._executor
+        with self._changing:
+            if self._is_closed:
+                raise WorkerDiedError.with_advice("that it was closed")
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(
+                    1,
+                    timeout=IDLE_SECONDS,
+                    env=ENVIRONMENT,
+                    initializer=_begin,
+                    initargs=(os.getpid(), self.limits.memory),
+                )
+            return self._executor
 
     def _call(self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
         ignore_warnings_of_loky()
-        with ctrl_c_blocked():  # loky starts the process here if there is none, or none any more
+        with ctrl_c_blocked():  # loky starts the process here
             future: Future[Any] = executor.submit(function, *arguments)
         try:
             return future.result(seconds)
         finally:
             if not future.done():  # the time is over, or Ctrl-C: nobody waits for the result any more
-                self.close()
+                self._kill(executor)
+
+    def _kill(self, executor: Any) -> None:
+        """End the process of an executor at once; the next call starts another one."""
+        with self._changing:
+            if executor is None or executor is not self._executor:
+                return  # somebody else has ended it
+            self._executor = None
+        executor.shutdown(wait=True, kill_workers=True)
 
 
 def _begin(parent: int, memory: int) -> None:

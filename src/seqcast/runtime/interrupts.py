@@ -85,8 +85,21 @@ def interrupt_main_thread() -> None:
         _thread.interrupt_main()
 
 
-def _ended_by_thread(number: int, _: FrameType | None) -> None:
-    """Do nothing: while a signal has this handler, the thread that reads signals ends the process."""
+def _end_at(number: int, _: FrameType | None = None) -> None:
+    """End the process at a signal, once results that are being renamed have their names.
+
+    The thread that reads signals calls this too. Where an event loop has taken its descriptor, as uvloop does, it reads
+    none, and Python calls this handler in the main thread.
+    """
+    if _ending.acquire(blocking=False):
+        _end(_BY_SIGNAL + number, f"Ended by {signal.Signals(number).name}")
+    else:  # perhaps the main thread itself has the lock
+        threading.Thread(target=_end_later, args=(number,), daemon=True).start()
+
+
+def _end_later(number: int) -> None:
+    with _ending:
+        _end(_BY_SIGNAL + number, f"Ended by {signal.Signals(number).name}")
 
 
 def _hear_endings() -> list[int]:
@@ -94,14 +107,14 @@ def _hear_endings() -> list[int]:
     numbers = [int(getattr(signal, name)) for name in _ENDINGS if hasattr(signal, name)]
     numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
     for number in numbers:
-        signal.signal(number, _ended_by_thread)
+        signal.signal(number, _end_at)
     return numbers
 
 
 def _forget_endings(numbers: list[int]) -> None:
     """Give ending signals back to the system, except those that another handler has taken since."""
     for number in numbers:
-        if signal.getsignal(number) is _ended_by_thread:
+        if signal.getsignal(number) is _end_at:
             signal.signal(number, signal.SIG_DFL)
 
 
@@ -158,10 +171,9 @@ def _listen(reader: socket.socket) -> None:
     """Read signals until the descriptor is closed, and end the process where one of them, or their number, says so."""
     global _heard
     while received := reader.recv(64):
-        ending = next((number for number in received if signal.getsignal(number) is _ended_by_thread), None)
+        ending = next((number for number in received if signal.getsignal(number) is _end_at), None)
         if ending is not None:
-            with _ending:
-                _end(_BY_SIGNAL + ending, f"Ended by {signal.Signals(ending).name}")
+            _end_later(ending)
         _heard += received.count(signal.SIGINT)
         if _heard > 1 + _sent_again:
             with _ending:

@@ -44,7 +44,8 @@ def writing_out() -> Iterator[None]:
     """
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a program without a console has none
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -100,6 +101,10 @@ class _InContext:
         return f"(?s:.*{re.escape(self.containing)})" if self in _running.get() else "(?!)"
 
 
+class _Unused(Warning):
+    """A category of no warning."""
+
+
 # The entries whose blocks are running, the innermost last.
 _running: ContextVar[tuple[_InContext, ...]] = ContextVar("warning filters", default=())
 
@@ -127,6 +132,8 @@ def filtering_warnings(
     added: Any = (action, entry, category, None, 0)
     if added not in warnings.filters:
         warnings.filters.insert(0, added)  # type: ignore[attr-defined]
+        # Python forgets which warnings it has shown when the filters change, which it does not see here.
+        warnings.simplefilter("ignore", _Unused)
     token = _running.set((*_running.get(), entry))
     try:
         yield

@@ -57,6 +57,9 @@ class OpenConnections:
         self._open.add(newcomer)
         if not self.are_too_many:
             return
+        self._open = {each for each in self._open if not each.is_gone}
+        if not self.are_too_many:
+            return
         victim = self._least_needed(newcomer)
         if victim is not None:
             victim.abort()
@@ -84,14 +87,18 @@ class OpenConnections:
     def _least_needed(self, newcomer: Held) -> Held | None:
         """Return the connection that waits longest among those of the address that has the most.
 
-        A WebSocket is closed only for the sake of an address with fewer connections.
+        A WebSocket is closed only for the sake of an address with fewer connections, and after the connections of its
+        own address that wait.
         """
         counts = Counter(each.owner for each in self._open)
-        others = self._open - {newcomer}
-        waiting = [each for each in others if each.waits] or [
-            each for each in others if each.is_websocket and counts[each.owner] > counts[newcomer.owner]
-        ]
-        return min(waiting, key=lambda each: (-counts[each.owner], each.since), default=None)
+
+        def may_go(each: Held) -> bool:
+            if each.is_websocket:
+                return counts[each.owner] > counts[newcomer.owner]
+            return each.waits
+
+        others = (each for each in self._open if each is not newcomer and may_go(each))
+        return min(others, key=lambda each: (-counts[each.owner], each.is_websocket, each.since), default=None)
 
 
 class Held:
@@ -118,6 +125,11 @@ class Held:
     def waits(self) -> bool:
         """Whether the connection waits for its client."""
         return not self.is_websocket
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has become a WebSocket that is closed, of which the WebSocket's own protocol alone has heard."""
+        return self.is_websocket and bool(self._held.is_closing())
 
     def hold(self, transport: Any) -> None:
         """Count the connection as an open one.
@@ -151,8 +163,7 @@ class Held:
         left = self._connections.timeout
         if self.waits:
             left += self.since - self._clock.time()
-        # A WebSocket's own protocol hears of its end.
-        if left <= 0 or (self.is_websocket and self._held.is_closing()):
+        if left <= 0 or self.is_gone:
             self.abort()
         else:
             self._timer = self._clock.call_later(left, self._look)
@@ -271,7 +282,8 @@ class Handshake(Held, asyncio.Protocol):
             transport: The transport without encryption.
         """
         self.hold(transport)
-        self._task = self._clock.create_task(self._shake())
+        if not transport.is_closing():  # the server may be too full for it
+            self._task = self._clock.create_task(self._shake())
 
     def data_received(self, data: bytes) -> None:
         """Keep what the client sends together with the end of its handshake.

@@ -303,6 +303,7 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
         long = OpenTable.of_frame(frame, "rows").as_guessed(guess, own, steps, series=needed.only or "series")
     except DataError as error:
         raise error.changed(option="rows", path=None) from error
+    _check_size("rows", len(long), most_rows)
     times, values = long[own.ds], long[own.value].astype(object)
     texts = times.map(lambda time: time.isoformat()) if times.dtype.kind == "M" else times
     usual = {"unique_id": long[own.unique_id].tolist(), "ds": texts.tolist()}

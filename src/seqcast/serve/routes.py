@@ -31,10 +31,7 @@ from seqcast.serve.forecast_requests import (
 from seqcast.serve.forecasting import choose_media_type
 from seqcast.serve.problems import MEDIA_TYPE, RequestError
 from seqcast.serve.request_bodies import CSV, JSON, read_body
-from seqcast.serve.service import Service
-
-# Bytes beyond which bodies are read, and answers written, in a thread, because other requests would have to wait.
-_LONG = 256 << 10
+from seqcast.serve.service import LONG, Service
 
 
 async def _forecast(request: Request) -> Response:
@@ -52,7 +49,7 @@ async def _forecast(request: Request) -> Response:
         except BaseException:
             release()
             raise
-    if query.answer_bytes > _LONG:
+    if query.answer_bytes > LONG:
         return _AnswerResponse(answer.pieces(media_type), media_type, service.settings.time_limit, release)
     release()
     return Response(b"".join(answer.pieces(media_type)), media_type=media_type)
@@ -151,7 +148,7 @@ async def _query(request: Request, body: bytes, service: Service) -> Query:
     address = request.query_params.multi_items()
     media_type = request.headers.get("content-type") or ("" if body else JSON)
     settings = service.settings
-    is_long = len(body) > _LONG
+    is_long = len(body) > LONG
 
     def read_fields() -> ForecastOptions:
         fields = read_body(body or b"{}", media_type, settings.max_rows)

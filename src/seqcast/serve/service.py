@@ -28,6 +28,8 @@ _FEW_HORIZONS = 8
 # Memory for a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it is read.
 _GUESS_MEMORY = 2 << 30
 _MOST_GUESSES = 8
+# Bytes beyond which bodies are read, and answers written, in a thread, because other requests would have to wait.
+LONG = 256 << 10
 # Most answers of the greatest length that are being made or sent at a time.
 _ANSWERS_TOGETHER = 4
 
@@ -77,7 +79,9 @@ class Service:
             log_event("stop")
 
     def reserve(self, query: Query) -> Callable[[], None]:
-        """Reserve memory for the answer of a query, and return a function that releases it; it may be called twice.
+        """Reserve memory for a long answer, and return a function that releases it; it may be called twice.
+
+        Short answers need no reserve, because the number of connections bounds them.
 
         Args:
             query: The query.
@@ -85,7 +89,7 @@ class Service:
         Raises:
             RequestError: The answers that are being made or sent take too much already.
         """
-        size = query.answer_bytes
+        size = query.answer_bytes if query.answer_bytes > LONG else 0
         most = _ANSWERS_TOGETHER * self.settings.max_answer
         if self._answer_bytes + size > most:
             again = self.settings.retry_after

@@ -13,7 +13,7 @@ import pytest
 
 from seqcast.data.frames import reader_process, reader_script
 from seqcast.errors import SaveError
-from seqcast.runtime import atomic_files, executors, file_checks, interrupts, program_cache
+from seqcast.runtime import atomic_files, executors, file_checks, interrupts, program_cache, worker_starts
 from seqcast.runtime.threads import cores
 
 
@@ -47,7 +47,7 @@ def test_the_main_thread_is_interrupted_and_the_process_not_ended(monkeypatch, h
 
 def test_without_masks_of_signals_workers_start_all_the_same(monkeypatch):
     monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
-    with executors.ctrl_c_blocked():
+    with worker_starts.ctrl_c_blocked():
         worked = True
     assert worked
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import WorkerDiedError
-from seqcast.runtime.executors import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
+from seqcast.runtime.worker_starts import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
 
 # Seconds until an idle process ends, which gives its memory back.
 IDLE_SECONDS = 300.0

@@ -8,12 +8,10 @@ import os
 import signal
 import sys
 import threading
-import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
-from contextlib import contextmanager, suppress
-from multiprocessing import current_process, resource_tracker
+from contextlib import suppress
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +19,9 @@ from seqcast.errors import WorkerDiedError
 from seqcast.runtime.backend import NumberTypes, keras, platform
 from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
+from seqcast.runtime.worker_starts import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
 
 IDLE_SECONDS = 60.0  # until an idle worker ends: starting one and importing Keras there takes seconds
-PARENT_SECONDS = 1.0  # between two checks of a worker whether its parent still runs
 # Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
@@ -177,22 +175,6 @@ def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequen
     return function(*job)
 
 
-def end_with_parent(parent: int) -> None:
-    """End this worker and its own soon after its parent, also if that was killed: they would wait for ever.
-
-    Args:
-        parent: The parent's process id.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_SECONDS)
-        kill_workers()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="seqcast-parent", daemon=True).start()
-
-
 class _WorkerPool:
     """The workers of this process, started when they are first needed."""
 
@@ -278,15 +260,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-def ignore_warnings_of_loky() -> None:
-    """Ignore loky's warnings of workers that it replaces, or cannot kill with their children: it recovers by itself.
-
-    They come from a thread of loky's, so the filter stays: no block of ours ends with them.
-    """
-    texts = "A worker stopped while some jobs|Failed to kill subprocesses"
-    warnings.filterwarnings("ignore", texts, UserWarning, r"joblib\.externals\.loky")
-
-
 def inherited_environment() -> dict[str, str]:
     """Return the variables of this process that a worker reads when it starts."""
     return {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
@@ -310,21 +283,3 @@ def worker_environment(cores: int = 1) -> dict[str, str]:
             changes[ALL_MEMORY] = "false"
         changes |= cache_variables()
     return changes
-
-
-@contextmanager
-def ctrl_c_blocked() -> Iterator[None]:
-    """Block Ctrl-C in processes and threads that start here, since a terminal sends it to all processes at once.
-
-    This process receives it when the block ends, and stops its workers.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # The process that tracks shared memory and semaphores; as it starts, Python unblocks Ctrl-C in its parent.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -172,3 +172,11 @@ def test_some_fields_of_a_training_may_hold_functions_and_objects(tmp_path):
     assert loaded.training.keys() == training.keys()
     assert TrainingSpec(**loaded.training).to_dict() == TrainingSpec(**training).to_dict()
     pd.testing.assert_frame_equal(loaded.refit(frame).predict(), model.refit(frame).predict())
+
+
+def test_intervals_that_are_wider_than_any_number_are_refused(tmp_path, rewrite_archive):
+    path = tmp_path / "model"
+    Forecaster(2, preset="pretrained", calibrate=True, level=(80,), verbose=0).fit(waves(rows=200)).save(path)
+    rewrite_archive(path, arrays={"calibrations/0/usual": lambda usual: usual + 1e125})
+    with pytest.raises((FileFormatError, SpecError), match="widths of intervals that no forecast has"):
+        Forecaster.load(path)

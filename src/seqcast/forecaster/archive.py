@@ -314,6 +314,9 @@ def _check_fields(fitted: FittedForecaster) -> None:
     for calibration in (*fitted.calibrations, *intervals):
         if len(calibration.windows) != fitted.output.horizon:
             raise ValueError(f"a calibration of {len(calibration.windows)} steps")
+        # Bounds of scaled series are numbers of single precision.
+        if np.max(np.asarray(calibration.usual)) * max(1.0, np.max(calibration.widths)) > np.finfo(np.float32).max:
+            raise ValueError("widths of intervals that no forecast has")
 
 
 def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:

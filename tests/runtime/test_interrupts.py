@@ -57,7 +57,7 @@ def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
 ENDED = """
 import sys, time
 from seqcast.runtime.atomic_files import temporary_folder, write_atomically
-from seqcast.runtime.interrupts import hear_interrupts
+from seqcast.runtime.interrupts import ending_silently, hear_interrupts
 
 def busy(file):
     file.write(b"half")
@@ -76,18 +76,31 @@ with hear_interrupts(), temporary_folder(sys.argv[1]):
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
 def test_a_signal_of_the_system_ends_the_process_without_a_trace(name, tmp_path):
     """The last one stands for Windows's Ctrl-Break, which no other system has."""
+    assert ending_of(name, ENDED, tmp_path) == f"\nEnded by {name}. Nothing half-written is left.\n"
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+def test_a_signal_ends_a_process_silently_where_standard_error_has_a_format(tmp_path):
+    code = ENDED.replace("with hear_interrupts()", "with hear_interrupts(), ending_silently()")
+    assert ending_of("SIGTERM", code, tmp_path) == ""
+
+
+def ending_of(name, code, folder):
+    """Return what code that writes into a folder prints when a signal ends it."""
     number = getattr(signal, name)
     first = f"import signal\nsignal.SIGBREAK = {int(number)}\n"
-    command = [sys.executable, "-c", first + ENDED, str(tmp_path)]
+    command = [sys.executable, "-c", first + code, str(folder)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         assert process.stdout.readline() == "ready\n"
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(folder.iterdir())) == 2
         process.send_signal(number)
         assert process.wait(timeout=30) == 128 + number
-        assert process.stderr.read() == f"\nEnded by {name}. Nothing half-written is left.\n"
-    assert not list(tmp_path.iterdir())
+        printed = process.stderr.read()
+    assert not list(folder.iterdir())
+    return printed
 
 
 @pytest.mark.processes

@@ -36,6 +36,7 @@ from .file_checks import parse_size as parse_size
 from .file_checks import portable_name as portable_name
 from .file_checks import suffix_of as suffix_of
 from .interrupts import EXIT_CODE as EXIT_CODE
+from .interrupts import ending_silently as ending_silently
 from .interrupts import hear_interrupts as hear_interrupts
 from .interrupts import interrupt_main_thread as interrupt_main_thread
 from .interrupts import raises_interrupts as raises_interrupts

@@ -45,6 +45,8 @@ _seen = False
 # Whether the results have their names. Whoever has the lock gives them these or ends the process, never both.
 _has_results = False
 _ending = threading.Lock()
+# Whether the end of the process is said on standard error.
+_says_endings = True
 
 
 def was_interrupted() -> bool:
@@ -100,6 +102,18 @@ def _end_at(number: int, _: FrameType | None = None) -> None:
 def _end_later(number: int) -> None:
     with _ending:
         _end(_BY_SIGNAL + number, f"Ended by {signal.Signals(number).name}")
+
+
+@contextlib.contextmanager
+def ending_silently() -> Iterator[None]:
+    """Let a signal in the block end the process without a line, because all lines of standard error have a format."""
+    global _says_endings
+    before = _says_endings
+    _says_endings = False
+    try:
+        yield
+    finally:
+        _says_endings = before
 
 
 def _hear_endings() -> list[int]:
@@ -192,6 +206,7 @@ def _end(code: int, reason: str) -> None:
     if executors is not None:
         executors.kill_workers()
     remove_unfinished()
-    with contextlib.suppress(OSError, ValueError):
-        os.write(2, f"\n{reason}. Nothing half-written is left.\n".encode())
+    if _says_endings:
+        with contextlib.suppress(OSError, ValueError):
+            os.write(2, f"\n{reason}. Nothing half-written is left.\n".encode())
     os._exit(code)

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqcast._version import __version__
 from seqcast.errors import SpecError
-from seqcast.runtime import require
+from seqcast.runtime import ending_silently, require
 from seqcast.serve.configuration import ServerSettings
 from seqcast.serve.monitoring import log_event, logging_everything
 from seqcast.serve.problems import RequestError, problem_response, shown
@@ -114,7 +114,7 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
         SeqcastError: A model, a key or a certificate cannot be read, or the address is not free.
         MissingPackageError: A package of the extra `serve` is not installed.
     """
-    with logging_everything():
+    with logging_everything(), ending_silently():
         app = create_app(settings) if app is None else app
         app.state.service.shelf.settled = _freeze_objects
         server = server_of(app, settings)

@@ -13,8 +13,6 @@ import urllib.parse
 import zipfile
 
 CONNECTIONS, RATE = 4, 10
-# Kinds of requests whose answers take long: each has a thread of its own, so that the others keep their rate.
-SLOW = ("slow to guess", "a horizon of its own")
 HEAD = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 CORNERS = (  # two cells in opposite corners of a sheet
     '<row r="1" x="&gt;>"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576" x=">"><v>1</v></c></row>'
@@ -46,7 +44,7 @@ def said(address, *parts):
 
 
 class Attacker:
-    """One connection at a time to the server, one to the page.
+    """One connection at a time for each kind of request.
 
     Args:
         server: Host and port of `seqcast serve`.
@@ -144,14 +142,13 @@ class Attacker:
                     live.send("3")
         self.visit = None
 
-    def run(self, names, until, results):
-        """Attack in turn until a time, with some kinds of requests."""
+    def run(self, name, until, results):
+        """Send requests of a kind until a time."""
         while (begun := time.monotonic()) < until:
-            for name in names:
-                try:
-                    results[name, self.kinds[name]()] += 1
-                except Exception as error:
-                    results[name, type(error).__name__] += 1
+            try:
+                results[name, self.kinds[name]()] += 1
+            except Exception as error:
+                results[name, type(error).__name__] += 1
             time.sleep(max(0.0, CONNECTIONS / RATE - (time.monotonic() - begun)))
 
 
@@ -160,9 +157,9 @@ def attack(server, page, model, seconds):
     results, until = collections.Counter(), time.monotonic() + seconds
     attackers = []
     for attacker in (Attacker(server, page, model) for _ in range(CONNECTIONS)):
-        quick = [name for name in attacker.kinds if name not in SLOW]
-        for names in (quick, *([name] for name in SLOW)):
-            attackers.append(threading.Thread(target=attacker.run, args=(names, until, results)))
+        # Each kind has a thread, so that kinds whose answers take long leave the others their rate.
+        for kind in attacker.kinds:
+            attackers.append(threading.Thread(target=attacker.run, args=(kind, until, results)))
     for each in attackers:
         each.start()
     for each in attackers:

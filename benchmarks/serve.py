@@ -250,28 +250,59 @@ class Probe(threading.Thread):
         }
 
 
+class Memory(threading.Thread):
+    """A watch over the memory of a server, once a second."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
+        self.over = threading.Event()
+        self.sizes = []
+
+    def run(self):
+        """Watch until it is over."""
+        while not self.over.wait(1.0):
+            self.sizes.append(self.server.mebibytes())
+
+    def ended(self):
+        """End, and return the median of each fifth of the time in MiB."""
+        self.over.set()
+        self.join()
+        return [round(float(np.median(fifth))) for fifth in np.array_split(self.sizes, 5)]
+
+
 def under_attack(folder, given):
-    """Sixty-four clients, alone and beside an attacker of the server and of the page."""
+    """Sixty-four clients, alone and beside an attacker of the server and of the page; and nobody but the attacker."""
     preset, results = given.presets[0], []
     body = write_body(folder, preset)
     with Server([folder / f"{preset}.seqcast"]) as server, Page() as page:
         load(server, folder, body, 64, 5)  # connections and programs
-        for name in ("alone", "under attack"):
-            before, target = (server.mebibytes(), page.mebibytes()), server.address.removeprefix("http://").split(":")
+        for name, clients, attacked in (
+            ("64 clients, alone", 64, False),
+            ("64 clients, under attack", 64, True),
+            ("no client, under attack", 0, True),
+        ):
+            target = server.address.removeprefix("http://").split(":")
             context = multiprocessing.get_context("spawn")
             attacker = context.Process(
                 target=attack, args=((target[0], int(target[1])), page.address, preset, given.seconds)
             )
-            if name != "alone":
+            if attacked:
                 attacker.start()
+            watches = {"server_mib": Memory(server), "page_mib": Memory(page)}
             probe = Probe(server.address)
-            probe.start()
-            figures = load(server, folder, body, 64, given.seconds) | probe.ended()
-            if name != "alone":
+            for thread in (probe, *watches.values()):
+                thread.start()
+            figures = {}
+            if clients:
+                figures = load(server, folder, body, clients, given.seconds)
+            else:
                 attacker.join()
-            after = server.mebibytes(), page.mebibytes()
-            memory = [f"{old:.0f} to {new:.0f} MiB" for old, new in zip(before, after, strict=True)]
-            results.append(show(f"64 clients, {name}", **figures, server=memory[0], page=memory[1]))
+            figures |= probe.ended()
+            figures |= {watched: watch.ended() for watched, watch in watches.items()}
+            if attacked:
+                attacker.join()
+            results.append(show(name, **figures))
     return results
 
 

@@ -123,6 +123,18 @@ def test_silence_ends_a_connection(hasty, sent):
     assert answer(hasty) == b"HTTP/1.1 200 OK"
 
 
+def test_many_headers_are_rejected(hasty):
+    def reply(count):
+        with connected(hasty, b"GET /healthz HTTP/1.1\r\n" + b"x: y\r\n" * count + b"\r\n") as connection:
+            return connection.recv(1 << 16).split(b"\r\n")
+
+    assert reply(100)[0] == b"HTTP/1.1 200 OK"
+    for count in (101, 5000):
+        lines = reply(count)
+        assert lines[0] == b"HTTP/1.1 400 Bad Request"
+        assert lines[-1] == b"Expected at most 100 headers."
+
+
 def test_a_head_that_comes_slowly_ends_its_connection(hasty):
     with connected(hasty, b"GET /healthz HTTP/1.1\r\n") as connection:
         connection.settimeout(0.02)

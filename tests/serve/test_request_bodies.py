@@ -79,6 +79,13 @@ def test_what_is_too_large_is_refused_before_python_makes_objects_of_it(kind, me
         read_body(data, media_type, LIMITS.max_rows)
 
 
+def test_marks_of_a_long_body_are_counted_too():
+    objects = b"{}," * 400_000
+    with pytest.raises(SeqcastError, match="at most") as caught:
+        read_body(b'{"model": "' + b"x" * 2_000_000 + b'", "rows": [' + objects + b"{}]}", JSON, 1000)
+    assert caught.value.received == "400,003"
+
+
 def test_marks_in_text_do_not_count():
     name = '[{Smith, John}] said: "a", b\\\\ and c\\"'
     days = [f"2024-01-{day:02d}" for day in range(1, 31)]

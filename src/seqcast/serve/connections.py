@@ -19,12 +19,15 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from seqcast.serve.configuration import ServerSettings
 
 # Most bytes that are neither a body nor a whole head: half a head, the ends of chunks, trailers.
 _MOST_BARREN = 32 << 10
+# Most headers of a request; each takes the event loop a few microseconds. Proxies and browsers send some thirty.
+_MOST_HEADERS = 100
 # Connections beyond the limit whose requests get a 503; further ones are closed at once.
 _SPARE = 100
 # An owner of IPv6 addresses has at least 2^64 of them.
@@ -182,6 +185,7 @@ class Connection(Held, HttpToolsProtocol):
     def __init__(self, connections: OpenConnections, **settings: Any) -> None:
         Held.__init__(self, connections)
         HttpToolsProtocol.__init__(self, **settings)
+        self.headers: list[tuple[bytes, bytes]] = []
 
     @property
     def waits(self) -> bool:
@@ -220,6 +224,30 @@ class Connection(Held, HttpToolsProtocol):
         super().data_received(data)
         if self._barren > _MOST_BARREN and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, and reject too many.
+
+        Args:
+            name: Its name.
+            value: Its value.
+
+        Raises:
+            HttpParserError: The request has too many headers; the client gets a 400.
+        """
+        super().on_header(name, value)
+        if len(self.headers) > _MOST_HEADERS:
+            raise HttpParserError
+
+    def send_400_response(self, msg: str) -> None:
+        """Reject a request and close the connection.
+
+        Args:
+            msg: The reason.
+        """
+        if len(self.headers) > _MOST_HEADERS:
+            msg = f"Expected at most {_MOST_HEADERS} headers."
+        super().send_400_response(msg)
 
     def handle_websocket_upgrade(self) -> None:
         """Become a WebSocket, unless the server is full."""

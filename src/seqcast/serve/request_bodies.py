@@ -39,6 +39,8 @@ _MOST_TEXT_COLUMNS = 50
 _LONGEST_NAME = 1000
 # Most columns that a message names when one is missing.
 _MOST_NAMES = 30
+# Bytes of a body from which its marks are counted without Python's lock.
+_LONG_BODY = 1 << 20
 # How jiter begins its message about a name that an object has twice.
 _TWICE = "Detected duplicate key "
 # Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of other scripts.
@@ -104,7 +106,7 @@ def _check_counts(data: bytes, most_rows: int) -> None:
     most_values = _most_cells(most_rows)
     # A body whose names, lists and values are few even if marks in text count is the usual one.
     few = min(len(data), most_lists, most_values, _MOST_COLUMNS)
-    if sum(map(data.count, (b"[", b"{", b",", b":"))) <= few:
+    if _count_marks(data) <= few:
         return
 
     letters = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
@@ -115,6 +117,17 @@ def _check_counts(data: bytes, most_rows: int) -> None:
     _check_size("values", marks.count(b","), most_values, where="body")
     # Objects of a table have a name for each column. A million different names would take a second to read.
     _check_size("names", marks.count(b":"), _MOST_COLUMNS * max(1, objects), where="body")
+
+
+def _count_marks(data: bytes) -> int:
+    """Return the number of brackets, braces, commas and colons, in text too.
+
+    NumPy is slower for short bodies, but while it counts in a long one other threads run.
+    """
+    if len(data) < _LONG_BODY:
+        return sum(map(data.count, (b"[", b"{", b",", b":")))
+    letters = np.frombuffer(data, dtype=np.uint8)
+    return sum(int(np.count_nonzero(letters == mark)) for mark in b"[{,:")
 
 
 def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:

@@ -13,8 +13,8 @@ from seqcast.serve.configuration import ServerSettings
 from seqcast.serve.monitoring import log_event, logging_everything
 from seqcast.serve.problems import RequestError, problem_response, shown
 
-# Connections that wait in the system.
-BACKLOG = 512
+# Connections that wait in the system, in which a burst of silent ones leaves room for others.
+BACKLOG = 2048
 
 
 def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None) -> Any:

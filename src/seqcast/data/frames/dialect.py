@@ -39,6 +39,8 @@ _DATE = re.compile(
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
 NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# More letters than any number in double precision has, with signs and marks. Longer texts would take time to look at.
+_LONGEST_NUMERAL = 1000
 # Marks that stand between other groups of digits than those of thousands, as in numbers of parts.
 _CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])")
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
@@ -356,4 +358,6 @@ def is_numeral(text: str) -> bool:
         [True, True, True, False, False, False, False]
     """
     text = text.strip()
+    if len(text) > _LONGEST_NUMERAL:
+        return False
     return bool(NUMERAL.fullmatch(text)) and not _DATE.fullmatch(text) and not _CODE.search(text)

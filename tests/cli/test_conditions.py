@@ -25,6 +25,8 @@ LITTLE_MEMORY = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, ({size} << 20, {size} << 20))
 """
+# OpenBLAS ends the process with exit code 1 where it has no memory.
+ENDS_BY_ITSELF = b"OpenBLAS error: Memory allocation still failed"
 HOMELESS = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SEQCAST_CACHE_DIR", "MPLCONFIGDIR"))
 # Conditions under which each command does its work all the same: environment variables and streams.
 HARMLESS = {
@@ -103,7 +105,7 @@ def test_little_memory(name, size, folder, out):
     done = finish(command_line(COMMANDS[name], folder, out, first), changes=temporary_files(out))
     if done.returncode in (0, 1):
         assert b"Traceback" not in done.stderr, done.stderr.decode()
-    if done.returncode == 1:
+    if done.returncode == 1 and not done.stderr.startswith(ENDS_BY_ITSELF):
         check_error(done)
 
 

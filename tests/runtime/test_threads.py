@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from seqcast.errors import SpecError
 from seqcast.network.randomness import Orthogonal
-from seqcast.runtime.threads import begin, in_threads, one_blas_thread, threads
+from seqcast.runtime.threads import begin, check_threads, in_threads, one_blas_thread, threads
 
 VARIABLES = [
     ({"SEQCAST_THREADS": "3"}, 3),
@@ -193,3 +193,21 @@ def test_first_weights_are_drawn_on_one_thread(monkeypatch):
     monkeypatch.setattr(np.linalg, "qr", lambda matrix: seen.append(set(counts())) or qr(matrix))
     Orthogonal(3)((4, 8))
     assert seen == [{1}]
+
+
+def test_threads_that_cannot_start_are_an_error(monkeypatch):
+    started = []
+    start = threading.Thread.start
+
+    def start_few(thread):
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+        started.append(thread)
+
+    check_threads(3)
+    monkeypatch.setattr(threading.Thread, "start", start_few)
+    with pytest.raises(MemoryError, match="can't start new thread"):
+        check_threads(3)
+    assert len(started) == 2
+    assert not any(thread.is_alive() for thread in started)

@@ -149,12 +149,14 @@ def set_encodings() -> None:
 
 # ---------------------------------------------------------------- errors
 
-# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the system, and of Python.
+# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the system, of a thread whose
+# stack has no room, and of Python.
 _OF_MEMORY = (
     "failed to map segment",
     "RESOURCE_EXHAUSTED",
     "Out of memory",
     "Cannot allocate memory",
+    "can't start new thread",
     "error return without exception set",
 )
 

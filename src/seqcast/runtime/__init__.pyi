@@ -81,6 +81,7 @@ from .process_group import Processes as Processes
 from .process_group import join as join
 from .process_group import leave as leave
 from .threads import begin as begin
+from .threads import check_threads as check_threads
 from .threads import cores as cores
 from .threads import in_threads as in_threads
 from .threads import one_blas_thread as one_blas_thread

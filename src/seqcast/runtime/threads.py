@@ -40,6 +40,30 @@ def threads() -> int:
     return min(cores(), max(1, int(level))) if level.isdecimal() else cores()
 
 
+def check_threads(count: int) -> None:
+    """Check that a library can start its threads, because Arrow waits for ever for those that it cannot start.
+
+    Args:
+        count: Number of threads.
+
+    Raises:
+        MemoryError: There is no room for their stacks, or for another thread of the process.
+    """
+    over = threading.Event()
+    started = list[threading.Thread]()
+    try:
+        for _ in range(count):
+            thread = threading.Thread(target=over.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError as error:
+        raise MemoryError(str(error)) from error
+    finally:
+        over.set()
+        for thread in started:
+            thread.join()
+
+
 def in_threads(
     function: Callable[[Any], Any],
     items: Sequence[Any],

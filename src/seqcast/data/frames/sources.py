@@ -19,7 +19,7 @@ import pandas as pd
 from seqcast.data.frames.arrow_columns import to_pandas, with_plain_columns
 from seqcast.data.frames.row_sources import Span, file_error, files_at, in_source
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime import require
+from seqcast.runtime import check_threads, require
 
 # Rows of a record batch.
 BATCH_ROWS = 1 << 16
@@ -116,6 +116,7 @@ def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
     options: dict[str, Any] = {"batch_size": BATCH_ROWS, "batch_readahead": 1, "use_threads": False}
 
     def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
+        check_threads(pyarrow.io_thread_count() + 1)
         for fragment in dataset.get_fragments():
             path = getattr(fragment, "path", None)
             try:

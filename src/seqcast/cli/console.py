@@ -149,8 +149,8 @@ def set_encodings() -> None:
 
 # ---------------------------------------------------------------- errors
 
-# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the system, of a thread whose
-# stack has no room, and of Python.
+# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the system, of threads, and
+# of Python.
 _OF_MEMORY = (
     "failed to map segment",
     "RESOURCE_EXHAUSTED",

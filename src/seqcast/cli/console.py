@@ -157,6 +157,7 @@ _OF_MEMORY = (
     "Out of memory",
     "Cannot allocate memory",
     "can't start new thread",
+    "failed to spawn",
     "error return without exception set",
 )
 

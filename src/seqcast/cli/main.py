@@ -67,12 +67,16 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             raise typer.Exit(1) from error
         except BrokenPipeError:  # the reader has seen enough, which typer knows
             raise
-        except Exception as error:
+        except BaseException as error:
+            # A library in Rust that cannot start a thread panics, which is no `Exception`.
+            is_panic = type(error).__name__ == "PanicException"
+            if not (isinstance(error, Exception) or is_panic):
+                raise
             if lacks_memory(error):
                 traceback.clear_frames(error.__traceback__)  # they hold what fills the memory
                 os.write(_STANDARD_ERROR, _NO_MEMORY)
                 raise typer.Exit(1) from None
-            system = word_system_error(error)
+            system = word_system_error(error) if isinstance(error, Exception) else None
             if system is None:
                 raise
             print_error(" ".join((system, *getattr(error, "__notes__", ()))))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from nicegui import Client, app, ui
-from nicegui.functions.refreshable import RefreshableTarget
 
 from seqcast.app.panels.blog_post_panel import PostPanel
 from seqcast.app.panels.data_panel import DataPanel
@@ -81,7 +80,6 @@ def _leave(context: Context, panels: dict[str, Any]) -> None:
         if isinstance(panel, JobPanel) and panel.job is not None:
             panel.job.stop()
     context.sessions.close(context.session)
-    RefreshableTarget.current_target = None  # it keeps the section that was written last in memory
 
 
 def _build(context: Context, panels: dict[str, Any]) -> ui.switch:

@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any
 
 from nicegui import ui
+from nicegui.functions.refreshable import RefreshableTarget
 
 from seqcast.app.job_queue import Job, JobQueue, OnEvent
 from seqcast.app.theme import explain_problem, heading, note, problem_card
@@ -27,7 +28,17 @@ def refreshable(method: Callable[[Any], None]) -> cached_property[ui.refreshable
     Args:
         method: Writes a section of the panel.
     """
-    return cached_property(lambda panel: ui.refreshable(MethodType(method, panel)))
+
+    def write(panel: Any) -> None:
+        try:
+            # A refresh runs later than it was asked for; the visitor may have left since.
+            if not ui.context.slot.parent.is_deleted:
+                method(panel)
+        finally:
+            # NiceGUI keeps the section that was written last, and with it the visitor's tables.
+            RefreshableTarget.current_target = None
+
+    return cached_property(lambda panel: ui.refreshable(MethodType(write, panel)))
 
 
 class Context:

@@ -17,7 +17,8 @@ ALL = "SEQCAST_CONDITIONS" in os.environ
 NOWHERE = "/proc/none"
 # No file may become larger than this; the signal that would end the process is ignored, so that writing fails.
 FULL_DISK = """
-import resource, signal
+import resource, signal, sys
+sys.dont_write_bytecode = True  # Python would leave the first bytes of a file, and fail to import it afterwards
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 """

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, wraps
 from types import MethodType
 from typing import Any
 
@@ -29,6 +29,7 @@ def refreshable(method: Callable[[Any], None]) -> cached_property[ui.refreshable
         method: Writes a section of the panel.
     """
 
+    @wraps(method)
     def write(panel: Any) -> None:
         try:
             # A refresh runs later than it was asked for; the visitor may have left since.

@@ -16,7 +16,6 @@ from scipy import stats
 from utilsforecast import losses
 
 from seqcast import Columns, Forecaster, NetworkSpec, Seq2Seq, Seq2SeqRegressor, WindowSpec
-from seqcast.data.frames.io import read_table
 from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.errors import DataError, SpecError
@@ -28,6 +27,7 @@ from seqcast.network.normalise import NORMALISERS
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.seq2seq import weight_shapes
 from seqcast.network.trace import trace_stack
+from seqcast.tables.open_table import read_table
 from tests.refusals import refused
 
 ROOT = Path(__file__).parent.parent

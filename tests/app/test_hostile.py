@@ -13,7 +13,7 @@ import seqcast.app
 from seqcast.app import charts, recipes
 from seqcast.app.visitor_table import Roles, Table
 from seqcast.app.visitors import Session
-from seqcast.data.frames.writing import table_bytes
+from seqcast.tables.writing import table_bytes
 
 from .test_webpage import backtest, download, forecast, give, go, look_inside
 

@@ -13,10 +13,10 @@ from seqcast.app.recipes import command_of, script_of
 from seqcast.app.theme import explain_problem, in_page_words
 from seqcast.app.visitor_table import ROLES, Roles, Table, TableLimits
 from seqcast.app.visitors import Asked
-from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.guess import ColumnGuess
-from seqcast.data.frames.layouts import Steps
 from seqcast.errors import DataError
+from seqcast.tables.dialect import Dialect
+from seqcast.tables.guess import ColumnGuess
+from seqcast.tables.layouts import Steps
 from tests.refusals import refused
 
 DAYS = pd.date_range("2024-01-01", periods=30)
@@ -162,7 +162,7 @@ def test_a_table_without_values_is_refused(tmp_path):
     ],
 )
 def test_a_table_that_is_too_large_is_rejected_before_its_columns_are_guessed(tmp_path, monkeypatch, limits, message):
-    monkeypatch.setattr("seqcast.data.frames.guess_columns", None)
+    monkeypatch.setattr("seqcast.tables.guess_columns", None)
     refused(DataError, message, Table.read, write(tmp_path, shops()), None, TableLimits(**limits))
 
 

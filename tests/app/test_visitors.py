@@ -17,11 +17,11 @@ from seqcast.app.panels.why_panel import nearest_rows, state_points
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
 from seqcast.app.visitors import SessionLimitError, Sessions, learnt_pace
-from seqcast.data.frames.writing import table_bytes
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import estimate_seconds
 from seqcast.runtime import BoundedProcess, ProcessLimits
 from seqcast.specs.columns import Columns
+from seqcast.tables.writing import table_bytes
 from tests.refusals import refused
 
 DAYS = pd.date_range("2024-01-01", periods=84)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast import Forecaster
-from seqcast.data.partition import partition
+from seqcast.tables import partition
 
 OF_NETWORK = ("--units", "4", "--context-length", "6", "--seed", "0", "--calendar", "none", "--quiet")
 SMALL = (*OF_NETWORK, "--preset", "classic", "--epochs", "1")

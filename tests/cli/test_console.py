@@ -21,10 +21,10 @@ from seqcast.cli.console import (
 )
 from seqcast.cli.main import app
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import read_table
 from seqcast.data.frames.row_lookup import read_future
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SaveError, SpecError
 from seqcast.specs.columns import Columns, Covariates
+from seqcast.tables.open_table import read_table
 
 COLUMNS = Columns()
 COMMANDS = typer.main.get_command(app).commands

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from seqcast.app.visitor_table import Table
-from seqcast.data.frames.io import OpenTable
-from seqcast.data.frames.layouts import Steps
 from seqcast.errors import DataError
 from seqcast.serve.request_bodies import guessed
+from seqcast.tables.layouts import Steps
+from seqcast.tables.open_table import OpenTable
 from tests.fixtures.messy import eleven
 
 KINDS = eleven.kinds()

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from seqcast.cli.output_files import as_records, check_output
-from seqcast.data.frames.writing import write_table
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.file_checks import file_kind
 from seqcast.runtime.model_files import write_archive
+from seqcast.tables.writing import write_table
 
 TABLES = ("csv", "parquet")
 CONTENTS = {

@@ -9,9 +9,9 @@ import pytest
 
 import seqcast
 from seqcast import Forecaster
-from seqcast.data.frames import Dialect
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
+from seqcast.tables import Dialect
 from tests.refusals import refused
 
 from . import panels

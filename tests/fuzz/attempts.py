@@ -26,10 +26,10 @@ import pandas as pd
 from header_mutations import HeaderMutations
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec
-from seqcast.data.frames.io import read_table
 from seqcast.errors import DataError, FileFormatError, MissingFileError, SpecError
 from seqcast.specs import CheckpointSpec, EnsembleSpec, MemberSpec
 from seqcast.specs.columns import Columns
+from seqcast.tables.open_table import read_table
 
 # Beyond this much more than it has at first, an allocation of the process fails.
 ADDRESS_SPACE = 3 << 30

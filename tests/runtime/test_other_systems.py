@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqcast.data.frames import reader_process, reader_script
 from seqcast.errors import SaveError
 from seqcast.runtime import atomic_files, executors, file_checks, interrupts, program_cache, worker_starts
 from seqcast.runtime.threads import cores
+from seqcast.tables import reader_process, reader_script
 
 
 def test_without_affinity_all_processors_count(monkeypatch):

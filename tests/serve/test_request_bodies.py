@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from seqcast.data.frames import Steps
 from seqcast.errors import DataError, SeqcastError
 from seqcast.serve import ServerSettings
 from seqcast.serve.forecast_requests import find_model, read_options, read_query
 from seqcast.serve.models import ModelShelf
 from seqcast.serve.request_bodies import CSV, JSON, guess_body, read_body
+from seqcast.tables import Steps
 
 LIMITS = ServerSettings(watch=0)
 SHELF = ModelShelf(LIMITS, print)

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from seqcast import tables
 from seqcast.data import Description, frames
 from seqcast.errors import DataError
 from seqcast.specs import Columns
@@ -43,7 +44,7 @@ class Roles:
         layout: Layout of the table: in `wide` ones each column with the role `value` is a series.
 
     Example:
-        >>> guess = frames.ColumnGuess("day", None, "sold", past=("rain",))
+        >>> guess = tables.ColumnGuess("day", None, "sold", past=("rain",))
         >>> roles = Roles.of_guess(guess, ["day", "sold", "rain", "note"])
         >>> roles.names("past"), roles.of["note"], roles.columns.value
         (('rain',), 'ignore', 'sold')
@@ -53,7 +54,7 @@ class Roles:
     layout: str = "long"
 
     @classmethod
-    def of_guess(cls, guess: frames.ColumnGuess, names: Any) -> Self:
+    def of_guess(cls, guess: tables.ColumnGuess, names: Any) -> Self:
         """Return the roles that a guess gives.
 
         Args:
@@ -62,7 +63,7 @@ class Roles:
         """
         roles = dict.fromkeys(map(str, names), "ignore" if guess.layout == "long" else "value")
         for role, name in (("time", guess.time), ("unique_id", guess.unique_id), ("value", guess.value)):
-            roles |= dict.fromkeys(frames.joined_parts(roles, str(name)), role)
+            roles |= dict.fromkeys(tables.joined_parts(roles, str(name)), role)
         for role in COVARIATES:
             roles |= dict.fromkeys(getattr(guess, role), role)
         roles |= dict.fromkeys(guess.left_out, "ignore")
@@ -174,13 +175,13 @@ class Table:
     path: Path
     raw: Any
     roles: Roles
-    dialect: frames.Dialect = field(default_factory=frames.Dialect)
-    guess: frames.ColumnGuess = field(default_factory=lambda: frames.ColumnGuess(None))
-    steps: frames.Steps = field(default_factory=frames.Steps)
+    dialect: tables.Dialect = field(default_factory=tables.Dialect)
+    guess: tables.ColumnGuess = field(default_factory=lambda: tables.ColumnGuess(None))
+    steps: tables.Steps = field(default_factory=tables.Steps)
     limits: TableLimits = field(default_factory=TableLimits)
 
     @classmethod
-    def read(cls, path: Path, dialect: frames.Dialect | None = None, limits: TableLimits = TableLimits()) -> Self:
+    def read(cls, path: Path, dialect: tables.Dialect | None = None, limits: TableLimits = TableLimits()) -> Self:
         """Read a file and guess its columns.
 
         Args:
@@ -192,11 +193,11 @@ class Table:
             DataError: It is no table, or too large.
             MissingFileError: There is no such file.
         """
-        raw = frames.OpenTable.of(path, dialect).raw
+        raw = tables.OpenTable.of(path, dialect).raw
         limits.check(path.name, raw)
-        guess = frames.guess_columns(raw)
+        guess = tables.guess_columns(raw)
         roles = Roles.of_guess(guess, raw.columns)
-        return cls(path, raw, roles, dialect or frames.Dialect(), guess, limits=limits)
+        return cls(path, raw, roles, dialect or tables.Dialect(), guess, limits=limits)
 
     def with_layout(self, layout: str) -> Self:
         """Return the table with the roles that its columns have in another layout.
@@ -204,7 +205,7 @@ class Table:
         Args:
             layout: The layout.
         """
-        guess = frames.guess_columns(self.raw, {}, layout)
+        guess = tables.guess_columns(self.raw, {}, layout)
         return replace(self, roles=Roles.of_guess(guess, self.raw.columns))
 
     def frame(self) -> VisitorFrame:
@@ -218,17 +219,17 @@ class Table:
             self.limits.check_rows(self.path.name, len(self.raw) * len(roles.names("value")))
         steps = None if roles.names("time") else self.steps
         options = {"layout": roles.layout, "steps": steps, "ahead": bool(roles.names("future"))}
-        frame, ahead = frames.read_table(self.path, columns, dialect=self.dialect, **options), None
+        frame, ahead = tables.read_table(self.path, columns, dialect=self.dialect, **options), None
         if roles.layout == "wide":
             frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
         elif roles.names("future"):
-            frame, ahead = frames.split_ahead(frame, columns)
+            frame, ahead = tables.split_ahead(frame, columns)
             ahead = ahead[[columns.unique_id, columns.ds, *roles.names("future")]] if len(ahead) else None
         try:
             facts = Description.of(frames.read_frame(frame, columns, missing="fill", on_bad_series="skip"))
         except DataError as error:
             # Rows were sorted; the index has their places in the file.
-            located = frames.in_file(error, self.path, frame)
+            located = tables.in_file(error, self.path, frame)
             located.row = None if error.row is None else int(frame.index[error.row])
             raise located from error
         problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
@@ -236,7 +237,7 @@ class Table:
 
     def _problem(self, series: Any, error: DataError, frame: Any) -> str:
         """Return a problem of a series in words, with its place in the file."""
-        located = frames.in_file(error, self.path, frame)
+        located = tables.in_file(error, self.path, frame)
         place = located.where.removeprefix(str(self.path)).removesuffix(f" (series {error.series!r})")
         return f"{series}{place}: expected {located.expected}, received {located.received}."
 

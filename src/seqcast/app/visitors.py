@@ -15,9 +15,9 @@ from seqcast.app.computations import Explanation, FitOutcome
 from seqcast.app.job_queue import JobQueue, QueueFullError
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, VisitorFrame
-from seqcast.data.frames import Dialect
 from seqcast.errors import DataError, SeqcastError, WorkerDiedError
 from seqcast.runtime import BoundedProcess, ProcessLimits, portable_name, write_atomically
+from seqcast.tables import Dialect
 
 # Seed of everything random, so that all of it can be repeated.
 SEED = 0

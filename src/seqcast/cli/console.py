@@ -23,10 +23,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seqcast import forecaster
+from seqcast import forecaster, tables
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
-from seqcast.data import frames
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 from seqcast.runtime import writing_out
 from seqcast.specs import Columns
@@ -204,11 +203,11 @@ def word_system_error(error: Exception) -> str | None:
 
 
 @contextlib.contextmanager
-def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
+def in_files(**files: tuple[Path | None, Any]) -> Iterator[None]:
     """Reword errors about frames, so that they name the files of the frames.
 
     Args:
-        tables: A file and its frame, by the argument that takes the frame; the file is `None` where the argument is not
+        files: A file and its frame, by the argument that takes the frame; the file is `None` where the argument is not
             given, and the frame is `None` where its rows are not those of the file.
 
     Raises:
@@ -218,10 +217,10 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         yield
     except DataError as error:
         argument = error.option or (error.where if error.column is None else "df")
-        path, frame = tables.get(argument, (None, None))
+        path, frame = files.get(argument, (None, None))
         if path is None:
             raise
-        raise frames.in_file(error, path, frame) from error
+        raise tables.in_file(error, path, frame) from error
 
 
 def note_skipped(model: forecaster.Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
@@ -235,7 +234,7 @@ def note_skipped(model: forecaster.Forecaster, path: Path | None, frame: Any, op
     """
     skipped = list(model.skipped_series_.values())
     for error in skipped[:MOST_SKIPPED]:
-        note(f"Skipped: {word_error(error if path is None else frames.in_file(error, path, frame), options)}")
+        note(f"Skipped: {word_error(error if path is None else tables.in_file(error, path, frame), options)}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 
@@ -256,7 +255,7 @@ def note_sentinels(model: forecaster.Forecaster, path: Path | None, frame: Any, 
     with contextlib.suppress(SeqcastError):  # the fit raises it
         for error in sentinels_of(frame, model.columns or Columns(), model.freq):
             word = partial(word_error, options=options)
-            note(f"Perhaps not meant: {fault_text(frames.in_file(error, path, frame), word)}")
+            note(f"Perhaps not meant: {fault_text(tables.in_file(error, path, frame), word)}")
 
 
 def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqcast import forecaster, plots
+from seqcast import forecaster, plots, tables
 from seqcast.cli.console import in_files, note, print_json, print_line, word_error
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
@@ -58,7 +58,7 @@ def describe(
         else:
             found = options.forecaster(horizon, columns).describe(frame)
     facts = found.data
-    facts = replace(facts, faults=(*faults, *(frames.in_file(error, data, frame) for error in facts.faults)))
+    facts = replace(facts, faults=(*faults, *(tables.in_file(error, data, frame) for error in facts.faults)))
     word = partial(word_error, options=OF_READING)
     if as_json:
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
@@ -178,7 +178,7 @@ def partition(
         force: Replace a folder of Parquet files.
         as_json: Print the result as one JSON document.
     """
-    from seqcast.data.partition import partition as write
+    from seqcast.tables import partition as write
 
     columns = ColumnOptions(id_column, time_column, time_format=time_format).columns
     with writing_results():

@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from seqcast import forecaster
+from seqcast import forecaster, tables
 from seqcast.cli.console import in_files, note
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions, MachineOptions, split_names
-from seqcast.data import frames
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
 
@@ -52,14 +51,14 @@ class FileOptions:
     start: str | None = None
 
     @property
-    def dialect(self) -> frames.Dialect:
+    def dialect(self) -> tables.Dialect:
         """The dialect of the files, as far as it was typed."""
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         missing = split_names(self.missing_values or "")
-        written = frames.Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
+        written = tables.Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
         return replace(written, header=self.header, missing_values=missing)
 
-    def dialect_for(self, model: forecaster.Forecaster) -> frames.Dialect:
+    def dialect_for(self, model: forecaster.Forecaster) -> tables.Dialect:
         """Return the dialect of files for a fitted model, which remembers what stood for missing values at its fit.
 
         Args:
@@ -71,22 +70,22 @@ class FileOptions:
 
     def guess(
         self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
-    ) -> tuple[Any, Columns, frames.ColumnGuess]:
+    ) -> tuple[Any, Columns, tables.ColumnGuess]:
         """Read a file as a frame, and print a note of what was not typed; return also its columns, and the guess.
 
         Args:
             path: The file.
             options: The columns, as typed.
-            faults: Takes errors, as for `seqcast.data.frames.io.read_leniently`; `None` raises the first one.
+            faults: Takes errors, as for `seqcast.tables.read_leniently`; `None` raises the first one.
         """
-        given, steps = options.given, frames.Steps(self.start, options.step)
+        given, steps = options.given, tables.Steps(self.start, options.step)
         keys = [given[role] for role in ("unique_id", "ds") if role in given]
 
-        def read(dialect: frames.Dialect, left_out: Collection[int] = ()) -> tuple[Any, Columns, frames.ColumnGuess]:
-            opened = frames.OpenTable.of(path, dialect, self.max_size, keys, left_out)
+        def read(dialect: tables.Dialect, left_out: Collection[int] = ()) -> tuple[Any, Columns, tables.ColumnGuess]:
+            opened = tables.OpenTable.of(path, dialect, self.max_size, keys, left_out)
             return opened.guessed(given, self.layout, options.covariates, steps)
 
-        guessed = read(self.dialect) if faults is None else frames.read_leniently(faults, read, self.dialect)
+        guessed = read(self.dialect) if faults is None else tables.read_leniently(faults, read, self.dialect)
         _note_understood(path, guessed[0])
         return guessed
 
@@ -96,9 +95,9 @@ class FileOptions:
         Args:
             path: The file.
             columns: Names of its columns.
-            options: Other arguments of `seqcast.data.frames.io.read_table`.
+            options: Other arguments of `seqcast.tables.read_table`.
         """
-        frame = frames.read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
+        frame = tables.read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
         _note_understood(path, frame)
         return frame
 
@@ -164,20 +163,20 @@ class FileOptions:
         Args:
             model: The model, whose columns the file has.
             path: The file.
-            options: Other arguments of `seqcast.data.frames.io.read_table`.
+            options: Other arguments of `seqcast.tables.read_table`.
         """
         if path is None:
             return None
         ids, columns, usual = model.series_state_.ids, model.series_state_.schema.columns, Columns()
-        opened = frames.OpenTable.of(path, self.dialect_for(model), self.max_size, columns.names[:2])
+        opened = tables.OpenTable.of(path, self.dialect_for(model), self.max_size, columns.names[:2])
         # Rows in a file of any name continue the only series.
         options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
         if options.get("value", True):
             # Where the table of the fit had no such columns, newer ones have none either.
             is_long = columns.y != usual.y or usual.y in opened.raw
-            options["layout"] = self.layout or ("long" if is_long else frames.guess_columns(opened.raw).layout)
+            options["layout"] = self.layout or ("long" if is_long else tables.guess_columns(opened.raw).layout)
             counts = columns.ds == usual.ds and usual.ds not in opened.raw
-            options["steps"] = frames.Steps(self.start, model.freq_) if counts else None
+            options["steps"] = tables.Steps(self.start, model.freq_) if counts else None
         frame = opened.frame(columns, **options)
         _note_understood(path, frame)
         return frame
@@ -198,8 +197,8 @@ class FileOptions:
 
 def _note_understood(path: Path, frame: Any) -> None:
     """Print how a file was read, if that is unusual or was guessed."""
-    if frame.attrs[frames.UNDERSTOOD]:
-        note(f"Read {path}: {frame.attrs[frames.UNDERSTOOD]}")
+    if frame.attrs[tables.UNDERSTOOD]:
+        note(f"Read {path}: {frame.attrs[tables.UNDERSTOOD]}")
 
 
 def future_of(data: Path | None, frame: Any, model: forecaster.Forecaster, future_file: Path | None) -> Path | None:
@@ -211,7 +210,7 @@ def future_of(data: Path | None, frame: Any, model: forecaster.Forecaster, futur
         model: The model.
         future_file: The file that was typed.
     """
-    is_planned = data not in (None, Path("-")) and frame.attrs.get(frames.AHEAD) and model.future_covariates
+    is_planned = data not in (None, Path("-")) and frame.attrs.get(tables.AHEAD) and model.future_covariates
     return data if future_file is None and is_planned else future_file
 
 

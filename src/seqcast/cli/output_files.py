@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast import forecaster, plots
+from seqcast import forecaster, plots, tables
 from seqcast.cli.console import print_json, print_line
 from seqcast.data import frames
 from seqcast.errors import SaveError, SpecError
@@ -55,7 +55,7 @@ class TableOptions:
             SpecError: Two options do not go together.
         """
         if self.path is not None:
-            check_output(self.path, frames.TABLES, read=read, force=self.force, column=column)
+            check_output(self.path, tables.TABLES, read=read, force=self.force, column=column)
         if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
             hint = "Name a file after -o."
             raise SpecError("--json", expected="a file for the table", received="-o -, which prints it", hint=hint)
@@ -77,7 +77,7 @@ class TableOptions:
         Args:
             table: The table.
         """
-        frames.write_table(frames.split_ids(table), self.path, safe_formulas=self.safe_formulas)
+        tables.write_table(tables.split_ids(table), self.path, safe_formulas=self.safe_formulas)
 
     def give(self, table: Any, model: forecaster.Forecaster, layout: str | None, **facts: Any) -> None:
         """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
@@ -95,7 +95,7 @@ class TableOptions:
         if self.path is not None or not self.as_json:
             with writing_results():
                 self.write(table)
-        result = {"forecast": as_records(frames.split_ids(table))} if self.path is None else {"file": str(self.path)}
+        result = {"forecast": as_records(tables.split_ids(table))} if self.path is None else {"file": str(self.path)}
         if self.as_json:
             print_json({**facts, **result})
         elif self.path is not None:
@@ -211,6 +211,6 @@ def _is_forecast(names: Sequence[str], column: str) -> bool:
 def _column_names(path: Path, kind: str) -> list[str]:
     """Return the names of a table's columns."""
     if kind == "parquet":
-        return frames.column_names(path)
+        return tables.column_names(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         return next(csv.reader(file), [])

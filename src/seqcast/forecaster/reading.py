@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast import tables
 from seqcast.data import frames
 from seqcast.data.series import ArrayCache
 from seqcast.errors import DataError, Option, Phrase, SpecError, counted
@@ -180,10 +181,10 @@ class SourceRows:
         Raises:
             SpecError: There is a limit for rows that are in memory.
         """
-        if isinstance(df, str | os.PathLike) and frames.is_read_at_once(Path(df)):
+        if isinstance(df, str | os.PathLike) and tables.is_read_at_once(Path(df)):
             missing_values = () if before is None else before.schema.missing_values
-            df = frames.read_table(
-                Path(df), _columns(options, before), dialect=frames.Dialect(missing_values=missing_values)
+            df = tables.read_table(
+                Path(df), _columns(options, before), dialect=tables.Dialect(missing_values=missing_values)
             )
         if frames.is_source(df):
             return None, cls(options, frames.open_source(df), Memory.of(memory_limit), before)

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import LONG, ONE_SERIES, UNDERSTOOD, Dialect, OpenTable, Steps, form_of, is_source
+from seqcast.data.frames import LONG, ONE_SERIES, form_of, is_source
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import require, say, showing
 from seqcast.specs import Columns
+from seqcast.tables import UNDERSTOOD, Dialect, OpenTable, Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def forecast(
 
     Args:
         data: A frame, or a pandas Series with an index of times; levels of an index that have names are columns. Or a
-            file of any kind that `seqcast.data.frames.io.read_table` reads. Or values without times: one series, `[T]`,
+            file of any kind that `seqcast.tables.read_table` reads. Or values without times: one series, `[T]`,
             or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seqcast._version import __version__
-from seqcast.data.frames import split_ahead
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster import Forecaster
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import filtering_warnings, keras, require, warn_user
+from seqcast.tables import split_ahead
 from seqcast.training import Observer, Record
 
 __all__ = ["MlflowLog", "load_model", "log_fit", "log_model", "save_model"]

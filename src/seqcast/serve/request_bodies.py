@@ -21,11 +21,11 @@ import jiter
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames import OpenTable, Steps, guess_columns, has_header, joined_parts
 from seqcast.errors import DataError
 from seqcast.runtime import Array
 from seqcast.serve.problems import RequestError, shown
 from seqcast.specs import Columns
+from seqcast.tables import OpenTable, Steps, guess_columns, has_header, joined_parts
 
 JSON, CSV = "application/json", "text/csv"
 

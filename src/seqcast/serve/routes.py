@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from seqcast.data.frames import Steps
 from seqcast.serve.configuration import PRETRAINED
 from seqcast.serve.forecast_requests import (
     Cell,
@@ -32,6 +31,7 @@ from seqcast.serve.forecasting import choose_media_type
 from seqcast.serve.problems import MEDIA_TYPE, RequestError
 from seqcast.serve.request_bodies import CSV, JSON, read_body
 from seqcast.serve.service import LONG, Service
+from seqcast.tables import Steps
 
 
 async def _forecast(request: Request) -> Response:

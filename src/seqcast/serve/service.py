@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from seqcast.data.frames import Steps
 from seqcast.errors import WorkerDiedError
 from seqcast.runtime import BoundedProcess, CompilationNeededError, ProcessLimits, compiling_nothing
 from seqcast.serve.batching import Lane
@@ -18,6 +17,7 @@ from seqcast.serve.models import ModelShelf
 from seqcast.serve.monitoring import Metrics, describe_error, log_event
 from seqcast.serve.problems import RequestError
 from seqcast.serve.request_bodies import guess_body
+from seqcast.tables import Steps
 
 _Read = TypeVar("_Read")
 

@@ -85,7 +85,7 @@ def python_imports(code: str) -> str:
     Example:
         >>> print(python_imports("Forecaster(3).fit(read_table(path, Columns()))"))
         from seqcast import Columns, Forecaster
-        from seqcast.data.frames import read_table
+        from seqcast.tables import read_table
     """
     used = _MODULES.keys() & re.findall(r"\w+", code)
     names = {module: sorted(name for name in used if _MODULES[name] == module) for module in _MODULES.values()}

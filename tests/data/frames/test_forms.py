@@ -8,10 +8,10 @@ import pytest
 from seqcast.data import from_wide, to_wide
 from seqcast.data.frames.forms import form_of, in_form, to_long
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.guess import guess_columns
-from seqcast.data.frames.io import OpenTable, read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
+from seqcast.tables.guess import guess_columns
+from seqcast.tables.open_table import OpenTable, read_raw, read_table
 from tests.refusals import refusals, refused
 
 DAYS = pd.date_range("2024-01-01", periods=6)

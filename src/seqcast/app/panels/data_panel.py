@@ -15,8 +15,8 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table, warn, words_for_missing
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
-from seqcast.data.frames import LAYOUTS, UNDERSTOOD, Dialect, Steps, in_file, row_in_file
 from seqcast.errors import DataError, SeqcastError
+from seqcast.tables import LAYOUTS, UNDERSTOOD, Dialect, Steps, in_file, row_in_file
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
 ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"

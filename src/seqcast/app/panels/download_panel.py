@@ -14,7 +14,7 @@ from seqcast.app.panels.panel import Panel, refreshable
 from seqcast.app.recipes import FUTURE, command_of, file_name, needs_rows, script_of
 from seqcast.app.theme import named, note, panel_card
 from seqcast.app.visitor_table import Table, VisitorFrame, assumed_ahead
-from seqcast.data.frames import table_bytes
+from seqcast.tables import table_bytes
 
 KINDS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel"}
 

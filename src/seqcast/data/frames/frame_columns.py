@@ -13,9 +13,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import formats_of
 from seqcast.data.frames.numerals import find_words, or_words, without_overflow
-from seqcast.data.frames.stamps import Stamps, from_utc, likely_format, named_zone, parse_stamps
+from seqcast.data.frames.stamps import Stamps, formats_of, from_utc, likely_format, named_zone, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, has_whole_characters

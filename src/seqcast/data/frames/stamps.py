@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.runtime import Array
+from seqcast.runtime import Array, filtering_warnings
+
+# Most letters of a time; pandas would parse longer text for minutes.
+_LONGEST_TIME = 100
 
 Stamps = Any  # a pandas Index of integers or of time stamps
 
@@ -226,6 +229,31 @@ def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
             coarse = len(steps) and np.gcd.reduce(steps) % coarsest == 0
             return format_, np.zeros(len(numbers), dtype=bool) if coarse else None
     return None, None
+
+
+def formats_of(texts: Any) -> list[str]:
+    """Return the formats in which all texts are times: two where the day or the month may come first.
+
+    Args:
+        texts: A pandas Series of text.
+
+    Example:
+        >>> [formats_of(pd.Series(text)) for text in (["13.02.2024"], ["01.02.2024"], ["2024-02-01"], ["soon"])]
+        [['%d.%m.%Y'], ['%m.%d.%Y', '%d.%m.%Y'], ['ISO8601'], []]
+    """
+    from pandas.tseries.api import guess_datetime_format
+
+    known = texts.str.strip().dropna()
+    if known.empty or known.str.len().max() > _LONGEST_TIME:
+        return []
+    with filtering_warnings("ignore"):  # pandas warns where the day comes first
+        guesses = [guess_datetime_format(known.iloc[0], dayfirst=day_first) for day_first in (False, True)]
+        fitting = [
+            style
+            for style in dict.fromkeys(["ISO8601", *filter(None, guesses)])
+            if not pd.to_datetime(known, errors="coerce", format=style, utc=True).isna().any()
+        ]
+    return fitting[:1] if "ISO8601" in fitting else fitting
 
 
 def parse_stamps(values: Any, format_: str) -> Stamps:

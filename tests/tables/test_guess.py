@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.file_kinds import UNDERSTOOD
-from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.io import OpenTable, read_leniently
 from seqcast.errors import DataError
+from seqcast.tables.dialect import Dialect
+from seqcast.tables.file_kinds import UNDERSTOOD
+from seqcast.tables.guess import ColumnGuess, guess_columns
+from seqcast.tables.open_table import OpenTable, read_leniently
 
 READABLE = [case for case in make.cases() if not case.refused]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dates import READ_AS_TIMES, is_text, words_of
+from seqcast.data.frames import is_text
+from seqcast.tables.dates import READ_AS_TIMES, words_of
 
 # Names of columns, as people write them, the likeliest first.
 TIMES = words_of("""ds timestamp datetime date_time date time day week month quarter year period elapsed datum zeit

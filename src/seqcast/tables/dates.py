@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqcast.data.frames import is_text
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
@@ -201,37 +202,6 @@ def is_time(column: Any) -> bool:
         return False
     read = as_times(known)
     return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
-
-
-def is_text(column: Any) -> bool:
-    """Return whether a column holds text alone; with missing values its type is `object` in pandas 2.
-
-    Args:
-        column: A pandas Series.
-
-    Example:
-        >>> import pandas as pd
-        >>> [is_text(pd.Series(values)) for values in (["a", None], [1, None])]
-        [True, False]
-    """
-    return pd.api.types.infer_dtype(column) in ("string", "empty")
-
-
-def formats_of(column: Any) -> list[str]:
-    """Return the formats in which all values of a column are times: two where the day or the month may come first.
-
-    Args:
-        column: A pandas Series of text.
-
-    Example:
-        >>> import pandas as pd
-        >>> [formats_of(pd.Series(text)) for text in (["13.02.2024"], ["01.02.2024"], ["2024-02-01"], ["soon"])]
-        [['%d.%m.%Y'], ['%m.%d.%Y', '%d.%m.%Y'], ['ISO8601'], []]
-    """
-    column = without_long(column.str.strip())
-    styles = ("ISO8601", *_styles(str(column.iloc[0]), None))
-    fitting = [style for style in styles if not _parsed(column, style).isna().any()]
-    return fitting[:1] if "ISO8601" in fitting else fitting
 
 
 def without_long(column: Any) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import is_text, is_time
-from seqcast.data.frames.dialect import is_numeral
+from seqcast.data.frames import is_numeral, is_text
 from seqcast.errors import counted
 from seqcast.runtime import Array
+from seqcast.tables.dates import is_time
 
 # Words for a total.
 _TOTAL = re.compile(

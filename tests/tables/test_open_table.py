@@ -9,13 +9,13 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.frames import AHEAD, UNDERSTOOD, row_in_file
-from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import OpenTable, read_leniently, read_raw, read_table
-from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError, MissingFileError
 from seqcast.specs import Columns, Covariates
+from seqcast.tables import AHEAD, UNDERSTOOD, row_in_file
+from seqcast.tables.dialect import Dialect
+from seqcast.tables.open_table import OpenTable, read_leniently, read_raw, read_table
+from seqcast.tables.writing import write_table
 from tests.refusals import refused
 
 COLUMNS = Columns()

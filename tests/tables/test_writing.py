@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcast.data.frames.writing import _FORMULAS, table_bytes, write_table
 from seqcast.errors import SaveError
+from seqcast.tables.writing import _FORMULAS, table_bytes, write_table
 
 DAYS = pd.date_range("2024-01-01", periods=2)
 FORMULA = '=HYPERLINK("http://example.org","here")'

@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import layouts, traits
-from seqcast.data.frames.dates import YEARS, as_times, is_clock, is_text, is_time, seconds, unevenness
-from seqcast.data.frames.forms import backtest_keys
-from seqcast.data.frames.numerals import holds_numbers
-from seqcast.data.frames.tidying import sum_columns
-from seqcast.data.frames.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
+from seqcast.data.frames import backtest_keys, is_text
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
+from seqcast.tables import layouts, traits
+from seqcast.tables.dates import YEARS, as_times, is_clock, is_time, seconds, unevenness
+from seqcast.tables.number_marks import holds_numbers
+from seqcast.tables.tidying import sum_columns
+from seqcast.tables.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
 
 # Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
 ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
@@ -37,7 +37,7 @@ class ColumnGuess:
         time: The column of the times, or several with commas; `None` if no column could be.
         unique_id: The column that names the series, or several with commas; `None` for a single series or a wide table.
         value: The column of the values; `None` in other layouts than `long`, or if no column could be.
-        layout: One of `seqcast.data.frames.layouts.LAYOUTS`.
+        layout: One of `seqcast.tables.layouts.LAYOUTS`.
         static: Columns that are constant within each series.
         future: Columns that are known beyond the last value.
         past: The others.
@@ -106,7 +106,7 @@ def guess_columns(
     """Guess the layout of a table and the roles of its columns by their names and values.
 
     Args:
-        table: A pandas frame, as `seqcast.data.frames.io.read_raw` returns it.
+        table: A pandas frame, as `seqcast.tables.open_table.read_raw` returns it.
         given: Names that the user gave, by the fields of `Columns`; several with commas.
         layout: The layout, if the user gave it.
         covariates: Columns that the user called covariates.

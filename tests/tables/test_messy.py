@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.data.frames import UNDERSTOOD
-from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import read_table
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
+from seqcast.tables import UNDERSTOOD
+from seqcast.tables.dialect import Dialect
+from seqcast.tables.open_table import read_table
 
-DOCS = Path(__file__).parents[3] / "docs" / "files.md"
+DOCS = Path(__file__).parents[2] / "docs" / "files.md"
 CASES = list(make.cases())
 
 
@@ -52,7 +52,7 @@ def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
 
 
 def test_the_documentation_lists_what_is_refused():
-    begin, end = "<!-- messy: made by tests/data/frames/test_messy.py -->\n", "\n<!-- end -->"
+    begin, end = "<!-- messy: made by tests/tables/test_messy.py -->\n", "\n<!-- end -->"
     text = DOCS.read_text(encoding="utf-8")
     before, rest = text.split(begin)
     _, after = rest.split(end)

@@ -13,11 +13,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.data.frames.io import read_table
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
+from seqcast.tables.dialect import Dialect
+from seqcast.tables.open_table import read_table
 
 COUNT = int(os.environ.get("SEQCAST_FUZZ_DIALECTS", "60"))
 STAMPS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%d %H:%M", "%b %d, %Y")

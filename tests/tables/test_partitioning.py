@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.partition import Partition, partition
 from seqcast.errors import DataError, MissingFileError, SaveError, SpecError
 from seqcast.specs.columns import Columns
+from seqcast.tables import Partition, partition
 from tests.refusals import refused
 
 DAY = datetime.date(2024, 1, 1)
@@ -318,7 +318,7 @@ with duckdb.connect(config={{"memory_limit": "300MB", "threads": 1}}) as connect
 """
 MEASURE = """
 import json, pathlib
-from seqcast.data.partition import partition
+from seqcast.tables import partition
 import duckdb, pyarrow.parquet
 def peak():  # not ru_maxrss, which a process takes over from the one that started it
     status = pathlib.Path("/proc/self/status").read_text()

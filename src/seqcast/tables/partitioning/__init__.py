@@ -4,6 +4,6 @@ In reading order: `duckdb_queries` (files, their columns, and SQL that reads the
 (`partition`: sorted rows become files).
 """
 
-from seqcast.data.partition.folder import Partition, partition
+from seqcast.tables.partitioning.folder import Partition, partition
 
 __all__ = ["Partition", "partition"]

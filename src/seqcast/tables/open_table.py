@@ -8,19 +8,25 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames import file_kinds
-from seqcast.data.frames.dates import is_clock, is_text, offsets_of, parse_dates, seconds
-from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.forms import ONE_SERIES, READ_AS_MISSING
-from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
-from seqcast.data.frames.numerals import to_numbers, without_overflow
-from seqcast.data.frames.row_sources import file_error, unknown_column
-from seqcast.data.frames.stamps import parse_stamps
-from seqcast.data.frames.tidying import words_on
+from seqcast.data.frames import (
+    ONE_SERIES,
+    READ_AS_MISSING,
+    file_error,
+    is_text,
+    parse_stamps,
+    unknown_column,
+    without_overflow,
+)
 from seqcast.errors import DataError, Option, SpecError, counted
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
+from seqcast.tables import file_kinds
+from seqcast.tables.dates import is_clock, offsets_of, parse_dates, seconds
+from seqcast.tables.dialect import Dialect
+from seqcast.tables.guess import ColumnGuess, guess_columns
+from seqcast.tables.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
+from seqcast.tables.number_marks import to_numbers
+from seqcast.tables.tidying import words_on
 
 # Most rows after the last step, and letters of a time.
 _MOST_NOTES, _LONGEST_TIME = 20, 40

@@ -14,10 +14,10 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.dates import YEARS
-from seqcast.data.frames.row_sources import file_error
+from seqcast.data.frames import DATE, file_error, is_numeral
 from seqcast.errors import Option, Phrase, SpecError, counted
 from seqcast.specs import check_choice
+from seqcast.tables.dates import YEARS
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
@@ -32,17 +32,6 @@ _MOST_ODD, _MOST_COLUMNS = 5, 50
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
 NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
-_DATE = re.compile(
-    r"\d{1,4}([-/.]) ?\d{1,2}(\1 ?\d{1,4})\.?([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d"
-    r"|\d\d?-[a-z]{3}-\d+|\d{4} ?[年년].*|0\d\d?\.(?:19|20)\d\d"
-)
-# Spaces that stand between digits, and a number with any marks.
-SPACES = " \u00a0\u202f\u2009"
-NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
-# More letters than any number in double precision has, with signs and marks. Longer texts would take time to look at.
-_LONGEST_NUMERAL = 1000
-# Marks that stand between other groups of digits than those of thousands, as in numbers of parts.
-_CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])")
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
@@ -344,20 +333,4 @@ def _kind(cell: str) -> str:
     text = cell.strip().lower()
     if text in _MISSING:
         return ""
-    return "date" if _DATE.fullmatch(text) else "number" if is_numeral(text) else "text"
-
-
-def is_numeral(text: str) -> bool:
-    """Return whether a text may be a number, with any marks.
-
-    Args:
-        text: The text.
-
-    Example:
-        >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x", "14.5499.26", "001.2024")]
-        [True, True, True, False, False, False, False]
-    """
-    text = text.strip()
-    if len(text) > _LONGEST_NUMERAL:
-        return False
-    return bool(NUMERAL.fullmatch(text)) and not _DATE.fullmatch(text) and not _CODE.search(text)
+    return "date" if DATE.fullmatch(text) else "number" if is_numeral(text) else "text"

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from seqcast.data.frames.io import read_raw
-from seqcast.data.frames.reader_process import STANDARD_INPUT, column_names, read_binary, read_bytes
 from seqcast.errors import DataError
 from seqcast.runtime.file_checks import FileLimits
+from seqcast.tables.open_table import read_raw
+from seqcast.tables.reader_process import STANDARD_INPUT, column_names, read_binary, read_bytes
 
 MIB = 1 << 20
 LIMITS = FileLimits()

@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames import Dialect, decode, file_error, files_at, find_dialect, unknown_column
+from seqcast.data.frames import file_error, files_at, unknown_column
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, SpecError, unknown_name
 from seqcast.runtime import require
 from seqcast.specs import Columns
+from seqcast.tables import Dialect, decode, find_dialect
 
 # Suffixes of text.
 _TEXT = (".csv", ".tsv", ".txt")

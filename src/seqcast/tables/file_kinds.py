@@ -17,14 +17,14 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
-from seqcast.data.frames.layouts import joined_parts
-from seqcast.data.frames.numerals import FLAGS, parse_numbers, without_missing
-from seqcast.data.frames.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
-from seqcast.data.frames.row_sources import file_error, place_in_file
-from seqcast.data.frames.tidying import merged_columns, total_rows, words_on
+from seqcast.data.frames import file_error, place_in_file
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source, filtering_warnings
+from seqcast.tables.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
+from seqcast.tables.layouts import joined_parts
+from seqcast.tables.number_marks import FLAGS, parse_numbers, without_missing
+from seqcast.tables.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.tables.tidying import merged_columns, total_rows, words_on
 
 # Attributes of a frame: the dialect of its file, in words, and the number of its first row.
 UNDERSTOOD, FIRST_ROW, AHEAD = "understood", "first row", "rows ahead"

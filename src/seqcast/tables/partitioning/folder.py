@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames import file_error, first_rows
-from seqcast.data.partition.duckdb_queries import Source, find_source, identifier, read_columns
 from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int
+from seqcast.tables.partitioning.duckdb_queries import Source, find_source, identifier, read_columns
 
 # Rows of a batch from DuckDB.
 _BATCH_ROWS = 8_192

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from seqcast.data.frames.arrow_columns import is_flat
-from seqcast.data.frames.row_sources import file_error
+from seqcast.data.frames import file_error, is_flat
 from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, require
 

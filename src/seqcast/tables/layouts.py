@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.dates import YEARS, in_english, is_clock, is_text, parse_dates, seconds
-from seqcast.data.frames.forms import inside
-from seqcast.data.frames.frequency import resolve
-from seqcast.data.frames.numerals import holds_numbers, to_numbers
-from seqcast.data.frames.tidying import ends_with_total, words_on
+from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
+from seqcast.tables.dates import YEARS, in_english, is_clock, parse_dates, seconds
+from seqcast.tables.number_marks import holds_numbers, to_numbers
+from seqcast.tables.tidying import ends_with_total, words_on
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3

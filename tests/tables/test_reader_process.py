@@ -18,10 +18,10 @@ import zstandard
 
 import seqcast
 from seqcast.app.visitor_table import Table
-from seqcast.data.frames import reader_process
-from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
+from seqcast.tables import reader_process
+from seqcast.tables.open_table import read_raw, read_table
 from tests.refusals import refused
 
 # Windows has no such module.
@@ -135,7 +135,7 @@ def test_no_script_runs_twice(tmp_path):
     (tmp_path / "random.py").write_text("raise SystemExit('the folder of the script is searched first')")
     script = tmp_path / "script.py"
     imports = "import sys; sys.path.append(sys.path.pop(0))\nfrom pathlib import Path\n"
-    read = f"from seqcast.data.frames.io import read_raw\nprint(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
+    read = f"from seqcast.tables.open_table import read_raw\nprint(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
     script.write_text(f"{imports}print('once', flush=True)\n{read}")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("once\n5\n", "")

@@ -9,10 +9,10 @@ import pytest
 
 from seqcast.data.frames.forms import form_of
 from seqcast.data.frames.frequency import resolve
-from seqcast.data.frames.guess import guess_columns
-from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import SeqcastError, SpecError, suggest_name
 from seqcast.specs.columns import Columns
+from seqcast.tables.guess import guess_columns
+from seqcast.tables.open_table import read_raw, read_table
 
 # Four times the text may take six times the time; times below this one are noise.
 GROWTH, NOISE = 6.0, 0.02

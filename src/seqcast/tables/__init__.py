@@ -1,0 +1,11 @@
+"""Tables in files: from bytes to a plain long frame, with columns that are named or guessed.
+
+In reading order: `reader_process` and its program `reader_script`, `dialect`, `number_marks`, `dates`, `tidying`,
+`file_kinds`, `layouts`, `traits`, `guess`, `open_table`, `writing`; and `partitioning` for tables larger than memory.
+
+Stability: stable.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

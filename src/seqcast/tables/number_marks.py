@@ -1,0 +1,265 @@
+"""Numbers in text: their marks, which hold for a whole file, their units and notes, and words among them."""
+
+import re
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seqcast.data.frames import NUMERAL, SPACES, file_error, find_words, is_numeral, is_text
+from seqcast.errors import DataError, Option, Phrase
+from seqcast.tables.dialect import Dialect
+
+_DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
+# A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
+# of houses and lines, such as 12b, have no decimals.
+_MONEY = "(?:[A-Z]{0,2}[$€£¥₹₩₺₽]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|TRY|INR|BRL|MXN|JPY|Rs[.]?) ?"
+_WITH_UNIT = re.compile(
+    rf"(\(|[-−](?=\D))?(?P<sign>{_MONEY})?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
+    r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹₩₺₽%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"
+    r"(?:[*†]+|\([a-z]\))?(?(1)\)?)"
+)
+# Fraction of the first values of a column with words that have to be numbers.
+_READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
+# A missing value, perhaps with a flag; flags of statistical offices, which are neither thousands (k) nor metres.
+_NOT_KNOWN, _FLAG = re.compile(r":( ?[a-z]{1,2})?"), re.compile(r"[b-finprsuz]{1,2}")
+# Flags that all numbers of a time may have: a break, an estimate, provisional.
+_OF_ALL = frozenset("bep")
+# More columns than this are made one block.
+_MANY = 50
+# Attribute of a frame: letters at numbers that were left out.
+FLAGS = "flags"
+_GROUPS = "'’_" + SPACES
+# Marks between groups of three digits, as written.
+_WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
+# In India, all but the last group have two digits: 1,02,159.
+_BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d)|\d\d,)") for mark, marks in _WRITTEN.items()}
+
+
+def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> tuple[Any, Dialect]:
+    """Return a frame whose text columns of numerals are numbers, and the dialect with the marks of the numbers.
+
+    Args:
+        frame: A pandas frame.
+        names: Names of the columns that may hold numbers.
+        dialect: The dialect as far as it is known.
+        path: The file, for the error.
+
+    Raises:
+        DataError: The numbers can be read in two ways, or in none.
+    """
+    flags = set[str]()
+    written = {name: without_units(frame[name], flags) for name in names if is_text(frame[name])}
+    known = {name: column.dropna().unique().tolist() for name, column in written.items()}
+    texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
+    # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
+    days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
+    dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
+    numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
+    first = frame.iloc[:1][names].select_dtypes("float").iloc[0]
+    numbers |= {name: _as_months(frame[name]) for name in first[first.between(1.19, 12.21)].index}
+    frame = frame.assign(**numbers)
+    # Many columns that are set one by one are as many blocks, of which pandas warns.
+    frame = frame.copy() if len(numbers) > _MANY else frame
+    frame.attrs[FLAGS] = sorted(flags)
+    return frame, dialect
+
+
+def _as_months(column: Any) -> Any:
+    """Return numbers that are months, as 01.2018 without its zero, as such text; other numbers unchanged."""
+    digits = column * 10_000
+    months, years = divmod(digits.round(), 10_000)
+    are_months = months.between(1, 12) & years.between(1900, 2099) & (abs(digits - digits.round()) < 1e-6)
+    grows = (12 * years + months).diff()[1:].isin((0, 1)).mean() > 0.5
+    if not (are_months.all() and years.nunique() > 1 and months.nunique() > 2 and grows):
+        return column
+    return months.astype("int64").astype("str").str.zfill(2) + "." + years.astype("int64").astype("str")
+
+
+def without_units(column: Any, flags: set[str]) -> Any:
+    """Return a column of text without the unit of its numbers, notes and flags at some, and brackets for a minus.
+
+    Args:
+        column: A pandas Series of text.
+        flags: Takes the flags: letters at some of the numbers.
+
+    Example:
+        >>> import pandas as pd
+        >>> flags = set()
+        >>> for texts in (["$1.50", "($2)"], ["R$ 7", "4-"], ["3 kWh", "4 MWh"], ["1.5", "2 b", "3.5p", "4", ": c"]):
+        ...     print(without_units(pd.Series(texts), flags).tolist())
+        ['1.50', '-2']
+        ['7', '-4']
+        ['3 kWh', '4 MWh']
+        ['1.5', '2', '3.5', '4', nan]
+        >>> sorted(flags)
+        ['b', 'p']
+    """
+    read = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
+    found = {text: match for text, match in read.items() if match}
+    units = [(match["sign"] or match["unit"] or "").strip() for match in found.values()]
+    letters = {unit for unit in units if _FLAG.fullmatch(unit)}
+    mostly_plain = {*units} == {*letters, ""} and 2 * units.count("") >= len(units)
+    are_flags = mostly_plain or ({*units} == letters and bool(_OF_ALL.intersection(*units)))
+    others = [text for text in read.keys() - found if not _NOT_KNOWN.fullmatch(text.strip())]
+    # Beside 1.20 K, 950 may be another unit; beside $5, 4 is not, nor 0 anywhere.
+    of_some = any((match["unit"] or "")[-1:].isalpha() or match["unit"] == "%" for match in found.values())
+    of_some &= any(not match["unit"] and match["number"].strip("0.,") for match in found.values())
+    if others or not found or ((len({*units} - {""}) > 1 or of_some) and not are_flags):
+        return column
+    flags.update(letters if are_flags else ())
+    signs = {text: "-" * bool(match[1] or match["minus"]) for text, match in found.items()}
+    return column.map({text: sign + found[text]["number"].strip() for text, sign in signs.items()})
+
+
+def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:
+    """Return the dialect with the decimal mark, and the one between thousands if there is one.
+
+    One mark holds for all columns. Of both marks in a number the last is decimal; a mark that occurs more than once
+    groups thousands. A mark that is not followed by three digits, or follows a zero or more than three digits, is
+    decimal. Where nothing decides, as in 1,234, the usual mark of the country is decimal, or the numbers are refused.
+
+    Args:
+        texts: Columns of text whose values are numerals, by name.
+        dialect: The dialect as far as it is known.
+        path: The file, for the error.
+        usual: The decimal mark that is usual where the file was written, as far as it shows.
+
+    Raises:
+        DataError: The numbers can be read in two ways, or in none.
+    """
+    decimals: dict[str, tuple[str, str]] = {}
+    thousands = dialect.thousands
+    undecided: dict[str, tuple[str, str]] = {}
+    for name, column in texts.items():
+        for text in column.dropna().unique().tolist():
+            digits = re.split("[eE]", text.strip().lstrip("+-−"))[0]
+            group = next((mark for mark in digits if mark in _GROUPS), None)
+            if group is not None:
+                thousands = thousands or (" " if group in SPACES else "'" if group in "'’" else group)
+            decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
+            if decimal == "?":
+                undecided.setdefault("," if "," in text else ".", (name, text))
+            elif decimal:
+                decimals.setdefault(decimal, (name, text))
+                other = "." if decimal == "," else ","
+                thousands = other if other in digits else thousands
+    if dialect.decimal is not None:
+        thousands = next(iter(undecided.keys() - {dialect.decimal}), thousands)
+        return replace(dialect, thousands=thousands if thousands != dialect.decimal else dialect.thousands)
+    if len(decimals) > 1:
+        (first, example), (second, other) = decimals.values()
+        received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
+        hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
+        raise file_error(path, "one decimal mark in all numbers", received, hint)
+    unclear = undecided.keys() - {usual} if len(undecided) == 1 and not (decimals or thousands) else ()
+    if unclear and any(map(_end_below_1000, texts.values())):
+        return replace(dialect, decimal="," if "." in unclear else ".", thousands=next(iter(unclear)))
+    if not decimals and usual in undecided:
+        return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
+    if not decimals and undecided:
+        if dialect.thousands is not None:
+            return replace(dialect, decimal="." if dialect.thousands == "," else ",")
+        mark, (name, text) = next(iter(undecided.items()))
+        received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
+        either, other_meaning = Option("dialect.decimal", mark), Option("dialect.thousands", mark)
+        hint = Phrase("Give ", either, " or ", other_meaning, " as it is meant.")
+        raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
+    decimal = next(iter(decimals), ".")
+    # Beside a decimal mark, the other one groups thousands.
+    return replace(dialect, decimal=decimal, thousands=next(iter(undecided.keys() - {decimal}), thousands))
+
+
+def _end_below_1000(column: Any) -> bool:
+    """Return whether some numbers of a column have a mark, and those without one end below 1,000, above 99.
+
+    Where all marks have three digits behind them, they stand between thousands: beside decimals, 915 would be 915.000.
+    """
+    digits = column.dropna().str.strip().str.lstrip("+-−")
+    whole = digits.str.isdecimal()
+    return bool(whole.any() and not whole.all() and digits[whole].str.len().max() == 3)
+
+
+def _decimal_mark(digits: str) -> str:
+    """Return the decimal mark that a numeral shows; nothing if it has no mark, `?` if it may be either."""
+    commas, dots = digits.count(","), digits.count(".")
+    if not commas and not dots:
+        return ""
+    if commas and dots:
+        return "," if digits.rindex(",") > digits.rindex(".") else "."
+    mark, other = (",", ".") if commas else (".", ",")
+    if commas + dots > 1:
+        return other
+    head, _, tail = digits.partition(mark)
+    return mark if len(tail) != 3 or len(head) > 3 or head in ("", "0") or head.startswith("0") else "?"
+
+
+def parse_numerals(column: Any, dialect: Dialect) -> Any:
+    """Return a column of text as numbers, or unchanged where a value is no number.
+
+    Args:
+        column: A pandas Series of text; missing values stay missing.
+        dialect: Its marks; `None` is a decimal point, and no mark between thousands.
+    """
+    decimal = dialect.decimal or "."
+    numerals = column.str.strip().str.replace("−", "-", regex=False)
+    groups = dialect.thousands if dialect.thousands not in (None, decimal) else None
+    if groups is not None:
+        # Only between groups of three digits: 1.23 is not 123.
+        numerals = numerals.str.replace(_BETWEEN[groups], "", regex=True)
+    if decimal == ",":
+        # A remaining point is no mark of this file.
+        numerals = numerals.where(~numerals.str.contains(".", regex=False, na=False), "?")
+        numerals = numerals.str.replace(",", ".", regex=False)
+    numbers = pd.to_numeric(numerals, errors="coerce")
+    return numbers if bool((numbers.notna() | column.isna()).all()) else column
+
+
+def holds_numbers(column: Any) -> bool:
+    """Return whether a column holds numbers, or text of which a few words are none.
+
+    Args:
+        column: A pandas Series.
+
+    Example:
+        >>> import pandas as pd
+        >>> holds_numbers(pd.Series(["1", "2", "3", "4", "five"])), holds_numbers(pd.Series(["a", "b"]))
+        (True, False)
+    """
+    if not is_text(column):
+        return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+    texts = column.dropna().astype("str").iloc[:_ROWS_LOOKED_AT]
+    return bool(len(texts)) and float(texts.map(is_numeral).mean()) >= _READ_AS_NUMBERS
+
+
+def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[str]) -> Any:
+    """Return a frame without the values that stand for missing ones.
+
+    Args:
+        frame: A pandas frame.
+        missing_values: What stands for a missing value.
+        keys: Columns in which they stand for themselves.
+    """
+    numbers = pd.to_numeric(pd.Series(missing_values, dtype=object), errors="coerce").dropna()
+    names = [name for name in frame.columns if name not in keys]
+    return frame.assign(**{name: frame[name].mask(frame[name].isin([*missing_values, *numbers])) for name in names})
+
+
+def to_numbers(column: Any) -> Any:
+    """Return a column as numbers, and refuse words among them.
+
+    Args:
+        column: A pandas Series of text or numbers.
+
+    Raises:
+        DataError: A value is no number.
+    """
+    words, received, hint = find_words(column)
+    if words.any():
+        row = int(words.argmax())
+        error = DataError(column=column.name, row=row, expected="numbers", received=received, hint=hint)
+        error.rows = words.nonzero()[0].tolist() if hint.remedy else ()
+        raise error
+    return pd.to_numeric(column)

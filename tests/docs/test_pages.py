@@ -20,7 +20,8 @@ REFERENCE = {
 # Packages and modules all of whose names are for users. Of errors those that can be raised are.
 PUBLIC = [
     "seqcast",
-    *(f"seqcast.data{module}" for module in ("", ".datasets", ".partition", ".signals", ".synthetic")),
+    *(f"seqcast.data{module}" for module in ("", ".datasets", ".signals", ".synthetic")),
+    "seqcast.tables.partitioning",
     *(
         f"seqcast.{room}"
         for room in ("distributed", "evaluation", "inspect", "network", "plots", "pretrained", "report")

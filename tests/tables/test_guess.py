@@ -159,16 +159,6 @@ WRITTEN = {
         ),
         ("time: 일자, value: 방문자수", 1, 56, "2024-01-01"),
     ),
-    "thousands with a point, none above a million": (
-        lines("Tag;Proben", [(f"{n + 1:02}.05.2024", f"1.{n:03}" if n % 3 else 900 + n) for n in range(30)], ";"),
-        (
-            "semicolons between columns, decimal comma, '.' between thousands, dates with the day first; "
-            "time: Tag, value: Proben",
-            1,
-            30,
-            "2024-05-01",
-        ),
-    ),
     "a title with commas, CJK": (
         "宿泊者数,,\n"
         + lines(
@@ -205,16 +195,6 @@ WRITTEN = {
             48,
             "2020-01-01",
         ),
-    ),
-    "documents, periods": (
-        lines(
-            "Pay Date,Period #,Docket,Wages ($)",
-            [
-                (day.date(), n % 26 + 1, 100 + n * n, n % 7)
-                for n, day in enumerate(pd.date_range("2024-01-05", periods=60))
-            ],
-        ),
-        ("time: Pay Date, value: Wages ($)", 1, 60, "2024-01-05"),
     ),
     "a month in each column, a total": (
         lines("Unit,Data,Jan-22,Feb-22,Mar-22,Apr-22,Total", [(u, d, 1, 2, 3, 4, 10) for u in "ab" for d in "xy"]),

@@ -1,6 +1,7 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,32 @@ _LONGEST = 100
 # `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
 # before, and not whole years: days that follow each other, weeks and ends of months are not.
 _SHORT_YEAR, _MOSTLY = "%b %y", 0.5
+# Words for the parts of a year.
+WITHIN_YEARS = {
+    "week": ("week", "woche", "kw", "uke", "vecka", "uge", "semaine", "semana", "settimana", "viikko"),
+    "month": ("month", "monat", "mois", "mes", "mês", "mese", "måned", "månad", "maand", "kuukausi"),
+    "quarter": ("quarter", "quartal", "trimestre", "kvartal", "kwartał", "çeyrek", "neljännes"),
+}
+# Smallest and largest whole numbers of six, seven and eight digits; the zero before the first one is not written.
+_DIGITS = {6: (10_100, 999_999), 7: (1_900_001, 2_100_366), 8: (1_010_000, 99_999_999)}
+# Formats of dates without marks: number of digits, and the day that completes a week.
+_DIGIT_STYLES = {
+    "%d%m%Y": (8, ""),
+    "%m%d%Y": (8, ""),
+    "%Y%m%d": (8, ""),
+    "%Y%j": (7, ""),
+    "%Y%m": (6, ""),
+    "%G%V": (6, "1"),
+    "%y%m%d": (6, ""),
+    "%d%m%y": (6, ""),
+    "%m%d%y": (6, ""),
+}
+# Formats that frames recognise by themselves; years of such dates.
+_OF_FRAMES = ("%Y%m%d", "%Y%m")
+_YEARS_OF_DIGITS = (1900, 2100)
+# Years with a month or week, as 202401, or with a day, as 2024366; fraction of numbers that have to be dates.
+_YEARS_AND_PARTS, _YEARS_AND_DAYS = (190_001, 210_053), (1_900_001, 2_100_366)
+_MOSTLY_DIGITS = 0.5
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
@@ -126,9 +153,71 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     if any(_uneven(times) < _CLEARLY * _uneven(parsed) for times in others):
         expected = "dates that can be read in one way only"
         received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
-        hint = Phrase("Give ", Option("dialect.day_first", True), " or ", Option("dialect.day_first", False), ".")
+        orders = [Option("dialect.day_first", True), " or ", Option("dialect.day_first", False)]
+        years = [(", or ", Option("columns.ds_format", each)) for each, _ in readings if str(each).startswith("%y")]
+        hint = Phrase("Give ", *orders, *chain.from_iterable(years), ".")
         raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
     return parsed, _day_stands_first(style)
+
+
+def digits_as_times(column: Any) -> tuple[Any, str]:
+    """Return whole numbers that are dates without marks as times, and the format; `""` where they are none.
+
+    Days and months that begin with four digits of the year stay numbers, because frames may have them too.
+
+    Args:
+        column: A pandas Series of whole numbers.
+
+    Raises:
+        DataError: They are dates in several formats.
+
+    Example:
+        >>> times, style = digits_as_times(pd.Series([31122023, 1012024, 2012024]))
+        >>> times.dt.strftime("%Y-%m-%d").tolist(), style
+        (['2023-12-31', '2024-01-01', '2024-01-02'], '%d%m%Y')
+        >>> digits_as_times(pd.Series([10101, 10102, 10103]))[1]
+        ''
+    """
+    known = column.dropna().drop_duplicates()
+    least, most = (int(known.min()), int(known.max())) if len(known) else (0, 0)
+    widths = [width for width, (low, high) in _DIGITS.items() if low <= least and most <= high]
+    begins_with_year = _YEARS_AND_PARTS[0] <= least and most <= _YEARS_AND_PARTS[1]
+    has_days = _YEARS_AND_DAYS[0] <= least and most <= _YEARS_AND_DAYS[1]
+    if not widths or (not (begins_with_year or has_days) and (known.sort_values().diff().dropna() == 1).all()):
+        return column, ""
+
+    texts = known.astype("int64").astype("str")
+    read = {}
+    for style, (width, day) in _DIGIT_STYLES.items():
+        if width in widths:
+            times = pd.to_datetime(texts.str.zfill(width) + day, format=style + "%u" * bool(day), errors="coerce")
+            times = times.where(times.dt.year.between(*_YEARS_OF_DIGITS))
+            if times.notna().mean() >= _MOSTLY_DIGITS:
+                read[style] = times
+    if begins_with_year:
+        # The name of the column says whether 202401 is a week or a month.
+        is_week = any(word in str(column.name).lower() for word in WITHIN_YEARS["week"])
+        read = {each: times for each, times in read.items() if each == ("%G%V" if is_week else "%Y%m")} or read
+    whole = {style: times for style, times in read.items() if times.notna().all()}
+    if not read:
+        return column, ""
+    if not whole:
+        style = max(read, key=lambda each: read[each].notna().mean())
+        place = int(read[style].isna().to_numpy().argmax())
+        row = int((column == known.iloc[place]).to_numpy().argmax())
+        received, hint = str(known.iloc[place]), "Correct it."
+        raise DataError(column=column.name, row=row, expected=f"a date as {style}", received=received, hint=hint)
+
+    style = min(whole, key=lambda each: _uneven(whole[each]))
+    rivals = [each for each, times in whole.items() if _uneven(times) < _CLEARLY * _uneven(whole[style])]
+    if not all(whole[each].equals(whole[style]) for each in rivals):
+        expected = "dates that can be read in one way only"
+        received = f"{int(known.iloc[0])}, which may be written as {' or '.join(rivals)}"
+        hint = Phrase("Name the format: ", Option("columns.ds_format", style), ".")
+        raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
+    if style in _OF_FRAMES:
+        return column, style
+    return column.map(dict(zip(known, whole[style], strict=True))), style
 
 
 def _uneven(times: Any) -> float:
@@ -280,7 +369,8 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     if numeric is not None:
         mark, year = numeric["mark"], "%Y" if len(numeric["year"]) == 4 else "%y"
         dates = {True: f"%d{mark}%m{mark}{year}", False: f"%m{mark}%d{mark}{year}"}
-        guesses += [dates[order] + _clock(numeric["rest"]) for order in orders]
+        dates_of_years = [f"%y{mark}%m{mark}%d"] if year == "%y" and day_first is None else []
+        guesses += [date + _clock(numeric["rest"]) for date in (*(dates[order] for order in orders), *dates_of_years)]
     # Nobody writes the year first and the day second.
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)

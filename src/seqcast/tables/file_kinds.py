@@ -293,7 +293,8 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     path, (text, dialect) = file.path, file.text
     if not text.strip():
         raise file_error(path, "a table", "no text")
-    dialect = find_dialect(text, dialect)
+    given, dialect = dialect, find_dialect(text, dialect)
+    _check_title(path, text, given, dialect)
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
     # A point may group thousands except in files with commas: other numbers are read once this is known.
@@ -302,6 +303,33 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
     return frame.rename(columns=str.strip), dialect
+
+
+def _check_title(path: Path, text: str, given: Dialect, found: Dialect) -> None:
+    """Reject a file whose header has other cells than its rows, as one with decimal commas between commas.
+
+    Args:
+        path: The file.
+        text: Its text.
+        given: Its dialect, as far as it was given.
+        found: Its dialect, in which such a header is a line above a table without one.
+
+    Raises:
+        DataError: The line above the table has several names.
+    """
+    if found.header is not False or given.header is not None or found.skip == 0:
+        return
+    above = replace(found, skip=found.skip - 1).lines(text, 1)
+    names = [cell for cell in next(iter(above), []) if cell.strip()]
+    if len(names) < 2:
+        return
+    width = len(found.names(text))
+    expected = f"as many names as values: {len(names)} names in the header"
+    separator = "commas" if found.sep in (None, ",") else repr(found.sep)
+    hint = (
+        f"Write numbers with a point or between quotation marks if they have decimal {separator}, or name all columns."
+    )
+    raise file_error(path, expected, f"{width} values in the rows", hint)
 
 
 def _parse(text: str, dialect: Dialect, **options: Any) -> Any:

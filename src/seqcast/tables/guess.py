@@ -14,7 +14,7 @@ from seqcast.data.frames import backtest_keys, is_text
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import layouts, traits
-from seqcast.tables.dates import YEARS, as_times, is_clock, is_time, seconds, unevenness
+from seqcast.tables.dates import WITHIN_YEARS, YEARS, as_times, is_clock, is_time, seconds, unevenness
 from seqcast.tables.number_marks import holds_numbers
 from seqcast.tables.tidying import sum_columns
 from seqcast.tables.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
@@ -185,7 +185,8 @@ class _Guesser:
                 return ColumnGuess(time, layout="wide", left_out=(*beside, *sums))
         targets = (value,) if isinstance(value, str) else tuple(value or ())
         rest = _others(others, [*targets, *counters])
-        return _with_covariates(self.table, ColumnGuess(time, unique_id, value, rivals=rivals), rest)
+        guess = ColumnGuess(time, unique_id, value, left_out=tuple(counters), rivals=rivals)
+        return _with_covariates(self.table, guess, rest)
 
     def _without_counters(self, ids: list[str], keys: Sequence[str], numbers: list[str]) -> tuple[list[str], list[str]]:
         """Return columns of numbers that count rows, days or documents, and those that may hold values.
@@ -236,8 +237,8 @@ class _Guesser:
             return next((name for name in named if name not in numbers), None)
         twice = self._twice(keys)
         if twice == 0:
-            # Where each time stands once, numbers that change are values.
-            return next((name for name in named if name not in numbers or head[name].nunique() == 1), None)
+            # Where each time stands once there is one series, whatever other columns are named.
+            return next((name for name in named if head[name].nunique() == 1), None)
         named = [name for name in named if head[name].nunique() > 1]
         words = [name for name in others if name not in numbers]
         # Numbers of series are few times as many as rows of a time; a value has more.
@@ -318,7 +319,7 @@ def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str 
     inside = [name for name in whole if least[name] >= 1 and most[name] <= 53]
     inside += [name for name in words if layouts.quarters_of(head[name].dropna()) is not None]
     in_words = [name for name in words if layouts.months_of(head[name].dropna()) is not None]
-    within = [*in_words, *ranked(inside, tuple(chain.from_iterable(layouts.WITHIN_YEARS.values())))]
+    within = [*in_words, *ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
     within += [name for name in inside if name in whole and traits.goes_round(head[name], (1, 12), (1, 52), (1, 53))]
     if year is not None and within:
         days = ranked([name for name in whole if name != within[0]], ("day", "tag"))

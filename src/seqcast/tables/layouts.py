@@ -15,18 +15,12 @@ import pandas as pd
 from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
-from seqcast.tables.dates import YEARS, in_english, is_clock, parse_dates, seconds
+from seqcast.tables.dates import WITHIN_YEARS, YEARS, in_english, is_clock, parse_dates, seconds
 from seqcast.tables.number_marks import holds_numbers, to_numbers
 from seqcast.tables.tidying import ends_with_total, words_on
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3
-# Words for the parts of a year.
-WITHIN_YEARS = {
-    "week": ("week", "woche", "kw", "uke", "vecka", "uge", "semaine", "semana", "settimana", "viikko"),
-    "month": ("month", "monat", "mois", "mes", "mês", "mese", "måned", "månad", "maand", "kuukausi"),
-    "quarter": ("quarter", "quartal", "trimestre", "kvartal", "kwartał", "çeyrek", "neljännes"),
-}
 _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
 # Most columns after those that are named by times, such as a total.
 _MOST_TOTALS = 3
@@ -356,7 +350,8 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
     clocks = dict[str, dict[int, str]]()
     for column in names:
         if found := _CLOCK.fullmatch(column.strip()):
-            clocks.setdefault(found[1], {})[int(found[2]) * 60 + int(found[3] or 0)] = column
+            # The hour that clocks show twice has two columns, 3A and 3B, of which the first is on every day.
+            clocks.setdefault(found[1], {}).setdefault(int(found[2]) * 60 + int(found[3] or 0), column)
     return next(([own[minute] for minute in sorted(own)] for own in clocks.values() if _fill_a_day(sorted(own))), [])
 
 

@@ -12,7 +12,6 @@ from seqcast.data.frames import NUMERAL, SPACES, file_error, find_words, is_nume
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.tables.dialect import Dialect
 
-_DAY = re.compile(r" *\d{1,2}\.\d{1,2}\.(\d{4})?.*")
 # A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
 # of houses and lines, such as 12b, have no decimals.
 _MONEY = "(?:[A-Z]{0,2}[$€£¥₹₩₺₽]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|TRY|INR|BRL|MXN|JPY|Rs[.]?) ?"
@@ -54,9 +53,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     written = {name: without_units(frame[name], flags) for name in names if is_text(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
-    # Where days are 01.02.2024 and semicolons leave commas to numbers, a comma is decimal.
-    days = dialect.sep == ";" and any(_DAY.fullmatch(str(cell)) for cell in frame.iloc[:1].to_numpy().ravel())
-    dialect = find_marks(texts, dialect, path, "," if days else "") if texts else dialect
+    dialect = find_marks(texts, dialect, path) if texts else dialect
     numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
     first = frame.iloc[:1][names].select_dtypes("float").iloc[0]
     numbers |= {name: _as_months(frame[name]) for name in first[first.between(1.19, 12.21)].index}
@@ -114,18 +111,17 @@ def without_units(column: Any, flags: set[str]) -> Any:
     return column.map({text: sign + found[text]["number"].strip() for text, sign in signs.items()})
 
 
-def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: str = "") -> Dialect:
+def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
     """Return the dialect with the decimal mark, and the one between thousands if there is one.
 
     One mark holds for all columns. Of both marks in a number the last is decimal; a mark that occurs more than once
     groups thousands. A mark that is not followed by three digits, or follows a zero or more than three digits, is
-    decimal. Where nothing decides, as in 1,234, the usual mark of the country is decimal, or the numbers are refused.
+    decimal. Where nothing decides, as in 1,234, the numbers are rejected with a question.
 
     Args:
         texts: Columns of text whose values are numerals, by name.
         dialect: The dialect as far as it is known.
         path: The file, for the error.
-        usual: The decimal mark that is usual where the file was written, as far as it shows.
 
     Raises:
         DataError: The numbers can be read in two ways, or in none.
@@ -154,11 +150,6 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
         hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
         raise file_error(path, "one decimal mark in all numbers", received, hint)
-    unclear = undecided.keys() - {usual} if len(undecided) == 1 and not (decimals or thousands) else ()
-    if unclear and any(map(_end_below_1000, texts.values())):
-        return replace(dialect, decimal="," if "." in unclear else ".", thousands=next(iter(unclear)))
-    if not decimals and usual in undecided:
-        return replace(dialect, decimal=usual, thousands="." if "." in undecided else thousands)
     if not decimals and undecided:
         if dialect.thousands is not None:
             return replace(dialect, decimal="." if dialect.thousands == "," else ",")
@@ -168,18 +159,31 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path, usual: st
         hint = Phrase("Give ", either, " or ", other_meaning, " as it is meant.")
         raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
     decimal = next(iter(decimals), ".")
+    for name, column in texts.items():
+        if _may_group(column, decimal):
+            text = next(text for text in column.dropna() if decimal in text)
+            received = (
+                f"{text!r:.80}, which may be in thousands, although other columns have {decimal!r} as the decimal mark"
+            )
+            hint = Phrase(
+                "Give ", Option("dialect.decimal", decimal), " if it is decimal here too, or correct the file."
+            )
+            raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
     # Beside a decimal mark, the other one groups thousands.
     return replace(dialect, decimal=decimal, thousands=next(iter(undecided.keys() - {decimal}), thousands))
 
 
-def _end_below_1000(column: Any) -> bool:
-    """Return whether some numbers of a column have a mark, and those without one end below 1,000, above 99.
+def _may_group(column: Any, decimal: str) -> bool:
+    """Return whether the decimal mark of a file may stand between thousands in a column.
 
-    Where all marks have three digits behind them, they stand between thousands: beside decimals, 915 would be 915.000.
+    Three digits follow it in each number that has it, and the other numbers have three digits: 1.142 beside 712.
     """
     digits = column.dropna().str.strip().str.lstrip("+-−")
-    whole = digits.str.isdecimal()
-    return bool(whole.any() and not whole.all() and digits[whole].str.len().max() == 3)
+    whole = digits[digits.str.isdecimal()]
+    marked = digits[~digits.str.isdecimal()]
+    if not len(whole) or not len(marked) or whole.str.len().max() != 3:
+        return False
+    return bool(marked.str.contains(decimal, regex=False).all() and marked.map(_decimal_mark).eq("?").all())
 
 
 def _decimal_mark(digits: str) -> str:

@@ -21,7 +21,7 @@ from seqcast.errors import DataError, Option, SpecError, counted
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import file_kinds
-from seqcast.tables.dates import is_clock, offsets_of, parse_dates, seconds
+from seqcast.tables.dates import digits_as_times, is_clock, offsets_of, parse_dates, seconds
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess, guess_columns
 from seqcast.tables.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
@@ -273,6 +273,10 @@ class OpenTable:
         dialect, words = self.dialect, ""
         with file_kinds.naming_cells(self.file.path, frame):
             for name in (columns.ds, "cutoff"):
+                if name in frame.columns and columns.ds_format is None and frame[name].dtype.kind in "iu":
+                    column, style = digits_as_times(frame[name])
+                    frame = frame.assign(**{name: column})
+                    words = f"times as {style}" if style else words
                 if name not in frame.columns or not is_text(frame[name]):
                     continue
                 column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])

@@ -108,10 +108,13 @@ def has_years(column: Any) -> bool:
 
 
 def is_counter(column: Any, steps: Any) -> bool:
-    """Return whether a column numbers rows, days or documents: whole numbers that only grow, or begin again."""
+    """Return whether a column numbers rows or days: whole numbers in steps of one, which may begin again.
+
+    A column that only grows may be a value, such as a population or a total of cases.
+    """
     if not is_whole(column) or steps.count() < FEWEST_STEPS:
         return False
-    return bool((column.diff().dropna() > 0).all() or (steps.dropna() == 1).mean() > 0.9)
+    return bool((steps.dropna() == 1).mean() > 0.9)
 
 
 def is_flag(column: Any) -> bool:

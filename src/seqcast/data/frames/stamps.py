@@ -277,8 +277,9 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         return pd.DatetimeIndex(stamps)
     codes, unique = pd.factorize(pd.Series(values))
     text = pd.Series(unique).astype(str)
-    if format_ in _DIGITS and unique.dtype.kind in "iu":
-        text = text.str.zfill(len(str(_DIGITS[format_][1])))
+    if unique.dtype.kind in "iu":
+        # A zero before the first digit is not written.
+        text = text.str.zfill(len(datetime.date(2000, 12, 31).strftime(format_)))
     return pd.DatetimeIndex(pd.to_datetime(text, format=format_, errors="coerce"))[codes]
 
 

@@ -1,0 +1,138 @@
+"""Tables that might be read wrongly in silence: each is read as meant, or is a question."""
+
+from datetime import date, timedelta
+
+import pandas as pd
+import pytest
+
+from seqcast.errors import DataError
+from seqcast.tables.open_table import OpenTable
+
+DAYS = [date(2024, 1, 1) + timedelta(place) for place in range(60)]
+WEEKS = [date(2023, 10, 2) + timedelta(weeks=place) for place in range(30)]
+
+
+def table(header, cells, times=DAYS):
+    """Return the text of a file with a row for each time."""
+    return "\n".join([header, *(cells(place, time) for place, time in enumerate(times))]) + "\n"
+
+
+def hours(place, day):
+    """Return the hours of a day of a power exchange; the one that clocks show twice has a value once a year."""
+    names = [f"{hour}" for hour in range(1, 25)]
+    names.insert(3, "3B")
+    return f"{day}," + ",".join("" if name == "3B" and place != 20 else f"{place + 1}.5" for name in names)
+
+
+HOURS = "Date," + ",".join(["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {hour}" for hour in range(4, 25))])
+EVENTS = ("open", "promo", "open", "closed")
+
+# The text of a file; its first two times and last one, its first values and number of series.
+READ = {
+    "days, months and years without marks": (
+        table("date,y", lambda place, day: f"{day:%d%m%Y},{place % 7 + 1}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([1, 2, 3], 1),
+    ),
+    "years and days of the year": (
+        table("date,y", lambda place, day: f"{day:%Y%j},{place % 7 + 1}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([1, 2, 3], 1),
+    ),
+    "years and weeks, over the end of a year": (
+        table("week,y", lambda place, day: f"{day:%G%V},{place % 7 + 1}", WEEKS),
+        ("2023-10-02", "2023-10-09", "2024-04-22"),
+        ([1, 2, 3], 1),
+    ),
+    "years and weeks that may be months": (
+        table("week,y", lambda place, _: f"2024{place + 1:02},{place % 5 + 1}", range(12)),
+        ("2024-01-01", "2024-01-08", "2024-03-18"),
+        ([1, 2, 3], 1),
+    ),
+    "events beside one series": (
+        table("date,state,sales", lambda place, day: f"{day},{EVENTS[place % 4]},{10 + place % 5}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([10, 11, 12], 1),
+    ),
+    "an hour that clocks show twice": (
+        table(HOURS, hours),
+        ("2024-01-01 00:00", "2024-01-01 01:00", "2024-02-29 23:00"),
+        ([1.5, 1.5, 1.5], 1),
+    ),
+    "a number of sixty digits": (
+        table("date,y", lambda place, day: f"{day},{'1' * 60 if place == 5 else place}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([0, 1, 2], 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_tables_are_read_as_they_are_meant(tmp_path, name):
+    text, times, (values, series) = READ[name]
+    (tmp_path / "a.csv").write_text(text)
+    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert frame[columns.ds].iloc[[0, 1, -1]].tolist() == [pd.Timestamp(each) for each in times]
+    assert frame[columns.value].head(3).tolist() == values
+    assert frame[columns.unique_id].nunique() == series
+
+
+# The text of a file, and what its error says.
+ASKED = {
+    "a column that only grows, beside a rate": (
+        table("date,subscribers,churn_rate", lambda place, day: f"{day},{1000 + 7 * place},{place % 11 / 100}"),
+        "received 'subscribers', 'churn_rate'",
+    ),
+    "documents that only grow, beside wages": (
+        table("Pay Date,Docket,Wages ($)", lambda place, day: f"{day},{100 + place**2},{place % 5}"),
+        r"received 'Docket', 'Wages \(\$\)'",
+    ),
+    "tabs, three decimals or thousands": (
+        table("date\ty", lambda place, day: f"{day}\t{('100', '101.125', '99.875')[place % 3]}"),
+        r"received '101\.125', and no number shows",
+    ),
+    "semicolons, points in dates, three decimals or thousands": (
+        table("Datum;Wert", lambda place, day: f"{day:%d.%m.%Y};{1 + place % 3},{234 + place}"),
+        "received '1,234', and no number shows",
+    ),
+    "thousands with a point, none above a million": (
+        table("Tag;Proben", lambda place, day: f"{day:%d.%m.%Y};{f'1.{place:03}' if place % 3 else 900 + place}"),
+        r"received '1\.001', and no number shows",
+    ),
+    "thousands in one column, decimals in another": (
+        table("date;a;b", lambda place, day: f"{day};{('1.142', '712', '980')[place % 3]};{place}.5"),
+        r"received '1\.142', which may be in thousands",
+    ),
+    "dollars": (
+        table("month,revenue", lambda place, _: f'2023-{place + 1:02},"${51 + place},{389 + place}"', range(12)),
+        "received '51,389', and no number shows",
+    ),
+    "a day that is none": (
+        "date,y\n31012024,1\n01022024,2\n31042024,3\n02022024,4\n",
+        "row 4: expected a date as %d%m%Y, received 31042024",
+    ),
+    "six digits with the day first": (
+        table("date,y", lambda place, day: f"{day:%d%m%y},{place % 7 + 1}"),
+        "which may be written as %y%m%d or %d%m%y",
+    ),
+    "years of two digits": (
+        table("date,y", lambda place, day: f"{day:%y/%m/%d},{place % 7 + 1}"),
+        "expected dates that can be read in one way only, received '24/01/01'",
+    ),
+    "decimal commas between commas": (
+        table("date,temp", lambda place, day: f"{day},{10 + place % 5},{place % 10}"),
+        "2 names in the header, received 3 values in the rows",
+    ),
+    "quarters and years": (
+        "t,y\n2010 Q1,5\n2010 Q2,6\n2010 Q3,7\n2010 Q4,8\n2011,9\n",
+        "row 2: expected a date or time",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_tables_that_can_be_read_in_two_ways_are_questions(tmp_path, name):
+    text, error = ASKED[name]
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=error):
+        OpenTable.of(tmp_path / "a.csv", None).guessed()

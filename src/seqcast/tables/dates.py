@@ -1,7 +1,6 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 import re
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -153,9 +152,11 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     if any(_uneven(times) < _CLEARLY * _uneven(parsed) for times in others):
         expected = "dates that can be read in one way only"
         received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
-        orders = [Option("dialect.day_first", True), " or ", Option("dialect.day_first", False)]
-        years = [(", or ", Option("columns.ds_format", each)) for each, _ in readings if str(each).startswith("%y")]
-        hint = Phrase("Give ", *orders, *chain.from_iterable(years), ".")
+        answers: list[str | Option] = [Option("dialect.day_first", True), " or ", Option("dialect.day_first", False)]
+        for each, _ in readings:
+            if str(each).startswith("%y"):
+                answers += [", or ", Option("columns.ds_format", each)]
+        hint = Phrase("Give ", *answers, ".")
         raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
     return parsed, _day_stands_first(style)
 

@@ -142,7 +142,8 @@ WRITTEN = {
     "a row of sums": (
         lines("Code;Name;" + ";".join(MONTHS[:9]), SUMMED, ";"),
         (
-            "without 1 row at the end, 'all'; time: the header, a series in each row, series: Code",
+            "without 1 row at the end, 'all'; without the column 'Name'; "
+            "time: the header, a series in each row, series: Code",
             4,
             36,
             "2020-01-01",
@@ -250,7 +251,7 @@ WRITTEN = {
         ),
         (
             "years that begin with 'Apr', fiscal years by the year in which they begin; "
-            "without the column 'Total'; time: FY, "
+            "without the columns 'Area', 'Total'; time: FY, "
             "a year or day in each row, its months or hours in the columns, series: Branch",
             4,
             144,

@@ -10,16 +10,7 @@ from seqcast.data.frames import is_text
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """Return the words of a text.
-
-    Args:
-        text: The text.
-    """
-    return tuple(text.split())
-
+from seqcast.tables.vocabulary import WITHIN_YEARS, words_of
 
 # Zones to suggest, the most populous first, one for each rule of summer time in use.
 _ZONES = words_of("""Europe/Berlin America/New_York America/Chicago America/Los_Angeles America/Denver
@@ -28,6 +19,8 @@ _ZONES = words_of("""Europe/Berlin America/New_York America/Chicago America/Los_
     America/Sao_Paulo Asia/Tehran Africa/Casablanca Atlantic/Azores Australia/Lord_Howe""")
 # Whole numbers between these are years.
 YEARS = (1500, 2500)
+# Fewest digits of a time: pandas takes words such as `January` for times of this year.
+_FEWEST_DIGITS = 2
 # Fraction of a column's values that have to be times.
 READ_AS_TIMES = 0.95
 # Times whose steps are that many times less even than in another reading are not meant.
@@ -38,12 +31,6 @@ _LONGEST = 100
 # `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
 # before, and not whole years: days that follow each other, weeks and ends of months are not.
 _SHORT_YEAR, _MOSTLY = "%b %y", 0.5
-# Words for the parts of a year.
-WITHIN_YEARS = {
-    "week": ("week", "woche", "kw", "uke", "vecka", "uge", "semaine", "semana", "settimana", "viikko"),
-    "month": ("month", "monat", "mois", "mes", "mês", "mese", "måned", "månad", "maand", "kuukausi"),
-    "quarter": ("quarter", "quartal", "trimestre", "kvartal", "kwartał", "çeyrek", "neljännes"),
-}
 # Smallest and largest whole numbers of six, seven and eight digits; the zero before the first one is not written.
 _DIGITS = {6: (10_100, 999_999), 7: (1_900_001, 2_100_366), 8: (1_010_000, 99_999_999)}
 # Formats of dates without marks: number of digits, and the day that completes a week.
@@ -197,7 +184,7 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
                 read[style] = times
     if begins_with_year:
         # The name of the column says whether 202401 is a week or a month.
-        is_week = any(word in str(column.name).lower() for word in WITHIN_YEARS["week"])
+        is_week = WITHIN_YEARS["week"].is_within(str(column.name))
         read = {each: times for each, times in read.items() if each == ("%G%V" if is_week else "%Y%m")} or read
     whole = {style: times for style, times in read.items() if times.notna().all()}
     if not read:
@@ -277,8 +264,10 @@ def as_times(column: Any) -> Any:
         return parse_dates(column, Columns(), None)[0]
     except DataError:
         # Some values are no times, or are ambiguous, which is an error once the file is read.
+        dated = without_long(column).where(column.str.count(r"\d") >= _FEWEST_DIGITS)
         with filtering_warnings("ignore"):
-            return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
+            times = pd.to_datetime(dated, errors="coerce", format="mixed", dayfirst=True, utc=True)
+        return times.where(times.dt.year.between(*YEARS))
 
 
 def is_time(column: Any) -> bool:

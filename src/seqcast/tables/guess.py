@@ -10,23 +10,23 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import backtest_keys, is_text
+from seqcast.data.frames import backtest_keys
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
-from seqcast.tables import layouts, traits
-from seqcast.tables.dates import WITHIN_YEARS, YEARS, as_times, is_clock, is_time, seconds, unevenness
-from seqcast.tables.number_marks import holds_numbers
+from seqcast.tables import layouts
+from seqcast.tables.dates import as_times
+from seqcast.tables.profiles import FEWEST_STEPS, TableProfile, are_alike
+from seqcast.tables.readings import CLEARLY, are_series, best_of, series_readings, time_readings, value_readings
 from seqcast.tables.tidying import sum_columns
-from seqcast.tables.traits import BESIDE, HOUR_WORDS, TIMES, VALUES, YEAR_WORDS, is_flag, is_whole, ranked
 
-# Number of rows that a guess reads; of rows among which it looks for a time that a series has twice.
-ROWS_LOOKED_AT, _ROWS_COMPARED = 5_000, 200_000
 # Most rows that may have the time of another row of their series, as duplicates.
-_MOST_TWICE = 0.05
+_MOST_REPEATED = 0.05
 # Most columns that may name the series together.
 _MOST_KEYS = 6
-# Most series named by a number for each that has a row at a usual time.
-_MOST_ABSENT = 4.0
+# A table with words has a series in each row if it has this many steps for each row.
+_MANY_STEPS = 20.0
+# Most columns that a question names.
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class ColumnGuess:
         timed: Whether the header has the times, of a series in each row.
         left_out: Columns of numbers that are no series of a table with several in its columns or header, such as sums.
         rivals: The columns of values, or the layouts, that are about as likely as the guessed one; none if it is sure.
+        unread: Columns of words of a table without times, some of which may be times; none where the rows are named.
     """
 
     time: str | None
@@ -56,6 +57,7 @@ class ColumnGuess:
     timed: bool = False
     left_out: tuple[str, ...] = ()
     rivals: tuple[str, ...] = field(default=(), compare=False)
+    unread: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def names(self) -> dict[str, Any]:
@@ -84,20 +86,29 @@ class ColumnGuess:
     @property
     def question(self) -> DataError | None:
         """The question between readings that are about as likely, as an error; `None` if the guess is sure."""
+        if self.unread:
+            received = f"none; words in {', '.join(map(repr, self.unread[:_MOST_NAMED]))}"
+            ways = (
+                "Name it with ",
+                Option("columns.ds", ...),
+                "; or give the time of the first row: ",
+                Option("start", ...),
+            )
+            return DataError("columns", expected="a column of times", received=received, hint=Phrase(*ways, "."))
         if not self.rivals:
             return None
-        hint: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
+        ways: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
         expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
         if set(self.rivals) - layouts.LAYOUTS.keys():
             expected = "one column of values"
-            received = ", ".join(map(repr, self.rivals[: traits.MANY])) + ", ..." * (len(self.rivals) > traits.MANY)
+            received = ", ".join(map(repr, self.rivals[:_MOST_NAMED])) + ", ..." * (len(self.rivals) > _MOST_NAMED)
             # Commas stand between several names.
             several = [name for name in self.rivals if "," not in name][:2]
-            hint = ("Name one, such as ", Option("columns.y", self.rivals[0]))
-            hint += (", or several, such as ", Option("columns.y", ",".join(several))) if len(several) > 1 else ()
-            hint += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
-            hint += (".",)
-        return DataError("columns", expected=expected, received=received, hint=Phrase(*hint))
+            ways = ("Name one, such as ", Option("columns.y", self.rivals[0]))
+            ways += (", or several, such as ", Option("columns.y", ",".join(several))) if len(several) > 1 else ()
+            ways += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
+            ways += (".",)
+        return DataError("columns", expected=expected, received=received, hint=Phrase(*ways))
 
 
 def guess_columns(
@@ -134,225 +145,157 @@ def guess_columns(
     others.attrs = {}  # pandas would copy them with each column
     # The usual names need no guess.
     usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
-    guess = _Guesser(others, usual | dict(given or {}), layout).guess()
+    guess = _Guesser(TableProfile(others), usual | dict(given or {}), layout).guess()
     return replace(guess, left_out=(*guess.left_out, *keys)) if guess.layout == "wide" else guess
 
 
 @dataclass(frozen=True)
 class _Guesser:
-    """The columns of a table, of which the user named some."""
+    """A table, of which the user named some columns.
 
-    table: Any
-    given: dict[str, Any]
+    Args:
+        profile: The profiles of its columns.
+        given: The names that the user gave, by the fields of `Columns`.
+        layout: The layout, if the user gave it.
+    """
+
+    profile: TableProfile
+    given: Mapping[str, str]
     layout: str | None
 
     def guess(self) -> ColumnGuess:
-        names, head = [str(name) for name in self.table.columns], self.table.head(ROWS_LOOKED_AT)
-        known = self.table.notna().any()
-        numbers = [name for name in names if known[name] and holds_numbers(head[name])]
-        time = self.given.get("ds") or (None if self.layout == "rows" else _guess_time(head, names, numbers))
-        keys = layouts.joined_parts(names, time)
-        months = layouts.grid_columns(head, time)
-        if self.layout == "grid" or (months and self.layout is None and "y" not in self.given):
-            others = _others(names, [*keys, *months])
-            unique_id = self.given.get("unique_id") or self._id(keys, others, numbers)
-            left_out = _others(numbers, [*keys, *months, *layouts.joined_parts(names, unique_id)])
-            return ColumnGuess(time, unique_id, layout="grid", left_out=left_out)
-        if not keys and self.layout != "wide" and "y" not in self.given:
-            rows = self._rows(names, numbers)
-            if rows is not None:
-                return rows
+        """Return the guess: the first layout that the table may have, of those with more columns of one series on."""
+        time = self._time()
+        keys = layouts.joined_parts(self.profile.columns, time)
+        found = self._as_grid(time, keys) or self._as_rows(keys)
+        if found is not None:
+            return found
         if self.layout == "wide":
-            return ColumnGuess(time, layout="wide", left_out=sum_columns(head, _others(numbers, keys)))
-        others = _others(names, keys)
-        likely = _others(others, layouts.joined_parts(names, self.given.get("y")))
-        unique_id = self.given.get("unique_id") or self._id(keys, likely, numbers)
-        ids = layouts.joined_parts(names, unique_id)
-        others = _others(others, ids)
-        counters, numbers = self._without_counters(ids, keys, [name for name in others if name in numbers])
-        value, rivals = self._value(head, others, numbers)
-        alone = unique_id is None and not (keys and self._twice(keys) > _MOST_TWICE)
-        if rivals and alone and self.layout is None:
-            # What only grows may be a series, such as a population; what begins again counts weeks, by ones rows.
-            steps = {name: head[name].diff().dropna() for name in counters}
-            grows = [name for name in counters if bool((steps[name] > 0).all() and (steps[name] != 1).any())]
-            sums = sum_columns(head, [name for name in others if name in (*rivals, *grows)])
-            series = _others(rivals, sums)
-            if traits.are_series(head, series):
-                flags = [name for name in numbers if is_flag(head[name]) and not traits.are_alike([*series, name])]
-                unread = {*counters, *flags, *ranked(numbers, BESIDE), *_others(others, [*counters, *numbers])}
-                beside = _others((name for name in others if name in unread and known[name]), [*rivals, *grows])
-                return ColumnGuess(time, layout="wide", left_out=(*beside, *sums))
-        targets = (value,) if isinstance(value, str) else tuple(value or ())
-        rest = _others(others, [*targets, *counters])
-        guess = ColumnGuess(time, unique_id, value, left_out=tuple(counters), rivals=rivals)
-        return _with_covariates(self.table, guess, rest)
+            series = _others(self.profile.numbers, keys)
+            sums = sum_columns(self.profile.head, series)
+            return ColumnGuess(time, layout="wide", left_out=self._left_out([*keys, *_others(series, sums)]))
+        return self._as_long(time, keys)
 
-    def _without_counters(self, ids: list[str], keys: Sequence[str], numbers: list[str]) -> tuple[list[str], list[str]]:
-        """Return columns of numbers that count rows, days or documents, and those that may hold values.
+    def _time(self) -> str | None:
+        """Return the column of the times, or several with commas; `None` for a table without times."""
+        if self.layout == "rows":
+            return None
+        if "ds" in self.given:
+            return self.given["ds"]
+        taken = {part for role in ("y", "unique_id") for part in self._parts(role)}
+        free = (reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns))
+        return ",".join(best_of(free).columns) or None
 
-        Facts and codes of a series are neither. Where nothing is left, nothing is set aside.
-        """
-        head = self.table.head(ROWS_LOOKED_AT)
-        digits, known = head[numbers].apply(pd.to_numeric, errors="coerce"), ranked(numbers, (*VALUES, *BESIDE))
-        by_series = digits.groupby([head[name] for name in ids], observed=True) if ids else None
-        steps = digits.diff() if by_series is None else by_series.diff()
-        most = None if by_series is None else by_series.nunique().max()
-        unknown = [name for name in numbers if keys and name not in known]
-        counters = [name for name in unknown if traits.is_counter(head[name], steps[name])]
-        counters += traits.calendar_columns(digits, as_times(layouts.join_times(head, ",".join(keys)))) if keys else []
-        values = [name for name in numbers if name not in counters and (most is None or most[name] > 1)]
-        return (counters, values) if values else ([], numbers)
+    def _parts(self, role: str) -> list[str]:
+        """Return the columns that the user named for a role."""
+        return layouts.joined_parts(self.profile.columns, self.given.get(role))
 
-    def _twice(self, keys: Sequence[str]) -> float:
-        """Return the fraction of rows whose keys another row has."""
-        return float(self.table.head(_ROWS_COMPARED).duplicated(list(keys)).mean())
+    def _series(self, keys: Sequence[str], others: Sequence[str]) -> str | None:
+        """Return the columns that name the series, with commas; `None` for one series."""
+        if "unique_id" in self.given:
+            return self.given["unique_id"]
+        return ",".join(best_of(series_readings(self.profile, keys, others)).columns) or None
 
-    def _rows(self, names: Sequence[str], numbers: Sequence[str]) -> ColumnGuess | None:
-        """Return the guess of a table without times if a series may be in each row, otherwise nothing."""
-        words = [name for name in names if name not in numbers and self.table[name].notna().any()]
-        groups = chain.from_iterable(combinations(words[:_MOST_KEYS], count) for count in range(1, 4))
-        named = (",".join(group) for group in groups if not self.table.duplicated(list(group)).any())
-        unique_id = self.given.get("unique_id") or next(named, None)
+    def _left_out(self, used: Iterable[str]) -> tuple[str, ...]:
+        """Return the columns that are not used, but for those without any value."""
+        known = [name for name, column in self.profile.columns.items() if column.is_known]
+        return _others(known, used)
+
+    def _as_grid(self, time: str | None, keys: Sequence[str]) -> ColumnGuess | None:
+        """Return the guess of a table with the months of a year or hours of a day in each row, if it is one."""
+        cells = layouts.grid_columns(self.profile.head, time)
+        if self.layout != "grid" and (not cells or self.layout is not None or "y" in self.given):
+            return None
+        series = self._series(keys, _others(self.profile.columns, [*keys, *cells]))
+        used = [*keys, *cells, *layouts.joined_parts(self.profile.columns, series)]
+        return ColumnGuess(time, series, layout="grid", left_out=self._left_out(used))
+
+    def _as_rows(self, keys: Sequence[str]) -> ColumnGuess | None:
+        """Return the guess of a table without a column of times if a series may be in each row."""
+        if keys or self.layout == "wide" or "y" in self.given:
+            return None
+        numbers, texts, table = self.profile.numbers, self.profile.words, self.profile.table
+        groups = chain.from_iterable(combinations(texts[:_MOST_KEYS], count) for count in range(1, 4))
+        unique = (",".join(group) for group in groups if not table.duplicated(list(group)).any())
+        series = self.given.get("unique_id") or next(unique, None)
         dated, times = layouts.dated_columns(numbers)
-        # A column between times that holds no numbers is missed.
-        between = names[names.index(dated[0]) : names.index(dated[-1])] if times is not None else []
-        left_out = _others(dict.fromkeys([*numbers, *between]), [*dated, *layouts.joined_parts(names, unique_id)])
-        by_row = ColumnGuess(None, unique_id, layout="rows", timed=times is not None, left_out=left_out)
+        used = [*dated, *layouts.joined_parts(self.profile.columns, series)]
+        by_row = ColumnGuess(None, series, layout="rows", timed=times is not None, left_out=self._left_out(used))
         if self.layout == "rows" or by_row.timed:
             return by_row
-        if len(numbers) < traits.FEWEST_STEPS or self.layout is not None or (words and "," in (unique_id or ",")):
+
+        if len(numbers) < FEWEST_STEPS or self.layout is not None or (texts and "," in (series or ",")):
             return None
-        ends = self.table[numbers[-1]].isna().any() and not self.table[list(numbers)].iloc[-1].isna().all()
-        more_steps = len(numbers) > len(self.table)
-        if ends or len(self.table) == 1 or (words and traits.LIKE_SIZE * len(numbers) > len(self.table)):
+        last = table[numbers].iloc[-1]
+        ends = table[numbers[-1]].isna().any() and not last.isna().all()
+        if ends or len(table) == 1 or (texts and _MANY_STEPS * len(numbers) > len(table)):
             return by_row
-        return ColumnGuess(None, layout="wide", rivals=("wide", "rows")) if words or more_steps else None
+        may_be_rows = bool(texts) or len(numbers) > len(table)
+        return ColumnGuess(None, layout="wide", rivals=("wide", "rows")) if may_be_rows else None
 
-    def _id(self, keys: Sequence[str], others: Sequence[str], numbers: Sequence[str]) -> str | None:
-        """Return the columns whose values have no time twice, the fewest that are likely; `None` for one series."""
-        head = self.table.head(_ROWS_COMPARED)
-        named = [name for name in ranked(others, traits.IDS) if head[name].nunique() * 2 <= len(head)]
-        if not keys:
-            return next((name for name in named if name not in numbers), None)
-        twice = self._twice(keys)
-        if twice == 0:
-            # Where each time stands once there is one series, whatever other columns are named.
-            return next((name for name in named if head[name].nunique() == 1), None)
-        named = [name for name in named if head[name].nunique() > 1]
-        words = [name for name in others if name not in numbers]
-        # Numbers of series are few times as many as rows of a time; a value has more.
-        most = _MOST_ABSENT / (1 - twice)
-        whole = [name for name in numbers if is_whole(head[name]) and head[name].nunique() <= most]
-        codes = _others(whole, ranked(others, VALUES))
-        likely = [name for name in dict.fromkeys([*named, *words, *codes]) if 1 < head[name].nunique() <= len(head) / 2]
-        for count in range(1, min(3, len(likely)) + 1):
-            groups = {group: self._twice([*group, *keys]) for group in combinations(likely[:_MOST_KEYS], count)}
-            group = min(groups, key=lambda each: groups[each])
-            if groups[group] <= _MOST_TWICE and groups[group] < twice / 2:
-                return ",".join(group)
-        return named[0] if named and twice > _MOST_TWICE else None
-
-    def _value(self, head: Any, others: Sequence[str], numbers: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
-        """Return the column of the values, and the columns that are about as likely."""
+    def _as_long(self, time: str | None, keys: Sequence[str]) -> ColumnGuess:
+        """Return the guess of a table with a row for each series and time; or of one with alike columns, as wide."""
+        targets = self._parts("y")
+        others = _others(self.profile.columns, keys)
+        series = self._series(keys, _others(others, targets))
+        ids = layouts.joined_parts(self.profile.columns, series)
+        others = _others(others, ids)
+        unread = () if keys or self.layout is not None else _others(self.profile.words, [*ids, *targets])
+        readings = value_readings(self.profile, keys, ids, others)
+        uncounted = _others(others, (each.columns[0] for each in readings if "numbers of rows" in each.evidence))
         if "y" in self.given:
-            targets = layouts.joined_parts(self.table.columns, self.given["y"]) or self.given["y"].split(",")
-            return (targets[0] if len(targets) == 1 else tuple(targets)), ()
-        changing = [name for name in numbers if not is_flag(head[name])] or list(numbers)
-        beside = set(ranked(changing, BESIDE))
-        likely = [name for name in changing if name not in beside] or changing
-        named = traits.groups(likely, VALUES) or [[name] for name in changing if name.strip().lower() == "price"]
-        # Of two columns with words for values neither is beside the other, unless people forecast just the one.
-        words = {*chain.from_iterable(named)}
-        is_sure = bool(named) and (named[0][0].strip().lower() in traits.SURE or len(words) == 1)
-        if is_sure and len(named[0]) == 1:
-            return named[0][0], ()
-        measured = set(ranked(changing, traits.MEASURED))
-        if len(likely) == 1 < len(measured) and measured == beside and not named:
-            # Instruments measure several things, of which none is beside the others.
-            likely = [*likely, *_others(changing, likely)]
-        # Text in a column of that name becomes an error that names its cell.
-        value = next(iter(likely), None) or next(iter(ranked(others, VALUES)), None)
-        if len(likely) < 2:
-            return value, ()
-        # People write first what a table is for.
-        first = named[0][0] if named else likely[0]
-        return value, (first, *(name for name in likely if name != first))
+            named = targets or self.given["y"].split(",")
+            value = named[0] if len(named) == 1 else tuple(named)
+            return self._with_covariates(ColumnGuess(time, series, value), uncounted)
+        if not readings:
+            return self._with_covariates(ColumnGuess(time, series), uncounted)
+
+        best = best_of(readings)
+        rivals = sorted(
+            (each for each in readings if best.score - each.score < CLEARLY),
+            key=lambda each: (each is not best, each.place),
+        )
+        names = [each.columns[0] for each in rivals]
+        if len(names) > 1 and self.layout is None and series is None and self._has_one_series(keys):
+            sums = sum_columns(self.profile.head, [name for name in others if name in names])
+            alike = _others(names, sums)
+            if are_series(self.profile, alike):
+                flags = [name for name in self.profile.numbers if name in others and self.profile.columns[name].is_flag]
+                alike += tuple(name for name in flags if name not in alike and are_alike([*alike, name]))
+                return ColumnGuess(time, layout="wide", left_out=self._left_out([*keys, *alike]), unread=unread)
+        guess = ColumnGuess(time, series, names[0], rivals=tuple(names) if len(names) > 1 else (), unread=unread)
+        return self._with_covariates(guess, uncounted)
+
+    def _has_one_series(self, keys: Sequence[str]) -> bool:
+        """Return whether hardly a time stands twice."""
+        return not keys or self.profile.repeated(keys) <= _MOST_REPEATED
+
+    def _with_covariates(self, guess: ColumnGuess, others: Sequence[str]) -> ColumnGuess:
+        """Return a guess with the columns that are static, known ahead, and neither; others are left out."""
+        table = self.profile.table
+        ids = layouts.joined_parts(self.profile.columns, guess.unique_id)
+        targets = [guess.value] if isinstance(guess.value, str) else list(guess.value or ())
+        keys = layouts.joined_parts(self.profile.columns, guess.time)
+        has_end = keys and targets and targets[0] in table
+        ahead = _at_ends(table, str(guess.time), ids, targets[0]) if has_end else None
+        roles: dict[str, list[str]] = {"static": [], "future": [], "past": []}
+        for name in _others(others, targets):
+            if not self.profile.columns[name].is_known:
+                continue
+            if ids and bool((table.groupby(ids, observed=True)[name].nunique(dropna=False) == 1).all()):
+                roles["static"].append(name)
+            elif ahead is not None and bool(table.loc[ahead, name].notna().any()):
+                roles["future"].append(name)
+            else:
+                roles["past"].append(name)
+        used = [*keys, *ids, *targets, *chain.from_iterable(roles.values())]
+        static, future, past = map(tuple, roles.values())
+        return replace(guess, static=static, future=future, past=past, left_out=self._left_out(used))
 
 
 def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:
     left_out = set(but)
     return tuple(name for name in names if name not in left_out)
-
-
-# ---------------------------------------------------------------- times
-
-
-def _guess_time(head: Any, names: Sequence[str], numbers: Sequence[str]) -> str | None:
-    """Return the column of the times, or the columns that have them together, with commas."""
-    dated = [name for name in names if name not in numbers and is_time(head[name])]
-    if dated:
-        likely = list(dict.fromkeys([*ranked(dated, TIMES), *dated]))
-        counts = {name: head[name].nunique() for name in likely}
-        first = next(name for name in likely if 2 * counts[name] > max(counts.values()))
-        whole = [name for name in numbers if is_whole(head[name])]
-        rounds = [name for name in whole if traits.goes_round(head[name], (0, 23), (1, 24))]
-        clocks = [*(name for name in names if is_clock(head[name])), *ranked(whole, HOUR_WORDS), *rounds]
-        finer = [name for name in clocks if head.duplicated([first, name]).sum() < head.duplicated(first).sum()]
-        # Times of a day are even; how long something took is not.
-        evenness = {name: unevenness(seconds(head[name]) if is_text(head[name]) else head[name]) for name in finer}
-        return ",".join([first, *sorted(evenness, key=lambda name: evenness[name])[:1]])
-    elapsed = [name for name in names if is_clock(head[name]) and head[name].notna().any()]
-    if elapsed:
-        return elapsed[0]
-    words = [name for name in names if name not in numbers]
-    digits = [name for name in words if head[name].astype("str").str.count(r"\d").median() > 1]
-    named = [name for name in ranked(digits, TIMES) if name.strip().lower() in TIMES]
-    unread = [*named, *(name for name in words if traits.has_years(head[name]))]
-    if unread:
-        return unread[0]  # a value that is no time becomes an error that names its cell
-    known = head[numbers].notna().all()
-    whole = [name for name in numbers if known[name] and is_whole(head[name])]
-    least, most = head[whole].min(), head[whole].max()
-    years = [name for name in whole if least[name] >= YEARS[0] and most[name] <= YEARS[1]]
-    year = next(iter(ranked(years, YEAR_WORDS)), None)
-    inside = [name for name in whole if least[name] >= 1 and most[name] <= 53]
-    inside += [name for name in words if layouts.quarters_of(head[name].dropna()) is not None]
-    in_words = [name for name in words if layouts.months_of(head[name].dropna()) is not None]
-    within = [*in_words, *ranked(inside, tuple(chain.from_iterable(WITHIN_YEARS.values())))]
-    within += [name for name in inside if name in whole and traits.goes_round(head[name], (1, 12), (1, 52), (1, 53))]
-    if year is not None and within:
-        days = ranked([name for name in whole if name != within[0]], ("day", "tag"))
-        days = days if in_words or layouts.part_of_year(head[within[0]]) == "month" else []
-        return ",".join([year, within[0], *days[:1]])
-    exact = [name for name in ranked(whole, (*TIMES, *YEAR_WORDS)) if name.strip().lower() in TIMES or name in years]
-    # Steps may be counted: whole numbers that only grow, or start again with each series.
-    timely, grows = set(ranked(whole, TIMES)), (head[whole].diff()[1:] > 0).mean()
-    growing = [name for name in whole if len(numbers) > 1 and grows[name] > 0.5]
-    counted = (name for name in growing if traits.counts(head[name], name in timely))
-    return next(chain(exact, counted), None)
-
-
-# ---------------------------------------------------------------- covariates
-
-
-def _with_covariates(table: Any, guess: ColumnGuess, rest: Sequence[str]) -> ColumnGuess:
-    """Return a guess with the columns that are static, known ahead, and neither."""
-    static, future, past = list[str](), list[str](), list[str]()
-    ids = layouts.joined_parts(list(table.columns), guess.unique_id)
-    targets = [guess.value] if isinstance(guess.value, str) else list(guess.value or ())
-    has_end = layouts.joined_parts(table.columns, guess.time) and targets and targets[0] in table
-    ahead = _at_ends(table, str(guess.time), ids, targets[0]) if has_end else None
-    for name in rest:
-        if table[name].isna().all():
-            continue
-        if ids and bool((table.groupby(ids, observed=True)[name].nunique(dropna=False) == 1).all()):
-            static.append(name)
-        elif ahead is not None and bool(table.loc[ahead, name].notna().any()):
-            future.append(name)
-        else:
-            past.append(name)
-    return replace(guess, static=tuple(static), future=tuple(future), past=tuple(past))
 
 
 def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:

@@ -15,9 +15,10 @@ import pandas as pd
 from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
-from seqcast.tables.dates import WITHIN_YEARS, YEARS, in_english, is_clock, parse_dates, seconds
+from seqcast.tables.dates import YEARS, in_english, is_clock, parse_dates, seconds
 from seqcast.tables.number_marks import holds_numbers, to_numbers
 from seqcast.tables.tidying import ends_with_total, words_on
+from seqcast.tables.vocabulary import WITHIN_YEARS
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3
@@ -188,7 +189,7 @@ def part_of_year(column: Any) -> str:
         ['quarter', 'week', 'week']
     """
     name = str(column.name).strip().lower()
-    named = next((part for part, words in WITHIN_YEARS.items() if any(word in name for word in words)), "month")
+    named = next((part for part, words in WITHIN_YEARS.items() if words.is_within(name)), "month")
     return "week" if named == "month" and float(column.max()) > len(_MONTHS) else named
 
 

@@ -183,7 +183,7 @@ class OpenTable:
         known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
         guess = guess_columns(self.raw, known, layout, (*covariates, others.get("weight", "")))
-        if guess.question is not None:
+        if guess.question is not None and not (guess.unread and steps.start is not None):
             raise guess.question.changed(path, path=path)
         columns = Columns(**guess.names, **others)
         frame = self.as_guessed(guess, columns, steps)

@@ -1,0 +1,360 @@
+"""Readings of a table: which columns may be its times, series and values, and how much speaks for each.
+
+A reading has evidence, and its score is the sum of the weights of the evidence. All weights stand in `WEIGHTS`, each
+with its reason. Readings that are less than `CLEARLY` behind the best one are about as likely: the user chooses.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from seqcast.tables import vocabulary as words
+from seqcast.tables.layouts import part_of_year
+from seqcast.tables.profiles import ROWS_COMPARED, ColumnProfile, TableProfile, are_alike
+
+# How far the best reading is ahead of others that are not asked for.
+CLEARLY = 1.0
+# Columns that may name the series together, and most of them.
+_MOST_KEYS, _MOST_JOINED = 6, 3
+# Most rows that may have the time of another row of their series, as duplicates.
+_MOST_REPEATED = 0.05
+# Most series that a number may name for each that has a row at a usual time; a value has more.
+_MOST_ABSENT = 4.0
+# Sizes of values that columns of the same thing have: the largest for the smallest.
+_LIKE_SIZE = 20.0
+# Numbers of weeks of a year.
+_WEEKS = 53
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight of evidence.
+
+    Args:
+        points: What it adds to a score, for one unit.
+        reason: Why it has this size.
+    """
+
+    points: float
+    reason: str
+
+
+WEIGHTS = {
+    # Times. The kinds are far apart, so a name never outweighs what the values are.
+    "dates": Weight(20, "values that parse as dates are hardly ever anything else"),
+    "a clock": Weight(16, "times of a day alone are times since a beginning, or how long something took"),
+    "text with years": Weight(12, "a column that is meant as dates ends in an error that names its cell"),
+    "a year and its part": Weight(10, "a year beside months, quarters or weeks: together they are dates"),
+    "numbers named as times": Weight(8, "a whole number in a column named `day` or `year`"),
+    "counted steps": Weight(6, "whole numbers in equal steps, which also number rows"),
+    "the name of a time": Weight(2, "among columns of one kind the name decides"),
+    "repeats": Weight(-4, "a date with half as many values as another: of birth, of an order"),
+    "finer": Weight(1, "a clock beside dates that repeat makes rows differ"),
+    "uneven": Weight(-0.1, "for each factor e between the longest and the shortest step: durations are uneven"),
+    # Series.
+    "shared keys": Weight(-20, "for all rows with the series and time of another row: they cannot be one series"),
+    "a key": Weight(-1, "the fewest columns that tell the series apart are the likeliest"),
+    "the name of a series": Weight(0.5, "of two columns that tell series apart, such as a code and a name"),
+    "a key in words": Weight(0.3, "names of series are words more often than numbers"),
+    "the one series": Weight(1.5, "a constant column named as a series names the only one"),
+    "a time as a key": Weight(-25, "a second column of times names versions of a value, or a part of its time"),
+    # Values.
+    "the usual name of a value": Weight(5, "`y`, `sales` or `demand` is what people forecast"),
+    "the name of a value": Weight(3, "`orders` or `revenue` is forecast, or stands beside another value"),
+    "a price": Weight(1.5, "a price is forecast where it stands alone"),
+    "beside a value": Weight(-3, "a price, a promotion, a plan or a field of the calendar explains a value"),
+    "measured": Weight(1.5, "what instruments measure explains a value, or is one itself"),
+    "one of several instruments": Weight(1.2, "where nothing else is measured, none explains the others"),
+    "a flag": Weight(-6, "yes and no, or one number in all rows"),
+    "numbers of rows": Weight(-8, "it counts rows, days or documents by ones, or is a field of the calendar"),
+    "constant in a series": Weight(-8, "a fact of the series, such as its capacity"),
+    "no number": Weight(-10, "text, of which the error names a cell"),
+    # A series in each column.
+    "series alike": Weight(2, "columns of like names and sizes are series of one thing"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading of some columns.
+
+    Args:
+        columns: The columns; none for no such column.
+        evidence: What speaks for and against it: units, by the names of weights.
+        place: Number of the first column in the table; of equal readings the first one is taken.
+    """
+
+    columns: tuple[str, ...]
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    place: int = 0
+
+    @property
+    def score(self) -> float:
+        """The sum of the weights of its evidence.
+
+        Example:
+            >>> Reading(("day",), {"dates": 1, "repeats": 1}).score
+            16
+        """
+        return sum(WEIGHTS[name].points * units for name, units in self.evidence.items())
+
+
+def best_of(readings: Iterable[Reading]) -> Reading:
+    """Return the reading with the highest score, the first of equal ones.
+
+    Args:
+        readings: The readings.
+    """
+    return max(readings, key=lambda reading: (reading.score, -reading.place))
+
+
+# ---------------------------------------------------------------- times
+
+
+def time_readings(table: TableProfile) -> list[Reading]:
+    """Return what may be the times: a column, several together, or none.
+
+    Args:
+        table: The table.
+    """
+    singles = [_time_reading(table, place, column) for place, column in enumerate(table.columns.values())]
+    dates = [reading for reading in singles if "dates" in reading.evidence]
+    most = max((table.columns[each.columns[0]].distinct for each in dates), default=0)
+    dates = [_with(each, "repeats", 2 * table.columns[each.columns[0]].distinct <= most) for each in dates]
+    with_clocks = [joined for each in dates for joined in _with_clocks(table, each)]
+    others = [reading for reading in singles if "dates" not in reading.evidence and reading.evidence]
+    return [Reading(()), *others, *dates, *with_clocks, *_years_and_parts(table)]
+
+
+def _time_reading(table: TableProfile, place: int, column: ColumnProfile) -> Reading:
+    """Return a column as the times; without evidence if it cannot be."""
+    kind = _kind_of_time(table, column)
+    if kind is None:
+        return Reading((column.name,), {}, place)
+    rank = words.TIMES.rank(column.name)
+    named = 0.0 if rank is None else 1 - rank / (4 * len(words.TIMES.listed))
+    return Reading((column.name,), {kind: 1, "the name of a time": named}, place)
+
+
+def _kind_of_time(table: TableProfile, column: ColumnProfile) -> str | None:
+    """Return the evidence that a column has the times; `None` if there is none."""
+    if column.is_time:
+        return "dates"
+    if column.is_clock:
+        return "a clock"
+    if column.has_years or (column.has_digits and words.TIMES.is_name(column.name)):
+        return "text with years"
+    if not column.is_complete:
+        return None
+    is_named = words.TIMES.rank(column.name) is not None
+    may_be_year = column.are_years and (is_named or words.YEARS.rank(column.name) is not None)
+    if words.TIMES.is_name(column.name) or may_be_year:
+        return "numbers named as times"
+    return "counted steps" if len(table.numbers) > 1 and column.counts(is_named=is_named) else None
+
+
+def _with_clocks(table: TableProfile, date: Reading) -> Iterator[Reading]:
+    """Return dates together with a column of clocks or hours that makes rows differ."""
+    repeated = table.repeated(date.columns)
+    if repeated == 0:
+        return
+    for column in table.columns.values():
+        is_hour = column.is_number and column.is_whole and words.HOURS.rank(column.name) is not None
+        if not (column.is_clock or is_hour or column.goes_round_days):
+            continue
+        joined = (*date.columns, column.name)
+        if table.repeated(joined) < repeated:
+            yield _with(
+                _with(Reading(joined, date.evidence, date.place), "finer", 1), "uneven", math.log(column.unevenness)
+            )
+
+
+def _years_and_parts(table: TableProfile) -> Iterator[Reading]:
+    """Return years together with months, quarters or weeks, and perhaps days, in columns of their own."""
+    years = words.YEARS.ranked(name for name, column in table.columns.items() if column.are_years)
+    if not years:
+        return
+    year = years[0]
+    for place, column in enumerate(table.columns.values()):
+        if column.name == year or not _is_part_of_year(column):
+            continue
+        named = column.is_month or words.PARTS_OF_YEARS.rank(column.name) is not None
+        is_month = column.is_month or (not column.is_quarter and part_of_year(column.values) == "month")
+        days = words.DAYS.ranked(
+            name
+            for name, each in table.columns.items()
+            if is_month and each.is_complete and name not in (year, column.name)
+        )
+        evidence = {"a year and its part": 1, "the name of a time": named, "finer": len(days[:1])}
+        yield Reading((year, column.name, *days[:1]), evidence, place)
+
+
+def _is_part_of_year(column: ColumnProfile) -> bool:
+    """Return whether a column may hold months, quarters or weeks."""
+    if column.is_month or column.goes_round_years:
+        return True
+    is_inside = column.is_complete and column.span[0] >= 1 and column.span[1] <= _WEEKS
+    return (is_inside or column.is_quarter) and words.PARTS_OF_YEARS.rank(column.name) is not None
+
+
+# ---------------------------------------------------------------- series
+
+
+def series_readings(table: TableProfile, time: Sequence[str], others: Sequence[str]) -> list[Reading]:
+    """Return which columns may name the series: none, one, or the fewest that have no time twice.
+
+    Args:
+        table: The table.
+        time: The columns of the times.
+        others: The columns that may name series.
+    """
+    if not time:
+        named = [name for name in words.SERIES.ranked(others) if name not in table.numbers and _repeats(table, name)]
+        return [Reading(()), *(Reading((name,), {"the one series": 1}, -1) for name in named[:1])]
+    repeated = table.repeated(time)
+    none = Reading((), {"shared keys": repeated}, -1)
+    if repeated == 0:
+        named = [name for name in words.SERIES.ranked(others) if table.distinct(name) == 1]
+        return [none, *(Reading((name,), {"a key": 1, "the one series": 1}) for name in named[:1])]
+
+    likely = _keys(table, others, repeated)
+    readings = [none]
+    for count in range(1, min(_MOST_JOINED, len(likely)) + 1):
+        groups = [_series_reading(table, time, group) for group in combinations(likely, count)]
+        readings += groups
+        # More columns are not needed.
+        if min(group.evidence["shared keys"] for group in groups) <= min(_MOST_REPEATED, repeated / 2):
+            break
+    return readings
+
+
+def _keys(table: TableProfile, others: Sequence[str], repeated: float) -> list[str]:
+    """Return the columns that may tell series apart, the likeliest first."""
+    most = _MOST_ABSENT / (1 - repeated)
+    codes = [
+        name
+        for name in table.numbers
+        if name in others
+        and table.columns[name].is_whole
+        and table.distinct(name) <= most
+        and words.VALUES.rank(name) is None
+    ]
+    texts = [name for name in others if name in table.words]
+    likely = dict.fromkeys([*words.SERIES.ranked(others), *texts, *codes])
+    return [name for name in likely if _repeats(table, name) and table.distinct(name) > 1][:_MOST_KEYS]
+
+
+def _repeats(table: TableProfile, name: str) -> bool:
+    """Return whether the values of a column stand in two rows each on average."""
+    return table.distinct(name) * 2 <= min(len(table.table), ROWS_COMPARED)
+
+
+def _series_reading(table: TableProfile, time: Sequence[str], group: tuple[str, ...]) -> Reading:
+    columns = [table.columns[name] for name in group]
+    evidence = {
+        "shared keys": table.repeated([*group, *time]),
+        "a key": len(group),
+        "the name of a series": sum(map(_named_as_series, group)),
+        "a key in words": sum(not column.is_number for column in columns),
+        "a time as a key": sum(column.is_time or _is_named_time(column) for column in columns),
+    }
+    return Reading(group, evidence, list(table.columns).index(group[0]))
+
+
+def _named_as_series(name: str) -> float:
+    """Return how much the name of a column says that it names series: `Branch` more than `Branch code`."""
+    if words.SERIES.is_name(name):
+        return 1.0
+    return 0.5 if words.SERIES.rank(name) is not None else 0.0
+
+
+def _is_named_time(column: ColumnProfile) -> bool:
+    """Return whether a column that names series has the name of a part of a year."""
+    return words.TIMES.is_name(column.name) or any(each.is_name(column.name) for each in words.WITHIN_YEARS.values())
+
+
+# ---------------------------------------------------------------- values
+
+
+def value_readings(
+    table: TableProfile, time: Sequence[str], series: Sequence[str], others: Sequence[str]
+) -> list[Reading]:
+    """Return which columns may have the values.
+
+    Args:
+        table: The table.
+        time: The columns of the times.
+        series: The columns that name the series.
+        others: The other columns.
+    """
+    numbers = [name for name in others if name in table.numbers]
+    texts = [name for name in words.VALUES.ranked(others) if name not in numbers]
+    against = _against_values(table, time, series, numbers)
+    readings = [_value_reading(table, name, against.get(name)) for name in (*numbers, *texts)]
+    plain = [reading for reading in readings if reading.score >= 0]
+    measured = [reading for reading in readings if "measured" in reading.evidence]
+    if len(plain) < len(measured) and not any("the name of a value" in reading.evidence for reading in plain):
+        # Instruments measure several things, of which none is beside the others.
+        readings = [_with(each, "one of several instruments", "measured" in each.evidence) for each in readings]
+    return readings
+
+
+def _against_values(
+    table: TableProfile, time: Sequence[str], series: Sequence[str], numbers: Sequence[str]
+) -> dict[str, str]:
+    """Return the evidence that columns of numbers are no values, by their names."""
+    digits = table.digits[list(numbers)]
+    by_series = digits.groupby([table.head[name] for name in series], observed=True) if series else None
+    steps = digits.diff() if by_series is None else by_series.diff()
+    against = dict[str, str]()
+    if time:
+        unnamed = [name for name in numbers if words.VALUES.rank(name) is None and words.BESIDE.rank(name) is None]
+        rows = [name for name in unnamed if table.columns[name].numbers_rows(steps[name])]
+        calendar = [name for name in table.calendar_columns(time) if name in numbers]
+        against |= dict.fromkeys((*rows, *calendar), "numbers of rows")
+    if by_series is not None:
+        most = by_series.nunique().max()
+        against |= {name: "constant in a series" for name in numbers if most[name] <= 1}
+    return against
+
+
+def _value_reading(table: TableProfile, name: str, against: str | None) -> Reading:
+    column = table.columns[name]
+    evidence = dict[str, float]()
+    if words.SURE_VALUES.is_name(name):
+        evidence["the usual name of a value"] = 1
+    elif words.VALUES.rank(name) is not None:
+        evidence["the name of a value"] = 1
+    elif words.BESIDE.rank(name) is not None:
+        evidence["beside a value"] = 1
+        evidence |= {"a price": 1} if words.PRICES.is_name(name) else {}
+        evidence |= {"measured": 1} if words.MEASURED.rank(name) is not None else {}
+    evidence |= {"a flag": 1} if column.is_flag else {}
+    evidence |= {"no number": 1} if not column.is_number else {}
+    evidence |= {against: 1} if against is not None else {}
+    return Reading((name,), evidence, list(table.columns).index(name))
+
+
+def are_series(table: TableProfile, names: Sequence[str]) -> bool:
+    """Return whether columns of numbers are of one thing, so that each may be a series.
+
+    Args:
+        table: The table.
+        names: The columns.
+    """
+    has_word = any(words.VALUES.rank(name) is not None or words.BESIDE.rank(name) is not None for name in names)
+    if has_word and not words.shared_word(names, words.VALUES, words.BESIDE):
+        return False
+    if are_alike(names):
+        return True
+    if any(table.columns[name].is_code for name in names):
+        return False
+    sizes = [table.columns[name].size for name in names]
+    return max(sizes) <= _LIKE_SIZE * min(sizes)
+
+
+def _with(reading: Reading, name: str, units: Any) -> Reading:
+    """Return a reading with more evidence."""
+    return Reading(reading.columns, {**reading.evidence, name: float(units)}, reading.place) if units else reading

@@ -1,0 +1,146 @@
+"""Words in the names of columns, by their meaning: times, series, values, and what is measured beside a value.
+
+A list has the likeliest word first. A new language is a few words in each list.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text.
+
+    Args:
+        text: The text.
+    """
+    return tuple(text.split())
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words with one meaning.
+
+    Args:
+        listed: The words, the likeliest first.
+        at_ends: Whether a word counts only as the first or last one of a name, as in `sold_north`.
+    """
+
+    listed: tuple[str, ...]
+    at_ends: bool = False
+
+    @classmethod
+    def of(cls, text: str, *, at_ends: bool = False) -> "Words":
+        """Return the words of a text.
+
+        Args:
+            text: The words, between spaces.
+            at_ends: As for the class.
+        """
+        return cls(words_of(text), at_ends)
+
+    def rank(self, name: str) -> int | None:
+        """Return the place of a name among the words: those that are the whole name come before those within it.
+
+        Args:
+            name: The name of a column.
+
+        Returns:
+            The place from 0, or `None` for a name without any of the words.
+
+        Example:
+            >>> TIMES.rank("Date"), VALUES.rank("Total sales") > VALUES.rank("sales"), TIMES.rank("colour")
+            (3, True, None)
+        """
+        plain = re.sub(r"[ \-.]", "_", name.strip().lower())
+        if plain in self.listed:
+            return self.listed.index(plain)
+        within = (place for place, word in enumerate(self.listed, len(self.listed)) if self._is_within(plain, word))
+        return next(within, None)
+
+    def is_name(self, name: str) -> bool:
+        """Return whether a word is the whole name.
+
+        Args:
+            name: The name of a column.
+        """
+        return name.strip().lower() in self.listed
+
+    def is_within(self, name: str) -> bool:
+        """Return whether a word is anywhere in a name, also as a part of a longer word.
+
+        Args:
+            name: The name of a column.
+        """
+        plain = name.strip().lower()
+        return any(word in plain for word in self.listed)
+
+    def ranked(self, names: Iterable[str]) -> list[str]:
+        """Return the names that have one of the words, the likeliest first.
+
+        Args:
+            names: Names of columns.
+        """
+        ranks = {name: self.rank(name) for name in names}
+        return sorted((name for name, rank in ranks.items() if rank is not None), key=lambda name: ranks[name] or 0)
+
+    def _is_within(self, name: str, word: str) -> bool:
+        if len(word) < 2:
+            return False
+        if not word.isascii():  # Chinese and Japanese write no spaces
+            return word in name
+        # A unit in brackets is no part of a name.
+        parts = [part for part in re.sub(r"[(\[].*", "", name).split("_") if part] or [name]
+        return word in ((parts[0], parts[-1]) if self.at_ends else name.split("_"))
+
+
+TIMES = Words.of("""ds timestamp datetime date_time date time ts day week month quarter year period periode elapsed
+    datum zeit monat jahr fecha tiempo periodo mes mois temps période tempo data mese tid maand""")
+SERIES = Words.of("""unique_id id series series_id item_id item sku product store shop name key dept department
+    category family region country state city location site station sensor meter branch customer symbol ticker
+    stock code line host""")
+# Those before `count` name a value whatever stands beside it.
+VALUES = Words.of(
+    """y value target sales sold demand quantity qty count units amount attendance close menge absatz
+    umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits guests customers orders
+    revenue turnover""",
+    at_ends=True,
+)
+SURE_VALUES = Words(VALUES.listed[: VALUES.listed.index("count")])
+# What instruments measure.
+MEASURED = Words.of("temperature temp humidity pressure wind rain precipitation")
+# What is set, planned or measured beside a value; fields of the calendar.
+BESIDE = Words(
+    MEASURED.listed
+    + Words.of("""price promo promotion discount holiday open high low cost budget hour
+    forecast prognose prévision plan 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
+    weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
+    fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""").listed
+)
+PRICES = Words.of("price")
+HOURS = Words.of("hour stunde uur heure hora ora óra godzina hodina saat timme tunti jam")
+YEARS = Words.of("year jahr année annee año ano anno år ar jaar rok vuosi yıl")
+DAYS = Words.of("day tag")
+# Parts of a year; a word may stand anywhere in a name.
+WITHIN_YEARS = {
+    "week": Words.of("week woche kw uke vecka uge semaine semana settimana viikko"),
+    "month": Words.of("month monat mois mes mês mese måned månad maand kuukausi"),
+    "quarter": Words.of("quarter quartal trimestre kvartal kwartał çeyrek neljännes"),
+}
+PARTS_OF_YEARS = Words(tuple(word for words in WITHIN_YEARS.values() for word in words.listed))
+
+
+def shared_word(names: Sequence[str], *meanings: Words) -> bool:
+    """Return whether one word is in all names.
+
+    Args:
+        names: Names of columns.
+        meanings: Words.
+
+    Example:
+        >>> shared_word(["sales north", "sales south"], VALUES), shared_word(["sales", "rain"], VALUES, BESIDE)
+        (True, False)
+    """
+    words = [word for meaning in meanings for word in meaning.listed]
+    alone = (Words((word,), at_ends=word in VALUES.listed) for word in words)
+    return any(all(each.rank(name) is not None for name in names) for each in alone)

@@ -87,28 +87,46 @@ class ColumnGuess:
     def question(self) -> DataError | None:
         """The question between readings that are about as likely, as an error; `None` if the guess is sure."""
         if self.unread:
-            received = f"none; words in {', '.join(map(repr, self.unread[:_MOST_NAMED]))}"
-            ways = (
-                "Name it with ",
-                Option("columns.ds", ...),
-                "; or give the time of the first row: ",
-                Option("start", ...),
-            )
-            return DataError("columns", expected="a column of times", received=received, hint=Phrase(*ways, "."))
+            return _ask_for_times(self.unread)
         if not self.rivals:
             return None
-        ways: tuple[Any, ...] = ("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
-        expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
-        if set(self.rivals) - layouts.LAYOUTS.keys():
-            expected = "one column of values"
-            received = ", ".join(map(repr, self.rivals[:_MOST_NAMED])) + ", ..." * (len(self.rivals) > _MOST_NAMED)
-            # Commas stand between several names.
-            several = [name for name in self.rivals if "," not in name][:2]
-            ways = ("Name one, such as ", Option("columns.y", self.rivals[0]))
-            ways += (", or several, such as ", Option("columns.y", ",".join(several))) if len(several) > 1 else ()
-            ways += ("; or read each as a series: ", Option("layout", "wide")) if self.unique_id is None else ()
-            ways += (".",)
-        return DataError("columns", expected=expected, received=received, hint=Phrase(*ways))
+        if set(self.rivals) <= layouts.LAYOUTS.keys():
+            return _ask_for_layout()
+        return _ask_for_values(self.rivals, may_be_wide=self.unique_id is None)
+
+
+def _ask_for_times(texts: Sequence[str]) -> DataError:
+    """Return the question which column has the times, where columns of words cannot be read as such."""
+    received = f"none; words in {_listed(texts)}"
+    name, first = Option("columns.ds", ...), Option("start", ...)
+    hint = Phrase("Name it with ", name, "; or give the time of the first row: ", first, ".")
+    return DataError("columns", expected="a column of times", received=received, hint=hint)
+
+
+def _ask_for_layout() -> DataError:
+    """Return the question whether each column of a table without times or names is a series, or each row."""
+    hint = Phrase("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
+    received = "a table of numbers that may be either"
+    return DataError("columns", expected="a series in each column, or in each row", received=received, hint=hint)
+
+
+def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> DataError:
+    """Return the question which of several columns has the values."""
+    ways: list[str | Option] = ["Name one, such as ", Option("columns.y", names[0])]
+    # Commas stand between several names.
+    several = [name for name in names if "," not in name][:2]
+    if len(several) > 1:
+        ways += [", or several, such as ", Option("columns.y", ",".join(several))]
+    if may_be_wide:
+        ways += ["; or read each as a series: ", Option("layout", "wide")]
+    hint = Phrase(*ways, ".")
+    return DataError("columns", expected="one column of values", received=_listed(names), hint=hint)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first of some names in words."""
+    more = ", ..." if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
 
 
 def guess_columns(

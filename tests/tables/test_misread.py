@@ -1,5 +1,6 @@
 """Tables that might be read wrongly in silence: each is read as meant, or is a question."""
 
+import calendar
 from datetime import date, timedelta
 
 import pandas as pd
@@ -25,6 +26,7 @@ def hours(place, day):
 
 
 HOURS = "Date," + ",".join(["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {hour}" for hour in range(4, 25))])
+MIESIACE = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień", "październik", "listopad", "grudzień"]
 EVENTS = ("open", "promo", "open", "closed")
 
 # The text of a file; its first two times and last one, its first values and number of series.
@@ -47,6 +49,27 @@ READ = {
     "years and weeks that may be months": (
         table("week,y", lambda place, _: f"2024{place + 1:02},{place % 5 + 1}", range(12)),
         ("2024-01-01", "2024-01-08", "2024-03-18"),
+        ([1, 2, 3], 1),
+    ),
+    "months in Polish, of which one is another month in Croatian": (
+        "Miesiąc,Kwota\n" + "".join(f"{month} 2023,{place + 10}\n" for place, month in enumerate(MIESIACE)),
+        ("2023-01-01", "2023-02-01", "2023-12-01"),
+        ([10, 11, 12], 1),
+    ),
+    "months in words beside years": (
+        "Month,Year,Sales\n"
+        + "".join(f"{calendar.month_name[m]},{y},{m}\n" for y in (2022, 2023) for m in range(1, 13)),
+        ("2022-01-01", "2022-02-01", "2023-12-01"),
+        ([1, 2, 3], 1),
+    ),
+    "weeks in French": (
+        table("Semaine,Ventes", lambda place, day: f"{day:%G-S%V},{place % 7 + 1}", WEEKS),
+        ("2023-10-02", "2023-10-09", "2024-04-22"),
+        ([1, 2, 3], 1),
+    ),
+    "days and hours without marks": (
+        table("MESS_DATUM,V", lambda place, day: f"{day:%Y%m%d}{place % 24:02},{place % 7 + 1}"),
+        ("2024-01-01 00:00", "2024-01-02 01:00", "2024-02-29 11:00"),
         ([1, 2, 3], 1),
     ),
     "events beside one series": (
@@ -119,6 +142,19 @@ ASKED = {
         table("date,y", lambda place, day: f"{day:%y/%m/%d},{place % 7 + 1}"),
         "expected dates that can be read in one way only, received '24/01/01'",
     ),
+    "periods of thirteen": (
+        "Jahr;Periode;Umsatz\n"
+        + "".join(f"{year};P{period:02};{period + 90}\n" for year in (2021, 2022, 2023) for period in range(1, 14)),
+        "column 'Periode', row 2: expected a date or time",
+    ),
+    "words that are no times": (
+        "Region,Product,Sold\n" + "".join(f"{'NS'[place % 2]},{place % 3}x,{place * 7 % 11}\n" for place in range(30)),
+        "expected a column of times, received none; words in",
+    ),
+    "months of no year": (
+        "month,sales\n" + "".join(f"{calendar.month_name[m]},{m}\n" for m in range(1, 13)),
+        "expected a column of times, received none; words in 'month'",
+    ),
     "decimal commas between commas": (
         table("date,temp", lambda place, day: f"{day},{10 + place % 5},{place % 10}"),
         "2 names in the header, received 3 values in the rows",
@@ -136,3 +172,13 @@ def test_tables_that_can_be_read_in_two_ways_are_questions(tmp_path, name):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(DataError, match=error):
         OpenTable.of(tmp_path / "a.csv", None).guessed()
+
+
+def test_a_second_column_of_times_names_no_series(tmp_path):
+    """Each day is reported again and again: rows stay rows of one series, and are an error as duplicates."""
+    text = table(
+        "day,reported,count", lambda place, _: f"{DAYS[place // 2]},{DAYS[place // 2 + 5 * (place % 2)]},{place}"
+    )
+    (tmp_path / "a.csv").write_text(text)
+    _, columns, guess = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert (columns.ds, guess.unique_id, columns.value) == ("day", None, "count")

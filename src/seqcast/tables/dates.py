@@ -1,6 +1,7 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from seqcast.data.frames import is_text
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
+from seqcast.tables.months import ENGLISH, month_numbers
 from seqcast.tables.vocabulary import WITHIN_YEARS, words_of
 
 # Zones to suggest, the most populous first, one for each rule of summer time in use.
@@ -31,10 +33,20 @@ _LONGEST = 100
 # `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
 # before, and not whole years: days that follow each other, weeks and ends of months are not.
 _SHORT_YEAR, _MOSTLY = "%b %y", 0.5
-# Smallest and largest whole numbers of six, seven and eight digits; the zero before the first one is not written.
-_DIGITS = {6: (10_100, 999_999), 7: (1_900_001, 2_100_366), 8: (1_010_000, 99_999_999)}
+# Smallest and largest whole numbers of dates without marks, by their digits; a zero before the first is not written.
+_DIGITS = {
+    6: (10_100, 999_999),
+    7: (1_900_001, 2_100_366),
+    8: (1_010_000, 99_999_999),
+    10: (1_900_010_100, 2_100_123_123),
+    12: (190_001_010_000, 210_012_312_359),
+    14: (19_000_101_000_000, 21_001_231_235_959),
+}
 # Formats of dates without marks: number of digits, and the day that completes a week.
 _DIGIT_STYLES = {
+    "%Y%m%d%H%M%S": (14, ""),
+    "%Y%m%d%H%M": (12, ""),
+    "%Y%m%d%H": (10, ""),
     "%d%m%Y": (8, ""),
     "%m%d%Y": (8, ""),
     "%Y%m%d": (8, ""),
@@ -54,20 +66,15 @@ _MOSTLY_DIGITS = 0.5
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
-_WEEK = r"(?P<a>\d{4})[- ]?K?W(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
+_WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
 _MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0{0,2}(?P<e>[1-9]|1[0-2])[./-](?P<d>(?:19|20)\d\d)"
 _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
 _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
 # Years, months and days in Chinese, Japanese and Korean, also with points: 2024. 3. 1.
 _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4})\.(\d{1,2})\.(\d{1,2})\.?(?!\d)"
-# Beginnings of the names of months in languages of Europe, month after month, and their beginnings in English.
-_NAMES = "jan ene gen,feb fév fev,mar mär mrt maa,apr avr abr,may mai maj mei mag,jun juin giu,jul juil lug,"
-_NAMES += "aug aoû aou ago agu,sep set,oct okt ott out,nov,dec dez déc dic des"
-_ENGLISH = {name: names[:3].title() for names in _NAMES.split(",") for name in names.split()}
-_ENGLISH |= {
-    f"{month}{sign}": name for sign in "月월" for month, name in enumerate(dict.fromkeys(_ENGLISH.values()), 1)
-}
+# A word, perhaps an abbreviation.
+_WORD = r"[^\W\d_]{3,}\.?"
 # A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
 _HALF = r"(?: ?([AaPp])\.?[Mm]\.?)?"
@@ -299,25 +306,13 @@ def _day_stands_first(style: str | None) -> bool | None:
     return style.index("%d") < style.index("%m")
 
 
-def in_english(word: str) -> str:
-    """Return the beginning of the English name of a month in a language of Europe; any other word unchanged.
-
-    Args:
-        word: The word.
-
-    Example:
-        >>> in_english("août"), in_english("Juillet"), in_english("Total")
-        ('Aug', 'Jul', 'Total')
-    """
-    plain = word.strip().lower()
-    return _ENGLISH.get(plain[:4]) or _ENGLISH.get(plain[:3]) or word
-
-
 def _with_english_months(column: Any) -> Any:
     """Return text with the names of months in English, as pandas reads them: `3. März 2024` as `3 Mar 2024`."""
+    words = set(chain.from_iterable(column.str.findall(_WORD).dropna()))
+    months = month_numbers(words)
 
     def name(found: re.Match[str]) -> str:
-        return in_english(found[0])
+        return ENGLISH[months[found[0]] - 1] if found[0] in months else found[0]
 
     def digits(found: re.Match[str]) -> str:
         return "-".join(part.zfill(2) for part in found.groups() if part)
@@ -325,7 +320,7 @@ def _with_english_months(column: Any) -> Any:
     column = column.str.replace(r"(?<=\d)\. (?=\d\d?(?:\.|$))", ".", regex=True).str.replace(_CJK, digits, regex=True)
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
     column = column.str.replace(r"^([^\W\d]{3,})/(?=\d)", r"\1-", regex=True)
-    return column.str.replace(r"[^\W\d_]{3,}\.?", name, regex=True)
+    return column.str.replace(_WORD, name, regex=True)
 
 
 def _periods(column: Any) -> Any:

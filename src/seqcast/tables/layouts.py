@@ -15,7 +15,8 @@ import pandas as pd
 from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import DataError, SpecError
 from seqcast.specs import Columns
-from seqcast.tables.dates import YEARS, in_english, is_clock, parse_dates, seconds
+from seqcast.tables.dates import YEARS, is_clock, parse_dates, seconds
+from seqcast.tables.months import month_numbers
 from seqcast.tables.number_marks import holds_numbers, to_numbers
 from seqcast.tables.tidying import ends_with_total, words_on
 from seqcast.tables.vocabulary import WITHIN_YEARS
@@ -27,8 +28,7 @@ _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
 _MOST_TOTALS = 3
 # Names of columns that number the rows.
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
-# Names of columns with the months of a year, in their order.
-_MONTHS = dict.fromkeys(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")).keys()
+_MONTHS = tuple(range(1, 13))
 # Attribute of a frame: what became of its rows and times, in words.
 MADE = "made"
 # A year over parts of two, such as 2016-17.
@@ -149,16 +149,9 @@ def months_of(column: Any) -> Any:
         ([1, 2], None)
     """
     texts = column.unique() if is_text(column) and column.notna().all() else ()
-    words = {text: _month_of(text) for text in texts if text.strip(" .").isalpha()}
-    months = set(words.values())
-    if not months <= _MONTHS or not len(texts) == len(months) > 0:
-        return None
-    return column.map(words).map({month: number for number, month in enumerate(_MONTHS, 1)})
-
-
-def _month_of(text: str) -> str:
-    """Return the beginning of a month's name, as in `_MONTHS`; of another word its own beginning."""
-    return in_english(text)[:3].lower()
+    months = month_numbers(text for text in texts if text.strip(" .").isalpha())
+    # A month is written in one way.
+    return column.map(months) if 0 < len(texts) == len(months) == len(set(months.values())) else None
 
 
 def quarters_of(column: Any) -> Any:
@@ -332,8 +325,9 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
 
     Example:
         >>> import pandas as pd
-        >>> columns = grid_columns(pd.DataFrame(2001, range(3), ["Year", "Mean", *_MONTHS]), "Year")
-        >>> columns == list(_MONTHS), grid_columns(pd.DataFrame({"day": [1]}), "day")
+        >>> names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        >>> columns = grid_columns(pd.DataFrame(2001, range(3), ["Year", "Mean", *names]), "Year")
+        >>> columns == names, grid_columns(pd.DataFrame({"day": [1]}), "day")
         (True, [])
     """
     if name not in table:
@@ -341,12 +335,14 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
     names = [str(column) for column in table.columns if column != name]
     fiscal = fiscal_years(table[name])
     if fiscal is not None or holds_numbers(table[name]):
-        months = {_month_of(column): column for column in reversed(names)}
+        numbers = month_numbers(names)
+        months = {number: name for name, number in reversed(numbers.items())}
         years = table[name] if fiscal is None else fiscal
-        if len(_MONTHS & months.keys()) < len(_MONTHS) or not years.between(*YEARS).all():
+        if len(months) < len(_MONTHS) or not years.between(*YEARS).all():
             return []
         order = sorted(_MONTHS, key=lambda month: names.index(months[month]))
-        is_turned = order[0] != "jan" and "".join(order) in 2 * "".join(_MONTHS)
+        first = _MONTHS.index(order[0])
+        is_turned = first > 0 and tuple(order) == (*_MONTHS[first:], *_MONTHS[:first])
         return [months[month] for month in (order if is_turned else _MONTHS if fiscal is None else ())]
     clocks = dict[str, dict[int, str]]()
     for column in names:
@@ -388,7 +384,8 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
-        numbers = np.array([list(_MONTHS).index(_month_of(name)) + 1 for name in names])
+        months_of_names = month_numbers(names)
+        numbers = np.array([months_of_names[name] for name in names])
         months, years = numbers[places], first.astype(int) + (numbers < numbers[0])[places]
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
         said = f"years that begin with {names[0]!r}" if numbers[0] > 1 else ""

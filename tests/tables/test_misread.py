@@ -26,7 +26,8 @@ def hours(place, day):
 
 
 HOURS = "Date," + ",".join(["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {hour}" for hour in range(4, 25))])
-MIESIACE = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień", "październik", "listopad", "grudzień"]
+MIESIACE = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień"]
+MIESIACE += ["październik", "listopad", "grudzień"]
 EVENTS = ("open", "promo", "open", "closed")
 
 # The text of a file; its first two times and last one, its first values and number of series.
@@ -71,6 +72,17 @@ READ = {
         table("MESS_DATUM,V", lambda place, day: f"{day:%Y%m%d}{place % 24:02},{place % 7 + 1}"),
         ("2024-01-01 00:00", "2024-01-02 01:00", "2024-02-29 11:00"),
         ([1, 2, 3], 1),
+    ),
+    "minus 999 where a value is missing": (
+        table("date;V", lambda place, day: f"{day};{-999 if place in (3, 4, 9) else 12 + place % 7}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([12, 13, 14], 1),
+    ),
+    "facts of the file below the header": (
+        '"Libellé";"Indice des prix";"Codes"\n"idBank";"001763999";""\n"Mise à jour";"15/03/2024";""\n"Période";"";""\n'
+        + table("2023-12-31;99.5;A", lambda place, day: f"{day};{117 + place % 5}.21;A"),
+        ("2023-12-31", "2024-01-01", "2024-02-29"),
+        ([99.5, 117.21, 118.21], 1),
     ),
     "events beside one series": (
         table("date,state,sales", lambda place, day: f"{day},{EVENTS[place % 4]},{10 + place % 5}"),

@@ -26,11 +26,12 @@ _SHARE_OF_ZEROS = 0.3
 # Letters from which the dialect is inferred.
 _SAMPLE = 1 << 16
 # Lines from which it is inferred whether the first one has names.
-_LINES = 20
-# Most rows below a header that are none of the table, and columns that are looked at.
-_MOST_ODD, _MOST_COLUMNS = 5, 50
+_LINES = 30
+# Most rows below a header and at the end that are none of the table, and columns that are looked at.
+_MOST_BELOW, _MOST_AT_END = 12, 5
+_MOST_COLUMNS = 50
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
-NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?")
+NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?", "n.a.", "n.d.", "n/e", "k.a.", "k. A.", "s/d", "brak")
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
@@ -284,8 +285,8 @@ def has_header(lines: Sequence[Sequence[str]]) -> bool:
 def odd_rows(frame: Any) -> tuple[int, int]:
     """Return the numbers of rows below the header and at the end that are none of the table: units, notes, totals.
 
-    Those below the header have text, or nothing, in each column of dates or numbers; those at the end have no date, and
-    nothing in another column.
+    Those below the header have text, or nothing, in each column of dates or numbers, or words in each column of dates;
+    those at the end have no date, and nothing in another column.
 
     Args:
         frame: A pandas frame of text, as a file has it.
@@ -298,15 +299,26 @@ def odd_rows(frame: Any) -> tuple[int, int]:
         (1, 1)
     """
     first = _kinds(frame.head(_LINES))
-    usual = [Counter(filter(None, column)).most_common(1) for column in first[_MOST_ODD:].T]
+    below = first[min(_MOST_BELOW, len(first) // 2) :]
+    usual = [Counter(filter(None, column)).most_common(1) for column in below.T]
     kinds = [kind[0][0] if kind else "" for kind in usual]
     typed = [place for place, kind in enumerate(kinds) if kind in ("date", "number")]
     dates = [place for place in typed if kinds[place] == "date"]
-    fits = [any(row[place] == kinds[place] for place in typed) for row in first]
-    last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_ODD and dates else []
+    dated = frame.head(_LINES).iloc[:, dates]
+    words = [[_is_word(cell) for cell in row] for row in dated.astype("str").where(dated.notna(), "").to_numpy()]
+    fits = [
+        any(row[place] == kinds[place] for place in typed) and not (in_words and all(in_words))
+        for row, in_words in zip(first, words, strict=True)
+    ]
+    last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_AT_END and dates else []
     others = [place for place, kind in enumerate(kinds) if kind and place not in dates]
     steps = [any(row[place] == "date" for place in dates) or all(row[others]) for row in last]
-    return _until_first(fits) if len(typed) > 1 else 0, _until_first(steps)
+    return _until_first(fits, _MOST_BELOW) if len(typed) > 1 else 0, _until_first(steps, _MOST_AT_END)
+
+
+def _is_word(cell: str) -> bool:
+    """Return whether a cell has letters and no digit, so that it is no date with a fault."""
+    return any(letter.isalpha() for letter in cell) and not any(letter.isdigit() for letter in cell)
 
 
 def _kinds(rows: Any) -> Any:
@@ -315,9 +327,9 @@ def _kinds(rows: Any) -> Any:
     return rows.astype("str").where(rows.notna(), "").map(_kind).to_numpy()
 
 
-def _until_first(fits: Sequence[bool]) -> int:
-    """Return the number of rows before the first that fits, where they are few."""
-    return fits.index(True) if True in fits[: _MOST_ODD + 1] else 0
+def _until_first(fits: Sequence[bool], most: int) -> int:
+    """Return the number of rows before the first that fits, where there are at most so many."""
+    return fits.index(True) if True in fits[: most + 1] else 0
 
 
 def _count(cells: Sequence[str]) -> bool:

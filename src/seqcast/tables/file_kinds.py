@@ -17,12 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import file_error, place_in_file
+from seqcast.data.frames import file_error, is_text, place_in_file
 from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source, filtering_warnings
 from seqcast.tables.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
 from seqcast.tables.layouts import joined_parts
-from seqcast.tables.number_marks import FLAGS, parse_numbers, without_missing
+from seqcast.tables.number_marks import FLAGS, find_placeholders, parse_numbers, without_missing
 from seqcast.tables.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.tables.tidying import merged_columns, total_rows, words_on
 
@@ -168,6 +168,13 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
             # Columns without quotes have been read with a decimal point.
             return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
+    else:
+        unknown = [name for name in frame.columns if name not in file.keys and is_text(frame[name])]
+        frame = frame.assign(
+            **{name: frame[name].replace(dict.fromkeys(NOT_KNOWN)) for name in unknown}
+        ).infer_objects()
+    if not dialect.missing_values:
+        dialect = replace(dialect, missing_values=find_placeholders(frame, file.keys))
     if dialect.missing_values:
         frame = without_missing(frame, dialect.missing_values, file.keys)
     if flags := frame.attrs.get(FLAGS):

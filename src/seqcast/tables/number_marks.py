@@ -26,6 +26,9 @@ _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 _NOT_KNOWN, _FLAG = re.compile(r":( ?[a-z]{1,2})?"), re.compile(r"[b-finprsuz]{1,2}")
 # Flags that all numbers of a time may have: a break, an estimate, provisional.
 _OF_ALL = frozenset("bep")
+# Numbers that stand for missing ones in archives; all others of their column are at least that many times nearer to 0.
+_PLACEHOLDERS = (-999.0, -9999.0, -99999.0, -999.9, -9999.9, -999.99, -9999.99)
+_FAR_AWAY = 5.0
 # More columns than this are made one block.
 _MANY = 50
 # Attribute of a frame: letters at numbers that were left out.
@@ -236,6 +239,28 @@ def holds_numbers(column: Any) -> bool:
         return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
     texts = column.dropna().astype("str").iloc[:_ROWS_LOOKED_AT]
     return bool(len(texts)) and float(texts.map(is_numeral).mean()) >= _READ_AS_NUMBERS
+
+
+def find_placeholders(frame: Any, keys: Container[str]) -> tuple[str, ...]:
+    """Return the numbers that stand for missing ones in some column, as `-999` among measurements does.
+
+    Args:
+        frame: A pandas frame.
+        keys: Columns that hold no values.
+
+    Example:
+        >>> find_placeholders(pd.DataFrame({"a": [12.5, -999, 13], "b": [-900, -999, 2]}), ())
+        ('-999',)
+    """
+    found = dict[str, None]()
+    for name in frame.select_dtypes("number").columns:
+        least = frame[name].min()
+        if name in keys or least not in _PLACEHOLDERS:
+            continue
+        others = frame[name].where(frame[name] != least).dropna()
+        if len(others) and others.min() > least / _FAR_AWAY:
+            found[f"{least:g}"] = None
+    return tuple(found)
 
 
 def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[str]) -> Any:

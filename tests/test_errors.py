@@ -67,11 +67,12 @@ def test_messages_are_made_of_their_parts_and_travel_unchanged(name):
         assert (arrived.where, arrived.__notes__) == ("horizon", ["while fitting store 7"])
 
 
-PHRASE = errors.Phrase("as in ", errors.Row(3), ", or ", errors.Option("missing", "fill"), remedy="fill")
+PHRASE = errors.Phrase("as in ", errors.Row(3), ", or ", errors.Option("missing", "fill"))
 FIELDS = {"option": "future", "column": "row 3", "row": 7, "series": ("a", 1)}
+each_data_error = pytest.mark.parametrize("name", ["DataError", "DataTypeError"])
 
 
-@pytest.mark.parametrize("name", ["DataError", "DataTypeError"])
+@each_data_error
 @given(st.sets(st.sampled_from(["option", "column", "row", "series"]), min_size=1))
 def test_a_data_error_keeps_its_place_as_fields_and_words_it(name, chosen):
     fields = {field: FIELDS[field] for field in FIELDS if field in chosen}
@@ -84,7 +85,20 @@ def test_a_data_error_keeps_its_place_as_fields_and_words_it(name, chosen):
     for arrived in (error, *(way(error) for way in WAYS)):
         assert all(getattr(arrived, field) == fields.get(field) for field in FIELDS)
         assert (vars(arrived), str(arrived)) == (vars(error), str(error))
-        assert (arrived.hint.fragments, arrived.hint.remedy) == (PHRASE.fragments, "fill")
+        assert arrived.hint.fragments == PHRASE.fragments
+
+
+@each_data_error
+@pytest.mark.parametrize("fix", [*errors.Fix, None])
+def test_a_data_error_keeps_its_fix_and_does_not_word_it(name, fix):
+    error = getattr(errors, name)(column="y", row=3, **WORDS, fix=fix)
+    error.rows = [3, 5]
+    changed = error.changed(path="a.csv", hint="")
+    for arrived in (error, changed, *(way(error) for way in WAYS)):
+        assert arrived.fix is fix
+        assert arrived.rows == [3, 5]
+    assert str(error) == "y, row 3: expected a whole number >= 1, received 0. Choose a larger one."
+    assert error.changed(fix=errors.Fix.SORT).fix is errors.Fix.SORT
 
 
 def test_a_phrase_is_a_string_with_other_words_for_its_parts():
@@ -92,6 +106,13 @@ def test_a_phrase_is_a_string_with_other_words_for_its_parts():
     assert PHRASE.worded(lambda part: type(part).__name__) == "as in Row, or Option"
     # Text that only looks like a row is text.
     assert errors.Phrase("row 3 of ", errors.Row(5)).worded(lambda _: "x") == "row 3 of x"
+
+
+def test_a_phrase_that_goes_on_has_the_fragments_of_both():
+    longer = errors.Phrase(PHRASE, ", or ", errors.Row(4))
+    assert longer == f"{PHRASE}, or row 4"
+    assert longer.fragments == (*PHRASE.fragments, ", or ", errors.Row(4))
+    assert errors.Phrase("", "text").fragments == ("", "text")
 
 
 def test_not_fitted_error_arrives_in_a_new_process(run_python):

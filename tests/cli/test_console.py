@@ -22,7 +22,7 @@ from seqcast.cli.console import (
 from seqcast.cli.main import app
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.row_lookup import read_future
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SaveError, SpecError
+from seqcast.errors import DataError, Fix, MissingFileError, Option, Phrase, Row, SaveError, SpecError
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.tables.open_table import read_table
 
@@ -168,6 +168,12 @@ def test_a_flag_is_named_with_its_opposite_where_a_command_has_it():
     error = DataError("df", hint=Phrase("Take ", Option("day_first", False), "."))
     assert word_error(error, ["--day-first"]) == "df. Take --month-first."
     assert word_error(SpecError("host, port", expected="others"), ["--host"]) == "--host, --port: expected others."
+
+
+@pytest.mark.parametrize("hint", ["df.sort_values()", Phrase("Take ", Option("sort", True), "."), ""])
+def test_the_fix_chooses_the_hint_of_a_file(hint):
+    assert word_error(DataError("df", hint=hint, fix=Fix.SORT), ALL) == "df. Sort the rows."
+    assert word_error(DataError("df", hint="Add them up.", fix=Fix.DEDUPLICATE), ALL) == "df. Add them up."
 
 
 def test_a_path_is_never_an_option():

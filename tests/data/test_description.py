@@ -9,6 +9,7 @@ import pytest
 from seqcast.data import datasets, describe
 from seqcast.data.datasets import load, names
 from seqcast.data.description import is_outlier
+from seqcast.errors import Fix
 
 
 def table():
@@ -50,10 +51,6 @@ def test_it_reads_as_a_text_a_table_and_json():
     assert found.to_dict()["faults"] == [str(found.faults[0])]
 
 
-def remedy(fault):
-    return getattr(fault.hint, "remedy", "")
-
-
 def test_it_does_not_stop_at_a_fault_and_says_what_it_would_without():
     good = table()[:138].reset_index(drop=True).astype({"y": object})
     bad = good.copy()
@@ -65,8 +62,8 @@ def test_it_does_not_stop_at_a_fault_and_says_what_it_would_without():
     assert rows["none"] == ("ds", [17])
     assert rows["'closed' in 1 row, '?' in 2 rows"] == ("y", [5, 90, 95])
     assert rows["-9999"] == ("y", [40])
-    assert [remedy(fault) for fault in found.faults if fault.rows == [138]] == ["sort"]
-    assert [fault.rows for fault in found.faults if remedy(fault) == "deduplicate"] == [[138, 139]]
+    assert [fault.fix for fault in found.faults if fault.rows == [138]] == [Fix.SORT]
+    assert [fault.rows for fault in found.faults if fault.fix is Fix.DEDUPLICATE] == [[138, 139]]
     assert len(found.faults) == 5
     left = good.drop(index=[5, 17, 40, 90, 95]).astype({"y": float})
     without = describe(left)

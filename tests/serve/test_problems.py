@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from seqcast.errors import DataError, Option, Phrase
+from seqcast.errors import DataError, Fix, Option, Phrase
 from seqcast.serve import routes as routes_module
 from seqcast.serve.problems import MEDIA_TYPE, problem_of
 from seqcast.serve.request_bodies import CSV, JSON
@@ -223,3 +223,7 @@ def test_clients_are_told_no_python(client):
     assert "Columns(" not in document["detail"]
     error = DataError("df", expected="a column", hint=Phrase("Name ", Option("columns.y", ...), "."))
     assert problem_of(error)[1]["hint"] == "Name y."
+    error = DataError("df", expected="rows in order", hint="df.sort_values()", fix=Fix.SORT)
+    hint = "Send the rows of a series in the order of their times."
+    assert problem_of(error)[1]["hint"] == hint
+    assert problem_of(error)[1]["detail"] == f"rows: expected rows in order. {hint}"

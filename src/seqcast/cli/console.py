@@ -26,7 +26,7 @@ from rich.table import Table
 from seqcast import forecaster, tables
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
-from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
+from seqcast.errors import DataError, Fix, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 from seqcast.runtime import writing_out
 from seqcast.specs import Columns
 
@@ -60,11 +60,11 @@ RENAMED = {
 # Options of fit, which hints of other commands mention.
 _OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
 
-# Remedies for people with a file, in place of those about code.
-_REMEDIES = {
-    "convert": "Convert the column.",
-    "fill": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
-    "sort": "Sort the rows.",
+# Hints for people with a file, in place of those about code.
+_HINTS: dict[Fix | None, str] = {
+    Fix.CONVERT: "Convert the column.",
+    Fix.FILL: "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
+    Fix.SORT: "Sort the rows.",
 }
 
 
@@ -282,7 +282,9 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
     if isinstance(error, DataError) and error.option is not None and (flag := _flag(error.option, options)):
         where = compose_place(option=flag, column=error.column, row=error.row, series=error.series)
     texts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
-    worded = {name: text.worded(word, _REMEDIES) if isinstance(text, Phrase) else text for name, text in texts.items()}
+    worded = {name: text.worded(word) if isinstance(text, Phrase) else text for name, text in texts.items()}
+    if isinstance(error, DataError):
+        worded["hint"] = _HINTS.get(error.fix, worded["hint"])
     return compose_message(where, **worded)
 
 

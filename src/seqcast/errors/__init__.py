@@ -16,8 +16,9 @@ SeqcastError
 ```
 
 Every message says where (argument, or column and row), what was expected, what came, and how to mend it. It is worded
-once, for those who call from Python. A `DataError` also has the place as fields, and a `Phrase` has the options and
-rows that it mentions. So another speaker, such as the command line, need not parse a message.
+once, for those who call from Python. A `DataError` also has the place and the `Fix` as fields, and a `Phrase` has the
+options and rows that it mentions. So another speaker, such as the command line, need not parse a message, and no code
+decides by its words.
 
 Stability: stable.
 """
@@ -25,11 +26,12 @@ Stability: stable.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
-from types import MappingProxyType
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 # Longer names are not compared, which takes time that grows with the square of their length.
@@ -68,6 +70,29 @@ class SpecError(SeqcastError, ValueError):
     """An option has an unknown name, an impossible value, or does not go with another option."""
 
 
+class Fix(StrEnum):
+    """The way to fix the data that a `DataError` is about, for code that decides by it or has words of its own.
+
+    Attributes:
+        CONVERT: Convert the column to another type.
+        CORRECT: Correct the values that are no numbers, or read them as missing.
+        DEDUPLICATE: Take one of the rows that a series has for one time, or their mean or sum.
+        FILL: Add rows for the missing steps.
+        SORT: Sort the rows by series and time.
+
+    Example:
+        >>> error = DataError(column="y", expected="numbers", received="type bool", fix=Fix.CONVERT)
+        >>> error.fix is Fix.CONVERT, str(error.fix)
+        (True, 'convert')
+    """
+
+    CONVERT = "convert"
+    CORRECT = "correct"
+    DEDUPLICATE = "deduplicate"
+    FILL = "fill"
+    SORT = "sort"
+
+
 class DataError(SeqcastError, ValueError):
     """Arrays or frames cannot be used as they are.
 
@@ -75,7 +100,8 @@ class DataError(SeqcastError, ValueError):
         where: The place at fault, in words; put together from the fields below when it is empty.
         expected: The expected value, in words.
         received: The received value, in words.
-        hint: How to mend it.
+        hint: How to fix it, in words.
+        fix: How to fix it, for code; `None` where none of these does.
         option: The argument that is at fault, or that holds the data. A column without it is one of the call's frame,
             which is `df` as a rule.
         column: Name of the column.
@@ -102,6 +128,7 @@ class DataError(SeqcastError, ValueError):
         expected: str = "",
         received: str = "",
         hint: str = "",
+        fix: Fix | None = None,
         option: str | None = None,
         column: str | None = None,
         row: int | None = None,
@@ -110,6 +137,7 @@ class DataError(SeqcastError, ValueError):
     ) -> None:
         where = where or path or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
+        self.fix = fix
         self.option, self.column, self.row, self.series, self.path = option, column, row, series, path
         self.by_series: dict[Any, DataError] = {}
         self.rows: Sequence[int] = ()
@@ -121,7 +149,7 @@ class DataError(SeqcastError, ValueError):
             where: The place at fault, in words; put together from the fields when it is empty.
             **fields: The fields that change.
         """
-        names = ("expected", "received", "hint", "option", "column", "row", "series", "path")
+        names = ("expected", "received", "hint", "fix", "option", "column", "row", "series", "path")
         error = type(self)(where, **{name: getattr(self, name) for name in names} | fields)
         error.rows = self.rows
         return error
@@ -387,8 +415,7 @@ class Phrase(str):
     """A piece of a message that has its options and rows as fields; as a string it is worded for Python.
 
     Args:
-        fragments: Text, options and rows, one after the other.
-        remedy: The remedy as one word, if another speaker has a sentence of its own for it.
+        fragments: Text, options and rows, one after the other. A phrase among them gives its own.
 
     Example:
         >>> phrase = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
@@ -396,32 +423,31 @@ class Phrase(str):
         "Fill it in, or take missing='fill'."
         >>> phrase.worded(lambda fragment: f"--{fragment.name} {fragment.value}")
         'Fill it in, or take --missing fill.'
+        >>> Phrase(phrase, " Or drop ", Row(3), ".").fragments
+        ('Fill it in, or take ', Option(name='missing', value='fill', code=''), '.', ' Or drop ', Row(number=3), '.')
     """
 
-    __slots__ = ("fragments", "remedy")
+    __slots__ = ("fragments",)
 
     fragments: tuple[str | Option | Row, ...]
-    remedy: str
 
-    def __new__(cls, *fragments: str | Option | Row, remedy: str = "") -> Self:
+    def __new__(cls, *fragments: str | Option | Row) -> Self:
         """Join the fragments, in Python's words."""
+        parts = (each.fragments if isinstance(each, Phrase) else (each,) for each in fragments)
         phrase = super().__new__(cls, "".join(map(str, fragments)))
-        phrase.fragments, phrase.remedy = fragments, remedy
+        phrase.fragments = tuple(chain.from_iterable(parts))
         return phrase
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), *self.fragments, remedy=self.remedy), ()
+        return partial(type(self), *self.fragments), ()
 
-    def worded(self, word: Callable[[Option | Row], str], remedies: Mapping[str, str] = MappingProxyType({})) -> str:
+    def worded(self, word: Callable[[Option | Row], str]) -> str:
         """Return the phrase with its options and rows in other words.
 
         Args:
             word: Returns the words for an option or a row.
-            remedies: Sentences that stand for a whole phrase, by its remedy.
         """
-        return remedies.get(self.remedy) or "".join(
-            fragment if isinstance(fragment, str) else word(fragment) for fragment in self.fragments
-        )
+        return "".join(fragment if isinstance(fragment, str) else word(fragment) for fragment in self.fragments)
 
     def with_rows(self, name: Callable[[Row], str | Row]) -> Phrase:
         """Return the phrase with its rows named otherwise.
@@ -433,10 +459,7 @@ class Phrase(str):
             >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))
             'as in row 4'
         """
-        return Phrase(
-            *(name(fragment) if isinstance(fragment, Row) else fragment for fragment in self.fragments),
-            remedy=self.remedy,
-        )
+        return Phrase(*(name(fragment) if isinstance(fragment, Row) else fragment for fragment in self.fragments))
 
 
 # ---------------------------------------------------------------- an exception that is scikit-learn's too

@@ -31,7 +31,7 @@ from seqcast.data.frames import (
     read_stamps,
     steps_between,
 )
-from seqcast.errors import DataError, Phrase, SpecError, unknown_name
+from seqcast.errors import DataError, Fix, SpecError, unknown_name
 from seqcast.intervals import check_levels, level_text
 from seqcast.runtime import Array
 from seqcast.specs import Columns
@@ -167,8 +167,14 @@ class FrameRows:
             expected: The expected type.
         """
         dtype = self.frame[name].to_native().dtype
-        hint = Phrase("Convert it.", remedy="convert")
-        return DataError(option=self.where, column=name, expected=expected, received=f"type {dtype}", hint=hint)
+        return DataError(
+            option=self.where,
+            column=name,
+            expected=expected,
+            received=f"type {dtype}",
+            hint="Convert it.",
+            fix=Fix.CONVERT,
+        )
 
     def column(self, name: str) -> FrameColumn:
         """Return a column before it is read.

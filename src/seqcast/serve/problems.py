@@ -5,20 +5,20 @@ import json
 import reprlib
 from typing import Any
 
-from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
+from seqcast.errors import DataError, Fix, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 
 MEDIA_TYPE = "application/problem+json"
 
 # A client's names of the arguments of `Forecaster.predict`.
 _NAMES: dict[str | None, str] = {"df": "rows"}
 
-# Remedies for clients, who send a body, in place of those about code.
-_REMEDIES = {
-    "convert": "Send the column with another type.",
-    "correct": "Send a number, or null where there is none.",
-    "deduplicate": "Keep one of the two rows, or add them up.",
-    "fill": "Send every step; null is a value that is missing.",
-    "sort": "Send the rows of a series in the order of their times.",
+# Hints for clients, who send a body, in place of those about code.
+_HINTS: dict[Fix | None, str] = {
+    Fix.CONVERT: "Send the column with another type.",
+    Fix.CORRECT: "Send a number, or null where there is none.",
+    Fix.DEDUPLICATE: "Keep one of the two rows, or add them up.",
+    Fix.FILL: "Send every step; null is a value that is missing.",
+    Fix.SORT: "Send the rows of a series in the order of their times.",
 }
 
 _SHORT = reprlib.Repr()
@@ -79,6 +79,7 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, RequestError | DataError | SpecError):
         status, name, (where, fields) = getattr(error, "status", 422), type(error).__name__, _place_of(error)
         texts = {field: _reworded(getattr(error, field)) for field in ("expected", "received", "hint")}
+        texts["hint"] = _HINTS.get(getattr(error, "fix", None), texts["hint"])
         fields, detail = fields | texts, compose_message(where, **texts)
     title = http.HTTPStatus(status).phrase
     document = {"type": "about:blank", "title": title, "status": status, "error": name, "detail": detail}
@@ -114,7 +115,7 @@ def _place_of(error: SeqcastError) -> tuple[str, dict[str, Any]]:
 
 
 def _reworded(text: str) -> str:
-    return text.worded(_word, _REMEDIES) if isinstance(text, Phrase) else text
+    return text.worded(_word) if isinstance(text, Phrase) else text
 
 
 def _word(mention: Option | Row) -> str:

@@ -285,10 +285,11 @@ def to_numbers(column: Any) -> Any:
     Raises:
         DataError: A value is no number.
     """
-    words, received, hint = find_words(column)
-    if words.any():
-        row = int(words.argmax())
-        error = DataError(column=column.name, row=row, expected="numbers", received=received, hint=hint)
-        error.rows = words.nonzero()[0].tolist() if hint.remedy else ()
+    words = find_words(column)
+    if words.places.any():
+        row = int(words.places.argmax())
+        texts = {"expected": "numbers", "received": words.text, "hint": words.hint}
+        error = DataError(column=column.name, row=row, fix=words.fix, **texts)
+        error.rows = [] if words.fix is None else words.places.nonzero()[0].tolist()
         raise error
     return pd.to_numeric(column)

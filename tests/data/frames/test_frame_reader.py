@@ -5,7 +5,7 @@ import pytest
 
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.stamps import format_stamps
-from seqcast.errors import DataError, SpecError, compose_place
+from seqcast.errors import DataError, Fix, SpecError, compose_place
 from seqcast.specs.columns import Columns, Covariates
 from tests.refusals import refused
 
@@ -186,7 +186,7 @@ def test_rows_that_were_added_for_missing_steps_have_no_number():
     assert [(error.column, error.row, error.series) for error in errors] == [("y", None, "a"), ("y", 3, "a")]
 
 
-# ---------------------------------------------------------------- hints, and rows with one stamp
+# ---------------------------------------------------------------- hints, fixes, and rows with one stamp
 
 
 def mended(df, error):
@@ -244,6 +244,49 @@ def test_rows_with_one_stamp_become_one(library, how):
     assert np.allclose(frame.source.values[:, 0], y.to_numpy(), equal_nan=True)
     assert frame.source.values[:, 1].tolist() == kept["x"].tolist()
     refused(DataError, "the duplicate", read_frame, df, missing="fill")
+
+
+def of_objects(values):
+    """Return a series of these values."""
+    return long(names=("a",), rows=len(values)).assign(y=pd.Series(values, dtype=object))
+
+
+ORDER = {"back": [0, 1, 3, 2, 4], "twice": [0, 1, 1, 2, 3], "twice, further up": [0, 1, 2, 1, 3]}
+FIXES = {
+    "type": (long().assign(y=True), Fix.CONVERT),
+    "decimal commas": (of_objects(["1,5", "2,5", "3,5", "4,5"]), Fix.CONVERT),
+    "words": (of_objects([1, "closed", 3, 4]), Fix.CORRECT),
+    "words alone": (of_objects(["red", "blue", "red", "blue"]), None),
+    "text for stamps": (long().assign(ds=lambda df: df["ds"].astype(str)), Fix.CONVERT),
+    "back": (long(names=("a",)).iloc[ORDER["back"]], Fix.SORT),
+    "twice": (long(names=("a",)).iloc[ORDER["twice"]], Fix.DEDUPLICATE),
+    "twice, further up": (long(names=("a",)).iloc[ORDER["twice, further up"]], Fix.SORT),
+    "a gap": (long(names=("a",)).drop(index=5), Fix.FILL),
+    "a value": (with_value(3, "y", np.inf), None),
+}
+
+
+@pytest.mark.parametrize("name", FIXES)
+def test_an_error_has_its_fix(name):
+    df, fix = FIXES[name]
+    freq = "D" if fix is Fix.FILL else None
+    with pytest.raises(DataError) as caught:
+        read_frame(df, freq=freq)
+    assert caught.value.fix is fix
+    assert {each.fix for each in caught.value.by_series.values()} <= {fix}
+
+
+@pytest.mark.parametrize("order", ORDER.values(), ids=ORDER)
+def test_the_fix_stays_where_rows_without_ids_may_be_of_several_series(order):
+    df = long(names=("a",)).iloc[order]
+    errors = []
+    for each in (df, df.drop(columns="unique_id")):
+        with pytest.raises(DataError) as caught:
+            read_frame(each)
+        errors.append(caught.value)
+    assert errors[0].fix is errors[1].fix
+    assert errors[1].hint.startswith(f"{errors[0].hint} Or does it hold several series?")
+    assert errors[1].hint.fragments[: len(errors[0].hint.fragments)] == errors[0].hint.fragments
 
 
 def test_the_first_of_equal_stamps_has_the_place():

@@ -15,7 +15,7 @@ import pandas as pd
 
 from seqcast.data.frames.numerals import find_words, or_words, without_overflow
 from seqcast.data.frames.stamps import Stamps, formats_of, from_utc, likely_format, named_zone, parse_stamps
-from seqcast.errors import DataError, Option, Phrase
+from seqcast.errors import DataError, Fix, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, has_whole_characters
 
@@ -53,27 +53,33 @@ class FrameColumn:
     ids: Array | None = None
     rows: Array | None = None
 
-    def error(self, *, expected: str, received: str, hint: str, row: int | None = None) -> DataError:
+    def error(
+        self, *, expected: str, received: str, hint: str, fix: Fix | None = None, row: int | None = None
+    ) -> DataError:
         """Build the error for the column, or for one of its rows.
 
         Args:
             expected: The expected value, in words.
             received: The received value, in words.
             hint: How to mend it.
+            fix: How to fix it, for code.
             row: Number of the row.
         """
         series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]
         row = row if row is None or self.rows is None else int(self.rows[row])
         texts = {"expected": expected, "received": received, "hint": hint}
-        return DataError(option=self.option, column=self.name, row=row, series=series, **texts)
+        return DataError(option=self.option, column=self.name, row=row, series=series, fix=fix, **texts)
 
-    def refuse(self, invalid: Array, texts: Callable[[int], tuple[str, str]], hint: str) -> None:
+    def refuse(
+        self, invalid: Array, texts: Callable[[int], tuple[str, str]], hint: str, *, fix: Fix | None = None
+    ) -> None:
         """Refuse a column in which rows are invalid; the error has the first one of each series.
 
         Args:
             invalid: Which rows are invalid, `[rows]`.
             texts: Returns the expected and the received value of a row, in words.
             hint: How to mend it.
+            fix: How to fix it, for code.
 
         Raises:
             DataError: A row is invalid.
@@ -81,7 +87,7 @@ class FrameColumn:
 
         def at(row: int) -> DataError:
             expected, received = texts(row)
-            return self.error(row=row, expected=expected, received=received, hint=hint)
+            return self.error(row=row, expected=expected, received=received, hint=hint, fix=fix)
 
         rows = np.flatnonzero(invalid)
         if len(rows):
@@ -101,7 +107,7 @@ class FrameColumn:
         code = self._conversion(polars=polars, pandas=pandas)
         example = or_words(self.values.head(1).to_list()[0])
         received = f"type {self.values.to_native().dtype}, such as {example!r}"
-        return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
+        return self.error(expected=expected, received=received, hint=f"Convert it: {code}.", fix=Fix.CONVERT)
 
     def _conversion(self, *, polars: str, pandas: str) -> str:
         """Return the line that converts the column."""
@@ -130,10 +136,10 @@ class FrameColumn:
                 return self.wrong_type("numbers with a decimal point", polars=polars, pandas=pandas)
             pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
             code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
-            words, received, hint = find_words(values, code)
-            if words.any() and not hint.remedy:
-                return self.error(expected="numbers", received=received, hint=hint)
-            self.refuse(words, lambda _: ("numbers", received), hint)
+            words = find_words(values, code)
+            if words.places.any() and words.fix is None:
+                return self.error(expected="numbers", received=words.text, hint=words.hint)
+            self.refuse(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
         return self.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)")
 
     def refuse_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:

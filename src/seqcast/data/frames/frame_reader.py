@@ -22,11 +22,14 @@ from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complet
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
-from seqcast.errors import DataError, Option, Phrase, Row, ask_for, nearest_name
+from seqcast.errors import DataError, Fix, Option, Phrase, Row, ask_for, nearest_name
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, Covariates, check_choice
 
 ON_BAD_SERIES = ("raise", "skip")
+# Fixes of single values, and of the order of rows.
+_OF_VALUES = (Fix.CONVERT, Fix.CORRECT)
+_OF_ORDER = (Fix.DEDUPLICATE, Fix.SORT)
 
 
 def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are arrays go to Seq2SeqRegressor.") -> Any:
@@ -262,12 +265,13 @@ def read_frame(
             return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
-            remedy, kept = getattr(error.hint, "remedy", ""), np.flatnonzero(~np.isin(rows, error.rows))
-            if on_bad_rows == "skip" and remedy in ("convert", "correct") and error.column in columns.targets:
-                kept, opened = np.arange(len(rows)), opened.with_columns(_only_numbers(opened[error.column]))
+            if on_bad_rows == "skip" and error.fix in _OF_VALUES and error.column in columns.targets:
+                opened = opened.with_columns(_only_numbers(opened[error.column]))
+                kept = np.arange(len(rows))
                 faults.append(fault)
             elif on_bad_rows == "skip" and len(error.rows):
-                kept = table.places_by_time if remedy == "sort" else kept
+                others = np.flatnonzero(~np.isin(rows, error.rows))
+                kept = table.places_by_time if error.fix is Fix.SORT else others
                 faults.append(fault)
             elif on_bad_series == "skip" and error.by_series:
                 ids = frame_columns.read_ids(
@@ -291,12 +295,11 @@ def _only_numbers(column: Any) -> Any:
 
 def _about_ids(error: DataError) -> DataError:
     """Return an error about one series without ids; one about the order of its rows asks whether it is several."""
-    hint = error.hint
-    if not isinstance(hint, Phrase) or hint.remedy not in ("deduplicate", "sort"):
+    if error.fix not in _OF_ORDER:
         return error
     question = " Or does it hold several series? Name the column that distinguishes them: "
-    asking = Phrase(*hint.fragments, question, Option("columns.unique_id", ...), ".", remedy=hint.remedy)
-    return error.changed(hint=asking, series=None)
+    hint = Phrase(error.hint, question, Option("columns.unique_id", ...), ".")
+    return error.changed(hint=hint, series=None)
 
 
 def _sorted_frame(

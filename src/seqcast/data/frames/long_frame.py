@@ -15,7 +15,7 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps, plain_stamps
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
-from seqcast.errors import DataError, Option, Phrase
+from seqcast.errors import DataError, Fix, Option, Phrase
 from seqcast.runtime import Array, warn_user
 from seqcast.specs import Covariates
 
@@ -177,7 +177,9 @@ class LongFrame:
         observed: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
         return observed
 
-    def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
+    def error(
+        self, column: str, place: int, *, expected: str, received: str, hint: str, fix: Fix | None = None
+    ) -> DataError:
         """Build the error for a row, which names its number in the user's frame and its series.
 
         Args:
@@ -186,11 +188,12 @@ class LongFrame:
             expected: The expected value, in words.
             received: The received value, in words.
             hint: How to mend it.
+            fix: How to fix it, for code.
         """
         row, series = int(self.rows[place]), self.source.ids[int(self.owners(np.array([place]))[0])]
         given = None if row < 0 else row
         texts = {"expected": expected, "received": received, "hint": hint}
-        return DataError(option=self.option, column=column, row=given, series=series, **texts)
+        return DataError(option=self.option, column=column, row=given, series=series, fix=fix, **texts)
 
     def first_error(self, places: Array, at: Callable[[int], DataError], *, of_series: bool = False) -> DataError:
         """Return the error for the first of some rows, which has the first of each series.
@@ -203,7 +206,15 @@ class LongFrame:
         names = [self.source.ids[each] for each in (places if of_series else self.owners(places))]
         return DataError.first_of(places.tolist(), names, at)
 
-    def refuse(self, column: str, places: Array, texts: Callable[[int], tuple[str, str]], hint: str) -> None:
+    def refuse(
+        self,
+        column: str,
+        places: Array,
+        texts: Callable[[int], tuple[str, str]],
+        hint: str,
+        *,
+        fix: Fix | None = None,
+    ) -> None:
         """Refuse rows; the error has the first one of each series.
 
         Args:
@@ -211,6 +222,7 @@ class LongFrame:
             places: Positions of the rows, in order.
             texts: Returns the expected and the received value of a row, in words.
             hint: How to mend it.
+            fix: How to fix it, for code.
 
         Raises:
             DataError: There are such rows.
@@ -218,7 +230,7 @@ class LongFrame:
 
         def at(place: int) -> DataError:
             expected, received = texts(place)
-            return self.error(column, place, expected=expected, received=received, hint=hint)
+            return self.error(column, place, expected=expected, received=received, hint=hint, fix=fix)
 
         if len(places):
             raise self.first_error(places, at)

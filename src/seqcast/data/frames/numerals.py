@@ -1,12 +1,13 @@
 """Numbers in columns of text: which texts are numerals, and which words stand among them."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seqcast.errors import Option, Phrase, counted
+from seqcast.errors import Fix, Option, Phrase, counted
 from seqcast.runtime import Array
 
 DATE = re.compile(
@@ -83,14 +84,38 @@ def or_words(value: Any) -> Any:
     return f"a number of more than {_MOST_DIGITS} digits" if is_long or is_large else value
 
 
-def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
-    """Return which values of a column are no numbers, `[rows]`, what an error says of them, and its hint.
+@dataclass(frozen=True)
+class WordsInColumn:
+    """Values of a column of numbers that are no numbers.
+
+    Args:
+        places: Which values these are, `[rows]`.
+        text: What an error says of them.
+        hint: Its hint.
+        fix: How to fix single values; `None` where all are words, so that another column is meant.
+    """
+
+    places: Array
+    text: str
+    hint: Phrase
+    fix: Fix | None = None
+
+
+def find_words(column: Any, code: str = "") -> WordsInColumn:
+    """Return which values of a column are no numbers, and what an error says of them.
 
     Numbers with other marks count only where there are no words.
 
     Args:
         column: A pandas Series of text, numbers or objects.
         code: A line of Python that makes `{words}` missing, where no file is read.
+
+    Example:
+        >>> words = find_words(pd.Series(["1", "closed", "3"]))
+        >>> words.places.tolist(), words.text, words.fix is Fix.CORRECT
+        ([False, True, False], "'closed' in 1 row", True)
+        >>> find_words(pd.Series(["red", "blue"])).fix is None
+        True
     """
     column = without_overflow(column)
     words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
@@ -102,10 +127,10 @@ def find_words(column: Any, code: str = "") -> tuple[Array, str, Phrase]:
     names = tuple(counts.index[counts.index.str.len() <= _LONGEST_MARK][:_MOST_WORDS])
     if len(counts) and words.sum() == column.notna().sum():
         hint = Phrase("Leave it out, or name another with ", Option("columns.y", ...), ".")
-        return words, f"text, such as {counts.index[0]!r}", hint
+        return WordsInColumn(words, f"text, such as {counts.index[0]!r}", hint)
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
     more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
     missing = Option("dialect.missing_values", names, code.replace("{words}", repr(list(names))))
-    hint = Phrase("Correct them, or read them as missing: ", missing, ".", remedy="correct")
-    hint = hint if names or not len(counts) else Phrase("Correct them.", remedy="correct")
-    return words, f"{', '.join(listed)}{more}", hint
+    hint = Phrase("Correct them, or read them as missing: ", missing, ".")
+    hint = hint if names or not len(counts) else Phrase("Correct them.")
+    return WordsInColumn(words, f"{', '.join(listed)}{more}", hint, Fix.CORRECT)

@@ -10,7 +10,7 @@ from seqcast.data.frames.frequency import CLOCK, Frequency, infer
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, from_utc, from_wall_clock, wall_clock
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
-from seqcast.errors import DataError, Option, Phrase, Row
+from seqcast.errors import DataError, Fix, Option, Phrase, Row
 from seqcast.runtime import Array
 
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseconds
@@ -195,17 +195,20 @@ def _not_increasing(frame: LongFrame, place: int) -> DataError:
     key = f'["{columns.unique_id}", "{columns.ds}"]'
     expected, received = Phrase("stamps that increase, after ", *before), str(stamp)
     code = f"df.sort_values({key}) in pandas, df.sort({key}) in Polars"
-    hint = Phrase("Sort the rows: ", Option("sort", True, code), ".", remedy="sort")
+    hint = Phrase("Sort the rows: ", Option("sort", True, code), ".")
+    fix: Fix | None = Fix.SORT
     if _may_be_twice(stamp, last):
         received += ", perhaps in the hour that clocks show twice when summer time ends"
         zone = Option("columns.tz", "Europe/Berlin")
         hint = Phrase("Give the time zone, such as ", zone, ", or write times with their offset from UTC.")
+        fix = None
     elif stamp == last:
         expected, received = Phrase("a stamp after ", *before), f"the duplicate {received}"
         one = Option("on_duplicates", "first")
-        remedy = "deduplicate" if earlier == place - 1 else "sort"
-        hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.", remedy=remedy)
-    return frame.error(columns.ds, place, expected=expected, received=received, hint=hint)
+        hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.")
+        # Sorted rows show which others stand twice.
+        fix = Fix.DEDUPLICATE if earlier == place - 1 else Fix.SORT
+    return frame.error(columns.ds, place, expected=expected, received=received, hint=hint, fix=fix)
 
 
 def _may_be_twice(stamp: Any, before: Any) -> bool:
@@ -304,7 +307,8 @@ def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: boo
         following = frequency.after(stamps[place - 1 : place], 1)[0]
         return f"{following}, a step after {stamps[place - 1]} at {freq}{later}", str(stamps[place])
 
-    frame.refuse(frame.schema.columns.ds, wrong, texts, _step_hint(frame, fill))
+    fix = None if fill else Fix.FILL
+    frame.refuse(frame.schema.columns.ds, wrong, texts, _step_hint(frame, fill), fix=fix)
 
 
 def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
@@ -313,7 +317,7 @@ def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
     targets = ", ".join(frame.schema.columns.targets)
     filling = f"Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate {targets})"
     others = (Option("missing", "fill"), "; or give ", Option("freq"), ", if the step is another.")
-    return Phrase(f"{filling}, drop the row, or take ", *others, remedy="fill")
+    return Phrase(f"{filling}, drop the row, or take ", *others)
 
 
 def _check_growth(frame: LongFrame, frequency: Frequency, counts: Array) -> None:

@@ -12,7 +12,7 @@ from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, re
 from seqcast.data.frames.frame_reader import KeyedFrame, open_frame, read_keys
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
-from seqcast.errors import DataError, Phrase
+from seqcast.errors import DataError, Fix
 from seqcast.runtime import Array
 from seqcast.specs import Columns
 
@@ -66,8 +66,9 @@ def _read_related(
     is_integer, where = table.ids.dtype.kind in "iu", "as in df" if option == "mask" else "as at fit"
     if is_integer != isinstance(ids[0], int):
         expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
-        hint = Phrase("Convert it.", remedy="convert")
-        raise table.column(columns.unique_id).error(expected=f"{expected}, {where}", received=received, hint=hint)
+        expected = f"{expected}, {where}"
+        column = table.column(columns.unique_id)
+        raise column.error(expected=expected, received=received, hint="Convert it.", fix=Fix.CONVERT)
     if stamp_kind(table.stamps) != stamp_kind(like):
         expected, received = f"stamps such as {like[0]}", f"stamps such as {table.stamps[0]}"
         raise table.column(columns.ds).error(expected=expected, received=received, hint="Convert the column.")

@@ -358,6 +358,6 @@ class _SeenSeries:
         data = "DATA" if path is None else shlex.quote(self._source.name)
         named = f"--id {shlex.quote(column)} --time {shlex.quote(time)}"
         expected = "the rows of each series together, one series after another"
-        received, hint = "rows of a series that had others after it", "Bring them together: seqcast partition"
-        texts = {"expected": expected, "received": received, "hint": f"{hint} {data} -o FOLDER {named}"}
-        return DataError(column=column, row=row, series=name, **texts)
+        received = "rows of a series that had others after it"
+        hint = f"Bring them together: seqcast partition {data} -o FOLDER {named}"
+        return DataError(column=column, row=row, series=name, expected=expected, received=received, hint=hint)

@@ -64,6 +64,21 @@ def test_an_offset_that_changes_asks_for_the_zone(tmp_path, summer, winter, zone
         read_table(path, Columns(tz="Asia/Tokyo"))
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("ds_format", ["%d%m%y", "%m%d%Y", "%y%m%d", "%G%V", "%G-W%V", "%d.%m.%Y", "unix_s"])
+def test_times_of_a_given_format_are_in_their_order(tmp_path, ds_format, suffix):
+    weeks = pd.date_range("2023-10-02", periods=30, freq="7D")
+    written = weeks.astype("datetime64[s]").asi8 if ds_format == "unix_s" else weeks.strftime(ds_format)
+    times = pd.to_numeric(pd.Series(written)) if str(written[0]).isdecimal() else pd.Series(written)
+    rows = pd.DataFrame({"unique_id": "a", "ds": times, "y": np.arange(30.0)})
+    for place, given in enumerate((rows, rows.iloc[::-1])):
+        write_table(given, tmp_path / f"{place}.{suffix}")
+        columns = Columns(ds_format=ds_format)
+        frame = read_frame(read_table(tmp_path / f"{place}.{suffix}", columns), columns, freq="W-MON")
+        assert frame.stamps.tolist() == weeks.tolist()
+        assert frame.source.values[:, 0].tolist() == list(range(30))
+
+
 @pytest.mark.parametrize("name", ["001", "NA", "1e5", "nan", "None", " a", "1.0", "é"])
 def test_ids_are_text_as_they_are_written(tmp_path, name):
     path = table(tmp_path / "a.csv", f'unique_id,ds,y\n"{name}",1,5\n"{name}",2,6\n')

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames import is_text
+from seqcast.data.frames import is_text, parse_stamps
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
@@ -42,20 +42,20 @@ _DIGITS = {
     12: (190_001_010_000, 210_012_312_359),
     14: (19_000_101_000_000, 21_001_231_235_959),
 }
-# Formats of dates without marks: number of digits, and the day that completes a week.
+# Formats of dates without marks, and their number of digits.
 _DIGIT_STYLES = {
-    "%Y%m%d%H%M%S": (14, ""),
-    "%Y%m%d%H%M": (12, ""),
-    "%Y%m%d%H": (10, ""),
-    "%d%m%Y": (8, ""),
-    "%m%d%Y": (8, ""),
-    "%Y%m%d": (8, ""),
-    "%Y%j": (7, ""),
-    "%Y%m": (6, ""),
-    "%G%V": (6, "1"),
-    "%y%m%d": (6, ""),
-    "%d%m%y": (6, ""),
-    "%m%d%y": (6, ""),
+    "%Y%m%d%H%M%S": 14,
+    "%Y%m%d%H%M": 12,
+    "%Y%m%d%H": 10,
+    "%d%m%Y": 8,
+    "%m%d%Y": 8,
+    "%Y%m%d": 8,
+    "%Y%j": 7,
+    "%Y%m": 6,
+    "%G%V": 6,
+    "%y%m%d": 6,
+    "%d%m%y": 6,
+    "%m%d%y": 6,
 }
 # Formats that frames recognise by themselves; years of such dates.
 _OF_FRAMES = ("%Y%m%d", "%Y%m")
@@ -181,11 +181,11 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
     if not widths or (not (begins_with_year or has_days) and (known.sort_values().diff().dropna() == 1).all()):
         return column, ""
 
-    texts = known.astype("int64").astype("str")
+    numbers = known.astype("int64").to_numpy()
     read = {}
-    for style, (width, day) in _DIGIT_STYLES.items():
+    for style, width in _DIGIT_STYLES.items():
         if width in widths:
-            times = pd.to_datetime(texts.str.zfill(width) + day, format=style + "%u" * bool(day), errors="coerce")
+            times: Any = pd.Series(parse_stamps(numbers, style), known.index)
             times = times.where(times.dt.year.between(*_YEARS_OF_DIGITS))
             if times.notna().mean() >= _MOSTLY_DIGITS:
                 read[style] = times

@@ -318,9 +318,12 @@ def _without_ahead(frame: Any, columns: Columns) -> tuple[Any, str]:
 
 
 def _times(frame: Any, columns: Columns) -> Any:
-    """Return the column of times, text of a given format as times."""
+    """Return the column of times, text and digits of a given format as times."""
     times, given = frame[columns.ds], columns.ds_format
-    return times if given is None or not is_text(times) else pd.Series(parse_stamps(times, given), times.index)
+    are_digits = times.dtype.kind in "iu" and given != "integer"
+    if given is None or not (is_text(times) or are_digits):
+        return times
+    return pd.Series(parse_stamps(times, given), times.index)
 
 
 def split_ahead(frame: Any, columns: Columns) -> tuple[Any, Any]:

@@ -191,6 +191,8 @@ _DIGITS = {
     "%Y%m%d%H%M": (1900_01_01_00_00, 2200_12_31_23_59),
     "%Y%m%d%H%M%S": (1900_01_01_00_00_00, 2200_12_31_23_59_59),
 }
+# The days of a week, by number or name.
+_DAYS_OF_WEEK = ("%u", "%w", "%a", "%A")
 # Seconds since 1970 of the years that data is likely to come from.
 _FIRST, _LAST = 631_152_000, 4_102_444_800  # 1990 and 2100
 
@@ -268,6 +270,8 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         array([False,  True])
         >>> parse_stamps(np.array([86400]), "unix_s")[0]
         Timestamp('1970-01-02 00:00:00')
+        >>> parse_stamps(np.array([202405]), "%G%V")[0]
+        Timestamp('2024-01-29 00:00:00')
     """
     if format_ in _UNIX:
         numbers = pd.to_numeric(pd.Series(values), errors="coerce")
@@ -280,6 +284,10 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
     if unique.dtype.kind in "iu":
         # A zero before the first digit is not written.
         text = text.str.zfill(len(datetime.date(2000, 12, 31).strftime(format_)))
+    if "%V" in format_ and not any(day in format_ for day in _DAYS_OF_WEEK):
+        # A week is known by its Monday.
+        text = text + "1"
+        format_ += "%u"
     return pd.DatetimeIndex(pd.to_datetime(text, format=format_, errors="coerce"))[codes]
 
 

@@ -69,7 +69,7 @@ def test_messages_are_made_of_their_parts_and_travel_unchanged(name):
 
 PHRASE = errors.Phrase("as in ", errors.Row(3), ", or ", errors.Option("missing", "fill"))
 FIELDS = {"option": "future", "column": "row 3", "row": 7, "series": ("a", 1)}
-each_data_error = pytest.mark.parametrize("name", ["DataError", "DataTypeError"])
+each_data_error = pytest.mark.parametrize("name", ["DataError", "DataTypeError", "AmbiguityError"])
 
 
 @each_data_error
@@ -99,6 +99,16 @@ def test_a_data_error_keeps_its_fix_and_does_not_word_it(name, fix):
         assert arrived.rows == [3, 5]
     assert str(error) == "y, row 3: expected a whole number >= 1, received 0. Choose a larger one."
     assert error.changed(fix=errors.Fix.SORT).fix is errors.Fix.SORT
+
+
+def test_an_ambiguity_keeps_its_answers_and_does_not_word_them():
+    answers = (errors.Option("dialect.day_first", True), errors.Option("columns.ds_format", "%y/%m/%d"))
+    error = errors.AmbiguityError(column="ds", row=0, **WORDS, answers=list(answers))
+    assert str(error) == f"ds, row 0: expected a whole number >= 1, received 0. {WORDS['hint']}"
+    for arrived in (error, error.changed(path="a.csv", hint=""), *(way(error) for way in WAYS)):
+        assert type(arrived) is errors.AmbiguityError
+        assert arrived.answers == answers
+    assert error.changed(answers=answers[:1]).answers == answers[:1]
 
 
 def test_a_phrase_is_a_string_with_other_words_for_its_parts():

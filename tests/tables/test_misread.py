@@ -6,7 +6,9 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from seqcast.errors import DataError
+from seqcast.data.frames.frame_reader import read_frame
+from seqcast.errors import AmbiguityError, DataError
+from seqcast.tables.dialect import Dialect
 from seqcast.tables.open_table import OpenTable
 
 DAYS = [date(2024, 1, 1) + timedelta(place) for place in range(60)]
@@ -112,47 +114,107 @@ def test_tables_are_read_as_they_are_meant(tmp_path, name):
     assert frame[columns.unique_id].nunique() == series
 
 
-# The text of a file, and what its error says.
+# The text of a file, what its error says, and the answers that settle it.
 ASKED = {
     "a column that only grows, beside a rate": (
         table("date,subscribers,churn_rate", lambda place, day: f"{day},{1000 + 7 * place},{place % 11 / 100}"),
         "received 'subscribers', 'churn_rate'",
+        ["columns=Columns(y='subscribers')", "columns=Columns(y='churn_rate')", "layout='wide'"],
     ),
     "documents that only grow, beside wages": (
         table("Pay Date,Docket,Wages ($)", lambda place, day: f"{day},{100 + place**2},{place % 5}"),
         r"received 'Docket', 'Wages \(\$\)'",
+        ["columns=Columns(y='Docket')", "columns=Columns(y='Wages ($)')", "layout='wide'"],
     ),
     "tabs, three decimals or thousands": (
         table("date\ty", lambda place, day: f"{day}\t{('100', '101.125', '99.875')[place % 3]}"),
         r"received '101\.125', and no number shows",
+        ["dialect=Dialect(decimal='.')", "dialect=Dialect(thousands='.')"],
     ),
     "semicolons, points in dates, three decimals or thousands": (
         table("Datum;Wert", lambda place, day: f"{day:%d.%m.%Y};{1 + place % 3},{234 + place}"),
         "received '1,234', and no number shows",
+        ["dialect=Dialect(decimal=',')", "dialect=Dialect(thousands=',')"],
     ),
     "thousands with a point, none above a million": (
         table("Tag;Proben", lambda place, day: f"{day:%d.%m.%Y};{f'1.{place:03}' if place % 3 else 900 + place}"),
         r"received '1\.001', and no number shows",
+        ["dialect=Dialect(decimal='.')", "dialect=Dialect(thousands='.')"],
     ),
     "thousands in one column, decimals in another": (
         table("date;a;b", lambda place, day: f"{day};{('1.142', '712', '980')[place % 3]};{place}.5"),
         r"received '1\.142', which may be in thousands",
+        ["dialect=Dialect(decimal='.')"],
     ),
     "dollars": (
         table("month,revenue", lambda place, _: f'2023-{place + 1:02},"${51 + place},{389 + place}"', range(12)),
         "received '51,389', and no number shows",
+        ["dialect=Dialect(decimal=',')", "dialect=Dialect(thousands=',')"],
     ),
-    "a day that is none": (
-        "date,y\n31012024,1\n01022024,2\n31042024,3\n02022024,4\n",
-        "row 4: expected a date as %d%m%Y, received 31042024",
+    "a decimal point in one column, a decimal comma in another": (
+        table("date;y;other", lambda place, day: f"{day};{place}.5;{place},5"),
+        "one decimal mark in all numbers",
+        ["dialect=Dialect(decimal='.')"],
+    ),
+    "series in columns or in rows": (
+        table(
+            ",".join("abcdefghijklmnop"),
+            lambda row, _: ",".join(f"{(7 * row + 3 * each) % 11}.5" for each in range(16)),
+            DAYS[:9],
+        ),
+        "a table of numbers that may be either",
+        ["layout='wide'", "layout='rows'"],
+    ),
+    "days or months first": (
+        table("date,y", lambda place, day: f"{day:%d/%m/%Y},{place % 7 + 1}", DAYS[:12]),
+        "no row distinguishes the day from the month",
+        ["dialect=Dialect(day_first=True)", "dialect=Dialect(day_first=False)"],
     ),
     "six digits with the day first": (
         table("date,y", lambda place, day: f"{day:%d%m%y},{place % 7 + 1}"),
         "which may be written as %y%m%d or %d%m%y",
+        ["columns=Columns(ds_format='%d%m%y')", "columns=Columns(ds_format='%y%m%d')"],
     ),
     "years of two digits": (
         table("date,y", lambda place, day: f"{day:%y/%m/%d},{place % 7 + 1}"),
         "expected dates that can be read in one way only, received '24/01/01'",
+        ["dialect=Dialect(day_first=True)", "columns=Columns(ds_format='%y/%m/%d')"],
+    ),
+    "weeks that may be days": (
+        table("t,y", lambda place, _: f"2012{place + 13},{place % 7 + 1}", range(40)),
+        "which may be written as %G%V or %d%m%y",
+        ["columns=Columns(ds_format='%G%V')", "columns=Columns(ds_format='%d%m%y')"],
+    ),
+}
+
+
+def answered(path, answer):
+    """Return the times and first values of a file that is read as an answer says."""
+    owner, _, field = answer.name.rpartition(".")
+    dialect = Dialect(**{field: answer.value}) if owner == "dialect" else None
+    given = {field: answer.value} if owner == "columns" else None
+    layout = answer.value if answer.name == "layout" else None
+    long, columns, _ = OpenTable.of(path, dialect).guessed(given, layout)
+    frame = read_frame(long, columns, irregular=True)
+    return frame.source.ids, tuple(frame.stamps[:3]), tuple(frame.source.values[:3, 0])
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_tables_that_can_be_read_in_two_ways_are_questions_which_each_answer_settles(tmp_path, name):
+    text, message, answers = ASKED[name]
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(AmbiguityError, match=message) as caught:
+        OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert [str(answer) for answer in caught.value.answers] == answers
+    read = {answered(tmp_path / "a.csv", answer) for answer in caught.value.answers}
+    assert len(read) == len(answers)
+
+
+# The text of a file of which nothing makes a table, and what its error says.
+REJECTED = {
+    "a day that is none": (
+        "date,y\n31012024,1\n01022024,2\n31042024,3\n02022024,4\n",
+        "row 4: expected a date as %d%m%Y, received 31042024",
     ),
     "periods of thirteen": (
         "Jahr;Periode;Umsatz\n"
@@ -178,12 +240,13 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_tables_that_can_be_read_in_two_ways_are_questions(tmp_path, name):
-    text, error = ASKED[name]
+@pytest.mark.parametrize("name", REJECTED)
+def test_tables_that_can_be_read_in_no_way_are_rejected(tmp_path, name):
+    text, message = REJECTED[name]
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(DataError, match=error):
+    with pytest.raises(DataError, match=message) as caught:
         OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert not isinstance(caught.value, AmbiguityError)
 
 
 def test_a_second_column_of_times_names_no_series(tmp_path):

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from seqcast.data.frames.frame_reader import read_frame
-from seqcast.errors import DataError, MissingFileError
+from seqcast.errors import AmbiguityError, DataError, MissingFileError, Option, Phrase
 from seqcast.specs import Columns, Covariates
 from seqcast.tables import AHEAD, UNDERSTOOD, row_in_file
 from seqcast.tables.dialect import Dialect
@@ -262,8 +262,50 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
     assert [(fault.column, list(fault.rows)) for fault in faults] == [("ds", [5]), ("ds", []), ("y", [7, 8])]
     assert [row_in_file(path, read, row) for row in range(len(read))] == [2, 3, 4, 6, 9, 10]
     assert read["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
-    assert read["ds"].dt.month.unique().tolist() == [2]  # the first reading that the hint names
+    assert read["ds"].dt.month.unique().tolist() == [2]  # the first answer
     refused(DataError, "a column 'z'", read_leniently, [], partial(attempt, columns=Columns(y="z")), Dialect())
+
+
+def raising(*errors):
+    """Return a function that raises one error after the other, and then returns its arguments."""
+    left = list(errors)
+
+    def read(dialect, left_out):
+        if left:
+            raise left.pop(0)
+        return dialect, left_out
+
+    return read
+
+
+def test_an_ambiguity_is_settled_by_its_first_answer_for_a_dialect_whatever_the_hint_says():
+    day, month = Option("dialect.day_first", True), Option("dialect.day_first", False)
+    answers = [Option("columns.ds_format", "%y/%m/%d"), Option("layout", "wide"), month, day]
+    for hint in ("", "Ask the author.", Phrase("Give ", day, " or ", Option("dialect.sep", ";"), ".")):
+        error, faults = AmbiguityError("a.csv", hint=hint, answers=answers), []
+        assert read_leniently(faults, raising(error), Dialect(sep="|")) == (Dialect(sep="|", day_first=False), ())
+        assert faults == [error]
+
+
+def test_several_ambiguities_are_settled_beside_rows_that_are_left_out():
+    marks, row = AmbiguityError("a.csv", answers=[Option("dialect.decimal", ",")]), DataError("a.csv, row 7")
+    row.rows = [7]
+    order = AmbiguityError("a.csv", answers=[Option("dialect.day_first", True)])
+    faults = []
+    read = read_leniently(faults, raising(marks, row, order), Dialect())
+    assert read == (Dialect(decimal=",", day_first=True), (7,))
+    assert faults == [marks, row, order]
+
+
+@pytest.mark.parametrize("answers", [[], [Option("layout", "wide"), Option("columns.y", "a")]])
+def test_an_ambiguity_without_an_answer_for_a_dialect_is_raised(answers):
+    hint = Phrase("Give ", Option("dialect.day_first", True), ".")
+    for error in (AmbiguityError("a.csv", hint=hint, answers=answers), DataError("a.csv", hint=hint)):
+        faults = []
+        with pytest.raises(DataError) as caught:
+            read_leniently(faults, raising(error), Dialect())
+        assert caught.value is error
+        assert faults == []
 
 
 @pytest.mark.parametrize("text", ["time,#Passengers\n", "ds,y\n\n", "day;north;south\n"])

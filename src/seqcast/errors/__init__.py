@@ -4,7 +4,8 @@
 SeqcastError
 ├── SpecError                 (ValueError)        an option: unknown name, impossible value or combination
 ├── DataError                 (ValueError)        arrays or frames: NaN, shape, stamps, lengths
-│   └── DataTypeError         (TypeError)         arrays or frames: values that are no numbers at all
+│   ├── DataTypeError         (TypeError)         arrays or frames: values that are no numbers at all
+│   └── AmbiguityError        (ValueError)        a table can be read in two ways
 ├── NotFittedError            (scikit-learn's)    a result was asked for before `fit`
 ├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a newer version
 ├── MissingFileError          (FileNotFoundError) a file to read does not exist
@@ -30,7 +31,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from seqcast.errors.phrases import Option as Option
 from seqcast.errors.phrases import Phrase as Phrase
@@ -123,6 +124,19 @@ class DataError(SeqcastError, ValueError):
         ('y', 3, 'a', None)
     """
 
+    # Arguments that a changed error keeps.
+    _FIELDS: ClassVar[tuple[str, ...]] = (
+        "expected",
+        "received",
+        "hint",
+        "fix",
+        "option",
+        "column",
+        "row",
+        "series",
+        "path",
+    )
+
     def __init__(
         self,
         where: str = "",
@@ -151,8 +165,7 @@ class DataError(SeqcastError, ValueError):
             where: The place at fault, in words; put together from the fields when it is empty.
             **fields: The fields that change.
         """
-        names = ("expected", "received", "hint", "fix", "option", "column", "row", "series", "path")
-        error = type(self)(where, **{name: getattr(self, name) for name in names} | fields)
+        error = type(self)(where, **{name: getattr(self, name) for name in self._FIELDS} | fields)
         error.rows = self.rows
         return error
 
@@ -176,6 +189,28 @@ class DataError(SeqcastError, ValueError):
 
 class DataTypeError(DataError, TypeError):
     """Arrays or frames hold things that are not numbers."""
+
+
+class AmbiguityError(DataError):
+    """A table can be read in two ways.
+
+    Args:
+        where: The place at fault, as in other errors about data.
+        answers: Options each of which settles how the table is read.
+        **fields: The other fields of a `DataError`.
+
+    Example:
+        >>> answers = (Option("dialect.day_first", True), Option("dialect.day_first", False))
+        >>> error = AmbiguityError(column="ds", received="'01/02/2024'", answers=answers)
+        >>> error.changed(path="sales.csv").answers[0].value
+        True
+    """
+
+    _FIELDS: ClassVar[tuple[str, ...]] = (*DataError._FIELDS, "answers")
+
+    def __init__(self, where: str = "", *, answers: Sequence[Option] = (), **fields: Any) -> None:
+        super().__init__(where, **fields)
+        self.answers = tuple(answers)
 
 
 class FileFormatError(SeqcastError, ValueError):

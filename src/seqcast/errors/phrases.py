@@ -11,7 +11,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Option:
-    """An option that a phrase mentions.
+    """An option that a phrase mentions, or that answers an ambiguity.
 
     Args:
         name: The argument's name; `columns.y` is the field `y` of the argument `columns`.

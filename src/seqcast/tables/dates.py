@@ -1,6 +1,7 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 import re
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames import is_text, parse_stamps
-from seqcast.errors import DataError, Option, Phrase
+from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
 from seqcast.tables.months import ENGLISH, month_numbers
@@ -98,7 +99,8 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         The times, and whether the day comes first; `None` for formats without such dates.
 
     Raises:
-        DataError: A row is no time, day and month are ambiguous, or the offset from UTC changes.
+        AmbiguityError: Day and month, or a year of two digits, can be read in two ways.
+        DataError: A row is no time, or the offset from UTC changes.
     """
     if columns.ds_format is not None:
         return column, None
@@ -144,15 +146,28 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     style, parsed = min(readings, key=lambda pair: _uneven(pair[1])) if len(readings) > 1 else readings[0]
     others = [times for _, times in readings if not times.equals(parsed)]
     if any(_uneven(times) < _CLEARLY * _uneven(parsed) for times in others):
-        expected = "dates that can be read in one way only"
-        received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
-        answers: list[str | Option] = [Option("dialect.day_first", True), " or ", Option("dialect.day_first", False)]
-        for each, _ in readings:
-            if str(each).startswith("%y"):
-                answers += [", or ", Option("columns.ds_format", each)]
-        hint = Phrase("Give ", *answers, ".")
-        raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
+        raise _in_two_ways(column, [str(style) for style, _ in readings])
     return parsed, _day_stands_first(style)
+
+
+def _in_two_ways(column: Any, styles: Sequence[str]) -> AmbiguityError:
+    """Return the error for a column of dates that have several formats."""
+    years_first = [style for style in styles if style.startswith("%y")]
+    orders = {_day_stands_first(style) for style in styles if style not in years_first}
+    day, month = Option("dialect.day_first", True), Option("dialect.day_first", False)
+    years = [Option("columns.ds_format", style) for style in years_first]
+
+    hint = Phrase("Give ", day, " or ", month)
+    for year in years:
+        hint = Phrase(hint, ", or ", year)
+    return AmbiguityError(
+        column=column.name,
+        row=0,
+        expected="dates that can be read in one way only",
+        received=f"{column.iloc[0]!r}, and no row distinguishes the day from the month",
+        hint=Phrase(hint, "."),
+        answers=[*(order for order in (day, month) if order.value in orders), *years],
+    )
 
 
 def digits_as_times(column: Any) -> tuple[Any, str]:
@@ -164,7 +179,8 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
         column: A pandas Series of whole numbers.
 
     Raises:
-        DataError: They are dates in several formats.
+        AmbiguityError: They are dates in several formats.
+        DataError: Most are dates, but not all.
 
     Example:
         >>> times, style = digits_as_times(pd.Series([31122023, 1012024, 2012024]))
@@ -206,10 +222,16 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
     style = min(whole, key=lambda each: _uneven(whole[each]))
     rivals = [each for each, times in whole.items() if _uneven(times) < _CLEARLY * _uneven(whole[style])]
     if not all(whole[each].equals(whole[style]) for each in rivals):
-        expected = "dates that can be read in one way only"
-        received = f"{int(known.iloc[0])}, which may be written as {' or '.join(rivals)}"
-        hint = Phrase("Name the format: ", Option("columns.ds_format", style), ".")
-        raise DataError(column=column.name, row=0, expected=expected, received=received, hint=hint)
+        others = [each for each in rivals if each != style]
+        answers = [Option("columns.ds_format", each) for each in (style, *others)]
+        raise AmbiguityError(
+            column=column.name,
+            row=0,
+            expected="dates that can be read in one way only",
+            received=f"{int(known.iloc[0])}, which may be written as {' or '.join(rivals)}",
+            hint=Phrase("Name the format: ", answers[0], "."),
+            answers=answers,
+        )
     if style in _OF_FRAMES:
         return column, style
     return column.map(dict(zip(known, whole[style], strict=True))), style

@@ -137,7 +137,8 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         file: The file.
 
     Raises:
-        DataError: It is empty, not a table, can be read in two ways, or is too large.
+        AmbiguityError: It can be read in two ways.
+        DataError: It is empty, not a table, or is too large.
     """
     path = file.path
     if path != STANDARD_INPUT:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from seqcast.data.frames import backtest_keys
-from seqcast.errors import DataError, Option, Phrase
+from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import layouts
 from seqcast.tables.dates import as_times
@@ -103,24 +103,27 @@ def _ask_for_times(texts: Sequence[str]) -> DataError:
     return DataError("columns", expected="a column of times", received=received, hint=hint)
 
 
-def _ask_for_layout() -> DataError:
+def _ask_for_layout() -> AmbiguityError:
     """Return the question whether each column of a table without times or names is a series, or each row."""
-    hint = Phrase("Choose ", Option("layout", "wide"), " or ", Option("layout", "rows"), ".")
-    received = "a table of numbers that may be either"
-    return DataError("columns", expected="a series in each column, or in each row", received=received, hint=hint)
+    answers = (Option("layout", "wide"), Option("layout", "rows"))
+    hint = Phrase("Choose ", answers[0], " or ", answers[1], ".")
+    expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
+    return AmbiguityError("columns", expected=expected, received=received, hint=hint, answers=answers)
 
 
-def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> DataError:
+def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> AmbiguityError:
     """Return the question which of several columns has the values."""
     ways: list[str | Option] = ["Name one, such as ", Option("columns.y", names[0])]
     # Commas stand between several names.
     several = [name for name in names if "," not in name][:2]
     if len(several) > 1:
         ways += [", or several, such as ", Option("columns.y", ",".join(several))]
+    answers = [Option("columns.y", name) for name in names]
     if may_be_wide:
-        ways += ["; or read each as a series: ", Option("layout", "wide")]
-    hint = Phrase(*ways, ".")
-    return DataError("columns", expected="one column of values", received=_listed(names), hint=hint)
+        answers.append(Option("layout", "wide"))
+        ways += ["; or read each as a series: ", answers[-1]]
+    hint, received = Phrase(*ways, "."), _listed(names)
+    return AmbiguityError("columns", expected="one column of values", received=received, hint=hint, answers=answers)
 
 
 def _listed(names: Sequence[str]) -> str:

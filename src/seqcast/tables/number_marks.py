@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import NUMERAL, SPACES, file_error, find_words, is_numeral, is_text
-from seqcast.errors import DataError, Option, Phrase
+from seqcast.data.frames import NUMERAL, SPACES, find_words, is_numeral, is_text, place_in_file
+from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.tables.dialect import Dialect
 
 # A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
@@ -50,7 +50,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
         path: The file, for the error.
 
     Raises:
-        DataError: The numbers can be read in two ways, or in none.
+        AmbiguityError: The numbers can be read in two ways.
     """
     flags = set[str]()
     written = {name: without_units(frame[name], flags) for name in names if is_text(frame[name])}
@@ -127,7 +127,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
         path: The file, for the error.
 
     Raises:
-        DataError: The numbers can be read in two ways, or in none.
+        AmbiguityError: The numbers can be read in two ways.
     """
     decimals: dict[str, tuple[str, str]] = {}
     thousands = dialect.thousands
@@ -151,16 +151,24 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     if len(decimals) > 1:
         (first, example), (second, other) = decimals.values()
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
-        hint = Phrase("Correct one of them, or give ", Option("dialect.decimal", "."), ".")
-        raise file_error(path, "one decimal mark in all numbers", received, hint)
+        answer = Option("dialect.decimal", ".")
+        hint = Phrase("Correct one of them, or give ", answer, ".")
+        raise AmbiguityError(
+            str(path),
+            path=str(path),
+            expected="one decimal mark in all numbers",
+            received=received,
+            hint=hint,
+            answers=[answer],
+        )
     if not decimals and undecided:
         if dialect.thousands is not None:
             return replace(dialect, decimal="." if dialect.thousands == "," else ",")
         mark, (name, text) = next(iter(undecided.items()))
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
-        either, other_meaning = Option("dialect.decimal", mark), Option("dialect.thousands", mark)
-        hint = Phrase("Give ", either, " or ", other_meaning, " as it is meant.")
-        raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
+        is_decimal, groups = Option("dialect.decimal", mark), Option("dialect.thousands", mark)
+        hint = Phrase("Give ", is_decimal, " or ", groups, " as it is meant.")
+        raise _in_two_ways(path, name, received, hint, [is_decimal, groups])
     decimal = next(iter(decimals), ".")
     for name, column in texts.items():
         if _may_group(column, decimal):
@@ -168,12 +176,24 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
             received = (
                 f"{text!r:.80}, which may be in thousands, although other columns have {decimal!r} as the decimal mark"
             )
-            hint = Phrase(
-                "Give ", Option("dialect.decimal", decimal), " if it is decimal here too, or correct the file."
-            )
-            raise file_error(path, "numbers that can be read in one way only", received, hint, column=name)
+            answer = Option("dialect.decimal", decimal)
+            hint = Phrase("Give ", answer, " if it is decimal here too, or correct the file.")
+            raise _in_two_ways(path, name, received, hint, [answer])
     # Beside a decimal mark, the other one groups thousands.
     return replace(dialect, decimal=decimal, thousands=next(iter(undecided.keys() - {decimal}), thousands))
+
+
+def _in_two_ways(path: Path, column: str, received: str, hint: str, answers: Sequence[Option]) -> AmbiguityError:
+    """Return the error for a column whose numbers can be read in two ways."""
+    return AmbiguityError(
+        place_in_file(path, column=column),
+        path=str(path),
+        column=column,
+        expected="numbers that can be read in one way only",
+        received=received,
+        hint=hint,
+        answers=answers,
+    )
 
 
 def _may_group(column: Any, decimal: str) -> bool:

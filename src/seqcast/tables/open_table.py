@@ -17,7 +17,7 @@ from seqcast.data.frames import (
     unknown_column,
     without_overflow,
 )
-from seqcast.errors import DataError, Option, SpecError, counted
+from seqcast.errors import AmbiguityError, DataError, SpecError, counted
 from seqcast.runtime import FileLimits
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import file_kinds
@@ -32,8 +32,6 @@ from seqcast.tables.tidying import words_on
 _MOST_NOTES, _LONGEST_TIME = 20, 40
 # A step back of clocks, and the fraction of rows that are at most such steps.
 _HOUR, _RARELY = np.timedelta64(1, "h"), 0.02
-# Fields of a dialect that decide how a file is read that can be read in two ways.
-_MARKS = ("day_first", "decimal", "thousands")
 
 
 def read_table(
@@ -58,7 +56,8 @@ def read_table(
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is empty, not a table, lacks a column, can be read in two ways, or is too large.
+        AmbiguityError: It can be read in two ways.
+        DataError: It is empty, not a table, lacks a column, or is too large.
         SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times of `steps`.
         MissingPackageError: A package is missing that reads such files.
     """
@@ -68,7 +67,8 @@ def read_table(
 def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[int]], Any], dialect: Dialect) -> Any:
     """Return what a function reads from a file, whatever is wrong with it.
 
-    Single rows that are wrong are left out. Marks and dates that can be read in two ways are read in one.
+    Single rows that are wrong are left out. Marks and dates that can be read in two ways are read by the first answer
+    that is a field of a dialect.
 
     Args:
         faults: Takes the errors.
@@ -80,13 +80,20 @@ def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[
         try:
             return read(dialect, left_out)
         except DataError as error:
-            mentions = [each for each in getattr(error.hint, "fragments", ()) if isinstance(each, Option)]
-            marks = [(name, each.value) for each in mentions if (name := each.name.removeprefix("dialect.")) in _MARKS]
-            settled = replace(dialect, **dict[str, Any](marks[:1]))
+            settled = _settled(dialect, error)
             if settled == dialect and not len(error.rows):
                 raise (faults[-1] if left_out and error.expected == file_kinds.SOME_ROW else error) from error
             left_out, dialect = (*left_out, *error.rows), settled
             faults.append(error)
+
+
+def _settled(dialect: Dialect, error: DataError) -> Dialect:
+    """Return a dialect with the first answer to an ambiguity that is a field of it; unchanged for other errors."""
+    answers = error.answers if isinstance(error, AmbiguityError) else ()
+    fields: list[tuple[str, Any]] = [
+        (each.name.removeprefix("dialect."), each.value) for each in answers if each.name.startswith("dialect.")
+    ]
+    return replace(dialect, **dict(fields[:1]))
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
@@ -177,7 +184,8 @@ class OpenTable:
             steps: Times of a table without a column of them; steps 1, 2, 3 … if `None`.
 
         Raises:
-            DataError: As for `read_table`; or several readings are about as likely.
+            AmbiguityError: As for `read_table`; or several readings are about as likely.
+            DataError: As for `read_table`.
             SpecError: As for `read_table`.
         """
         known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)

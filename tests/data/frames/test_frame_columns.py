@@ -8,7 +8,7 @@ import pytest
 
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.schema import FrameSchema
-from seqcast.errors import DataError
+from seqcast.errors import AmbiguityError, DataError
 from seqcast.runtime.payload import from_payload, to_payload
 from seqcast.specs.columns import Columns, Covariates
 from tests.refusals import refused
@@ -49,6 +49,16 @@ AMBIGUOUS = [
 @pytest.mark.parametrize(("ds", "message"), AMBIGUOUS)
 def test_numbers_that_may_be_either_or_leave_no_room_ahead_are_refused(ds, message):
     refused(DataError, message, read_frame, long(np.array(ds)))
+
+
+def test_seconds_or_mere_numbers_are_a_question_which_each_answer_settles():
+    df = long(1_700_000_000 + np.arange(10))
+    with pytest.raises(AmbiguityError, match=EITHER) as caught:
+        read_frame(df)
+    formats = [answer.value for answer in caught.value.answers]
+    assert [answer.name for answer in caught.value.answers] == ["columns.ds_format"] * 2
+    kinds = [read_frame(df, Columns(ds_format=each)).stamps.dtype.kind for each in formats]
+    assert (formats, kinds) == (["unix_s", "integer"], ["M", "i"])
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

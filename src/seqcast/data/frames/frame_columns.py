@@ -15,7 +15,7 @@ import pandas as pd
 
 from seqcast.data.frames.numerals import find_words, or_words, without_overflow
 from seqcast.data.frames.stamps import Stamps, formats_of, from_utc, likely_format, named_zone, parse_stamps
-from seqcast.errors import DataError, Fix, Option, Phrase
+from seqcast.errors import AmbiguityError, DataError, Fix, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, has_whole_characters
 
@@ -340,10 +340,11 @@ def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> Sta
 
 
 def _recognised_format(column: FrameColumn, numbers: Array) -> str:
-    """Return the format of whole numbers, and refuse those that are ambiguous.
+    """Return the format of whole numbers, and reject those that are ambiguous.
 
     Raises:
-        DataError: Most are dates, but not all; or they may be seconds or mere numbers.
+        AmbiguityError: They may be seconds or mere numbers.
+        DataError: Most are dates, but not all.
     """
     unique = np.unique(numbers)
     ds_format, wrong = likely_format(unique)
@@ -353,8 +354,14 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
     times, whole = Option("columns.ds_format", ds_format), Option("columns.ds_format", "integer")
     hint = Phrase("Say what they are: ", times, f" for {meaning}, ", whole, " for whole numbers.")
     if wrong is None:
-        expected = "times, or whole numbers that cannot be taken for times"
-        raise column.error(expected=expected, received=f"numbers such as {unique[0]}, which may be either", hint=hint)
+        raise AmbiguityError(
+            option=column.option,
+            column=column.name,
+            expected="times, or whole numbers that cannot be taken for times",
+            received=f"numbers such as {unique[0]}, which may be either",
+            hint=hint,
+            answers=[times, whole],
+        )
     expected = f"a date in the format {ds_format}"
     column.refuse(np.isin(numbers, unique[wrong]), lambda row: (expected, str(numbers[row])), hint)
     return ds_format

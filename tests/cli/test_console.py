@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -52,9 +53,9 @@ def refused(call, **tables):
 
 def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
     path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n")
-    frame = read_table(path, COLUMNS)
-    assert frame["y"].tolist() == [2, 4, 3, 1]
-    message = refused(lambda: read_frame(frame, COLUMNS), df=(path, frame))
+    rows = read_table(path, COLUMNS)
+    assert rows.frame["y"].tolist() == [2, 4, 3, 1]
+    message = refused(lambda: read_frame(rows.frame, COLUMNS), df=rows)
     assert message == (
         f"{path}, column 'ds', row 5: expected a stamp after 2024-01-01 00:00:00 (row 3), received the duplicate "
         "2024-01-01 00:00:00. Take one of the rows, or their sum: --on-duplicates first, last, mean or sum. "
@@ -70,11 +71,11 @@ def test_a_column_may_have_any_name(tmp_path, name, role):
     rows = pd.DataFrame({"unique_id": "a", columns.ds: stamps, columns.value: [1.0, 2.0, None, 4.0]})
     path = tmp_path / "a.csv"
     rows.to_csv(path, index=False)
-    frame = read_table(path, columns)
+    of_file = read_table(path, columns)
     missing = "fill" if role == "ds" else "raise"
     # Another file in play is not taken for this one.
-    both = {"df": (path, frame), "future": (tmp_path / "b.csv", frame)}
-    message = refused(lambda: read_frame(frame, columns, missing=missing), **both)
+    both = {"df": of_file, "future": replace(of_file, path=tmp_path / "b.csv")}
+    message = refused(lambda: read_frame(of_file.frame, columns, missing=missing), **both)
     assert message.startswith(f"{path}, column {name!r}, row 4 (series 'a'): expected ")
     expected = "a stamp after 2 (row 3), received the duplicate 2. Take" if role == "ds" else "--missing fill."
     assert expected in message
@@ -82,9 +83,9 @@ def test_a_column_may_have_any_name(tmp_path, name, role):
 
 def test_labels_and_series_may_look_like_rows(tmp_path):
     path = table(tmp_path / "a.csv", "unique_id,ds,y,kind\nrow 1,1,1,row 1\nrow 1,2,1,row 2\n")
-    frame = read_table(path, COLUMNS)
+    rows = read_table(path, COLUMNS)
     covariates = Covariates(static="kind")
-    assert refused(lambda: read_frame(frame, COLUMNS, covariates=covariates), df=(path, frame)) == (
+    assert refused(lambda: read_frame(rows.frame, COLUMNS, covariates=covariates), df=rows) == (
         f"{path}, column 'kind', row 3 (series 'row 1'): expected 'row 1', as in row 2: a static covariate is constant "
         "within a series, received 'row 2'. Name the column among --past or --future, or correct the row."
     )
@@ -100,10 +101,10 @@ FUTURES = [
 @pytest.mark.parametrize(("text", "place"), FUTURES)
 def test_the_future_has_a_file_of_its_own(tmp_path, text, place):
     path = table(tmp_path / "future.csv", text)
-    frame = read_table(path, COLUMNS, value=False)
-    both = {"df": (tmp_path / "sales.csv", frame), "future": (path, frame)}
+    rows = read_table(path, COLUMNS, value=False)
+    both = {"df": replace(rows, path=tmp_path / "sales.csv"), "future": rows}
     like = pd.Index([1, 2])
-    message = refused(lambda: read_future(frame, COLUMNS, ("price",), ("a",), like, gaps=False), **both)
+    message = refused(lambda: read_future(rows.frame, COLUMNS, ("price",), ("a",), like, gaps=False), **both)
     assert message.startswith(f"{path}{place}")
 
 
@@ -117,7 +118,8 @@ OTHER_ERRORS = [
 
 @pytest.mark.parametrize("error", OTHER_ERRORS)
 def test_other_errors_are_left_as_they_are(tmp_path, error):
-    with pytest.raises(type(error)) as caught, in_files(df=(tmp_path / "a.csv", pd.DataFrame()), future=(None, None)):
+    rows = read_table(table(tmp_path / "a.csv", "ds,y\n1,2\n"), COLUMNS)
+    with pytest.raises(type(error)) as caught, in_files(df=rows, future=None):
         raise error
     assert caught.value is error
 

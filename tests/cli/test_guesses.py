@@ -29,9 +29,9 @@ def test_the_key_is_guessed(kind, tmp_path):
     if kind.ask:
         with pytest.raises(DataError, match=r"^\S+table.csv: expected one column of values, .* Name one, such as "):
             opened.guessed()
-    frame, columns, guess = opened.guessed(kind.options)
-    assert seen(guess) == kind.key
-    assert tuple(frame[columns.unique_id].unique()) == (kind.series or ("table",))
+    table = opened.guessed(kind.options)
+    assert seen(table.guess) == kind.key
+    assert tuple(table.with_ids()[table.columns.unique_id].unique()) == (kind.series or ("table",))
 
 
 @each
@@ -58,7 +58,7 @@ def test_the_page_sees_the_same(kind, tmp_path):
         assert "humidity" in table.guess.rivals
         return
     assert seen(table.guess) == kind.key
-    if table.raw.get("day") is None:  # of duplicates the page has its own message
+    if table.raw.frame.get("day") is None:  # of duplicates the page has its own message
         assert tuple(map(str, table.frame().ids)) == (kind.series or ("table",))
 
 

@@ -75,14 +75,14 @@ def test_tables_are_read_as_pandas_reads_them(tmp_path, kind, codec):
         assert column_names(path) == list(FRAME.columns)
     else:
         FRAME.to_feather(path, compression=codec, chunksize=50)
-    pd.testing.assert_frame_equal(read_binary(kind, path, LIMITS), PLAIN)
+    pd.testing.assert_frame_equal(read_binary(kind, path, LIMITS).frame, PLAIN)
 
 
 @each_kind
 def test_a_long_table_comes_in_pieces_and_stays_in_order(tmp_path, kind):
     table = pa.table({"y": np.arange(200_000), "text": np.arange(200_000).astype(str)})
     WRITERS[kind](table, tmp_path / "a")
-    pd.testing.assert_frame_equal(read_binary(kind, tmp_path / "a", LIMITS), table.to_pandas())
+    pd.testing.assert_frame_equal(read_binary(kind, tmp_path / "a", LIMITS).frame, table.to_pandas())
 
 
 @each_kind
@@ -93,7 +93,7 @@ def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
     with memory_at_most(80 * MIB):
         refused(kind, path, "expected at most 67.11 MB, received")
     assert pa.total_allocated_bytes() - before < 2 * MIB
-    assert len(read_binary(kind, path, FileLimits.of("100 MB"))) == 10_000_000
+    assert len(read_binary(kind, path, FileLimits.of("100 MB")).frame) == 10_000_000
 
 
 COLUMNS = pa.table({f"c{place}": [1.0] for place in range(300)})
@@ -140,7 +140,7 @@ def test_a_footer_that_claims_less_than_its_pages_hold(tmp_path):
     assert footer.count(claimed) >= 2
     path.write_bytes(whole[:start] + footer)
     try:
-        assert len(read_binary("Parquet", path, LIMITS)) <= few
+        assert len(read_binary("Parquet", path, LIMITS).frame) <= few
     except DataError as error:
         assert "something else (" in str(error) or "received more" in str(error)  # noqa: PT017
 
@@ -149,14 +149,14 @@ def test_what_pandas_says_of_columns_is_not_obeyed(tmp_path):
     path = tmp_path / "a.parquet"
     frame = pd.DataFrame({"ds": [1, 3, 4], "y": [1.0, 2.0, 3.0]}).set_index("ds")
     frame.to_parquet(path)
-    assert sorted(read_raw(path).columns) == ["ds", "y"]
+    assert sorted(read_raw(path).frame.columns) == ["ds", "y"]
     frame.reset_index()[::-1].to_parquet(path)
-    assert list(read_raw(path).columns) == ["ds", "y"]
+    assert list(read_raw(path).frame.columns) == ["ds", "y"]
     columns = [{"name": "y", "field_name": name, "pandas_type": "float64"} for name in ("y", "z")]
     facts = json.dumps({"index_columns": [], "columns": columns, "column_indexes": []})
     table = pa.table({"ds": [1], "y": [1.0], "z": [2.0]})
     pq.write_table(table.replace_schema_metadata({"pandas": facts}), path)
-    assert list(read_raw(path).columns) == ["ds", "y", "z"]
+    assert list(read_raw(path).frame.columns) == ["ds", "y", "z"]
 
 
 NO_SUCH_FILES = [

@@ -89,7 +89,7 @@ def test_what_was_written_is_read_or_refused(seed, tmp_path):
             "decimal"
         ]  # between commas a point is the decimal mark, unless something says otherwise
     try:
-        frame = read_table(path, Columns(), dialect=Dialect(**given))
+        frame = read_table(path, Columns(), dialect=Dialect(**given)).frame
         series = read_frame(frame, missing="fill")
     except SeqcastError:
         # Numbers or days that nothing tells apart; with all of it given there are none.
@@ -109,7 +109,7 @@ def test_nearly_all_is_read_without_options(tmp_path):
     for seed in range(COUNT):
         path, _, _, digits = write_file(np.random.default_rng([1, seed]), tmp_path)
         try:
-            read_frame(read_table(path, Columns()), missing="fill")
+            read_frame(read_table(path, Columns()).frame, missing="fill")
         except SeqcastError as error:
             errors.append((digits, str(error)))
     print(f"{COUNT - len(errors)} of {COUNT} tables are read without an option")

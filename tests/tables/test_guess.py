@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from seqcast.errors import DataError
 from seqcast.tables.dialect import Dialect
-from seqcast.tables.file_kinds import UNDERSTOOD
 from seqcast.tables.guess import ColumnGuess, guess_columns
 from seqcast.tables.open_table import OpenTable, read_leniently
 
@@ -20,7 +19,7 @@ READABLE = [case for case in make.cases() if not case.refused]
 def test_columns_of_messy_files(tmp_path, case):
     path = tmp_path / case.name
     case.write(path)
-    guess = guess_columns(OpenTable.of(path, Dialect(**case.dialect)).raw)
+    guess = guess_columns(OpenTable.of(path, Dialect(**case.dialect)).raw.frame)
     assert guess.time == case.columns.get("ds", "ds")
     if case.options.get("layout") != "wide":
         assert guess.value == case.columns.get("y", "y")
@@ -512,8 +511,9 @@ WRITTEN = {
 def test_tables_as_they_are_written(tmp_path, name):
     text, (sentence, series, rows, first) = WRITTEN[name]
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
-    assert frame.attrs[UNDERSTOOD].endswith(sentence)
+    table = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    frame, columns = table.with_ids(), table.columns
+    assert table.understood.endswith(sentence)
     assert (frame[columns.unique_id].nunique(), int(frame[columns.y].notna().sum())) == (series, rows)
     assert frame[columns.ds].min() == (first if isinstance(first, int) else pd.Timestamp(first))
 
@@ -521,7 +521,8 @@ def test_tables_as_they_are_written(tmp_path, name):
 def test_the_end_of_a_day_is_the_next_midnight(tmp_path):
     for name in ("a meter, hours from 1 to 24", "the end of a day"):
         (tmp_path / "a.csv").write_text(WRITTEN[name][0])
-        frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+        table = OpenTable.of(tmp_path / "a.csv", None).guessed()
+        frame, columns = table.with_ids(), table.columns
         assert frame[columns.ds].tolist() == list(pd.date_range("2024-03-13 01:00", periods=72, freq="h"))
 
 
@@ -544,7 +545,7 @@ def test_a_unit_counts_for_all_numbers_of_a_column_or_none(tmp_path, numbers, re
         with pytest.raises(DataError, match="column 'sold', row 3: expected numbers, received"):
             table.guessed()
     else:
-        assert table.guessed()[0]["sold"].tolist() == read
+        assert table.guessed().frame["sold"].tolist() == read
 
 
 MARKS = {
@@ -563,13 +564,13 @@ MARKS = {
 def test_marks_count_for_all_columns(tmp_path, name):
     text, decimal, *expected = MARKS[name]
     (tmp_path / "a.csv").write_text(text)
-    frame, *_ = OpenTable.of(tmp_path / "a.csv", Dialect(decimal=decimal)).guessed({"y": "a,b"})
+    frame = OpenTable.of(tmp_path / "a.csv", Dialect(decimal=decimal)).guessed({"y": "a,b"}).frame
     assert [frame["a"].tolist(), frame["b"].tolist()] == expected
 
 
 def test_a_minus_may_stand_behind(tmp_path):
     (tmp_path / "a.csv").write_text(WRITTEN["periods, a minus behind"][0])
-    frame, *_ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    frame = OpenTable.of(tmp_path / "a.csv", None).guessed().frame
     assert frame["Umsatz"].min() == -1005.5
 
 
@@ -602,13 +603,15 @@ def test_a_point_that_may_be_decimal_stays_a_question(tmp_path, sold):
 def test_a_series_is_no_total_beside_others_of_that_word(tmp_path):
     rows = [(place, kind, 1, 2, 3, 4) for place in "ab" for kind in ("in", "out", "Total")]
     (tmp_path / "a.csv").write_text(lines("place;kind;" + ";".join(MONTHS[:4]), rows, ";"))
-    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    table = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    frame, columns = table.with_ids(), table.columns
     assert frame[columns.unique_id].nunique() == 6
 
 
 def test_ids_are_those_of_their_column_where_others_before_it_are_left_out(tmp_path):
     (tmp_path / "a.csv").write_text(WRITTEN["quarters of an hour in columns, two streams"][0])
-    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    table = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    frame, columns = table.with_ids(), table.columns
     assert list(frame[columns.unique_id].unique()) == ["E", "B"]
     assert frame[columns.ds].iloc[97] == pd.Timestamp("2024-01-14 00:15")
 
@@ -621,7 +624,7 @@ def test_days_that_are_as_even_in_two_ways_stay_a_question(tmp_path):
 
 def test_years_that_begin_in_april_end_in_march(tmp_path):
     (tmp_path / "a.csv").write_text(WRITTEN["merged cells, fiscal years"][0])
-    frame, *_ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    frame = OpenTable.of(tmp_path / "a.csv", None).guessed().frame
     series = frame[frame["Branch"] == "B"].set_index("ds" if "ds" in frame else "FY")["y"]
     assert series[pd.Timestamp("1998-12-01")] == 8
     assert series[pd.Timestamp("1999-01-01")] == 9
@@ -635,7 +638,7 @@ def test_the_header_of_a_sheet_is_below_its_titles(tmp_path):
         tmp_path / "a.xlsx", header=False, index=False
     )
     opened = OpenTable.of(tmp_path / "a.xlsx", None)
-    assert list(opened.raw.columns) == ["Month", "north", "south"]
+    assert list(opened.raw.frame.columns) == ["Month", "north", "south"]
     with pytest.raises(DataError, match="row 9: expected a date or time"):
         opened.guessed()
 
@@ -644,7 +647,8 @@ def test_a_header_in_two_rows_gives_each_column_both_words(tmp_path):
     rows = [["", "north", "", "south", ""], ["day", "in", "out", "in", "out"]]
     rows += [[day, *WAVE[place : place + 4]] for place, day in enumerate(DAYS)]
     pd.DataFrame([["shops"], *rows]).to_excel(tmp_path / "a.xlsx", header=False, index=False)
-    frame, columns, _ = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    table = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    frame, columns = table.with_ids(), table.columns
     assert list(frame[columns.unique_id].unique()) == ["north in", "north out", "south in", "south out"]
     assert frame["y"].iloc[-1] == WAVE[6]
 
@@ -665,18 +669,19 @@ def test_sheets_that_go_on_are_read_one_after_the_other(tmp_path):
         tmp_path / "a.xlsx",
         {"2023": weeks(2023), "notes": pd.DataFrame({"a": ["x"]}), "2024": weeks(2024).assign(east=WAVE[:9] * 3)},
     )
-    frame, columns, _ = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
-    assert frame.attrs[UNDERSTOOD].startswith("2 sheets, '2023' to '2024', one after the other; time: week")
+    table = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    frame, columns = table.with_ids(), table.columns
+    assert table.understood.startswith("2 sheets, '2023' to '2024', one after the other; time: week")
     assert frame[columns.unique_id].value_counts().to_dict() == {"north": 18, "south": 18, "east": 9}
-    frame, *_ = OpenTable.of(tmp_path / "a.xlsx", Dialect(sheet="2024")).guessed()
+    frame = OpenTable.of(tmp_path / "a.xlsx", Dialect(sheet="2024")).guessed().frame
     assert len(frame) == 27
 
 
 def test_sheets_of_the_same_times_are_not_mixed(tmp_path):
     book(tmp_path / "a.xlsx", {"sold": weeks(2023), "planned": weeks(2023)})
-    frame, *_ = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
-    assert frame.attrs[UNDERSTOOD].startswith("the first of 2 sheets with its header; time: week")
-    assert len(frame) == 18
+    table = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    assert table.understood.startswith("the first of 2 sheets with its header; time: week")
+    assert (len(table.frame), table.sheet) == (18, "sold")
 
 
 def test_text_with_years_is_no_step(tmp_path):
@@ -708,7 +713,7 @@ def test_text_is_of_the_script_that_most_of_its_letters_have(tmp_path, encoding,
     rows = [(f"2024/1/{day}", *range(1, len(names))) for day in (3, 9, 4, 5)]
     (tmp_path / "a.csv").write_bytes(lines(",".join(names), rows).encode(encoding))
     opened = OpenTable.of(tmp_path / "a.csv", None)
-    assert (list(opened.raw.columns), opened.dialect.encoding) == (names, encoding)
+    assert (list(opened.raw.frame.columns), opened.raw.dialect.encoding) == (names, encoding)
 
 
 def test_a_missing_time_since_the_beginning_is_named(tmp_path):

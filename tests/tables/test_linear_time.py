@@ -88,17 +88,17 @@ def test_text_of_any_kind_is_read_or_refused_in_linear_time(tmp_path, name):
 
     assert growth(lambda path: read_table(path, Columns()), *paths) < GROWTH
     if not any(word in name for word in ("columns", "a line", "marks")):  # each column is looked at by itself
-        assert growth(lambda path: guess_columns(read_raw(path)), *paths) < GROWTH
+        assert growth(lambda path: guess_columns(read_raw(path).frame), *paths) < GROWTH
 
 
 def test_a_dialect_is_found_where_the_sample_ends_within_a_line(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("ds;value;text\n" + "".join(f"2024-01-01;1,5;{'x y' * 100}\n" for _ in range(1_000)))
-    frame = read_raw(path)
+    frame = read_raw(path).frame
     assert list(frame.columns) == ["ds", "value", "text"]
     assert frame["value"].eq(1.5).all()
     path.write_text(";".join(f"column {number:40}" for number in range(2_000)) + "\n" + ";".join("1" * 2_000))
-    assert read_raw(path).shape == (1, 2_000)
+    assert read_raw(path).frame.shape == (1, 2_000)
 
 
 def letters(n):

@@ -15,7 +15,6 @@ import pytest
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.errors import SeqcastError
 from seqcast.specs.columns import Columns
-from seqcast.tables import UNDERSTOOD
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.open_table import read_table
 
@@ -24,11 +23,11 @@ CASES = list(make.cases())
 
 
 def read(case, path):
-    """Return the frame of a case, and its checked series."""
+    """Return the table of a case, and its checked series."""
     columns, options = Columns(**case.columns), dict(case.options)
     irregular = options.pop("irregular", False)
-    frame = read_table(path, columns, dialect=Dialect(**case.dialect), **options)
-    return frame, read_frame(frame, columns, missing="fill", irregular=irregular)
+    table = read_table(path, columns, dialect=Dialect(**case.dialect), **options)
+    return table, read_frame(table.with_ids(), columns, missing="fill", irregular=irregular)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -40,7 +39,7 @@ def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
             read(case, path)
         assert case.refused in str(caught.value)
         return
-    frame, series = read(case, path)
+    table, series = read(case, path)
     days = make.DAYS if case.days is None else case.days
     if isinstance(days, pd.DatetimeIndex):
         assert (series.stamps == days).all()
@@ -48,7 +47,7 @@ def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
         assert series.stamps.tolist() == list(days)
     np.testing.assert_array_equal(series.targets[:, 0], make.VALUES if case.values is None else case.values)
     assert series.source.ids == (path.stem if case.id is None else case.id,)
-    assert isinstance(frame.attrs[UNDERSTOOD], str)
+    assert all(table.sentences)
 
 
 def test_the_documentation_lists_what_is_refused():
@@ -78,13 +77,13 @@ SAID = [
 def test_how_each_was_understood_is_said(name, said, tmp_path):
     case = next(case for case in CASES if case.name == name)
     case.write(tmp_path / name)
-    assert read(case, tmp_path / name)[0].attrs[UNDERSTOOD] == said
+    assert read(case, tmp_path / name)[0].understood == said
 
 
 def test_what_is_not_usual_is_said(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("\n".join(make.lines(";", number=make.comma, day="%d/%m/%Y", name="Köln")).encode("cp1252"))
-    said = read_table(path, Columns()).attrs[UNDERSTOOD]
+    said = read_table(path, Columns()).understood
     assert said == "semicolons between columns, decimal comma, encoding cp1252, dates with the day first"
 
 
@@ -93,4 +92,4 @@ def test_separators_need_no_other_package(sep, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     path = tmp_path / "a.csv"
     path.write_text("\n".join(["Sales, all of them", "", *make.lines(sep, number=make.comma)]))
-    assert read_table(path, Columns())["y"].tolist() == make.VALUES.tolist()
+    assert read_table(path, Columns()).frame["y"].tolist() == make.VALUES.tolist()

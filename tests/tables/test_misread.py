@@ -108,7 +108,8 @@ READ = {
 def test_tables_are_read_as_they_are_meant(tmp_path, name):
     text, times, (values, series) = READ[name]
     (tmp_path / "a.csv").write_text(text)
-    frame, columns, _ = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    table = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    frame, columns = table.with_ids(), table.columns
     assert frame[columns.ds].iloc[[0, 1, -1]].tolist() == [pd.Timestamp(each) for each in times]
     assert frame[columns.value].head(3).tolist() == values
     assert frame[columns.unique_id].nunique() == series

@@ -12,7 +12,6 @@ import pytest
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.errors import AmbiguityError, DataError, MissingFileError, Option, Phrase
 from seqcast.specs import Columns, Covariates
-from seqcast.tables import AHEAD, UNDERSTOOD, row_in_file
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.open_table import OpenTable, read_leniently, read_raw, read_table
 from seqcast.tables.writing import write_table
@@ -31,7 +30,7 @@ def test_round_trip(tmp_path, suffix):
     ends = pd.date_range("2024-01-31", periods=3, freq="ME")
     frame = pd.DataFrame({"unique_id": [3, 3, 12], "ds": ends, "y": [0.1, -2e-300, 1e9]})
     write_table(frame, tmp_path / f"table.{suffix}")
-    found = read_table(tmp_path / f"table.{suffix}", COLUMNS, whole_ids=True)
+    found = read_table(tmp_path / f"table.{suffix}", COLUMNS, whole_ids=True).frame
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
     assert [path.name for path in tmp_path.iterdir()] == [f"table.{suffix}"]
 
@@ -48,7 +47,7 @@ TIMES = [
 @pytest.mark.parametrize(("written", "read"), TIMES)
 def test_times(tmp_path, written, read):
     path = table(tmp_path / "a.csv", "ds,y\n" + "".join(f"{time},1\n" for time in written))
-    assert read_table(path, COLUMNS)["ds"].sort_index().tolist() == [pd.Timestamp(time) for time in read]
+    assert read_table(path, COLUMNS).frame["ds"].sort_index().tolist() == [pd.Timestamp(time) for time in read]
 
 
 ZONES = [("+0100", "+0000", "Europe/London"), ("-04", "-05", "America/New_York")]
@@ -58,7 +57,7 @@ ZONES = [("+0100", "+0000", "Europe/London"), ("-04", "-05", "America/New_York")
 def test_an_offset_that_changes_asks_for_the_zone(tmp_path, summer, winter, zone):
     path = table(tmp_path / "a.csv", f"ds,y\n2024-07-01 12:00{summer},1\n2024-11-28 12:00{winter},1\n")
     refused(DataError, rf"one offset from UTC, .*Columns\(tz='{zone}'\), which fits all", read_table, path, COLUMNS)
-    found = read_frame(read_table(path, Columns(tz=zone)), Columns(tz=zone), irregular=True).stamps
+    found = read_frame(read_table(path, Columns(tz=zone)).frame, Columns(tz=zone), irregular=True).stamps
     assert [(stamp.hour, str(stamp.tz)) for stamp in found] == [(12, zone)] * 2
     with pytest.raises(DataError, match=r"row [23]: expected the offset from UTC of clocks in Asia/Tokyo"):
         read_table(path, Columns(tz="Asia/Tokyo"))
@@ -82,65 +81,69 @@ def test_times_of_a_given_format_are_in_their_order(tmp_path, ds_format, suffix)
 @pytest.mark.parametrize("name", ["001", "NA", "1e5", "nan", "None", " a", "1.0", "é"])
 def test_ids_are_text_as_they_are_written(tmp_path, name):
     path = table(tmp_path / "a.csv", f'unique_id,ds,y\n"{name}",1,5\n"{name}",2,6\n')
-    frame = read_table(path, COLUMNS)
+    frame = read_table(path, COLUMNS).frame
     assert frame["unique_id"].tolist() == [name, name]
     write_table(frame, tmp_path / "b.csv")
-    assert read_table(tmp_path / "b.csv", COLUMNS)["unique_id"].tolist() == [name, name]
+    assert read_table(tmp_path / "b.csv", COLUMNS).frame["unique_id"].tolist() == [name, name]
 
 
 def test_ids_become_whole_numbers_for_a_model_that_knows_no_others_and_none_is_missing(tmp_path):
     for second, ids in (("2", [1, 2]), ("x", ["01", "x"])):
         path = table(tmp_path / "a.csv", f"unique_id,ds,y\n01,1,5\n{second},2,6\n")
-        assert read_table(path, COLUMNS, whole_ids=True)["unique_id"].tolist() == ids
-    frame = read_table(table(tmp_path / "a.csv", "unique_id,ds,y\na,1,5\n,2,6\n"), COLUMNS)
+        assert read_table(path, COLUMNS, whole_ids=True).frame["unique_id"].tolist() == ids
+    frame = read_table(table(tmp_path / "a.csv", "unique_id,ds,y\na,1,5\n,2,6\n"), COLUMNS).frame
     refused(DataError, "unique_id, row 1: expected a series' name, received none", read_frame, frame)
 
 
 def test_a_file_without_ids_is_one_series(tmp_path):
     path = table(tmp_path / "sales.csv", "ds,y\n1,1\n")
-    assert read_table(path, COLUMNS)["unique_id"].tolist() == ["sales"]
-    assert read_table(path, COLUMNS, series=7)["unique_id"].tolist() == [7]
+    read = read_table(path, COLUMNS)
+    assert (list(read.frame.columns), read.one_series, read.added) == (["ds", "y"], True, ("unique_id",))
+    assert read.with_ids()["unique_id"].tolist() == ["sales"]
+    assert read.with_ids("b")["unique_id"].tolist() == ["b"]
+    assert read_table(path, COLUMNS, series=7).with_ids()["unique_id"].tolist() == [7]
     with pytest.raises(DataError, match="expected a column 'shop', received the columns 'ds', 'y'"):
         read_table(path, Columns(unique_id="shop"))
 
 
 def test_a_forecast_needs_no_values(tmp_path):
     path = table(tmp_path / "a.csv", "unique_id,ds,cutoff,model\na,2024-01-02,2024-01-01,1\n")
-    frame = read_table(path, COLUMNS, value=False)
+    frame = read_table(path, COLUMNS, value=False).frame
     assert frame["cutoff"].tolist() == [pd.Timestamp("2024-01-01")]
     refused(DataError, "a column 'y'", read_table, path, COLUMNS)
 
 
 def test_rows_after_the_last_value_of_all_series_are_left_out(tmp_path):
     text = "unique_id,ds,y,price\na,1,5,2\na,2,6,2\na,3,,9\nb,1,7,2\nb,2,,2\nb,3,,9\n"
-    frame = read_table(table(tmp_path / "a.csv", text), COLUMNS)
-    assert frame["ds"].tolist() == [1, 2, 1, 2]
-    assert (frame.attrs[AHEAD], frame.attrs[UNDERSTOOD]) == (2, "without 2 rows after the last value")
-    assert len(read_table(tmp_path / "a.csv", COLUMNS, value=False)) == 6
+    read = read_table(table(tmp_path / "a.csv", text), COLUMNS)
+    assert read.frame["ds"].tolist() == [1, 2, 1, 2]
+    assert (read.rows_ahead, read.understood) == (2, "without 2 rows after the last value")
+    assert len(read_table(tmp_path / "a.csv", COLUMNS, value=False).frame) == 6
 
 
 def test_text_of_a_given_format_is_sorted_as_times(tmp_path):
     text = "ds,y\n03.01.2024,\n02.01.2024,7\n01.02.2023,6\n"
-    frame = read_table(table(tmp_path / "a.csv", text), Columns(ds_format="%d.%m.%Y"))
-    assert frame["ds"].tolist() == ["01.02.2023", "02.01.2024"]
-    assert frame.attrs[UNDERSTOOD] == "rows sorted by time, without 1 row after the last value"
+    read = read_table(table(tmp_path / "a.csv", text), Columns(ds_format="%d.%m.%Y"))
+    assert read.frame["ds"].tolist() == ["01.02.2023", "02.01.2024"]
+    assert read.understood == "rows sorted by time, without 1 row after the last value"
 
 
 def test_dates_of_parquet_are_times(tmp_path):
     days = pd.date_range("2024-01-01", periods=9)
     pd.DataFrame({"order_date": days[::-1].date, "sales": range(9)}).to_parquet(tmp_path / "a.parquet")
-    frame, columns, _ = OpenTable.of(tmp_path / "a.parquet", None).guessed()
-    assert columns.ds == "order_date"
+    read = OpenTable.of(tmp_path / "a.parquet", None).guessed()
+    frame = read.frame
+    assert read.columns.ds == "order_date"
     assert (frame["order_date"].tolist(), frame["sales"].tolist()) == (list(days), list(range(9))[::-1])
 
 
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):
     path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n")
-    frame = read_table(path, COLUMNS)
-    assert [row_in_file(path, frame, row) for row in range(3)] == [3, 4, 2]
-    frame.to_parquet(tmp_path / "a.parquet")
-    frame = read_table(tmp_path / "a.parquet", COLUMNS)
-    assert [row_in_file(tmp_path / "a.parquet", frame, row) for row in range(3)] == [1, 2, 3]
+    read = read_table(path, COLUMNS)
+    assert [read.row_number(row) for row in range(3)] == [3, 4, 2]
+    read.frame.to_parquet(tmp_path / "a.parquet")
+    read = read_table(tmp_path / "a.parquet", COLUMNS)
+    assert [read.row_number(row) for row in range(3)] == [1, 2, 3]
 
 
 PLACES = [
@@ -163,7 +166,7 @@ def test_times_that_many_rows_share_are_parsed_once(tmp_path, monkeypatch):
     path = table(tmp_path / "a.csv", f"unique_id,ds,y\n{rows}")
     sizes, parse = [], pd.to_datetime
     monkeypatch.setattr(pd, "to_datetime", lambda values, **how: sizes.append(len(values)) or parse(values, **how))
-    frame = read_table(path, COLUMNS)
+    frame = read_table(path, COLUMNS).frame
     assert max(sizes) == 20
     assert frame["ds"].tolist() == list(parse([f"2024-01-{day}" for day in range(10, 30)] * 50))
     table(path, f"unique_id,ds,y\n{rows}0,soon,1\n")
@@ -212,7 +215,7 @@ def test_text_that_is_too_much_is_refused_in_few_words_and_little_memory(tmp_pat
 
 
 def test_a_user_may_allow_more_columns(tmp_path):
-    assert len(read_table(table(tmp_path / "a.csv", WIDE), COLUMNS, max_size="8GB").columns) == 30_003
+    assert len(read_table(table(tmp_path / "a.csv", WIDE), COLUMNS, max_size="8GB").frame.columns) == 30_002
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "a.xlsx"])
@@ -239,14 +242,14 @@ def test_values_for_missing_ones_are_read_as_such(tmp_path, name, text):
     message = r"expected numbers, received 'closed' in 1 row. .*: dialect=Dialect\(missing_values=\('closed',\)\)"
     refused(DataError, message, read_table, path, COLUMNS)
     read = read_table(path, COLUMNS, dialect=Dialect(missing_values=("closed", "-9999")))
-    assert read["y"].fillna(0.0).tolist() == [1.5, 0.0, 0.0, 2.5]
-    assert "'closed', '-9999' for missing values" in read.attrs[UNDERSTOOD]
+    assert read.frame["y"].fillna(0.0).tolist() == [1.5, 0.0, 0.0, 2.5]
+    assert "'closed', '-9999' for missing values" in read.understood
 
 
 def test_keys_stay_as_they_are(tmp_path):
     path = table(tmp_path / "a.csv", "unique_id,ds,y,x\n7,7,7,7\n8,8,8,8\n")
     read = read_table(path, COLUMNS, dialect=Dialect(missing_values=("7",)))
-    assert read.fillna(0).values.tolist() == [["7", 7, 0, 0], ["8", 8, 8, 8]]
+    assert read.frame.fillna(0).values.tolist() == [["7", 7, 0, 0], ["8", 8, 8, 8]]
 
 
 def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
@@ -260,9 +263,9 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
 
     read = read_leniently(faults, attempt, Dialect())
     assert [(fault.column, list(fault.rows)) for fault in faults] == [("ds", [5]), ("ds", []), ("y", [7, 8])]
-    assert [row_in_file(path, read, row) for row in range(len(read))] == [2, 3, 4, 6, 9, 10]
-    assert read["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
-    assert read["ds"].dt.month.unique().tolist() == [2]  # the first answer
+    assert [read.row_number(row) for row in range(len(read.frame))] == [2, 3, 4, 6, 9, 10]
+    assert read.frame["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
+    assert read.frame["ds"].dt.month.unique().tolist() == [2]  # the first answer
     refused(DataError, "a column 'z'", read_leniently, [], partial(attempt, columns=Columns(y="z")), Dialect())
 
 

@@ -55,11 +55,11 @@ def script_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     limit = {} if asked.time_limit is None else {"time_limit": asked.time_limit}
     lines = [
         f"columns = {python_call('Columns', _changed(frame.columns))}",
-        f"df = {python_call('read_table', reading)}",
+        f"rows = {python_call('read_table', reading)}",
         *(f"future = read_table(Path({FUTURE!r}), columns, value=False)" for _ in known),
         "",
         f"forecaster = {python_call('Forecaster', {**asked.options(frame), 'columns': Code('columns')})}",
-        python_call("forecaster.fit", {"": Code("df"), **limit}),
+        python_call("forecaster.fit", {"": Code("rows"), **limit}),
         f"forecast = {python_call('forecaster.predict', known)}",
         'forecast.to_csv("forecast.csv", index=False)',
         'forecaster.save("model.seqcast")',

@@ -164,7 +164,7 @@ class Table:
 
     Args:
         path: Its file.
-        raw: Its columns as they were read.
+        raw: Its content as it was read.
         roles: The roles of its columns.
         dialect: Format of the file, as far as the visitor gave it.
         guess: The guess of its columns.
@@ -173,7 +173,7 @@ class Table:
     """
 
     path: Path
-    raw: Any
+    raw: tables.RawTable
     roles: Roles
     dialect: tables.Dialect = field(default_factory=tables.Dialect)
     guess: tables.ColumnGuess = field(default_factory=lambda: tables.ColumnGuess(None))
@@ -194,9 +194,9 @@ class Table:
             MissingFileError: There is no such file.
         """
         raw = tables.OpenTable.of(path, dialect).raw
-        limits.check(path.name, raw)
-        guess = tables.guess_columns(raw)
-        roles = Roles.of_guess(guess, raw.columns)
+        limits.check(path.name, raw.frame)
+        guess = tables.guess_columns(raw.frame)
+        roles = Roles.of_guess(guess, raw.frame.columns)
         return cls(path, raw, roles, dialect or tables.Dialect(), guess, limits=limits)
 
     def with_layout(self, layout: str) -> Self:
@@ -205,8 +205,8 @@ class Table:
         Args:
             layout: The layout.
         """
-        guess = tables.guess_columns(self.raw, {}, layout)
-        return replace(self, roles=Roles.of_guess(guess, self.raw.columns))
+        guess = tables.guess_columns(self.raw.frame, {}, layout)
+        return replace(self, roles=Roles.of_guess(guess, self.raw.frame.columns))
 
     def frame(self) -> VisitorFrame:
         """Return the series, checked.
@@ -216,30 +216,44 @@ class Table:
         """
         columns, roles = self.roles.columns, self.roles
         if roles.layout != "long":  # each cell becomes a row
-            self.limits.check_rows(self.path.name, len(self.raw) * len(roles.names("value")))
+            self.limits.check_rows(self.path.name, len(self.raw.frame) * len(roles.names("value")))
         steps = None if roles.names("time") else self.steps
         options = {"layout": roles.layout, "steps": steps, "ahead": bool(roles.names("future"))}
-        frame, ahead = tables.read_table(self.path, columns, dialect=self.dialect, **options), None
+        rows, ahead = tables.read_table(self.path, columns, dialect=self.dialect, **options), None
         if roles.layout == "wide":
-            frame = frame[frame[columns.unique_id].isin(roles.names("value"))]
+            is_chosen = rows.frame[columns.unique_id].isin(roles.names("value"))
+            rows = replace(rows, frame=rows.frame[is_chosen])
         elif roles.names("future"):
-            frame, ahead = tables.split_ahead(frame, columns)
-            ahead = ahead[[columns.unique_id, columns.ds, *roles.names("future")]] if len(ahead) else None
+            known, planned = tables.split_ahead(rows.with_ids(), columns)
+            rows = replace(rows, frame=known.drop(columns=list(rows.added)))
+            ahead = planned[[columns.unique_id, columns.ds, *roles.names("future")]] if len(planned) else None
         try:
-            facts = Description.of(frames.read_frame(frame, columns, missing="fill", on_bad_series="skip"))
+            facts = Description.of(_checked(rows))
         except DataError as error:
             # Rows were sorted; the index has their places in the file.
-            located = tables.in_file(error, self.path, frame)
-            located.row = None if error.row is None else int(frame.index[error.row])
+            located = rows.locate(error)
+            located.row = None if error.row is None else int(rows.frame.index[error.row])
             raise located from error
-        problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
-        return VisitorFrame(frame, ahead, columns, roles, facts, problems)
+        problems = tuple(self._problem(name, error, rows) for name, error in facts.frame.skipped.items())
+        return VisitorFrame(rows, ahead, roles, facts, problems)
 
-    def _problem(self, series: Any, error: DataError, frame: Any) -> str:
+    def _problem(self, series: Any, error: DataError, rows: tables.ReadTable) -> str:
         """Return a problem of a series in words, with its place in the file."""
-        located = tables.in_file(error, self.path, frame)
+        located = rows.locate(error)
         place = located.where.removeprefix(str(self.path)).removesuffix(f" (series {error.series!r})")
         return f"{series}{place}: expected {located.expected}, received {located.received}."
+
+
+def _checked(rows: tables.ReadTable) -> frames.LongFrame:
+    """Return the series of a table, without those in which something is wrong."""
+    return frames.read_frame(
+        rows.with_ids(),
+        rows.columns,
+        missing="fill",
+        on_bad_series="skip",
+        added=rows.added,
+        missing_values=rows.dialect.missing_values,
+    )
 
 
 @dataclass(frozen=True)
@@ -247,20 +261,28 @@ class VisitorFrame:
     """Series that are ready to be forecast, with their known future and facts about them.
 
     Args:
-        df: The rows whose values are known, or missing between known ones.
+        rows: The rows whose values are known, or missing between known ones.
         ahead: The rows after them, with the columns that are known in advance; `None` for none.
-        columns: Names of its columns.
         roles: Roles of its columns.
         facts: Facts about the series without problems.
         problems: Problems of the other series, in words.
     """
 
-    df: Any
+    rows: tables.ReadTable
     ahead: Any
-    columns: Columns
     roles: Roles
     facts: Description
     problems: tuple[str, ...] = ()
+
+    @cached_property
+    def df(self) -> Any:
+        """The rows as a pandas frame with ids."""
+        return self.rows.with_ids()
+
+    @property
+    def columns(self) -> Columns:
+        """Names of the columns of the rows."""
+        return self.rows.columns
 
     @property
     def ids(self) -> list[str]:

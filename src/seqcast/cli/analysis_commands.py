@@ -46,9 +46,9 @@ def anomalies(
         figure: PNG, SVG or PDF file for a picture.
     """
     check_figures(figure, read=[model, data], force=table.force)
-    with files.opened(model, data) as (fitted, frame):
+    with files.opened(model, data) as (fitted, rows):
         table.check([model, data], column=fitted.alias, one_of_two=True)
-        judged = fitted.anomalies(frame, level)
+        judged = fitted.anomalies(rows, level)
     with writing_results():
         if table.output is not None:
             table.write(judged)
@@ -110,8 +110,8 @@ def explain(
         force: Write also over a file of another kind, or one that was read.
     """
     check_figures(figure, read=[model, data], force=force)
-    with files.opened(model, data) as (fitted, frame):
-        table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)
+    with files.opened(model, data) as (fitted, tested):
+        table = fitted.covariate_importance(tested, metric=metric, repeats=repeats, seed=seed)
     if figure is not None:
         with writing_results():
             plots.save_figure(plots.importance_chart(table), figure)
@@ -156,9 +156,9 @@ def report(
         force: Write also over a file of another kind, or one that was read.
     """
     check_output(output, ("html", "htm"), read=[model, data, future_file], force=force)
-    with files.opened(model, data) as (fitted, frame):
-        future_file = future_of(data, frame, fitted, future_file)
+    with files.opened(model, data) as (fitted, rows):
+        future_file = future_of(rows, fitted, future_file)
         known = files.read_for(fitted, future_file, value=False)
-        with in_files(future=(future_file, known)), writing_results():
-            fitted.report(output, frame, future=known, n_windows=n_windows, title=title, unit=unit)
+        with in_files(future=known), writing_results():
+            fitted.report(output, rows, future=known, n_windows=n_windows, title=title, unit=unit)
     print_line(f"Wrote {output}")

@@ -15,7 +15,6 @@ import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 from unicodedata import category
 
@@ -203,12 +202,12 @@ def word_system_error(error: Exception) -> str | None:
 
 
 @contextlib.contextmanager
-def in_files(**files: tuple[Path | None, Any]) -> Iterator[None]:
-    """Reword errors about frames, so that they name the files of the frames.
+def in_files(**rows: Any) -> Iterator[None]:
+    """Reword errors about rows, so that they name the files of the rows.
 
     Args:
-        files: A file and its frame, by the argument that takes the frame; the file is `None` where the argument is not
-            given, and the frame is `None` where its rows are not those of the file.
+        rows: The tables that were read from files, by the argument that takes their rows. Other values are left as they
+            are: sources name their files themselves.
 
     Raises:
         DataError: The same error, about the file.
@@ -217,45 +216,44 @@ def in_files(**files: tuple[Path | None, Any]) -> Iterator[None]:
         yield
     except DataError as error:
         argument = error.option or (error.where if error.column is None else "df")
-        path, frame = files.get(argument, (None, None))
-        if path is None:
+        table = rows.get(argument)
+        if not isinstance(table, tables.ReadTable):
             raise
-        raise tables.in_file(error, path, frame) from error
+        raise table.locate(error) from error
 
 
-def note_skipped(model: forecaster.Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
+def note_skipped(model: forecaster.Forecaster, rows: Any, options: Collection[str]) -> None:
     """Print the problems of the first series that a fit skipped.
 
     Args:
         model: The fitted model.
-        path: The file; `None` where errors name it themselves.
-        frame: The frame that was read from it.
+        rows: The table that it was fitted to, or a source, which names its files itself.
         options: The options of the running command.
     """
     skipped = list(model.skipped_series_.values())
     for error in skipped[:MOST_SKIPPED]:
-        note(f"Skipped: {word_error(error if path is None else tables.in_file(error, path, frame), options)}")
+        located = rows.locate(error) if isinstance(rows, tables.ReadTable) else error
+        note(f"Skipped: {word_error(located, options)}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 
 
-def note_sentinels(model: forecaster.Forecaster, path: Path | None, frame: Any, options: Collection[str]) -> None:
+def note_sentinels(model: forecaster.Forecaster, rows: Any, options: Collection[str]) -> None:
     """Print which values of a file may stand for missing ones.
 
     Args:
         model: The forecaster, not fitted.
-        path: The file; `None` where rows are read piece by piece.
-        frame: The frame that was read from it.
+        rows: The table; a source is read piece by piece, and later.
         options: The options of the running command.
     """
     from seqcast.data import fault_text, sentinels_of  # they import pandas
 
-    if path is None:
+    if not isinstance(rows, tables.ReadTable):
         return
     with contextlib.suppress(SeqcastError):  # the fit raises it
-        for error in sentinels_of(frame, model.columns or Columns(), model.freq):
+        for error in sentinels_of(rows.with_ids(), model.columns or Columns(), model.freq):
             word = partial(word_error, options=options)
-            note(f"Perhaps not meant: {fault_text(tables.in_file(error, path, frame), word)}")
+            note(f"Perhaps not meant: {fault_text(rows.locate(error), word)}")
 
 
 def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:

@@ -13,7 +13,6 @@ from seqcast.cli.console import in_files, note, print_json, print_line, word_err
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
-from seqcast.data import frames
 from seqcast.errors import DataError, counted
 from seqcast.runtime import writing_results
 from seqcast.specs import Columns
@@ -51,18 +50,18 @@ def describe(
     """
     check_figures(figure, read=[data], force=force)
     faults = list[DataError]()
-    frame, columns, guess = files.guess(data, options, faults)
-    with in_files(df=(data, frame)):
+    rows = files.guess(data, options, faults)
+    with in_files(df=rows):
         if horizon is None:
-            found = _with_outlook(frame, options, columns)
+            found = _with_outlook(rows, options)
         else:
-            found = options.forecaster(horizon, columns).describe(frame)
-    facts = found.data
-    facts = replace(facts, faults=(*faults, *(tables.in_file(error, data, frame) for error in facts.faults)))
+            found = options.forecaster(horizon, rows.columns).describe(rows)
+    facts = replace(found.data, faults=(*faults, *map(rows.locate, found.data.faults)))
     word = partial(word_error, options=OF_READING)
     if as_json:
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
+        guess = rows.guess or tables.ColumnGuess(None)
         others = [name for name in (*guess.static, *guess.future, *guess.past) if name not in options.covariates]
         unread = [f"Not read: {', '.join(others)}. Name covariates with --static, --future, --past."] if others else []
         print_line("\n".join([*found.lines(), *unread, *facts.fault_lines(word)]))
@@ -72,10 +71,10 @@ def describe(
         note(f"Wrote {figure}")
 
 
-def _with_outlook(frame: Any, options: ForecasterOptions, columns: Columns) -> forecaster.PlannedFit:
-    """Return facts about a frame with what would forecast a season, or twelve steps."""
-    given = options.forecaster(12, columns).get_params(deep=False)
-    facts = forecaster.described(given, frame)
+def _with_outlook(rows: tables.ReadTable, options: ForecasterOptions) -> forecaster.PlannedFit:
+    """Return facts about the rows of a file with what would forecast a season, or twelve steps."""
+    given = options.forecaster(12, rows.columns).get_params(deep=False)
+    facts = forecaster.described(given, rows)
     given |= {"horizon": facts.season_length if facts.season_length > 1 else 12}
     settings = {"horizon": given["horizon"], **forecaster.outlook(given, facts.frame.source.lengths)}
     return forecaster.PlannedFit(facts, settings)
@@ -108,17 +107,17 @@ def plot(
         force: Write also over a file of another kind, or one that was read.
     """
     check_figures(output, read=[data, forecast], force=force)
-    history, names, guess = files.guess(data, columns)
-    forecasts, unique_id = files.read(forecast, names, value=False), names.unique_id
-    if guess.layout == "wide" and frames.ONE_SERIES in forecasts.attrs:
-        forecasts = _as_long(forecasts, names, history[unique_id].unique())
+    rows = files.guess(data, columns)
+    names, unique_id = rows.columns, rows.columns.unique_id
+    of_forecasts = files.read(forecast, names, value=False)
+    forecasts = of_forecasts.with_ids()
+    if rows.layout == "wide" and of_forecasts.one_series:
+        forecasts = _as_long(forecasts, names, rows.frame[unique_id].unique())
     ids = forecasts[unique_id].unique()
-    if len(ids) == 1 and history.attrs.get(frames.ONE_SERIES):
-        history[unique_id] = ids[0]
+    history = rows.with_ids(ids[0] if len(ids) == 1 else None)
     if history[unique_id].dtype != forecasts[unique_id].dtype:  # one is from a CSV file, as text
-        for frame in (history, forecasts):
-            frame[unique_id] = frame[unique_id].astype("str")
-    with in_files(df=(data, history), forecast_df=(forecast, forecasts)):
+        history, forecasts = (each.astype({unique_id: "str"}) for each in (history, forecasts))
+    with in_files(df=rows, forecast_df=of_forecasts):
         if not history[unique_id].isin(ids).any():
             expected, received = f"series of {data}, such as {history[unique_id].iloc[0]!r}", repr(ids[0])
             hint = "Give the file that was forecast from."

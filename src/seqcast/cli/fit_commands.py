@@ -72,14 +72,14 @@ def fit(
         expected, hint = "none where rows are read piece by piece", "Leave it out."
         raise SpecError("mask", expected=expected, received=str(mask), hint=hint)
     model = options.forecaster(horizon, silent=as_json)
-    path, frame, columns = files.read_rows(data, options, machines)
-    left_out = None if mask is None else files.read_like(mask, frame, columns)
+    rows, columns = files.read_rows(data, options, machines)
+    left_out = None if mask is None or isinstance(rows, str) else files.read_like(mask, rows)
     model.set_params(columns=columns)
-    note_sentinels(model, path, frame, OF_READING)
+    note_sentinels(model, rows, OF_READING)
     how = training.arguments(machines, files.max_size)
-    with in_files(df=(path, frame), mask=(mask, left_out)), _saved_weights(model, output) as saved:
-        model.fit(frame, mask=left_out, callbacks=callbacks, **how)
-    note_skipped(model, path, frame, OF_READING)
+    with in_files(df=rows, mask=left_out), _saved_weights(model, output) as saved:
+        model.fit(rows, mask=left_out, callbacks=callbacks, **how)
+    note_skipped(model, rows, OF_READING)
     with writing_results():
         model.save(output)
     for words in saved:
@@ -110,8 +110,8 @@ def update(model: Path, data: Path, files: FileOptions, output: Path | None = No
     """
     output = model if output is None else output
     check_output(output, read=[data], force=force)
-    with files.opened(model, data) as (fitted, frame):
-        fitted.update(frame)
+    with files.opened(model, data) as (fitted, rows):
+        fitted.update(rows)
     with writing_results():
         fitted.save(output)
     print_line(f"Wrote {output}")
@@ -145,11 +145,11 @@ def finetune(
     """
     check_output(output, read=[data], force=force)
     training = given(epochs=epochs, learning_rate=learning_rate)
-    with files.opened(model, data) as (fitted, frame):
+    with files.opened(model, data) as (fitted, rows):
         if training and learning_rate is None and fitted.training_:
             # Fields that are absent are those of the fit, whose rate is too large for a fine-tuning.
             training["learning_rate"] = fitted.training_[0].learning_rate / 10
-        fitted.finetune(frame, freeze=split_names(freeze), training=training or None)
+        fitted.finetune(rows, freeze=split_names(freeze), training=training or None)
     with writing_results():
         fitted.save(output)
     print_line(f"Wrote {output}")

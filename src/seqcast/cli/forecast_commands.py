@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqcast import evaluation, forecaster, plots
+from seqcast import evaluation, forecaster, plots, tables
 from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions, future_of
@@ -49,18 +50,18 @@ def forecast(
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
     """
     model = options.forecaster(horizon, silent=True)
-    frame, columns, guess = files.guess(data, options)
+    rows = files.guess(data, options)
     table.check([data, future_file], column=model.alias)
-    model.set_params(columns=columns)
-    note_sentinels(model, data, frame, OF_READING)
-    future_file = future_of(data, frame, model, future_file)
-    known = None if future_file is None else files.read_like(future_file, frame, columns)
-    with in_files(df=(data, frame), future=(future_file, known)):
-        result = forecaster.fit_and_forecast(model, frame, known, time_limit=time_limit)
-    note_skipped(model, data, frame, OF_READING)
+    model.set_params(columns=rows.columns)
+    note_sentinels(model, rows, OF_READING)
+    future_file = future_of(rows, model, future_file)
+    known = None if future_file is None else files.read_like(future_file, rows)
+    with in_files(df=rows, future=known):
+        result = forecaster.fit_and_forecast(model, rows, known, time_limit=time_limit)
+    note_skipped(model, rows, OF_READING)
     if not options.quiet:
         note(forecaster.what_was_chosen(model))
-    table.give(result, model, guess.layout, choice=model.choice_.to_dict(), season_length=model.season_length_)
+    table.give(result, model, rows.layout, choice=model.choice_.to_dict(), season_length=model.season_length_)
 
 
 def predict(
@@ -117,16 +118,14 @@ def predict(
         if files.layout == "wide" and given is not None:
             hint = "Leave out one of the two."
             raise SpecError(name, expected="none with --layout wide", received=str(given), hint=hint)
-    if data is not None and machines.reads_pieces(data):
-        path, frame = None, files.source(data)
-    else:
-        path, frame = data, files.read_for(fitted, data)
-    future_file = future_of(path, frame, fitted, future_file)
+    in_pieces = data is not None and machines.reads_pieces(data)
+    rows = files.source(data) if data is not None and in_pieces else files.read_for(fitted, data)
+    future_file = future_of(rows, fitted, future_file)
     known = files.read_for(fitted, future_file, value=False)
-    with in_files(df=(path, frame), future=(future_file, known)):
+    with in_files(df=rows, future=known):
         result = fitted.predict(
             horizon,
-            frame,
+            rows,
             known,
             level=parse_levels(level) or None,
             samples=samples,
@@ -200,31 +199,34 @@ def backtest(
     if folder is None:
         table.check([data], column=model.alias, one_of_two=True)
     check_figures(figure, read=[data], force=table.force)
-    path, frame, columns = files.read_rows(data, options, machines)
+    rows, columns = files.read_rows(data, options, machines)
     model.set_params(columns=columns)
-    with in_files(df=(path, frame)):
+    with in_files(df=rows):
         how = training.arguments(machines, files.max_size)
-        result = model.backtest(frame, n_windows, step_size, refit=refit or False, output=folder, **how)
+        result = model.backtest(rows, n_windows, step_size, refit=refit or False, output=folder, **how)
     if folder is not None:
         table.report_folder(folder)
         return
-    scores = _scores(result, path, frame, model)
+    table_of_rows = rows if isinstance(rows, tables.ReadTable) else None
+    scores = _scores(result, table_of_rows, model)
     with writing_results():
         if table.output is not None:
             table.write(result)
-        if figure is not None:
-            plots.save_figure(plots.forecast_frame(frame, result, columns=columns), figure)
+        if figure is not None and table_of_rows is not None:
+            plots.save_figure(plots.forecast_frame(table_of_rows.with_ids(), result, columns=columns), figure)
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
 
-def _scores(result: Any, path: Path | None, frame: Any, model: forecaster.Forecaster) -> Any:
+def _scores(result: Any, rows: tables.ReadTable | None, model: forecaster.Forecaster) -> Any:
     """Return the scores of forecasts; errors in units of each series' own need its past."""
     by = ("target",) if len(getattr(model.columns, "targets", ())) > 1 else ()
-    past = None if path is None else frame
-    with in_files(train_df=(path, frame), df=(path, None)):
+    past = None if rows is None else rows.with_ids()
+    # The rows of forecasts are not those of the file.
+    forecasts = None if rows is None else replace(rows, frame=rows.frame[:0])
+    with in_files(train_df=rows, df=forecasts):
         return evaluation.evaluate(
             result, train_df=past, season_length=model.season_length, by=by, columns=model.columns
         )

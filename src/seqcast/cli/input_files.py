@@ -68,10 +68,8 @@ class FileOptions:
             return self.dialect
         return replace(self.dialect, missing_values=model.series_state_.schema.missing_values)
 
-    def guess(
-        self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
-    ) -> tuple[Any, Columns, tables.ColumnGuess]:
-        """Read a file as a frame, and print a note of what was not typed; return also its columns, and the guess.
+    def guess(self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None) -> tables.ReadTable:
+        """Read a file, its columns guessed as far as they were not typed, and print a note of what was not typed.
 
         Args:
             path: The file.
@@ -81,30 +79,30 @@ class FileOptions:
         given, steps = options.given, tables.Steps(self.start, options.step)
         keys = [given[role] for role in ("unique_id", "ds") if role in given]
 
-        def read(dialect: tables.Dialect, left_out: Collection[int] = ()) -> tuple[Any, Columns, tables.ColumnGuess]:
+        def read(dialect: tables.Dialect, left_out: Collection[int] = ()) -> tables.ReadTable:
             opened = tables.OpenTable.of(path, dialect, self.max_size, keys, left_out)
             return opened.guessed(given, self.layout, options.covariates, steps)
 
-        guessed = read(self.dialect) if faults is None else tables.read_leniently(faults, read, self.dialect)
-        _note_understood(path, guessed[0])
-        return guessed
+        table = read(self.dialect) if faults is None else tables.read_leniently(faults, read, self.dialect)
+        _note_understood(table)
+        return table
 
-    def read(self, path: Path, columns: Columns, **options: Any) -> Any:
-        """Read a file as a frame, and print a note about an unusual format.
+    def read(self, path: Path, columns: Columns, **options: Any) -> tables.ReadTable:
+        """Read a file, and print a note about an unusual format.
 
         Args:
             path: The file.
             columns: Names of its columns.
             options: Other arguments of `seqcast.tables.read_table`.
         """
-        frame = tables.read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
-        _note_understood(path, frame)
-        return frame
+        table = tables.read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
+        _note_understood(table)
+        return table
 
     def read_rows(
         self, path: Path, options: ForecasterOptions, machines: MachineOptions
-    ) -> tuple[Path | None, Any, Columns]:
-        """Read the rows of a file as a frame, or name files that are read piece by piece.
+    ) -> tuple[tables.ReadTable | str, Columns]:
+        """Read the rows of a file, or name files that are read piece by piece.
 
         Args:
             path: A file, a folder or a pattern.
@@ -112,14 +110,15 @@ class FileOptions:
             machines: Whether rows are read piece by piece.
 
         Returns:
-            The file for errors, `None` where they name it themselves; the frame or its source; and its columns.
+            The table, or the name of the source; and its columns.
 
         Raises:
             SpecError: An option is for other files than Parquet.
         """
         if not machines.reads_pieces(path):
-            return path, *self.guess(path, options)[:2]
-        return None, self.source(path), options.columns
+            table = self.guess(path, options)
+            return table, table.columns
+        return self.source(path), options.columns
 
     def source(self, path: Path) -> str:
         """Return the name of files that are read piece by piece.
@@ -137,17 +136,16 @@ class FileOptions:
                 raise SpecError(each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint)
         return str(path)
 
-    def read_like(self, path: Path, rows: Any, columns: Columns) -> Any:
+    def read_like(self, path: Path, rows: tables.ReadTable) -> tables.ReadTable:
         """Read a file that names rows of another one.
 
         Args:
             path: The file.
             rows: The rows of the other file.
-            columns: Names of the columns of both.
         """
-        ids = rows[columns.unique_id]
+        ids = rows.with_ids()[rows.columns.unique_id]
         only = ids.iloc[0] if ids.nunique() == 1 else None
-        return self.read(path, columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu")
+        return self.read(path, rows.columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu")
 
     def load(self, model: Path) -> forecaster.Forecaster:
         """Read a model.
@@ -157,7 +155,7 @@ class FileOptions:
         """
         return forecaster.Forecaster.load(model, max_size=self.max_size)
 
-    def read_for(self, model: forecaster.Forecaster, path: Path | None, **options: Any) -> Any:
+    def read_for(self, model: forecaster.Forecaster, path: Path | None, **options: Any) -> tables.ReadTable | None:
         """Read rows for a fitted model, or its known future; return `None` where there is no file.
 
         Args:
@@ -173,16 +171,17 @@ class FileOptions:
         options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
         if options.get("value", True):
             # Where the table of the fit had no such columns, newer ones have none either.
-            is_long = columns.y != usual.y or usual.y in opened.raw
-            options["layout"] = self.layout or ("long" if is_long else tables.guess_columns(opened.raw).layout)
-            counts = columns.ds == usual.ds and usual.ds not in opened.raw
+            raw = opened.raw.frame
+            is_long = columns.y != usual.y or usual.y in raw
+            options["layout"] = self.layout or ("long" if is_long else tables.guess_columns(raw).layout)
+            counts = columns.ds == usual.ds and usual.ds not in raw
             options["steps"] = tables.Steps(self.start, model.freq_) if counts else None
-        frame = opened.frame(columns, **options)
-        _note_understood(path, frame)
-        return frame
+        table = opened.frame(columns, **options)
+        _note_understood(table)
+        return table
 
     @contextlib.contextmanager
-    def opened(self, model: Path, data: Path) -> Iterator[tuple[forecaster.Forecaster, Any]]:
+    def opened(self, model: Path, data: Path) -> Iterator[tuple[forecaster.Forecaster, tables.ReadTable | None]]:
         """Read a model and newer rows; errors about the rows in the block name their file.
 
         Args:
@@ -190,28 +189,28 @@ class FileOptions:
             data: File of the rows.
         """
         fitted = self.load(model)
-        frame = self.read_for(fitted, data)
-        with in_files(df=(data, frame)):
-            yield fitted, frame
+        rows = self.read_for(fitted, data)
+        with in_files(df=rows):
+            yield fitted, rows
 
 
-def _note_understood(path: Path, frame: Any) -> None:
+def _note_understood(table: tables.ReadTable) -> None:
     """Print how a file was read, if that is unusual or was guessed."""
-    if frame.attrs[tables.UNDERSTOOD]:
-        note(f"Read {path}: {frame.attrs[tables.UNDERSTOOD]}")
+    if table.understood:
+        note(f"Read {table.path}: {table.understood}")
 
 
-def future_of(data: Path | None, frame: Any, model: forecaster.Forecaster, future_file: Path | None) -> Path | None:
-    """Return the file of the steps ahead: that of the data, where it has planned rows that a model needs and no other.
+def future_of(rows: Any, model: forecaster.Forecaster, future_file: Path | None) -> Path | None:
+    """Return the file of the steps ahead: that of the rows, where it has planned ones that a model needs and no other.
 
     Args:
-        data: The file of the data; `None` where rows are read piece by piece.
-        frame: The frame that was read from it.
+        rows: The table of the rows; `None` where there is none, or a source.
         model: The model.
         future_file: The file that was typed.
     """
-    is_planned = data not in (None, Path("-")) and frame.attrs.get(tables.AHEAD) and model.future_covariates
-    return data if future_file is None and is_planned else future_file
+    if future_file is not None or not isinstance(rows, tables.ReadTable) or rows.path == Path("-"):
+        return future_file
+    return rows.path if rows.rows_ahead and model.future_covariates else None
 
 
 # Options of commands that read a file and fit.

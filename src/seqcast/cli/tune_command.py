@@ -94,10 +94,10 @@ def tune(
     if script is not None:
         _check_script(script, force=force)
     settings = options.forecaster(horizon, silent=as_json).get_params(deep=False)
-    frame, columns, _ = files.guess(data, options)
-    with in_files(df=(data, frame)):
-        result = run_search(frame, **settings | {"columns": columns}, **asdict(search))
-    note_skipped(result.forecaster, data, frame, OF_READING)
+    rows = files.guess(data, options)
+    with in_files(df=rows):
+        result = run_search(rows, **settings | {"columns": rows.columns}, **asdict(search))
+    note_skipped(result.forecaster, rows, OF_READING)
     with writing_results():
         result.forecaster.save(output)
         if script is not None:

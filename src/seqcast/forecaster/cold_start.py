@@ -20,6 +20,7 @@ from seqcast.errors import DataError
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
+from seqcast.tables import ReadTable
 
 # Fewest series to borrow from, and most: the nearest by static covariates.
 FEWEST, NEAREST = 3, 20
@@ -280,6 +281,8 @@ def with_blank_rows(series: SeriesState, df: Any) -> Any:
         series: The state of the series.
         df: The frame; one with stamps or targets is returned as it is.
     """
+    if isinstance(df, ReadTable):
+        return df  # which has stamps
     schema, present = series.schema, set(getattr(df, "columns", ()))
     columns, names = schema.columns, [*schema.columns.targets, *series.frame.covariates.varying]
     if columns.unique_id not in present or {columns.ds, *columns.targets} & present:

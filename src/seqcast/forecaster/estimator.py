@@ -257,9 +257,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Args:
             df: A pandas or Polars frame with one row a series and time; series in any order. A frame without ids is one
                 series, and so is a pandas Series or frame with an index of times; results have the same form. Or a
-                source that is read piece by piece: the path of Parquet files (one, several, a pattern such as
-                `sales/*.parquet`, a folder), a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation. There the
-                rows of each series are contiguous.
+                table that `seqcast.tables.read_table` returns, whose one series has its name. Or a source that is read
+                piece by piece: the path of Parquet files (one, several, a pattern such as `sales/*.parquet`, a folder),
+                a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation. There the rows of each series are
+                contiguous.
             validation: Rows on which the best epoch is chosen: a number of last rows of each series; a frame of rows
                 that follow; or `None` for the training's `validation_fraction`. Forecasts begin after these rows.
             mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as

@@ -17,7 +17,7 @@ from seqcast.forecaster.choice import Blend, Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
 from seqcast.forecaster.copulas import CopulaSource, KnownCopula
 from seqcast.forecaster.options import ForecastOptions, RowOptions
-from seqcast.forecaster.reading import check_future_given, read_rows, warn_of_unknown
+from seqcast.forecaster.reading import check_future_given, frame_of, read_rows, warn_of_unknown
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
 from seqcast.runtime import Array
@@ -255,7 +255,8 @@ class FittedForecaster:
         known, frequency, names = series.builder.future, series.frequency, series.builder.future.names
         check_future_given(future, columns, names, needed=bool(names) or frequency is None)
         ids, gaps = frame.source.ids, series.fill
-        read = functools.partial(read_future, future, columns, names, ids, like=frame.stamps, gaps=gaps)
+        known_rows = frame_of(future, ids)
+        read = functools.partial(read_future, known_rows, columns, names, ids, like=frame.stamps, gaps=gaps)
         if frequency is None:
             rows = read()
             stamps, values, exist = rows.after(last, horizon)

@@ -17,7 +17,7 @@ from seqcast.data.frames import LongFrame, file_groups, in_source, open_source, 
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster
-from seqcast.forecaster.reading import Memory, SourceRows
+from seqcast.forecaster.reading import Memory, SourceRows, frame_of
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import digest, make_folder, require, tracked, write_atomically
 
@@ -251,7 +251,7 @@ def _frame_digest(frame: Any) -> str | None:
     import pandas as pd
 
     try:
-        opened: Any = nw.from_native(frame, eager_only=True, allow_series=True)
+        opened: Any = nw.from_native(frame_of(frame), eager_only=True, allow_series=True)
     except TypeError:  # its reader refuses it later
         return type(frame).__name__
     return digest([pd.util.hash_pandas_object(opened.to_pandas()).to_numpy()])

@@ -39,7 +39,7 @@ def read_rows(
 
     Args:
         rows: How frames are read.
-        df: The frame.
+        df: The frame, or a table that was read from a file.
         before: The rows that they follow, or the fitted series.
         static_optional: Whether rows that follow may leave static covariates out.
         argument: Name of the argument, for errors.
@@ -48,8 +48,9 @@ def read_rows(
         DataError: Something in the frame is wrong.
         SpecError: `freq` does not fit the stamps.
     """
+    ids = before.ids if isinstance(before, SeriesState) else ()
     frame = frames.read_frame(
-        df,
+        frame_of(df, ids),
         rows.columns if before is None else before.schema.columns,
         freq=rows.freq if before is None or before.frequency is None else before.frequency.name,
         covariates=rows.covariates,
@@ -61,13 +62,28 @@ def read_rows(
         on_bad_series=rows.on_bad_series,
         on_bad_rows=rows.on_bad_rows,
         on_duplicates=rows.on_duplicates,
-        series_name=before.ids[0] if isinstance(before, SeriesState) and len(before.ids) == 1 else None,
+        series_name=ids[0] if len(ids) == 1 else None,
+        added=df.added if isinstance(df, tables.ReadTable) else (),
+        missing_values=df.dialect.missing_values if isinstance(df, tables.ReadTable) else (),
     )
     if isinstance(before, SeriesState) and rows.skips:
         frame = before.without_empty(frame)
     if before is not None and frame.skipped:
         warn_user(f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}")
     return frame
+
+
+def frame_of(df: Any, ids: Sequence[Any] = ()) -> Any:
+    """Return what a user gives as a frame: that of a table which was read from a file, with ids.
+
+    Args:
+        df: The frame, or the table.
+        ids: Names of the series that it belongs to, if any. The rows of a file that names no series belong to the only
+            one, whatever the file is called.
+    """
+    if not isinstance(df, tables.ReadTable):
+        return df
+    return df.with_ids(ids[0] if len(ids) == 1 else None)
 
 
 def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
@@ -176,7 +192,7 @@ class SourceRows:
             before: The fitted series, which the rows follow, if any.
 
         Returns:
-            The frame, and the source; one of them is `None`.
+            The frame or the table of a file, and the source; one of them is `None`.
 
         Raises:
             SpecError: There is a limit for rows that are in memory.

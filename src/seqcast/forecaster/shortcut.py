@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrameT
 
-from seqcast.data.frames import LONG, ONE_SERIES, form_of, is_source
+from seqcast.data.frames import LONG, form_of, is_source
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import require, say, showing
 from seqcast.specs import Columns
-from seqcast.tables import UNDERSTOOD, Dialect, OpenTable, Steps
+from seqcast.tables import Dialect, OpenTable, Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,7 +164,7 @@ def _has_usual_names(data: Any) -> bool:
 def _read(
     data: Any, forecaster: Forecaster, layout: str | None, steps: Steps, dialect: Dialect | None
 ) -> tuple[Any, Columns | None, str]:
-    """Return a file or a frame as a long frame, its columns, and what was guessed, in words."""
+    """Return a file as a table or a frame as a long one, its columns, and what was guessed, in words."""
     own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
     columns = own or Columns()
     named = {} if own is None else {**own.to_dict(), "y": ",".join(own.targets)}
@@ -176,8 +176,8 @@ def _read(
         return data, own, ""
     else:
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
-    frame, columns, _ = opened.guessed(given, layout, (*rows.covariates.static, *rows.covariates.varying), steps)
-    if not is_path and frame.attrs.get(ONE_SERIES):
-        frame = frame.drop(columns=columns.unique_id)
-    said = frame.attrs[UNDERSTOOD]
-    return (require("polars", extra="polars").from_pandas(frame) if is_polars else frame), columns, said
+    table = opened.guessed(given, layout, (*rows.covariates.static, *rows.covariates.varying), steps)
+    if is_path:
+        return table, table.columns, table.understood
+    frame = require("polars", extra="polars").from_pandas(table.frame) if is_polars else table.frame
+    return frame, table.columns, table.understood

@@ -14,7 +14,7 @@ from seqcast.data.windows import Origins, WindowReader, counted_back
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.defaults import auto_scale
 from seqcast.forecaster.options import FitOptions, RowOptions
-from seqcast.forecaster.reading import in_memory, read_rows
+from seqcast.forecaster.reading import frame_of, in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import SUPPORTS, VALUES_OF, observed_support, outside_support_of, windows_needed
 from seqcast.runtime import Array
@@ -262,7 +262,8 @@ def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
         expected = "None with missing='raise', as values that are left out are missing"
         hint = Phrase("Take ", Option("missing", "fill"), ".")
         raise SpecError("mask", expected=expected, received="a frame", hint=hint)
-    return masked(in_memory(frame, "mask"), mask)
+    rows_of_fit = in_memory(frame, "mask")
+    return masked(rows_of_fit, frame_of(mask, rows_of_fit.source.ids))
 
 
 def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:

@@ -313,9 +313,10 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
             if isinstance(value[name], tuple):
                 frame[name] = value[name]  # ids of CSV are text
         own = Columns(**guess.names)
-        long = OpenTable.of_frame(frame, "rows").as_guessed(guess, own, steps, series=needed.only or "series")
+        table = OpenTable.of_frame(frame, "rows").as_guessed(guess, own, steps, series=needed.only or "series")
     except DataError as error:
         raise error.changed(option="rows", path=None) from error
+    long = table.with_ids()
     _check_size("rows", len(long), most_rows)
     times, values = long[own.ds], long[own.value].astype(object)
     texts = times.map(lambda time: time.isoformat()) if times.dtype.kind == "M" else times

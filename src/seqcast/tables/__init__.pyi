@@ -1,12 +1,10 @@
+from .contents import RawTable as RawTable
+from .contents import ReadTable as ReadTable
 from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect
 from .dialect import has_header as has_header
-from .file_kinds import AHEAD as AHEAD
-from .file_kinds import UNDERSTOOD as UNDERSTOOD
-from .file_kinds import in_file as in_file
 from .file_kinds import is_read_at_once as is_read_at_once
-from .file_kinds import row_in_file as row_in_file
 from .guess import ColumnGuess as ColumnGuess
 from .guess import guess_columns as guess_columns
 from .layouts import LAYOUTS as LAYOUTS

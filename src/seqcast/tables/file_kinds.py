@@ -1,15 +1,11 @@
-"""Files with tables: their kinds, their text and numbers, and the number of a row in its file.
-
-Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
-"""
+"""Files with tables: their kinds, and the reading of their text and numbers."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,23 +13,17 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import file_error, is_text, place_in_file
-from seqcast.errors import DataError, Phrase, Row, SeqcastError, unknown_name
+from seqcast.data.frames import file_error
+from seqcast.data.frames import is_text as holds_text
+from seqcast.errors import DataError, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, check_source, filtering_warnings
+from seqcast.tables.contents import RawTable
 from seqcast.tables.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
 from seqcast.tables.layouts import joined_parts
-from seqcast.tables.number_marks import FLAGS, find_placeholders, parse_numbers, without_missing
-from seqcast.tables.reader_process import ABOUT, PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.tables.number_marks import find_placeholders, parse_numbers, without_missing
+from seqcast.tables.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.tables.tidying import merged_columns, total_rows, words_on
 
-# Attributes of a frame: the dialect of its file, in words, and the number of its first row.
-UNDERSTOOD, FIRST_ROW, AHEAD = "understood", "first row", "rows ahead"
-# Attribute of a frame: which rows at its ends were left out, in words.
-LEFT_OUT = "left out"
-# Attribute of a frame: columns whose cells hold for the rows below them, too.
-MERGED = "merged"
-# Attribute of a long frame: its column of values if its file has none of that name, and whether the series are columns.
-FORM = "form"
 # What a file needs of which some rows are left out.
 SOME_ROW = "at least one row without a fault"
 
@@ -111,27 +101,27 @@ class TableFile:
         text, encoding = decode(read_bytes(self.path, self.limits), self.path, self.dialect.encoding)
         return text, replace(self.dialect, encoding=encoding)
 
-    def with_ids(self, frame: Any, name: str, dialect: Dialect) -> Any:
-        """Return a frame whose ids are text as it is written, if the file is text.
+    def with_ids(self, raw: RawTable, name: str) -> Any:
+        """Return the frame of a table, its ids as text as it is written if the file is text.
 
         Args:
-            frame: The frame.
+            raw: The table.
             name: The column of ids, or several with commas.
-            dialect: The dialect of the file.
         """
+        frame = raw.frame
         if "text" not in self.__dict__ or _kind(self.path) is not _CSV:
             return frame
         for part in joined_parts(frame.columns, name):
             place = frame.columns.get_loc(part)
             # Not as other text: NA is a name, no missing value.
-            ids = _parse(self.text[0], dialect, usecols=[place], converters={place: str}).iloc[:, 0]
+            ids = _parse(self.text[0], raw.dialect, usecols=[place], converters={place: str}).iloc[:, 0]
             ids = ids.where(ids != "").reindex(frame.index)
-            frame = frame.assign(**{part: ids.ffill() if part in frame.attrs[MERGED] else ids})
+            frame = frame.assign(**{part: ids.ffill() if part in raw.merged else ids})
         return frame
 
 
-def read_file(file: TableFile) -> tuple[Any, Dialect]:
-    """Read a file, its numbers parsed; return the frame with the inferred dialect.
+def read_file(file: TableFile) -> RawTable:
+    """Read a file, its numbers parsed.
 
     Args:
         file: The file.
@@ -140,127 +130,104 @@ def read_file(file: TableFile) -> tuple[Any, Dialect]:
         AmbiguityError: It can be read in two ways.
         DataError: It is empty, not a table, or is too large.
     """
-    path = file.path
+    path, kind = file.path, _checked_kind(file.path)
+    raw = _read(file, kind)
+    if raw.frame.columns.empty:
+        raise file_error(path, "a table", "no columns")
+
+    raw = replace(raw, first_row=kind.first_row + raw.dialect.skip - (raw.dialect.header is False))
+    if file.left_out:
+        is_kept = ~(raw.frame.index + raw.first_row).isin(file.left_out)
+        raw = replace(raw, frame=raw.frame[is_kept].copy())
+    if raw.frame.empty:
+        raise file_error(path, SOME_ROW if file.left_out else "at least one row below the header", "none")
+
+    raw = _tidied(raw)
+    if kind is _CSV:
+        raw = _with_numbers(raw, file.keys)
+        dialect = raw.dialect
+        if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
+            # Columns without quotes have been read with a decimal point.
+            return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
+    return _without_missing(raw, file.keys, is_text=kind is _CSV)
+
+
+def _without_missing(raw: RawTable, keys: Collection[str], *, is_text: bool) -> RawTable:
+    """Return a table without the values that stand for missing ones: those of the user, or what archives write.
+
+    Args:
+        raw: The table.
+        keys: Columns that hold no values.
+        is_text: Whether it was read from text, whose marks for missing values have been read as such.
+    """
+    frame = raw.frame
+    if not is_text:
+        texts = [name for name in frame.columns if name not in keys and holds_text(frame[name])]
+        marked = {name: frame[name].replace(dict.fromkeys(NOT_KNOWN)) for name in texts}
+        frame = frame.assign(**marked).infer_objects()
+    dialect = raw.dialect
+    if not dialect.missing_values:
+        dialect = replace(dialect, missing_values=find_placeholders(frame, keys))
+    if dialect.missing_values:
+        frame = without_missing(frame, dialect.missing_values, keys)
+    return replace(raw, frame=frame, dialect=dialect)
+
+
+def _checked_kind(path: Path) -> FileKind:
+    """Return the kind of a file, which has some content."""
     if path != STANDARD_INPUT:
         check_source(path, expected="a file with a table")
         if not path.stat().st_size:
             raise file_error(path, "a table", "an empty file")
-    kind = _kind(path)
+    return _kind(path)
+
+
+def _read(file: TableFile, kind: FileKind) -> RawTable:
+    """Return the content of a file of a kind, its numbers unparsed."""
     try:
-        frame, dialect = kind.read(file)
+        return kind.read(file)
     except SeqcastError:
         raise
     except Exception as error:  # what a damaged file raises depends on the package that reads it
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
-        raise file_error(path, f"a table in {kind.name}", f"something else ({reason})") from error
-    if frame.columns.empty:
-        raise file_error(path, "a table", "no columns")
-    frame.attrs[FIRST_ROW] = first = kind.first_row + dialect.skip - (dialect.header is False)
-    if file.left_out:
-        frame = frame[~(frame.index + first).isin(file.left_out)].copy()
-    if frame.empty:
-        raise file_error(path, SOME_ROW if file.left_out else "at least one row below the header", "none")
-    frame, said = _tidied(frame)
-    if kind is _CSV:
-        keys = {*file.keys, "unique_id", "ds", "cutoff"}
-        frame, dialect = parse_numbers(frame, [name for name in frame.columns if name not in keys], dialect, path)
-        if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
-            # Columns without quotes have been read with a decimal point.
-            return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
-    else:
-        unknown = [name for name in frame.columns if name not in file.keys and is_text(frame[name])]
-        frame = frame.assign(
-            **{name: frame[name].replace(dict.fromkeys(NOT_KNOWN)) for name in unknown}
-        ).infer_objects()
-    if not dialect.missing_values:
-        dialect = replace(dialect, missing_values=find_placeholders(frame, file.keys))
-    if dialect.missing_values:
-        frame = without_missing(frame, dialect.missing_values, file.keys)
-    if flags := frame.attrs.get(FLAGS):
-        said += [f"without {', '.join(map(repr, flags))} at numbers"]
-    frame.attrs[LEFT_OUT] = ", ".join(filter(None, said))
-    frame.attrs[UNDERSTOOD] = ", ".join(filter(None, (dialect.describe(), frame.attrs[LEFT_OUT])))
-    return frame, dialect
+        raise file_error(file.path, f"a table in {kind.name}", f"something else ({reason})") from error
 
 
-def _tidied(frame: Any) -> tuple[Any, list[str]]:
-    """Return a frame without rows that are no steps, its merged cells filled; and words on both."""
+def _tidied(raw: RawTable) -> RawTable:
+    """Return a table without rows that are no steps, its merged cells filled."""
+    frame = raw.frame
     above, below = odd_rows(frame)
-    said = [frame.attrs.get(ABOUT, (0, ""))[1], words_on(frame.iloc[:above], "below the header")]
-    said += [words_on(frame.iloc[len(frame) - below :], "at the end")]
+    said = [words_on(frame.iloc[:above], "below the header"), words_on(frame.iloc[len(frame) - below :], "at the end")]
     if above or below:
         frame = frame.iloc[above : len(frame) - below].copy()
+
     totals = total_rows(frame)
     if len(totals):
         frame = frame.drop(totals.index)
         frame = frame.assign(**{name: as_written_whole(frame[name]) for name in frame.columns})
-        said += [words_on(totals, "at the end" if totals.index[0] > frame.index[-1] else "of totals")]
-    merged = merged_columns(frame)
+        said.append(words_on(totals, "at the end" if totals.index[0] > frame.index[-1] else "of totals"))
+
+    merged = tuple(merged_columns(frame))
     frame = frame.assign(**{name: frame[name].ffill() for name in merged}) if merged else frame
-    frame.attrs[MERGED] = merged
-    return frame, [*said, *(f"{name!r} filled downwards" for name in merged)]
+    said += [f"{name!r} filled downwards" for name in merged]
+    return replace(raw, frame=frame, merged=merged, sentences=(*raw.sentences, *filter(None, said)))
 
 
-@contextlib.contextmanager
-def naming_cells(path: Path, frame: Any) -> Iterator[None]:
-    """Let errors about columns name the file, and count rows as it does.
-
-    Args:
-        path: The file.
-        frame: The frame that was read from it.
-    """
-    try:
-        yield
-    except DataError as error:
-        raise in_file(error, path, frame) from error
-
-
-def in_file(error: DataError, path: Path, frame: Any) -> DataError:
-    """Return an error about a frame, with its rows counted as in the file that it was read from.
-
-    Args:
-        error: The error.
-        path: The file.
-        frame: The frame that `read_table` returned; `None` where its rows are not those of the file.
-    """
-
-    def number(row: int | None) -> int | None:
-        return None if row is None or frame is None or row >= len(frame) else row_in_file(path, frame, row)
-
-    def name(row: Row) -> Row:
-        counted = number(row.number)
-        return row if counted is None else Row(counted)
-
-    texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
-    named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
-    made, is_wide = ("", False) if frame is None else frame.attrs.get(FORM, ("", False))
-    column, series = error.column, error.series
-    if column is not None and column == made:
-        column, series = (str(series), None) if is_wide and series is not None else (None, series)
-    place = place_in_file(path, column=column, row=number(error.row), series=series)
-    located = error.changed(place, path=str(path), option=None, column=column, **named)
-    located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
-    return located
-
-
-def row_in_file(path: Path, frame: Any, row: int) -> int:
-    """Return the number that a row has in its file.
-
-    Args:
-        path: The file.
-        frame: The frame that `read_table` returned.
-        row: Number of the row in the frame, from 0.
-    """
-    first = frame.attrs[FIRST_ROW] if FIRST_ROW in frame.attrs else _kind(path).first_row
-    return int(frame.index[row]) + int(first)
+def _with_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
+    """Return a table of text whose columns of numerals are numbers, but for those of keys."""
+    keys = {*keys, "unique_id", "ds", "cutoff"}
+    names = [name for name in raw.frame.columns if name not in keys]
+    parsed = parse_numbers(raw.frame, names, raw.dialect, raw.path)
+    said = [f"without {', '.join(map(repr, parsed.flags))} at numbers"] if parsed.flags else []
+    return replace(raw, frame=parsed.frame, dialect=parsed.dialect, sentences=(*raw.sentences, *said))
 
 
 # ---------------------------------------------------------------- JSON lines
 
 
-def _read_json(file: TableFile) -> tuple[Any, Dialect]:
+def _read_json(file: TableFile) -> RawTable:
     text, _ = file.text
     names, rows = set[str](), 0
     for number, line in enumerate(io.StringIO(text), 1):
@@ -268,7 +235,8 @@ def _read_json(file: TableFile) -> tuple[Any, Dialect]:
             rows += 1
             names.update(_json_object(file.path, number, line))
             check_cells(file.path, file.limits, len(text), rows, len(names))
-    return pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False), file.dialect
+    frame = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+    return RawTable(path=file.path, frame=frame, dialect=file.dialect)
 
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -297,7 +265,7 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # ---------------------------------------------------------------- text
 
 
-def _read_text(file: TableFile) -> tuple[Any, Dialect]:
+def _read_text(file: TableFile) -> RawTable:
     path, (text, dialect) = file.path, file.text
     if not text.strip():
         raise file_error(path, "a table", "no text")
@@ -310,7 +278,7 @@ def _read_text(file: TableFile) -> tuple[Any, Dialect]:
     words = [*NOT_KNOWN, *dialect.missing_values]
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
-    return frame.rename(columns=str.strip), dialect
+    return RawTable(path=path, frame=frame.rename(columns=str.strip), dialect=dialect)
 
 
 def _check_title(path: Path, text: str, given: Dialect, found: Dialect) -> None:
@@ -372,19 +340,21 @@ class FileKind:
     Args:
         name: Its name in errors.
         first_row: Number of the first row of a table, as the file counts.
-        read: Reads a file: returns a pandas frame, and the inferred dialect.
+        read: Reads a file: returns its table, with the inferred dialect.
         is_text: Whether files may be packed, as `.csv.gz` is.
     """
 
     name: str
     first_row: int
-    read: Callable[[TableFile], tuple[Any, Dialect]]
+    read: Callable[[TableFile], RawTable]
     is_text: bool = False
 
 
-def _read_binary(kind: str, file: TableFile) -> tuple[Any, Dialect]:
-    frame = read_binary(kind, file.path, file.limits, file.dialect.sheet)
-    return frame, replace(file.dialect, skip=frame.attrs[ABOUT][0])
+def _read_binary(kind: str, file: TableFile) -> RawTable:
+    read = read_binary(kind, file.path, file.limits, file.dialect.sheet)
+    said = (read.sheets,) if read.sheets else ()
+    dialect = replace(file.dialect, skip=read.above)
+    return RawTable(path=file.path, frame=read.frame, dialect=dialect, sheet=read.sheet, sentences=said)
 
 
 _CSV = FileKind("CSV", 2, _read_text, is_text=True)

@@ -138,7 +138,7 @@ def guess_columns(
     """Guess the layout of a table and the roles of its columns by their names and values.
 
     Args:
-        table: A pandas frame, as `seqcast.tables.open_table.read_raw` returns it.
+        table: A pandas frame, that of a raw table.
         given: Names that the user gave, by the fields of `Columns`; several with commas.
         layout: The layout, if the user gave it.
         covariates: Columns that the user called covariates.
@@ -163,7 +163,6 @@ def guess_columns(
     keys = backtest_keys(table.columns, (given or {}).values())
     left_out = {*covariates, *keys}
     others = table[[name for name in table.columns if name not in left_out]]
-    others.attrs = {}  # pandas would copy them with each column
     # The usual names need no guess.
     usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
     guess = _Guesser(TableProfile(others), usual | dict(given or {}), layout).guess()

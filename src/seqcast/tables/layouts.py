@@ -7,7 +7,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,8 +29,6 @@ _MOST_TOTALS = 3
 # Names of columns that number the rows.
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 _MONTHS = tuple(range(1, 13))
-# Attribute of a frame: what became of its rows and times, in words.
-MADE = "made"
 # A year over parts of two, such as 2016-17.
 _FISCAL = re.compile(r"^(?:FY *)?(\d{4})(?:年度| ?[-/–] ?(?:\d\d)?(\d\d))$", re.IGNORECASE)
 # A time of the day in the name of a column: 7, H07, 07:30.
@@ -74,6 +72,18 @@ class Steps:
             raise SpecError("start", expected=expected, received=repr(self.start), hint=hint) from error
 
 
+class LongRows(NamedTuple):
+    """A table as a long frame.
+
+    Args:
+        frame: A pandas frame, whose index has the rows of the table.
+        sentence: What became of rows and times of the table, in words; nothing where all of it is usual.
+    """
+
+    frame: Any
+    sentence: str = ""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A layout of tables.
@@ -84,7 +94,7 @@ class Layout:
     """
 
     words: str
-    to_long: Callable[[Any, Columns, Steps], Any]
+    to_long: Callable[[Any, Columns, Steps], LongRows]
 
 
 def joined_parts(names: Iterable[Any], name: str | None) -> list[str]:
@@ -287,7 +297,7 @@ def _values(table: Any, keys: Sequence[str]) -> Any:
     return numbers
 
 
-def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
+def _of_rows(table: Any, columns: Columns, steps: Steps) -> LongRows:
     """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
     numbers = _values(table, [columns.unique_id])
     total = table[len(table) - ends_with_total(numbers, table.drop(columns=numbers.columns)) :]
@@ -298,12 +308,10 @@ def _of_rows(table: Any, columns: Columns, steps: Steps) -> Any:
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
     stamps = steps.stamps(np.arange(values.shape[1])) if times is None else times
     long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
-    frame = pd.DataFrame(long, index=table.index[rows])
-    frame.attrs[MADE] = words_on(total, "at the end")
-    return frame
+    return LongRows(pd.DataFrame(long, index=table.index[rows]), words_on(total, "at the end"))
 
 
-def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
+def _of_columns(table: Any, columns: Columns, steps: Steps) -> LongRows:
     """Return a table with a series in each column as a long frame."""
     table = _with_times(table, columns, steps)
     numbers = _values(table, [columns.ds, *(name for name in table.columns if numbers_rows(table[name]))])
@@ -311,7 +319,7 @@ def _of_columns(table: Any, columns: Columns, steps: Steps) -> Any:
     series, rows = np.nonzero(inside(~np.isnan(values)).T)
     ids, times = numbers.columns.astype("str").array[series], table[columns.ds].array[rows]
     long = {columns.unique_id: ids, columns.ds: times, columns.value: values[rows, series]}
-    return pd.DataFrame(long, index=table.index[rows])
+    return LongRows(pd.DataFrame(long, index=table.index[rows]))
 
 
 def grid_columns(table: Any, name: str | None) -> list[str]:
@@ -373,7 +381,7 @@ def fiscal_years(column: Any) -> Any:
     return found[0].astype("int64") if (following == found[1].fillna(following)).all() else None
 
 
-def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
+def _of_grid(table: Any, columns: Columns, _steps: Steps) -> LongRows:
     """Return a table with the months of a year or the hours of a day in each row as a long frame."""
     names = grid_columns(table, columns.ds)
     if not names:
@@ -394,9 +402,12 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> Any:
     long = {columns.ds: stamps.array, columns.value: values[rows, places]}
     if columns.unique_id in table:
         long = {columns.unique_id: table[columns.unique_id].array[rows], **long}
-    frame = pd.DataFrame(long, index=table.index[rows])
-    frame.attrs[MADE] = said
-    return frame
+    return LongRows(pd.DataFrame(long, index=table.index[rows]), said)
+
+
+def _of_steps(table: Any, columns: Columns, steps: Steps) -> LongRows:
+    """Return a table with a row for each series and time as a long frame."""
+    return LongRows(_with_times(table, columns, steps))
 
 
 def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
@@ -409,7 +420,7 @@ def _with_times(table: Any, columns: Columns, steps: Steps) -> Any:
 
 
 LAYOUTS: dict[str, Layout] = {
-    "long": Layout("a row for each series and time", _with_times),
+    "long": Layout("a row for each series and time", _of_steps),
     "wide": Layout("a series in each column", _of_columns),
     "rows": Layout("a series in each row", _of_rows),
     "grid": Layout("a year or day in each row, its months or hours in the columns", _of_grid),

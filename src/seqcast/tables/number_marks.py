@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -31,8 +31,6 @@ _PLACEHOLDERS = (-999.0, -9999.0, -99999.0, -999.9, -9999.9, -999.99, -9999.99)
 _FAR_AWAY = 5.0
 # More columns than this are made one block.
 _MANY = 50
-# Attribute of a frame: letters at numbers that were left out.
-FLAGS = "flags"
 _GROUPS = "'’_" + SPACES
 # Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
@@ -40,8 +38,22 @@ _WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
 _BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d)|\d\d,)") for mark, marks in _WRITTEN.items()}
 
 
-def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> tuple[Any, Dialect]:
-    """Return a frame whose text columns of numerals are numbers, and the dialect with the marks of the numbers.
+class ParsedNumbers(NamedTuple):
+    """A frame whose numerals are numbers.
+
+    Args:
+        frame: A pandas frame.
+        dialect: The dialect with the marks of the numbers.
+        flags: Letters at numbers that were left out, sorted.
+    """
+
+    frame: Any
+    dialect: Dialect
+    flags: tuple[str, ...]
+
+
+def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> ParsedNumbers:
+    """Return a frame whose text columns of numerals are numbers, and the marks of the numbers.
 
     Args:
         frame: A pandas frame.
@@ -63,8 +75,7 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     frame = frame.assign(**numbers)
     # Many columns that are set one by one are as many blocks, of which pandas warns.
     frame = frame.copy() if len(numbers) > _MANY else frame
-    frame.attrs[FLAGS] = sorted(flags)
-    return frame, dialect
+    return ParsedNumbers(frame, dialect, tuple(sorted(flags)))
 
 
 def _as_months(column: Any) -> Any:

@@ -8,23 +8,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames import (
-    ONE_SERIES,
-    READ_AS_MISSING,
-    file_error,
-    is_text,
-    parse_stamps,
-    unknown_column,
-    without_overflow,
-)
+from seqcast.data.frames import file_error, is_text, parse_stamps, unknown_column, without_overflow
 from seqcast.errors import AmbiguityError, DataError, SpecError, counted
-from seqcast.runtime import FileLimits
+from seqcast.runtime import Array, FileLimits
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import file_kinds
+from seqcast.tables.contents import RawTable, ReadTable
 from seqcast.tables.dates import digits_as_times, is_clock, offsets_of, parse_dates, seconds
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess, guess_columns
-from seqcast.tables.layouts import LAYOUTS, MADE, Steps, fiscal_years, with_joined
+from seqcast.tables.layouts import LAYOUTS, Steps, fiscal_years, with_joined
 from seqcast.tables.number_marks import to_numbers
 from seqcast.tables.tidying import words_on
 
@@ -36,23 +29,23 @@ _HOUR, _RARELY = np.timedelta64(1, "h"), 0.02
 
 def read_table(
     path: str | Path, columns: Columns, *, dialect: Dialect | None = None, max_size: Any = None, **options: Any
-) -> Any:
-    """Read a long frame. Ids of text files are text, as written: `001` stays `001`.
+) -> ReadTable:
+    r"""Read a file as a long frame. Ids of text files are text, as written: `001` stays `001`.
 
     Where the times of a series go back, rows are sorted by series and time; the index has their places in the file.
 
     Args:
         path: A file of text (`.csv`, `.tsv`, `.txt`, also `.gz`, `.zst` or `.zip`), Excel, JSON lines, Feather or
             Parquet; `-` is text from standard input.
-        columns: Names of its columns. A file without `unique_id` is one series. A name with commas stands for several
-            columns: `Date,Time`, `store,item`.
+        columns: Names of its columns. A file without `unique_id` is one series, whose frame has no ids. A name with
+            commas stands for several columns: `Date,Time`, `store,item`.
         dialect: Dialect of a text file; fields that are `None` are inferred.
         max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
             most a hundred times the file's size or 64 MiB; see `docs/security.md`.
         **options: Other arguments of `OpenTable.frame`, such as `layout` and `steps`.
 
     Returns:
-        A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
+        The table: its `frame`, with times parsed, and how the file was read. `Forecaster` takes it as it is.
 
     Raises:
         MissingFileError: There is no such file.
@@ -60,6 +53,15 @@ def read_table(
         DataError: It is empty, not a table, lacks a column, or is too large.
         SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times of `steps`.
         MissingPackageError: A package is missing that reads such files.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "sales.csv")
+        ...     _ = path.write_text("ds;y\n2024-01-31;1,5\n2024-02-01;2,5\n")
+        ...     table = read_table(path, Columns())
+        >>> table.frame["y"].tolist(), table.understood
+        ([1.5, 2.5], 'semicolons between columns, decimal comma')
     """
     return OpenTable.of(Path(path), dialect, max_size, columns.names[:2]).frame(columns, **options)
 
@@ -96,7 +98,7 @@ def _settled(dialect: Dialect, error: DataError) -> Dialect:
     return replace(dialect, **dict(fields[:1]))
 
 
-def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
+def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> RawTable:
     """Read a table before its columns are known; arguments and errors as for `read_table`.
 
     Args:
@@ -105,7 +107,7 @@ def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None
         max_size: Largest size to which the file may unpack.
 
     Returns:
-        A pandas frame; numbers are parsed, times are as written.
+        The table; numbers are parsed, times are as written.
     """
     return OpenTable.of(path, dialect, max_size).raw
 
@@ -116,13 +118,11 @@ class OpenTable:
 
     Args:
         file: The file.
-        raw: A pandas frame; numbers are parsed, times are as written.
-        dialect: The dialect of the file.
+        raw: Its content.
     """
 
     file: file_kinds.TableFile
-    raw: Any
-    dialect: Dialect
+    raw: RawTable
 
     @classmethod
     def of(
@@ -143,7 +143,7 @@ class OpenTable:
             left_out: Rows to leave out, as the file counts.
         """
         file = file_kinds.TableFile(path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out)
-        return cls(file, *file_kinds.read_file(file))
+        return cls(file, file_kinds.read_file(file))
 
     @classmethod
     def of_frame(cls, frame: Any, name: str) -> Self:
@@ -165,8 +165,8 @@ class OpenTable:
         dates = [name for name, column in objects.items() if pd.api.types.infer_dtype(column) == "date"]
         raw = raw.astype(dict.fromkeys(dates, "datetime64[us]"))
         raw = raw.assign(**{name: without_overflow(raw[name]) for name in objects if name not in dates})
-        raw.attrs = {file_kinds.FIRST_ROW: 0}
-        return cls(file_kinds.TableFile(Path(name), (), Dialect(), FileLimits()), raw, Dialect())
+        file = file_kinds.TableFile(Path(name), (), Dialect(), FileLimits())
+        return cls(file, RawTable(path=file.path, frame=raw, dialect=file.dialect))
 
     def guessed(
         self,
@@ -174,8 +174,8 @@ class OpenTable:
         layout: str | None = None,
         covariates: Iterable[str] = (),
         steps: Steps | None = None,
-    ) -> tuple[Any, Columns, ColumnGuess]:
-        """Return the table as a long frame, whose attribute `UNDERSTOOD` names the guess; its columns; and the guess.
+    ) -> ReadTable:
+        """Return the table as a long frame, with the guess of its columns.
 
         Args:
             given: Known fields of the `Columns`; several columns of values with commas.
@@ -190,17 +190,16 @@ class OpenTable:
         """
         known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
-        guess = guess_columns(self.raw, known, layout, (*covariates, others.get("weight", "")))
+        guess = guess_columns(self.raw.frame, known, layout, (*covariates, others.get("weight", "")))
         if guess.question is not None and not (guess.unread and steps.start is not None):
             raise guess.question.changed(path, path=path)
-        columns = Columns(**guess.names, **others)
-        frame = self.as_guessed(guess, columns, steps)
-        if not set(guess.names.values()) <= {*known.values(), *Columns().names} or guess.layout != (layout or "long"):
-            words = (frame.attrs[file_kinds.UNDERSTOOD], guess.sentence(steps.start))
-            frame.attrs[file_kinds.UNDERSTOOD] = "; ".join(filter(None, words))
-        return frame, columns, guess
+        table = self.as_guessed(guess, Columns(**guess.names, **others), steps)
+        is_known = set(guess.names.values()) <= {*known.values(), *Columns().names}
+        if is_known and guess.layout == (layout or "long"):
+            return table
+        return replace(table, guessed=guess.sentence(steps.start))
 
-    def as_guessed(self, guess: ColumnGuess, columns: Columns, steps: Steps, *, series: Any = None) -> Any:
+    def as_guessed(self, guess: ColumnGuess, columns: Columns, steps: Steps, *, series: Any = None) -> ReadTable:
         """Return the table as a long frame by a guess; errors as for `read_table`.
 
         Args:
@@ -210,7 +209,8 @@ class OpenTable:
             series: Name of the one series; the file's name if `None`.
         """
         made = steps if guess.time is None or steps.start is not None else None
-        return self.frame(columns, series=series, layout=guess.layout, steps=made, left_out=guess.left_out)
+        table = self.frame(columns, series=series, layout=guess.layout, steps=made, left_out=guess.left_out)
+        return replace(table, guess=guess)
 
     def frame(
         self,
@@ -223,8 +223,8 @@ class OpenTable:
         steps: Steps | None = None,
         left_out: Sequence[str] = (),
         ahead: bool = False,
-    ) -> Any:
-        """Return the table as a long frame; result and errors as for `read_table`.
+    ) -> ReadTable:
+        """Return the table as a long frame; errors as for `read_table`.
 
         Args:
             columns: Names of its columns.
@@ -237,74 +237,90 @@ class OpenTable:
             left_out: Columns to leave out.
             ahead: Whether rows after the last value of all series stay.
         """
-        path, names = self.file.path, [str(name) for name in self.raw.columns]
+        table = self._long(columns, layout, steps, left_out)
+        frame, names = table.frame, [str(name) for name in self.raw.frame.columns]
+        if whole_ids and columns.unique_id in frame.columns:
+            frame = frame.assign(**{columns.unique_id: file_kinds.as_whole(frame[columns.unique_id])})
+        if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
+            table = replace(table, series=table.path.stem if series is None else series)
+        for role, name in columns.named():
+            is_needed = role != "weight" and (value or role != "y") and name not in table.added
+            if is_needed and name not in frame.columns:
+                raise unknown_column(table.path, role, name, names)
+        if not len(frame):
+            raise file_error(table.path, "at least one row", "none")
+
+        with replace(table, frame=frame).locating_errors():
+            targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
+            frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
+        frame, words = _sorted(frame, columns)
+        is_ahead = _rows_ahead(frame, columns) if value and not ahead else np.zeros(len(frame), dtype=bool)
+        count = int(is_ahead.sum())
+        planned = f"without {counted(count, 'row')} after the last value" if count else ""
+        said = (*table.sentences, words, planned)
+        frame = frame[~is_ahead] if count else frame
+        return replace(table, frame=frame, rows_ahead=count, sentences=tuple(filter(None, said)))
+
+    def _long(self, columns: Columns, layout: str, steps: Steps | None, left_out: Sequence[str]) -> ReadTable:
+        """Return the table as a long frame in the order of the file, its values as they were read."""
         # Ids are found by the place of their column, so others are left out after them.
-        frame = self.file.with_ids(self.raw, columns.unique_id, self.dialect)
+        frame = self.file.with_ids(self.raw, columns.unique_id)
         frame = with_joined(frame.drop(columns=list(left_out), errors="ignore"), columns)
         if steps is not None and columns.ds in frame.columns and steps.start is not None:
             received, hint = f"{steps.start!r}, and a column {columns.ds!r}", "Leave it out."
             raise SpecError("start", expected="none for a file with times", received=received, hint=hint)
         check_choice("layout", layout, tuple(LAYOUTS))
+        names = [str(name) for name in self.raw.frame.columns]
         if steps is None and columns.ds not in frame.columns and layout != "rows":
-            raise unknown_column(path, "ds", columns.ds, names)
-        frame, notes = _without_notes(frame, columns)
-        frame, dialect, times = self._with_times(frame, columns)
-        with file_kinds.naming_cells(path, frame):
-            long = LAYOUTS[layout].to_long(frame, columns, steps or Steps())
-        made = "" if columns.value in names else columns.value
-        attributes, frame = {**frame.attrs, **long.attrs, file_kinds.FORM: (made, layout == "wide")}, long
-        frame.attrs.update(attributes)
-        if whole_ids and columns.unique_id in frame.columns:
-            frame[columns.unique_id] = file_kinds.as_whole(frame[columns.unique_id])
-        if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
-            ids = pd.Series(path.stem if series is None else series, index=frame.index, name=columns.unique_id)
-            frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
-            frame.attrs.update({**attributes, ONE_SERIES: True})
-        for role, name in columns.named():
-            if name not in frame.columns and role != "weight" and (value or role != "y"):
-                raise unknown_column(path, role, name, names)
-        if not len(frame):
-            raise file_error(path, "at least one row", "none")
-        with file_kinds.naming_cells(path, frame):
-            targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
-            frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
-        frame, words = _sorted(frame, columns)
-        frame, planned = _without_ahead(frame, columns) if value and not ahead else (frame, "")
-        at_ends, made = frame.attrs.get(file_kinds.LEFT_OUT), frame.attrs.get(MADE)
-        said = (dialect.describe(), at_ends, notes, made, times, words, planned)
-        frame.attrs[file_kinds.UNDERSTOOD] = ", ".join(filter(None, said))
-        frame.attrs[READ_AS_MISSING] = dialect.missing_values
-        return frame
+            raise unknown_column(self.raw.path, "ds", columns.ds, names)
 
-    def _with_times(self, frame: Any, columns: Columns) -> tuple[Any, Dialect, str]:
-        """Return a frame with its times parsed, the dialect with the order of day and month, and words."""
-        dialect, words = self.dialect, ""
-        with file_kinds.naming_cells(self.file.path, frame):
-            for name in (columns.ds, "cutoff"):
-                if name in frame.columns and columns.ds_format is None and frame[name].dtype.kind in "iu":
-                    column, style = digits_as_times(frame[name])
-                    frame = frame.assign(**{name: column})
-                    words = f"times as {style}" if style else words
-                if name not in frame.columns or not is_text(frame[name]):
-                    continue
-                column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
-                if is_clock(column) and column.notna().all():
-                    column = seconds(column)
-                elif (years := fiscal_years(column)) is not None:
-                    column, words = years, "fiscal years by the year in which they begin"
-                elif is_text(column):
-                    column, day_first = parse_dates(column, columns, dialect.day_first)
-                    if columns.tz is None and hasattr(column.dtype, "tz") and offsets_of(frame[name]).nunique() > 1:
-                        words = "times in UTC, as their offsets change"
-                    dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
+        raw = _without_notes(replace(self.raw, frame=frame), columns)
+        raw, times = _with_times(raw, columns)
+        with raw.locating_errors():
+            long = LAYOUTS[layout].to_long(raw.frame, columns, steps or Steps())
+        return ReadTable(
+            path=raw.path,
+            frame=long.frame,
+            dialect=raw.dialect,
+            first_row=raw.first_row,
+            sheet=raw.sheet,
+            sentences=(*raw.sentences, long.sentence, times),
+            columns=columns,
+            layout=layout,
+            has_value=columns.value in names,
+        )
+
+
+def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
+    """Return a table with its times parsed and the order of day and month in its dialect; and words on the times."""
+    frame, dialect, words = raw.frame, raw.dialect, ""
+    with raw.locating_errors():
+        for name in (columns.ds, "cutoff"):
+            if name in frame.columns and columns.ds_format is None and frame[name].dtype.kind in "iu":
+                column, style = digits_as_times(frame[name])
                 frame = frame.assign(**{name: column})
-        return frame, dialect, words
+                words = f"times as {style}" if style else words
+            if name not in frame.columns or not is_text(frame[name]):
+                continue
+            column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
+            if is_clock(column) and column.notna().all():
+                column = seconds(column)
+            elif (years := fiscal_years(column)) is not None:
+                column, words = years, "fiscal years by the year in which they begin"
+            elif is_text(column):
+                column, day_first = parse_dates(column, columns, dialect.day_first)
+                if columns.tz is None and hasattr(column.dtype, "tz") and offsets_of(frame[name]).nunique() > 1:
+                    words = "times in UTC, as their offsets change"
+                dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
+            frame = frame.assign(**{name: column})
+    return replace(raw, frame=frame, dialect=dialect), words
 
 
-def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
-    """Return a frame without rows at its end that are no steps, such as a total or a source; and words on it."""
+def _without_notes(raw: RawTable, columns: Columns) -> RawTable:
+    """Return a table without rows at its end that are no steps, such as a total or a source."""
+    frame = raw.frame
     if columns.ds not in frame.columns or not is_text(frame[columns.ds]):
-        return frame, ""
+        return raw
     last = frame.iloc[::-1].head(_MOST_NOTES)
     cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
     is_note = ~cells.str.contains(r"\d") | ((last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
@@ -312,17 +328,17 @@ def _without_notes(frame: Any, columns: Columns) -> tuple[Any, str]:
         ids = frame[columns.unique_id].iloc[: len(frame) - len(last)]
         is_note &= last[columns.unique_id].isna() | (last[columns.ds].isna() & ~last[columns.unique_id].isin(ids))
     count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
-    return frame.iloc[: len(frame) - count], words_on(frame.iloc[len(frame) - count :], "at the end")
+    rows, notes = frame.iloc[: len(frame) - count], frame.iloc[len(frame) - count :]
+    return replace(raw, frame=rows, sentences=(*raw.sentences, words_on(notes, "at the end")))
 
 
-def _without_ahead(frame: Any, columns: Columns) -> tuple[Any, str]:
-    """Return a frame without the rows after the last value of all series, which are planned; and words on them."""
+def _rows_ahead(frame: Any, columns: Columns) -> Array:
+    """Return which rows come after the last value of all series, `[rows]`: they are planned."""
     times = _times(frame, columns)
     if times.dtype.kind not in "iufM":
-        return frame, ""
-    ahead = times > times[frame[list(columns.targets)].notna().any(axis=1)].max()
-    frame.attrs[file_kinds.AHEAD] = count = int(ahead.sum())
-    return (frame[~ahead], f"without {counted(count, 'row')} after the last value") if count else (frame, "")
+        return np.zeros(len(frame), dtype=bool)
+    is_known = frame[list(columns.targets)].notna().any(axis=1)
+    return np.asarray(times > times[is_known].max())
 
 
 def _times(frame: Any, columns: Columns) -> Any:
@@ -365,9 +381,11 @@ def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
     kind = times.dtype.kind
     if kind not in "iufM":
         return frame, ""
-    steps = times.groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False).diff()
+    has_ids = columns.unique_id in frame.columns
+    groups = times.groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False) if has_ids else times
+    steps = groups.diff()
     back = steps < (np.timedelta64(0) if kind == "M" else 0)
     if not back.any() or (kind == "M" and steps.min() >= -_HOUR and back.mean() < _RARELY):
         return frame, ""
-    order = times.reset_index(drop=True).sort_values(kind="stable").index
-    return frame.iloc[order].sort_values(columns.unique_id, kind="stable"), "rows sorted by time"
+    by_time = frame.iloc[times.reset_index(drop=True).sort_values(kind="stable").index]
+    return by_time.sort_values(columns.unique_id, kind="stable") if has_ids else by_time, "rows sorted by time"

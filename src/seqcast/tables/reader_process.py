@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Any, NamedTuple, Self, cast
 
 from seqcast.data.frames import file_error, is_flat
 from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
@@ -35,8 +35,6 @@ _CHUNK_BYTES = 1 << 20
 _BASE_BYTES = 128 << 20
 # Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes unpacked in one.
 _START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
-# Attribute of a frame: the number of rows above its header, and which of several sheets it is, in words.
-ABOUT = "about"
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
@@ -221,10 +219,24 @@ def _resident_bytes(process: int) -> int:
 # ---------------------------------------------------------------- binary tables
 
 
-def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
-    """Read a table as a pandas frame, whose attribute `ABOUT` says where in the file it is.
+class BinaryTable(NamedTuple):
+    """A table of a binary file, and where in the file it is.
 
-    Its cells are numbers, text, times or flags.
+    Args:
+        frame: A pandas frame of numbers, text, times or flags.
+        above: Number of rows above its header.
+        sheet: Name of its sheet, the first of several; `None` for other files than workbooks.
+        sheets: Which of several sheets it is, in words; nothing where there is one.
+    """
+
+    frame: Any
+    above: int = 0
+    sheet: str | None = None
+    sheets: str = ""
+
+
+def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> BinaryTable:
+    """Read a table.
 
     Args:
         kind: `Parquet`, `Feather` or `Excel`.
@@ -247,8 +259,13 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     index = [name for name in table.column_names if name.startswith("__index_level_")]
     frame = table.drop_columns(index).to_pandas(ignore_metadata=True, date_as_object=False)
     about = table.schema.metadata or {}
-    frame.attrs[ABOUT] = int(about.get(b"above", 0)), about.get(b"sheets", b"").decode()
-    return frame
+    name = about.get(b"sheet")
+    return BinaryTable(
+        frame,
+        above=int(about.get(b"above", 0)),
+        sheet=None if name is None else name.decode(),
+        sheets=about.get(b"sheets", b"").decode(),
+    )
 
 
 def column_names(path: Path) -> list[str]:

@@ -107,7 +107,7 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
         if len(tables) > 1 and _follow(tables):
             tables = [pyarrow.concat_tables(tables, promote_options="permissive")]
             said = f"{len(same)} sheets, {same[0]!r} to {same[-1]!r}, one after the other"
-    about = {"above": str(headers[names[0]][0]), "sheets": said}
+    about = {"above": str(headers[names[0]][0]), "sheet": same[0], "sheets": said}
     _answer(answers, tables[0].schema.with_metadata(about), tables[0].to_batches())
 
 

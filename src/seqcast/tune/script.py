@@ -21,8 +21,8 @@ def make_forecaster():
     return {forecaster}
 
 
-def fit(frame):
-    """Return the forecaster, fitted to a frame with the columns that it was tuned on."""
+def fit(rows):
+    """Return the forecaster, fitted to rows with the columns that it was tuned on."""
     return make_forecaster().{fit}
 
 
@@ -35,7 +35,7 @@ if __name__ == "__main__":
 # The module of each name in a script: the package, or the door of a room.
 _MODULES = {
     **dict.fromkeys(("Columns", "Forecaster", "NetworkSpec", "TrainingSpec"), "seqcast"),
-    **dict.fromkeys(("Dialect", "Steps", "read_table"), "seqcast.data.frames"),
+    **dict.fromkeys(("Dialect", "Steps", "read_table"), "seqcast.tables"),
     **dict.fromkeys(("EnsembleSpec", "MemberSpec"), "seqcast.specs"),
 }
 LONGEST_LINE = 100
@@ -106,12 +106,12 @@ def searched_script(
         >>> print(searched_script({"horizon": 3, "preset": "classic"}).splitlines()[9])
         def make_forecaster():
     """
-    frame: dict[str, Any] = {"": Code("frame")}
+    rows: dict[str, Any] = {"": Code("rows")}
     if finetuning is not None:
-        fit = python_call("finetune", frame | finetuning.arguments, indent=1)
+        fit = python_call("finetune", rows | finetuning.arguments, indent=1)
     else:
         limit = {} if time_limit is None else {"time_limit": round(time_limit)}
-        fit = python_call("fit", frame | limit)
+        fit = python_call("fit", rows | limit)
     forecaster = python_call("Forecaster", options, indent=1)
     return _SEARCHED.format(imports=python_imports(_SEARCHED + forecaster + fit), forecaster=forecaster, fit=fit)
 

@@ -94,10 +94,10 @@ def test_steps_and_cutoffs_of_a_backtest_are_no_series(tmp_path):
     path = tmp_path / "wide.csv"
     keyed.to_csv(path, index=False)
     for layout in ("wide", None):
-        made, columns, _ = OpenTable.of(path, None).guessed(layout=layout)
-        assert sorted(set(made[columns.unique_id])) == ["a", "b"]
+        read = OpenTable.of(path, None).guessed(layout=layout)
+        assert sorted(set(read.frame[read.columns.unique_id])) == ["a", "b"]
     backtest.to_csv(path, index=False)
-    guess = guess_columns(read_raw(path))
+    guess = guess_columns(read_raw(path).frame)
     assert (guess.value, guess.static, guess.past, guess.future) == ("y", (), (), ())
 
 
@@ -115,7 +115,7 @@ test_what_is_no_such_table_is_refused = refusals((call, DataError, message) for 
 def test_files_may_be_wide(tmp_path):
     path = tmp_path / "wide.csv"
     WIDE.drop(columns="empty").to_csv(path, index=False)
-    frame = read_table(path, Columns(), layout="wide")
+    frame = read_table(path, Columns(), layout="wide").frame
     pd.testing.assert_frame_equal(frame.reset_index(drop=True), LONG, check_dtype=False)
     # Rows keep their number in the file.
     assert frame.index.tolist() == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5]

@@ -16,7 +16,7 @@ from seqcast.app.theme import heading, named, note, panel_card, problem_card, sh
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
 from seqcast.errors import DataError, SeqcastError
-from seqcast.tables import LAYOUTS, UNDERSTOOD, Dialect, Steps, in_file, row_in_file
+from seqcast.tables import LAYOUTS, Dialect, Steps
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
 ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
@@ -163,18 +163,19 @@ class DataPanel(Panel):
         error, table = self.problem, self.session.table
         if error is not None:
             self._missing(error)
-        if not isinstance(error, DataError) or table is None or error.row is None or not len(table.raw):
+        if not isinstance(error, DataError) or table is None or error.row is None or not len(table.raw.frame):
             note("Correct the columns or the way in which the file is written below, or the file itself.")
             return
-        names = [str(name) for name in table.raw.columns][:COLUMNS_SHOWN]
-        first = max(0, min(error.row, len(table.raw) - 1) - ROWS_AROUND)
-        rows = table.raw[names].iloc[first : error.row + ROWS_AROUND + 1].itertuples(index=False)
-        cells = [[row_in_file(table.path, table.raw, first + place), *row] for place, row in enumerate(rows)]
+        raw = table.raw.frame
+        names = [str(name) for name in raw.columns][:COLUMNS_SHOWN]
+        first = max(0, min(error.row, len(raw) - 1) - ROWS_AROUND)
+        rows = raw[names].iloc[first : error.row + ROWS_AROUND + 1].itertuples(index=False)
+        cells = [[table.raw.row_number(first + place), *row] for place, row in enumerate(rows)]
         column = names.index(error.column) if error.column in names else -1
         show_table(["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1))
 
     def _columns(self, table: Table) -> None:
-        raw = table.raw
+        raw = table.raw.frame
         names = [str(name) for name in raw.columns]
         if table.guess.rivals:
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
@@ -186,7 +187,7 @@ class DataPanel(Panel):
             if not table.roles.names("time"):
                 self._steps(table)
         rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]
-        first = [f"row {row_in_file(table.path, raw, row)}" for row in range(min(ROWS_SHOWN, len(raw)))]
+        first = [f"row {table.raw.row_number(row)}" for row in range(min(ROWS_SHOWN, len(raw)))]
         show_table(["column", "is", *first], rows, "Columns of the table")
         if len(names) > COLUMNS_SHOWN:
             note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")
@@ -258,7 +259,7 @@ class DataPanel(Panel):
         names = ["series", "rows", "step", "season", "missing steps", "missing values", "far from the rest"]
         show_table(names, [size + wrong], "Facts about the series")
         for fault in filter(words_for_missing, frame.facts.faults):
-            error = fault if (table := self.session.table) is None else in_file(fault, table.path, frame.df)
+            error = frame.rows.locate(fault)
             warn(error)
             self._missing(error)
         for text in frame.problems[:PROBLEMS_SHOWN]:
@@ -294,5 +295,6 @@ class DataPanel(Panel):
         """Return what was read in a sentence."""
         by_role = [(text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"]
         roles = [f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}" for text, of in by_role if of]
-        said = [f"{len(table.raw):,} rows, {len(table.raw.columns)} columns", table.raw.attrs.get(UNDERSTOOD), *roles]
+        rows, columns = table.raw.frame.shape
+        said = [f"{rows:,} rows, {columns} columns", table.raw.understood, *roles]
         return f"{'; '.join(filter(None, said))}."

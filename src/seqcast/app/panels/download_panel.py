@@ -77,7 +77,7 @@ class TakePanel(Panel):
         """Return the report, which another process writes."""
         session = self.session
         path, ahead = session.folder / "report.html", assumed_ahead(frame, session.used.horizon)
-        job = write_report, session.model_file, path, frame.df, ahead, session.backtest, table.path.name
+        job = write_report, session.model_file, path, frame.rows, ahead, session.backtest, table.path.name
         await self.context.sessions.answers.submit(*job).result()
         return path.read_bytes()
 

@@ -115,7 +115,7 @@ class ForecastPanel(JobPanel):
         tells_pace = not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
         ahead, options = assumed_ahead(frame, asked.horizon), asked.options(frame)
         number = session.begin_fit()
-        job = fit, frame.df, ahead, options, session.file_of_fit(number), asked.time_limit
+        job = fit, frame.rows, ahead, options, session.file_of_fit(number), asked.time_limit
         # What takes moments does not wait for the trainings of others.
         queue = sessions.answers if asked.effort == "quick" else sessions.trainings
         outcome: FitOutcome | None = await self.compute(queue, *job, on_event=self.on_event)

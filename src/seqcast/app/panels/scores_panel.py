@@ -58,7 +58,7 @@ class ScoresPanel(JobPanel):
         """
         asked, trainings = self.session.used, self.context.sessions.trainings
         windows = max(1, int(self.windows or 1))
-        job = backtest, frame.df, asked.options(frame), windows, asked.time_limit
+        job = backtest, frame.rows, asked.options(frame), windows, asked.time_limit
         tested = await self.compute(trainings, *job, on_event=self.on_event)
         if tested is not None and self.session.frame is frame and (self.session.fitted or asked) == asked:
             self.session.backtest = tested

@@ -101,7 +101,7 @@ class WhatIfPanel(Panel):
         self.ahead = changed_ahead(self.ahead, frame, self.series, step=step, column=name, value=value)
         self.requests += 1
         request = self.requests
-        job = forecast, self.session.model_file, frame.df, self.ahead, self.session.used.level
+        job = forecast, self.session.model_file, frame.rows, self.ahead, self.session.used.level
         try:
             changed = await self.context.sessions.answers.submit(*job).result()
         except Exception as error:

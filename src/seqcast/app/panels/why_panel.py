@@ -44,7 +44,7 @@ class WhyPanel(JobPanel):
             frame: The series.
         """
         outcome, answers = self.session.outcome, self.context.sessions.answers
-        explanation = await self.compute(answers, explain, self.session.model_file, frame.df)
+        explanation = await self.compute(answers, explain, self.session.model_file, frame.rows)
         if self.session.outcome is outcome:
             self.session.explanation, self.looked = explanation, self.problem is None
         super().refresh()

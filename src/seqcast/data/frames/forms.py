@@ -17,10 +17,6 @@ LONG = "long"
 _ONLY_NAME = "series"
 # Columns of frames of forecasts that are keys or counts, before the forecasts.
 _KEYS_OF_FORECASTS = ("cutoff", "step", "steps", "target", "sample", "scenario")
-# Attribute of a frame of one series whose ids are not the user's own.
-ONE_SERIES = "one series"
-# Attribute of a frame that was read from a file: the texts that stand for missing values, see `Dialect`.
-READ_AS_MISSING = "read as missing"
 
 
 def form_of(df: Any, columns: Columns) -> str:
@@ -44,7 +40,10 @@ def form_of(df: Any, columns: Columns) -> str:
     """
     if hasattr(df, "collect") or columns.unique_id != Columns().unique_id:
         return LONG
-    names, index = list(getattr(df, "columns", ())), getattr(df, "index", None)
+    names, index = getattr(df, "columns", ()), getattr(df, "index", None)
+    if not isinstance(names, Iterable):
+        return LONG  # no frame, which its reader rejects
+    names = list(names)
     others = [str(name) for name in names if name not in columns.names]
     # Ids under another name, or in the index, are an error rather than one series.
     if columns.unique_id in (*names, *(getattr(index, "names", None) or ())) or suggest_name(columns.unique_id, others):
@@ -56,16 +55,15 @@ def form_of(df: Any, columns: Columns) -> str:
     return "index" if type(index).__name__ == "DatetimeIndex" else LONG
 
 
-def added_columns(df: Any, columns: Columns, form: str) -> tuple[str, ...]:
+def added_columns(columns: Columns, form: str) -> tuple[str, ...]:
     """Return the columns of a long frame that the user's own does not have.
 
     Args:
-        df: The user's frame or Series.
         columns: Names of the columns.
-        form: Its form.
+        form: The form of the user's frame.
     """
     if form == LONG:
-        return (columns.unique_id,) if getattr(df, "attrs", {}).get(ONE_SERIES) else ()
+        return ()
     return (columns.unique_id,) if form == "single" else (columns.unique_id, columns.ds)
 
 

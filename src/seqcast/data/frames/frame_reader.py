@@ -14,7 +14,7 @@ import pandas as pd
 
 from seqcast.data.frames import frame_columns
 from seqcast.data.frames.arrow_columns import to_pandas
-from seqcast.data.frames.forms import READ_AS_MISSING, added_columns, form_of, to_long
+from seqcast.data.frames.forms import added_columns, form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
 from seqcast.data.frames.numerals import without_overflow
@@ -72,7 +72,7 @@ def open_long(df: Any, columns: Columns, where: str) -> tuple[Any, tuple[str, ..
         where: The argument that holds it.
     """
     form = form_of(df, columns)
-    return open_frame(to_long(df, columns, form), where, hint="Convert it."), added_columns(df, columns, form)
+    return open_frame(to_long(df, columns, form), where, hint="Convert it."), added_columns(columns, form)
 
 
 def check_columns(
@@ -193,6 +193,8 @@ def read_frame(
     on_bad_rows: str = "raise",
     on_duplicates: str = "raise",
     series_name: Any = None,
+    added: Collection[str] = (),
+    missing_values: Sequence[str] = (),
 ) -> LongFrame:
     """Check a long frame and return its series.
 
@@ -212,6 +214,8 @@ def read_frame(
         zone: Time zone on whose clock zoned stamps are counted, if not their own; frames of forecasts have their own.
         argument: The argument that holds the frame.
         series_name: Name of the only series of a frame without ids.
+        added: Columns of the frame that the user's own does not have, such as the ids of a file that names no series.
+        missing_values: What stood for missing values in the file of the frame, if it is from one.
         on_bad_series: `raise` the first error of a series, or `skip` the series with errors, which the result lists.
         on_bad_rows: `raise` the first error of a row, or `skip` the rows with errors, which the result lists; rows of a
             series are sorted then.
@@ -239,7 +243,6 @@ def read_frame(
     if columns.ds_format is None and isinstance(freq, int | np.integer):
         columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
     form = form_of(df, columns)
-    read_as_missing = tuple(map(str, getattr(df, "attrs", {}).get(READ_AS_MISSING, ())))
     opened = open_frame(to_long(df, columns, form, series_name), argument)
     gaps, static = missing == "fill", covariates.static
     if static_optional and not set(static) <= set(opened.columns):
@@ -249,7 +252,7 @@ def read_frame(
     if columns.weight is not None and not static_optional:
         needed.append(("weight", columns.weight))
     rows, skipped, faults = np.arange(len(opened)), dict[Any, DataError](), list[DataError]()
-    added = added_columns(df, columns, form)
+    added = (*added, *added_columns(columns, form))
     given = [each for each in [("ds", columns.ds), *needed] if each[1] not in added]
     check_columns(opened.drop(added), given, argument)
     while True:
@@ -261,7 +264,7 @@ def read_frame(
             if not irregular:
                 frequency = infer_frequency(frame, gaps=gaps) if freq is None else resolve(freq, frame.stamps)
                 frame = complete(replace(frame, frequency=frequency), fill=gaps)
-            schema = replace(frame.schema, missing_values=read_as_missing)
+            schema = replace(frame.schema, missing_values=tuple(map(str, missing_values)))
             return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error

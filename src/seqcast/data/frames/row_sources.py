@@ -105,7 +105,7 @@ def place_in_file(path: Path | str, *, column: str | None = None, row: int | Non
     Args:
         path: The file.
         column: Name of the column.
-        row: The row as the file counts, see `row_in_file`.
+        row: The row as the file counts.
         series: Name of the series.
 
     Example:

@@ -72,6 +72,14 @@ PYTHON = {
         () if importlib.util.find_spec("sktime") else ("sktime",),
         lambda names, folder: len(names["forecast"]) == 3 * 14,
     ),
+    "files": (
+        {'effort="quick")': 'effort="quick", verbose=0)'},
+        (),
+        lambda names, folder: (
+            names["table"].understood == "semicolons between columns, decimal comma, dates with the day first"
+            and names["forecast"]["unique_id"].tolist() == ["sales"] * 3
+        ),
+    ),
     "inspection": (
         {**QUIET, "step_size=13)": "step_size=60)", "* 13 /": "* 60 /"},
         (),

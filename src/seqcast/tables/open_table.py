@@ -328,8 +328,10 @@ def _without_notes(raw: RawTable, columns: Columns) -> RawTable:
         ids = frame[columns.unique_id].iloc[: len(frame) - len(last)]
         is_note &= last[columns.unique_id].isna() | (last[columns.ds].isna() & ~last[columns.unique_id].isin(ids))
     count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
-    rows, notes = frame.iloc[: len(frame) - count], frame.iloc[len(frame) - count :]
-    return replace(raw, frame=rows, sentences=(*raw.sentences, words_on(notes, "at the end")))
+    if not count:
+        return raw
+    said = words_on(frame.iloc[len(frame) - count :], "at the end")
+    return replace(raw, frame=frame.iloc[: len(frame) - count], sentences=(*raw.sentences, said))
 
 
 def _rows_ahead(frame: Any, columns: Columns) -> Array:

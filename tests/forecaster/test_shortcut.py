@@ -9,6 +9,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import shortcut
 from seqcast.specs.columns import Columns
 from tests.fixtures.messy import eleven
+from tests.refusals import refused
 
 DAYS, WAVE = eleven.DAYS, eleven.WAVE
 SALES = pd.DataFrame({"Date": DAYS, "Sales": WAVE})
@@ -31,6 +32,19 @@ def test_columns_are_guessed_and_rows_sorted(read, convert):
     assert columns == Columns(ds="Date", y="Sales")
     assert list(frame["Sales"]) == WAVE.tolist()
     assert said == "seqcast: rows sorted by time; time: Date, value: Sales"
+
+
+def test_a_file_is_read_as_a_table_and_a_table_stays(read, tmp_path):
+    SALES.to_csv(tmp_path / "sales.csv", index=False)
+    table, columns, said = read(tmp_path / "sales.csv")
+    assert (table.series, columns, said) == (
+        "sales",
+        Columns(ds="Date", y="Sales"),
+        "seqcast: time: Date, value: Sales",
+    )
+    assert read(table) == (table, columns, said)
+    for option in ({"layout": "wide"}, {"start": "2024-01-01", "freq": "D"}):
+        refused(SpecError, "expected None for a table that has been read", shortcut.forecast, table, 3, **option)
 
 
 def test_frames_with_the_usual_names_stay(read):

@@ -164,6 +164,15 @@ def test_a_forecaster_takes_a_table_and_remembers_what_it_knows(write):
     assert np.isnan(masked.series_state_.frame.source.values[9:12]).all()
 
 
+def test_validation_rows_may_be_a_table(write):
+    first, later = (
+        write(rows.to_csv(index=False), name)
+        for rows, name in ((panel()[:50], "first.csv"), (panel()[50:], "later.csv"))
+    )
+    model = seqcast.Forecaster(3, **OPTIONS).fit(read_table(first, COLUMNS), read_table(later, COLUMNS))
+    assert (model.series_state_.ids, model.predict()["ds"].iloc[0]) == (("first",), pd.Timestamp("2024-03-01"))
+
+
 def test_a_known_future_may_be_a_table(write):
     rows = panel().assign(price=np.tile([1.0, 2.0, 3.0], 20))
     model = seqcast.Forecaster(3, future_covariates=("price",), **OPTIONS).fit(

@@ -48,7 +48,7 @@ def read_rows(
         DataError: Something in the frame is wrong.
         SpecError: `freq` does not fit the stamps.
     """
-    ids = before.ids if isinstance(before, SeriesState) else ()
+    ids = _ids_of(before)
     frame = frames.read_frame(
         frame_of(df, ids),
         rows.columns if before is None else before.schema.columns,
@@ -71,6 +71,13 @@ def read_rows(
     if before is not None and frame.skipped:
         warn_user(f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}")
     return frame
+
+
+def _ids_of(before: frames.LongFrame | SeriesState | None) -> tuple[Any, ...]:
+    """Return the names of the series that rows follow."""
+    if before is None:
+        return ()
+    return before.ids if isinstance(before, SeriesState) else before.source.ids
 
 
 def frame_of(df: Any, ids: Sequence[Any] = ()) -> Any:

@@ -18,7 +18,7 @@ from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import require, say, showing
 from seqcast.specs import Columns
-from seqcast.tables import Dialect, OpenTable, Steps
+from seqcast.tables import Dialect, OpenTable, ReadTable, Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,8 @@ def forecast(
 
     Args:
         data: A frame, or a pandas Series with an index of times; levels of an index that have names are columns. Or a
-            file of any kind that `seqcast.tables.read_table` reads. Or values without times: one series, `[T]`,
-            or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
+            file of any kind that `seqcast.tables.read_table` reads, or the table that it returns. Or values without
+            times: one series, `[T]`, or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
         layout: Layout of a table: `long` (a row for each series and time), a series in each column (`wide`) or in each
@@ -170,6 +170,9 @@ def _read(
     named = {} if own is None else {**own.to_dict(), "y": ",".join(own.targets)}
     given = {name: value for name, value in named.items() if value is not None}
     is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
+    if isinstance(data, ReadTable):
+        _check_read(layout, steps)
+        return data, own or data.columns, data.understood
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])
     elif (own or is_source(data) or _has_usual_names(data)) and layout is None and steps.start is None:
@@ -181,3 +184,11 @@ def _read(
         return table, table.columns, table.understood
     frame = require("polars", extra="polars").from_pandas(table.frame) if is_polars else table.frame
     return frame, table.columns, table.understood
+
+
+def _check_read(layout: str | None, steps: Steps) -> None:
+    """Reject options of reading for a table that has been read."""
+    for name, value in (("layout", layout), ("start", steps.start)):
+        if value is not None:
+            expected, hint = "None for a table that has been read", "Give it to read_table: layout, steps."
+            raise SpecError(name, expected=expected, received=repr(value), hint=hint)

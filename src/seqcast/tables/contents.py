@@ -119,7 +119,7 @@ class ReadTable(FileContent):
         guess: The guess that named them; `None` where the user did.
         guessed: What was guessed, in words; nothing where the user named all.
         layout: Layout of the table in the file.
-        has_value: Whether the file has a column of that name, and not only cells that became its values.
+        has_value: Whether the values are a column of the file, and not the cells of several.
         rows_ahead: Number of rows after the last value of all series, which were left out.
         series: Name of the one series of a file that names none; `None` for other files. Its frame has no ids.
 

@@ -9,7 +9,6 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -101,11 +100,11 @@ def test_what_is_read_is_what_was_written_or_a_question(tmp_path_factory, drawn)
     path = tmp_path_factory.mktemp("drawn") / "a.csv"
     path.write_text(drawn.text, encoding="utf-8")
     try:
-        frame, columns, guess = OpenTable.of(Path(path), None).guessed()
+        read = OpenTable.of(path, None).guessed()
     except (DataError, SpecError):
         return  # a question
 
-    said = frame.attrs["understood"]
+    frame, columns, guess, said = read.with_ids(), read.columns, read.guess, read.understood
     roles = {
         "time": joined_parts(drawn.names, guess.time),
         "series": joined_parts(drawn.names, guess.unique_id),

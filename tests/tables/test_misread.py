@@ -195,8 +195,8 @@ def answered(path, answer):
     dialect = Dialect(**{field: answer.value}) if owner == "dialect" else None
     given = {field: answer.value} if owner == "columns" else None
     layout = answer.value if answer.name == "layout" else None
-    long, columns, _ = OpenTable.of(path, dialect).guessed(given, layout)
-    frame = read_frame(long, columns, irregular=True)
+    read = OpenTable.of(path, dialect).guessed(given, layout)
+    frame = read_frame(read.with_ids(), read.columns, irregular=True)
     return frame.source.ids, tuple(frame.stamps[:3]), tuple(frame.source.values[:3, 0])
 
 
@@ -256,5 +256,5 @@ def test_a_second_column_of_times_names_no_series(tmp_path):
         "day,reported,count", lambda place, _: f"{DAYS[place // 2]},{DAYS[place // 2 + 5 * (place % 2)]},{place}"
     )
     (tmp_path / "a.csv").write_text(text)
-    _, columns, guess = OpenTable.of(tmp_path / "a.csv", None).guessed()
-    assert (columns.ds, guess.unique_id, columns.value) == ("day", None, "count")
+    read = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert (read.columns.ds, read.guess.unique_id, read.columns.value) == ("day", None, "count")

@@ -73,7 +73,7 @@ def test_times_of_a_given_format_are_in_their_order(tmp_path, ds_format, suffix)
     for place, given in enumerate((rows, rows.iloc[::-1])):
         write_table(given, tmp_path / f"{place}.{suffix}")
         columns = Columns(ds_format=ds_format)
-        frame = read_frame(read_table(tmp_path / f"{place}.{suffix}", columns), columns, freq="W-MON")
+        frame = read_frame(read_table(tmp_path / f"{place}.{suffix}", columns).frame, columns, freq="W-MON")
         assert frame.stamps.tolist() == weeks.tolist()
         assert frame.source.values[:, 0].tolist() == list(range(30))
 

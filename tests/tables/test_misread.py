@@ -176,6 +176,11 @@ ASKED = {
         "which may be written as %y%m%d or %d%m%y",
         ["columns=Columns(ds_format='%d%m%y')", "columns=Columns(ds_format='%y%m%d')"],
     ),
+    "days in a header": (
+        "store,01/02/2024,02/02/2024,03/02/2024,04/02/2024\na,1,2,3,4\nb,2,3,4,5\n",
+        "the header: expected dates that can be read in one way only, received '01/02/2024'",
+        ["dialect=Dialect(day_first=True)", "dialect=Dialect(day_first=False)"],
+    ),
     "years of two digits": (
         table("date,y", lambda place, day: f"{day:%y/%m/%d},{place % 7 + 1}"),
         "expected dates that can be read in one way only, received '24/01/01'",

@@ -195,7 +195,7 @@ class Table:
         """
         raw = tables.OpenTable.of(path, dialect).raw
         limits.check(path.name, raw.frame)
-        guess = tables.guess_columns(raw.frame)
+        guess = tables.guess_columns(raw.frame, day_first=raw.dialect.day_first)
         roles = Roles.of_guess(guess, raw.frame.columns)
         return cls(path, raw, roles, dialect or tables.Dialect(), guess, limits=limits)
 
@@ -205,7 +205,7 @@ class Table:
         Args:
             layout: The layout.
         """
-        guess = tables.guess_columns(self.raw.frame, {}, layout)
+        guess = tables.guess_columns(self.raw.frame, {}, layout, day_first=self.raw.dialect.day_first)
         return replace(self, roles=Roles.of_guess(guess, self.raw.frame.columns))
 
     def frame(self) -> VisitorFrame:

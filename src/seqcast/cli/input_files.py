@@ -173,7 +173,9 @@ class FileOptions:
             # Where the table of the fit had no such columns, newer ones have none either.
             raw = opened.raw.frame
             is_long = columns.y != usual.y or usual.y in raw
-            options["layout"] = self.layout or ("long" if is_long else tables.guess_columns(raw).layout)
+            options["layout"] = self.layout or (
+                "long" if is_long else tables.guess_columns(raw, day_first=self.dialect.day_first).layout
+            )
             counts = columns.ds == usual.ds and usual.ds not in raw
             options["steps"] = tables.Steps(self.start, model.freq_) if counts else None
         table = opened.frame(columns, **options)

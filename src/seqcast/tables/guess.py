@@ -133,7 +133,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def guess_columns(
-    table: Any, given: Mapping[str, str] | None = None, layout: str | None = None, covariates: Iterable[str] = ()
+    table: Any,
+    given: Mapping[str, str] | None = None,
+    layout: str | None = None,
+    covariates: Iterable[str] = (),
+    *,
+    day_first: bool | None = None,
 ) -> ColumnGuess:
     """Guess the layout of a table and the roles of its columns by their names and values.
 
@@ -142,11 +147,13 @@ def guess_columns(
         given: Names that the user gave, by the fields of `Columns`; several with commas.
         layout: The layout, if the user gave it.
         covariates: Columns that the user called covariates.
+        day_first: Whether the day stands first in times of the header; `None` infers it.
 
     Returns:
         The guess.
 
     Raises:
+        AmbiguityError: Times of the header do not show whether the day stands first.
         SpecError: There is no such layout.
 
     Example:
@@ -165,7 +172,7 @@ def guess_columns(
     others = table[[name for name in table.columns if name not in left_out]]
     # The usual names need no guess.
     usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
-    guess = _Guesser(TableProfile(others), usual | dict(given or {}), layout).guess()
+    guess = _Guesser(TableProfile(others), usual | dict(given or {}), layout, day_first).guess()
     return replace(guess, left_out=(*guess.left_out, *keys)) if guess.layout == "wide" else guess
 
 
@@ -177,11 +184,13 @@ class _Guesser:
         profile: The profiles of its columns.
         given: The names that the user gave, by the fields of `Columns`.
         layout: The layout, if the user gave it.
+        day_first: Whether the day stands first in times of the header; `None` infers it.
     """
 
     profile: TableProfile
     given: Mapping[str, str]
     layout: str | None
+    day_first: bool | None
 
     def guess(self) -> ColumnGuess:
         """Return the guess: the first layout that the table may have, of those with more columns of one series on."""
@@ -203,6 +212,8 @@ class _Guesser:
         if "ds" in self.given:
             return self.given["ds"]
         taken = {part for role in ("y", "unique_id") for part in self._parts(role)}
+        dated, times = layouts.dated_columns(self.profile.numbers, self.day_first)
+        taken |= set() if times is None else set(dated)
         free = (reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns))
         return ",".join(best_of(free).columns) or None
 
@@ -238,7 +249,7 @@ class _Guesser:
         groups = chain.from_iterable(combinations(texts[:_MOST_KEYS], count) for count in range(1, 4))
         unique = (",".join(group) for group in groups if not table.duplicated(list(group)).any())
         series = self.given.get("unique_id") or next(unique, None)
-        dated, times = layouts.dated_columns(numbers)
+        dated, times = layouts.dated_columns(numbers, self.day_first)
         used = [*dated, *layouts.joined_parts(self.profile.columns, series)]
         by_row = ColumnGuess(None, series, layout="rows", timed=times is not None, left_out=self._left_out(used))
         if self.layout == "rows" or by_row.timed:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames import inside, is_text, resolve
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import AmbiguityError, DataError, SpecError
 from seqcast.specs import Columns
 from seqcast.tables.dates import YEARS, is_clock, parse_dates, seconds
 from seqcast.tables.months import month_numbers
@@ -38,11 +38,12 @@ _HOURS, _DAY = 24, 24 * 60
 
 @dataclass(frozen=True)
 class Steps:
-    """Times of a table without a column of them: steps 1, 2, 3 …, or stamps from the first one.
+    """Times of a table without a column of them: steps 1, 2, 3 …, stamps from the first one, or those of the header.
 
     Args:
         start: The first time; `None` counts steps.
         freq: The step between times, if `start` is given.
+        day_first: Whether the day stands first in times of the header; `None` infers it.
 
     Example:
         >>> Steps().stamps([0, 1]).tolist(), Steps("2024-01-01", "D").stamps([2]).tolist()
@@ -51,6 +52,7 @@ class Steps:
 
     start: Any = None
     freq: Any = None
+    day_first: bool | None = None
 
     def stamps(self, places: Any) -> Any:
         """Return the times of rows, a pandas Index.
@@ -235,11 +237,15 @@ def split_ids(table: Any) -> Any:
     return pd.concat([ids, table.iloc[:, 1:]], axis=1)
 
 
-def header_times(names: Sequence[str]) -> Any:
+def header_times(names: Sequence[str], day_first: bool | None = None) -> Any:
     """Return names of columns as times, a pandas Index, if all are and they ascend; else nothing.
 
     Args:
         names: The names.
+        day_first: Whether the day stands before the month; `None` infers it.
+
+    Raises:
+        AmbiguityError: They do not show whether the day stands first.
 
     Example:
         >>> header_times(["1990", "1991", "1992"]).tolist(), header_times(["V1", "V2", "V3"])
@@ -248,17 +254,23 @@ def header_times(names: Sequence[str]) -> Any:
     texts = pd.Series([str(name).partition(" [")[0] for name in names], dtype="str")
     try:
         years = bool(texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all())
-        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns())[0])
+        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns(), day_first)[0])
+    except AmbiguityError as error:
+        raise error.changed("the header", row=None, column=None) from error
     except (DataError, IndexError):  # some are no times; there are none
         return None
     return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
 
 
-def dated_columns(names: Sequence[str]) -> tuple[list[str], Any]:
+def dated_columns(names: Sequence[str], day_first: bool | None = None) -> tuple[list[str], Any]:
     """Return the columns that are named by times, without sums beside them, and the times; all and `None` without any.
 
     Args:
         names: The names of columns of numbers.
+        day_first: As for `header_times`.
+
+    Raises:
+        AmbiguityError: As for `header_times`.
 
     Example:
         >>> dated_columns(["1990", "1991", "1992", "Total"])[0], dated_columns(["a", "b"])
@@ -267,7 +279,7 @@ def dated_columns(names: Sequence[str]) -> tuple[list[str], Any]:
     for after in range(_MOST_TOTALS + 1):
         for first in range(_MOST_TOTALS + 1):
             dated = list(names[first : len(names) - after])
-            times = header_times(dated) if len(dated) >= _FEWEST_TIMES else None
+            times = header_times(dated, day_first) if len(dated) >= _FEWEST_TIMES else None
             if times is not None:
                 return dated, times
     return list(names), None
@@ -302,7 +314,7 @@ def _of_rows(table: Any, columns: Columns, steps: Steps) -> LongRows:
     numbers = _values(table, [columns.unique_id])
     total = table[len(table) - ends_with_total(numbers, table.drop(columns=numbers.columns)) :]
     table, numbers = table.drop(total.index), numbers.drop(total.index)
-    dated, times = dated_columns(list(numbers.columns))
+    dated, times = dated_columns(list(numbers.columns), steps.day_first)
     values = numbers[dated].to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))

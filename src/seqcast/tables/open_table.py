@@ -190,7 +190,9 @@ class OpenTable:
         """
         known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
-        guess = guess_columns(self.raw.frame, known, layout, (*covariates, others.get("weight", "")))
+        guess = guess_columns(
+            self.raw.frame, known, layout, (*covariates, others.get("weight", "")), day_first=self.raw.dialect.day_first
+        )
         if guess.question is not None and not (guess.unread and steps.start is not None):
             raise guess.question.changed(path, path=path)
         table = self.as_guessed(guess, Columns(**guess.names, **others), steps)
@@ -277,7 +279,9 @@ class OpenTable:
         raw = _without_notes(replace(self.raw, frame=frame), columns)
         raw, times = _with_times(raw, columns)
         with raw.locating_errors():
-            long = LAYOUTS[layout].to_long(raw.frame, columns, steps or Steps())
+            long = LAYOUTS[layout].to_long(
+                raw.frame, columns, replace(steps or Steps(), day_first=raw.dialect.day_first)
+            )
         return ReadTable(
             path=raw.path,
             frame=long.frame,

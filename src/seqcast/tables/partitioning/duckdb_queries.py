@@ -251,15 +251,11 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     # Not `fetchone`, after which DuckDB 2 waits for the next row.
     (row,) = connection.execute(f"SELECT {', '.join(terms.values())} FROM {source.sql()}").fetchall()
     answers = dict(zip(terms, row, strict=True))
-    for name in missing:
-        if answers[name]:
-            raise _no_key(connection, source, columns, name, missing[name])
-    ids, stamps = "text, numbers or times, by which rows are sorted", "times or whole numbers"
-    for name, fitting, expected in ((unique_id, _IDS, ids), (ds, _TIMES, stamps)):
-        if not fitting.fullmatch(types[name]):
-            raise file_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
+    _check_keys(connection, source, columns, missing, answers)
+    _check_types(source, columns, types)
     if not answers["rows"]:
         raise file_error(source.where, "at least one row", "none")
+
     typed = {name: identifier(name) for name in source.names}
     if types[unique_id] == "UUID":  # Arrow has no such type
         typed[unique_id] = f"CAST({typed[unique_id]} AS VARCHAR)"
@@ -275,6 +271,23 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
         if others:
             raise _no_time(source, columns, others, answers["other", typed[ds]])
     return int(answers["rows"]), typed
+
+
+def _check_keys(
+    connection: Any, source: Source, columns: Columns, missing: dict[str, str], answers: dict[Any, Any]
+) -> None:
+    """Reject a table in which an id or a time is missing."""
+    for name, check in missing.items():
+        if answers[name]:
+            raise _no_key(connection, source, columns, name, check)
+
+
+def _check_types(source: Source, columns: Columns, types: dict[str, str]) -> None:
+    """Reject a table whose ids or times are of a type that is none of ids or times."""
+    ids, stamps = "text, numbers or times, by which rows are sorted", "times or whole numbers"
+    for name, fitting, expected in ((columns.unique_id, _IDS, ids), (columns.ds, _TIMES, stamps)):
+        if not fitting.fullmatch(types[name]):
+            raise file_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
 
 
 def _missing(name: str, kind: str) -> str:

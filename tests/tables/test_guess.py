@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcast.errors import DataError
+from seqcast.errors import AmbiguityError, DataError
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess, guess_columns
 from seqcast.tables.open_table import OpenTable, read_leniently
@@ -671,17 +671,29 @@ def test_sheets_that_go_on_are_read_one_after_the_other(tmp_path):
     )
     table = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
     frame, columns = table.with_ids(), table.columns
-    assert table.understood.startswith("2 sheets, '2023' to '2024', one after the other; time: week")
+    assert table.understood.startswith(
+        "2 sheets, '2023' to '2024', one after the other, without the sheet 'notes', which holds no table; time: week"
+    )
     assert frame[columns.unique_id].value_counts().to_dict() == {"north": 18, "south": 18, "east": 9}
     frame = OpenTable.of(tmp_path / "a.xlsx", Dialect(sheet="2024")).guessed().frame
     assert len(frame) == 27
 
 
-def test_sheets_of_the_same_times_are_not_mixed(tmp_path):
+def test_sheets_of_the_same_times_are_a_question(tmp_path):
     book(tmp_path / "a.xlsx", {"sold": weeks(2023), "planned": weeks(2023)})
-    table = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
-    assert table.understood.startswith("the first of 2 sheets with its header; time: week")
-    assert (len(table.frame), table.sheet) == (18, "sold")
+    with pytest.raises(AmbiguityError, match="expected one sheet, received 'sold', 'planned'") as caught:
+        OpenTable.of(tmp_path / "a.xlsx", None)
+    for answer in caught.value.answers:
+        read = OpenTable.of(tmp_path / "a.xlsx", Dialect(sheet=answer.value)).guessed()
+        assert (len(read.frame), read.sheet) == (18, answer.value)
+
+
+def test_sheets_without_a_table_are_passed_over(tmp_path):
+    cover = pd.DataFrame({"Sales report": ["made for", "the board"], "": ["", "in 2024"]})
+    book(tmp_path / "a.xlsx", {"Cover": cover, "data": weeks(2023), "notes": pd.DataFrame({"a": ["x"]})})
+    read = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    assert read.understood.startswith("without the sheets 'Cover', 'notes', which hold no table; time: week")
+    assert (len(read.frame), read.sheet) == (18, "data")
 
 
 def test_text_with_years_is_no_step(tmp_path):

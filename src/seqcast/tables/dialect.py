@@ -60,7 +60,7 @@ class Dialect:
         thousands: Mark between thousands: `,`, `.`, a space, `'` or `_`.
         encoding: Encoding of the text, by its name in Python.
         day_first: Whether the day comes before the month in dates such as 01/02/2024.
-        sheet: Sheet of an Excel file, by name; the first if `None`.
+        sheet: Sheet of an Excel file, by name; the one that holds a table if `None`.
         quote: The quotation mark.
         skip: Lines before the header.
         missing_values: What stands for a missing value, as written, other than an empty cell: `-9999`, `n/a`.

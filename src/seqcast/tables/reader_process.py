@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, cast
 
 from seqcast.data.frames import file_error, is_flat
-from seqcast.errors import DataError, Option, Phrase, SeqcastError, unknown_name
+from seqcast.errors import AmbiguityError, DataError, Option, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, require
 
 PACKED = (".gz", ".zst", ".zip")
@@ -152,6 +152,8 @@ class ReaderProcess:
             return file_error(self.path, *words)
         if kind == "sheet":
             return unknown_name("sheet", str(self.sheet), words)
+        if kind == "sheets":
+            return self._several_sheets(words)
         if kind in _NO_MEMORY:
             return self._excess()
         if kind == _NO_TIME:
@@ -159,6 +161,13 @@ class ReaderProcess:
         reason = words[0] if words else f"the process that read it ended with {ending}"
         expected = f"a {self.kind} file" if self.kind in PACKED else f"a table in {self.kind}"
         return file_error(self.path, expected, f"something else ({reason})")
+
+    def _several_sheets(self, names: list[str]) -> AmbiguityError:
+        """Return the question which of several sheets with tables is meant."""
+        answers = [Option("dialect.sheet", name) for name in names]
+        hint = Phrase("Name it, such as ", answers[0], " or ", answers[1], ".")
+        path, received = str(self.path), ", ".join(map(repr, names))
+        return AmbiguityError(path, path=path, expected="one sheet", received=received, hint=hint, answers=answers)
 
     def _excess(self) -> DataError:
         received = "more: the process that read it was ended"
@@ -242,9 +251,10 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
         kind: `Parquet`, `Feather` or `Excel`.
         path: The file.
         limits: The limits.
-        sheet: Name of the sheet of a workbook; the first if `None`.
+        sheet: Name of the sheet of a workbook; the one with a table if `None`.
 
     Raises:
+        AmbiguityError: Several sheets hold tables that do not go on with each other.
         DataError: It is too large, damaged or no table, or its reader dies.
         SpecError: There is no such sheet.
         MissingPackageError: The package that reads such files is missing.

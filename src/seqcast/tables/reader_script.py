@@ -5,10 +5,10 @@ standard output: a byte once its imports are done, then the table as an Arrow st
 goes to standard error, as a line of JSON.
 """
 
-import contextlib
 import importlib
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +19,8 @@ from typing import IO, Any
 _ROWS, _CHUNK_BYTES = 1 << 16, 1 << 20
 # Rows of a sheet among which its header is looked for.
 _MOST_TITLES = 30
+# A number or a time, as text.
+_NUMBER = re.compile(r"[-+(]?\d[\d.,:T%) /-]*")
 # The flag of a zip's entry that is encrypted.
 _ENCRYPTED = 0x1
 
@@ -94,27 +96,58 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
         raise RefusedError("sheet", *book.sheet_names)
     pyarrow: Any = importlib.import_module("pyarrow")
     names = [sheet] if sheet else book.sheet_names
-    starts = {name: book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES) for name in names}
-    headers = {name: _header(start.to_arrow()) for name, start in starts.items()}
-    first = {*headers[names[0]][1]}
-    # A new site is one more column.
-    shared = {name: len(first & {*own}) >= max(2, min(len(first), len(own))) for name, (_, own) in headers.items()}
-    same = [name for name in names if shared[name]] or names[:1]
-    tables = [_table(pyarrow, book, name, *headers[name]) for name in same]
-    said = f"the first of {len(tables)} sheets with its header" if len(tables) > 1 else ""
-    # One of them may have no times, or words where another has numbers.
-    with contextlib.suppress(pyarrow.ArrowException, KeyError, TypeError):
-        if len(tables) > 1 and _follow(tables):
-            tables = [pyarrow.concat_tables(tables, promote_options="permissive")]
-            said = f"{len(same)} sheets, {same[0]!r} to {same[-1]!r}, one after the other"
-    about = {"above": str(headers[names[0]][0]), "sheet": same[0], "sheets": said}
+    starts = {name: _cells(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES)) for name in names}
+    headers = {name: _header(start) for name, start in starts.items()}
+    held = [name for name in names if _holds_table(starts[name], headers[name][0])] or names[:1]
+    others = [name for name in names if name not in held]
+    said = _words_on_others(others)
+    tables = [_table(pyarrow, book, name, *headers[name]) for name in held]
+    if len(tables) > 1:
+        if not _are_alike([headers[name][1] for name in held]) or not _follow(tables):
+            raise RefusedError("sheets", *held)
+        one_after_the_other = f"{len(held)} sheets, {held[0]!r} to {held[-1]!r}, one after the other"
+        said = ", ".join(filter(None, (one_after_the_other, said)))
+        tables = [_joined(pyarrow, tables, held)]
+    about = {"above": str(headers[held[0]][0]), "sheet": held[0], "sheets": said}
     _answer(answers, tables[0].schema.with_metadata(about), tables[0].to_batches())
 
 
-def _header(start: Any) -> tuple[int, list[str]]:
+def _words_on_others(names: Sequence[str]) -> str:
+    """Return words on sheets that are passed over; none for no sheets."""
+    if len(names) == 1:
+        return f"without the sheet {names[0]!r}, which holds no table"
+    return f"without the sheets {', '.join(map(repr, names))}, which hold no table" if names else ""
+
+
+def _cells(start: Any) -> list[list[str]]:
+    """Return the first rows of a sheet as text."""
+    columns = [column.to_pylist() for column in start.to_arrow().columns]
+    return [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
+
+
+def _holds_table(rows: Sequence[Sequence[str]], above: int) -> bool:
+    """Return whether a sheet has several columns with rows of numbers or times below their names."""
+    several = bool(rows) and sum(bool(cell) for cell in rows[above]) > 1
+    below = rows[above + 1 :]
+    return several and len(below) > 1 and any(_NUMBER.fullmatch(cell) for row in below for cell in row)
+
+
+def _are_alike(headers: Sequence[Sequence[str]]) -> bool:
+    """Return whether sheets have the same names, but for a few: a new site is one more column."""
+    first = {*headers[0]}
+    return all(len(first & {*own}) >= max(2, min(len(first), len(own))) for own in headers)
+
+
+def _joined(pyarrow: Any, tables: Sequence[Any], names: Sequence[str]) -> Any:
+    """Return tables one after the other."""
+    try:
+        return pyarrow.concat_tables(tables, promote_options="permissive")
+    except pyarrow.ArrowException:  # one has words where another has numbers
+        raise RefusedError("sheets", *names) from None
+
+
+def _header(rows: Sequence[Sequence[str]]) -> tuple[int, list[str]]:
     """Return the number of rows above the header of a sheet, and its names."""
-    columns = [column.to_pylist() for column in start.columns]
-    rows = [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
     cells = [len(row) - row.count("") for row in rows]
     # Titles stand above the first whole row; a header just above it may have an empty corner.
     wide = max(cells, default=0)
@@ -151,8 +184,13 @@ def _table(pyarrow: Any, book: Any, name: str, above: int, names: list[str]) -> 
 def _follow(tables: list[Any]) -> bool:
     """Return whether the times of tables do not overlap."""
     compute: Any = importlib.import_module("pyarrow.compute")
-    timed = next((field.name for field in tables[0].schema if str(field.type).startswith(("date", "timestamp"))), "")
-    ends = sorted(tuple(compute.min_max(table[timed]).as_py().values()) for table in tables)
+    timed = [field.name for field in tables[0].schema if str(field.type).startswith(("date", "timestamp"))]
+    if not timed or not all(timed[0] in table.column_names for table in tables):
+        return False
+    spans = [compute.min_max(table[timed[0]]).as_py() for table in tables]
+    if len({type(span["min"]) for span in spans}) > 1 or any(span["min"] is None for span in spans):
+        return False
+    ends = sorted((span["min"], span["max"]) for span in spans)
     return all(end[1] < start[0] for end, start in pairwise(ends))
 
 

@@ -49,8 +49,8 @@ class Words:
             The place from 0, or `None` for a name without any of the words.
 
         Example:
-            >>> TIMES.rank("Date"), VALUES.rank("Total sales") > VALUES.rank("sales"), TIMES.rank("colour")
-            (3, True, None)
+            >>> VALUES.rank("Sales") < VALUES.rank("Total sales"), TIMES.rank("colour")
+            (True, None)
         """
         plain = re.sub(r"[ \-.]", "_", name.strip().lower())
         if plain in self.listed:

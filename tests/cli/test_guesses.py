@@ -104,3 +104,31 @@ def test_ids_of_two_columns_come_back_as_two(run):
     made = pd.read_csv(io.StringIO(out))
     assert list(made.columns[:3]) == ["town", "kind", "ds"]
     assert set(zip(made["town"], made["kind"], strict=True)) == set(zip(table["town"], table["kind"], strict=True))
+
+
+def test_describe_says_what_is_ambiguous_first_and_not_as_a_fact(run):
+    rows = "".join(f"2024-01-{day:02};1,{day:03}\n" for day in range(1, 31))
+    with open("table.csv", "w") as file:
+        file.write(f"day;sold\n{rows}")
+    code, out, err = run("describe", "table.csv")
+    assert code == 0
+    first, question = out.splitlines()[:2]
+    assert first == "Can be read in two ways; `forecast` and `fit` ask:"
+    assert question.endswith("Give --decimal , or --thousands , as it is meant. Below, --decimal , is taken.")
+    assert out.count("no number shows") == 1
+    assert err.startswith("Read table.csv, in one of two ways: ")
+    assert run("forecast", "table.csv", "-H", "3")[0] == 1
+
+
+def test_a_forecast_without_a_horizon_is_of_a_season(run):
+    rows = "".join(f"{day:%Y-%m-%d},{day.dayofweek}\n" for day in pd.date_range("2024-01-01", periods=60))
+    with open("table.csv", "w") as file:
+        file.write(f"day,sold\n{rows}")
+    code, out, err = run("forecast", "table.csv")
+    assert code == 0
+    assert "Forecasting 7 steps; --horizon takes another number" in err
+    assert len(out.splitlines()) == 1 + 7
+
+
+def test_a_file_that_is_not_there(run):
+    assert run("describe", "sales.csv") == (1, "", "Error: sales.csv: no such file. Check the path.\n")

@@ -38,7 +38,7 @@ def test_wrong_settings(settings, message):
 def test_files_that_are_not_there(tmp_path):
     none = tmp_path / "no"
     for files in ({"keys": none}, {"certificate": none, "private_key": HERE}, {"models": (("m", none),)}):
-        refused(MissingFileError, "received nothing", ServerSettings, **files)
+        refused(MissingFileError, "no such file", ServerSettings, **files)
 
 
 def test_what_is_this_machine_and_names_of_models():

@@ -272,7 +272,7 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
     """
 
     def word(mention: Option | Row) -> str:
-        return _word_option(mention, options) if isinstance(mention, Option) else str(mention)
+        return word_option(mention, options) if isinstance(mention, Option) else str(mention)
 
     where = error.where
     if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None and error.path is None):
@@ -294,7 +294,17 @@ def _flag(name: str, options: Collection[str]) -> str | None:
     return flags if flags.split(", ")[0] in {*options, *_OF_FIT} else None
 
 
-def _word_option(option: Option, options: Collection[str]) -> str:
+def word_option(option: Option, options: Collection[str] = ()) -> str:
+    """Return an option of Python as that of the command line.
+
+    Args:
+        option: The option.
+        options: As for `word_error`.
+
+    Example:
+        >>> word_option(Option("dialect.decimal", ","))
+        '--decimal ,'
+    """
     flag = _flag(option.name, options)
     if flag is None:
         return option.code or f"Forecaster({option}) in Python"

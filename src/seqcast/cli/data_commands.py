@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from seqcast import forecaster, plots, tables
-from seqcast.cli.console import in_files, note, print_json, print_line, word_error
+from seqcast.cli.console import in_files, note, print_json, print_line, word_error, word_option
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
-from seqcast.errors import DataError, counted
+from seqcast.data import Description
+from seqcast.errors import AmbiguityError, DataError, counted
 from seqcast.runtime import writing_results
 from seqcast.specs import Columns
 
@@ -62,20 +63,42 @@ def describe(
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
         guess = rows.guess or tables.ColumnGuess(None)
-        others = [name for name in (*guess.static, *guess.future, *guess.past) if name not in options.covariates]
-        unread = [f"Not read: {', '.join(others)}. Name covariates with --static, --future, --past."] if others else []
-        print_line("\n".join([*found.lines(), *unread, *facts.fault_lines(word)]))
+        names = [name for name in (*guess.static, *guess.future, *guess.past) if name not in options.covariates]
+        unread = [f"Not read: {', '.join(names)}. Name covariates with --static, --future, --past."] if names else []
+        others = replace(facts, faults=tuple(each for each in facts.faults if not isinstance(each, AmbiguityError)))
+        lines = [*_ambiguity_lines(facts.faults), *found.lines(), *unread, *others.fault_lines(word)]
+        print_line("\n".join(lines))
     if figure is not None:
         with writing_results():
             plots.save_figure(plots.history_frame(facts), figure)
         note(f"Wrote {figure}")
 
 
+def _ambiguity_lines(faults: Sequence[DataError]) -> Iterator[str]:
+    """Yield lines about what can be read in two ways, with the answer that the facts below them are about."""
+    ambiguous = [fault for fault in faults if isinstance(fault, AmbiguityError)]
+    if ambiguous:
+        yield "Can be read in two ways; `forecast` and `fit` ask:"
+    for fault in ambiguous:
+        yield f"- {word_error(fault, OF_READING)} Below, {word_option(fault.answers[0], OF_READING)} is taken."
+    if ambiguous:
+        yield ""
+
+
+def proposed_horizon(facts: Description) -> int:
+    """Return the number of steps that is usual to forecast: a season, or else twelve.
+
+    Args:
+        facts: Facts about the series.
+    """
+    return facts.season_length if facts.season_length > 1 else 12
+
+
 def _with_outlook(rows: tables.ReadTable, options: ForecasterOptions) -> forecaster.PlannedFit:
     """Return facts about the rows of a file with what would forecast a season, or twelve steps."""
     given = options.forecaster(12, rows.columns).get_params(deep=False)
     facts = forecaster.described(given, rows)
-    given |= {"horizon": facts.season_length if facts.season_length > 1 else 12}
+    given |= {"horizon": proposed_horizon(facts)}
     settings = {"horizon": given["horizon"], **forecaster.outlook(given, facts.frame.source.lengths)}
     return forecaster.PlannedFit(facts, settings)
 

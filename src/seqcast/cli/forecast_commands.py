@@ -8,6 +8,7 @@ from typing import Any
 
 from seqcast import evaluation, forecaster, plots, tables
 from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
+from seqcast.cli.data_commands import proposed_horizon
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
@@ -17,10 +18,10 @@ from seqcast.runtime import number_text, writing_results
 
 def forecast(
     data: Path,
-    horizon: int,
     table: TableOptions,
     files: FileOptions,
     options: ForecasterOptions,
+    horizon: int | None = None,
     future_file: Path | None = None,
     time_limit: str | None = None,
 ) -> None:
@@ -29,6 +30,8 @@ def forecast(
     A line says which were chosen, and why. Only the forecast is saved; `fit` saves the model for `predict`.
 
     For example:
+
+        seqcast forecast sales.csv
 
         seqcast forecast sales.csv -H 28
 
@@ -42,17 +45,22 @@ def forecast(
 
     Args:
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
-        horizon: Steps to forecast.
         table: Where the forecast goes; standard output if no file is named.
         files: Format of the files.
         options: The file, the network and its training.
+        horizon: Steps to forecast; a season, or else twelve, if absent.
         future_file: File of the steps ahead with their known values; the rows after the last value in DATA if absent.
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
     """
-    model = options.forecaster(horizon, silent=True)
+    model = options.forecaster(12 if horizon is None else horizon, silent=True)
     rows = files.guess(data, options)
     table.check([data, future_file], column=model.alias)
     model.set_params(columns=rows.columns)
+    if horizon is None:
+        with in_files(df=rows):
+            horizon = proposed_horizon(forecaster.described(model.get_params(deep=False), rows))
+        model.set_params(horizon=horizon)
+        note(f"Forecasting {counted(horizon, 'step')}; --horizon takes another number")
     note_sentinels(model, rows, OF_READING)
     future_file = future_of(rows, model, future_file)
     known = None if future_file is None else files.read_like(future_file, rows)

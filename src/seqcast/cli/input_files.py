@@ -12,7 +12,7 @@ from seqcast import forecaster, tables
 from seqcast.cli.console import in_files, note
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions, MachineOptions, split_names
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import AmbiguityError, DataError, SpecError
 from seqcast.specs import Columns
 
 _TAB = {"\\t": "\t", "tab": "\t"}
@@ -84,7 +84,8 @@ class FileOptions:
             return opened.guessed(given, self.layout, options.covariates, steps)
 
         table = read(self.dialect) if faults is None else tables.read_leniently(faults, read, self.dialect)
-        _note_understood(table)
+        is_sure = not any(isinstance(fault, AmbiguityError) for fault in faults or ())
+        _note_understood(table, "" if is_sure else ", in one of two ways")
         return table
 
     def read(self, path: Path, columns: Columns, **options: Any) -> tables.ReadTable:
@@ -196,10 +197,10 @@ class FileOptions:
             yield fitted, rows
 
 
-def _note_understood(table: tables.ReadTable) -> None:
+def _note_understood(table: tables.ReadTable, manner: str = "") -> None:
     """Print how a file was read, if that is unusual or was guessed."""
     if table.understood:
-        note(f"Read {table.path}: {table.understood}")
+        note(f"Read {table.path}{manner}: {table.understood}")
 
 
 def future_of(rows: Any, model: forecaster.Forecaster, future_file: Path | None) -> Path | None:

@@ -43,7 +43,9 @@ def check_source(path: Path, *, expected: str = "a file") -> None:
         mode = path.stat().st_mode
         received = next((words for is_one, words in _NO_FILES if is_one(mode)), None)
     except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
-        received = "nothing" if isinstance(error, FileNotFoundError | NotADirectoryError) else str(error)
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise MissingFileError(f"{path}: no such file", hint="Check the path.") from error
+        received = str(error)
     if received:
         raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
 

@@ -126,9 +126,10 @@ test-peers: $(BESIDE:%=.venv-beside-%/.installed)  ## seqcast beside the newest 
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/sktime/test_sktime_checks.py
 
-fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), shapes of kernels (40 each): about a quarter of an hour
-	SEQCAST_FUZZ=20000 SEQCAST_FUZZ_DIALECTS=5000 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal \
-		tests/forecaster/test_forecaster_fuzz.py tests/tables/test_dialect_fuzz.py tests/network/test_jax_loops.py
+fuzz: .venv/.installed  ## Random frames (20,000), tables (10,000), dialects of files (5,000), shapes of kernels (40 each): half an hour
+	SEQCAST_FUZZ=20000 SEQCAST_FUZZ_READ=10000 SEQCAST_FUZZ_DIALECTS=5000 KERAS_BACKEND=jax $(BIN)/pytest -n 2 \
+		--dist worksteal tests/forecaster/test_forecaster_fuzz.py tests/tables/test_invariants.py \
+		tests/tables/test_dialect_fuzz.py tests/network/test_jax_loops.py
 
 fuzz-files: .venv/.installed  ## Hostile files: 20,000 models and checkpoints, 1,000 tables (about half an hour)
 	SEQCAST_FUZZ_FILES=10000 SEQCAST_FUZZ_HEADERS=10000 SEQCAST_FUZZ_TABLES=1000 KERAS_BACKEND=jax $(BIN)/pytest -rP tests/fuzz

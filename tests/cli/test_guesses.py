@@ -131,4 +131,5 @@ def test_a_forecast_without_a_horizon_is_of_a_season(run):
 
 
 def test_a_file_that_is_not_there(run):
-    assert run("describe", "sales.csv") == (1, "", "Error: sales.csv: no such file. Check the path.\n")
+    code, out, err = run("describe", "sales.csv")
+    assert (code, out, err.strip()) == (1, "", "Error: sales.csv: no such file. Check the path.")

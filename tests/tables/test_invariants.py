@@ -19,7 +19,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.tables.layouts import joined_parts
 from seqcast.tables.open_table import OpenTable
 
-COUNT = int(os.environ.get("SEQCAST_FUZZ_TABLES_READ", "60"))
+COUNT = int(os.environ.get("SEQCAST_FUZZ_READ", "60"))
 
 # How days are written; a month apart where the day is not.
 DAILY = ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d/%m/%y", "%y/%m/%d", "%Y%m%d", "%d%m%Y", "%y%m%d", "%Y%j"]

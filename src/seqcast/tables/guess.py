@@ -16,7 +16,7 @@ from seqcast.specs import Columns, check_choice
 from seqcast.tables import layouts
 from seqcast.tables.dates import as_times
 from seqcast.tables.profiles import FEWEST_STEPS, TableProfile, are_alike
-from seqcast.tables.readings import CLEARLY, are_series, best_of, series_readings, time_readings, value_readings
+from seqcast.tables.readings import CLEARLY, best_of, series_readings, time_readings, value_readings, wide_reading
 from seqcast.tables.tidying import sum_columns
 
 # Most rows that may have the time of another row of their series, as duplicates.
@@ -290,7 +290,7 @@ class _Guesser:
         if len(names) > 1 and self.layout is None and series is None and self._has_one_series(keys):
             sums = sum_columns(self.profile.head, [name for name in others if name in names])
             alike = _others(names, sums)
-            if are_series(self.profile, alike):
+            if wide_reading(self.profile, best, alike).score > best.score:
                 flags = [name for name in self.profile.numbers if name in others and self.profile.columns[name].is_flag]
                 alike += tuple(name for name in flags if name not in alike and are_alike([*alike, name]))
                 return ColumnGuess(time, layout="wide", left_out=self._left_out([*keys, *alike]), unread=unread)

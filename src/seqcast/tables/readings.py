@@ -337,6 +337,17 @@ def _value_reading(table: TableProfile, name: str, against: str | None) -> Readi
     return Reading((name,), evidence, list(table.columns).index(name))
 
 
+def wide_reading(table: TableProfile, best: Reading, names: Sequence[str]) -> Reading:
+    """Return columns as series of their own, where the best reading has one of them as the values.
+
+    Args:
+        table: The table.
+        best: The best reading of a single column.
+        names: The columns.
+    """
+    return _with(Reading(tuple(names), best.evidence, best.place), "series alike", are_series(table, names))
+
+
 def are_series(table: TableProfile, names: Sequence[str]) -> bool:
     """Return whether columns of numbers are of one thing, so that each may be a series.
 

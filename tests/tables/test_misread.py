@@ -96,6 +96,12 @@ READ = {
         ("2024-01-01 00:00", "2024-01-01 01:00", "2024-02-29 23:00"),
         ([1.5, 1.5, 1.5], 1),
     ),
+    "rows that are numbered from 1 to 24": (
+        "date,shop,number,sold\n"
+        + "".join(f"{day},{'xy'[place // 12]},{place + 1},{place % 5}\n" for place, day in enumerate([*DAYS[:12]] * 2)),
+        ("2024-01-01", "2024-01-02", "2024-01-12"),
+        ([0, 1, 2], 2),
+    ),
     "a number of sixty digits": (
         table("date,y", lambda place, day: f"{day},{'1' * 60 if place == 5 else place}"),
         ("2024-01-01", "2024-01-02", "2024-02-29"),

@@ -104,12 +104,12 @@ class ColumnProfile:
 
     @cached_property
     def goes_round_days(self) -> bool:
-        """Whether it counts the hours of days."""
+        """Whether it counts the hours of days, and begins again."""
         return self._goes_round(_HOURS_OF_A_DAY)
 
     @cached_property
     def goes_round_years(self) -> bool:
-        """Whether it counts the months or weeks of years."""
+        """Whether it counts the months or weeks of years, and begins again."""
         return self._goes_round(_PARTS_OF_A_YEAR)
 
     @cached_property
@@ -168,7 +168,8 @@ class ColumnProfile:
         if not self.is_complete or self.span not in spans:
             return False
         first, last = self.span
-        return bool(self.steps.isin((0, 1, first - last)).mean() > READ_AS_TIMES)
+        begins_again = bool((self.steps == first - last).any())
+        return begins_again and bool(self.steps.isin((0, 1, first - last)).mean() > READ_AS_TIMES)
 
 
 @dataclass(frozen=True)

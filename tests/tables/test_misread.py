@@ -153,6 +153,11 @@ ASKED = {
         r"received '1\.142', which may be in thousands",
         ["dialect=Dialect(decimal='.')"],
     ),
+    "thousands in one column, decimals in another, between commas": (
+        table("date,a,b", lambda place, day: f"{day},{('1.142', '712', '980')[place % 3]},{place}.5"),
+        r"received '1\.142', which may be in thousands",
+        ["dialect=Dialect(decimal='.')"],
+    ),
     "dollars": (
         table("month,revenue", lambda place, _: f'2023-{place + 1:02},"${51 + place},{389 + place}"', range(12)),
         "received '51,389', and no number shows",

@@ -20,7 +20,7 @@ from seqcast.runtime import FileLimits, check_source, filtering_warnings
 from seqcast.tables.contents import RawTable
 from seqcast.tables.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
 from seqcast.tables.layouts import joined_parts
-from seqcast.tables.number_marks import find_placeholders, parse_numbers, without_missing
+from seqcast.tables.number_marks import find_placeholders, may_be_grouped, parse_numbers, without_missing
 from seqcast.tables.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.tables.tidying import merged_columns, total_rows, words_on
 
@@ -278,6 +278,8 @@ def _read_text(file: TableFile) -> RawTable:
     words = [*NOT_KNOWN, *dialect.missing_values]
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
+    if typed and any(may_be_grouped(frame.iloc[:, place]) for place in range(frame.shape[1])):
+        frame = _parse(text, dialect, dtype="str", na_values=missing)
     return RawTable(path=path, frame=frame.rename(columns=str.strip), dialect=dialect)
 
 

@@ -29,6 +29,8 @@ _OF_ALL = frozenset("bep")
 # Numbers that stand for missing ones in archives; all others of their column are at least that many times nearer to 0.
 _PLACEHOLDERS = (-999.0, -9999.0, -99999.0, -999.9, -9999.9, -999.99, -9999.99)
 _FAR_AWAY = 5.0
+# Difference of a number from its rounded one that arithmetic makes.
+_NEARLY = 1e-6
 # More columns than this are made one block.
 _MANY = 50
 _GROUPS = "'’_" + SPACES
@@ -205,6 +207,29 @@ def _in_two_ways(path: Path, column: str, received: str, hint: str, answers: Seq
         hint=hint,
         answers=answers,
     )
+
+
+def may_be_grouped(column: Any) -> bool:
+    """Return whether points in a column of numbers may stand between thousands: 1.142 beside 712 may be 1,142.
+
+    Args:
+        column: A pandas Series, read with a decimal point.
+
+    Example:
+        >>> [may_be_grouped(pd.Series(numbers)) for numbers in ([1.142, 712], [1.14, 712], [1.142, 71])]
+        [True, False, False]
+    """
+    if column.dtype.kind != "f":
+        return False
+    numbers = column.dropna().abs()
+    is_whole = numbers % 1 == 0
+    whole, others = numbers[is_whole], numbers[~is_whole]
+    if not len(others) or not 100 <= whole.max() < 1000 or others.max() >= 1000:
+        return False
+    thousandths = others * 1000
+    hundredths = others * 100
+    has_three = (thousandths - thousandths.round()).abs() < _NEARLY
+    return bool(has_three.all() and ((hundredths - hundredths.round()).abs() > _NEARLY).any())
 
 
 def _may_group(column: Any, decimal: str) -> bool:

@@ -180,7 +180,7 @@ def table():
 
 
 def read_file(path):
-    return read_table(path, Columns())
+    return read_table(path, Columns()).with_ids()
 
 
 # The name of a file, what writes a valid one, what reads it, and what changes it.

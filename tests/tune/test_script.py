@@ -44,4 +44,4 @@ def test_specs_that_hold_more_than_literals_are_written_too():
     names = {"__name__": "script"}
     exec(searched_script({"horizon": 3, "preset": ensemble, "level": np.float64(80)}, 12.4), names)
     assert names["make_forecaster"]().preset == ensemble
-    assert "fit(frame, time_limit=12)" in searched_script({"horizon": 3}, 12.4)
+    assert "fit(rows, time_limit=12)" in searched_script({"horizon": 3}, 12.4)

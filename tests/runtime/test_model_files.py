@@ -274,23 +274,23 @@ def test_a_file_that_is_too_long_is_refused_before_it_is_read(file, memory_at_mo
 
 
 MISSING = [
-    (lambda path: None, "nothing"),
-    (lambda path: path.mkdir(), "a folder"),
-    (lambda path: os.mkfifo(path), "a pipe, which - reads as standard input"),
-    (lambda path: path.symlink_to("/dev/zero"), "a device"),
-    (lambda path: path.symlink_to("nowhere"), "nothing"),
+    (lambda path: None, "no such file"),
+    (lambda path: path.mkdir(), "expected a file, received a folder"),
+    (lambda path: os.mkfifo(path), "expected a file, received a pipe, which - reads as standard input"),
+    (lambda path: path.symlink_to("/dev/zero"), "expected a file, received a device"),
+    (lambda path: path.symlink_to("nowhere"), "no such file"),
 ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes or devices in folders")
-@pytest.mark.parametrize(("make", "received"), MISSING)
-def test_missing_file(tmp_path, make, received):
+@pytest.mark.parametrize(("make", "words"), MISSING)
+def test_missing_file(tmp_path, make, words):
     path = tmp_path / "model"
     make(path)
     with pytest.raises(MissingFileError) as caught:
         read_archive(path)
     assert isinstance(caught.value, FileNotFoundError)
-    assert str(caught.value) == f"{path}: expected a file, received {received}. Check the path."
+    assert str(caught.value) == f"{path}: {words}. Check the path."
 
 
 # ---------------------------------------------------------------- writing that fails

@@ -246,7 +246,7 @@ def test_values_may_be_lists(tmp_path):
 
 
 NO_FILES = [
-    ("a.parquet", "expected Parquet or CSV files, a folder of them, or a pattern, received nothing"),
+    ("a.parquet", "no such file"),
     ("", "expected Parquet or CSV files, received a folder without any"),
     ("*.csv", "expected Parquet or CSV files, received none that match"),
     (None, "source: expected files with a table, received none"),

@@ -9,6 +9,7 @@ import pytest
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.errors import AmbiguityError, DataError
 from seqcast.tables.dialect import Dialect
+from seqcast.tables.layouts import Steps
 from seqcast.tables.open_table import OpenTable
 
 DAYS = [date(2024, 1, 1) + timedelta(place) for place in range(60)]
@@ -102,6 +103,26 @@ READ = {
         ("2024-01-01", "2024-01-02", "2024-01-12"),
         ([0, 1, 2], 2),
     ),
+    "spans without spaces": (
+        table("date,y", lambda place, _: f"2024-01-01 {place:02}:00-{place:02}:59,{place % 7 + 1}", range(24)),
+        ("2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 23:00"),
+        ([1, 2, 3], 1),
+    ),
+    "quarters in numbers": (
+        table("quarter,y", lambda place, _: f"{2015 + place // 4}-{place % 4 + 1},{place % 7 + 1}", range(12)),
+        ("2015-01-01", "2015-04-01", "2017-10-01"),
+        ([1, 2, 3], 1),
+    ),
+    "years and months with a point": (
+        table("Monat;Umsatz", lambda place, _: f"{2020 + place // 12}.{place % 12 + 1:02};{place + 3}", range(30)),
+        ("2020-01-01", "2020-02-01", "2022-06-01"),
+        ([3, 4, 5], 1),
+    ),
+    "months and years with a point, without zeros": (
+        table("Monat;Umsatz", lambda place, _: f"{place % 12 + 1}.{2020 + place // 12};{place + 3}", range(30)),
+        ("2020-01-01", "2020-02-01", "2022-06-01"),
+        ([3, 4, 5], 1),
+    ),
     "a number of sixty digits": (
         table("date,y", lambda place, day: f"{day},{'1' * 60 if place == 5 else place}"),
         ("2024-01-01", "2024-01-02", "2024-02-29"),
@@ -189,7 +210,7 @@ ASKED = {
     ),
     "days in a header": (
         "store,01/02/2024,02/02/2024,03/02/2024,04/02/2024\na,1,2,3,4\nb,2,3,4,5\n",
-        "the header: expected dates that can be read in one way only, received '01/02/2024'",
+        "a.csv, the header: expected dates that can be read in one way only, received '01/02/2024'",
         ["dialect=Dialect(day_first=True)", "dialect=Dialect(day_first=False)"],
     ),
     "years of two digits": (
@@ -264,6 +285,20 @@ def test_tables_that_can_be_read_in_no_way_are_rejected(tmp_path, name):
     with pytest.raises(DataError, match=message) as caught:
         OpenTable.of(tmp_path / "a.csv", None).guessed()
     assert not isinstance(caught.value, AmbiguityError)
+
+
+def test_numbers_that_cycle_are_no_steps(tmp_path):
+    (tmp_path / "a.csv").write_text(table("price,sold", lambda place, _: f"{place % 3 + 1},{place * 7 % 11}"))
+    read = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert (read.guess.time, read.guess.value) == (None, "sold")
+
+
+def test_steps_from_a_start_on_are_those_of_each_series(tmp_path):
+    (tmp_path / "a.csv").write_text("store,sold\na,1\na,2\nb,3\nb,4\n")
+    read = OpenTable.of(tmp_path / "a.csv", None).guessed(
+        {"unique_id": "store", "y": "sold"}, steps=Steps("2024-01-31", "ME")
+    )
+    assert read.frame["ds"].dt.month.tolist() == [1, 2, 1, 2]
 
 
 def test_a_second_column_of_times_names_no_series(tmp_path):

@@ -78,6 +78,9 @@ _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4
 _WORD = r"[^\W\d_]{3,}\.?"
 # A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
+# The end of a span without spaces, which looks like an offset from UTC; a zone has two offsets, and a change of the law
+# one more.
+_CLOSE_SPAN, _MOST_OFFSETS = r"(?<=\d\d:\d\d)[-–](\d\d:\d\d)$", 3
 _HALF = r"(?: ?([AaPp])\.?[Mm]\.?)?"
 # The midnight at the end of a day, as meters write it.
 _END_OF_DAY = r"([ T])24(:00(?::00)?)$"
@@ -124,7 +127,10 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     if days.any():
         parsed, day_first = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
         return parsed + pd.to_timedelta(days, unit="D"), day_first
-    column = without_long(written)
+    column = _without_ends(without_long(written))
+    quarters = _numbered_quarters(column)
+    if quarters is not None:
+        return quarters, None
     parsed = _parsed(column, "ISO8601")
     if parsed.isna().any():
         column = _with_english_months(column.str.replace(_SPAN, r"\1", regex=True))
@@ -168,6 +174,22 @@ def _in_two_ways(column: Any, styles: Sequence[str]) -> AmbiguityError:
         hint=Phrase(hint, "."),
         answers=[*(order for order in (day, month) if order.value in orders), *years],
     )
+
+
+def _without_ends(column: Any) -> Any:
+    """Return spans such as `2024-06-05 00:00-00:59` by their starts: their ends differ, as offsets from UTC do not."""
+    ends = column.str.extract(_CLOSE_SPAN)[0]
+    is_span = ends.notna().all() and ends.nunique() > _MOST_OFFSETS
+    return column.str.replace(_CLOSE_SPAN, "", regex=True) if is_span else column
+
+
+def _numbered_quarters(column: Any) -> Any:
+    """Return `2015-1` to `2015-4` of several years as quarters, by their first day; `None` for other columns."""
+    found = column.str.extract(r"^(\d{4})-([1-4])$")
+    if found.isna().any(axis=None) or found[0].nunique() < 2 or found[1].nunique() < 4:
+        return None
+    months = (found[1].astype("int64") * 3 - 2).astype("str")
+    return pd.to_datetime(found[0] + "-" + months, format="%Y-%m")
 
 
 def digits_as_times(column: Any) -> tuple[Any, str]:

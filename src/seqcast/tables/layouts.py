@@ -66,7 +66,7 @@ class Steps:
         if self.start is None:
             return pd.Index(np.asarray(places) + 1)
         first = pd.to_datetime([self.start], errors="coerce", format="ISO8601").as_unit("us")
-        offset, most = resolve(self.freq, first).offset, int(np.max(places, initial=0))
+        offset, most = resolve(self.freq, first).offset, int(np.max(np.asarray(places), initial=0))
         try:
             return pd.date_range(first[0], periods=most + 1, freq=offset, unit="us")[places]
         except (ValueError, OverflowError) as error:  # no time, or beyond the calendar

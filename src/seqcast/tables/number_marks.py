@@ -31,6 +31,8 @@ _PLACEHOLDERS = (-999.0, -9999.0, -99999.0, -999.9, -9999.9, -999.99, -9999.99)
 _FAR_AWAY = 5.0
 # Difference of a number from its rounded one that arithmetic makes.
 _NEARLY = 1e-6
+# Years of months that are read as numbers: 2018.01, or 1.2018, of which the first may have any month.
+_YEARS, _FIRST_MONTHS = (1900, 2100), (1.19, 12.21)
 # More columns than this are made one block.
 _MANY = 50
 _GROUPS = "'’_" + SPACES
@@ -72,23 +74,26 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
     dialect = find_marks(texts, dialect, path) if texts else dialect
     numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
-    first = frame.iloc[:1][names].select_dtypes("float").iloc[0]
-    numbers |= {name: _as_months(frame[name]) for name in first[first.between(1.19, 12.21)].index}
     frame = frame.assign(**numbers)
+    first = frame.iloc[:1][names].select_dtypes("float").iloc[0]
+    may_be_months = first.between(*_FIRST_MONTHS) | first.between(*_YEARS)
+    frame = frame.assign(**{name: _as_months(frame[name]) for name in first[may_be_months].index})
     # Many columns that are set one by one are as many blocks, of which pandas warns.
     frame = frame.copy() if len(numbers) > _MANY else frame
     return ParsedNumbers(frame, dialect, tuple(sorted(flags)))
 
 
 def _as_months(column: Any) -> Any:
-    """Return numbers that are months, as 01.2018 without its zero, as such text; other numbers unchanged."""
-    digits = column * 10_000
-    months, years = divmod(digits.round(), 10_000)
-    are_months = months.between(1, 12) & years.between(1900, 2099) & (abs(digits - digits.round()) < 1e-6)
-    grows = (12 * years + months).diff()[1:].isin((0, 1)).mean() > 0.5
-    if not (are_months.all() and years.nunique() > 1 and months.nunique() > 2 and grows):
-        return column
-    return months.astype("int64").astype("str").str.zfill(2) + "." + years.astype("int64").astype("str")
+    """Return numbers that are months, as 01.2018 without its zero or 2018.01, as text; other numbers unchanged."""
+    for power, year_stands_first in ((10_000, False), (100, True)):
+        digits = column * power
+        whole, rest = divmod(digits.round(), power)
+        months, years = (rest, whole) if year_stands_first else (whole, rest)
+        are_months = months.between(1, 12) & years.between(*_YEARS) & (abs(digits - digits.round()) < _NEARLY)
+        grows = (12 * years + months).diff()[1:].isin((0, 1)).mean() > 0.5
+        if are_months.all() and years.nunique() > 1 and months.nunique() > 2 and grows:
+            return months.astype("int64").astype("str").str.zfill(2) + "." + years.astype("int64").astype("str")
+    return column
 
 
 def without_units(column: Any, flags: set[str]) -> Any:

@@ -190,9 +190,11 @@ class OpenTable:
         """
         known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
-        guess = guess_columns(
-            self.raw.frame, known, layout, (*covariates, others.get("weight", "")), day_first=self.raw.dialect.day_first
-        )
+        used, day_first = (*covariates, others.get("weight", "")), self.raw.dialect.day_first
+        try:
+            guess = guess_columns(self.raw.frame, known, layout, used, day_first=day_first)
+        except AmbiguityError as error:
+            raise error.changed(f"{path}, {error.where}", path=path) from error
         if guess.question is not None and not (guess.unread and steps.start is not None):
             raise guess.question.changed(path, path=path)
         table = self.as_guessed(guess, Columns(**guess.names, **others), steps)

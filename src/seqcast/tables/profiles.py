@@ -152,6 +152,9 @@ class ColumnProfile:
             is_named: Whether the name is one for times, so that other steps than one count.
         """
         grows = (self.steps > 0).mean() > 0.5
+        runs = int((self.steps < 0).sum()) + 1
+        if runs > 1 and len(self.values) / runs < FEWEST_STEPS:
+            return False
         step = self.steps.median() if is_named or self.span[0] > _SINCE_1970 else 1
         return bool(self.is_complete and grows and step > 0 and (self.steps == step).mean() > 0.5)
 

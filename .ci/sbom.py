@@ -24,6 +24,7 @@ BUNDLED = {
     "data/samples/elnino.csv": ("data", PUBLIC_DOMAIN, "Sea surface temperature, monthly"),
     "data/samples/lynx.csv": ("data", {"name": "none stated; published counts"}, "Lynx trapped, yearly"),
     "data/samples/sunspots.csv": ("data", PUBLIC_DOMAIN, "Sunspot number, yearly"),
+    "tables/month_names.csv": ("data", {"id": "Unicode-3.0"}, "Names of months, from Unicode CLDR"),
 }
 
 

@@ -29,7 +29,7 @@ DATA = {
     *("seqcast/py.typed", "seqcast/data/samples/SOURCES.md", "seqcast/data/samples/catalogue.json"),
     *(f"seqcast/data/samples/{name}.csv" for name in ("co2", "elnino", "lynx", "sunspots")),
     *("seqcast/interop/card.md.j2", "seqcast/pretrained/WEIGHTS.md", "seqcast/pretrained/weights.seqcast"),
-    "seqcast/report/page.html.j2",
+    *("seqcast/report/page.html.j2", "seqcast/tables/month_names.csv"),
 }
 METADATA = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
 FORECAST = """

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcast import forecaster, plots, tables
 from seqcast.cli.console import in_files, note, print_json, print_line, word_error, word_option
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
-from seqcast.data import Description
 from seqcast.errors import AmbiguityError, DataError, counted
 from seqcast.runtime import writing_results
 from seqcast.specs import Columns
+
+if TYPE_CHECKING:
+    from seqcast.data import Description
 
 
 def describe(

@@ -330,6 +330,9 @@ def is_time(column: Any) -> bool:
     known = column.dropna()
     if not len(known) or known.dtype.kind in "iuf" or is_clock(known):
         return False
+    # Most text has fewer digits than a time; to try formats takes long.
+    if is_text(known) and (known.astype("str").str.count(r"\d") >= _FEWEST_DIGITS).mean() < READ_AS_TIMES:
+        return False
     read = as_times(known)
     return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
 

@@ -1,6 +1,6 @@
 """Names of months in the languages of Europe, Chinese, Japanese, Korean and others.
 
-`month_names.csv` has the names and abbreviations of each language, from Unicode CLDR 48. A few words are two months:
+`month_names.csv` has the names and abbreviations of each language, from Unicode CLDR 49. A few words are two months:
 `listopad` is November in Polish and October in Croatian. So the other names of a column decide its language.
 """
 

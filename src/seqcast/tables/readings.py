@@ -292,7 +292,8 @@ def value_readings(
     numbers = [name for name in others if name in table.numbers]
     texts = [name for name in words.VALUES.ranked(others) if name not in numbers]
     against = _against_values(table, time, series, numbers)
-    readings = [_value_reading(table, name, against.get(name)) for name in (*numbers, *texts)]
+    places = {name: place for place, name in enumerate(table.columns)}
+    readings = [_value_reading(table, name, places[name], against.get(name)) for name in (*numbers, *texts)]
     plain = [reading for reading in readings if reading.score >= 0]
     measured = [reading for reading in readings if "measured" in reading.evidence]
     if len(plain) < len(measured) and not any("the name of a value" in reading.evidence for reading in plain):
@@ -320,7 +321,7 @@ def _against_values(
     return against
 
 
-def _value_reading(table: TableProfile, name: str, against: str | None) -> Reading:
+def _value_reading(table: TableProfile, name: str, place: int, against: str | None) -> Reading:
     column = table.columns[name]
     evidence = dict[str, float]()
     if words.SURE_VALUES.is_name(name):
@@ -334,7 +335,7 @@ def _value_reading(table: TableProfile, name: str, against: str | None) -> Readi
     evidence |= {"a flag": 1} if column.is_flag else {}
     evidence |= {"no number": 1} if not column.is_number else {}
     evidence |= {against: 1} if against is not None else {}
-    return Reading((name,), evidence, list(table.columns).index(name))
+    return Reading((name,), evidence, place)
 
 
 def wide_reading(table: TableProfile, best: Reading, names: Sequence[str]) -> Reading:

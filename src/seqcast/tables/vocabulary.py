@@ -6,6 +6,7 @@ A list has the likeliest word first. A new language is a few words in each list.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -39,6 +40,7 @@ class Words:
         """
         return cls(words_of(text), at_ends)
 
+    @lru_cache(maxsize=10_000)  # noqa: B019 - the lists of words live as long as the module
     def rank(self, name: str) -> int | None:
         """Return the place of a name among the words: those that are the whole name come before those within it.
 
@@ -55,8 +57,14 @@ class Words:
         plain = re.sub(r"[ \-.]", "_", name.strip().lower())
         if plain in self.listed:
             return self.listed.index(plain)
-        within = (place for place, word in enumerate(self.listed, len(self.listed)) if self._is_within(plain, word))
-        return next(within, None)
+        # A unit in brackets is no part of a name.
+        parts = [part for part in re.sub(r"[(\[].*", "", plain).split("_") if part] or [plain]
+        known = {parts[0], parts[-1]} if self.at_ends else set(plain.split("_"))
+        for place, word in enumerate(self.listed, len(self.listed)):
+            # Chinese and Japanese write no spaces.
+            if len(word) > 1 and (word in known if word.isascii() else word in plain):
+                return place
+        return None
 
     def is_name(self, name: str) -> bool:
         """Return whether a word is the whole name.
@@ -83,15 +91,6 @@ class Words:
         """
         ranks = {name: self.rank(name) for name in names}
         return sorted((name for name, rank in ranks.items() if rank is not None), key=lambda name: ranks[name] or 0)
-
-    def _is_within(self, name: str, word: str) -> bool:
-        if len(word) < 2:
-            return False
-        if not word.isascii():  # Chinese and Japanese write no spaces
-            return word in name
-        # A unit in brackets is no part of a name.
-        parts = [part for part in re.sub(r"[(\[].*", "", name).split("_") if part] or [name]
-        return word in ((parts[0], parts[-1]) if self.at_ends else name.split("_"))
 
 
 TIMES = Words.of("""ds timestamp datetime date_time date time ts day week month quarter year period periode elapsed
@@ -141,6 +140,7 @@ def shared_word(names: Sequence[str], *meanings: Words) -> bool:
         >>> shared_word(["sales north", "sales south"], VALUES), shared_word(["sales", "rain"], VALUES, BESIDE)
         (True, False)
     """
-    words = [word for meaning in meanings for word in meaning.listed]
+    words = dict.fromkeys(word for meaning in meanings for word in meaning.listed)
     alone = (Words((word,), at_ends=word in VALUES.listed) for word in words)
-    return any(all(each.rank(name) is not None for name in names) for each in alone)
+    # Most words are not in the first name.
+    return any(all(each.rank(name) is not None for name in names) for each in alone if each.rank(names[0]) is not None)

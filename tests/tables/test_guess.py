@@ -42,7 +42,10 @@ TABLES = {
     "one value": ({"ds": DAYS, "sales": UP, "rain": UP[::-1]}, ColumnGuess("ds", None, "sales", past=("rain",))),
     "text where numbers belong": ({"ds": DAYS, "y": ["5 EUR"] * 4}, ColumnGuess("ds", None, "y")),
     "no time": ({"colour": ["red", "blue"], "y": [1.5, 2.5]}, ColumnGuess(None, None, "y", past=("colour",))),
-    "an empty column": ({"ds": DAYS, "y": [1.0, 2, 3, 4], "note": [None] * 4}, ColumnGuess("ds", None, "y")),
+    "an empty column": (
+        {"ds": DAYS, "y": [1.0, 2, 3, 4], "note": [None] * 4},
+        ColumnGuess("ds", None, "y", left_out=("note",)),
+    ),
 }
 
 

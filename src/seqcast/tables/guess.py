@@ -228,9 +228,8 @@ class _Guesser:
         return ",".join(best_of(series_readings(self.profile, keys, others)).columns) or None
 
     def _left_out(self, used: Iterable[str]) -> tuple[str, ...]:
-        """Return the columns that are not used, but for those without any value."""
-        known = [name for name, column in self.profile.columns.items() if column.is_known]
-        return _others(known, used)
+        """Return the columns that are not used."""
+        return _others(self.profile.columns, used)
 
     def _as_grid(self, time: str | None, keys: Sequence[str]) -> ColumnGuess | None:
         """Return the guess of a table with the months of a year or hours of a day in each row, if it is one."""

@@ -302,7 +302,7 @@ def word_option(option: Option, options: Collection[str] = ()) -> str:
         options: As for `word_error`.
 
     Example:
-        >>> word_option(Option("dialect.decimal", ","))
+        >>> word_option(Option("dialect.decimal", ","), ["--decimal"])
         '--decimal ,'
     """
     flag = _flag(option.name, options)

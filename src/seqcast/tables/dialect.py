@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,18 @@ _LINES = 30
 _MOST_BELOW, _MOST_AT_END = 12, 5
 _MOST_COLUMNS = 50
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
-NOT_KNOWN = ("-", "--", "---", ".", "..", "...", ":", "*", "?", "n.a.", "n.d.", "n/e", "k.a.", "k. A.", "s/d", "brak")
+NOT_KNOWN = (
+    *("-", "--", "---", "–", "—", ".", "..", "...", ":", "*", "?"),
+    *("n.a.", "n.d.", "n/e", "k.a.", "k. A.", "s/d", "brak"),
+)
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
-# Letters of Central Europe: signs in cp1252, which do not stand in words; letters that stand beside ř in Czech alone.
-_IN_WORDS, _CZECH = re.compile(r"[^\W\d_][ąłżľ][^\W\d_]"), frozenset("ěčůňČ")
+# Letters of Central Europe within words, where their bytes are signs in cp1252, or letters that end words in its
+# languages; letters that stand beside ř in Czech alone.
+_IN_WORDS = re.compile(r"[^\W\d_][ąłżľ][^\W\d_]|ść|[^\W\d_][ńż]\b|[^\W\d_][ěů][^\W\d_]")
+_CZECH = frozenset("ěčůňČ")
 # Encodings in which many bytes have a meaning, the strictest first, and words of the letters that they are for.
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
 _SCRIPTS = {
@@ -236,17 +241,32 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
     """
     spaced = io.StringIO(dialect.spaced(text), newline="")
     reader = csv.reader(spaced, delimiter=dialect.sep or ",", quotechar=dialect.quote)
-    lines = [(0, 0)]
-    for cells in reader:
+    lines = [(reader.line_num, cells) for cells in reader]
+    facts = sum(1 for _ in takewhile(_is_fact, (cells for _, cells in lines)))
+    facts = 0 if facts == len(lines) else facts
+
+    ends, widths = [0], [0]
+    for place, (end, cells) in enumerate(lines):
         # A title that a spreadsheet has written has empty cells beside it; a total may have its word behind the others.
-        is_total = is_longer(lines[-1][1], cells)
-        lines.append((reader.line_num, len(cells) - is_total if len(cells) < 3 or any(cells[1:]) else 0))
-    widths = Counter(width for _, width in lines[1:] if width)
-    width, count = max(widths.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
-    place = next((place for place, line in enumerate(lines) if line[1] == width), 1)
+        is_title = place < facts or (len(cells) > 2 and not any(cells[1:]))
+        ends.append(end)
+        widths.append(0 if is_title else len(cells) - is_longer(widths[-1], cells))
+    counts = Counter(filter(None, widths))
+    width, count = max(counts.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
+    first = next((place for place, each in enumerate(widths) if place and each == width), 1)
+
+    last = ((cells, each) for (_, cells), each in zip(lines[::-1], widths[::-1], strict=False))
+    # A note below the table stands in one cell.
+    notes = takewhile(lambda line: line[1] != width and sum(map(bool, line[0])) < 2, islice(last, _MOST_AT_END))
     # A title stands before lines of one width; lines of several widths are series.
-    even = all(cells in (0, width) for _, cells in lines[place:])
-    return (width > 1, even, count, width), replace(dialect, skip=lines[place - 1][0] if even else 0)
+    even = {*widths[first : len(widths) - sum(1 for _ in notes)]} <= {0, width}
+    return (width > 1, even, count, width), replace(dialect, skip=ends[first - 1] if even else 0)
+
+
+def _is_fact(cells: Sequence[str]) -> bool:
+    """Return whether a line above a table states a fact, such as `Station:;Berlin`."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) > 1 and len(filled[0]) > 1 and filled[0].endswith(":") and not filled[-1].endswith(":")
 
 
 def is_longer(width: int, cells: Sequence[str]) -> bool:
